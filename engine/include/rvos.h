@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rvos.h - segment the objects of a video, frame by frame.
+ *
+ *     rvos_device   where work runs: the CPU, or one CUDA device
+ *     rvos_model    weights on a device; immutable, shared by many streams
+ *     rvos_stream   the recurrent state of one video
+ *
+ * The network is RVOS (Ventura et al., "RVOS: End-to-End Recurrent Network for
+ * Video Object Segmentation", CVPR 2019): a residual encoder, and four levels of
+ * ConvLSTM that are recurrent over the objects of a frame and over frames
+ * (equations 1 to 3 of the paper). Object i of one frame is object i of the next.
+ *
+ *     rvos_device *device;
+ *     rvos_model *model;
+ *     rvos_stream *stream;
+ *     rvos_device_open(&device, NULL);
+ *     rvos_model_load(&model, device, "rvos.safetensors", NULL);
+ *     rvos_stream_open(&stream, model, NULL);
+ *     while (next_frame(&image))
+ *         rvos_stream_process(stream, &image, &(rvos_output){.labels = &labels});
+ *     rvos_stream_close(&stream);
+ *     rvos_model_close(&model);
+ *     rvos_device_close(&device);
+ *
+ * Ownership: whoever opens a handle closes it. Each object holds a reference
+ * on the one above it, so handles may be closed in any order. Closing takes
+ * the handle's address, sets it to NULL, and does nothing for NULL.
+ *
+ * Errors: functions that can fail return 0, or a negative rvos_status with
+ * *out set to NULL. What went wrong is told, in words, to the device's log
+ * callback. The library never exits, aborts or prints by itself.
+ *
+ * Parameters: a params struct of zeroes is the default, as is NULL; it need
+ * live only for the call.
+ */
+#ifndef RVOS_H
+#define RVOS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef RVOS_API
+#define RVOS_API __attribute__((visibility("default")))
+#endif
+
+#define RVOS_MAX_OBJECTS 32
+
+typedef enum rvos_status {
+    RVOS_OK = 0,
+    RVOS_ERR_ARGUMENT = -1,    /* a parameter is out of range */
+    RVOS_ERR_MEMORY = -2,      /* host or device memory ran out */
+    RVOS_ERR_NOT_FOUND = -3,   /* there is no such file */
+    RVOS_ERR_IO = -4,          /* the model file could not be read */
+    RVOS_ERR_FORMAT = -5,      /* it was read, and is no model we know */
+    RVOS_ERR_WRONG_TASK = -6,  /* the model has no decoder for this task */
+    RVOS_ERR_UNSUPPORTED = -7, /* not in this build or on this device */
+    RVOS_ERR_DEVICE = -8,      /* the device failed: close all that is on it */
+} rvos_status;
+
+/* Never NULL, also for numbers that are no rvos_status. */
+RVOS_API const char *rvos_strerror(int status);
+
+/* ---- device: thread-safe once open ------------------------------------- */
+
+typedef struct rvos_device rvos_device;
+
+typedef enum rvos_log_level {
+    RVOS_LOG_ERROR,
+    RVOS_LOG_WARNING,
+    RVOS_LOG_INFO,
+    RVOS_LOG_DEBUG,
+} rvos_log_level;
+
+typedef struct rvos_device_params {
+    const char *backend; /* "cpu", "cuda", or "reference" (plain C, slow, the
+                            definition of correct); NULL: the best that opens */
+    int index;           /* which CUDA device */
+    void *cuda_context;  /* a CUcontext to work in; NULL: the primary one */
+    int threads;         /* the device's own CPU threads; 0: one per core that
+                            the process may use */
+    /* Called from any thread that calls into the library or belongs to it, one
+     * line at a time, without a newline; must not call back into the library. */
+    void (*log)(void *opaque, rvos_log_level level, const char *line);
+    void *log_opaque;
+} rvos_device_params;
+
+/* Never NULL, "" where there is nothing to say; live as long as the device. */
+typedef struct rvos_device_info {
+    const char *backend; /* "cpu", "cuda" or "reference" */
+    const char *name;    /* of the processor */
+    const char *library; /* such as "oneDNN 2.6.3" or "cuDNN 9.14.0" */
+    const char *isa;     /* what it uses, such as "avx512_core" or "sm_90" */
+    int threads;         /* of the device's own */
+} rvos_device_info;
+
+RVOS_API int rvos_device_open(rvos_device **out, const rvos_device_params *params);
+RVOS_API void rvos_device_close(rvos_device **device);
+RVOS_API void rvos_device_get_info(const rvos_device *device, rvos_device_info *info);
+
+/* ---- model: thread-safe ------------------------------------------------- */
+
+typedef struct rvos_model rvos_model;
+
+typedef enum rvos_task {
+    RVOS_TASK_DEFAULT = 0,        /* zero-shot if the file can, else one-shot */
+    RVOS_TASK_ZERO_SHOT = 1 << 0, /* finds the objects by itself */
+    RVOS_TASK_ONE_SHOT = 1 << 1,  /* follows what rvos_stream_seed shows it */
+} rvos_task;
+
+/* Of operands; sums are fp32. What a backend lacks: RVOS_ERR_UNSUPPORTED. */
+typedef enum rvos_precision {
+    RVOS_PRECISION_DEFAULT = 0, /* the backend's: fp32 on a CPU, fp16 on CUDA */
+    RVOS_PRECISION_FP32,        /* throughout; never TF32 */
+    RVOS_PRECISION_TF32,
+    RVOS_PRECISION_FP16,
+    RVOS_PRECISION_BF16, /* coarse: never a default */
+} rvos_precision;
+
+typedef struct rvos_model_params {
+    int max_batch;     /* most streams run in one pass; 0: 1 */
+    int batch_wait_us; /* longest a frame waits for other streams' frames */
+    int width, height; /* network size, each from 32 to 4096; 0: the file's */
+    rvos_precision precision;
+} rvos_model_params;
+
+/* Strings are never NULL and live as long as the model. */
+typedef struct rvos_model_info {
+    const char *encoder;              /* such as "resnet18" */
+    const char *skip_mode;            /* "concat", "sum", "mul" or "none" */
+    const char *licence, *provenance; /* of the weights; "" if the file is silent */
+    unsigned tasks;       /* the rvos_task bits that the file has decoders for */
+    int width, height;    /* the network size in use: frames are resized to it */
+    int objects;          /* slots it was trained with: a stream's default */
+    int hidden;           /* channels of the coarsest hidden state */
+    int kernel_size;      /* of skip, gate and output convolutions: 1 or 3 */
+    int64_t parameters;   /* of the encoder and all decoders, as used */
+    int64_t encoder_macs; /* multiply-accumulates a frame, skips included */
+    int64_t object_macs;  /* and for each object, gates as published */
+    size_t weights_bytes; /* taken on the device by now; grows with plans */
+} rvos_model_info;
+
+/* Reads a .safetensors file written by data/convert.py. The file stays mapped
+ * while the model lives: replace such files by renaming, never in place. */
+RVOS_API int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
+                             const rvos_model_params *params);
+RVOS_API void rvos_model_close(rvos_model **model);
+RVOS_API void rvos_model_get_info(const rvos_model *model, rvos_model_info *info);
+
+/* ---- pixels: borrowed views; nothing is kept after the call ------------- */
+
+typedef enum rvos_memory { RVOS_MEMORY_HOST, RVOS_MEMORY_CUDA } rvos_memory;
+
+/* Bytes in memory order. Alpha is neither read nor drawn on. NV12 and I420 have
+ * chroma planes of (width + 1) / 2 by (height + 1) / 2. */
+typedef enum rvos_format {
+    RVOS_RGB,
+    RVOS_BGR,
+    RVOS_RGBX,
+    RVOS_BGRX,
+    RVOS_XRGB,
+    RVOS_XBGR,
+    RVOS_RGBA,
+    RVOS_BGRA,
+    RVOS_ARGB,
+    RVOS_ABGR,
+    RVOS_NV12,
+    RVOS_I420,
+} rvos_format;
+
+typedef enum rvos_matrix {
+    RVOS_MATRIX_DEFAULT = 0, /* BT.601 up to 576 rows, else BT.709 */
+    RVOS_MATRIX_BT601,
+    RVOS_MATRIX_BT709,
+    RVOS_MATRIX_BT2020,
+} rvos_matrix;
+
+typedef struct rvos_colorimetry {
+    rvos_matrix matrix;
+    bool full_range; /* luma 0..255 instead of 16..235 */
+} rvos_colorimetry;
+
+typedef struct rvos_image {
+    rvos_format format;
+    rvos_memory memory;
+    int width, height;
+    void *plane[3];
+    ptrdiff_t stride[3];          /* bytes from one row to the next */
+    rvos_colorimetry colorimetry; /* of NV12 and I420 */
+    void *cuda_stream;            /* of RVOS_MEMORY_CUDA: the CUstream in which the
+                                     pixels become ready; NULL: they are ready */
+} rvos_image;
+
+/* One byte a pixel: 0 is background, i is object i. */
+typedef struct rvos_labels {
+    rvos_memory memory;
+    int width, height;
+    uint8_t *data;
+    ptrdiff_t stride; /* bytes from one row to the next */
+    int step; /* bytes from one pixel to the next, as for an alpha channel; 0: 1 */
+} rvos_labels;
+
+/* ---- stream: one thread at a time; streams of one model run in parallel - */
+
+typedef struct rvos_stream rvos_stream;
+
+/* Which recurrences run: the paper's ST, S and T. */
+typedef enum rvos_variant {
+    RVOS_VARIANT_SPATIO_TEMPORAL = 0,
+    RVOS_VARIANT_SPATIAL,  /* no hidden state from the last frame */
+    RVOS_VARIANT_TEMPORAL, /* none from the object before, but at frame 0 */
+} rvos_variant;
+
+typedef struct rvos_stream_params {
+    rvos_task task; /* what the model cannot do: RVOS_ERR_WRONG_TASK */
+    rvos_variant variant;
+    int objects;    /* slots, 1..RVOS_MAX_OBJECTS; 0: the model's own. Each costs
+                       rvos_model_info.object_macs a frame */
+    bool all_slots; /* one-shot: run every slot from the first frame on, as the
+                       published code does. Otherwise the slots above the highest
+                       that has been seeded are skipped, which is exact for those
+                       below; a later object then starts without the history of
+                       an empty mask that the published code gives it */
+} rvos_stream_params;
+
+typedef struct rvos_stream_info {
+    rvos_task task;
+    int objects;        /* slots */
+    int live;           /* slots that the last frame ran, from 1 on */
+    int64_t frames;     /* that the network has run since the last reset */
+    size_t state_bytes; /* of recurrent state on the device: fixed */
+} rvos_stream_info;
+
+/* Slow for the first stream of its task, variant and objects: makes a plan. */
+RVOS_API int rvos_stream_open(rvos_stream **out, rvos_model *model,
+                              const rvos_stream_params *params);
+RVOS_API void rvos_stream_close(rvos_stream **stream);
+RVOS_API void rvos_stream_get_info(const rvos_stream *stream, rvos_stream_info *info);
+
+/* Both optional, so that no frame pays for being the first. warm_up runs the
+ * plan once on scratch state; prepare makes what depends on the frame's size. */
+RVOS_API int rvos_stream_warm_up(rvos_stream *stream);
+RVOS_API int rvos_stream_prepare(rvos_stream *stream, int frame_width, int frame_height);
+
+/* Forget the video so far, seeds too: after a seek or a cut. */
+RVOS_API void rvos_stream_reset(rvos_stream *stream);
+
+#define RVOS_ALL_SLOTS UINT32_MAX
+
+/* Show a one-shot stream its objects as they are in the next frame. Sets the
+ * slots that have their bit in `slots` (bit i - 1 is object i; one without a
+ * pixel in `masks` becomes empty) and leaves the others to the network. May
+ * come before any frame, for objects that appear later; of any size (scaled by
+ * nearest neighbour); host memory; copied. Labels above the stream's objects
+ * count as background. A slot above them: RVOS_ERR_ARGUMENT, except in
+ * RVOS_ALL_SLOTS. Before the first seed all slots are empty and process() fills
+ * in background without running the network. As in the published code, what
+ * the first frame is shown is shown to the second one again. */
+RVOS_API int rvos_stream_seed(rvos_stream *stream, const rvos_labels *masks,
+                              uint32_t slots);
+
+/* Forget one object, 1..objects: its hidden state and mask become zero before
+ * the next frame. A zero-shot stream may find another for the slot. */
+RVOS_API int rvos_stream_drop(rvos_stream *stream, int object);
+
+/* What to make of a frame. `labels` and `alpha` are filled, each of any size.
+ *
+ * The rule for labels: the network's logits are upsampled (bilinear, corners
+ * aligned) to the output's size; a pixel gets the slot of the largest (of equal
+ * ones the lowest slot) where that is at least the logit of `threshold`. */
+typedef struct rvos_output {
+    const rvos_labels *labels; /* NULL: none */
+    const rvos_labels *alpha;  /* soft foreground, 255 x the largest object
+                                  probability; NULL: none */
+    float threshold;           /* least probability of an object pixel; 0: 0.5
+                                  (any tiny value: no background) */
+    int min_object_size;       /* objects of fewer pixels are left out of the labels
+                                  and reported absent, in pixels of `labels`; 0: none */
+} rvos_output;
+
+/* Segment the next frame. Blocks. `out` may be NULL: only the state advances. */
+RVOS_API int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
+                                 const rvos_output *out);
+
+typedef struct rvos_object {
+    bool present;            /* has a pixel in the labels */
+    int x, y, width, height; /* its box there */
+    int64_t area;            /* its pixels there */
+    double score;            /* mean probability over its pixels at network size */
+} rvos_object;
+
+/* One object, 1..objects, of the last frame that filled labels; zeroes if it is
+ * not there. */
+RVOS_API int rvos_stream_get_object(rvos_stream *stream, int object, rvos_object *info);
+
+/* The last frame's probabilities of one object, network-sized (height x width,
+ * row by row); for evaluation. Before the first frame, and for a slot that did
+ * not run: zeroes. */
+RVOS_API int rvos_stream_read_mask(rvos_stream *stream, int object, float *out);
+
+/* The same before the last upsampling and the sigmoid: the half-size logits, of
+ * *height x *width; `out` may be NULL, to ask for the size. For parity checks. */
+RVOS_API int rvos_stream_read_logits(rvos_stream *stream, int object, float *out,
+                                     int *width, int *height);
+
+/* ---- drawing ------------------------------------------------------------ */
+
+typedef struct rvos_palette {
+    uint8_t rgb[RVOS_MAX_OBJECTS + 1][3]; /* [0] is the background's */
+} rvos_palette;
+
+/* The colours of the DAVIS and PASCAL VOC annotations: red, green, olive... */
+RVOS_API extern const rvos_palette rvos_davis_palette;
+
+typedef struct rvos_draw_params {
+    const rvos_palette *palette; /* NULL: rvos_davis_palette */
+    float opacity;               /* of the tint, 0..1; 0: contours only */
+    int contour;                 /* width of the line along an object's inner edge,
+                                    in pixels; 0: none */
+    bool replace;                /* paint opaque palette colours over all pixels,
+                                    background too, instead of tinting objects */
+} rvos_draw_params;
+
+/* Draw the objects of `labels` on `image` in place. Same size, same memory. NULL
+ * params: a tint of 0.5 and a contour of 2. Alpha is left as it is. */
+RVOS_API int rvos_draw(rvos_device *device, const rvos_image *image,
+                       const rvos_labels *labels, const rvos_draw_params *params);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* RVOS_H */
