@@ -2,7 +2,8 @@
 /* clones.h - RV_CLONES before a function: gcc compiles it once for each of these
  * instruction sets and picks by the processor at load time. The result must not
  * depend on which: the engine is compiled with -ffp-contract=off (as -std=c11 has
- * it), so that no clone fuses a multiply and an add that another one does not.
+ * it), so that no clone fuses a multiply and an add that another one does not. It
+ * also needs -O3 and -fno-trapping-math, or loops with comparisons stay scalar.
  *
  * Helpers that a clone calls must be inlined into it to be cloned with it: make
  * them `static RV_INLINE`. Sanitizers read nothing that an ifunc has not yet

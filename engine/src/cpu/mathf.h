@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* mathf.h - exp, sigmoid and tanh that gcc vectorises: no branch, no table, no
  * call. Within 2e-7 of the exact sigmoid and tanh everywhere (tests/unit/mathf.c);
- * rv_expf within 2e-7 of the value, relative. NaN gives NaN, infinities saturate. */
+ * rv_expf within 2e-7 of the value, relative. NaN gives NaN, infinities saturate.
+ *
+ * gcc needs -fno-trapping-math for it below AVX-512: otherwise it keeps the clamps
+ * as branches, lest a comparison with NaN raise a flag. No value depends on it. */
 #ifndef RV_MATHF_H
 #define RV_MATHF_H
 
