@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Reads and writes .safetensors files with numpy alone.
+
+Layout: 8 bytes little-endian header length, a JSON header padded with spaces, the tensors'
+bytes.  `data_offsets` count from the end of the header.  Every field is checked before it is
+used, so that a damaged file gives a FormatError and never a wrong tensor.
+"""
+import json
+import os
+import struct
+import tempfile
+
+import numpy as np
+
+MAX_HEADER = 100 << 20  # the format's own limit, 100 MB
+
+DTYPES = {
+    "F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"),
+    "BF16": np.dtype("<u2"),  # widened to float32 by read()
+    "I64": np.dtype("<i8"), "I32": np.dtype("<i4"), "I16": np.dtype("<i2"),
+    "I8": np.dtype("i1"), "U32": np.dtype("<u4"), "U16": np.dtype("<u2"),
+    "U8": np.dtype("u1"), "BOOL": np.dtype("?"),
+}
+NAMES = {v: k for k, v in DTYPES.items() if k != "BF16"}
+
+
+class FormatError(ValueError):
+    """The file is not the file it claims to be; the message names the file and the fault."""
+
+
+def _no_duplicates(pairs):
+    out = {}
+    for key, value in pairs:
+        if key in out:
+            raise ValueError(f"two entries named {key!r}")
+        out[key] = value
+    return out
+
+
+def read_header(path):
+    """(entries, metadata, offset of the data, size of the data)"""
+    try:
+        size = os.path.getsize(path)
+        with open(path, "rb") as f:
+            start = f.read(8)
+            if len(start) < 8:
+                raise FormatError(f"{path}: too short for a .safetensors file")
+            length = struct.unpack("<Q", start)[0]
+            if length > min(MAX_HEADER, size - 8):
+                raise FormatError(f"{path}: header of {length} bytes in a file of {size}")
+            text = f.read(length)
+    except OSError as e:
+        raise FormatError(f"{path}: {e.strerror}") from e
+    try:
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as e:
+        raise FormatError(f"{path}: the header is no JSON: {e}") from e
+    if not isinstance(header, dict):
+        raise FormatError(f"{path}: the header is no JSON object")
+    meta = header.pop("__metadata__", {})
+    if not isinstance(meta, dict) or not all(isinstance(v, str) for v in meta.values()):
+        raise FormatError(f"{path}: metadata that are no strings")
+    return header, meta, 8 + length, size - 8 - length
+
+
+def _entry(path, name, entry, size):
+    """Checks one entry; (dtype name, shape, begin, end)"""
+    bad = lambda what: FormatError(f"{path}: tensor {name}: {what}")
+    if not isinstance(entry, dict):
+        raise bad("no description")
+    dtype, shape, span = (entry.get(k) for k in ("dtype", "shape", "data_offsets"))
+    natural = lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0
+    if dtype not in DTYPES:
+        raise bad(f"unknown dtype {dtype!r}")
+    if not isinstance(shape, list) or len(shape) > 8 or not all(map(natural, shape)):
+        raise bad(f"bad shape {shape!r}")
+    if not isinstance(span, list) or len(span) != 2 or not all(map(natural, span)):
+        raise bad(f"bad data_offsets {span!r}")
+    count = 1
+    for n in shape:
+        count *= n
+    if span[1] > size or span[1] - span[0] != count * DTYPES[dtype].itemsize:
+        raise bad(f"{dtype} {shape} does not fit bytes {span[0]} to {span[1]} of {size}")
+    return dtype, shape, span[0], span[1]
+
+
+def read(path):
+    """({name: array}, metadata).  BF16 comes as float32, all else in its own type."""
+    header, meta, offset, size = read_header(path)
+    entries = {k: _entry(path, k, v, size) for k, v in header.items()}
+    at = 0
+    for name, (_, _, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
+        if begin < at:
+            raise FormatError(f"{path}: tensor {name} overlaps another")
+        at = end
+    with open(path, "rb") as f:
+        f.seek(offset)
+        data = f.read()
+    tensors = {}
+    for name, (dtype, shape, begin, end) in entries.items():
+        flat = np.frombuffer(data[begin:end], DTYPES[dtype])
+        if dtype == "BF16":
+            flat = (flat.astype("<u4") << 16).view("<f4")
+        tensors[name] = flat.reshape(shape)
+    return tensors, meta
+
+
+def write(path, tensors, metadata=None):
+    """Writes {name: array} in order of name.  The file appears whole or not at all."""
+    header = {"__metadata__": dict(metadata)} if metadata else {}
+    arrays, at = [], 0
+    for name in sorted(tensors):
+        a = np.asarray(tensors[name])
+        a = a.astype(a.dtype.newbyteorder("<"), copy=False)
+        if a.dtype not in NAMES:
+            raise FormatError(f"{path}: tensor {name}: no .safetensors type for {a.dtype}")
+        header[name] = {"dtype": NAMES[a.dtype], "shape": list(a.shape),
+                        "data_offsets": [at, at + a.nbytes]}
+        arrays.append(a)
+        at += a.nbytes
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    with atomic(path) as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for a in arrays:
+            f.write(a.tobytes())
+
+
+class atomic:
+    """A binary file that takes its name only when it is complete and on the disk."""
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+
+    def __enter__(self):
+        folder = os.path.dirname(os.path.abspath(self.path))
+        handle, self.temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
+        self.file = os.fdopen(handle, "wb")
+        return self.file
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None:
+                self.file.flush()
+                os.fsync(self.file.fileno())
+            self.file.close()
+            if kind is None:
+                umask = os.umask(0)
+                os.umask(umask)
+                os.chmod(self.temporary, 0o666 & ~umask)
+                os.replace(self.temporary, self.path)
+                return False
+        except BaseException:
+            os.unlink(self.temporary)
+            raise
+        os.unlink(self.temporary)
+        return False
