@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* assign.h - the result step of the published evaluation: which of the network's
+ * overlapping masks stands for which annotated object, and who is painted over
+ * whom. For comparing with published numbers only; the element and the tools
+ * otherwise use the labels of the engine. */
+#ifndef RV_TOOLS_ASSIGN_H
+#define RV_TOOLS_ASSIGN_H
+
+#include "hungarian.h"
+#include "seeds.h"
+
+/* Binary masks of all slots, one after another. */
+struct mask_stack {
+    int count, width, height;
+    uint8_t *pixels; /* 0 or 1 */
+};
+
+struct assign_pair {
+    int label, instance; /* instance -1: more labels than masks */
+    double cost;         /* 1 - J, at the frame where it was chosen */
+};
+
+struct assign {
+    struct assign_pair pair[HUNGARIAN_MAX]; /* in painting order */
+    int count;
+};
+
+/* Choose masks for the labels `ids` of `annotation`, among the masks that no
+ * earlier label has. Masks are scaled to the annotation by nearest neighbour; the
+ * cost of a pair is 1 - J, where J of two empty masks is 1. */
+int assign_choose(struct assign *assign, const struct picture *annotation,
+                  const struct id_set *ids, const struct mask_stack *masks,
+                  struct fault *fault);
+
+/* The label image: by falling cost, so that the best is on top. */
+void assign_paint(const struct assign *assign, const struct mask_stack *masks,
+                  struct picture *out);
+
+/* The pixel of a row of `in` that the nearest-neighbour rule takes for dst. */
+static inline int nearest(int dst, int in, int out)
+{
+    return (int)((2 * (int64_t)dst + 1) * in / (2 * (int64_t)out));
+}
+
+#endif

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "frames.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "codec.h"
+
+char *text_format(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n >= 0)
+        text = malloc((size_t)n + 1);
+    if (text) {
+        va_start(args, format);
+        vsnprintf(text, (size_t)n + 1, format, args);
+        va_end(args);
+    }
+    return text;
+}
+
+/* ---- pictures ----------------------------------------------------------- */
+
+void picture_free(struct picture *picture)
+{
+    free(picture->pixels);
+    memset(picture, 0, sizeof *picture);
+}
+
+int picture_alloc(struct picture *picture, int width, int height, int channels,
+                  const char *path, struct fault *fault)
+{
+    memset(picture, 0, sizeof *picture);
+    if (width < 1 || height < 1 || width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE)
+        return fault_set(fault, TOOL_INPUT, path, "%dx%d is no size from 1x1 to %dx%d",
+                         width, height, PICTURE_MAX_SIDE, PICTURE_MAX_SIDE);
+    picture->pixels = malloc((size_t)width * (size_t)height * (size_t)channels);
+    if (!picture->pixels)
+        return fault_set(fault, TOOL_INPUT, path, "out of memory");
+    picture->width = width;
+    picture->height = height;
+    picture->channels = channels;
+    return 0;
+}
+
+static int picture_decode(struct picture *out, const char *path, bool index,
+                          struct fault *fault)
+{
+    static const unsigned char png_magic[4] = {0x89, 'P', 'N', 'G'};
+    unsigned char head[4] = {0};
+    struct stat st;
+    FILE *in = fopen(path, "rb");
+    int err;
+
+    memset(out, 0, sizeof *out);
+    if (!in)
+        return fault_set(fault, TOOL_INPUT, path, "%s", strerror(errno));
+    if (fstat(fileno(in), &st) || !S_ISREG(st.st_mode)) {
+        fclose(in);
+        return fault_set(fault, TOOL_INPUT, path, "is no file of a picture");
+    }
+    if (fread(head, 1, sizeof head, in) != sizeof head)
+        memset(head, 0, sizeof head);
+    rewind(in);
+    if (!memcmp(head, png_magic, sizeof head))
+        err = png_decode(out, in, path, index, fault);
+    else if (head[0] == 'P' && (head[1] == '5' || head[1] == '6') && isspace(head[2]))
+        err = pnm_decode(out, in, path, index, fault);
+    else if (head[0] == 0xff && head[1] == 0xd8 && !index)
+        err = jpeg_decode(out, in, path, fault);
+    else if (head[0] == 0xff && head[1] == 0xd8)
+        err = fault_set(fault, TOOL_INPUT, path,
+                        "a mask must be a palette PNG: JPEG does not keep object "
+                        "numbers");
+    else
+        err = fault_set(fault, TOOL_INPUT, path, "is no PNG, JPEG, PPM or PGM picture");
+    fclose(in);
+    return err;
+}
+
+int picture_read(struct picture *out, const char *path, struct fault *fault)
+{
+    return picture_decode(out, path, false, fault);
+}
+
+int mask_read(struct picture *out, const char *path, enum mask_kind kind,
+              struct fault *fault)
+{
+    int err = picture_decode(out, path, true, fault);
+    size_t n = err ? 0 : (size_t)out->width * (size_t)out->height;
+
+    if (kind == MASK_INDEX)
+        for (size_t i = 0; i < n; i++)
+            out->pixels[i] = out->pixels[i] == 255 ? 0 : out->pixels[i];
+    if (kind == MASK_BINARY)
+        for (size_t i = 0; i < n; i++)
+            out->pixels[i] = out->pixels[i] != 0;
+    return err;
+}
+
+int picture_write(const char *path, const struct picture *picture, struct fault *fault)
+{
+    char *part = text_format("%s.part", path);
+    FILE *out = part ? fopen(part, "wb") : NULL;
+    int err;
+
+    if (!out) {
+        err =
+            fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", strerror(errno));
+        free(part);
+        return err;
+    }
+    err = png_encode(out, picture, path, fault);
+    if (fclose(out) && !err)
+        err =
+            fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", strerror(errno));
+    if (!err && rename(part, path))
+        err =
+            fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", strerror(errno));
+    if (err)
+        remove(part);
+    free(part);
+    return err;
+}
+
+int mask_write(const char *path, const uint8_t *labels, int width, int height,
+               struct fault *fault)
+{
+    /* Borrowed for reading only. */
+    struct picture picture = {width, height, 1, (uint8_t *)(uintptr_t)labels};
+
+    return picture_write(path, &picture, fault);
+}
+
+/* ---- folders ------------------------------------------------------------ */
+
+/* Runs of digits compare as numbers; of equal numbers the shorter run is first. */
+static int natural_order(const char *a, const char *b)
+{
+    while (*a && *b) {
+        if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+            size_t zeros_a = strspn(a, "0"), zeros_b = strspn(b, "0");
+            size_t n_a = strspn(a + zeros_a, "0123456789");
+            size_t n_b = strspn(b + zeros_b, "0123456789");
+            int d = n_a != n_b ? (n_a < n_b ? -1 : 1)
+                               : strncmp(a + zeros_a, b + zeros_b, n_a);
+
+            if (!d && zeros_a != zeros_b)
+                d = zeros_a < zeros_b ? -1 : 1;
+            if (d)
+                return d;
+            a += zeros_a + n_a;
+            b += zeros_b + n_b;
+        } else if (*a != *b) {
+            return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
+        } else {
+            a++;
+            b++;
+        }
+    }
+    return *a ? 1 : *b ? -1 : 0;
+}
+
+static int by_stem(const void *a, const void *b)
+{
+    const struct frame_file *x = a, *y = b;
+    int d = natural_order(x->stem, y->stem);
+
+    return d ? d : strcmp(x->path, y->path);
+}
+
+static const char *picture_extension(const char *name)
+{
+    static const char *const known[] = {".png", ".jpg", ".jpeg", ".ppm", ".pgm", ".pnm"};
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot && dot > name && i < sizeof known / sizeof *known; i++)
+        if (!strcasecmp(dot, known[i]))
+            return dot;
+    return NULL;
+}
+
+static int add_file(struct frame_list *list, const char *folder, const char *name)
+{
+    const char *dot = picture_extension(name);
+    struct frame_file *grown;
+
+    if (!dot || name[0] == '.')
+        return 0;
+    grown = realloc(list->file, sizeof *grown * (size_t)(list->count + 1));
+    if (!grown)
+        return -1;
+    list->file = grown;
+    grown[list->count] = (struct frame_file){
+        text_format("%s/%s", folder, name), text_format("%.*s", (int)(dot - name), name)};
+    list->count++;
+    return grown[list->count - 1].path && grown[list->count - 1].stem ? 0 : -1;
+}
+
+int frames_list(struct frame_list *out, const char *folder, struct fault *fault)
+{
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    int err = 0;
+
+    memset(out, 0, sizeof *out);
+    if (!dir)
+        return fault_set(fault, TOOL_INPUT, folder, "%s%s", strerror(errno),
+                         errno == ENOTDIR ? ": give the folder of the frames" : "");
+    while (!err && (entry = readdir(dir)))
+        err = add_file(out, folder, entry->d_name);
+    closedir(dir);
+    if (err) {
+        frames_free(out);
+        return fault_set(fault, TOOL_INPUT, folder, "out of memory");
+    }
+    if (out->count)
+        qsort(out->file, (size_t)out->count, sizeof *out->file, by_stem);
+    for (int i = 1; i < out->count && !err; i++)
+        if (!strcmp(out->file[i].stem, out->file[i - 1].stem))
+            err = fault_set(fault, TOOL_INPUT, out->file[i].path,
+                            "and %s are one frame twice: keep one kind of picture "
+                            "in a folder",
+                            out->file[i - 1].path);
+    if (!out->count)
+        err = fault_set(fault, TOOL_INPUT, folder,
+                        "holds no picture (.png, .jpg, .ppm, .pgm)");
+    if (err)
+        frames_free(out);
+    return err;
+}
+
+void frames_free(struct frame_list *list)
+{
+    for (int i = 0; i < list->count; i++) {
+        free(list->file[i].path);
+        free(list->file[i].stem);
+    }
+    free(list->file);
+    memset(list, 0, sizeof *list);
+}
+
+int frames_find(const struct frame_list *list, const char *stem)
+{
+    for (int i = 0; i < list->count; i++)
+        if (!strcmp(list->file[i].stem, stem))
+            return i;
+    return -1;
+}
+
+int make_folders(const char *path, struct fault *fault)
+{
+    char *part = text_format("%s", path);
+    struct stat st;
+    int err = 0;
+
+    if (!part)
+        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+    for (char *p = part + 1; !err; p++) {
+        char c = *p;
+
+        if (c != '/' && c)
+            continue;
+        *p = 0;
+        if (mkdir(part, 0777) && errno != EEXIST)
+            err = fault_set(fault, TOOL_OUTPUT, part, "cannot be made: %s",
+                            strerror(errno));
+        *p = c;
+        if (!c)
+            break;
+    }
+    free(part);
+    if (!err && (stat(path, &st) || !S_ISDIR(st.st_mode)))
+        err = fault_set(fault, TOOL_OUTPUT, path,
+                        "is no folder: name another place for the results");
+    return err;
+}

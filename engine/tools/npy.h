@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* npy.h - a float32 array for numpy, written as it comes. */
+#ifndef RV_TOOLS_NPY_H
+#define RV_TOOLS_NPY_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "fault.h"
+
+struct npy {
+    FILE *out;
+    char *path, *part; /* written as `part`, renamed by npy_close */
+    size_t left;       /* values still to come */
+};
+
+/* `shape` has four sizes, the slowest first. */
+int npy_open(struct npy *npy, const char *path, const size_t shape[4],
+             struct fault *fault);
+int npy_write(struct npy *npy, const float *values, size_t count, struct fault *fault);
+
+/* Puts the file in place if all values have come; else removes it. Safe on a
+ * zeroed struct. */
+int npy_close(struct npy *npy, struct fault *fault);
+
+#endif

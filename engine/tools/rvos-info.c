@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rvos-info - what a model file is, and what this build can run it on. */
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "session.h"
+
+static const char usage[] =
+    "Usage: rvos-info [FILE]\n"
+    "Print what the model FILE holds and what a frame costs, and the engines of this\n"
+    "build. Without FILE: the engines.\n"
+    "\n"
+    "  -h, --help  this text\n"
+    "\n"
+    "Exit status: 0 done, 1 wrong command line, 3 the file is no model.\n";
+
+static void print_words(const char *label, const char *words)
+{
+    printf("%-14s %s\n", label, words[0] ? words : "(the file says nothing)");
+}
+
+static void print_cost(const char *label, const rvos_model_info *m, int objects)
+{
+    double macs = (double)m->encoder_macs + objects * (double)m->object_macs;
+
+    printf("%-14s %.2f G (encoder %.2f G + %d objects of %.3f G)\n", label, macs / 1e9,
+           (double)m->encoder_macs / 1e9, objects, (double)m->object_macs / 1e9);
+}
+
+static void print_model(const char *path, const rvos_model_info *m)
+{
+    bool zero = m->tasks & RVOS_TASK_ZERO_SHOT, one = m->tasks & RVOS_TASK_ONE_SHOT;
+
+    printf("%-14s %s\n", "model", path);
+    printf("%-14s %s\n", "encoder", m->encoder);
+    printf("%-14s %s%s%s\n", "tasks", zero ? "zero-shot" : "", zero && one ? ", " : "",
+           one ? "one-shot" : "");
+    printf("%-14s %dx%d (width x height)\n", "network size", m->width, m->height);
+    printf("%-14s %d\n", "objects", m->objects);
+    printf("%-14s %d, %d, %d, %d channels\n", "hidden", m->hidden, m->hidden / 2,
+           m->hidden / 4, m->hidden / 8);
+    printf("%-14s %dx%d\n", "kernel", m->kernel_size, m->kernel_size);
+    printf("%-14s %s\n", "skip mode", m->skip_mode);
+    printf("%-14s %" PRId64 "\n", "parameters", m->parameters);
+    print_cost("MACs a frame", m, m->objects);
+    print_words("licence", m->licence);
+    print_words("provenance", m->provenance);
+}
+
+static void print_engine(const char *name)
+{
+    struct session_options options = {.engine = name};
+    struct session s;
+    struct fault fault = {0};
+
+    if (session_open_device(&s, &options, &fault)) {
+        char *advice = strstr(fault.text, "; "); /* of no use for a list */
+
+        if (advice)
+            *advice = 0;
+        printf("%-14s not here (%s)\n", name, fault.text);
+        return;
+    }
+    printf("%-14s %s%s%s, %s, %d %s\n", name, s.device_info.library,
+           s.device_info.isa[0] ? ", " : "", s.device_info.isa, s.device_info.name,
+           s.device_info.threads, s.device_info.threads == 1 ? "thread" : "threads");
+    session_close(&s);
+}
+
+/* The reference engine prepares nothing: the quickest to look at a file with. */
+static int show_file(const char *path, struct fault *fault)
+{
+    struct session_options options = {.model = path, .engine = "reference"};
+    struct session s;
+    int err = session_open(&s, &options, fault);
+
+    if (err)
+        return err;
+    print_model(path, &s.info);
+    session_close(&s);
+    printf("\n");
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    static const char *const engines[] = {"cpu", "cuda", "reference"};
+    struct fault fault = {0};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (option == 'h') {
+            fputs(usage, stdout);
+            return TOOL_OK;
+        }
+        return TOOL_USAGE;
+    }
+    if (argc - optind > 1) {
+        fprintf(stderr, "rvos-info: one file at a time; see rvos-info --help\n");
+        return TOOL_USAGE;
+    }
+    if (argc > optind && show_file(argv[optind], &fault))
+        return fault_print(&fault, "rvos-info");
+    printf("engines of this build\n");
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
+        print_engine(engines[i]);
+    return TOOL_OK;
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rvos-segment - a folder of frames to a folder of palette PNGs. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sequence.h"
+
+static const char usage[] =
+    "Usage: rvos-segment [OPTIONS] FRAMES_DIR OUT_DIR\n"
+    "Segment the objects of a video: for every frame of FRAMES_DIR (PNG, JPEG, PPM,\n"
+    "PGM; in natural order) OUT_DIR gets a palette PNG of the same name, where a\n"
+    "pixel's value is its object and 0 is background.\n"
+    "\n"
+    "  -m, --model FILE         weights (.safetensors); default: $RVOS_MODEL\n"
+    "  -t, --task TASK          zero-shot: find the objects by itself; one-shot: follow\n"
+    "                           those of --init-mask. Default: one-shot with a mask,\n"
+    "                           zero-shot without\n"
+    "  -i, --init-mask PATH     a palette PNG for the first frame, or a folder of them\n"
+    "                           named as the frames at which objects first appear; all\n"
+    "                           slots up to the highest object run from frame 0 on\n"
+    "  -n, --objects N          slots, 1..32; default: the highest object of the given\n"
+    "                           masks, else the model's own\n"
+    "  -v, --variant VARIANT    spatio-temporal (default), spatial or temporal\n"
+    "  -e, --engine ENGINE      auto (default), cpu, cuda, or reference (slow)\n"
+    "  -p, --precision P        auto (default), fp32, tf32, fp16 or bf16\n"
+    "  -s, --size WxH           network size; default: the model's own\n"
+    "  -j, --threads N          CPU threads; default: all cores\n"
+    "  -a, --assign ANNOTATION  emulate the result step of the published evaluation:\n"
+    "                           choose masks for the objects of this palette PNG (or\n"
+    "                           folder) and paint them by their overlap with it\n"
+    "  -d, --dump-probs FILE    float32 .npy (frames, objects, H, W), network size\n"
+    "  -q, --quiet              no progress\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "Exit status: 0 done, 1 wrong command line, 2 a frame or mask cannot be used,\n"
+    "3 the model or the device does not do it, 4 a result cannot be written.\n";
+
+struct command {
+    struct session_options session;
+    struct sequence_options sequence;
+    const char *frames, *out;
+    bool quiet;
+};
+
+/* 0, a tool_exit, or -1 after --help. */
+static int one_option(struct command *c, int option, const char *word,
+                      struct fault *fault)
+{
+    const char *bad = NULL;
+
+    switch (option) {
+    case 'm':
+        c->session.model = word;
+        break;
+    case 't':
+        bad = parse_task(word, &c->sequence.task) ? NULL : "zero-shot or one-shot";
+        break;
+    case 'i':
+        c->sequence.init_mask = word;
+        break;
+    case 'n':
+        bad = parse_number(word, 1, RVOS_MAX_OBJECTS, &c->sequence.objects)
+                  ? NULL
+                  : "a number from 1 to 32";
+        break;
+    case 'v':
+        bad = parse_variant(word, &c->sequence.variant)
+                  ? NULL
+                  : "spatio-temporal, spatial or temporal";
+        break;
+    case 'e':
+        bad = parse_engine(word, &c->session.engine) ? NULL
+                                                     : "auto, cpu, cuda or reference";
+        break;
+    case 'p':
+        bad = parse_precision(word, &c->session.precision)
+                  ? NULL
+                  : "auto, fp32, tf32, fp16 or bf16";
+        break;
+    case 's':
+        bad = parse_size(word, &c->session.width, &c->session.height)
+                  ? NULL
+                  : "a size such as 448x256, each from 32 to 4096";
+        break;
+    case 'j':
+        bad = parse_number(word, 1, 1024, &c->session.threads)
+                  ? NULL
+                  : "a number from 1 to 1024";
+        break;
+    case 'a':
+        c->sequence.assign = word;
+        break;
+    case 'd':
+        c->sequence.probs = word;
+        break;
+    case 'q':
+        c->quiet = true;
+        break;
+    case 'h':
+        fputs(usage, stdout);
+        return -1;
+    default: /* getopt_long has named the option */
+        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-segment --help");
+    }
+    if (bad)
+        return fault_set(fault, TOOL_USAGE, NULL, "-%c takes %s, not \"%s\"", option, bad,
+                         word);
+    return 0;
+}
+
+static int complete(struct command *c, struct fault *fault)
+{
+    if (!c->session.model)
+        c->session.model = getenv("RVOS_MODEL");
+    if (!c->session.model)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "no model: name a .safetensors file with --model");
+    if (!c->sequence.task)
+        c->sequence.task =
+            c->sequence.init_mask ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
+    if (c->sequence.task == RVOS_TASK_ONE_SHOT && !c->sequence.init_mask)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "--task one-shot needs --init-mask, the objects to follow");
+    if (c->sequence.task == RVOS_TASK_ZERO_SHOT && c->sequence.init_mask)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "--init-mask belongs to --task one-shot; zero-shot finds the "
+                         "objects by itself");
+    return 0;
+}
+
+static int parse(struct command *c, int argc, char **argv, struct fault *fault)
+{
+    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
+                                            {"task", required_argument, NULL, 't'},
+                                            {"init-mask", required_argument, NULL, 'i'},
+                                            {"objects", required_argument, NULL, 'n'},
+                                            {"variant", required_argument, NULL, 'v'},
+                                            {"engine", required_argument, NULL, 'e'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {"size", required_argument, NULL, 's'},
+                                            {"threads", required_argument, NULL, 'j'},
+                                            {"assign", required_argument, NULL, 'a'},
+                                            {"dump-probs", required_argument, NULL, 'd'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int option, err = 0;
+
+    while (!err && (option = getopt_long(argc, argv, "m:t:i:n:v:e:p:s:j:a:d:qh", options,
+                                         NULL)) != -1)
+        err = one_option(c, option, optarg, fault);
+    if (err)
+        return err;
+    if (argc - optind != 2)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "give the folder of the frames and one for the masks; see "
+                         "rvos-segment --help");
+    c->frames = argv[optind];
+    c->out = argv[optind + 1];
+    return complete(c, fault);
+}
+
+/* Masks of PNG frames would replace the frames. */
+static int apart(const struct command *c, struct fault *fault)
+{
+    struct stat a, b;
+
+    if (stat(c->frames, &a) || stat(c->out, &b))
+        return 0;
+    if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+        return fault_set(fault, TOOL_USAGE, c->out,
+                         "is the folder of the frames: masks need another one");
+    return 0;
+}
+
+static int run(const struct command *c, struct fault *fault)
+{
+    struct session session;
+    struct frame_list frames;
+    struct progress progress;
+    int err = apart(c, fault);
+
+    if (!err)
+        err = frames_list(&frames, c->frames, fault);
+    if (err)
+        return err;
+    err = session_open(&session, &c->session, fault);
+    if (!err) {
+        progress_start(&progress, "frames", frames.count, c->quiet);
+        err = sequence_run(&session, &c->sequence, &frames, c->out, &progress, fault);
+        if (err)
+            progress_stop(&progress);
+        else
+            progress_finish(&progress, c->out);
+        session_close(&session);
+    }
+    frames_free(&frames);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    struct command command = {0};
+    struct fault fault = {0};
+    int err = parse(&command, argc, argv, &fault);
+
+    if (err < 0)
+        return TOOL_OK;
+    if (!err)
+        err = run(&command, &fault);
+    return err ? fault_print(&fault, "rvos-segment") : TOOL_OK;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "seeds.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+int ids_of(const struct picture *mask, struct id_set *set)
+{
+    size_t n = (size_t)mask->width * (size_t)mask->height;
+    bool seen[256] = {false};
+    int highest = 0;
+
+    memset(set, 0, sizeof *set);
+    for (size_t i = 0; i < n; i++)
+        seen[mask->pixels[i]] = true;
+    for (int id = 1; id < 255; id++)
+        if (seen[id]) {
+            id_add(set, id);
+            highest = id;
+        }
+    return highest;
+}
+
+static int add(struct seeds *seeds, struct id_set *known, int frame, const char *path,
+               struct fault *fault)
+{
+    struct picture mask;
+    struct id_set ids;
+    struct seed *grown;
+    bool news = false;
+    int highest, err = mask_read(&mask, path, seeds->kind, fault);
+
+    if (err)
+        return err;
+    highest = ids_of(&mask, &ids);
+    picture_free(&mask);
+    for (int i = 0; i < 4; i++) {
+        ids.word[i] &= ~known->word[i];
+        known->word[i] |= ids.word[i];
+        news |= ids.word[i] != 0;
+    }
+    if (!news)
+        return 0;
+    grown = realloc(seeds->seed, sizeof *grown * (size_t)(seeds->count + 1));
+    if (!grown)
+        return fault_set(fault, TOOL_INPUT, path, "out of memory");
+    seeds->seed = grown;
+    grown[seeds->count] = (struct seed){frame, text_format("%s", path), ids};
+    if (!grown[seeds->count++].path)
+        return fault_set(fault, TOOL_INPUT, path, "out of memory");
+    if (highest > seeds->highest)
+        seeds->highest = highest;
+    return 0;
+}
+
+static int add_folder(struct seeds *seeds, const struct frame_list *frames,
+                      const char *folder, struct fault *fault)
+{
+    struct id_set known = {{0}};
+    struct frame_list masks;
+    int err = frames_list(&masks, folder, fault);
+
+    if (err)
+        return err;
+    for (int i = 0; i < masks.count && !err; i++) {
+        int frame = frames_find(frames, masks.file[i].stem);
+
+        if (frame < 0)
+            seeds->unmatched++;
+        else
+            err = add(seeds, &known, frame, masks.file[i].path, fault);
+    }
+    if (!err && seeds->unmatched == masks.count)
+        err = fault_set(fault, TOOL_INPUT, folder,
+                        "no mask has the name of a frame (frames are %s and so on)",
+                        frames->file[0].stem);
+    frames_free(&masks);
+    return err;
+}
+
+int seeds_find(struct seeds *out, const struct frame_list *frames, const char *path,
+               enum mask_kind kind, struct fault *fault)
+{
+    struct id_set known = {{0}};
+    struct stat st;
+    int err;
+
+    memset(out, 0, sizeof *out);
+    out->kind = kind;
+    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+        err = add_folder(out, frames, path, fault);
+    else
+        err = add(out, &known, 0, path, fault);
+    if (!err && !out->count)
+        err = fault_set(fault, TOOL_INPUT, path,
+                        "shows no object: pixels of object 1 have the value 1 "
+                        "(0 is background, 255 means ignore)");
+    if (err)
+        seeds_free(out);
+    return err;
+}
+
+void seeds_free(struct seeds *seeds)
+{
+    for (int i = 0; i < seeds->count; i++)
+        free(seeds->seed[i].path);
+    free(seeds->seed);
+    memset(seeds, 0, sizeof *seeds);
+}
+
+const struct seed *seeds_at(const struct seeds *seeds, int frame)
+{
+    for (int i = 0; i < seeds->count; i++)
+        if (seeds->seed[i].frame == frame)
+            return &seeds->seed[i];
+    return NULL;
+}

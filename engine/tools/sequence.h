@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* sequence.h - one video, from a folder of frames to a folder of masks. */
+#ifndef RV_TOOLS_SEQUENCE_H
+#define RV_TOOLS_SEQUENCE_H
+
+#include "frames.h"
+#include "progress.h"
+#include "session.h"
+
+struct sequence_options {
+    rvos_task task;
+    rvos_variant variant;
+    int objects;           /* 0: of the given masks, else of the model */
+    const char *init_mask; /* one-shot: picture or folder; see seeds.h */
+    enum mask_kind mask_kind;
+    const char *assign; /* picture or folder: the result step of assign.h; NULL:
+                           the engine's labels */
+    const char *probs;  /* .npy of all probabilities; NULL: none */
+};
+
+/* Writes OUT/<stem>.png for every frame; makes the folder. */
+int sequence_run(struct session *session, const struct sequence_options *options,
+                 const struct frame_list *frames, const char *out,
+                 struct progress *progress, struct fault *fault);
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    struct session *s = opaque;
+
+    if (level != RVOS_LOG_ERROR)
+        return;
+    pthread_mutex_lock(&s->lock);
+    snprintf(s->words, sizeof s->words, "%s", line);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static const char *way_out(int status)
+{
+    switch (status) {
+    case RVOS_ERR_NOT_FOUND:
+    case RVOS_ERR_IO:
+        return "name a .safetensors file with --model";
+    case RVOS_ERR_FORMAT:
+        return "make model files with data/convert.py or data/train.py";
+    case RVOS_ERR_WRONG_TASK:
+        return "rvos-info tells what the file can do; choose that with --task";
+    case RVOS_ERR_UNSUPPORTED:
+        return "choose another --engine, --precision or --size";
+    case RVOS_ERR_MEMORY:
+        return "use a smaller --size or fewer --objects";
+    case RVOS_ERR_DEVICE:
+        return "try --engine cpu";
+    default:
+        return "see --help for what is allowed";
+    }
+}
+
+int session_fail(struct session *s, int status, struct fault *fault)
+{
+    const char *file = s->options.model ? s->options.model : "engine";
+    const char *words;
+    size_t n = strlen(file);
+    int code;
+
+    pthread_mutex_lock(&s->lock);
+    words = s->words[0] ? s->words : rvos_strerror(status);
+    if (!strncmp(words, file, n) && words[n] == ':') /* do not name it twice */
+        words += n + 1 + strspn(words + n + 1, " ");
+    code = fault_set(fault, TOOL_ENGINE, file, "%s; %s", words, way_out(status));
+    s->words[0] = 0;
+    pthread_mutex_unlock(&s->lock);
+    return code;
+}
+
+int session_open_device(struct session *s, const struct session_options *options,
+                        struct fault *fault)
+{
+    rvos_device_params params = {.backend = options->engine,
+                                 .threads = options->threads,
+                                 .log = on_log,
+                                 .log_opaque = s};
+    int status;
+
+    memset(s, 0, sizeof *s);
+    s->options = *options;
+    pthread_mutex_init(&s->lock, NULL);
+    status = rvos_device_open(&s->device, &params);
+    if (status) {
+        s->options.model = options->engine ? options->engine : "engine";
+        session_fail(s, status, fault);
+        session_close(s);
+        return TOOL_ENGINE;
+    }
+    rvos_device_get_info(s->device, &s->device_info);
+    return 0;
+}
+
+int session_open(struct session *s, const struct session_options *options,
+                 struct fault *fault)
+{
+    rvos_model_params params = {.width = options->width,
+                                .height = options->height,
+                                .precision = options->precision};
+    int err = session_open_device(s, options, fault);
+    int status;
+
+    if (err)
+        return err;
+    status = rvos_model_load(&s->model, s->device, options->model, &params);
+    if (status) {
+        session_fail(s, status, fault);
+        session_close(s);
+        return TOOL_ENGINE;
+    }
+    rvos_model_get_info(s->model, &s->info);
+    return 0;
+}
+
+void session_close(struct session *s)
+{
+    rvos_model_close(&s->model);
+    rvos_device_close(&s->device);
+    pthread_mutex_destroy(&s->lock);
+}
+
+int session_open_stream(struct session *s, const rvos_stream_params *params,
+                        rvos_stream **out, struct fault *fault)
+{
+    int status = rvos_stream_open(out, s->model, params);
+
+    return status ? session_fail(s, status, fault) : 0;
+}
+
+/* ---- words -------------------------------------------------------------- */
+
+struct word {
+    const char *word;
+    int value;
+};
+
+static bool find_word(const struct word *table, const char *word, int *value)
+{
+    for (; table->word; table++)
+        if (!strcmp(table->word, word)) {
+            *value = table->value;
+            return true;
+        }
+    return false;
+}
+
+bool parse_engine(const char *word, const char **engine)
+{
+    static const char *const known[] = {"cpu", "cuda", "reference"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i], word)) {
+            *engine = known[i];
+            return true;
+        }
+    *engine = NULL;
+    return !strcmp(word, "auto");
+}
+
+bool parse_task(const char *word, rvos_task *task)
+{
+    static const struct word table[] = {
+        {"zero-shot", RVOS_TASK_ZERO_SHOT}, {"one-shot", RVOS_TASK_ONE_SHOT}, {NULL, 0}};
+    int value;
+    bool ok = find_word(table, word, &value);
+
+    if (ok)
+        *task = (rvos_task)value;
+    return ok;
+}
+
+bool parse_variant(const char *word, rvos_variant *variant)
+{
+    static const struct word table[] = {{"spatio-temporal", RVOS_VARIANT_SPATIO_TEMPORAL},
+                                        {"spatial", RVOS_VARIANT_SPATIAL},
+                                        {"temporal", RVOS_VARIANT_TEMPORAL},
+                                        {NULL, 0}};
+    int value;
+    bool ok = find_word(table, word, &value);
+
+    if (ok)
+        *variant = (rvos_variant)value;
+    return ok;
+}
+
+bool parse_precision(const char *word, rvos_precision *precision)
+{
+    static const struct word table[] = {
+        {"auto", RVOS_PRECISION_DEFAULT}, {"fp32", RVOS_PRECISION_FP32},
+        {"tf32", RVOS_PRECISION_TF32},    {"fp16", RVOS_PRECISION_FP16},
+        {"bf16", RVOS_PRECISION_BF16},    {NULL, 0}};
+    int value;
+    bool ok = find_word(table, word, &value);
+
+    if (ok)
+        *precision = (rvos_precision)value;
+    return ok;
+}
+
+bool parse_number(const char *word, int min, int max, int *number)
+{
+    char *end;
+    long n = strtol(word, &end, 10);
+
+    if (end == word || *end || n < min || n > max)
+        return false;
+    *number = (int)n;
+    return true;
+}
+
+bool parse_size(const char *word, int *width, int *height)
+{
+    char first[8];
+    size_t n = strcspn(word, "xX");
+
+    if (!word[n] || n >= sizeof first)
+        return false;
+    memcpy(first, word, n);
+    first[n] = 0;
+    return parse_number(first, 32, 4096, width) &&
+           parse_number(word + n + 1, 32, 4096, height);
+}

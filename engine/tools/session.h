@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* session.h - a device and a model on it, opened from command line words. */
+#ifndef RV_TOOLS_SESSION_H
+#define RV_TOOLS_SESSION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include <rvos.h>
+
+#include "fault.h"
+
+struct session_options {
+    const char *model;  /* file */
+    const char *engine; /* NULL: the best that opens */
+    rvos_precision precision;
+    int threads;       /* 0: all */
+    int width, height; /* network size; 0: the file's */
+};
+
+struct session {
+    struct session_options options;
+    rvos_device *device;
+    rvos_model *model;
+    rvos_device_info device_info;
+    rvos_model_info info;
+    pthread_mutex_t lock; /* guards words: the engine may speak from any thread */
+    char words[512];      /* its last error, for the next fault */
+};
+
+int session_open(struct session *s, const struct session_options *options,
+                 struct fault *fault);
+/* The device alone; options->model is not read. */
+int session_open_device(struct session *s, const struct session_options *options,
+                        struct fault *fault);
+void session_close(struct session *s);
+
+/* The fault of a failed call: the engine's words, and what to do. */
+int session_fail(struct session *s, int status, struct fault *fault);
+
+int session_open_stream(struct session *s, const rvos_stream_params *params,
+                        rvos_stream **out, struct fault *fault);
+
+/* Words of the command line. Return false for an unknown word. */
+bool parse_engine(const char *word, const char **engine);
+bool parse_task(const char *word, rvos_task *task);
+bool parse_variant(const char *word, rvos_variant *variant);
+bool parse_precision(const char *word, rvos_precision *precision);
+bool parse_size(const char *word, int *width, int *height); /* WxH, 32..4096 each */
+bool parse_number(const char *word, int min, int max, int *number);
+
+#endif
