@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* safetensors.c - map the file, read its header, check every bound. */
+#undef _GNU_SOURCE /* for the strerror_r of POSIX */
+#define _DEFAULT_SOURCE
+#include "safetensors.h"
+#include "json.h"
+#include "rvos.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_HEADER ((uint64_t)16 << 20)
+#define MAX_DIMS 8
+
+struct meta {
+    const char *key, *value;
+};
+
+struct rv_st {
+    uint8_t *map;
+    size_t size;
+    char *text;                  /* all strings, decoded; never longer than the header */
+    struct rv_st_tensor *tensor; /* sorted by name */
+    int n_tensors, tensor_room;
+    struct meta *meta; /* sorted by key */
+    int n_meta, meta_room;
+};
+
+struct parser {
+    struct rv_json json;
+    const uint8_t *data; /* behind the header */
+    size_t data_size;
+    struct rv_st *st;
+    const char *path;
+    char *err;
+    size_t err_size;
+};
+
+/* One line, whatever bytes the path and the names are made of. */
+static int fail(char *err, size_t err_size, int status, const char *path,
+                const char *format, ...)
+{
+    if (!err_size) {
+        return status;
+    }
+    int n = snprintf(err, err_size, "%s: ", path);
+    if (n >= 0 && (size_t)n < err_size) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(err + n, err_size - (size_t)n, format, args);
+        va_end(args);
+    }
+    for (char *c = err; *c; c++) {
+        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+            *c = '?';
+        }
+    }
+    return status;
+}
+
+#define BAD(q, ...) fail((q)->err, (q)->err_size, RVOS_ERR_FORMAT, (q)->path, __VA_ARGS__)
+
+static int bad_json(struct parser *q)
+{
+    return BAD(q, "%s", q->json.defect);
+}
+
+/* ---- what the header holds ---------------------------------------------- */
+
+/* Room for one element more. */
+static void *grow(void *list, int n, int *room, size_t size)
+{
+    if (n < *room) {
+        return list;
+    }
+    int larger = *room ? *room * 2 : 256; /* a header of 16 MiB cannot overflow it */
+    void *moved = realloc(list, (size_t)larger * size);
+    if (moved) {
+        *room = larger;
+    }
+    return moved;
+}
+
+static int no_memory(struct parser *q)
+{
+    return fail(q->err, q->err_size, RVOS_ERR_MEMORY, q->path, "out of memory");
+}
+
+static int metadata(struct parser *q)
+{
+    struct rv_st *st = q->st;
+    struct rv_json *json = &q->json;
+    bool more = true;
+    if (!rv_json_expect(json, '{', "the metadata object")) {
+        return bad_json(q);
+    }
+    if (rv_json_accept(json, '}')) {
+        return 0;
+    }
+    while (more) {
+        struct meta *list = grow(st->meta, st->n_meta, &st->meta_room, sizeof *list);
+        if (!list) {
+            return no_memory(q);
+        }
+        st->meta = list;
+        struct meta *m = &list[st->n_meta];
+        if (!rv_json_string(json, &m->key, "the name of a metadata string") ||
+            !rv_json_expect(json, ':', "a colon") ||
+            !rv_json_string(json, &m->value, "a metadata string") ||
+            !rv_json_separator(json, '}', &more)) {
+            return bad_json(q);
+        }
+        st->n_meta++;
+    }
+    return 0;
+}
+
+static enum rv_dtype dtype_of(const char *name, int64_t *size)
+{
+    static const struct {
+        const char *name;
+        enum rv_dtype dtype;
+        int size;
+    } known[] = {{"F16", RV_F16, 2},
+                 {"BF16", RV_BF16, 2},
+                 {"F32", RV_F32, 4},
+                 {"I64", RV_I64, 8},
+                 {"U8", RV_U8, 1}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (!strcmp(name, known[i].name)) {
+            *size = known[i].size;
+            return known[i].dtype;
+        }
+    }
+    *size = 0;
+    return RV_OTHER;
+}
+
+/* Shape against bytes, and bytes against the file. */
+static int check_tensor(struct parser *q, struct rv_st_tensor *t, const char *dtype,
+                        const int64_t range[2])
+{
+    if (range[0] > range[1] || (uint64_t)range[1] > q->data_size) {
+        return BAD(q,
+                   "tensor \"%.99s\" lies in bytes %" PRId64 " to %" PRId64
+                   " of the data, which has %zu",
+                   t->name, range[0], range[1], q->data_size);
+    }
+    t->data = q->data + range[0];
+    t->bytes = (size_t)(range[1] - range[0]);
+    t->count = 1;
+    for (int i = 0; i < t->ndim; i++) {
+        if (t->dim[i] && t->count > INT64_MAX / t->dim[i]) {
+            return BAD(q, "tensor \"%.99s\" has too large a shape", t->name);
+        }
+        t->count *= t->dim[i];
+    }
+    int64_t size;
+    t->dtype = dtype_of(dtype, &size);
+    if (t->dtype != RV_OTHER &&
+        (t->count > INT64_MAX / size || (uint64_t)(t->count * size) != t->bytes)) {
+        return BAD(
+            q,
+            "tensor \"%.99s\" has %zu bytes, which is not what its shape and type %s "
+            "ask for",
+            t->name, t->bytes, dtype);
+    }
+    return 0;
+}
+
+/* What one tensor's object may say; n_* are -1 until it has. */
+struct description {
+    const char *dtype;
+    int64_t dim[MAX_DIMS], range[2];
+    int ndim, n_range;
+};
+
+/* {"dtype": ..., "shape": [...], "data_offsets": [begin, end]}, in any order. */
+static int description(struct parser *q, const char *name, struct description *d)
+{
+    struct rv_json *json = &q->json;
+    const char *key;
+    bool more = true;
+    *d = (struct description){.ndim = -1, .n_range = -1};
+    if (!rv_json_expect(json, '{', "the description of a tensor")) {
+        return bad_json(q);
+    }
+    while (more) {
+        bool good;
+        if (!rv_json_string(json, &key, "\"dtype\", \"shape\" or \"data_offsets\"") ||
+            !rv_json_expect(json, ':', "a colon")) {
+            return bad_json(q);
+        }
+        if (!strcmp(key, "dtype") && !d->dtype) {
+            good = rv_json_string(json, &d->dtype, "the name of a type");
+        } else if (!strcmp(key, "shape") && d->ndim < 0) {
+            good = rv_json_numbers(json, d->dim, MAX_DIMS, &d->ndim, "a list of sizes");
+        } else if (!strcmp(key, "data_offsets") && d->n_range < 0) {
+            good = rv_json_numbers(json, d->range, 2, &d->n_range, "a list of offsets");
+        } else {
+            return BAD(q, "tensor \"%.99s\": unknown or repeated key \"%.99s\"", name,
+                       key);
+        }
+        if (!good || !rv_json_separator(json, '}', &more)) {
+            return bad_json(q);
+        }
+    }
+    if (!d->dtype || d->ndim < 0 || d->n_range != 2) {
+        return BAD(q, "tensor \"%.99s\" lacks its type, shape or two offsets", name);
+    }
+    return 0;
+}
+
+static int tensor(struct parser *q, const char *name)
+{
+    struct rv_st *st = q->st;
+    struct description d;
+    int status = description(q, name, &d);
+    if (status) {
+        return status;
+    }
+    struct rv_st_tensor *list =
+        grow(st->tensor, st->n_tensors, &st->tensor_room, sizeof *list);
+    if (!list) {
+        return no_memory(q);
+    }
+    st->tensor = list;
+    struct rv_st_tensor *t = &list[st->n_tensors];
+    *t = (struct rv_st_tensor){.name = name, .ndim = d.ndim};
+    memcpy(t->dim, d.dim, sizeof d.dim);
+    status = check_tensor(q, t, d.dtype, d.range);
+    st->n_tensors += !status;
+    return status;
+}
+
+static int header(struct parser *q)
+{
+    struct rv_json *json = &q->json;
+    bool more = true, seen_metadata = false;
+    const char *name;
+    int status;
+    /* The format wants the brace to be the first byte. */
+    if (json->p < json->end && *json->p != '{') {
+        return BAD(q, "the header does not start with a brace: no .safetensors file");
+    }
+    if (!rv_json_expect(json, '{', "a brace")) {
+        return bad_json(q);
+    }
+    if (rv_json_accept(json, '}')) {
+        more = false;
+    }
+    while (more) {
+        if (!rv_json_string(json, &name, "the name of a tensor") ||
+            !rv_json_expect(json, ':', "a colon")) {
+            return bad_json(q);
+        }
+        if (strcmp(name, "__metadata__")) {
+            status = tensor(q, name);
+        } else if (seen_metadata) {
+            status = BAD(q, "there are two __metadata__ objects");
+        } else {
+            seen_metadata = true;
+            status = metadata(q);
+        }
+        if (status) {
+            return status;
+        }
+        if (!rv_json_separator(json, '}', &more)) {
+            return bad_json(q);
+        }
+    }
+    rv_json_skip_space(json);
+    if (json->p < json->end) {
+        rv_json_bad(json, "padding");
+        return bad_json(q);
+    }
+    return 0;
+}
+
+/* ---- the file as a whole ------------------------------------------------ */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct rv_st_tensor *s = a, *t = b;
+    return strcmp(s->name, t->name);
+}
+
+static int by_key(const void *a, const void *b)
+{
+    const struct meta *s = a, *t = b;
+    return strcmp(s->key, t->key);
+}
+
+/* Empty tensors come before the one that begins where they lie. */
+static int by_place(const void *a, const void *b)
+{
+    const struct rv_st_tensor *s = a, *t = b;
+    if (s->data != t->data) {
+        return (const uint8_t *)s->data < (const uint8_t *)t->data ? -1 : 1;
+    }
+    return s->bytes < t->bytes ? -1 : s->bytes > t->bytes;
+}
+
+/* Sorts, and checks what no tensor shows by itself: the format wants the tensors to
+ * fill the data, without overlap or hole. */
+static int check_whole(struct parser *q)
+{
+    struct rv_st *st = q->st;
+    const uint8_t *at = q->data;
+    if (st->n_tensors) {
+        qsort(st->tensor, (size_t)st->n_tensors, sizeof *st->tensor, by_place);
+    }
+    for (int i = 0; i < st->n_tensors; i++) {
+        const struct rv_st_tensor *t = &st->tensor[i];
+        if (t->data != at) {
+            return BAD(q, "tensor \"%.99s\" %s", t->name,
+                       (const uint8_t *)t->data < at ? "overlaps another one"
+                                                     : "has unused bytes before it");
+        }
+        at += t->bytes;
+    }
+    if (at != q->data + q->data_size) {
+        return BAD(q, "%td unused bytes at the end", q->data + q->data_size - at);
+    }
+    if (st->n_tensors) {
+        qsort(st->tensor, (size_t)st->n_tensors, sizeof *st->tensor, by_name);
+    }
+    if (st->n_meta) {
+        qsort(st->meta, (size_t)st->n_meta, sizeof *st->meta, by_key);
+    }
+    for (int i = 1; i < st->n_tensors; i++) {
+        if (!by_name(&st->tensor[i - 1], &st->tensor[i])) {
+            return BAD(q, "two tensors are named \"%.99s\"", st->tensor[i].name);
+        }
+    }
+    for (int i = 1; i < st->n_meta; i++) {
+        if (!by_key(&st->meta[i - 1], &st->meta[i])) {
+            return BAD(q, "two metadata strings are named \"%.99s\"", st->meta[i].key);
+        }
+    }
+    return 0;
+}
+
+static int parse(struct rv_st *st, const char *path, char *err, size_t err_size)
+{
+    struct parser q = {.st = st, .path = path, .err = err, .err_size = err_size};
+    uint64_t length = 0;
+    for (int i = 7; i >= 0; i--) {
+        length = length << 8 | st->map[i];
+    }
+    if (length > st->size - 8) {
+        return BAD(&q,
+                   "its header claims %" PRIu64 " bytes, more than the file has: "
+                   "truncated, or no .safetensors file",
+                   length);
+    }
+    if (length > MAX_HEADER) {
+        return BAD(&q, "its header is larger than %" PRIu64 " bytes", MAX_HEADER);
+    }
+    q.json.start = q.json.p = st->map + 8;
+    q.json.end = q.data = q.json.start + length;
+    q.data_size = st->size - 8 - (size_t)length;
+    q.json.text = st->text = malloc((size_t)length + 1);
+    if (!st->text) {
+        return no_memory(&q);
+    }
+    int status = header(&q);
+    return status ? status : check_whole(&q);
+}
+
+/* O_NONBLOCK: a FIFO without a writer must not hang us; files do not care. */
+static int map_file(struct rv_st *st, const char *path, char *err, size_t err_size)
+{
+    int status = RVOS_ERR_IO;
+    char why[128] = "unknown error";
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &info)) {
+        status = errno == ENOENT || errno == ENOTDIR ? RVOS_ERR_NOT_FOUND : RVOS_ERR_IO;
+        strerror_r(errno, why, sizeof why);
+        fail(err, err_size, status, path, "cannot open it: %s", why);
+    } else if (S_ISDIR(info.st_mode)) {
+        fail(err, err_size, status, path, "is a directory");
+    } else if (!S_ISREG(info.st_mode)) {
+        fail(err, err_size, status, path, "is not a regular file");
+    } else if (info.st_size < 8 || (uintmax_t)info.st_size > SIZE_MAX / 2) {
+        status = RVOS_ERR_FORMAT;
+        fail(err, err_size, status, path, "%s: no .safetensors file",
+             info.st_size ? "wrong size" : "empty");
+    } else {
+        void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED) {
+            status = errno == ENOMEM ? RVOS_ERR_MEMORY : RVOS_ERR_IO;
+            strerror_r(errno, why, sizeof why);
+            fail(err, err_size, status, path, "cannot map it: %s", why);
+        } else {
+            st->map = map;
+            st->size = (size_t)info.st_size;
+            status = 0;
+        }
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return status;
+}
+
+int rv_st_open(struct rv_st **out, const char *path, char *err, size_t err_size)
+{
+    *out = NULL;
+    if (err_size) {
+        *err = '\0';
+    }
+    struct rv_st *st = calloc(1, sizeof *st);
+    if (!st) {
+        return fail(err, err_size, RVOS_ERR_MEMORY, path, "out of memory");
+    }
+    int status = map_file(st, path, err, err_size);
+    if (!status) {
+        status = parse(st, path, err, err_size);
+    }
+    if (status) {
+        rv_st_close(&st);
+    }
+    *out = st;
+    return status;
+}
+
+void rv_st_close(struct rv_st **st)
+{
+    if (!*st) {
+        return;
+    }
+    if ((*st)->map) {
+        munmap((*st)->map, (*st)->size);
+    }
+    free((*st)->text);
+    free((*st)->tensor);
+    free((*st)->meta);
+    free(*st);
+    *st = NULL;
+}
+
+const struct rv_st_tensor *rv_st_find(const struct rv_st *st, const char *name)
+{
+    const struct rv_st_tensor key = {.name = name};
+    return !st->n_tensors
+               ? NULL
+               : bsearch(&key, st->tensor, (size_t)st->n_tensors, sizeof key, by_name);
+}
+
+const char *rv_st_meta(const struct rv_st *st, const char *key)
+{
+    const struct meta wanted = {.key = key};
+    const struct meta *found = NULL;
+    if (st->n_meta) {
+        found = bsearch(&wanted, st->meta, (size_t)st->n_meta, sizeof wanted, by_key);
+    }
+    return found ? found->value : NULL;
+}
+
+int rv_st_count(const struct rv_st *st)
+{
+    return st->n_tensors;
+}
+
+const struct rv_st_tensor *rv_st_get(const struct rv_st *st, int i)
+{
+    return i >= 0 && i < st->n_tensors ? &st->tensor[i] : NULL;
+}
+
+void rv_st_drop_pages(struct rv_st *st)
+{
+    madvise(st->map, st->size, MADV_DONTNEED);
+}
+
+/* ---- numbers ------------------------------------------------------------ */
+
+static uint16_t load16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static float float_of(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* A subnormal half has no hidden bit: one is added and, as 2^-14, taken away, which
+ * no mode of the processor that flushes subnormal floats can spoil. */
+static float from_half(uint16_t half)
+{
+    uint32_t sign = (half & 0x8000u) << 16;
+    uint32_t rest = (half & 0x7fffu) << 13;
+    uint32_t exponent = rest & 0x0f800000u;
+    if (exponent == 0x0f800000u) {
+        rest |= 0x7f800000u; /* infinity or NaN */
+    } else if (exponent) {
+        rest += (127u - 15u) << 23;
+    } else {
+        float value = float_of(rest | (127u - 14u) << 23) - 0x1p-14f;
+        return sign ? -value : value;
+    }
+    return float_of(sign | rest);
+}
+
+bool rv_st_read_f32(const struct rv_st_tensor *t, int64_t from, int64_t n, float *out)
+{
+    if (from < 0 || n < 0 || from > t->count || n > t->count - from) {
+        return false;
+    }
+    const uint8_t *p = t->data;
+    switch (t->dtype) {
+    case RV_F16:
+        for (int64_t i = 0; i < n; i++) {
+            out[i] = from_half(load16(p + 2 * (from + i)));
+        }
+        return true;
+    case RV_BF16:
+        for (int64_t i = 0; i < n; i++) {
+            out[i] = float_of((uint32_t)load16(p + 2 * (from + i)) << 16);
+        }
+        return true;
+    case RV_F32:
+        for (int64_t i = 0; i < n; i++) {
+            const uint8_t *b = p + 4 * (from + i);
+            out[i] = float_of((uint32_t)load16(b) | (uint32_t)load16(b + 2) << 16);
+        }
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* safetensors.h - read a .safetensors file: 8 bytes of little-endian header length,
+ * a JSON header, tensor bytes. The file is mapped, and everything the header says is
+ * checked when it is opened; what rv_st_open accepts can be read without more checks. */
+#ifndef RV_SAFETENSORS_H
+#define RV_SAFETENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rv_st; /* an open file; read-only, so threads may share it */
+
+enum rv_dtype {
+    RV_F16,
+    RV_BF16,
+    RV_F32,
+    RV_I64,
+    RV_U8,
+    RV_OTHER, /* a type that no model of ours uses: `bytes` is not checked by `dim` */
+};
+
+struct rv_st_tensor {
+    const char *name; /* UTF-8 */
+    enum rv_dtype dtype;
+    int ndim;
+    int64_t dim[8];
+    int64_t count;    /* product of dim: 1 for a scalar */
+    const void *data; /* in the mapping; not aligned */
+    size_t bytes;
+};
+
+/* 0, or RVOS_ERR_NOT_FOUND, _IO (directory, not readable, no regular file), _FORMAT or
+ * _MEMORY, with *out NULL. `err`, of err_size bytes, then holds one line that names the
+ * file and its defect; it may be NULL if err_size is 0. */
+int rv_st_open(struct rv_st **out, const char *path, char *err, size_t err_size);
+
+/* Ends the life of all tensors, names and metadata of the file. NULL inside: nothing. */
+void rv_st_close(struct rv_st **st);
+
+/* NULL: absent. */
+const struct rv_st_tensor *rv_st_find(const struct rv_st *st, const char *name);
+const char *rv_st_meta(const struct rv_st *st, const char *key);
+
+/* All tensors, 0 <= i < count, in the order of their names' bytes. */
+int rv_st_count(const struct rv_st *st);
+const struct rv_st_tensor *rv_st_get(const struct rv_st *st, int i);
+
+/* Elements from, from + 1, ..., from + n - 1 as floats. false: the tensor is neither
+ * F16, BF16 nor F32, or has no such elements. */
+bool rv_st_read_f32(const struct rv_st_tensor *t, int64_t from, int64_t n, float *out);
+
+/* Give the file's pages back; a later read faults them in again. */
+void rv_st_drop_pages(struct rv_st *st);
+
+#endif /* RV_SAFETENSORS_H */

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* safetensors_fuzz.c - no file may crash the reader, or make it read outside the file.
+ *
+ * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
+ * that feeds it a few thousand seeded mutations of small files, to run with the other
+ * tests, best under the address sanitizer: safetensors_fuzz [rounds [seed]]. */
+#define _DEFAULT_SOURCE
+#include "../../engine/src/safetensors.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Reads all that an accepted file promises. */
+static void use(struct rv_st *st)
+{
+    static float out[256];
+    volatile unsigned sum = 0;
+    for (int i = 0; i < rv_st_count(st); i++) {
+        const struct rv_st_tensor *t = rv_st_get(st, i);
+        if (rv_st_find(st, t->name) != t) {
+            abort();
+        }
+        for (size_t j = 0; j < t->bytes; j++) {
+            sum += ((const uint8_t *)t->data)[j];
+        }
+        for (int64_t j = 0; j < t->count && t->dtype <= RV_F32; j += 256) {
+            int64_t n = t->count - j < 256 ? t->count - j : 256;
+            if (!rv_st_read_f32(t, j, n, out)) {
+                abort();
+            }
+        }
+    }
+    rv_st_meta(st, "rvos.base");
+    rv_st_drop_pages(st);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static int fd = -1;
+    static char path[] = "/tmp/rvos-fuzz-XXXXXX", by_fd[32], err[200];
+    if (fd < 0) {
+        fd = mkstemp(path);
+        if (fd < 0) {
+            abort();
+        }
+        unlink(path);
+        snprintf(by_fd, sizeof by_fd, "/dev/fd/%d", fd);
+    }
+    if (pwrite(fd, data, size, 0) != (ssize_t)size || ftruncate(fd, (off_t)size)) {
+        abort();
+    }
+    struct rv_st *st;
+    int status = rv_st_open(&st, by_fd, err, sizeof err);
+    if (status ? st != NULL || !*err : st == NULL) {
+        abort();
+    }
+    if (st) {
+        use(st);
+    }
+    rv_st_close(&st);
+    return 0;
+}
+
+#ifndef RV_LIBFUZZER
+
+static const char *const corpus[] = {
+    "{}",
+    "{\"__metadata__\":{\"rvos.base\":\"resnet18\",\"rvos.width\":\"448\"}}  ",
+    "{\"a.b\":{\"dtype\":\"F16\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
+    "\"c\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[12,16]},"
+    "\"d\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[16,16]}}",
+    "{ \"\\u00e9\\ud83d\\ude00\xc3\xa9\" : {\"shape\":[1, 1],\"data_offsets\":[0,1],"
+    "\"dtype\":\"U8\"} , \"__metadata__\":{\"a\\n\":\"\\\\\"}}",
+};
+
+static const char *const pieces[] = {
+    "\"",
+    "\\",
+    "\\u",
+    "\\ud800",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "0",
+    "9223372036854775807",
+    "18446744073709551616",
+    "-1",
+    "1e3",
+    "\"dtype\":",
+    "\"shape\":[",
+    "\"data_offsets\":[",
+    "\"__metadata__\":{",
+    "\"F32\"",
+    "\"a\":{",
+    "\xf0\x9f",
+    "\xed\xa0\x80",
+    " ",
+    "null",
+};
+
+static uint64_t next(uint64_t *seed)
+{
+    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+    return *seed >> 33;
+}
+
+/* Change, remove, insert or copy a few bytes of the n in text, of which `room`. */
+static size_t mutate(uint8_t *text, size_t n, size_t room, uint64_t *seed)
+{
+    const char *piece = pieces[next(seed) % (sizeof pieces / sizeof *pieces)];
+    size_t at = next(seed) % (n + 1), length = strlen(piece);
+    switch (next(seed) % 4) {
+    case 0:
+        if (at < n) {
+            text[at] = (uint8_t)next(seed);
+        }
+        return n;
+    case 1:
+        length = next(seed) % 8;
+        length = length < n - at ? length : n - at;
+        memmove(text + at, text + at + length, n - at - length);
+        return n - length;
+    case 2:
+        length = length < n - at ? length : n - at;
+        memcpy(text + at, piece, length);
+        return n;
+    default:
+        if (n + length > room) {
+            return n;
+        }
+        memmove(text + at + length, text + at, n - at);
+        memcpy(text + at, piece, length);
+        return n + length;
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static uint8_t file[8 + 1024 + 64];
+    long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 20000;
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    for (long i = 0; i < rounds; i++) {
+        const char *from = corpus[next(&seed) % (sizeof corpus / sizeof *corpus)];
+        size_t n = strlen(from);
+        memcpy(file + 8, from, n);
+        for (uint64_t k = next(&seed) % 6; k > 0; k--) {
+            n = mutate(file + 8, n, 1024, &seed);
+        }
+        /* Mostly the right length, so that the header gets parsed. */
+        uint64_t length = next(&seed) % 8 ? n : n + next(&seed) % 9 - 4;
+        for (int b = 0; b < 8; b++) {
+            file[b] = (uint8_t)(length >> 8 * b);
+        }
+        if (next(&seed) % 64 == 0) {
+            file[next(&seed) % 8] = (uint8_t)next(&seed);
+        }
+        size_t data = next(&seed) % 3 ? 16 : next(&seed) % 64;
+        memset(file + 8 + n, (int)next(&seed), data);
+        LLVMFuzzerTestOneInput(file, next(&seed) % 16 ? 8 + n + data : next(&seed) % 16);
+    }
+    printf("%ld files\n", rounds);
+    return 0;
+}
+
+#endif
