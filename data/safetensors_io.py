@@ -105,8 +105,15 @@ def read(path):
     return tensors, meta
 
 
-def write(path, tensors, metadata=None):
-    """Writes {name: array} in order of name.  The file appears whole or not at all."""
+def to_bf16(a):
+    """float32 -> the upper 16 bits, rounded to nearest even; write() calls them BF16."""
+    bits = np.asarray(a, "<f4").view("<u4")
+    return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype("<u2")
+
+
+def write(path, tensors, metadata=None, bf16=False):
+    """Writes {name: array} in order of name.  The file appears whole or not at all.
+    bf16: arrays of float32 are stored as BF16."""
     header = {"__metadata__": dict(metadata)} if metadata else {}
     arrays, at = [], 0
     for name in sorted(tensors):
@@ -114,7 +121,10 @@ def write(path, tensors, metadata=None):
         a = a.astype(a.dtype.newbyteorder("<"), copy=False)
         if a.dtype not in NAMES:
             raise FormatError(f"{path}: tensor {name}: no .safetensors type for {a.dtype}")
-        header[name] = {"dtype": NAMES[a.dtype], "shape": list(a.shape),
+        kind = NAMES[a.dtype]
+        if bf16 and kind == "F32":
+            kind, a = "BF16", to_bf16(a)
+        header[name] = {"dtype": kind, "shape": list(a.shape),
                         "data_offsets": [at, at + a.nbytes]}
         arrays.append(a)
         at += a.nbytes
