@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend.h - what a backend provides. All return 0 or an rvos_status.
+ *
+ * rvos_*() functions have checked every argument before a backend sees it, so
+ * backends don't. What a backend says goes through rv_log (log.h). */
+#ifndef RV_BACKEND_H
+#define RV_BACKEND_H
+
+#include "net/program.h"
+#include "rvos.h"
+
+/* Grows with every change of the structs below: a module of another number is
+ * not loaded. */
+#define RV_BACKEND_ABI 1
+
+struct rv_plan;   /* a program made ready on a device; each backend's own */
+struct rv_pixels; /* tables for one frame size; each backend's own */
+
+/* The weights that programs refer to by index. plan_create may use them freely:
+ * the model calls it under its lock. */
+struct rv_weights {
+    const struct rv_net *net;
+    /* Kernel (out x in x size x size) and bias (out) of net->weight[index], batch
+     * norm folded in, float32. */
+    int (*read)(const struct rv_weights *weights, int index, float *kernel, float *bias);
+    void *opaque; /* the model's */
+    /* What the backend has made of each weight, shared by all plans of a model:
+     * n_prepared pointers, NULL at first. */
+    void **prepared;
+    int n_prepared; /* net->n_weights, when plan_create is called */
+    size_t prepared_bytes;
+};
+
+struct rv_buffer {
+    void *ptr; /* host or device address */
+    size_t size;
+};
+
+/* What an rvos_device is inside. Backends read fn, params and set priv, info. */
+struct rvos_device {
+    const struct rv_backend *fn;
+    void *priv;
+    void *module; /* of dlopen, when the backend came from one */
+    rvos_device_params params;
+    rvos_device_info info;
+    _Atomic int refs;
+};
+
+/* One stream's frame. */
+struct rv_job {
+    struct rv_buffer state;
+    struct rv_pixels *pixels; /* NULL only with a NULL frame */
+    const rvos_image *frame;  /* NULL: the image stays zero, nothing is drawn: warm-up */
+    /* Masks shown to the network: bit i of each pixel is slot i; network size. Only
+     * slots of seed_slots are set from it; NULL: it counts as empty. */
+    const uint32_t *seed;
+    uint32_t seed_slots;
+    int live; /* slots to run, from the first on */
+    const rvos_output *out;
+    rvos_object *object; /* one per slot, filled when there are labels */
+};
+
+struct rv_backend {
+    const char *name;
+    bool device_memory; /* takes RVOS_MEMORY_CUDA, too */
+    int (*open)(rvos_device *dev);
+    void (*close)(rvos_device *dev);
+
+    int (*alloc)(rvos_device *dev, size_t size, struct rv_buffer *out); /* zeroed */
+    void (*free)(rvos_device *dev, struct rv_buffer *buffer);
+    int (*clear)(rvos_device *dev, struct rv_buffer *buffer, size_t at, size_t size);
+    int (*read)(rvos_device *dev, const struct rv_buffer *src, size_t at, void *dst,
+                size_t size);
+
+    /* Bytes of an element that is not wide; 0: this precision is not to be had. */
+    size_t (*narrow_bytes)(rvos_device *dev, rvos_precision precision);
+    /* Slow: reorders weights, picks algorithms, captures a CUDA graph. `program`
+     * stays where it is until plan_destroy. */
+    int (*plan_create)(rvos_device *dev, const struct rv_program *program,
+                       struct rv_weights *weights, rvos_precision precision,
+                       struct rv_plan **out);
+    /* Fast: allocates nothing. One thread at a time. */
+    int (*plan_run)(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
+    void (*plan_destroy)(struct rv_plan *plan);
+    void (*weights_free)(rvos_device *dev, struct rv_weights *weights);
+
+    /* Tables for frames of one size at a network size. */
+    int (*pixels_create)(rvos_device *dev, const struct rv_net *net, int width, int height,
+                         struct rv_pixels **out);
+    void (*pixels_destroy)(struct rv_pixels *pixels);
+    int (*draw)(rvos_device *dev, const rvos_image *image, const rvos_labels *labels,
+                const rvos_draw_params *params);
+    void (*fill)(rvos_device *dev, const rvos_labels *labels, uint8_t value);
+    int (*set_alpha)(rvos_device *dev, const rvos_image *image, const rvos_labels *alpha);
+};
+
+extern const struct rv_backend rv_backend_cpu, rv_backend_reference;
+
+/* The only symbol that the module librvos-cuda.so exports: its table, or NULL if
+ * it was built for another RV_BACKEND_ABI. */
+typedef const struct rv_backend *(*rv_backend_entry)(int abi);
+
+#endif

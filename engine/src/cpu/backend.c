@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend.c - the tables "cpu" (oneDNN where it was built in, fast kernels) and
+ * "reference" (plain C throughout), which share everything but their kernels. */
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "plan.h"
+
+/* Cores that the process may use. */
+static int count_cores(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+
+    if (!sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 0)
+        return CPU_COUNT(&set);
+#endif
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (int)n : 1;
+}
+
+static void read_cpu_name(char *name, size_t size)
+{
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    char line[256];
+
+    snprintf(name, size, "CPU");
+    while (f && fgets(line, sizeof(line), f))
+        if (!strncmp(line, "model name", 10) && strchr(line, ':')) {
+            snprintf(name, size, "%s", strchr(line, ':') + 2);
+            name[strcspn(name, "\n")] = 0;
+            break;
+        }
+    if (f)
+        fclose(f);
+}
+
+static void device_close(rvos_device *dev)
+{
+    struct cpu_device *cpu = dev->priv;
+
+    if (!cpu)
+        return;
+    rv_pool_destroy(cpu->pool);
+    cpu->engine->close(cpu->opened);
+    free(cpu);
+    dev->priv = NULL;
+}
+
+static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
+                       const struct rv_kernels *kernels)
+{
+    struct cpu_device *cpu = calloc(1, sizeof(*cpu));
+    int threads = dev->params.threads ? dev->params.threads : count_cores(), ret;
+
+    if (!cpu)
+        return RVOS_ERR_MEMORY;
+    dev->priv = cpu;
+    cpu->engine = engine;
+    cpu->kernels = kernels;
+    ret = engine->open(dev, &cpu->opened);
+    if (!ret) {
+        cpu->pool = rv_pool_create(threads, engine->hello);
+        if (!cpu->pool) {
+            rv_log(dev, RVOS_LOG_ERROR, "%d worker threads could not be started", threads);
+            ret = RVOS_ERR_MEMORY;
+        }
+    }
+    if (ret) {
+        device_close(dev);
+        return ret;
+    }
+    engine->library(cpu->library, sizeof(cpu->library));
+    read_cpu_name(cpu->name, sizeof(cpu->name));
+    dev->info.name = cpu->name;
+    dev->info.library = cpu->library;
+    dev->info.isa = engine->isa();
+    dev->info.threads = threads;
+    return 0;
+}
+
+static int cpu_open(rvos_device *dev)
+{
+    const struct rv_conv_engine *onednn = rv_conv_onednn();
+
+    if (!onednn)
+        rv_log(dev, RVOS_LOG_WARNING,
+               "librvos was built without oneDNN: convolutions are plain C, about %s times "
+               "slower",
+               RV_PLAIN_SLOWER);
+    return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast);
+}
+
+static int reference_open(rvos_device *dev)
+{
+    return device_open(dev, rv_conv_plain(), &rv_kernels_plain);
+}
+
+static int memory_alloc(rvos_device *dev, size_t size, struct rv_buffer *out)
+{
+    (void)dev;
+    *out = (struct rv_buffer){aligned_alloc(64, (size + 64) / 64 * 64), size};
+    if (!out->ptr)
+        return RVOS_ERR_MEMORY;
+    memset(out->ptr, 0, size);
+    return 0;
+}
+
+static void memory_free(rvos_device *dev, struct rv_buffer *buffer)
+{
+    (void)dev;
+    free(buffer->ptr);
+    *buffer = (struct rv_buffer){0};
+}
+
+static int memory_clear(rvos_device *dev, struct rv_buffer *buffer, size_t at, size_t size)
+{
+    (void)dev;
+    memset((char *)buffer->ptr + at, 0, size);
+    return 0;
+}
+
+static int memory_read(rvos_device *dev, const struct rv_buffer *src, size_t at, void *dst,
+                       size_t size)
+{
+    (void)dev;
+    memcpy(dst, (const char *)src->ptr + at, size);
+    return 0;
+}
+
+static size_t narrow_bytes(rvos_device *dev, rvos_precision precision)
+{
+    const struct cpu_device *cpu = dev->priv;
+
+    if (precision == RVOS_PRECISION_DEFAULT || precision == RVOS_PRECISION_FP32)
+        return 4;
+    return precision == RVOS_PRECISION_BF16 && cpu->engine->has_bf16() ? 2 : 0;
+}
+
+static void weights_free(rvos_device *dev, struct rv_weights *weights)
+{
+    const struct cpu_device *cpu = dev->priv;
+
+    for (int i = 0; i < weights->n_prepared; i++)
+        if (weights->prepared[i])
+            cpu->engine->weights_free(weights->prepared[i]);
+}
+
+static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)
+{
+    ptrdiff_t step = labels->step ? labels->step : 1;
+
+    (void)dev;
+    for (int y = 0; y < labels->height; y++)
+        for (int x = 0; x < labels->width; x++)
+            labels->data[y * labels->stride + x * step] = value;
+}
+
+#define SHARED_ENTRIES                                                                    \
+    .close = device_close, .alloc = memory_alloc, .free = memory_free,                    \
+    .clear = memory_clear, .read = memory_read, .narrow_bytes = narrow_bytes,             \
+    .plan_create = rv_cpu_plan_create, .plan_run = rv_cpu_plan_run,                       \
+    .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                    \
+    .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,       \
+    .draw = rv_cpu_draw, .fill = fill, .set_alpha = rv_cpu_set_alpha
+
+const struct rv_backend rv_backend_cpu = {
+    .name = "cpu", .open = cpu_open, SHARED_ENTRIES};
+
+const struct rv_backend rv_backend_reference = {
+    .name = "reference", .open = reference_open, SHARED_ENTRIES};

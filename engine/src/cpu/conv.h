@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv.h - one convolution over a band of output rows, by plain C or by oneDNN.
+ *
+ * Activations are NHWC, packed, one image. A band is a convolution of its own: it
+ * knows how many rows it reads, and which of its borders are the image's (padded)
+ * and which are cuts (rows are there). Narrow elements are bfloat16. */
+#ifndef RV_CPU_CONV_H
+#define RV_CPU_CONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../backend.h"
+
+struct rv_conv_shape {
+    int ih, iw, ic, oh, ow, oc;
+    int size, stride;
+    int pad_top, pad_bottom, pad_side;
+    bool bf16_in, bf16_out; /* else float32; weights go with the input */
+    bool relu;
+    bool sum; /* out = act(conv + bias + out) */
+};
+
+struct rv_conv; /* one band; not to be run by two threads at a time */
+
+struct rv_conv_engine {
+    void (*library)(char *text, size_t size); /* its name and version */
+    const char *(*isa)(void);
+    bool (*has_bf16)(void);
+    void (*hello)(void); /* what every worker thread does once; may be NULL */
+    int (*open)(rvos_device *dev, void **opened);
+    void (*close)(void *opened);
+    /* Prepares weights->prepared[index] too, in the layout that the shape asks for,
+     * if no earlier shape has. On error the reason is logged. */
+    int (*create)(struct rv_conv **out, rvos_device *dev, void *opened,
+                  const struct rv_conv_shape *shape, struct rv_weights *weights, int index);
+    size_t (*scratch_bytes)(const struct rv_conv *conv);
+    /* 0, or RVOS_ERR_DEVICE. */
+    int (*run)(struct rv_conv *conv, const void *src, void *dst, void *scratch);
+    void (*destroy)(struct rv_conv *conv);
+    void (*weights_free)(void *prepared);
+};
+
+/* Plain C; always there. */
+const struct rv_conv_engine *rv_conv_plain(void);
+/* NULL in a build without oneDNN. */
+const struct rv_conv_engine *rv_conv_onednn(void);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv_onednn.c - convolutions by oneDNN. The only file that includes dnnl.h, of
+ * its version 2 (Debian 12) or 3 (Ubuntu 24.04), and omp.h.
+ *
+ * oneDNN keeps the number of OpenMP threads that it saw when a primitive was made
+ * and a team per calling thread, so every worker of the pool sets its own number to
+ * one; parallelism lies above, in bands. Activations are plain NHWC, weights are in
+ * the layout that oneDNN asks for; nearly always all shapes of one convolution ask
+ * for the same, and share it. */
+#include <dnnl.h>
+#include <dnnl_debug.h>
+#include <omp.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../log.h"
+#include "conv.h"
+
+#define DNNL(call)                                                                        \
+    do {                                                                                  \
+        dnnl_status_t dnnl_status_ = (call);                                              \
+        if (dnnl_status_ != dnnl_success) {                                               \
+            rv_log(dev, RVOS_LOG_ERROR, "oneDNN: %s: status %d", #call, dnnl_status_);    \
+            goto error;                                                                   \
+        }                                                                                 \
+    } while (0)
+
+#if DNNL_VERSION_MAJOR >= 3
+typedef const_dnnl_memory_desc_t mem_desc;
+#define MD_EQUAL(a, b) dnnl_memory_desc_equal(a, b)
+#define MD_SIZE(a) dnnl_memory_desc_get_size(a)
+#else
+typedef const dnnl_memory_desc_t *mem_desc;
+#define MD_EQUAL(a, b) dnnl_memory_desc_equal(a, b)
+#define MD_SIZE(a) dnnl_memory_desc_get_size(a)
+#endif
+
+/* Weights in one layout; a list, as another shape may ask for another. */
+struct prepared {
+    struct prepared *next;
+    dnnl_memory_t kernel, bias;
+    void *data; /* of both */
+};
+
+struct rv_conv {
+    dnnl_primitive_t primitive;
+    dnnl_stream_t stream;
+    dnnl_memory_t src, dst, scratch;
+    size_t scratch_bytes;
+    const struct prepared *weights; /* owned by the rv_weights */
+};
+
+static void prepared_free(void *list)
+{
+    for (struct prepared *p = list, *next; p; p = next) {
+        next = p->next;
+        if (p->kernel)
+            dnnl_memory_destroy(p->kernel);
+        if (p->bias)
+            dnnl_memory_destroy(p->bias);
+        free(p->data);
+        free(p);
+    }
+}
+
+/* oneDNN 2 has plain structs for descriptors, oneDNN 3 has handles to destroy. */
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t desc;
+static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+                               dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_create_with_tag(d, n, dims, type, tag);
+}
+static void desc_free(desc *d)
+{
+    if (*d)
+        dnnl_memory_desc_destroy(*d);
+}
+static mem_desc desc_get(const desc *d)
+{
+    return *d;
+}
+#else
+typedef dnnl_memory_desc_t desc;
+static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+                               dnnl_format_tag_t tag)
+{
+    return dnnl_memory_desc_init_by_tag(d, n, dims, type, tag);
+}
+static void desc_free(desc *d)
+{
+    (void)d;
+}
+static mem_desc desc_get(const desc *d)
+{
+    return d;
+}
+#endif
+
+/* Copies `kernel` (OIHW float32) into the layout `want`. */
+static int fill_kernel(rvos_device *dev, dnnl_engine_t engine, struct prepared *p,
+                       mem_desc want, const dnnl_dims_t dims, float *kernel)
+{
+    desc plain = {0};
+    dnnl_memory_t from = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_primitive_t reorder = NULL;
+    dnnl_stream_t stream = NULL;
+    int ret = RVOS_ERR_DEVICE;
+
+    DNNL(desc_init(&plain, 4, dims, dnnl_f32, dnnl_oihw));
+    DNNL(dnnl_memory_create(&from, desc_get(&plain), engine, kernel));
+    DNNL(dnnl_memory_create(&p->kernel, want, engine, p->data));
+    DNNL(dnnl_reorder_primitive_desc_create(&pd, desc_get(&plain), engine, want, engine,
+                                            NULL));
+    DNNL(dnnl_primitive_create(&reorder, pd));
+    DNNL(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, p->kernel}};
+    DNNL(dnnl_primitive_execute(reorder, stream, 2, args));
+    DNNL(dnnl_stream_wait(stream));
+    ret = 0;
+error:
+    if (stream)
+        dnnl_stream_destroy(stream);
+    if (reorder)
+        dnnl_primitive_destroy(reorder);
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (from)
+        dnnl_memory_destroy(from);
+    desc_free(&plain);
+    return ret;
+}
+
+/* weights->prepared[index] in the layout of `pd`; made if it is not there yet. */
+static int get_weights(const struct prepared **out, rvos_device *dev, dnnl_engine_t engine,
+                       const_dnnl_primitive_desc_t pd, struct rv_weights *weights, int index)
+{
+    const struct rv_weight *w = &weights->net->weight[index];
+    const dnnl_dims_t dims = {w->out, w->in, w->size, w->size};
+    mem_desc want = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    mem_desc want_bias = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1);
+    struct prepared *p;
+    size_t bytes = (MD_SIZE(want) + 63) / 64 * 64;
+    float *kernel = NULL;
+    int ret = RVOS_ERR_MEMORY;
+
+    for (p = weights->prepared[index]; p; p = p->next) {
+        mem_desc md;
+
+        if (dnnl_memory_get_memory_desc(p->kernel, &md) == dnnl_success &&
+            MD_EQUAL(md, want)) {
+            *out = p;
+            return 0;
+        }
+    }
+    p = calloc(1, sizeof(*p));
+    kernel = malloc((size_t)w->out * w->in * w->size * w->size * sizeof(float));
+    if (!p || !kernel)
+        goto error;
+    p->data = aligned_alloc(64, bytes + ((size_t)w->out * sizeof(float) + 63) / 64 * 64);
+    if (!p->data)
+        goto error;
+    ret = weights->read(weights, index, kernel, (float *)((char *)p->data + bytes));
+    if (!ret)
+        ret = fill_kernel(dev, engine, p, want, dims, kernel);
+    if (ret)
+        goto error;
+    ret = RVOS_ERR_DEVICE;
+    DNNL(dnnl_memory_create(&p->bias, want_bias, engine, (char *)p->data + bytes));
+    free(kernel);
+    p->next = weights->prepared[index];
+    weights->prepared[index] = p;
+    weights->prepared_bytes += bytes;
+    *out = p;
+    return 0;
+error:
+    free(kernel);
+    prepared_free(p);
+    return ret;
+}
+
+static int make_attr(dnnl_primitive_attr_t *out, rvos_device *dev,
+                     const struct rv_conv_shape *s)
+{
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+
+    DNNL(dnnl_primitive_attr_create(&attr));
+    DNNL(dnnl_post_ops_create(&ops));
+#if DNNL_VERSION_MAJOR >= 3
+    if (s->sum)
+        DNNL(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef));
+    if (s->relu)
+        DNNL(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0, 0));
+#else
+    if (s->sum)
+        DNNL(dnnl_post_ops_append_sum(ops, 1));
+    if (s->relu)
+        DNNL(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0));
+#endif
+    DNNL(dnnl_primitive_attr_set_post_ops(attr, ops));
+    DNNL(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    dnnl_post_ops_destroy(ops);
+    *out = attr;
+    return 0;
+error:
+    if (ops)
+        dnnl_post_ops_destroy(ops);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return RVOS_ERR_DEVICE;
+}
+
+static dnnl_status_t conv_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                               const desc md[4], const dnnl_dims_t strides,
+                               const dnnl_dims_t pad0, const dnnl_dims_t pad1,
+                               const_dnnl_primitive_attr_t attr)
+{
+#if DNNL_VERSION_MAJOR >= 3
+    static const dnnl_dims_t dilates = {0, 0};
+
+    return dnnl_convolution_forward_primitive_desc_create(
+        pd, engine, dnnl_forward_inference, dnnl_convolution_direct, md[0], md[1], md[2],
+        md[3], strides, dilates, pad0, pad1, attr);
+#else
+    dnnl_convolution_desc_t d;
+    dnnl_status_t status = dnnl_convolution_forward_desc_init(
+        &d, dnnl_forward_inference, dnnl_convolution_direct, &md[0], &md[1], &md[2], &md[3],
+        strides, pad0, pad1);
+
+    if (status != dnnl_success)
+        return status;
+    return dnnl_primitive_desc_create(pd, &d, attr, engine, NULL);
+#endif
+}
+
+/* A descriptor of the band's convolution, with the layout of the weights open. */
+static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t engine,
+                     const struct rv_conv_shape *s)
+{
+    const dnnl_dims_t src = {1, s->ic, s->ih, s->iw}, dst = {1, s->oc, s->oh, s->ow},
+                      kernel = {s->oc, s->ic, s->size, s->size}, bias = {s->oc},
+                      strides = {s->stride, s->stride}, pad0 = {s->pad_top, s->pad_side},
+                      pad1 = {s->pad_bottom, s->pad_side};
+    dnnl_data_type_t in = s->bf16_in ? dnnl_bf16 : dnnl_f32;
+    dnnl_primitive_attr_t attr = NULL;
+    desc md[4];
+    int ret;
+
+    memset(md, 0, sizeof(md));
+    ret = make_attr(&attr, dev, s);
+    if (ret)
+        return ret;
+    ret = RVOS_ERR_DEVICE;
+    DNNL(desc_init(&md[0], 4, src, in, dnnl_nhwc));
+    DNNL(desc_init(&md[1], 4, kernel, in, dnnl_format_tag_any));
+    DNNL(desc_init(&md[2], 1, bias, dnnl_f32, dnnl_x));
+    DNNL(desc_init(&md[3], 4, dst, s->bf16_out ? dnnl_bf16 : dnnl_f32, dnnl_nhwc));
+    DNNL(conv_desc(out, engine, md, strides, pad0, pad1, attr));
+    ret = 0;
+error:
+    for (int i = 0; i < 4; i++)
+        desc_free(&md[i]);
+    dnnl_primitive_attr_destroy(attr);
+    return ret;
+}
+
+static void conv_destroy(struct rv_conv *c)
+{
+    if (!c)
+        return;
+    if (c->primitive)
+        dnnl_primitive_destroy(c->primitive);
+    if (c->stream)
+        dnnl_stream_destroy(c->stream);
+    if (c->src)
+        dnnl_memory_destroy(c->src);
+    if (c->dst)
+        dnnl_memory_destroy(c->dst);
+    if (c->scratch)
+        dnnl_memory_destroy(c->scratch);
+    free(c);
+}
+
+static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
+                       const struct rv_conv_shape *s, struct rv_weights *weights, int index)
+{
+    dnnl_engine_t engine = opened;
+    dnnl_primitive_desc_t pd = NULL;
+    struct rv_conv *c = calloc(1, sizeof(*c));
+    int ret = c ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
+    mem_desc scratch;
+
+    if (!ret)
+        ret = get_weights(&c->weights, dev, engine, pd, weights, index);
+    if (ret)
+        goto error;
+    ret = RVOS_ERR_DEVICE;
+    DNNL(dnnl_primitive_create(&c->primitive, pd));
+    DNNL(dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags));
+    DNNL(dnnl_memory_create(&c->src, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0),
+                            engine, DNNL_MEMORY_NONE));
+    DNNL(dnnl_memory_create(&c->dst, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0),
+                            engine, DNNL_MEMORY_NONE));
+    scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    c->scratch_bytes = MD_SIZE(scratch);
+    DNNL(dnnl_memory_create(&c->scratch, scratch, engine, DNNL_MEMORY_NONE));
+    dnnl_primitive_desc_destroy(pd);
+    *out = c;
+    return 0;
+error:
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    conv_destroy(c);
+    return ret;
+}
+
+static size_t conv_scratch(const struct rv_conv *c)
+{
+    return c->scratch_bytes;
+}
+
+static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch)
+{
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, c->src},
+                              {DNNL_ARG_WEIGHTS, c->weights->kernel},
+                              {DNNL_ARG_BIAS, c->weights->bias},
+                              {DNNL_ARG_DST, c->dst},
+                              {DNNL_ARG_SCRATCHPAD, c->scratch}};
+
+    if (dnnl_memory_set_data_handle(c->src, (void *)src) != dnnl_success ||
+        dnnl_memory_set_data_handle(c->dst, dst) != dnnl_success ||
+        dnnl_memory_set_data_handle(c->scratch, scratch) != dnnl_success ||
+        dnnl_primitive_execute(c->primitive, c->stream, 5, args) != dnnl_success)
+        return RVOS_ERR_DEVICE;
+    return 0;
+}
+
+static void hello(void)
+{
+    omp_set_num_threads(1);
+}
+
+static int engine_open(rvos_device *dev, void **out)
+{
+    dnnl_engine_t engine = NULL;
+
+    *out = NULL;
+    DNNL(dnnl_engine_create(&engine, dnnl_cpu, 0));
+    *out = engine;
+    return 0;
+error:
+    return RVOS_ERR_DEVICE;
+}
+
+static void engine_close(void *engine)
+{
+    if (engine)
+        dnnl_engine_destroy(engine);
+}
+
+static void library(char *text, size_t size)
+{
+    const dnnl_version_t *v = dnnl_version();
+
+    snprintf(text, size, "oneDNN %d.%d.%d", v->major, v->minor, v->patch);
+}
+
+static const char *isa(void)
+{
+    const char *name = dnnl_cpu_isa2str(dnnl_get_effective_cpu_isa());
+
+    return strncmp(name, "cpu_isa_", 8) ? name : name + 8;
+}
+
+static bool has_bf16(void)
+{
+    int bits = dnnl_get_effective_cpu_isa();
+
+    return (bits & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+}
+
+const struct rv_conv_engine *rv_conv_onednn(void)
+{
+    static const struct rv_conv_engine engine = {
+        .library = library,
+        .isa = isa,
+        .has_bf16 = has_bf16,
+        .hello = hello,
+        .open = engine_open,
+        .close = engine_close,
+        .create = conv_create,
+        .scratch_bytes = conv_scratch,
+        .run = conv_run,
+        .destroy = conv_destroy,
+        .weights_free = prepared_free,
+    };
+
+    return &engine;
+}

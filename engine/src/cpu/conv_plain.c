@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv_plain.c - convolutions in plain C: the definition of correct, and what runs
+ * where there is no oneDNN. Sums are float32 in the order (row, column, channel) of
+ * the kernel; float32 only. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clones.h"
+#include "conv.h"
+
+/* Output channels summed at a time: what stays in registers. */
+#define LANES 16
+
+/* Kernel as [block of LANES outputs][row][column][input][LANES], zero-padded. */
+struct prepared {
+    int blocks;
+    float *bias; /* blocks x LANES */
+    float kernel[];
+};
+
+struct rv_conv {
+    struct rv_conv_shape shape;
+    const struct prepared *weights;
+};
+
+static int prepare(struct rv_weights *weights, int index)
+{
+    const struct rv_weight *w = &weights->net->weight[index];
+    int taps = w->size * w->size, blocks = (w->out + LANES - 1) / LANES;
+    size_t n = (size_t)blocks * taps * w->in * LANES, n_bias = (size_t)blocks * LANES;
+    struct prepared *p = calloc(1, sizeof(*p) + (n + n_bias) * sizeof(float));
+    float *oihw = malloc((size_t)w->out * w->in * taps * sizeof(float));
+    int ret = RVOS_ERR_MEMORY;
+
+    if (p && oihw) {
+        p->blocks = blocks;
+        p->bias = p->kernel + n;
+        ret = weights->read(weights, index, oihw, p->bias);
+    }
+    if (ret) {
+        free(oihw);
+        free(p);
+        return ret;
+    }
+    for (int o = 0; o < w->out; o++)
+        for (int i = 0; i < w->in; i++)
+            for (int t = 0; t < taps; t++)
+                p->kernel[(((size_t)(o / LANES) * taps + t) * w->in + i) * LANES +
+                          o % LANES] = oihw[((size_t)o * w->in + i) * taps + t];
+    free(oihw);
+    weights->prepared[index] = p;
+    weights->prepared_bytes += (n + n_bias) * sizeof(float);
+    return 0;
+}
+
+static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
+                       const struct rv_conv_shape *shape, struct rv_weights *weights,
+                       int index)
+{
+    struct rv_conv *c;
+    int ret = weights->prepared[index] ? 0 : prepare(weights, index);
+
+    (void)dev;
+    (void)opened;
+    if (ret)
+        return ret;
+    c = calloc(1, sizeof(*c));
+    if (!c)
+        return RVOS_ERR_MEMORY;
+    c->shape = *shape;
+    c->weights = weights->prepared[index];
+    *out = c;
+    return 0;
+}
+
+/* One pixel's sum over one tap and all its input channels, LANES outputs at once. */
+RV_CLONES
+static void add_tap(float *sum, const float *x, const float *kernel, int channels)
+{
+    for (int i = 0; i < channels; i++)
+        for (int o = 0; o < LANES; o++)
+            sum[o] += x[i] * kernel[(size_t)i * LANES + o];
+}
+
+static void pixel(const struct rv_conv *c, const float *src, int y, int x, int block,
+                  float *out)
+{
+    const struct rv_conv_shape *s = &c->shape;
+    const float *kernel = c->weights->kernel + (size_t)block * s->size * s->size * s->ic * LANES;
+    int n = s->oc - block * LANES < LANES ? s->oc - block * LANES : LANES;
+    float sum[LANES];
+
+    memcpy(sum, c->weights->bias + block * LANES, sizeof(sum));
+    for (int r = 0; r < s->size; r++) {
+        int iy = y * s->stride + r - s->pad_top;
+
+        for (int q = 0; q < s->size && iy >= 0 && iy < s->ih; q++) {
+            int ix = x * s->stride + q - s->pad_side;
+
+            if (ix >= 0 && ix < s->iw)
+                add_tap(sum, src + ((size_t)iy * s->iw + ix) * s->ic,
+                        kernel + (size_t)(r * s->size + q) * s->ic * LANES, s->ic);
+        }
+    }
+    for (int o = 0; o < n; o++) {
+        float v = s->sum ? sum[o] + out[o] : sum[o];
+
+        out[o] = s->relu && !(v > 0) ? 0 : v;
+    }
+}
+
+static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch)
+{
+    const struct rv_conv_shape *s = &c->shape;
+
+    (void)scratch;
+    for (int block = 0; block < c->weights->blocks; block++)
+        for (int y = 0; y < s->oh; y++)
+            for (int x = 0; x < s->ow; x++)
+                pixel(c, src, y, x, block,
+                      (float *)dst + ((size_t)y * s->ow + x) * s->oc + block * LANES);
+    return 0;
+}
+
+static size_t conv_scratch(const struct rv_conv *c)
+{
+    (void)c;
+    return 0;
+}
+
+static void conv_destroy(struct rv_conv *c)
+{
+    free(c);
+}
+
+static int engine_open(rvos_device *dev, void **opened)
+{
+    (void)dev;
+    *opened = NULL;
+    return 0;
+}
+
+static void engine_close(void *opened)
+{
+    (void)opened;
+}
+
+static void library(char *text, size_t size)
+{
+    snprintf(text, size, "plain C");
+}
+
+static const char *isa(void)
+{
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") ? "avx512f"
+           : __builtin_cpu_supports("avx2")  ? "avx2"
+                                             : "sse2";
+#else
+    return "";
+#endif
+}
+
+static bool has_bf16(void)
+{
+    return false;
+}
+
+const struct rv_conv_engine *rv_conv_plain(void)
+{
+    static const struct rv_conv_engine engine = {
+        .library = library,
+        .isa = isa,
+        .has_bf16 = has_bf16,
+        .open = engine_open,
+        .close = engine_close,
+        .create = conv_create,
+        .scratch_bytes = conv_scratch,
+        .run = conv_run,
+        .destroy = conv_destroy,
+        .weights_free = free,
+    };
+
+    return &engine;
+}

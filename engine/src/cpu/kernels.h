@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernels.h - all that is not a convolution, on bands of rows, in plain C.
+ *
+ * struct rv_kernels has what exists twice: "plain" is the definition of correct,
+ * written to be read; "fast" is the same arithmetic in the order that vectorises
+ * well. tests/engine/steps.c compares them on random input. */
+#ifndef RV_CPU_KERNELS_H
+#define RV_CPU_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One image of a tensor: h x w pixels of c channels, `pitch` elements apart (more
+ * than c in a slice). Elements are bfloat16 or float32. data NULL: not there. */
+struct rv_map {
+    void *data;
+    int h, w, c, pitch;
+    bool bf16;
+};
+
+/* Bilinear interpolation with aligned corners along one axis (network.md 6): output
+ * i lies between inputs at[i] and at[i] + (at[i] + 1 < in), frac[i] of the way. */
+struct rv_axis {
+    int in, out;
+    int *at;
+    float *frac;
+};
+
+int rv_axis_init(struct rv_axis *axis, int in, int out); /* 0, or -1: no memory */
+void rv_axis_finish(struct rv_axis *axis);
+
+/* A ConvLSTM cell, as in net/program.h: enum rv_cell_in. */
+struct rv_cell_maps {
+    struct rv_map below, h_left, c_left, time, skip, mul, h, c;
+    int hidden;
+    int input_channels; /* of the convolution: up's and h_left's */
+};
+
+struct rv_kernels {
+    /* Hidden and cell state, rows row0 to row1, from gate sums. `gates` are those rows
+     * of the convolution, packed, NULL if there is none; `line` has room for a row of
+     * gate sums. */
+    void (*cell_update)(const struct rv_cell_maps *m, int row0, int row1,
+                        const float *gates, float *line);
+    /* Half-size logits, rows row0 to row1 of twice h's size, from the finest hidden
+     * state: upsampled, then conv_out with its kernel [tap][channel]. `scratch` has
+     * rv_mask_scratch floats. */
+    void (*mask_half)(const struct rv_map *h, const float *kernel, float bias, int size,
+                      int row0, int row1, float *out, float *scratch);
+    void (*sigmoid)(const float *in, float *out, size_t n);
+};
+
+extern const struct rv_kernels rv_kernels_plain, rv_kernels_fast;
+
+size_t rv_mask_scratch(const struct rv_map *h, int size);
+
+/* bfloat16 is the upper half of a float32; rounded to nearest, ties to even. */
+void rv_load_row(float *dst, const void *src, bool bf16, size_t n);
+void rv_store_row(void *dst, const float *src, bool bf16, size_t n);
+
+/* Row y as packed float32. */
+void rv_gather_row(float *dst, const struct rv_map *m, int y);
+/* Row y of `m` upsampled to h x w pixels, to out, `pitch` floats a pixel. `line` has
+ * room for two rows of m. */
+void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, int pitch,
+                      float *line);
+
+/* Rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul | h_left ],
+ * packed, to dst, bf16 or not. `line` has room for rv_cell_line floats. */
+void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst, bool bf16,
+                   float *line);
+size_t rv_cell_line(const struct rv_cell_maps *m);
+
+/* Windows are cut at the borders. `in` and `out` may be slices. */
+void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int stride,
+                int pad, int row0, int row1);
+
+/* One row between rows a and b of a plane, frac of the way, to the width of `x`.
+ * `line` has room for x->in floats. */
+void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
+                     float *line, float *out);
+
+#endif

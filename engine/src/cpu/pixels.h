@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pixels.h - from the caller's pixels to the network, and back: plain C on host memory.
+ *
+ * Functions that take row0 and row1 do those rows alone, so that threads can share an
+ * image; the result does not depend on how it is cut. Scratch belongs to one thread
+ * at a time, is aligned for float, and need not be cleared. Nothing here allocates but
+ * the two create functions. Callers have checked the views (image.h). */
+#ifndef RV_CPU_PIXELS_H
+#define RV_CPU_PIXELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rvos.h"
+
+/* ---- resize.c: frame -> network ----------------------------------------- */
+
+/* Tables for frames of one size; read-only, shared by threads. NULL: no memory. */
+struct rv_resize;
+struct rv_resize *rv_resize_create(int frame_width, int frame_height, int width, int height);
+void rv_resize_destroy(struct rv_resize *resize); /* NULL: nothing */
+size_t rv_resize_scratch(const struct rv_resize *resize);
+
+/* Rows row0 to row1 of the network's input, row1 - row0 by width by 3 floats, to out:
+ * Pillow's antialiased BILINEAR to the bit, then normalised (network.md 10). The frame
+ * has any format; NV12 and I420 become 8-bit RGB first, each chroma sample standing for
+ * its two by two pixels. */
+void rv_resize_rows(const struct rv_resize *resize, const rvos_image *frame, int row0,
+                    int row1, float *out, void *scratch);
+
+/* All of `src` to w x h bytes by nearest neighbour: floor((i + 0.5) * in / out). */
+void rv_mask_nearest(const rvos_labels *src, uint8_t *dst, int w, int h);
+
+/* ---- labels.c: network -> labels ---------------------------------------- */
+
+/* What one object has in some rows of the labels; zeroes: nothing. */
+struct rv_stats {
+    int64_t area;
+    int x0, y0, x1, y1; /* box: x0 <= x < x1 */
+};
+
+void rv_stats_merge(struct rv_stats *all, const struct rv_stats *part);
+
+/* Tables from logits of width x height to labels of out_width x out_height. */
+struct rv_upsample;
+struct rv_upsample *rv_upsample_create(int width, int height, int out_width,
+                                       int out_height);
+void rv_upsample_destroy(struct rv_upsample *up);
+size_t rv_upsample_scratch(const struct rv_upsample *up, int objects);
+
+/* Rows of labels by the rule in rvos.h. `logits` are n planes of height x width;
+ * threshold is a probability, 0: 0.5. stats[n] are added to. Slots that have their bit
+ * in `hidden` compete and are counted, but written as background. */
+void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
+                    uint32_t hidden, float threshold, const rvos_labels *out, int row0,
+                    int row1, struct rv_stats *stats, void *scratch);
+
+/* Rows of soft foreground: 255 x the largest probability, of slots not in `drop`. */
+void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n, uint32_t drop,
+                   const rvos_labels *out, int row0, int row1, void *scratch);
+
+/* Turns the slots that have their bit in `drop` into background. */
+void rv_labels_drop(const rvos_labels *labels, uint32_t drop, int row0, int row1);
+void rv_labels_fill(const rvos_labels *labels, uint8_t value, int row0, int row1);
+
+/* Over rows of the logits: each object's pixels there by the same rule, and the sum of
+ * their probabilities; score[n] and count[n] are added to. */
+void rv_scores(const float *logits, int n, int width, int height, float threshold,
+               int row0, int row1, double *score, int64_t *count);
+
+/* ---- draw.c: labels -> picture ------------------------------------------ */
+
+size_t rv_draw_scratch(const rvos_image *image, const rvos_draw_params *params);
+
+/* Draws on rows row0 to row1; for NV12 and I420 row0 must be even, and row1 too unless
+ * it is the last. params->palette is not NULL. An object's edge pixels are those that
+ * have a pixel of another label within `contour` pixels of them, in x and in y each
+ * (so that corners are square); beyond the frame there is none. Labels above
+ * RVOS_MAX_OBJECTS count as background. */
+void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
+                  const rvos_draw_params *params, int row0, int row1, void *scratch);
+
+/* `alpha` into the alpha bytes of RGBA, BGRA, ARGB or ABGR; other formats: nothing. */
+void rv_set_alpha_rows(const rvos_image *image, const rvos_labels *alpha, int row0,
+                       int row1);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../log.h"
+
+/* A band of a convolution below this costs more to hand out than it saves. */
+#define MIN_BAND_MACS 2e6
+/* Above this a worker that loses its core for a while would hold up the others. */
+#define MAX_BAND_MACS 60e6
+/* Of a cell's band: input and gate sums should stay in the second-level cache. */
+#define CELL_BYTES (640 * 1024)
+
+/* What plan creation needs, in the hands of worker 0. */
+struct maker {
+    struct rv_plan *plan;
+    struct rv_weights *weights;
+    int threads;
+    int status;
+};
+
+static int bands_for(int rows, int images, double macs, int threads)
+{
+    int bands = (threads + images - 1) / images;
+
+    while (macs / bands > MAX_BAND_MACS)
+        bands += threads;
+    if (images % threads && images < 4 * threads && bands < 2)
+        bands = 2;
+    while (bands > 1 && macs / bands < MIN_BAND_MACS)
+        bands--;
+    return bands < rows ? bands : rows;
+}
+
+static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
+                                enum rv_item_kind kind, int slot, int row0, int row1)
+{
+    struct rv_plan *plan = m->plan;
+    int n = plan->n_items;
+
+    if (!(n & (n - 1))) {
+        struct rv_item *grown = realloc(plan->item, (n ? 2 * (size_t)n : 1) * sizeof(*grown));
+
+        if (!grown) {
+            m->status = RVOS_ERR_MEMORY;
+            return NULL;
+        }
+        plan->item = grown;
+    }
+    plan->item[plan->n_items++] = (struct rv_item){.kind = kind,
+                                                   .step = s,
+                                                   .image = slot < 0 ? 0 : slot,
+                                                   .slot = slot,
+                                                   .row0 = row0,
+                                                   .row1 = row1,
+                                                   .wave = s->wave};
+    return &plan->item[n];
+}
+
+/* The convolution of one band: rows item->row0 to row1 of the output of step s. */
+static void make_conv(struct maker *m, struct rv_item *item, int in_h, int in_w,
+                      bool bf16_in, bool bf16_out, bool sum)
+{
+    const struct rv_step *s = item->step;
+    const struct rv_weight *w = &m->plan->net->weight[s->weight];
+    const struct cpu_device *cpu = m->plan->cpu;
+    int first = item->row0 * s->stride - s->pad;
+    int last = (item->row1 - 1) * s->stride - s->pad + s->size;
+    struct rv_conv_shape shape = {
+        .iw = in_w,
+        .ic = w->in,
+        .oh = item->row1 - item->row0,
+        .ow = (in_w + 2 * s->pad - s->size) / s->stride + 1,
+        .oc = w->out,
+        .size = s->size,
+        .stride = s->stride,
+        .pad_top = first < 0 ? -first : 0,
+        .pad_bottom = last > in_h ? last - in_h : 0,
+        .pad_side = s->pad,
+        .bf16_in = bf16_in,
+        .bf16_out = bf16_out,
+        .relu = s->relu,
+        .sum = sum,
+    };
+
+    item->in0 = first + shape.pad_top;
+    shape.ih = last - shape.pad_bottom - item->in0;
+    item->cost = (double)shape.oh * shape.ow * shape.oc * shape.ic * s->size * s->size;
+    m->status = cpu->engine->create(&item->conv, m->plan->dev, cpu->opened, &shape,
+                                    m->weights, s->weight);
+}
+
+static void make_convs(struct maker *m, const struct rv_step *s)
+{
+    const struct rv_program *p = m->plan->program;
+    const struct rv_tensor *in = &p->tensor[s->in[0]], *out = &p->tensor[s->out[0]];
+    bool per_slot = out->n > 1 || (out->n == p->objects && in->home == RV_STATE);
+    double macs = (double)rv_step_macs(p, m->plan->net, s) / out->n;
+    int bands = bands_for(out->h, out->n, macs, m->threads);
+
+    for (int n = 0; n < out->n; n++)
+        for (int b = 0; b < bands && !m->status; b++) {
+            struct rv_item *item =
+                new_item(m, s, RV_ITEM_CONV, per_slot ? n : -1, out->h * b / bands,
+                         out->h * (b + 1) / bands);
+
+            if (item)
+                make_conv(m, item, in->h, in->w, m->plan->bf16 && !in->wide,
+                          m->plan->bf16 && !out->wide, s->in[1] >= 0);
+        }
+}
+
+static void make_cell(struct maker *m, const struct rv_step *s)
+{
+    const struct rv_program *p = m->plan->program;
+    const struct rv_tensor *h = &p->tensor[s->out[0]];
+    int channels = s->weight >= 0 ? m->plan->net->weight[s->weight].in : 0;
+    size_t row = (size_t)h->w * (4 * h->c * 4 + channels * (m->plan->bf16 ? 2 : 4));
+    double macs = s->weight >= 0 ? (double)channels * 4 * h->c * h->w * h->h * s->size * s->size
+                                 : 1e4;
+    int bands = bands_for(h->h, 1, macs, m->threads);
+
+    while (bands < h->h && row * ((h->h + bands - 1) / bands) > CELL_BYTES)
+        bands++;
+    for (int b = 0; b < bands && !m->status; b++) {
+        struct rv_item *item = new_item(m, s, RV_ITEM_CELL, s->object, h->h * b / bands,
+                                        h->h * (b + 1) / bands);
+
+        if (item && s->weight >= 0)
+            make_conv(m, item, h->h, h->w, m->plan->bf16, false, false);
+    }
+}
+
+/* Bands of something that is not counted in multiply-accumulates. */
+static void make_bands(struct maker *m, const struct rv_step *s, enum rv_item_kind kind,
+                       int slot, int rows, int bands)
+{
+    if (bands > rows)
+        bands = rows;
+    for (int b = 0; b < bands && !m->status; b++)
+        new_item(m, s, kind, slot, rows * b / bands, rows * (b + 1) / bands);
+}
+
+static void make_mask_weights(struct maker *m, const struct rv_step *s)
+{
+    struct rv_plan *plan = m->plan;
+    const struct rv_weight *w = &plan->net->weight[s->weight];
+    int taps = w->size * w->size;
+    float *oihw = malloc((size_t)w->in * taps * sizeof(float));
+
+    plan->mask_kernel = malloc((size_t)w->in * taps * sizeof(float));
+    m->status = oihw && plan->mask_kernel
+                    ? m->weights->read(m->weights, s->weight, oihw, &plan->mask_bias)
+                    : RVOS_ERR_MEMORY;
+    for (int c = 0; c < w->in && !m->status; c++)
+        for (int t = 0; t < taps; t++)
+            plan->mask_kernel[t * w->in + c] = oihw[c * taps + t];
+    free(oihw);
+}
+
+static void make_mask(struct maker *m, const struct rv_step *s)
+{
+    const struct rv_program *p = m->plan->program;
+    const struct rv_tensor *half = &p->tensor[s->out[0]], *full = &p->tensor[s->out[1]];
+
+    make_mask_weights(m, s);
+    if (!m->status && (rv_axis_init(&m->plan->mask_x, half->w, full->w) ||
+                       rv_axis_init(&m->plan->mask_y, half->h, full->h)))
+        m->status = RVOS_ERR_MEMORY;
+    for (int n = 0; n < full->n; n++)
+        make_bands(m, s, RV_ITEM_MASK, n, full->h, m->threads > 1 ? 2 : 1);
+}
+
+static void make_labels(struct maker *m, const struct rv_step *s)
+{
+    struct rv_plan *plan = m->plan;
+
+    plan->bands = m->threads > 1 ? 2 * m->threads : 1;
+    plan->band = calloc((size_t)plan->bands, sizeof(*plan->band));
+    if (!plan->band)
+        m->status = RVOS_ERR_MEMORY;
+    for (int kind = RV_ITEM_LABELS; kind <= RV_ITEM_FINISH && !m->status; kind++)
+        for (int b = 0; b < plan->bands; b++) {
+            struct rv_item *item =
+                new_item(m, s, (enum rv_item_kind)kind, -1, b, plan->bands);
+
+            if (item)
+                item->wave += kind == RV_ITEM_FINISH;
+        }
+}
+
+static void make_step(struct maker *m, const struct rv_step *s)
+{
+    const struct rv_program *p = m->plan->program;
+    const struct rv_net *net = m->plan->net;
+    const struct rv_tensor *out;
+
+    switch (s->op) {
+    case RV_OP_PREPROC:
+        for (int y = 0, n = rv_image_rows(net, m->threads); y < net->height; y += n)
+            new_item(m, s, RV_ITEM_IMAGE, -1, y,
+                     y + n < net->height ? y + n : net->height);
+        for (int n = 0; n < p->objects && s->out[1] >= 0; n++)
+            new_item(m, s, RV_ITEM_SEED, n, 0, net->height);
+        break;
+    case RV_OP_CONV:
+        make_convs(m, s);
+        break;
+    case RV_OP_MAXPOOL:
+        out = &p->tensor[s->out[0]];
+        for (int n = 0; n < out->n; n++)
+            make_bands(m, s, RV_ITEM_POOL, p->prob >= 0 && out->c == 1 ? n : -1, out->h,
+                       out->c == 1 ? 1 : m->threads);
+        break;
+    case RV_OP_CELL:
+        make_cell(m, s);
+        break;
+    case RV_OP_MASK:
+        make_mask(m, s);
+        break;
+    case RV_OP_LABELS:
+        make_labels(m, s);
+        break;
+    }
+}
+
+static int dearest_first(const void *a, const void *b)
+{
+    const struct rv_item *x = a, *y = b;
+
+    if (x->wave != y->wave)
+        return x->wave < y->wave ? -1 : 1;
+    if (x->cost != y->cost)
+        return x->cost > y->cost ? -1 : 1;
+    if (x->step != y->step)
+        return x->step < y->step ? -1 : 1;
+    return x->slot != y->slot ? x->slot - y->slot : x->row0 - y->row0;
+}
+
+static void make_waves(struct maker *m)
+{
+    struct rv_plan *plan = m->plan;
+
+    plan->n_waves = plan->program->n_waves + 1; /* and RV_ITEM_FINISH */
+    qsort(plan->item, (size_t)plan->n_items, sizeof(*plan->item), dearest_first);
+    plan->wave_at = calloc((size_t)plan->n_waves + 1, sizeof(*plan->wave_at));
+    plan->next = calloc((size_t)plan->n_waves, sizeof(*plan->next));
+    plan->left = calloc((size_t)plan->n_waves, sizeof(*plan->left));
+    if (!plan->wave_at || !plan->next || !plan->left) {
+        m->status = RVOS_ERR_MEMORY;
+        return;
+    }
+    for (int i = 0; i < plan->n_items; i++)
+        plan->wave_at[plan->item[i].wave + 1] = i + 1;
+    for (int w = 0; w < plan->n_waves; w++) /* a wave without items */
+        if (plan->wave_at[w + 1] < plan->wave_at[w])
+            plan->wave_at[w + 1] = plan->wave_at[w];
+}
+
+static void *alloc_aligned(size_t bytes)
+{
+    return aligned_alloc(64, (bytes + 64) / 64 * 64);
+}
+
+static void make_memory(struct maker *m)
+{
+    struct rv_plan *plan = m->plan;
+
+    for (int i = 0; i < plan->n_items; i++) {
+        const struct rv_item *item = &plan->item[i];
+        size_t need = rv_item_scratch(plan, item);
+
+        if (item->conv)
+            need += plan->cpu->engine->scratch_bytes(item->conv);
+        if (need > plan->scratch_bytes)
+            plan->scratch_bytes = need;
+    }
+    plan->arena = alloc_aligned(plan->program->arena_bytes);
+    plan->scratch = calloc((size_t)m->threads, sizeof(*plan->scratch));
+    if (!plan->arena || !plan->scratch) {
+        m->status = RVOS_ERR_MEMORY;
+        return;
+    }
+    for (int i = 0; i < m->threads; i++) {
+        plan->scratch[i] = alloc_aligned(plan->scratch_bytes);
+        if (!plan->scratch[i])
+            m->status = RVOS_ERR_MEMORY;
+    }
+}
+
+/* In worker 0: what is made here remembers how many threads its thread has. */
+static void make(void *ctx, int worker)
+{
+    struct maker *m = ctx;
+    const struct rv_program *p = m->plan->program;
+
+    if (worker)
+        return;
+    for (int i = 0; i < p->n_steps && !m->status; i++)
+        make_step(m, &p->step[i]);
+    if (!m->status)
+        make_waves(m);
+    if (!m->status)
+        make_memory(m);
+}
+
+int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
+                       struct rv_weights *weights, rvos_precision precision,
+                       struct rv_plan **out)
+{
+    struct rv_plan *plan = calloc(1, sizeof(*plan));
+    struct cpu_device *cpu = dev->priv;
+    struct maker m = {plan, weights, rv_pool_threads(cpu->pool), 0};
+
+    *out = NULL;
+    if (!plan)
+        return RVOS_ERR_MEMORY;
+    plan->dev = dev;
+    plan->cpu = cpu;
+    plan->program = program;
+    plan->net = weights->net;
+    plan->bf16 = precision == RVOS_PRECISION_BF16;
+    rv_pool_run(cpu->pool, make, &m);
+    if (m.status) {
+        rv_cpu_plan_destroy(plan);
+        return m.status;
+    }
+    rv_log(dev, RVOS_LOG_DEBUG, "plan: %d steps, %d waves, %d items, arena %zu bytes",
+           program->n_steps, plan->n_waves, plan->n_items, program->arena_bytes);
+    *out = plan;
+    return 0;
+}
+
+void rv_cpu_plan_destroy(struct rv_plan *plan)
+{
+    if (!plan)
+        return;
+    for (int i = 0; i < plan->n_items; i++)
+        if (plan->item[i].conv)
+            plan->cpu->engine->destroy(plan->item[i].conv);
+    for (int i = 0; plan->scratch && i < rv_pool_threads(plan->cpu->pool); i++)
+        free(plan->scratch[i]);
+    free(plan->scratch);
+    free(plan->arena);
+    free(plan->item);
+    free(plan->wave_at);
+    free((void *)plan->next);
+    free((void *)plan->left);
+    free(plan->mask_kernel);
+    rv_axis_finish(&plan->mask_x);
+    rv_axis_finish(&plan->mask_y);
+    free(plan->band);
+    free(plan);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* plan.h - a program on the CPU: waves of items, each a band of rows of one step.
+ *
+ * plan.c makes the items, run.c runs them. Workers take items of the present wave
+ * one by one, the dearest first, and go on together when the last is done. */
+#ifndef RV_CPU_PLAN_H
+#define RV_CPU_PLAN_H
+
+#include <stdatomic.h>
+
+#include "../backend.h"
+#include "conv.h"
+#include "kernels.h"
+#include "pixels.h"
+#include "pool.h"
+
+/* rvos_device.priv */
+struct cpu_device {
+    struct rv_pool *pool;
+    const struct rv_conv_engine *engine;
+    void *opened; /* the engine's */
+    const struct rv_kernels *kernels;
+    char library[64], name[64];
+};
+
+enum rv_item_kind {
+    RV_ITEM_IMAGE, /* rows of the network's input */
+    RV_ITEM_SEED,  /* the mask of one slot, where the job shows one */
+    RV_ITEM_CONV,
+    RV_ITEM_POOL,
+    RV_ITEM_CELL,
+    RV_ITEM_MASK,
+    RV_ITEM_LABELS, /* band `row0` of `row1`: label rows, and their statistics */
+    RV_ITEM_FINISH, /* the same band again when all statistics are known */
+};
+
+struct rv_item {
+    enum rv_item_kind kind;
+    const struct rv_step *step;
+    struct rv_conv *conv; /* NULL: none */
+    int image;            /* of tensors that have one per slot */
+    int slot;             /* skipped when this is not live; -1: never */
+    int row0, row1;       /* rows of the step's output */
+    int in0;              /* first input row that the convolution reads */
+    int wave;
+    double cost; /* multiply-accumulates, about */
+};
+
+/* What one band of LABELS found. */
+struct rv_band {
+    struct rv_stats stats[RVOS_MAX_OBJECTS];
+    double score[RVOS_MAX_OBJECTS];
+    int64_t count[RVOS_MAX_OBJECTS];
+};
+
+struct rv_plan {
+    rvos_device *dev;
+    struct cpu_device *cpu;
+    const struct rv_program *program;
+    const struct rv_net *net;
+    bool bf16;
+
+    struct rv_item *item; /* sorted by wave, then by cost, falling */
+    int n_items, n_waves;
+    int *wave_at; /* first item of each wave; n_waves + 1 */
+    atomic_int *next, *left; /* of each wave: item to take, items not done */
+    atomic_int done;         /* waves that are */
+    atomic_int status;       /* first error */
+
+    void *arena;
+    void **scratch; /* of each worker */
+    size_t scratch_bytes;
+    float *mask_kernel; /* conv_out as [tap][channel] */
+    float mask_bias;
+    struct rv_axis mask_x, mask_y; /* half-size logits to network size */
+    int bands;                     /* of LABELS */
+    struct rv_band *band;
+
+    const struct rv_job *job; /* while it runs */
+};
+
+/* Tables for one frame size, and for one size of labels; scratch of each worker. */
+struct rv_pixels {
+    struct rv_resize *resize;
+    struct rv_upsample *upsample; /* NULL until labels are asked for */
+    int label_width, label_height;
+    void **scratch;
+    int threads;
+};
+
+/* Rows of an image that one RV_ITEM_IMAGE may make at most. */
+int rv_image_rows(const struct rv_net *net, int threads);
+
+struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image);
+struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s);
+/* Rows [first, last) of the half-size logits that network rows row0 to row1 need. */
+void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *first,
+                       int *last);
+/* Bytes of worker scratch that an item needs, its convolution's aside. */
+size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item);
+
+int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
+                       struct rv_weights *weights, rvos_precision precision,
+                       struct rv_plan **out);
+int rv_cpu_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
+void rv_cpu_plan_destroy(struct rv_plan *plan);
+
+#endif

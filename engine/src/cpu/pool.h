@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* pool.h - the worker threads of one CPU device.
+ *
+ * All work of a device is done by these, never by the thread that calls the
+ * library: an OpenMP runtime below oneDNN keeps a team per calling thread, and
+ * only here can it be held to one thread per worker. Streams share the pool; one
+ * job runs at a time. */
+#ifndef RV_CPU_POOL_H
+#define RV_CPU_POOL_H
+
+#include <stdatomic.h>
+
+struct rv_pool;
+
+/* `hello`, if given, runs first thing in every worker. NULL: no memory or threads. */
+struct rv_pool *rv_pool_create(int threads, void (*hello)(void));
+void rv_pool_destroy(struct rv_pool *pool);
+int rv_pool_threads(const struct rv_pool *pool);
+
+/* Runs fn(ctx, worker) once in every worker and returns when all have come back.
+ * Any thread may call it; calls queue up. */
+void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *ctx);
+
+/* For the workers of a running job: set a counter, and wait until it is at least
+ * so much (a short spin, then sleep: a busy machine must not pay for waiting). */
+void rv_pool_post(struct rv_pool *pool, atomic_int *counter, int value);
+void rv_pool_wait(struct rv_pool *pool, atomic_int *counter, int at_least);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* run.c - one frame: every item does its band. Nothing is allocated here, but the
+ * tables of a new label size. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+static size_t align64(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static char *bytes_of(const struct rv_plan *plan, rv_tid t)
+{
+    const struct rv_tensor *x = &plan->program->tensor[t];
+    char *base = x->home == RV_STATE && plan->job ? plan->job->state.ptr : plan->arena;
+
+    return base + x->offset;
+}
+
+struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
+{
+    const struct rv_tensor *x;
+    struct rv_map m = {0};
+
+    if (t < 0)
+        return m;
+    x = &plan->program->tensor[t];
+    m.h = x->h;
+    m.w = x->w;
+    m.c = x->c;
+    m.pitch = (int)rv_tensor_pitch(plan->program, t);
+    m.bf16 = plan->bf16 && !x->wide;
+    m.data = bytes_of(plan, t) + (size_t)image * x->h * x->w * m.pitch * (m.bf16 ? 2 : 4);
+    return m;
+}
+
+struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s)
+{
+    return (struct rv_cell_maps){
+        .below = rv_plan_map(plan, s->in[RV_CELL_BELOW], 0),
+        .h_left = rv_plan_map(plan, s->in[RV_CELL_H_LEFT], 0),
+        .c_left = rv_plan_map(plan, s->in[RV_CELL_C_LEFT], 0),
+        .time = rv_plan_map(plan, s->in[RV_CELL_TIME], 0),
+        .skip = rv_plan_map(plan, s->in[RV_CELL_SKIP], 0),
+        .mul = rv_plan_map(plan, s->in[RV_CELL_MUL], 0),
+        .h = rv_plan_map(plan, s->out[0], 0),
+        .c = rv_plan_map(plan, s->out[1], 0),
+        .hidden = plan->program->tensor[s->out[0]].c,
+        .input_channels = s->weight >= 0 ? plan->net->weight[s->weight].in : 0,
+    };
+}
+
+void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *first, int *last)
+{
+    const struct rv_axis *y = &plan->mask_y;
+
+    *first = y->at[row0];
+    *last = y->at[row1 - 1] + 2 < y->in ? y->at[row1 - 1] + 2 : y->in;
+    /* and those that the band stores, so that together all are stored */
+    if (y->in * row0 / y->out < *first)
+        *first = y->in * row0 / y->out;
+    if (y->in * row1 / y->out > *last)
+        *last = y->in * row1 / y->out;
+}
+
+static size_t conv_input_bytes(const struct rv_plan *plan, const struct rv_item *item)
+{
+    const struct rv_tensor *h = &plan->program->tensor[item->step->out[0]];
+    int rows = item->row1 - item->row0 + 2 * item->step->pad;
+    int channels = plan->net->weight[item->step->weight].in;
+
+    return align64((size_t)rows * h->w * channels * (plan->bf16 ? 2 : 4));
+}
+
+size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
+{
+    const struct rv_step *s = item->step;
+    struct rv_cell_maps cell;
+    struct rv_map h;
+    size_t row, line;
+    int first, last;
+
+    switch (item->kind) {
+    case RV_ITEM_IMAGE:
+        return (size_t)(item->row1 - item->row0) * plan->net->width * 3 * sizeof(float);
+    case RV_ITEM_CELL:
+        cell = rv_plan_cell(plan, s);
+        row = (size_t)cell.h.w * cell.hidden * sizeof(float);
+        line = rv_cell_line(&cell) * sizeof(float);
+        if (line < 5 * row)
+            line = 5 * row;
+        return (item->conv ? conv_input_bytes(plan, item) : 0) +
+               align64((size_t)(item->row1 - item->row0) * 4 * row) + align64(line);
+    case RV_ITEM_MASK:
+        h = rv_plan_map(plan, s->in[0], 0);
+        rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
+        return align64((size_t)(last - first) * 2 * h.w * sizeof(float)) +
+               rv_mask_scratch(&h, s->size) * sizeof(float);
+    default:
+        return 0;
+    }
+}
+
+static int run_image(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_job *job = plan->job;
+    struct rv_map out = rv_plan_map(plan, item->step->out[0], 0);
+    size_t n = (size_t)(item->row1 - item->row0) * out.w * 3;
+    char *rows = (char *)out.data + (size_t)item->row0 * out.w * 3 * (out.bf16 ? 2 : 4);
+    float *line = out.bf16 ? plan->scratch[worker] : (float *)(void *)rows;
+
+    if (!job->frame)
+        memset(line, 0, n * sizeof(float));
+    else
+        rv_resize_rows(job->pixels->resize, job->frame, item->row0, item->row1, line,
+                       job->pixels->scratch[worker]);
+    if (out.bf16)
+        rv_store_row(rows, line, true, n);
+    return 0;
+}
+
+static int run_seed(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_job *job = plan->job;
+    struct rv_map out = rv_plan_map(plan, item->step->out[1], item->slot);
+    float *mask = out.data;
+
+    (void)worker;
+    if (!(job->seed_slots >> item->slot & 1))
+        return 0;
+    for (size_t i = 0, n = (size_t)out.h * out.w; i < n; i++)
+        mask[i] = job->seed ? (float)(job->seed[i] >> item->slot & 1) : 0;
+    return 0;
+}
+
+static char *row_at(const struct rv_map *m, int y)
+{
+    return (char *)m->data + (size_t)y * m->w * m->pitch * (m->bf16 ? 2 : 4);
+}
+
+static int run_conv(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_step *s = item->step;
+    struct rv_map in = rv_plan_map(plan, s->in[0], item->image);
+    struct rv_map out = rv_plan_map(plan, s->out[0], item->image);
+    struct rv_map add = rv_plan_map(plan, s->in[1], 0);
+    char *to = row_at(&out, item->row0);
+
+    if (add.data && add.data != out.data)
+        memcpy(to, row_at(&add, item->row0), (size_t)(row_at(&out, item->row1) - to));
+    return plan->cpu->engine->run(item->conv, row_at(&in, item->in0), to,
+                                  plan->scratch[worker]);
+}
+
+static int run_pool(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_step *s = item->step;
+    struct rv_map in = rv_plan_map(plan, s->in[0], item->image);
+    struct rv_map out = rv_plan_map(plan, s->out[0], item->image);
+
+    (void)worker;
+    rv_maxpool(&in, &out, s->size, s->stride, s->pad, item->row0, item->row1);
+    return 0;
+}
+
+/* Input, gate sums and state of a band, all in this worker's cache. */
+static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_step *s = item->step;
+    struct rv_cell_maps m = rv_plan_cell(plan, s);
+    int rows = item->row1 - item->row0, in1 = item->row1 + s->pad;
+    char *input = plan->scratch[worker];
+    float *gates = NULL, *line;
+    char *rest = input;
+    int ret = 0;
+
+    if (item->conv) {
+        gates = (float *)(void *)(input + conv_input_bytes(plan, item));
+        rest = (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
+        line = (float *)(void *)rest;
+        rv_cell_input(&m, item->in0, in1 < m.h.h ? in1 : m.h.h, input, plan->bf16, line);
+        ret = plan->cpu->engine->run(item->conv, input, gates, rest);
+    }
+    line = (float *)(void *)rest;
+    if (!ret)
+        plan->cpu->kernels->cell_update(&m, item->row0, item->row1, gates, line);
+    return ret;
+}
+
+static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_kernels *k = plan->cpu->kernels;
+    const struct rv_step *s = item->step;
+    const struct rv_axis *x = &plan->mask_x, *y = &plan->mask_y;
+    struct rv_map h = rv_plan_map(plan, s->in[0], item->image);
+    struct rv_map half = rv_plan_map(plan, s->out[0], item->image);
+    struct rv_map full = rv_plan_map(plan, s->out[1], item->image);
+    struct rv_map prob = rv_plan_map(plan, s->out[2], item->image);
+    float *rows = plan->scratch[worker], *rest;
+    int first, last, own0 = y->in * item->row0 / y->out, own1 = y->in * item->row1 / y->out;
+
+    rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
+    rest = rows + align64((size_t)(last - first) * half.w * sizeof(float)) / sizeof(float);
+    k->mask_half(&h, plan->mask_kernel, plan->mask_bias, s->size, first, last, rows, rest);
+    memcpy((float *)half.data + (size_t)own0 * half.w,
+           rows + (size_t)(own0 - first) * half.w,
+           (size_t)(own1 - own0) * half.w * sizeof(float));
+    for (int r = item->row0; r < item->row1; r++) {
+        int at = y->at[r] - first, next = y->at[r] + 1 < y->in ? at + 1 : at;
+        float *out = (float *)full.data + (size_t)r * full.w;
+
+        rv_upsample_row(rows + (size_t)at * half.w, rows + (size_t)next * half.w,
+                        y->frac[r], x, rest, out);
+        if (prob.data)
+            k->sigmoid(out, (float *)prob.data + (size_t)r * full.w, (size_t)full.w);
+    }
+    return 0;
+}
+
+static int run_labels(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_job *job = plan->job;
+    struct rv_band *band = &plan->band[item->row0];
+    const struct rv_tensor *t = &plan->program->tensor[item->step->in[0]];
+    const float *logits = (const float *)(void *)bytes_of(plan, item->step->in[0]);
+    const rvos_labels *labels = job->out ? job->out->labels : NULL;
+
+    if (!labels)
+        return 0;
+    memset(band, 0, sizeof(*band));
+    rv_labels_rows(job->pixels->upsample, logits, job->live, job->out->hidden,
+                   job->out->threshold, labels, labels->height * item->row0 / item->row1,
+                   labels->height * (item->row0 + 1) / item->row1, band->stats,
+                   job->pixels->scratch[worker]);
+    rv_scores(logits, job->live, t->w, t->h, job->out->threshold,
+              t->h * item->row0 / item->row1, t->h * (item->row0 + 1) / item->row1,
+              band->score, band->count);
+    return 0;
+}
+
+/* All bands' statistics in one, per slot. */
+static void merge(const struct rv_plan *plan, int slot, rvos_object *o)
+{
+    struct rv_stats all = {0};
+    double score = 0;
+    int64_t count = 0;
+
+    for (int b = 0; b < plan->bands; b++) {
+        rv_stats_merge(&all, &plan->band[b].stats[slot]);
+        score += plan->band[b].score[slot];
+        count += plan->band[b].count[slot];
+    }
+    *o = (rvos_object){0};
+    if (!all.area || all.area < plan->job->out->min_object_size)
+        return;
+    *o = (rvos_object){.present = true,
+                       .x = all.x0,
+                       .y = all.y0,
+                       .width = all.x1 - all.x0,
+                       .height = all.y1 - all.y0,
+                       .area = all.area,
+                       .score = count ? score / (double)count : 0};
+}
+
+static int run_finish(struct rv_plan *plan, const struct rv_item *item, int worker)
+{
+    const struct rv_job *job = plan->job;
+    const float *logits = (const float *)(void *)bytes_of(plan, item->step->in[0]);
+    const rvos_output *out = job->out;
+    uint32_t drop = out ? out->hidden : 0;
+
+    for (int n = 0; out && out->labels && n < job->live; n++) {
+        rvos_object o;
+
+        merge(plan, n, &o);
+        if (!o.present)
+            drop |= UINT32_C(1) << n;
+        if (!item->row0)
+            job->object[n] = o;
+    }
+    if (out && out->labels)
+        rv_labels_drop(out->labels, drop,
+                       out->labels->height * item->row0 / item->row1,
+                       out->labels->height * (item->row0 + 1) / item->row1);
+    if (out && out->alpha)
+        rv_alpha_rows(job->pixels->alpha, logits, job->live, drop, out->alpha,
+                      out->alpha->height * item->row0 / item->row1,
+                      out->alpha->height * (item->row0 + 1) / item->row1,
+                      job->pixels->scratch[worker]);
+    return 0;
+}
+
+static void run_waves(void *ctx, int worker)
+{
+    typedef int run_fn(struct rv_plan *plan, const struct rv_item *item, int worker);
+    static run_fn *const run[] = {
+        [RV_ITEM_IMAGE] = run_image,   [RV_ITEM_SEED] = run_seed,
+        [RV_ITEM_CONV] = run_conv,     [RV_ITEM_POOL] = run_pool,
+        [RV_ITEM_CELL] = run_cell,     [RV_ITEM_MASK] = run_mask,
+        [RV_ITEM_LABELS] = run_labels, [RV_ITEM_FINISH] = run_finish,
+    };
+    struct rv_plan *plan = ctx;
+
+    for (int w = 0; w < plan->n_waves; w++) {
+        int first = plan->wave_at[w], n = plan->wave_at[w + 1] - first, i;
+
+        while ((i = atomic_fetch_add(&plan->next[w], 1)) < n) {
+            const struct rv_item *item = &plan->item[first + i];
+            int none = 0, status = 0;
+
+            if (item->slot < plan->job->live && !atomic_load(&plan->status))
+                status = run[item->kind](plan, item, worker);
+            if (status)
+                atomic_compare_exchange_strong(&plan->status, &none, status);
+            if (atomic_fetch_sub(&plan->left[w], 1) == 1)
+                rv_pool_post(plan->cpu->pool, &plan->done, w + 1);
+        }
+        if (!n && !worker) /* nobody else ends an empty wave */
+            rv_pool_post(plan->cpu->pool, &plan->done, w + 1);
+        rv_pool_wait(plan->cpu->pool, &plan->done, w + 1);
+    }
+}
+
+int rv_cpu_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
+{
+    int status = 0;
+
+    for (int j = 0; j < n_jobs && !status; j++) {
+        plan->job = &jobs[j];
+        status = rv_pixels_labels(plan->job->pixels, plan->net, plan->job->out);
+        if (status)
+            break;
+        for (int w = 0; w < plan->n_waves; w++) {
+            atomic_store(&plan->next[w], 0);
+            atomic_store(&plan->left[w], plan->wave_at[w + 1] - plan->wave_at[w]);
+        }
+        atomic_store(&plan->done, 0);
+        atomic_store(&plan->status, 0);
+        rv_pool_run(plan->cpu->pool, run_waves, plan);
+        status = atomic_load(&plan->status);
+    }
+    plan->job = NULL;
+    return status;
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* describe.c - what a model file is, from its metadata and shapes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "model.h"
+
+#define MIN_SIDE 32
+#define MAX_SIDE 4096
+
+static const char *const task_names[] = {"zero-shot", "one-shot"};
+static const char *const prefixes[] = {"zero_shot", "one_shot"};
+static const char *const skip_modes[] = {"concat", "sum", "mul", "none"};
+
+static int refuse(rvos_model *model, const char *why)
+{
+    rv_log(model->device, RVOS_LOG_ERROR, "%s: %s", model->path, why);
+    return RVOS_ERR_FORMAT;
+}
+
+/* A number in the metadata; `missing` where there is none; -1 if it is none, or not
+ * within the bounds. */
+static int number(const rvos_model *model, const char *key, int missing, int least,
+                  int most)
+{
+    const char *text = rv_st_meta(model->file, key);
+    char *end;
+    long n;
+
+    if (!text)
+        return missing;
+    n = strtol(text, &end, 10);
+    return end == text || *end || n < least || n > most ? -1 : (int)n;
+}
+
+/* dim[i] of a four-dimensional tensor; 0 if there is no such tensor. */
+static int dimension(const rvos_model *model, const char *name, int i)
+{
+    const struct rv_st_tensor *t = rv_st_find(model->file, name);
+
+    return t && t->ndim == 4 && t->dim[i] > 0 && t->dim[i] <= 65536 ? (int)t->dim[i] : 0;
+}
+
+static int gate_dimension(const rvos_model *model, int task, int level, int i)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s.clstm_list.%d.Gates.weight", prefixes[task], level);
+    return dimension(model, name, i);
+}
+
+static int describe_encoder(rvos_model *model)
+{
+    struct rv_net *net = &model->net;
+    const char *base = rv_st_meta(model->file, "rvos.base");
+    char why[256];
+
+    if (!base)
+        return refuse(model, "no model of rvos: the metadata has no rvos.base (published "
+                             "checkpoints are converted by data/convert.py)");
+    if (!rv_encoder_known(base)) {
+        snprintf(why, sizeof(why),
+                 "its encoder %.40s is not known: resnet18, 34, 50, 101 or vgg16", base);
+        return refuse(model, why);
+    }
+    snprintf(net->base, sizeof(net->base), "%s", base);
+    net->base_width = dimension(model,
+                                strcmp(base, "vgg16") ? "encoder.base.conv1.weight"
+                                                      : "encoder.base.features.0.weight",
+                                0);
+    if (!net->base_width)
+        return refuse(model, "the first convolution of the encoder is missing");
+    net->kernel = dimension(model, "encoder.sk5.weight", 2);
+    if (net->kernel != 1 && net->kernel != 3)
+        return refuse(model, "encoder.sk5.weight is missing, or its kernel not 1x1 or 3x3");
+    return 0;
+}
+
+static int describe_skip_mode(rvos_model *model)
+{
+    const char *mode = rv_st_meta(model->file, "rvos.skip_mode");
+
+    model->info.skip_mode = NULL;
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(mode ? mode : "concat", skip_modes[i])) {
+            model->net.skip_mode = (enum rv_skip_mode)i;
+            model->info.skip_mode = skip_modes[i];
+        }
+    return model->info.skip_mode
+               ? 0
+               : refuse(model, "rvos.skip_mode must be concat, sum, mul or none");
+}
+
+/* Which decoders there are, and that they are what their names say. */
+static int describe_tasks(rvos_model *model)
+{
+    const char *tasks = rv_st_meta(model->file, "rvos.tasks");
+    int hidden = 0, meta = number(model, "rvos.hidden", 0, 8, 4096);
+    char why[256];
+
+    for (int t = 0; t < 2; t++) {
+        int gates = gate_dimension(model, t, 0, 0), in = gate_dimension(model, t, 0, 1);
+
+        if (tasks ? !strstr(tasks, task_names[t]) : !gates)
+            continue;
+        if (!gates) {
+            snprintf(why, sizeof(why), "tensor %s.clstm_list.0.Gates.weight is missing",
+                     prefixes[t]);
+            return refuse(model, why);
+        }
+        hidden = gates / 4;
+        if (in != 3 * hidden + t) {
+            snprintf(why, sizeof(why), "the weights called %s are %s", prefixes[t],
+                     in == 3 * hidden + !t ? "those of the other task"
+                                           : "of no known shape");
+            return refuse(model, why);
+        }
+        model->info.tasks |= 1u << t;
+    }
+    if (!model->info.tasks)
+        return refuse(model, "it has no decoder for any task");
+    if (hidden % 8 || meta < 0 || (meta && meta != hidden))
+        return refuse(model, "rvos.hidden and the decoder's shapes do not agree");
+    model->net.hidden = hidden;
+    return 0;
+}
+
+static int describe_size(rvos_model *model, const rvos_model_params *params)
+{
+    struct rv_net *net = &model->net;
+    int width = number(model, "rvos.width", 448, MIN_SIDE, MAX_SIDE);
+    int height = number(model, "rvos.height", 256, MIN_SIDE, MAX_SIDE);
+
+    if (params->width)
+        width = params->width;
+    else if (width < 0)
+        return refuse(model, "rvos.width must be 32 to 4096");
+    if (params->height)
+        height = params->height;
+    else if (height < 0)
+        return refuse(model, "rvos.height must be 32 to 4096");
+    if (width < MIN_SIDE || width > MAX_SIDE || height < MIN_SIDE || height > MAX_SIDE) {
+        rv_log(model->device, RVOS_LOG_ERROR,
+               "%s: a network size of %dx%d is out of range: each side from %d to %d",
+               model->path, width, height, MIN_SIDE, MAX_SIDE);
+        return RVOS_ERR_ARGUMENT;
+    }
+    /* Its pools cut odd rows off, so its sizes part from those of the masks. */
+    if (!strcmp(net->base, "vgg16") && (width % 32 || height % 32)) {
+        rv_log(model->device, RVOS_LOG_ERROR,
+               "%s: a vgg16 encoder needs a network size in multiples of 32, not %dx%d",
+               model->path, width, height);
+        return RVOS_ERR_ARGUMENT;
+    }
+    net->width = width;
+    net->height = height;
+    return 0;
+}
+
+/* Parameters as their papers count them: no running statistics, no classifier. */
+static int64_t count_parameters(const rvos_model *model)
+{
+    static const char *const others[] = {"running_mean", "running_var",
+                                         "num_batches_tracked", "base.fc.",
+                                         "base.classifier."};
+    int64_t sum = 0;
+
+    for (int i = 0; i < rv_st_count(model->file); i++) {
+        const struct rv_st_tensor *t = rv_st_get(model->file, i);
+        bool counts = !strncmp(t->name, "encoder.", 8) ||
+                      !strncmp(t->name, "zero_shot.", 10) ||
+                      !strncmp(t->name, "one_shot.", 9);
+
+        for (size_t k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+            counts = counts && !strstr(t->name, others[k]);
+        sum += counts ? t->count : 0;
+    }
+    return sum;
+}
+
+/* Operations of a frame, from a program for one object; its weights are checked on
+ * the way. */
+static int describe_work(rvos_model *model, int task)
+{
+    struct rv_net *net = &model->net;
+    struct rv_program p;
+    int first = net->n_weights, k, ret = RVOS_ERR_MEMORY;
+
+    if (rv_program_build(&p, net, 1, task, true, true, model->narrow_bytes))
+        goto out;
+    ret = rv_weights_check(model, first);
+    model->info.encoder_macs = model->info.object_macs = 0;
+    for (int i = 0; i < p.n_steps; i++)
+        if (p.step[i].weight >= 0 &&
+            !strncmp(net->weight[p.step[i].weight].conv, "encoder.", 8))
+            model->info.encoder_macs += rv_step_macs(&p, net, &p.step[i]);
+    for (k = 0; k < RV_LEVELS; k++) {
+        const struct rv_tensor *h = &p.tensor[p.hidden[k]];
+        int64_t pixels = (int64_t)h->h * h->w * net->kernel * net->kernel;
+
+        model->info.object_macs +=
+            pixels * 4 * (net->hidden >> k) * rv_gate_channels(net, k, task);
+        if (k == RV_LEVELS - 1)
+            model->info.object_macs += 4 * pixels * (net->hidden >> k);
+    }
+out:
+    rv_program_free(&p);
+    return ret;
+}
+
+static const char *text(const rvos_model *model, const char *key)
+{
+    const char *value = rv_st_meta(model->file, key);
+
+    return value ? value : "";
+}
+
+int rv_model_describe(rvos_model *model, const rvos_model_params *params)
+{
+    int ret = describe_encoder(model);
+
+    if (!ret)
+        ret = describe_skip_mode(model);
+    if (!ret)
+        ret = describe_tasks(model);
+    if (!ret)
+        ret = describe_size(model, params);
+    /* zero-shot last: info's counts are those of the default task */
+    for (int t = 1; t >= 0 && !ret; t--)
+        if (model->info.tasks & 1u << t)
+            ret = describe_work(model, t);
+    if (ret)
+        return ret;
+    model->info.objects = number(model, "rvos.objects", 10, 1, RVOS_MAX_OBJECTS);
+    if (model->info.objects < 0)
+        return refuse(model, "rvos.objects must be 1 to 32");
+    model->info.encoder = model->net.base;
+    model->info.width = model->net.width;
+    model->info.height = model->net.height;
+    model->info.hidden = model->net.hidden;
+    model->info.kernel_size = model->net.kernel;
+    model->info.licence = text(model, "rvos.licence");
+    model->info.provenance = text(model, "rvos.provenance");
+    model->info.parameters = count_parameters(model);
+    return 0;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "device.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "log.h"
+
+/* In the folder that the library was installed to, then wherever the loader looks. */
+static const struct rv_backend *load_module(rvos_device *dev)
+{
+    static const char *const names[] = {RVOS_MODULE_DIR "/librvos-cuda.so",
+                                        "librvos-cuda.so"};
+    rv_backend_entry entry;
+    const struct rv_backend *fn;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !dev->module; i++)
+        dev->module = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+    if (!dev->module) {
+        rv_log(dev, RVOS_LOG_INFO, "no CUDA engine: %s", dlerror());
+        return NULL;
+    }
+    *(void **)&entry = dlsym(dev->module, "rv_backend_cuda");
+    fn = entry ? entry(RV_BACKEND_ABI) : NULL;
+    if (!fn)
+        rv_log(dev, RVOS_LOG_WARNING,
+               "librvos-cuda.so belongs to another version of librvos: not used");
+    return fn;
+}
+
+static const struct rv_backend *find_backend(rvos_device *dev, const char *name)
+{
+    if (!strcmp(name, "cpu"))
+        return &rv_backend_cpu;
+    if (!strcmp(name, "reference"))
+        return &rv_backend_reference;
+    if (!strcmp(name, "cuda"))
+        return load_module(dev);
+    rv_log(dev, RVOS_LOG_ERROR, "no backend is called \"%s\": cpu, cuda or reference", name);
+    return NULL;
+}
+
+static void close_module(rvos_device *dev)
+{
+    if (dev->module)
+        dlclose(dev->module);
+    dev->module = NULL;
+}
+
+static int open_backend(rvos_device *dev, const char *name)
+{
+    int ret = RVOS_ERR_UNSUPPORTED;
+
+    dev->info = (rvos_device_info){"", "", "", "", 0};
+    dev->fn = find_backend(dev, name);
+    if (dev->fn)
+        ret = dev->fn->open(dev);
+    if (ret)
+        close_module(dev);
+    else
+        dev->info.backend = dev->fn->name;
+    return ret;
+}
+
+int rvos_device_open(rvos_device **out, const rvos_device_params *params)
+{
+    rvos_device *dev;
+    int ret;
+
+    if (!out)
+        return RVOS_ERR_ARGUMENT;
+    *out = NULL;
+    if (params && (params->threads < 0 || params->threads > 1024)) {
+        rv_log_params(params, RVOS_LOG_ERROR, "threads must be 0..1024, not %d",
+                      params->threads);
+        return RVOS_ERR_ARGUMENT;
+    }
+    dev = calloc(1, sizeof(*dev));
+    if (!dev)
+        return RVOS_ERR_MEMORY;
+    if (params)
+        dev->params = *params;
+    atomic_init(&dev->refs, 1);
+    if (dev->params.backend) {
+        ret = open_backend(dev, dev->params.backend);
+    } else {
+        ret = open_backend(dev, "cuda");
+        if (ret)
+            ret = open_backend(dev, "cpu");
+    }
+    dev->params.backend = NULL; /* the caller's string need not live */
+    if (ret) {
+        free(dev);
+        return ret;
+    }
+    rv_log(dev, RVOS_LOG_DEBUG, "%s: %s, %s, %s, %d threads", dev->info.backend,
+           dev->info.name, dev->info.library, dev->info.isa, dev->info.threads);
+    *out = dev;
+    return 0;
+}
+
+rvos_device *rv_device_ref(rvos_device *dev)
+{
+    atomic_fetch_add(&dev->refs, 1);
+    return dev;
+}
+
+void rvos_device_close(rvos_device **device)
+{
+    rvos_device *dev = device ? *device : NULL;
+
+    if (!dev)
+        return;
+    *device = NULL;
+    if (atomic_fetch_sub(&dev->refs, 1) > 1)
+        return;
+    dev->fn->close(dev);
+    close_module(dev);
+    free(dev);
+}
+
+void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
+{
+    if (info)
+        *info = device ? device->info : (rvos_device_info){"", "", "", "", 0};
+}
+
+int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
+              const rvos_draw_params *params)
+{
+    rvos_draw_params p = {.opacity = 0.5f, .contour = 2};
+    int ret;
+
+    if (!device)
+        return RVOS_ERR_ARGUMENT;
+    if (params)
+        p = *params;
+    if (!p.palette)
+        p.palette = &rvos_davis_palette;
+    ret = rv_image_check(device, image, "rvos_draw");
+    if (!ret)
+        ret = rv_labels_check(device, labels, "rvos_draw");
+    if (ret)
+        return ret;
+    if (!(p.opacity >= 0 && p.opacity <= 1) || p.contour < 0 || p.contour > 64) {
+        rv_log(device, RVOS_LOG_ERROR,
+               "rvos_draw: opacity must be 0..1 and the contour 0..64 pixels");
+        return RVOS_ERR_ARGUMENT;
+    }
+    if (labels->width != image->width || labels->height != image->height ||
+        labels->memory != image->memory) {
+        rv_log(device, RVOS_LOG_ERROR,
+               "rvos_draw: labels and image differ in size or memory");
+        return RVOS_ERR_ARGUMENT;
+    }
+    return device->fn->draw(device, image, labels, &p);
+}
+
+int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labels *alpha)
+{
+    int ret;
+
+    if (!device)
+        return RVOS_ERR_ARGUMENT;
+    ret = rv_image_check(device, image, "rvos_set_alpha");
+    if (!ret)
+        ret = rv_labels_check(device, alpha, "rvos_set_alpha");
+    if (ret)
+        return ret;
+    if (image->format < RVOS_RGBA || image->format > RVOS_ABGR ||
+        alpha->width != image->width || alpha->height != image->height ||
+        alpha->memory != image->memory) {
+        rv_log(device, RVOS_LOG_ERROR, "rvos_set_alpha: the image has no alpha, or the "
+                                       "planes differ in size or memory");
+        return RVOS_ERR_ARGUMENT;
+    }
+    return device->fn->set_alpha(device, image, alpha);
+}
+
+/* Bits of the label, spread over the three colours from the top bit down: the
+ * palette of the PASCAL VOC and DAVIS annotations. */
+#define BIT(n, b) ((n) >> (b)&1)
+#define RED(n) (uint8_t)(BIT(n, 0) << 7 | BIT(n, 3) << 6)
+#define GREEN(n) (uint8_t)(BIT(n, 1) << 7 | BIT(n, 4) << 6)
+#define BLUE(n) (uint8_t)(BIT(n, 2) << 7 | BIT(n, 5) << 6)
+#define COLOUR(n) {RED(n), GREEN(n), BLUE(n)}
+#define FOUR(n) COLOUR(n), COLOUR(n + 1), COLOUR(n + 2), COLOUR(n + 3)
+
+const rvos_palette rvos_davis_palette = {{FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),
+                                          FOUR(20), FOUR(24), FOUR(28), COLOUR(32)}};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* model.h - weights on a device, and the plans made from them. */
+#ifndef RV_MODEL_H
+#define RV_MODEL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "backend.h"
+#include "safetensors.h"
+
+/* A program and what the device made of it. Plans live as long as their model, and
+ * are shared by all streams of the same task, variant and number of objects. */
+struct rv_model_plan {
+    struct rv_model_plan *next;
+    struct rv_program program;
+    struct rv_plan *plan;
+    pthread_mutex_t lock; /* held while it runs */
+};
+
+struct rvos_model {
+    rvos_device *device;
+    _Atomic int refs;
+    struct rv_st *file;
+    char *path;
+    rvos_model_info info; /* strings belong to `file` */
+    rvos_precision precision;
+    size_t narrow_bytes;
+
+    pthread_mutex_t lock; /* of all that follows */
+    struct rv_net net;
+    struct rv_weights weights;
+    struct rv_model_plan *plans;
+};
+
+rvos_model *rv_model_ref(rvos_model *model);
+
+/* The plan for a task and its recurrences; made, slowly, if there is none yet. */
+int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
+                  int objects, struct rv_model_plan **out);
+/* One stream's frame. */
+int rv_model_run(rvos_model *model, struct rv_model_plan *plan, const struct rv_job *job);
+
+/* -- weights.c -- */
+/* What `weights` of a model are read from, for rv_weights.read. */
+int rv_weights_read(const struct rv_weights *weights, int index, float *kernel, float *bias);
+/* Checks that the tensors of every entry of net->weight from `first` on are there,
+ * in the right shape, finite, and their batch norms usable. */
+int rv_weights_check(rvos_model *model, int first);
+
+/* -- describe.c -- */
+/* Fills model->net and model->info from the file's metadata and shapes. */
+int rv_model_describe(rvos_model *model, const rvos_model_params *params);
+
+#endif

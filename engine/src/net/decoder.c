@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* decoder.c - the hierarchical ConvLSTM, recurrent over objects and over frames.
+ *
+ * Equations 1 to 3 of the paper: the cell of object i, level k, frame t reads
+ *
+ *     [ up(h(t,i,k-1)) | f'(t,k) | mask(t-1,i) | h(t,i-1,k) | h(t-1,i,k) ]
+ *
+ * and its gates are linear in that, so the convolution is taken apart:
+ *
+ *     SKIP   of f'               once a frame, shared by all objects
+ *     TIME   of h(t-1), mask     no other object needed: all objects at once
+ *     CELL   of up, h(t,i-1)     what stays in the recurrence over objects
+ *
+ * The memory cell c runs along the objects of one frame only; h runs both ways. */
+#include "program.h"
+
+#include <stdio.h>
+
+static int hidden_of(const struct rv_net *net, int k)
+{
+    return net->hidden >> k;
+}
+
+static int feature_of(const struct rv_net *net, int k)
+{
+    return net->hidden >> (k > 1 ? k - 1 : 0);
+}
+
+/* Where the parts of a cell's input lie among the gate convolution's channels,
+ * in the order of the published checkpoints. */
+struct gate_layout {
+    int up, skip, mask, left, time; /* first channels; -1: not there */
+    int in;
+};
+
+static struct gate_layout gate_layout(const struct rv_net *net, int k, bool one_shot)
+{
+    struct gate_layout g = {.up = k ? 0 : -1, .skip = -1, .mask = -1};
+    int at = k ? hidden_of(net, k - 1) : 0;
+
+    if (!k || net->skip_mode == RV_SKIP_CONCAT) {
+        g.skip = at;
+        at += feature_of(net, k);
+    } else if (net->skip_mode == RV_SKIP_SUM) {
+        g.skip = 0; /* W(up + f') = W up + W f': one kernel, used twice */
+    }
+    if (one_shot)
+        g.mask = at++;
+    g.left = at;
+    g.time = at + hidden_of(net, k);
+    g.in = at + 2 * hidden_of(net, k);
+    return g;
+}
+
+int rv_gate_channels(const struct rv_net *net, int level, bool one_shot)
+{
+    return gate_layout(net, level, one_shot).in;
+}
+
+/* Weights of one part of level k's gates: input channels a, then b (counts may
+ * be 0). */
+static struct rv_weight gate_weight(const struct rv_program *p, const struct rv_net *net,
+                                    int k, int a, int n_a, int b, int n_b, bool bias)
+{
+    struct rv_weight w = {.out = 4 * hidden_of(net, k),
+                          .in = n_a + n_b,
+                          .size = net->kernel,
+                          .part = {{n_a ? a : 0, n_a}, {n_b ? b : 0, n_b}},
+                          .bias = bias};
+
+    snprintf(w.conv, sizeof(w.conv), "%s.clstm_list.%d.Gates",
+             p->one_shot ? "one_shot" : "zero_shot", k);
+    return w;
+}
+
+/* The state of a level: h, and behind it the mask where both feed the TIME part. */
+static void emit_state(struct rv_program *p, const struct rv_net *net,
+                       const rv_tid skip[RV_LEVELS])
+{
+    for (int k = 0; k < RV_LEVELS; k++) {
+        struct rv_tensor f;
+
+        if (p->failed)
+            return;
+        f = p->tensor[skip[k]];
+        p->hidden[k] = rv_tensor_new(p, p->objects, f.h, f.w,
+                                     hidden_of(net, k) + (p->one_shot && p->temporal),
+                                     RV_STATE, false);
+    }
+}
+
+/* The fed masks, halved five times (2x2, windows at the border cut off); strides
+ * 4, 8, 16, 32 go to levels 3, 2, 1, 0. */
+static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
+                              rv_tid mask[RV_LEVELS])
+{
+    rv_tid m = rv_maxpool_emit(p, p->prob, -1, 2, 2, 0, true);
+
+    for (int k = RV_LEVELS - 1; k >= 0; k--) {
+        rv_tid out = -1;
+
+        if (p->temporal)
+            out = rv_tensor_slice(p, p->hidden[k], 0, p->objects, hidden_of(net, k), 1);
+        m = mask[k] = rv_maxpool_emit(p, m, out, 2, 2, 0, true);
+    }
+}
+
+/* Gate sums of what the last frame left: [ h | mask ], h or the mask alone. */
+static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k, rv_tid mask)
+{
+    struct gate_layout g = gate_layout(net, k, p->one_shot);
+    struct rv_weight w;
+
+    if (!p->temporal && !p->one_shot)
+        return -1;
+    if (p->temporal)
+        w = gate_weight(p, net, k, g.time, hidden_of(net, k), g.mask, p->one_shot, false);
+    else
+        w = gate_weight(p, net, k, g.mask, 1, 0, 0, false);
+    return rv_conv_emit(p, net, &w, p->temporal ? p->hidden[k] : mask, -1, 1,
+                        net->kernel / 2, false, true);
+}
+
+/* The cell of object i at level k. c_left is its left neighbour's memory cell;
+ * returns its own. */
+static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int k,
+                        rv_tid skip, rv_tid skip_gates, rv_tid time_gates, rv_tid c_left)
+{
+    struct gate_layout g = gate_layout(net, k, p->one_shot);
+    int hid = hidden_of(net, k);
+    bool left = i && p->spatial;
+    int n_up = k ? hidden_of(net, k - 1) : 0, n_left = left ? hid : 0;
+    struct rv_weight w =
+        gate_weight(p, net, k, g.up, n_up, g.left, n_left, skip_gates < 0);
+    rv_tid in[RV_CELL_INPUTS], h, c;
+    struct rv_step *s;
+
+    if (p->failed)
+        return -1;
+    in[RV_CELL_BELOW] = k ? rv_tensor_slice(p, p->hidden[k - 1], i, 1, 0, n_up) : -1;
+    in[RV_CELL_H_LEFT] = left ? rv_tensor_slice(p, p->hidden[k], i - 1, 1, 0, hid) : -1;
+    in[RV_CELL_C_LEFT] = left ? c_left : -1;
+    in[RV_CELL_TIME] =
+        time_gates < 0 ? -1 : rv_tensor_slice(p, time_gates, i, 1, 0, 4 * hid);
+    in[RV_CELL_SKIP] = skip_gates;
+    in[RV_CELL_MUL] = k && net->skip_mode == RV_SKIP_MUL ? skip : -1;
+    h = rv_tensor_slice(p, p->hidden[k], i, 1, 0, hid);
+    if (p->failed)
+        return -1;
+    c = rv_tensor_new(p, 1, p->tensor[h].h, p->tensor[h].w, hid, RV_ARENA, true);
+    s = rv_step_new(p, RV_OP_CELL);
+    if (!s)
+        return -1;
+    for (int n = 0; n < RV_CELL_INPUTS; n++)
+        s->in[n] = in[n];
+    s->out[0] = h;
+    s->out[1] = c;
+    s->object = i;
+    s->size = net->kernel;
+    s->stride = 1;
+    s->pad = net->kernel / 2;
+    s->weight = w.in ? rv_net_weight(net, &w) : -1;
+    if (w.in && s->weight < 0)
+        p->failed = true;
+    return c;
+}
+
+/* The finest hidden state, upsampled to twice its size, through conv_out; then to
+ * the network size, and only then the sigmoid. */
+static void emit_mask(struct rv_program *p, struct rv_net *net)
+{
+    struct rv_weight w = {.out = 1, .size = net->kernel, .bias = true};
+    struct rv_tensor h;
+    struct rv_step *s;
+
+    if (p->failed)
+        return;
+    h = p->tensor[p->hidden[3]];
+    w.in = w.part[0].count = hidden_of(net, 3);
+    snprintf(w.conv, sizeof(w.conv), "%s.conv_out",
+             p->one_shot ? "one_shot" : "zero_shot");
+    p->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, true);
+    p->logits =
+        rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
+    rv_tid in = rv_tensor_slice(p, p->hidden[3], 0, p->objects, 0, w.in);
+    s = rv_step_new(p, RV_OP_MASK);
+    if (!s)
+        return;
+    s->in[0] = in;
+    s->out[0] = p->half;
+    s->out[1] = p->logits;
+    s->out[2] = p->prob;
+    s->size = net->kernel;
+    s->stride = 1;
+    s->pad = net->kernel / 2;
+    s->weight = rv_net_weight(net, &w);
+    if (s->weight < 0)
+        p->failed = true;
+    s = rv_step_new(p, RV_OP_LABELS);
+    if (s)
+        s->in[0] = p->logits;
+}
+
+void rv_decoder_emit(struct rv_program *p, struct rv_net *net, const rv_tid skip[RV_LEVELS])
+{
+    rv_tid mask[RV_LEVELS], skip_gates[RV_LEVELS], time_gates[RV_LEVELS], c[RV_LEVELS];
+
+    emit_state(p, net, skip);
+    if (p->one_shot)
+        emit_mask_pyramid(p, net, mask);
+    for (int k = 0; k < RV_LEVELS; k++) {
+        struct gate_layout g = gate_layout(net, k, p->one_shot);
+
+        time_gates[k] = emit_time_gates(p, net, k, p->one_shot ? mask[k] : -1);
+        skip_gates[k] = c[k] = -1;
+        if (g.skip >= 0) {
+            struct rv_weight w =
+                gate_weight(p, net, k, g.skip, feature_of(net, k), 0, 0, true);
+
+            skip_gates[k] = rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2,
+                                         false, true);
+        }
+    }
+    for (int i = 0; i < p->objects; i++)
+        for (int k = 0; k < RV_LEVELS; k++)
+            c[k] = emit_cell(p, net, i, k, skip[k], skip_gates[k], time_gates[k], c[k]);
+    emit_mask(p, net);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "program.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Grows an array by powers of two; `n` is its present length. */
+static void *grow(void *array, int n, size_t size)
+{
+    if (n & (n - 1))
+        return array;
+    return realloc(array, (n ? 2 * (size_t)n : 1) * size);
+}
+
+rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_home home,
+                     bool wide)
+{
+    struct rv_tensor *grown;
+
+    if (p->failed)
+        return -1;
+    grown = grow(p->tensor, p->n_tensors, sizeof(*grown));
+    if (!grown || p->n_tensors == INT16_MAX || n < 1 || h < 1 || w < 1 || c < 1) {
+        if (grown)
+            p->tensor = grown;
+        p->failed = true;
+        return -1;
+    }
+    p->tensor = grown;
+    p->tensor[p->n_tensors] = (struct rv_tensor){
+        .n = n, .h = h, .w = w, .c = c, .parent = -1, .home = home, .wide = wide};
+    return (rv_tid)p->n_tensors++;
+}
+
+rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c)
+{
+    rv_tid t;
+    struct rv_tensor parent;
+
+    if (p->failed)
+        return -1;
+    parent = p->tensor[of];
+    t = rv_tensor_new(p, n, parent.h, parent.w, c, parent.home, parent.wide);
+    if (t < 0)
+        return -1;
+    p->tensor[t].parent = of;
+    p->tensor[t].n0 = n0;
+    p->tensor[t].c0 = c0;
+    return t;
+}
+
+struct rv_place rv_tensor_place(const struct rv_program *p, rv_tid t)
+{
+    const struct rv_tensor *x = &p->tensor[t];
+    struct rv_place place = {t, 0, x->n, 0, x->c};
+
+    for (; x->parent >= 0; x = &p->tensor[x->parent]) {
+        place.root = x->parent;
+        place.n0 += x->n0;
+        place.n1 += x->n0;
+        place.c0 += x->c0;
+        place.c1 += x->c0;
+    }
+    return place;
+}
+
+size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t)
+{
+    return (size_t)p->tensor[rv_tensor_place(p, t).root].c;
+}
+
+struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op)
+{
+    struct rv_step *grown, *s;
+
+    if (p->failed)
+        return NULL;
+    grown = grow(p->step, p->n_steps, sizeof(*grown));
+    if (!grown) {
+        p->failed = true;
+        return NULL;
+    }
+    p->step = grown;
+    s = &p->step[p->n_steps++];
+    *s = (struct rv_step){.op = op, .weight = -1, .object = -1};
+    memset(s->in, -1, sizeof(s->in));
+    memset(s->out, -1, sizeof(s->out));
+    return s;
+}
+
+int rv_net_weight(struct rv_net *net, const struct rv_weight *weight)
+{
+    struct rv_weight *grown;
+
+    for (int i = 0; i < net->n_weights; i++)
+        if (!strcmp(net->weight[i].conv, weight->conv) &&
+            !memcmp(net->weight[i].part, weight->part, sizeof(weight->part)) &&
+            net->weight[i].bias == weight->bias)
+            return i;
+    grown = grow(net->weight, net->n_weights, sizeof(*grown));
+    if (!grown)
+        return -1;
+    net->weight = grown;
+    net->weight[net->n_weights] = *weight;
+    return net->n_weights++;
+}
+
+rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
+                    rv_tid in, rv_tid add, int stride, int pad, bool relu, bool wide)
+{
+    int index = rv_net_weight(net, w);
+    struct rv_tensor x;
+    struct rv_step *s;
+    rv_tid out;
+
+    if (index < 0)
+        p->failed = true;
+    if (p->failed)
+        return -1;
+    x = p->tensor[in];
+    out = rv_tensor_new(p, x.n, (x.h + 2 * pad - w->size) / stride + 1,
+                        (x.w + 2 * pad - w->size) / stride + 1, w->out, RV_ARENA, wide);
+    s = rv_step_new(p, RV_OP_CONV);
+    if (!s)
+        return -1;
+    s->in[0] = in;
+    s->in[1] = add;
+    s->out[0] = out;
+    s->weight = index;
+    s->size = w->size;
+    s->stride = stride;
+    s->pad = pad;
+    s->relu = relu;
+    return out;
+}
+
+/* Output rows or columns of a pooling; with `ceil` the last window may hang over. */
+static int pooled(int in, int size, int stride, int pad, bool ceil)
+{
+    int span = in + 2 * pad - size;
+    int out = (ceil ? span + stride - 1 : span) / stride + 1;
+
+    if (ceil && (out - 1) * stride >= in + pad)
+        out--;
+    return out;
+}
+
+rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, int stride,
+                       int pad, bool ceil)
+{
+    struct rv_tensor x;
+    struct rv_step *s;
+
+    if (p->failed)
+        return -1;
+    x = p->tensor[in];
+    if (out < 0)
+        out = rv_tensor_new(p, x.n, pooled(x.h, size, stride, pad, ceil),
+                            pooled(x.w, size, stride, pad, ceil), x.c, RV_ARENA, false);
+    s = rv_step_new(p, RV_OP_MAXPOOL);
+    if (!s)
+        return -1;
+    s->in[0] = in;
+    s->out[0] = out;
+    s->size = size;
+    s->stride = stride;
+    s->pad = pad;
+    s->ceil = ceil;
+    return out;
+}
+
+int64_t rv_step_macs(const struct rv_program *p, const struct rv_net *net,
+                     const struct rv_step *s)
+{
+    const struct rv_tensor *out = &p->tensor[s->out[0]];
+    const struct rv_weight *w;
+
+    if (s->weight < 0)
+        return 0;
+    w = &net->weight[s->weight];
+    return (int64_t)out->n * out->h * out->w * w->out * w->in * w->size * w->size;
+}
+
+int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
+                     bool spatial, bool temporal, size_t narrow_bytes)
+{
+    rv_tid image, skip[RV_LEVELS];
+    struct rv_step *s;
+
+    *p = (struct rv_program){.objects = objects,
+                             .one_shot = one_shot,
+                             .spatial = spatial,
+                             .temporal = temporal,
+                             .narrow_bytes = narrow_bytes,
+                             .prob = -1};
+    image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
+    if (one_shot)
+        p->prob = rv_tensor_new(p, objects, net->height, net->width, 1, RV_STATE, true);
+    s = rv_step_new(p, RV_OP_PREPROC);
+    if (s) {
+        s->out[0] = image;
+        s->out[1] = p->prob;
+    }
+    rv_encoder_emit(p, net, image, skip);
+    rv_decoder_emit(p, net, skip);
+    if (p->failed)
+        return -1;
+    return rv_schedule(p);
+}
+
+void rv_program_free(struct rv_program *p)
+{
+    free(p->tensor);
+    free(p->step);
+    *p = (struct rv_program){0};
+}
+
+void rv_net_free(struct rv_net *net)
+{
+    free(net->weight);
+    *net = (struct rv_net){0};
+}

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* stream.c - the state of one video, and the rules of the two tasks' loops
+ * (zero-shot and one-shot inference as the published code does them). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image.h"
+#include "log.h"
+#include "model.h"
+
+struct rvos_stream {
+    rvos_model *model;
+    rvos_stream_params params; /* task and objects resolved */
+    struct rv_model_plan *first, *plan; /* of frame 0, of the others; may be the same */
+    struct rv_buffer state;
+    struct rv_pixels *pixels;
+    int pixels_width, pixels_height;
+
+    int64_t frames; /* run since the last reset */
+    bool clear;     /* the state holds another video */
+    int live;       /* slots that the next frame runs */
+    uint32_t drops; /* slots to clear before the next frame */
+
+    /* One-shot: masks at network size, bit i of a pixel is slot i. */
+    uint32_t *seed, *first_seed; /* for the next frame; of frame 0, shown twice */
+    uint32_t seed_slots;
+
+    rvos_object object[RVOS_MAX_OBJECTS]; /* of the last frame */
+};
+
+static bool one_shot(const rvos_stream *s)
+{
+    return s->params.task == RVOS_TASK_ONE_SHOT;
+}
+
+static rvos_device *device_of(const rvos_stream *s)
+{
+    return s->model->device;
+}
+
+static uint32_t slots_below(int n)
+{
+    return n >= 32 ? RVOS_ALL_SLOTS : (UINT32_C(1) << n) - 1;
+}
+
+static size_t seed_pixels(const rvos_stream *s)
+{
+    return (size_t)s->model->info.width * s->model->info.height;
+}
+
+static int check_params(rvos_model *model, rvos_stream_params *p)
+{
+    if (p->task == RVOS_TASK_DEFAULT)
+        p->task = model->info.tasks & RVOS_TASK_ZERO_SHOT ? RVOS_TASK_ZERO_SHOT
+                                                          : RVOS_TASK_ONE_SHOT;
+    if (p->objects == 0)
+        p->objects = model->info.objects;
+    if ((p->task != RVOS_TASK_ZERO_SHOT && p->task != RVOS_TASK_ONE_SHOT) ||
+        p->variant < RVOS_VARIANT_SPATIO_TEMPORAL || p->variant > RVOS_VARIANT_TEMPORAL ||
+        p->objects < 1 || p->objects > RVOS_MAX_OBJECTS) {
+        rv_log(model->device, RVOS_LOG_ERROR,
+               "rvos_stream_open: task, variant or objects (1 to %d) out of range",
+               RVOS_MAX_OBJECTS);
+        return RVOS_ERR_ARGUMENT;
+    }
+    if (model->info.tasks & (unsigned)p->task)
+        return 0;
+    rv_log(model->device, RVOS_LOG_ERROR, "%s: it has no %s decoder, only a %s one",
+           model->path, p->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot",
+           p->task == RVOS_TASK_ONE_SHOT ? "zero-shot" : "one-shot");
+    return RVOS_ERR_WRONG_TASK;
+}
+
+static int get_plans(rvos_stream *s)
+{
+    bool spatial = s->params.variant != RVOS_VARIANT_TEMPORAL;
+    bool temporal = s->params.variant != RVOS_VARIANT_SPATIAL;
+    int ret = rv_model_plan(s->model, one_shot(s), spatial, temporal, s->params.objects,
+                            &s->plan);
+
+    s->first = s->plan;
+    /* T: frame 0 has no temporal state yet, and runs the spatial recurrence. Both
+     * programs lay out the state alike. */
+    if (!ret && !spatial)
+        ret = rv_model_plan(s->model, one_shot(s), true, true, s->params.objects, &s->first);
+    return ret;
+}
+
+int rvos_stream_open(rvos_stream **out, rvos_model *model, const rvos_stream_params *params)
+{
+    rvos_stream *s;
+    int ret;
+
+    if (out)
+        *out = NULL;
+    if (!out || !model)
+        return RVOS_ERR_ARGUMENT;
+    s = calloc(1, sizeof(*s));
+    if (!s)
+        return RVOS_ERR_MEMORY;
+    s->model = rv_model_ref(model);
+    if (params)
+        s->params = *params;
+    ret = check_params(model, &s->params);
+    if (!ret)
+        ret = get_plans(s);
+    if (!ret)
+        ret = model->device->fn->alloc(model->device, s->plan->program.state_bytes,
+                                       &s->state);
+    if (!ret && one_shot(s)) {
+        s->seed = calloc(seed_pixels(s), sizeof(*s->seed));
+        s->first_seed = calloc(seed_pixels(s), sizeof(*s->first_seed));
+        if (!s->seed || !s->first_seed)
+            ret = RVOS_ERR_MEMORY;
+    }
+    if (ret) {
+        rvos_stream_close(&s);
+        return ret;
+    }
+    rvos_stream_reset(s);
+    s->clear = false; /* alloc gave zeroes */
+    *out = s;
+    return 0;
+}
+
+void rvos_stream_close(rvos_stream **stream)
+{
+    rvos_stream *s = stream ? *stream : NULL;
+
+    if (!s)
+        return;
+    *stream = NULL;
+    if (s->pixels)
+        device_of(s)->fn->pixels_destroy(s->pixels);
+    if (s->state.ptr)
+        device_of(s)->fn->free(device_of(s), &s->state);
+    free(s->seed);
+    free(s->first_seed);
+    rvos_model_close(&s->model);
+    free(s);
+}
+
+void rvos_stream_get_info(const rvos_stream *s, rvos_stream_info *info)
+{
+    if (!info)
+        return;
+    *info = (rvos_stream_info){0};
+    if (!s)
+        return;
+    info->task = s->params.task;
+    info->objects = s->params.objects;
+    info->live = s->frames ? s->live : 0;
+    info->frames = s->frames;
+    info->state_bytes = s->state.size;
+}
+
+void rvos_stream_reset(rvos_stream *s)
+{
+    if (!s)
+        return;
+    s->frames = 0;
+    s->clear = true;
+    s->drops = s->seed_slots = 0;
+    s->live = one_shot(s) ? 0 : s->params.objects;
+    memset(s->object, 0, sizeof(s->object));
+    if (one_shot(s)) {
+        memset(s->seed, 0, seed_pixels(s) * sizeof(*s->seed));
+        memset(s->first_seed, 0, seed_pixels(s) * sizeof(*s->first_seed));
+    }
+}
+
+int rvos_stream_warm_up(rvos_stream *s)
+{
+    struct rv_model_plan *plans[2];
+    struct rv_job job = {0};
+    rvos_device *dev;
+    int ret;
+
+    if (!s)
+        return RVOS_ERR_ARGUMENT;
+    dev = device_of(s);
+    plans[0] = s->first;
+    plans[1] = s->plan;
+    job.live = s->params.objects;
+    ret = dev->fn->alloc(dev, s->state.size, &job.state);
+    if (ret)
+        return ret;
+    for (int i = 0; i < 2 && !ret; i++)
+        if (!i || plans[1] != plans[0])
+            ret = rv_model_run(s->model, plans[i], &job);
+    dev->fn->free(dev, &job.state);
+    return ret;
+}
+
+int rvos_stream_prepare(rvos_stream *s, int width, int height)
+{
+    const struct rv_backend *fn;
+
+    if (!s || width < 1 || height < 1)
+        return RVOS_ERR_ARGUMENT;
+    if (s->pixels && s->pixels_width == width && s->pixels_height == height)
+        return 0;
+    fn = device_of(s)->fn;
+    if (s->pixels)
+        fn->pixels_destroy(s->pixels);
+    s->pixels = NULL;
+    s->pixels_width = width;
+    s->pixels_height = height;
+    return fn->pixels_create(device_of(s), &s->model->net, width, height, &s->pixels);
+}
+
+int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)
+{
+    int ret;
+
+    if (!s)
+        return RVOS_ERR_ARGUMENT;
+    if (!one_shot(s)) {
+        rv_log(device_of(s), RVOS_LOG_ERROR,
+               "rvos_stream_seed: a zero-shot stream takes no masks");
+        return RVOS_ERR_WRONG_TASK;
+    }
+    ret = rv_labels_check(device_of(s), masks, "rvos_stream_seed");
+    if (ret)
+        return ret;
+    if (masks->memory != RVOS_MEMORY_HOST) {
+        rv_log(device_of(s), RVOS_LOG_ERROR, "rvos_stream_seed: host memory only");
+        return RVOS_ERR_UNSUPPORTED;
+    }
+    if (slots != RVOS_ALL_SLOTS && slots & ~slots_below(s->params.objects)) {
+        rv_log(device_of(s), RVOS_LOG_ERROR,
+               "rvos_stream_seed: a slot above the stream's %d objects", s->params.objects);
+        return RVOS_ERR_ARGUMENT;
+    }
+    slots &= slots_below(s->params.objects);
+    rv_seed_bits(masks, slots, s->seed, s->model->info.width, s->model->info.height);
+    s->seed_slots |= slots;
+    return 0;
+}
+
+int rvos_stream_drop(rvos_stream *s, int object)
+{
+    uint32_t bit;
+
+    if (!s || object < 1 || object > s->params.objects)
+        return RVOS_ERR_ARGUMENT;
+    bit = UINT32_C(1) << (object - 1);
+    s->drops |= bit;
+    memset(&s->object[object - 1], 0, sizeof(s->object[0]));
+    if (one_shot(s)) {
+        s->seed_slots &= ~bit;
+        for (size_t i = 0; i < seed_pixels(s); i++)
+            s->first_seed[i] &= ~bit;
+    }
+    return 0;
+}
+
+/* Zeroes in one slot's part of a state tensor. */
+static int clear_slot(rvos_stream *s, rv_tid tensor, int slot)
+{
+    const struct rv_program *p = &s->plan->program;
+    const struct rv_tensor *t = &p->tensor[tensor];
+    size_t image = (size_t)t->h * t->w * t->c * (t->wide ? 4 : p->narrow_bytes);
+
+    return device_of(s)->fn->clear(device_of(s), &s->state, t->offset + slot * image, image);
+}
+
+static int apply_clears(rvos_stream *s)
+{
+    const struct rv_program *p = &s->plan->program;
+    int ret = 0;
+
+    if (s->clear)
+        ret = device_of(s)->fn->clear(device_of(s), &s->state, 0, s->state.size);
+    for (int slot = 0; slot < s->params.objects && !ret; slot++) {
+        if (s->clear || !(s->drops >> slot & 1))
+            continue;
+        for (int k = 0; k < RV_LEVELS && !ret; k++)
+            ret = clear_slot(s, p->hidden[k], slot);
+        if (!ret && p->prob >= 0)
+            ret = clear_slot(s, p->prob, slot);
+    }
+    if (!ret) {
+        s->clear = false;
+        s->drops = 0;
+    }
+    return ret;
+}
+
+static int highest_slot(uint32_t slots)
+{
+    return slots ? 32 - __builtin_clz(slots) : 0;
+}
+
+/* Slots that `bits` shows at all, of those in `slots`. */
+static uint32_t shown(const uint32_t *bits, size_t n, uint32_t slots)
+{
+    uint32_t any = 0;
+
+    for (size_t i = 0; i < n; i++)
+        any |= bits[i];
+    return any & slots;
+}
+
+/* Which masks the network is fed in this frame: at frames 0 and 1 those given at
+ * frame 0 (a slot that was given none gets an empty one), later its own output; at
+ * any frame, instead, what has been shown for it. */
+static void set_seed(rvos_stream *s, struct rv_job *job)
+{
+    size_t n = seed_pixels(s);
+    int live = highest_slot(shown(s->seed, n, s->seed_slots));
+
+    if (s->params.all_slots && (s->live || s->seed_slots))
+        live = s->params.objects;
+    if (live > s->live)
+        s->live = live;
+    if (s->frames < 2) {
+        for (size_t i = 0; i < n; i++)
+            s->first_seed[i] = (s->first_seed[i] & ~s->seed_slots) |
+                               (s->seed[i] & s->seed_slots);
+        job->seed = s->first_seed;
+        job->seed_slots = RVOS_ALL_SLOTS;
+    } else {
+        job->seed = s->seed;
+        job->seed_slots = s->seed_slots;
+    }
+}
+
+/* A frame before any object has been shown. */
+static void fill_nothing(const rvos_stream *s, const rvos_output *out)
+{
+    const rvos_labels *planes[2] = {out ? out->labels : NULL, out ? out->alpha : NULL};
+
+    for (int i = 0; i < 2; i++)
+        if (planes[i])
+            device_of(s)->fn->fill(device_of(s), planes[i], 0);
+}
+
+static int check_output(const rvos_stream *s, const rvos_output *out)
+{
+    int ret = 0;
+
+    if (!out)
+        return 0;
+    if (out->labels)
+        ret = rv_labels_check(device_of(s), out->labels, "rvos_stream_process: labels");
+    if (!ret && out->alpha)
+        ret = rv_labels_check(device_of(s), out->alpha, "rvos_stream_process: alpha");
+    if (!ret && (!(out->threshold >= 0 && out->threshold <= 1) || out->min_object_size < 0)) {
+        rv_log(device_of(s), RVOS_LOG_ERROR, "rvos_stream_process: the threshold must be "
+                                             "0..1, the object size not negative");
+        ret = RVOS_ERR_ARGUMENT;
+    }
+    return ret;
+}
+
+int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_output *out)
+{
+    struct rv_job job = {.frame = frame, .out = out};
+    int ret;
+
+    if (!s)
+        return RVOS_ERR_ARGUMENT;
+    ret = rv_image_check(device_of(s), frame, "rvos_stream_process: frame");
+    if (!ret)
+        ret = check_output(s, out);
+    if (!ret)
+        ret = rvos_stream_prepare(s, frame->width, frame->height);
+    if (!ret)
+        ret = apply_clears(s);
+    if (ret)
+        return ret;
+    memset(s->object, 0, sizeof(s->object));
+    if (one_shot(s)) {
+        set_seed(s, &job);
+        if (!s->live) {
+            s->seed_slots = 0;
+            fill_nothing(s, out);
+            return 0;
+        }
+    }
+    job.state = s->state;
+    job.pixels = s->pixels;
+    job.live = s->live;
+    job.object = s->object;
+    ret = rv_model_run(s->model, s->frames ? s->plan : s->first, &job);
+    if (ret)
+        return ret;
+    s->seed_slots = 0;
+    s->frames++;
+    return 0;
+}
+
+int rvos_stream_get_object(rvos_stream *s, int object, rvos_object *info)
+{
+    if (!s || !info || object < 1 || object > s->params.objects)
+        return RVOS_ERR_ARGUMENT;
+    *info = s->object[object - 1];
+    return 0;
+}
+
+/* One slot's plane of a state tensor; zeroes where it has not run. */
+static int read_plane(rvos_stream *s, rv_tid tensor, int object, float *out, bool *ran)
+{
+    const struct rv_tensor *t = &s->plan->program.tensor[tensor];
+    size_t bytes = (size_t)t->h * t->w * sizeof(float);
+
+    *ran = s->frames && object <= s->live;
+    if (*ran)
+        return device_of(s)->fn->read(device_of(s), &s->state,
+                                      t->offset + (size_t)(object - 1) * bytes, out, bytes);
+    memset(out, 0, bytes);
+    return 0;
+}
+
+int rvos_stream_read_mask(rvos_stream *s, int object, float *out)
+{
+    bool ran;
+    int ret;
+
+    if (!s || !out || object < 1 || object > s->params.objects)
+        return RVOS_ERR_ARGUMENT;
+    ret = read_plane(s, s->plan->program.logits, object, out, &ran);
+    for (size_t i = 0; i < seed_pixels(s) && ran && !ret; i++)
+        out[i] = 1 / (1 + expf(-out[i]));
+    return ret;
+}
+
+int rvos_stream_read_logits(rvos_stream *s, int object, float *out, int *width, int *height)
+{
+    const struct rv_tensor *t;
+    bool ran;
+
+    if (!s || object < 1 || object > s->params.objects)
+        return RVOS_ERR_ARGUMENT;
+    t = &s->plan->program.tensor[s->plan->program.half];
+    if (width)
+        *width = t->w;
+    if (height)
+        *height = t->h;
+    return out ? read_plane(s, s->plan->program.half, object, out, &ran) : 0;
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* weights.c - from the tensors of the file to the weights of a convolution. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "log.h"
+#include "model.h"
+
+#define BN_EPSILON 1e-5 /* PyTorch's default, that all known checkpoints use */
+
+static const struct rv_st_tensor *find(const rvos_model *model, const char *name,
+                                       const char *member)
+{
+    char full[80];
+
+    snprintf(full, sizeof(full), "%s.%s", name, member);
+    return rv_st_find(model->file, full);
+}
+
+/* `count` floats of a tensor; the shapes have been checked when the file was loaded. */
+static bool read_all(const rvos_model *model, const char *name, const char *member,
+                     int64_t count, float *out)
+{
+    const struct rv_st_tensor *t = find(model, name, member);
+
+    return t && t->count == count && rv_st_read_f32(t, 0, count, out);
+}
+
+static int read_kernel(const rvos_model *model, const struct rv_weight *w, float *kernel)
+{
+    const struct rv_st_tensor *t = find(model, w->conv, "weight");
+    int64_t taps = (int64_t)w->size * w->size, full;
+
+    if (!t)
+        return RVOS_ERR_FORMAT;
+    full = t->dim[1] * taps; /* of all input channels of one output */
+    for (int o = 0; o < w->out; o++)
+        for (int p = 0; p < 2; p++) {
+            if (!rv_st_read_f32(t, o * full + w->part[p].from * taps,
+                                w->part[p].count * taps, kernel))
+                return RVOS_ERR_FORMAT;
+            kernel += w->part[p].count * taps;
+        }
+    return 0;
+}
+
+/* y = (conv + b - mean) * gamma / sqrt(var + eps) + beta, as a convolution. */
+static int fold(const rvos_model *model, const struct rv_weight *w, float *kernel,
+                float *bias)
+{
+    int64_t per_output = (int64_t)w->in * w->size * w->size;
+    float *bn = malloc(4 * (size_t)w->out * sizeof(float));
+    float *gamma = bn, *beta = bn + w->out, *mean = beta + w->out, *var = mean + w->out;
+    int ret = RVOS_ERR_MEMORY;
+
+    if (!bn)
+        return ret;
+    ret = RVOS_ERR_FORMAT;
+    if (read_all(model, w->bn, "weight", w->out, gamma) &&
+        read_all(model, w->bn, "bias", w->out, beta) &&
+        read_all(model, w->bn, "running_mean", w->out, mean) &&
+        read_all(model, w->bn, "running_var", w->out, var))
+        ret = 0;
+    for (int o = 0; o < w->out && !ret; o++) {
+        double scale = gamma[o] / sqrt(var[o] + BN_EPSILON);
+
+        for (int64_t i = 0; i < per_output; i++)
+            kernel[o * per_output + i] = (float)(kernel[o * per_output + i] * scale);
+        bias[o] = (float)((bias[o] - (double)mean[o]) * scale + beta[o]);
+    }
+    free(bn);
+    return ret;
+}
+
+int rv_weights_read(const struct rv_weights *weights, int index, float *kernel, float *bias)
+{
+    const rvos_model *model = weights->opaque;
+    const struct rv_weight *w = &weights->net->weight[index];
+    int ret = read_kernel(model, w, kernel);
+
+    if (ret)
+        return ret;
+    for (int o = 0; o < w->out; o++)
+        bias[o] = 0;
+    if (w->bias && !read_all(model, w->conv, "bias", w->out, bias))
+        return RVOS_ERR_FORMAT;
+    return w->bn[0] ? fold(model, w, kernel, bias) : 0;
+}
+
+/* ---- checks ------------------------------------------------------------- */
+
+/* A tensor of the given shape (dim[1..] 0: one dimension), all finite, none below
+ * `least`. */
+static int check_tensor(rvos_model *model, const char *name, const char *member,
+                        const int64_t dim[4], double least)
+{
+    const struct rv_st_tensor *t = find(model, name, member);
+    int n = dim[1] ? 4 : 1;
+    bool fits;
+    float v[256];
+
+    if (!t) {
+        rv_log(model->device, RVOS_LOG_ERROR, "%s: tensor %s.%s is missing", model->path,
+               name, member);
+        return RVOS_ERR_FORMAT;
+    }
+    fits = t->ndim == n;
+    for (int i = 0; i < n && fits; i++)
+        fits = t->dim[i] == dim[i];
+    if (!fits || !rv_st_read_f32(t, 0, 0, v)) {
+        rv_log(model->device, RVOS_LOG_ERROR,
+               "%s: tensor %s has the wrong shape or type; expected float values, %d "
+               "dimension%s, %lld x %lld x %lld x %lld",
+               model->path, t->name, n, n > 1 ? "s" : "", (long long)dim[0],
+               (long long)dim[1], (long long)dim[2], (long long)dim[3]);
+        return RVOS_ERR_FORMAT;
+    }
+    for (int64_t at = 0; at < t->count; at += 256) {
+        int64_t count = t->count - at < 256 ? t->count - at : 256;
+
+        rv_st_read_f32(t, at, count, v);
+        for (int i = 0; i < count; i++)
+            if (!isfinite(v[i]) || v[i] < least) {
+                rv_log(model->device, RVOS_LOG_ERROR,
+                       "%s: tensor %s holds a value that is %s", model->path, t->name,
+                       isfinite(v[i]) ? "negative" : "not a finite number");
+                return RVOS_ERR_FORMAT;
+            }
+    }
+    return 0;
+}
+
+/* Input channels of the whole convolution that an entry is a part of. */
+static int full_channels(const rvos_model *model, const struct rv_weight *w)
+{
+    int level;
+    char task[16];
+
+    if (sscanf(w->conv, "%15[a-z_].clstm_list.%d.Gates", task, &level) == 2)
+        return rv_gate_channels(&model->net, level, task[0] == 'o');
+    return w->in;
+}
+
+int rv_weights_check(rvos_model *model, int first)
+{
+    static const char *const bn[] = {"weight", "bias", "running_mean", "running_var"};
+    int ret = 0;
+
+    for (int i = first; i < model->net.n_weights && !ret; i++) {
+        const struct rv_weight *w = &model->net.weight[i];
+        const int64_t kernel[4] = {w->out, full_channels(model, w), w->size, w->size};
+        const int64_t vector[4] = {w->out, 0, 0, 0};
+
+        ret = check_tensor(model, w->conv, "weight", kernel, -HUGE_VAL);
+        if (!ret && w->bias)
+            ret = check_tensor(model, w->conv, "bias", vector, -HUGE_VAL);
+        for (int k = 0; k < 4 && !ret && w->bn[0]; k++)
+            ret = check_tensor(model, w->bn, bn[k], vector, k == 3 ? 0 : -HUGE_VAL);
+    }
+    return ret;
+}
