@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The PyTorch peer of the speed comparison computes the right numbers, and serves."""
+import os
+import subprocess
+import sys
+import unittest
+
+import common
+
+common.need("numpy", "torch")
+import numpy as np
+import torch
+
+import golden
+import model
+
+PEER = os.path.join(common.ROOT, "tests", "bench", "pytorch_peer.py")
+
+
+def peer(*args, text=""):
+    return subprocess.run([sys.executable, PEER, *args], input=text, text=True, timeout=120,
+                          stdout=subprocess.PIPE, check=True).stdout
+
+
+class Peer(unittest.TestCase):
+    def setUp(self):
+        self.file = os.path.join(common.scratch(), "r18.safetensors")
+        golden.write_network(self.file, *golden.MODELS["r18"])
+
+    def test_logits(self):
+        """Folded and traced, the network is still the specification's."""
+        net = model.load_bundle(self.file)
+        rng = np.random.RandomState(0)
+        frames = rng.randint(0, 256, (4, 64, 96, 3)).astype(np.uint8)
+        labels = golden.seed_of(64, 96, 1, 2)
+        path = lambda name: os.path.join(common.scratch(), name + ".npy")
+        np.save(path("frames"), frames)
+        np.save(path("mask"), labels)
+        for task in model.TASKS:
+            seeds = {0: (labels, (1, 1))}
+            with torch.no_grad():
+                want = [s.logits_half.numpy() for s in
+                        model.run(net, task, frames, 2, size=(64, 96), seeds=seeds)]
+            for eager in ((), ("--eager",)):
+                peer(self.file, "--task", task, "--size", "96x64", "--objects", "2", "--frames",
+                     path("frames"), "--init-mask", path("mask"), "--logits", path("out"), *eager)
+                self.assertLess(np.abs(np.load(path("out")) - want).max(), 2e-4)
+
+    def test_serve(self):
+        lines = peer(self.file, "--size", "96x64", "--objects", "2", "--serve", "--threads", "1",
+                     text="run\nreset\nrun\njump\nquit\nrun\n").splitlines()
+        self.assertEqual(lines[0], f"ready {torch.__version__} 1")
+        self.assertEqual((lines[2], lines[4]), ("ok", "error: unknown request 'jump'"))
+        for line in (lines[1], lines[3]):
+            network, whole = map(float, line.split())
+            self.assertTrue(0 < network <= whole)
+        self.assertEqual(len(lines), 5)
+
+
+if __name__ == "__main__":
+    common.main()
