@@ -21,4 +21,8 @@ int pnm_decode(struct picture *out, FILE *in, const char *path, bool index,
 int png_encode(FILE *out, const struct picture *picture, const char *path,
                struct fault *fault);
 
+/* RGB to a JPEG in memory, to be freed. */
+int jpeg_encode(unsigned char **out, unsigned long *size, const struct picture *picture,
+                int quality);
+
 #endif

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,25 +11,7 @@
 #include <sys/stat.h>
 
 #include "codec.h"
-
-char *text_format(const char *format, ...)
-{
-    va_list args;
-    char *text = NULL;
-    int n;
-
-    va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
-    va_end(args);
-    if (n >= 0)
-        text = malloc((size_t)n + 1);
-    if (text) {
-        va_start(args, format);
-        vsnprintf(text, (size_t)n + 1, format, args);
-        va_end(args);
-    }
-    return text;
-}
+#include "folders.h"
 
 /* ---- pictures ----------------------------------------------------------- */
 
@@ -259,32 +240,4 @@ int frames_find(const struct frame_list *list, const char *stem)
         if (!strcmp(list->file[i].stem, stem))
             return i;
     return -1;
-}
-
-int make_folders(const char *path, struct fault *fault)
-{
-    char *part = text_format("%s", path);
-    struct stat st;
-    int err = 0;
-
-    if (!part)
-        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
-    for (char *p = part + 1; !err; p++) {
-        char c = *p;
-
-        if (c != '/' && c)
-            continue;
-        *p = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            err = fault_set(fault, TOOL_OUTPUT, part, "cannot be made: %s",
-                            strerror(errno));
-        *p = c;
-        if (!c)
-            break;
-    }
-    free(part);
-    if (!err && (stat(path, &st) || !S_ISDIR(st.st_mode)))
-        err = fault_set(fault, TOOL_OUTPUT, path,
-                        "is no folder: name another place for the results");
-    return err;
 }

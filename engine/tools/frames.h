@@ -67,10 +67,4 @@ void frames_free(struct frame_list *list);
 /* The index of the frame of this stem, or -1. */
 int frames_find(const struct frame_list *list, const char *stem);
 
-/* Makes a folder and those above it. */
-int make_folders(const char *path, struct fault *fault);
-
-/* printf to allocated memory; NULL without memory. */
-char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "frames.h"
+#include "folders.h"
 
 static int failed(const struct npy *npy, struct fault *fault)
 {

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "folders.h"
 
 int ids_of(const struct picture *mask, struct id_set *set)
 {
@@ -84,12 +85,11 @@ int seeds_find(struct seeds *out, const struct frame_list *frames, const char *p
                enum mask_kind kind, struct fault *fault)
 {
     struct id_set known = {{0}};
-    struct stat st;
     int err;
 
     memset(out, 0, sizeof *out);
     out->kind = kind;
-    if (!stat(path, &st) && S_ISDIR(st.st_mode))
+    if (is_folder(path))
         err = add_folder(out, frames, path, fault);
     else
         err = add(out, &known, 0, path, fault);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "assign.h"
+#include "folders.h"
 #include "npy.h"
 
 struct run {

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The meta.json of YouTube-VOS:
+ *     {"videos": {NAME: {"objects": {"1": {"category": ..., "frames": [...]}}}}}
+ * Categories of the training set are the seen ones; the file of the validation set
+ * does not say which they are. */
+#include <stdlib.h>
+
+#include <jansson.h>
+
+#include "evaluate.h"
+
+static int load(json_t **root, const char *path, struct fault *fault)
+{
+    json_error_t error;
+
+    *root = json_load_file(path, 0, &error);
+    if (*root)
+        return 0;
+    return fault_set(fault, TOOL_INPUT, path, "%s (line %d): give a meta.json",
+                     error.text, error.line);
+}
+
+static int add_categories(struct name_list *seen, json_t *videos)
+{
+    const char *name, *id;
+    json_t *video, *object;
+
+    json_object_foreach(videos, name, video)
+    {
+        json_object_foreach(json_object_get(video, "objects"), id, object)
+        {
+            const char *category = json_string_value(json_object_get(object, "category"));
+
+            if (category && !names_have(seen, category) && names_add(seen, category))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* The training set's meta.json, or one category a line. */
+static int read_seen(struct name_list *seen, const char *path, struct fault *fault)
+{
+    json_t *root = json_load_file(path, 0, NULL);
+    int err = 0;
+
+    if (!root)
+        return lines_list(seen, path, fault);
+    if (add_categories(seen, json_object_get(root, "videos")))
+        err = fault_set(fault, TOOL_INPUT, path, "out of memory");
+    else if (!seen->count)
+        err = fault_set(fault, TOOL_INPUT, path, "names no category of an object");
+    json_decref(root);
+    return err;
+}
+
+static void mark(struct eval_sequence *s, const json_t *objects,
+                 const struct name_list *seen)
+{
+    for (int i = 0; i < s->objects; i++) {
+        char id[12];
+        const char *category;
+
+        snprintf(id, sizeof id, "%d", s->object[i].id);
+        category =
+            json_string_value(json_object_get(json_object_get(objects, id), "category"));
+        if (!category)
+            continue;
+        s->object[i].category = text_format("%s", category);
+        if (seen->count)
+            s->object[i].group = names_have(seen, category) ? GROUP_SEEN : GROUP_UNSEEN;
+    }
+}
+
+int eval_read_meta(struct evaluation *evaluation, const char *meta, const char *seen,
+                   struct fault *fault)
+{
+    struct name_list names = {0};
+    json_t *root = NULL, *videos;
+    int err = load(&root, meta, fault);
+
+    if (!err && seen)
+        err = read_seen(&names, seen, fault);
+    videos = json_object_get(root, "videos");
+    if (!err && !json_is_object(videos))
+        err = fault_set(fault, TOOL_INPUT, meta, "has no \"videos\": give a meta.json");
+    for (int i = 0; i < evaluation->count && !err; i++) {
+        struct eval_sequence *s = &evaluation->sequence[i];
+        json_t *video = json_object_get(videos, s->name);
+
+        if (video)
+            mark(s, json_object_get(video, "objects"), &names);
+        else if (!s->fault.code)
+            fault_set(&s->fault, TOOL_INPUT, meta, "does not name the sequence %s",
+                      s->name);
+    }
+    names_free(&names);
+    json_decref(root);
+    return err;
+}

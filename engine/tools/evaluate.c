@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "evaluate.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hungarian.h"
+#include "parallel.h"
+#include "seeds.h"
+
+#define PROPOSALS 20  /* of the unsupervised protocol */
+#define CANDIDATES 32 /* of the first-frame protocol: all slots of the engine */
+
+const struct protocol protocols[] = {
+    {"davis2016", "DAVIS-2016, one object", MASK_BINARY, PAIR_SAME_ID, true, false, false,
+     false},
+    {"davis2017", "DAVIS-2017, semi-supervised", MASK_INDEX, PAIR_SAME_ID, true, false,
+     false, false},
+    {"davis2017-unsupervised", "DAVIS-2017/2019, unsupervised", MASK_INDEX,
+     PAIR_WHOLE_SEQUENCE, false, true, false, false},
+    {"davis2017-zero-shot", "DAVIS-2017, masks chosen at the first frame (RVOS paper)",
+     MASK_INDEX, PAIR_FIRST_FRAME, true, false, false, false},
+    {"youtube-vos", "YouTube-VOS, one-shot", MASK_INDEX, PAIR_SAME_ID, false, false, true,
+     true},
+    {"youtube-vos-zero-shot",
+     "YouTube-VOS, masks chosen at an object's first frame (RVOS paper)", MASK_INDEX,
+     PAIR_FIRST_FRAME, false, false, true, true},
+};
+const int protocol_count = sizeof protocols / sizeof *protocols;
+
+const struct protocol *protocol_find(const char *name)
+{
+    for (int i = 0; i < protocol_count; i++)
+        if (!strcmp(protocols[i].name, name))
+            return &protocols[i];
+    return NULL;
+}
+
+/* One item of work: a sequence to be listed, or a frame to be scored. */
+struct job {
+    struct evaluation *evaluation;
+    struct frame_at {
+        int sequence, frame;
+    } * at;
+    pthread_mutex_t lock; /* guards every sequence's fault */
+    atomic_bool stop;     /* strict, and there was a fault */
+};
+
+static void blame(struct job *job, struct eval_sequence *s, const struct fault *fault)
+{
+    pthread_mutex_lock(&job->lock);
+    if (!s->fault.code)
+        s->fault = *fault;
+    pthread_mutex_unlock(&job->lock);
+    if (job->evaluation->strict)
+        atomic_store(&job->stop, true);
+}
+
+/* ---- listing ------------------------------------------------------------ */
+
+static int highest_id(struct evaluation *e, struct eval_sequence *s, struct fault *fault)
+{
+    int last = e->protocol->late_objects ? s->truth.count : 1;
+    struct picture mask;
+    struct id_set ids;
+
+    for (int t = 0; t < last; t++) {
+        int highest,
+            err = mask_read(&mask, s->truth.file[t].path, e->protocol->kind, fault);
+
+        if (err)
+            return err;
+        highest = ids_of(&mask, &ids);
+        picture_free(&mask);
+        if (highest > s->objects)
+            s->objects = highest;
+    }
+    if (s->objects)
+        return 0;
+    return fault_set(fault, TOOL_INPUT, s->truth.file[0].path,
+                     "the annotation shows no object");
+}
+
+static int list_sequence(struct evaluation *e, struct eval_sequence *s,
+                         struct fault *fault)
+{
+    char *folder = text_format("%s/%s", e->truth, s->name);
+    size_t n;
+    int err = folder ? frames_list(&s->truth, folder, fault)
+                     : fault_set(fault, TOOL_INPUT, s->name, "out of memory");
+
+    free(folder);
+    if (!err && s->truth.count < (e->protocol->skip_ends ? 3 : 1))
+        err = fault_set(fault, TOOL_INPUT, s->truth.file[0].path,
+                        "a sequence of %d annotated frames has none to score",
+                        s->truth.count);
+    if (!err)
+        err = highest_id(e, s, fault);
+    if (err)
+        return err;
+    s->guesses = s->objects;
+    if (e->protocol->pairing == PAIR_FIRST_FRAME && s->guesses < CANDIDATES)
+        s->guesses = CANDIDATES;
+    if (e->protocol->pairing == PAIR_WHOLE_SEQUENCE && s->guesses < PROPOSALS)
+        s->guesses = PROPOSALS;
+    if (e->protocol->pairing != PAIR_SAME_ID && s->objects > HUNGARIAN_MAX)
+        return fault_set(fault, TOOL_INPUT, s->truth.file[0].path,
+                         "more than %d objects cannot be paired", HUNGARIAN_MAX);
+    n = (size_t)s->truth.count * (size_t)s->objects;
+    s->present = calloc(n, sizeof *s->present);
+    if (e->protocol->pairing != PAIR_SAME_ID)
+        n *= (size_t)s->guesses;
+    s->j = calloc(2 * n, sizeof *s->j);
+    s->f = s->j + n;
+    s->guess = calloc((size_t)s->truth.count, sizeof *s->guess);
+    s->object = calloc((size_t)s->objects, sizeof *s->object);
+    for (int t = 0; s->guess && t < s->truth.count; t++)
+        s->guess[t] =
+            text_format("%s/%s/%s.png", e->guess, s->name, s->truth.file[t].stem);
+    if (!s->j || !s->present || !s->object || !s->guess)
+        return fault_set(fault, TOOL_INPUT, s->name, "out of memory");
+    for (int i = 0; i < s->objects; i++)
+        s->object[i] =
+            (struct eval_object){.id = i + 1, .first = -1, .group = GROUP_NONE};
+    return 0;
+}
+
+static void list_job(void *context, int index)
+{
+    struct job *job = context;
+    struct eval_sequence *s = &job->evaluation->sequence[index];
+    struct fault fault = {0};
+
+    if (list_sequence(job->evaluation, s, &fault))
+        blame(job, s, &fault);
+}
+
+/* ---- frames ------------------------------------------------------------- */
+
+static int check_guess(const struct eval_sequence *s, const char *path,
+                       const struct picture *truth, const struct picture *guess,
+                       struct fault *fault)
+{
+    struct id_set ids;
+    int highest = ids_of(guess, &ids);
+
+    if (truth->width != guess->width || truth->height != guess->height)
+        return fault_set(fault, TOOL_INPUT, path, "is of %dx%d, its annotation of %dx%d",
+                         guess->width, guess->height, truth->width, truth->height);
+    if (highest > s->guesses)
+        return fault_set(fault, TOOL_INPUT, path,
+                         "has an object %d, and there may be no more than %d", highest,
+                         s->guesses);
+    return 0;
+}
+
+static int read_pair(const struct protocol *p, const struct eval_sequence *s, int t,
+                     struct picture *truth, struct picture *guess, struct fault *fault)
+{
+    enum mask_kind kind = p->void_out ? MASK_RAW : p->kind;
+    int err = mask_read(truth, s->truth.file[t].path, kind, fault);
+
+    guess->pixels = NULL;
+    if (!err)
+        err = mask_read(guess, s->guess[t], p->kind, fault);
+    if (!err)
+        err = check_guess(s, s->guess[t], truth, guess, fault);
+    for (size_t i = 0;
+         !err && p->void_out && i < (size_t)truth->width * (size_t)truth->height; i++)
+        if (truth->pixels[i] == 255)
+            truth->pixels[i] = guess->pixels[i] = 0;
+    return err;
+}
+
+static int score_frame(const struct protocol *p, struct eval_sequence *s, int t,
+                       struct fault *fault)
+{
+    struct picture truth, guess;
+    struct outline a = {0}, b = {0};
+    bool same = p->pairing == PAIR_SAME_ID;
+    int per_object = same ? 1 : s->guesses;
+    int err = read_pair(p, s, t, &truth, &guess, fault);
+
+    if (!err && (outline_make(&a, truth.pixels, truth.width, truth.height, s->objects) ||
+                 outline_make(&b, guess.pixels, guess.width, guess.height, s->guesses)))
+        err = fault_set(fault, TOOL_INPUT, s->guess[t], "out of memory");
+    for (int i = 0; i < s->objects && !err; i++) {
+        size_t row = (size_t)t * (size_t)s->objects + (size_t)i;
+
+        s->present[row] = a.area[i] > 0;
+        for (int k = 0; k < per_object; k++) {
+            size_t at = row * (size_t)per_object + (size_t)k;
+
+            s->j[at] = region_similarity(&a, i + 1, &b, same ? i + 1 : k + 1);
+            s->f[at] = contour_accuracy(&a, i + 1, &b, same ? i + 1 : k + 1);
+        }
+    }
+    outline_free(&a);
+    outline_free(&b);
+    picture_free(&truth);
+    picture_free(&guess);
+    return err;
+}
+
+static void frame_job(void *context, int index)
+{
+    struct job *job = context;
+    struct frame_at at = job->at[index];
+    struct eval_sequence *s = &job->evaluation->sequence[at.sequence];
+    struct fault fault = {0};
+
+    if (!atomic_load(&job->stop) &&
+        score_frame(job->evaluation->protocol, s, at.frame, &fault))
+        blame(job, s, &fault);
+}
+
+static int score_frames(struct job *job, int threads)
+{
+    struct evaluation *e = job->evaluation;
+    size_t all = 0;
+    int n = 0;
+
+    for (int i = 0; i < e->count; i++)
+        all += (size_t)e->sequence[i].truth.count;
+    job->at = malloc(sizeof *job->at * (all + 1));
+    if (!job->at)
+        return -1;
+    for (int i = 0; i < e->count; i++) {
+        const struct eval_sequence *s = &e->sequence[i];
+        bool first = e->protocol->pairing == PAIR_FIRST_FRAME;
+
+        for (int t = 0; t < s->truth.count && !s->fault.code; t++)
+            if (eval_is_scored(e->protocol, s, t) || (first && t == 0))
+                job->at[n++] = (struct frame_at){i, t};
+    }
+    parallel_for(n, threads, frame_job, job);
+    free(job->at);
+    return 0;
+}
+
+/* ---- all ---------------------------------------------------------------- */
+
+static int list_all(struct evaluation *e, const struct name_list *only,
+                    struct fault *fault)
+{
+    struct name_list all = {0};
+    int err = only ? 0 : folders_list(&all, e->truth, fault);
+    const struct name_list *names = only ? only : &all;
+
+    if (err)
+        return err;
+    e->sequence = calloc((size_t)names->count, sizeof *e->sequence);
+    for (int i = 0; e->sequence && i < names->count; i++) {
+        e->sequence[i].name = text_format("%s", names->name[i]);
+        e->count++;
+    }
+    names_free(&all);
+    return e->sequence ? 0 : fault_set(fault, TOOL_INPUT, e->truth, "out of memory");
+}
+
+int evaluate(struct evaluation *out, const struct protocol *protocol, const char *truth,
+             const char *guess, const struct eval_options *options, struct fault *fault)
+{
+    struct job job = {.evaluation = out};
+    int err;
+
+    *out = (struct evaluation){
+        .protocol = protocol, .truth = truth, .guess = guess, .strict = options->strict};
+    if (!is_folder(guess))
+        return fault_set(fault, TOOL_INPUT, guess, "is no folder of results");
+    err = list_all(out, options->only, fault);
+    if (err)
+        return err;
+    pthread_mutex_init(&job.lock, NULL);
+    parallel_for(out->count, options->threads, list_job, &job);
+    if (!err && options->meta)
+        err = eval_read_meta(out, options->meta, options->seen, fault);
+    if (!err && score_frames(&job, options->threads))
+        err = fault_set(fault, TOOL_INPUT, truth, "out of memory");
+    for (int i = 0; i < out->count && !err; i++)
+        if (!out->sequence[i].fault.code && !atomic_load(&job.stop) &&
+            eval_score_sequence(protocol, &out->sequence[i]))
+            err = fault_set(fault, TOOL_INPUT, truth, "out of memory");
+    pthread_mutex_destroy(&job.lock);
+    if (err)
+        evaluation_free(out);
+    return err;
+}
+
+static void sequence_free(struct eval_sequence *s)
+{
+    for (int i = 0; i < s->objects && s->object; i++) {
+        free(s->object[i].category);
+        free(s->object[i].frame);
+        free(s->object[i].j);
+    }
+    for (int t = 0; t < s->truth.count && s->guess; t++)
+        free(s->guess[t]);
+    frames_free(&s->truth);
+    free(s->guess);
+    free(s->present);
+    free(s->j);
+    free(s->object);
+    free(s->name);
+}
+
+void evaluation_free(struct evaluation *evaluation)
+{
+    for (int i = 0; i < evaluation->count; i++)
+        sequence_free(&evaluation->sequence[i]);
+    free(evaluation->sequence);
+    memset(evaluation, 0, sizeof *evaluation);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* folders.h - folders, lists of names, whole files. */
+#ifndef RV_TOOLS_FOLDERS_H
+#define RV_TOOLS_FOLDERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "fault.h"
+
+struct name_list {
+    char **name;
+    int count;
+};
+
+bool is_folder(const char *path);
+bool is_file(const char *path);
+
+/* Makes a folder and those above it. */
+int make_folders(const char *path, struct fault *fault);
+
+/* The names of the folders in a folder, sorted; hidden ones left out. */
+int folders_list(struct name_list *out, const char *path, struct fault *fault);
+
+/* The lines of a text file, trimmed, empty ones and those that start with # left
+ * out. */
+int lines_list(struct name_list *out, const char *path, struct fault *fault);
+int names_add(struct name_list *list, const char *name); /* copies; -1: no memory */
+bool names_have(const struct name_list *list, const char *name);
+void names_free(struct name_list *list);
+
+/* A whole file, with a zero behind it. */
+int file_read(char **text, const char *path, struct fault *fault);
+
+/* Under a passing name first, then renamed; path "-" is stdout. */
+int file_write(const char *path, const char *text, size_t size, struct fault *fault);
+
+/* printf to allocated memory; NULL without memory. */
+char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

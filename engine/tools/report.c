@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void print_scores(FILE *out, const struct statistics *j,
+                         const struct statistics *f)
+{
+    fprintf(out, "%6.1f  %6.1f %6.1f %6.1f  %6.1f %6.1f %6.1f\n",
+            50 * (j->mean + f->mean), 100 * j->mean, 100 * j->recall, 100 * j->decay,
+            100 * f->mean, 100 * f->recall, 100 * f->decay);
+}
+
+static int name_width(const struct evaluation *e)
+{
+    int width = 20;
+
+    for (int i = 0; i < e->count; i++)
+        if ((int)strlen(e->sequence[i].name) > width)
+            width = (int)strlen(e->sequence[i].name);
+    return width;
+}
+
+static void print_mean(FILE *out, const struct evaluation *e, const char *label,
+                       int width, enum group group, int instances)
+{
+    struct eval_mean m = evaluation_mean(e, group, instances);
+
+    if (!m.objects)
+        return;
+    fprintf(out, "%-*s %6d %6d ", width, label, m.objects, m.sequences);
+    print_scores(out, &m.j, &m.f);
+}
+
+static void print_means(FILE *out, const struct evaluation *e, int width)
+{
+    int most = 0;
+
+    fprintf(out, "%-*s %6s %6s %6s  %6s %6s %6s  %6s %6s %6s\n", width, "means", "object",
+            "seq.", "J&F", "J", "recall", "decay", "F", "recall", "decay");
+    print_mean(out, e, "all", width, GROUP_NONE, 0);
+    print_mean(out, e, "seen categories", width, GROUP_SEEN, 0);
+    print_mean(out, e, "unseen categories", width, GROUP_UNSEEN, 0);
+    for (int i = 0; i < e->count; i++)
+        if (eval_instances(&e->sequence[i]) > most)
+            most = eval_instances(&e->sequence[i]);
+    for (int n = 1; n <= most && most > 1; n++) {
+        char label[32];
+
+        snprintf(label, sizeof label, "%d object%s", n, n == 1 ? "" : "s");
+        print_mean(out, e, label, width, GROUP_NONE, n);
+    }
+}
+
+void report_text(FILE *out, const struct evaluation *e)
+{
+    int width = name_width(e);
+
+    fprintf(out, "%s (percent)\n\n", e->protocol->title);
+    fprintf(out, "%-*s %6s %6s %6s  %6s %6s %6s  %6s %6s %6s\n", width, "sequence",
+            "object", "frames", "J&F", "J", "recall", "decay", "F", "recall", "decay");
+    for (int i = 0; i < e->count; i++) {
+        const struct eval_sequence *s = &e->sequence[i];
+
+        for (int k = 0; k < s->objects && !s->fault.code; k++) {
+            const struct eval_object *o = &s->object[k];
+
+            if (!o->count)
+                continue;
+            fprintf(out, "%-*s %6d %6d ", width, s->name, o->id, o->count);
+            print_scores(out, &o->j_stat, &o->f_stat);
+        }
+    }
+    fputc('\n', out);
+    print_means(out, e, width);
+}
+
+/* A name in quotes where it holds what would end a field. */
+static void print_field(FILE *out, const char *text)
+{
+    if (!strpbrk(text, ",\"\n\r")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void print_rows(FILE *out, const struct evaluation *e)
+{
+    fprintf(out, "sequence,object,prediction,category,frames,J_mean,J_recall,J_decay,"
+                 "F_mean,F_recall,F_decay\n");
+    for (int i = 0; i < e->count; i++) {
+        const struct eval_sequence *s = &e->sequence[i];
+
+        for (int k = 0; k < s->objects && !s->fault.code; k++) {
+            const struct eval_object *o = &s->object[k];
+
+            if (!o->count)
+                continue;
+            print_field(out, s->name);
+            fprintf(out, ",%d,%d,", o->id, o->guess);
+            print_field(out, o->category ? o->category : "");
+            fprintf(out, ",%d,%.9f,%.9f,%.9f,%.9f,%.9f,%.9f\n", o->count, o->j_stat.mean,
+                    o->j_stat.recall, o->j_stat.decay, o->f_stat.mean, o->f_stat.recall,
+                    o->f_stat.decay);
+        }
+    }
+}
+
+int report_csv(const char *path, const struct evaluation *e, struct fault *fault)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    int err;
+
+    if (!out)
+        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+    print_rows(out, e);
+    fclose(out);
+    err = file_write(path, text, size, fault);
+    free(text);
+    return err;
+}

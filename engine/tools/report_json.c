@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "report.h"
+
+/* json_pack and the _new functions take what is handed to them, NULL too, and give
+ * NULL without memory: checked once, for the whole. */
+static json_t *statistics_json(const struct statistics *s)
+{
+    return json_pack("{s:f, s:f, s:f}", "mean", s->mean, "recall", s->recall, "decay",
+                     s->decay);
+}
+
+static json_t *values_json(const double *values, int count)
+{
+    json_t *array = json_array();
+
+    for (int i = 0; i < count; i++)
+        json_array_append_new(array, json_real(values[i]));
+    return array;
+}
+
+static json_t *mean_json(const struct evaluation *e, enum group group, int instances)
+{
+    struct eval_mean m = evaluation_mean(e, group, instances);
+
+    if (!m.objects)
+        return NULL;
+    return json_pack("{s:i, s:i, s:f, s:o, s:o}", "sequences", m.sequences, "objects",
+                     m.objects, "J&F", (m.j.mean + m.f.mean) / 2, "J",
+                     statistics_json(&m.j), "F", statistics_json(&m.f));
+}
+
+static json_t *object_json(const struct eval_sequence *s, const struct eval_object *o)
+{
+    json_t *frames = json_array();
+    json_t *object;
+
+    for (int i = 0; i < o->count; i++)
+        json_array_append_new(frames, json_string(s->truth.file[o->frame[i]].stem));
+    object = json_pack(
+        "{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "id", o->id, "prediction", o->guess, "J",
+        statistics_json(&o->j_stat), "F", statistics_json(&o->f_stat), "frames", frames,
+        "J_frames", values_json(o->j, o->count), "F_frames", values_json(o->f, o->count));
+    if (o->category)
+        json_object_set_new(object, "category", json_string(o->category));
+    if (o->group != GROUP_NONE)
+        json_object_set_new(object, "group",
+                            json_string(o->group == GROUP_SEEN ? "seen" : "unseen"));
+    return object;
+}
+
+static json_t *sequence_json(const struct eval_sequence *s)
+{
+    json_t *objects = json_array();
+
+    if (s->fault.code) {
+        json_decref(objects);
+        return json_pack("{s:s, s:s}", "name", s->name, "fault", s->fault.text);
+    }
+    for (int k = 0; k < s->objects; k++)
+        if (s->object[k].count)
+            json_array_append_new(objects, object_json(s, &s->object[k]));
+    return json_pack("{s:s, s:o}", "name", s->name, "objects", objects);
+}
+
+static json_t *evaluation_json(const struct evaluation *e)
+{
+    json_t *sequences = json_array(), *instances = json_array(), *root, *part;
+    static const char *const group_name[] = {"seen", "unseen"};
+
+    for (int i = 0; i < e->count; i++)
+        json_array_append_new(sequences, sequence_json(&e->sequence[i]));
+    for (int n = 1; n <= 255; n++) {
+        part = mean_json(e, GROUP_NONE, n);
+        if (!part)
+            continue;
+        json_object_set_new(part, "instances", json_integer(n));
+        json_array_append_new(instances, part);
+    }
+    root = json_pack("{s:s, s:s, s:s, s:o, s:o}", "protocol", e->protocol->name,
+                     "ground_truth", e->truth, "predictions", e->guess, "by_instances",
+                     instances, "sequences", sequences);
+    part = mean_json(e, GROUP_NONE, 0);
+    if (part)
+        json_object_set_new(root, "mean", part);
+    for (int g = GROUP_SEEN; g <= GROUP_UNSEEN; g++) {
+        part = mean_json(e, (enum group)g, 0);
+        if (part)
+            json_object_set_new(root, group_name[g], part);
+    }
+    return root;
+}
+
+int report_json(const char *path, const struct evaluation *e, struct fault *fault)
+{
+    json_t *root = evaluation_json(e);
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
+    char *lines = text ? text_format("%s\n", text) : NULL;
+    int err = lines ? file_write(path, lines, strlen(lines), fault)
+                    : fault_set(fault, TOOL_OUTPUT, path,
+                                "out of memory, or a name is not UTF-8");
+
+    free(lines);
+    free(text);
+    json_decref(root);
+    return err;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rvos-eval - score masks by the rules of the benchmarks. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "seeds.h"
+#include "session.h"
+
+static const char usage[] =
+    "Usage: rvos-eval [OPTIONS] GT_DIR PRED_DIR\n"
+    "       rvos-eval GT.png PRED.png\n"
+    "Region similarity J and contour accuracy F of the masks "
+    "PRED_DIR/SEQUENCE/FRAME.png\n"
+    "against the annotations of the same names in GT_DIR. Of two pictures: the J and F "
+    "of\n"
+    "each object.\n"
+    "\n"
+    "  -p, --protocol NAME    davis2016, davis2017 (default), davis2017-unsupervised,\n"
+    "                         davis2017-zero-shot, youtube-vos, youtube-vos-zero-shot\n"
+    "  -l, --sequences FILE   score these only, one name a line\n"
+    "  -m, --meta FILE        YouTube-VOS: meta.json of the scored set (categories)\n"
+    "  -k, --seen FILE        YouTube-VOS: the categories that were trained with: the\n"
+    "                         training set's meta.json, or one a line\n"
+    "  -J, --json FILE        all scores, of every frame; - is the standard output\n"
+    "  -C, --csv FILE         a row for every object\n"
+    "  -H, --html FILE        a page with charts and pictures, complete in one file\n"
+    "  -f, --frames DIR       the pictures of the sequences, for the page; default: "
+    "GT_DIR\n"
+    "                         with JPEGImages for Annotations\n"
+    "  -j, --threads N        default: all cores\n"
+    "  -S, --strict           stop at the first sequence that cannot be scored\n"
+    "  -q, --quiet            no table\n"
+    "  -h, --help             this text\n"
+    "\n"
+    "Exit status: 0 all scored, 1 wrong command line, 2 a sequence (or all) cannot be\n"
+    "scored; the others are, 4 a report cannot be written.\n";
+
+struct command {
+    const struct protocol *protocol;
+    struct eval_options options;
+    const char *truth, *guess, *list, *json, *csv, *html, *frames;
+    bool quiet;
+};
+
+static int one_option(struct command *c, int option, const char *word,
+                      struct fault *fault)
+{
+    switch (option) {
+    case 'p':
+        c->protocol = protocol_find(word);
+        if (!c->protocol)
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "no protocol \"%s\"; see rvos-eval --help", word);
+        break;
+    case 'l':
+        c->list = word;
+        break;
+    case 'm':
+        c->options.meta = word;
+        break;
+    case 'k':
+        c->options.seen = word;
+        break;
+    case 'J':
+        c->json = word;
+        break;
+    case 'C':
+        c->csv = word;
+        break;
+    case 'H':
+        c->html = word;
+        break;
+    case 'f':
+        c->frames = word;
+        break;
+    case 'j':
+        if (!parse_number(word, 1, 1024, &c->options.threads))
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "--threads takes a number from 1 to 1024, not \"%s\"", word);
+        break;
+    case 'S':
+        c->options.strict = true;
+        break;
+    case 'q':
+        c->quiet = true;
+        break;
+    case 'h':
+        fputs(usage, stdout);
+        return -1;
+    default:
+        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-eval --help");
+    }
+    return 0;
+}
+
+static int parse(struct command *c, int argc, char **argv, struct fault *fault)
+{
+    static const struct option options[] = {{"protocol", required_argument, NULL, 'p'},
+                                            {"sequences", required_argument, NULL, 'l'},
+                                            {"meta", required_argument, NULL, 'm'},
+                                            {"seen", required_argument, NULL, 'k'},
+                                            {"json", required_argument, NULL, 'J'},
+                                            {"csv", required_argument, NULL, 'C'},
+                                            {"html", required_argument, NULL, 'H'},
+                                            {"frames", required_argument, NULL, 'f'},
+                                            {"threads", required_argument, NULL, 'j'},
+                                            {"strict", no_argument, NULL, 'S'},
+                                            {"quiet", no_argument, NULL, 'q'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int option, err = 0;
+
+    c->protocol = protocol_find("davis2017");
+    while (!err && (option = getopt_long(argc, argv, "p:l:m:k:J:C:H:f:j:Sqh", options,
+                                         NULL)) != -1)
+        err = one_option(c, option, optarg, fault);
+    if (err)
+        return err;
+    if (argc - optind != 2)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "give the folder of the annotations and that of the masks; see "
+                         "rvos-eval --help");
+    c->truth = argv[optind];
+    c->guess = argv[optind + 1];
+    if (c->options.seen && !c->options.meta)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "--seen needs --meta, the categories of the scored objects");
+    return 0;
+}
+
+/* ---- two pictures ------------------------------------------------------- */
+
+static int score_pair(const struct command *c, struct fault *fault)
+{
+    struct picture truth = {0}, guess = {0};
+    struct outline a = {0}, b = {0};
+    struct id_set ids;
+    int highest = 0, other, err = mask_read(&truth, c->truth, c->protocol->kind, fault);
+
+    if (!err)
+        err = mask_read(&guess, c->guess, c->protocol->kind, fault);
+    if (!err && (truth.width != guess.width || truth.height != guess.height))
+        err =
+            fault_set(fault, TOOL_INPUT, c->guess, "is of %dx%d, its annotation of %dx%d",
+                      guess.width, guess.height, truth.width, truth.height);
+    if (!err) {
+        highest = ids_of(&truth, &ids);
+        other = ids_of(&guess, &ids);
+        highest = highest > other ? highest : other;
+        highest = highest ? highest : 1; /* two empty pictures agree on object 1 */
+        if (outline_make(&a, truth.pixels, truth.width, truth.height, highest) ||
+            outline_make(&b, guess.pixels, guess.width, guess.height, highest))
+            err = fault_set(fault, TOOL_INPUT, c->guess, "out of memory");
+    }
+    for (int i = 1; i <= highest && !err; i++)
+        printf("object %d J %.12f F %.12f\n", i, region_similarity(&a, i, &b, i),
+               contour_accuracy(&a, i, &b, i));
+    outline_free(&a);
+    outline_free(&b);
+    picture_free(&truth);
+    picture_free(&guess);
+    return err;
+}
+
+/* ---- folders ------------------------------------------------------------ */
+
+/* .../Annotations/480p stands beside .../JPEGImages/480p. NULL: it does not. */
+static char *frames_of(const char *truth)
+{
+    static const char from[] = "Annotations";
+    const char *at = strstr(truth, from), *next;
+    char *path;
+
+    while (at && (next = strstr(at + 1, from)))
+        at = next;
+    if (!at)
+        return NULL;
+    path =
+        text_format("%.*sJPEGImages%s", (int)(at - truth), truth, at + sizeof from - 1);
+    if (path && !is_folder(path)) {
+        free(path);
+        path = NULL;
+    }
+    return path;
+}
+
+static int write_reports(const struct command *c, const struct evaluation *e,
+                         struct fault *fault)
+{
+    char *beside = c->frames ? NULL : frames_of(c->truth);
+    int err = 0;
+
+    if (c->json)
+        err = report_json(c->json, e, fault);
+    if (!err && c->csv)
+        err = report_csv(c->csv, e, fault);
+    if (!err && c->html)
+        err = report_html(c->html, e, c->frames ? c->frames : beside, fault);
+    free(beside);
+    return err;
+}
+
+static int first_fault(const struct evaluation *e, bool strict)
+{
+    int code = 0;
+
+    for (int i = 0; i < e->count && !(strict && code); i++)
+        if (e->sequence[i].fault.code)
+            code = fault_print(&e->sequence[i].fault, "rvos-eval");
+    return code;
+}
+
+static int score_folders(struct command *c, struct fault *fault)
+{
+    struct name_list only = {0};
+    struct evaluation e;
+    int bad, err = c->list ? lines_list(&only, c->list, fault) : 0;
+
+    if (err)
+        return err;
+    c->options.only = c->list ? &only : NULL;
+    err = evaluate(&e, c->protocol, c->truth, c->guess, &c->options, fault);
+    names_free(&only);
+    if (err)
+        return err;
+    bad = first_fault(&e, c->options.strict);
+    if (!(bad && c->options.strict)) {
+        bool busy =
+            (c->json && !strcmp(c->json, "-")) || (c->csv && !strcmp(c->csv, "-"));
+
+        if (!c->quiet && !busy)
+            report_text(stdout, &e);
+        err = write_reports(c, &e, fault);
+    }
+    evaluation_free(&e);
+    return err ? err : -bad;
+}
+
+int main(int argc, char **argv)
+{
+    struct command command = {0};
+    struct fault fault = {0};
+    int err = parse(&command, argc, argv, &fault);
+
+    if (err < 0)
+        return TOOL_OK;
+    if (!err)
+        err = is_file(command.truth) ? score_pair(&command, &fault)
+                                     : score_folders(&command, &fault);
+    /* Negative: the faults of sequences, printed by now. */
+    return err > 0 ? fault_print(&fault, "rvos-eval") : -err;
+}
