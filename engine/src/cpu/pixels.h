@@ -18,7 +18,8 @@
 
 /* Tables for frames of one size; read-only, shared by threads. NULL: no memory. */
 struct rv_resize;
-struct rv_resize *rv_resize_create(int frame_width, int frame_height, int width, int height);
+struct rv_resize *rv_resize_create(int frame_width, int frame_height, int width,
+                                   int height);
 void rv_resize_destroy(struct rv_resize *resize); /* NULL: nothing */
 size_t rv_resize_scratch(const struct rv_resize *resize);
 
@@ -57,8 +58,9 @@ void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
                     int row1, struct rv_stats *stats, void *scratch);
 
 /* Rows of soft foreground: 255 x the largest probability, of slots not in `drop`. */
-void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n, uint32_t drop,
-                   const rvos_labels *out, int row0, int row1, void *scratch);
+void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n,
+                   uint32_t drop, const rvos_labels *out, int row0, int row1,
+                   void *scratch);
 
 /* Turns the slots that have their bit in `drop` into background. */
 void rv_labels_drop(const rvos_labels *labels, uint32_t drop, int row0, int row1);
