@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Region similarity J and contour accuracy F of binary masks (network.md section 12)."""
+import math
+
+import numpy as np
+from scipy.ndimage import binary_dilation
+from scipy.optimize import linear_sum_assignment
+
+
+def jaccard(a, b):
+    """1 if both masks are empty."""
+    union = np.logical_or(a, b).sum()
+    return float(np.logical_and(a, b).sum() / union) if union else 1.0
+
+
+def boundary(m):
+    """Pixels that differ from their right, lower or lower-right neighbour."""
+    m = np.asarray(m, bool)
+    out = np.zeros_like(m)
+    out[:, :-1] |= m[:, :-1] != m[:, 1:]
+    out[:-1] |= m[:-1] != m[1:]
+    out[:-1, :-1] |= m[:-1, :-1] != m[1:, 1:]
+    return out
+
+
+def disk(radius):
+    y, x = np.mgrid[-radius:radius + 1, -radius:radius + 1]
+    return x * x + y * y <= radius * radius
+
+
+def contour(prediction, truth):
+    h, w = truth.shape
+    r = math.ceil(0.008 * math.hypot(h, w))
+    p, t = boundary(prediction), boundary(truth)
+    if not p.any() or not t.any():
+        return 1.0 if not p.any() and not t.any() else 0.0
+    precision = (p & binary_dilation(t, disk(r))).sum() / p.sum()
+    recall = (t & binary_dilation(p, disk(r))).sum() / t.sum()
+    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+
+
+def assign(truth, masks):
+    """For each true mask the index of its predicted mask: the least sum of 1 - J (section 11)."""
+    cost = np.array([[1 - jaccard(m, t) for m in masks] for t in truth])
+    rows, columns = linear_sum_assignment(cost)
+    return dict(zip(rows.tolist(), columns.tolist()))
+
+
+def sequence(truth, prediction, objects, skip_ends=True):
+    """Mean J and F per object of label maps (T,H,W); the first and the last frame do not
+    count where there are more than two."""
+    frames = range(len(truth))
+    if skip_ends and len(truth) > 2:
+        frames = frames[1:-1]
+    out = []
+    for k in objects:
+        pairs = [(prediction[t] == k, truth[t] == k) for t in frames]
+        out.append((float(np.mean([jaccard(*p) for p in pairs])),
+                    float(np.mean([contour(*p) for p in pairs]))))
+    return out

@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Losses and matching against brute force; the training decoder against data/model.py."""
+import itertools
+import math
+import unittest
+
+import common
+
+common.need("numpy", "torch", "scipy")
+import numpy as np
+import torch
+
+import losses
+import model
+import recurrent
+
+torch.set_num_threads(2)
+
+
+def random(*shape, seed=0):
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+class Values(unittest.TestCase):
+    def setUp(self):
+        self.z = random(2, 3, 4, 5, 6) * 6 - 3
+        self.y = (random(2, 3, 4, 5, 6, seed=1) > 0.6).double()
+        self.valid = torch.tensor([[1, 1, 0, 1], [1, 0, 0, 0]]).bool()
+
+    def sigmoid(self, z):
+        return 1 / (1 + math.exp(-z))
+
+    def brute_iou(self, b, n, k, frames, z, y, eps_up, eps_down):
+        inter = union = 0.0
+        for t in frames:
+            for i in range(5):
+                for j in range(6):
+                    p, g = self.sigmoid(z[b, t, n, i, j].item()), y[b, t, k, i, j].item()
+                    inter += p * g
+                    union += p + g - p * g
+        return (inter + eps_up) / (union + eps_down)
+
+    def test_paper_loss(self):
+        want = 0.0
+        for t in range(3):
+            pairs = [(b, n) for b in range(2) for n in range(4) if self.valid[b, n]]
+            want += sum(1 - self.brute_iou(b, n, n, [t], self.z, self.y, 0, 1e-6)
+                        for b, n in pairs) / len(pairs)
+        self.assertAlmostEqual(losses.paper_loss(self.z, self.y, self.valid).item(), want, 9)
+
+    def test_paper_loss_without_valid(self):
+        none = torch.zeros_like(self.valid)
+        every = torch.ones_like(self.valid)
+        self.assertEqual(losses.paper_loss(self.z, self.y, none),
+                         losses.paper_loss(self.z, self.y, every))
+
+    def test_paper_empty_target(self):
+        """Cost 1, gradient exactly 0."""
+        z = self.z.clone().requires_grad_()
+        cost = losses.paper_cost(z.sigmoid(), torch.zeros_like(z))
+        self.assertTrue((cost == 1).all())
+        cost.sum().backward()
+        self.assertEqual(z.grad.abs().max().item(), 0)
+
+    def test_soft_iou(self):
+        have = losses.soft_iou(self.z.sigmoid(), self.y)
+        for b, n, k in itertools.product(range(2), range(4), range(4)):
+            want = self.brute_iou(b, n, k, range(3), self.z, self.y, 1, 1)
+            self.assertAlmostEqual(have[b, n, k].item(), want, 9)
+
+    def test_pair_loss(self):
+        have = losses.pair_loss(self.z, self.y)
+        since = torch.ones(2, 3, 4, dtype=torch.float64)
+        torch.testing.assert_close(have, losses.pair_loss(self.z, self.y, since))
+        since[1, 0, 2] = 0
+        part = losses.pair_loss(self.z, self.y, since)
+        for frames, value in ((range(3), have), (range(1, 3), part)):
+            bce = [-math.log(self.sigmoid(z if y else -z)) for t in frames for z, y in
+                   zip(self.z[1, t, 2].flatten().tolist(), self.y[1, t, 2].flatten().tolist())]
+            want = 1 - self.brute_iou(1, 2, 2, frames, self.z, self.y, 1, 1) + 2 * np.mean(bce)
+            self.assertAlmostEqual(value[1, 2].item(), want, 9)
+        self.assertEqual(part[0, 0], have[0, 0])
+
+    def test_one_shot_loss(self):
+        given = torch.zeros(2, 3, 4, dtype=torch.float64)
+        given[0, :, 0] = given[0, 1:, 1] = given[1, :, 2] = 1
+        pair = losses.pair_loss(self.z, self.y, given)
+        matched = (pair[0, 0] + pair[0, 1] + pair[1, 2]) / 3
+        bce = torch.log1p(self.z.exp()).mean((3, 4)) * (1 - given)
+        want = matched + bce.mean(1).mean()
+        self.assertAlmostEqual(losses.one_shot_loss(self.z, self.y, given).item(),
+                               want.item(), 9)
+
+    def test_zero_shot_loss(self):
+        """Slots that match exactly, in another order, against the formula."""
+        order = [2, 0, 3, 1]
+        y = self.y.clone()
+        y[~self.valid[:, None, :].expand(2, 3, 4)] = 0
+        z = (y[:, :, order] * 2 - 1) * 4
+        exhaustive = torch.tensor([1.0, 0.0], dtype=torch.float64)
+        have = losses.zero_shot_loss(z, y, self.valid, exhaustive)
+        pair = losses.pair_loss(z, y[:, :, order])
+        v = self.valid[:, order]
+        empty = losses.empty_loss(z).mean(1)
+        weight = torch.tensor([[1.0], [0.1]]).double() * (~v)
+        want = pair[v].mean() + 2 * (empty * weight).sum() / (~v).sum()
+        self.assertAlmostEqual(have.item(), want.item(), 9)
+
+    def test_gradients(self):
+        """Against finite differences, in double precision."""
+        z = self.z[:1, :2, :3, :3, :3].clone().requires_grad_()
+        y, valid = self.y[:1, :2, :3, :3, :3], torch.tensor([[True, False, True]])
+        given = (random(1, 2, 3, seed=3) > 0.4).double()
+        one = torch.ones(1, dtype=torch.float64)
+        for f in (lambda z: losses.paper_loss(z, y, valid), lambda z: losses.pair_loss(z, y),
+                  lambda z: losses.one_shot_loss(z, y, given),
+                  lambda z: losses.zero_shot_loss(z, y, valid, one)):
+            self.assertTrue(torch.autograd.gradcheck(f, (z,)))
+
+
+class Matching(unittest.TestCase):
+    def best(self, cost):
+        """Least total over all permutations: the column of each row."""
+        n = len(cost)
+        return min(itertools.permutations(range(n)),
+                   key=lambda p: sum(cost[i][p[i]] for i in range(n)))
+
+    def test_clip_match(self):
+        for seed in range(20):
+            z = random(2, 2, 4, 4, 4, seed=seed) * 8 - 4
+            y = (random(2, 2, 4, 4, 4, seed=seed + 99) > 0.5).double()
+            valid = random(2, 4, seed=seed) > 0.3
+            score = losses.soft_iou(z.sigmoid(), y)
+            have = losses.clip_match(z, y, valid)
+            for b in range(2):
+                total = lambda p: sum(-score[b, n, p[n]].item() if valid[b, p[n]] else 1
+                                      for n in range(4))
+                best = min(map(total, itertools.permutations(range(4))))
+                self.assertAlmostEqual(total(have[b].tolist()), best, 9)
+
+    def test_paper_match(self):
+        """The first frame decides, and n objects are matched among the first n slots."""
+        for seed in range(20):
+            z = random(1, 2, 4, 4, 4, seed=seed) * 8 - 4
+            y = (random(1, 2, 4, 4, 4, seed=seed + 99) > 0.5).double()
+            valid = torch.tensor([[True, True, seed % 2 == 0, False]])
+            have = losses.paper_match(z, y, valid)[0].tolist()
+            n = int(valid.sum())
+            cost = [[losses.paper_cost(z[0, 0, s].sigmoid(), y[0, 0, k]).item()
+                     for k in range(n)] for s in range(n)]
+            self.assertEqual(tuple(have[:n]), self.best(cost))
+            targets, v = losses.permute(y, valid, torch.tensor([have]))
+            for slot, k in enumerate(have):
+                self.assertTrue(torch.equal(targets[0, :, slot], y[0, :, k]))
+            self.assertEqual(v[0].tolist(), [True] * n + [False] * (4 - n))
+
+
+class Decoder(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(0)
+        self.net = model.RVOS("resnet18", 16, width=8).train()
+        self.x = torch.randn(2, 3, 3, 64, 96)
+        self.features = recurrent.EncodeClip(self.net.encoder)(self.x)
+        self.truth = (torch.rand(2, 3, 2, 64, 96) > 0.7).float()
+
+    def slow(self, decoder, variant, feed):
+        hidden, out = None, []
+        for t in range(3):
+            logits, hidden, _ = decoder.frame(
+                [f[:, t] for f in self.features], 2, None if variant == "spatial" else hidden,
+                feed(t, out), spatial=variant != "temporal" or t == 0)
+            out.append(logits)
+        return torch.stack(out, 1)
+
+    def same(self, have, want, parameters):
+        torch.testing.assert_close(have, want, atol=1e-5, rtol=1e-5)
+        grads = [torch.autograd.grad((v ** 2).sum(), parameters, retain_graph=True)
+                 for v in (have, want)]
+        for a, b in zip(*grads):
+            torch.testing.assert_close(a, b, atol=1e-4, rtol=1e-3)
+
+    def test_zero_shot(self):
+        """Values and gradients of all parameters, encoder included."""
+        everything = [p for n, p in self.net.named_parameters() if "one_shot" not in n]
+        for variant in model.VARIANTS:
+            have = recurrent.ZeroClip(self.net.zero_shot, 2, variant)(*self.features)
+            want = self.slow(self.net.zero_shot, variant, lambda t, out: None)
+            self.same(have, want, everything)
+
+    def test_one_shot(self):
+        shown = torch.zeros(2, 3, 2)
+        shown[:, 0, 0] = shown[0, 1, 1] = 1  # slot 1: late in clip 0, never in clip 1
+        teach = torch.tensor([[0, 0, 1.0], [0, 0, 0]])
+        everything = [p for n, p in self.net.named_parameters() if "zero_shot" not in n]
+
+        def feed(t, out):
+            if t == 0:
+                return self.truth[:, 0] * shown[:, 0, :, None, None]
+            fed = feed(0, out) if t == 1 else torch.sigmoid(
+                model.upsample(out[-1].detach(), (64, 96)))
+            fed = fed.clone()
+            if t == 1:
+                fed[0, 1] = self.truth[0, 1, 1]
+            else:
+                fed[0] = self.truth[0, 1]
+            return fed
+
+        for variant in model.VARIANTS:
+            have = recurrent.OneClip(self.net.one_shot, 2, variant)(
+                self.truth, shown, teach, *self.features)
+            self.same(have, self.slow(self.net.one_shot, variant, feed), everything)
+
+    def test_paper_stages(self):
+        """Stage 1 is fed the truth of the frame before, stage 2 its own output from frame 1."""
+        shown = torch.zeros(2, 3, 2)
+        shown[:, 0] = 1
+        clip = recurrent.OneClip(self.net.one_shot, 2, twice=False)
+        stage1 = lambda t, out: self.truth[:, max(t - 1, 0)]
+        stage2 = lambda t, out: self.truth[:, 0] if t == 0 else torch.sigmoid(
+            model.upsample(out[-1].detach(), (64, 96)))
+        for teach, feed in ((torch.ones(2, 3), stage1), (torch.zeros(2, 3), stage2)):
+            have = clip(self.truth, shown, teach, *self.features)
+            torch.testing.assert_close(have, self.slow(self.net.one_shot, "spatio-temporal", feed),
+                                       atol=1e-5, rtol=1e-5)
+
+    def test_cell_gradient(self):
+        gates = (random(2, 8, 3, 3) * 4 - 2).requires_grad_()
+        c = (random(2, 2, 3, 3, seed=1) * 2 - 1).requires_grad_()
+        self.assertTrue(torch.autograd.gradcheck(recurrent.CellUpdate.apply, (gates, c)))
+        a = recurrent.CellUpdate.apply(gates, c)
+        b = recurrent.CellUpdate.apply(gates.float(), c.float())
+        for x, y in zip(a, b):
+            torch.testing.assert_close(x.float(), y, atol=1e-6, rtol=1e-5)
+
+
+if __name__ == "__main__":
+    common.main()
