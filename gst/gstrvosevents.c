@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvosevents.c - events and queries, and what they mean for the recurrent state.
+ *
+ * Resets are only asked for here and made before the next frame, so that a chain of
+ * events (flush, stream-start, caps, segment) is one reset with the first one's reason.
+ */
+#include "gstrvosseg.h"
+
+#include "gstrvosframe.h"
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+#define PARENT(self) GST_BASE_TRANSFORM_CLASS(g_type_class_peek(GST_TYPE_VIDEO_FILTER))
+
+void gst_rvos_seg_request_reset(GstRvosSeg *self, GstRvosReset reason)
+{
+    GST_OBJECT_LOCK(self);
+    if (self->pending_reset == GST_RVOS_RESET_NONE)
+        self->pending_reset = reason;
+    GST_OBJECT_UNLOCK(self);
+}
+
+/* ---- downstream ------------------------------------------------------------------- */
+
+static void on_stream_start(GstRvosSeg *self, GstEvent *event)
+{
+    const gchar *id;
+    guint group = GST_GROUP_ID_INVALID;
+
+    gst_event_parse_stream_start(event, &id);
+    gst_event_parse_group_id(event, &group);
+    if (self->stream_id &&
+        (g_strcmp0(self->stream_id, id) != 0 || self->group_id != group))
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_STREAM_START);
+    g_free(self->stream_id);
+    self->stream_id = g_strdup(id);
+    self->group_id = group;
+}
+
+static void on_segment(GstRvosSeg *self, GstEvent *event)
+{
+    const GstSegment *segment;
+
+    gst_event_parse_segment(event, &segment);
+    self->timeline.new_segment = TRUE;
+    self->timeline.backward = segment->rate < 0;
+    if (segment->rate < 0)
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SEGMENT);
+}
+
+static void on_gap(GstRvosSeg *self, GstEvent *event)
+{
+    GstClockTime time, duration, max_gap;
+
+    gst_event_parse_gap(event, &time, &duration);
+    GST_OBJECT_LOCK(self);
+    max_gap = self->settings.max_gap;
+    self->stats.gaps++;
+    GST_OBJECT_UNLOCK(self);
+    if (GST_CLOCK_TIME_IS_VALID(duration) && duration > max_gap)
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
+}
+
+static void on_flush_stop(GstRvosSeg *self)
+{
+    GST_OBJECT_LOCK(self);
+    self->earliest = GST_CLOCK_TIME_NONE;
+    GST_OBJECT_UNLOCK(self);
+    gst_rvos_seg_request_reset(self, GST_RVOS_RESET_FLUSH);
+}
+
+static void on_key_unit(GstRvosSeg *self)
+{
+    gboolean wanted;
+
+    GST_OBJECT_LOCK(self);
+    wanted = self->settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_KEY_UNIT;
+    GST_OBJECT_UNLOCK(self);
+    if (wanted)
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_KEY_UNIT);
+}
+
+gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    gboolean good, is_caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
+
+    switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+        on_stream_start(self, event);
+        break;
+    case GST_EVENT_SEGMENT:
+        on_segment(self, event);
+        break;
+    case GST_EVENT_GAP:
+        on_gap(self, event);
+        break;
+    case GST_EVENT_FLUSH_STOP:
+        on_flush_stop(self);
+        break;
+    default:
+        if (gst_video_event_is_force_key_unit(event))
+            on_key_unit(self);
+    }
+    /* Caps that are refused are none for the mask either. */
+    if (!is_caps)
+        gst_rvos_mask_pad_event(self, event);
+    gst_event_ref(event);
+    good = PARENT(self)->sink_event(trans, event);
+    if (is_caps && good)
+        gst_rvos_mask_pad_event(self, event);
+    gst_event_unref(event);
+    return good;
+}
+
+/* ---- upstream -----------------------------------------------------------------------
+ */
+
+gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event)
+{
+    guint32 seqnum = gst_event_get_seqnum(event);
+    gboolean repeated;
+
+    GST_OBJECT_LOCK(self);
+    repeated = self->seek_seen && self->seek_seqnum == seqnum;
+    self->seek_seen = TRUE;
+    self->seek_seqnum = seqnum;
+    GST_OBJECT_UNLOCK(self);
+    if (repeated)
+        GST_DEBUG_OBJECT(self, "seek %u has passed already", seqnum);
+    return repeated;
+}
+
+void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event)
+{
+    GST_OBJECT_LOCK(self);
+    if (self->seek_seqnum == gst_event_get_seqnum(event))
+        self->seek_seen = FALSE;
+    GST_OBJECT_UNLOCK(self);
+}
+
+static void on_qos(GstRvosSeg *self, GstEvent *event)
+{
+    GstClockTimeDiff diff;
+    GstClockTime time;
+
+    gst_event_parse_qos(event, NULL, NULL, &diff, &time);
+    if (!GST_CLOCK_TIME_IS_VALID(time))
+        return;
+    GST_OBJECT_LOCK(self);
+    self->earliest = diff < 0 && time < (GstClockTime)-diff
+                         ? 0
+                         : (GstClockTime)((GstClockTimeDiff)time + diff);
+    GST_OBJECT_UNLOCK(self);
+}
+
+gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    gboolean seek = GST_EVENT_TYPE(event) == GST_EVENT_SEEK, good;
+
+    if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
+        on_qos(self, event);
+    if (seek && gst_rvos_seg_seek_is_repeated(self, event)) {
+        gst_event_unref(event);
+        return TRUE;
+    }
+    gst_event_ref(event);
+    good = PARENT(self)->src_event(trans, event);
+    if (seek && !good)
+        gst_rvos_seg_seek_failed(self, event);
+    gst_event_unref(event);
+    return good;
+}
+
+/* ---- queries
+ * ---------------------------------------------------------------------------- */
+
+gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query)
+{
+    GstClockTime min, max, ours;
+    gboolean live;
+
+    if (!gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query))
+        return FALSE;
+    gst_query_parse_latency(query, &live, &min, &max);
+    GST_OBJECT_LOCK(self);
+    ours =
+        self->settings.latency < 0 ? self->latency : (GstClockTime)self->settings.latency;
+    GST_OBJECT_UNLOCK(self);
+    min += ours;
+    if (GST_CLOCK_TIME_IS_VALID(max))
+        max += ours;
+    gst_query_set_latency(query, live, min, max);
+    return TRUE;
+}
+
+gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
+                            GstQuery *query)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+
+    if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
+        return gst_rvos_seg_answer_latency(self, query);
+    return PARENT(self)->query(trans, direction, query);
+}

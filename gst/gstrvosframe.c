@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvosframe.h"
+
+static gboolean to_format(GstVideoFormat format, rvos_format *out)
+{
+    static const struct {
+        GstVideoFormat gst;
+        rvos_format rvos;
+    } formats[] = {
+        {GST_VIDEO_FORMAT_NV12, RVOS_NV12}, {GST_VIDEO_FORMAT_I420, RVOS_I420},
+        {GST_VIDEO_FORMAT_RGBA, RVOS_RGBA}, {GST_VIDEO_FORMAT_BGRA, RVOS_BGRA},
+        {GST_VIDEO_FORMAT_RGBx, RVOS_RGBX}, {GST_VIDEO_FORMAT_BGRx, RVOS_BGRX},
+        {GST_VIDEO_FORMAT_ARGB, RVOS_ARGB}, {GST_VIDEO_FORMAT_ABGR, RVOS_ABGR},
+        {GST_VIDEO_FORMAT_xRGB, RVOS_XRGB}, {GST_VIDEO_FORMAT_xBGR, RVOS_XBGR},
+        {GST_VIDEO_FORMAT_RGB, RVOS_RGB},   {GST_VIDEO_FORMAT_BGR, RVOS_BGR},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        if (formats[i].gst == format) {
+            *out = formats[i].rvos;
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
+static rvos_colorimetry to_colorimetry(const GstVideoColorimetry *in)
+{
+    rvos_colorimetry out = {.full_range = in->range == GST_VIDEO_COLOR_RANGE_0_255};
+
+    switch (in->matrix) {
+    case GST_VIDEO_COLOR_MATRIX_BT601:
+        out.matrix = RVOS_MATRIX_BT601;
+        break;
+    case GST_VIDEO_COLOR_MATRIX_BT709:
+        out.matrix = RVOS_MATRIX_BT709;
+        break;
+    case GST_VIDEO_COLOR_MATRIX_BT2020:
+        out.matrix = RVOS_MATRIX_BT2020;
+        break;
+    default: /* FCC and SMPTE 240M are rare and close to the default of their size */
+        out.matrix = RVOS_MATRIX_DEFAULT;
+    }
+    return out;
+}
+
+gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_image *image)
+{
+    *image = (rvos_image){
+        .memory = RVOS_MEMORY_HOST,
+        .width = GST_VIDEO_FRAME_WIDTH(frame),
+        .height = GST_VIDEO_FRAME_HEIGHT(frame),
+        .colorimetry = to_colorimetry(&frame->info.colorimetry),
+    };
+    if (!to_format(GST_VIDEO_FRAME_FORMAT(frame), &image->format))
+        return FALSE;
+    for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES(frame); i++) {
+        image->plane[i] = GST_VIDEO_FRAME_PLANE_DATA(frame, i);
+        image->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);
+    }
+    return TRUE;
+}
+
+void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_labels *labels)
+{
+    *labels = (rvos_labels){
+        .memory = RVOS_MEMORY_HOST,
+        .width = GST_VIDEO_FRAME_WIDTH(frame),
+        .height = GST_VIDEO_FRAME_HEIGHT(frame),
+        .data = GST_VIDEO_FRAME_PLANE_DATA(frame, 0),
+        .stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, 0),
+    };
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvosseg.h"
+
+#include <gst/video/gstvideopool.h>
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+/* ---- pad and lifetime ---------------------------------------------------------- */
+
+/* A new reference, or NULL. */
+static GstPad *ref_pad(GstRvosSeg *self)
+{
+    GstPad *pad;
+
+    GST_OBJECT_LOCK(self);
+    pad = self->mask.pad ? gst_object_ref(self->mask.pad) : NULL;
+    GST_OBJECT_UNLOCK(self);
+    return pad;
+}
+
+static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(parent);
+    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
+    gboolean good;
+
+    switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_QOS:         /* must not throttle the picture */
+    case GST_EVENT_RECONFIGURE: /* gst_pad_check_reconfigure tells us anyway */
+        gst_event_unref(event);
+        return TRUE;
+    case GST_EVENT_SEEK:
+        if (gst_rvos_seg_seek_is_repeated(self, event)) {
+            gst_event_unref(event);
+            return TRUE;
+        }
+        gst_event_ref(event);
+        good = gst_pad_push_event(sink, event);
+        if (!good)
+            gst_rvos_seg_seek_failed(self, event);
+        gst_event_unref(event);
+        return good;
+    default:
+        GST_LOG_OBJECT(pad, "%" GST_PTR_FORMAT, (void *)event);
+        return gst_pad_push_event(sink, event);
+    }
+}
+
+static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *query)
+{
+    if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
+        return gst_rvos_seg_answer_latency(GST_RVOS_SEG(parent), query);
+    return gst_pad_query_default(pad, parent, query);
+}
+
+static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(parent);
+    GstRvosMaskPad *mask = &self->mask;
+    GstFlowReturn flow = mask->parent_chain(pad, parent, buffer);
+
+    /* An unlinked `src` must not stop the stream while `mask` is linked. */
+    g_mutex_lock(&mask->combiner_lock);
+    flow = gst_flow_combiner_update_pad_flow(mask->combiner, mask->src, flow);
+    g_mutex_unlock(&mask->combiner_lock);
+    return flow;
+}
+
+void gst_rvos_mask_pad_init(GstRvosSeg *self)
+{
+    GstRvosMaskPad *mask = &self->mask;
+    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
+
+    g_mutex_init(&mask->combiner_lock);
+    mask->combiner = gst_flow_combiner_new();
+    mask->src = GST_BASE_TRANSFORM_SRC_PAD(self);
+    gst_flow_combiner_add_pad(mask->combiner, mask->src);
+    mask->parent_chain = GST_PAD_CHAINFUNC(sink);
+    gst_pad_set_chain_function(sink, GST_DEBUG_FUNCPTR(chain));
+}
+
+static void drop_pool(GstRvosMaskPad *mask)
+{
+    if (mask->pool)
+        gst_buffer_pool_set_active(mask->pool, FALSE);
+    gst_clear_object(&mask->pool);
+}
+
+void gst_rvos_mask_pad_finalize(GstRvosSeg *self)
+{
+    GstRvosMaskPad *mask = &self->mask;
+
+    drop_pool(mask);
+    gst_clear_caps(&mask->caps);
+    /* It holds references on its pads. */
+    g_clear_pointer(&mask->combiner, gst_flow_combiner_unref);
+    g_mutex_clear(&mask->combiner_lock);
+}
+
+void gst_rvos_mask_pad_stop(GstRvosSeg *self)
+{
+    drop_pool(&self->mask);
+    gst_clear_caps(&self->mask.caps);
+    g_mutex_lock(&self->mask.combiner_lock);
+    gst_flow_combiner_reset(self->mask.combiner);
+    g_mutex_unlock(&self->mask.combiner_lock);
+    GST_OBJECT_LOCK(self);
+    self->mask.sticky_due = self->mask.pad != NULL;
+    GST_OBJECT_UNLOCK(self);
+}
+
+GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
+                                  const gchar *name, const GstCaps *caps)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(element);
+    GstPad *pad = ref_pad(self);
+
+    (void)name;
+    (void)caps;
+    if (pad) {
+        GST_WARNING_OBJECT(self, "there is one mask pad only, and it is taken");
+        gst_object_unref(pad);
+        return NULL;
+    }
+    pad = gst_pad_new_from_template(templ, "mask");
+    gst_pad_use_fixed_caps(pad);
+    gst_pad_set_event_function(pad, GST_DEBUG_FUNCPTR(upstream_event));
+    gst_pad_set_query_function(pad, GST_DEBUG_FUNCPTR(pad_query));
+    gst_pad_set_active(pad, TRUE);
+    if (!gst_element_add_pad(element, pad))
+        return NULL;
+    g_mutex_lock(&self->mask.combiner_lock);
+    gst_flow_combiner_add_pad(self->mask.combiner, pad);
+    GST_OBJECT_LOCK(self);
+    self->mask.pad = pad;
+    self->mask.sticky_due = TRUE;
+    GST_OBJECT_UNLOCK(self);
+    g_mutex_unlock(&self->mask.combiner_lock);
+    return pad;
+}
+
+void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(element);
+
+    g_mutex_lock(&self->mask.combiner_lock);
+    GST_OBJECT_LOCK(self);
+    self->mask.pad = NULL;
+    GST_OBJECT_UNLOCK(self);
+    gst_flow_combiner_remove_pad(self->mask.combiner, pad);
+    g_mutex_unlock(&self->mask.combiner_lock);
+    /* A push may be blocked downstream: no waiting for it. It holds a reference. */
+    gst_pad_set_active(pad, FALSE);
+    gst_element_remove_pad(element, pad);
+}
+
+/* ---- events ---------------------------------------------------------------------- */
+
+static GstEvent *rewrite_stream_start(GstEvent *event)
+{
+    const gchar *upstream;
+    GstStreamFlags flags;
+    guint group;
+    gchar *id;
+    GstEvent *out;
+
+    gst_event_parse_stream_start(event, &upstream);
+    gst_event_parse_stream_flags(event, &flags);
+    /* As gst_pad_create_stream_id makes it, which cannot be asked here: the sink pad
+     * stores this event only after it has been handled. */
+    id = g_strdup_printf("%s/mask", upstream);
+    out = gst_event_new_stream_start(id);
+    g_free(id);
+    gst_event_set_stream_flags(out, flags);
+    if (gst_event_parse_group_id(event, &group))
+        gst_event_set_group_id(out, group);
+    return out;
+}
+
+static GstEvent *rewrite_caps(GstEvent *event)
+{
+    static const gchar *const kept[] = {"width", "height", "framerate",
+                                        "pixel-aspect-ratio"};
+    GstCaps *caps, *gray = gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING,
+                                               "GRAY8", NULL);
+    const GstStructure *from;
+    GstEvent *out;
+
+    gst_event_parse_caps(event, &caps);
+    from = gst_caps_get_structure(caps, 0);
+    for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
+        const GValue *value = gst_structure_get_value(from, kept[i]);
+
+        if (value)
+            gst_caps_set_value(gray, kept[i], value);
+    }
+    out = gst_event_new_caps(gray);
+    gst_caps_unref(gray);
+    return out;
+}
+
+/* A new reference: the event as the mask pad sends it. */
+static GstEvent *translate(GstEvent *event)
+{
+    GstEvent *out;
+
+    switch (GST_EVENT_TYPE(event)) {
+    case GST_EVENT_STREAM_START:
+        out = rewrite_stream_start(event);
+        break;
+    case GST_EVENT_CAPS:
+        out = rewrite_caps(event);
+        break;
+    default:
+        return gst_event_ref(event);
+    }
+    gst_event_set_seqnum(out, gst_event_get_seqnum(event));
+    return out;
+}
+
+static gboolean replay(GstPad *sink, GstEvent **event, gpointer user)
+{
+    (void)sink;
+    gst_pad_push_event(GST_PAD(user), translate(*event));
+    return TRUE;
+}
+
+/* Serialised things only come after the sticky events. The streaming thread sends
+ * them, not request_new_pad, which could miss a CAPS that is on its way. */
+static void send_sticky(GstRvosSeg *self, GstPad *pad)
+{
+    gboolean due;
+
+    GST_OBJECT_LOCK(self);
+    due = self->mask.sticky_due && self->mask.pad == pad;
+    if (due)
+        self->mask.sticky_due = FALSE;
+    GST_OBJECT_UNLOCK(self);
+    if (due)
+        gst_pad_sticky_events_foreach(GST_BASE_TRANSFORM_SINK_PAD(self), replay, pad);
+}
+
+void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event)
+{
+    GstPad *pad = ref_pad(self);
+
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
+        g_mutex_lock(&self->mask.combiner_lock);
+        gst_flow_combiner_reset(self->mask.combiner);
+        g_mutex_unlock(&self->mask.combiner_lock);
+    }
+    if (!pad)
+        return;
+    if (GST_EVENT_IS_SERIALIZED(event) && GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_STOP)
+        send_sticky(self, pad);
+    gst_pad_push_event(pad, translate(event));
+    gst_object_unref(pad);
+}
+
+/* ---- buffers ---------------------------------------------------------------------- */
+
+void gst_rvos_mask_pad_set_info(GstRvosSeg *self, const GstVideoInfo *frame)
+{
+    GstRvosMaskPad *mask = &self->mask;
+
+    gst_video_info_set_format(&mask->info, GST_VIDEO_FORMAT_GRAY8,
+                              (guint)GST_VIDEO_INFO_WIDTH(frame),
+                              (guint)GST_VIDEO_INFO_HEIGHT(frame));
+    mask->info.fps_n = frame->fps_n;
+    mask->info.fps_d = frame->fps_d;
+    mask->info.par_n = frame->par_n;
+    mask->info.par_d = frame->par_d;
+    gst_clear_caps(&mask->caps);
+    mask->caps = gst_video_info_to_caps(&mask->info);
+    mask->pool_due = TRUE;
+}
+
+/* The peer's pool, if it lets us keep masks as long as frames show them. */
+static GstBufferPool *usable_pool(GstQuery *query, guint *size, guint *min)
+{
+    GstBufferPool *pool;
+    guint max;
+
+    if (gst_query_get_n_allocation_pools(query) == 0)
+        return NULL;
+    gst_query_parse_nth_allocation_pool(query, 0, &pool, size, min, &max);
+    if (pool && max != 0)
+        gst_clear_object(&pool);
+    return pool;
+}
+
+static gboolean configure(GstBufferPool *pool, GstCaps *caps, guint size, guint min,
+                          GstAllocator *allocator, GstAllocationParams *params)
+{
+    GstStructure *config = gst_buffer_pool_get_config(pool);
+
+    gst_buffer_pool_config_set_params(config, caps, size, min, 0);
+    gst_buffer_pool_config_set_allocator(config, allocator, params);
+    if (gst_buffer_pool_has_option(pool, GST_BUFFER_POOL_OPTION_VIDEO_META))
+        gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+    return gst_buffer_pool_set_config(pool, config) &&
+           gst_buffer_pool_set_active(pool, TRUE);
+}
+
+static gboolean make_pool(GstRvosSeg *self, GstPad *pad)
+{
+    GstRvosMaskPad *mask = &self->mask;
+    GstQuery *query = gst_query_new_allocation(mask->caps, TRUE);
+    GstAllocator *allocator = NULL;
+    GstAllocationParams params;
+    guint size = 0, min = 0;
+    gboolean good = FALSE;
+
+    drop_pool(mask);
+    gst_allocation_params_init(&params);
+    if (pad && gst_pad_peer_query(pad, query)) {
+        mask->pool = usable_pool(query, &size, &min);
+        if (gst_query_get_n_allocation_params(query) > 0)
+            gst_query_parse_nth_allocation_param(query, 0, &allocator, &params);
+    }
+    size = MAX(size, (guint)GST_VIDEO_INFO_SIZE(&mask->info));
+    if (mask->pool)
+        good = configure(mask->pool, mask->caps, size, min, allocator, &params);
+    if (!good) {
+        drop_pool(mask);
+        mask->pool = gst_video_buffer_pool_new();
+        good = configure(mask->pool, mask->caps, (guint)GST_VIDEO_INFO_SIZE(&mask->info),
+                         0, allocator, &params);
+    }
+    gst_clear_object(&allocator);
+    gst_query_unref(query);
+    mask->pool_due = FALSE;
+    return good;
+}
+
+GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer)
+{
+    GstPad *pad = ref_pad(self);
+    gboolean good = TRUE;
+
+    if (pad && gst_pad_check_reconfigure(pad))
+        self->mask.pool_due = TRUE;
+    if (self->mask.pool_due || !self->mask.pool)
+        good = make_pool(self, pad);
+    gst_clear_object(&pad);
+    if (!good)
+        return GST_FLOW_ERROR;
+    return gst_buffer_pool_acquire_buffer(self->mask.pool, buffer, NULL);
+}
+
+/* One branch that has gone must not stop the other. */
+static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
+{
+    if (flow == GST_FLOW_FLUSHING && !GST_PAD_IS_FLUSHING(pad))
+        flow = GST_FLOW_NOT_LINKED;
+    g_mutex_lock(&self->mask.combiner_lock);
+    if (self->mask.pad == pad) /* else it was released meanwhile */
+        gst_flow_combiner_update_pad_flow(self->mask.combiner, pad, flow);
+    g_mutex_unlock(&self->mask.combiner_lock);
+}
+
+static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
+{
+    /* Memory is shared with the held mask, and copied by whoever writes to it. */
+    GstBuffer *out = gst_buffer_copy_region(
+        mask, GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_META, 0, (gsize)-1);
+
+    gst_buffer_copy_into(out, frame, GST_BUFFER_COPY_TIMESTAMPS | GST_BUFFER_COPY_FLAGS,
+                         0, (gsize)-1);
+    return out;
+}
+
+void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
+{
+    GstPad *pad = ref_pad(self);
+
+    if (!pad)
+        return;
+    send_sticky(self, pad);
+    combine(self, pad, gst_pad_push(pad, with_time_of(mask, frame)));
+    gst_object_unref(pad);
+}
+
+void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration)
+{
+    GstPad *pad = ref_pad(self);
+
+    if (!pad)
+        return;
+    send_sticky(self, pad);
+    if (GST_CLOCK_TIME_IS_VALID(time))
+        gst_pad_push_event(pad, gst_event_new_gap(time, duration));
+    gst_object_unref(pad);
+}

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvosmodel.h"
+#include "gstrvosprops.h"
+
+#include <stdlib.h>
+
+#include <glib/gstdio.h>
+
+GST_DEBUG_CATEGORY_EXTERN(gst_rvos_engine_debug);
+#define GST_CAT_DEFAULT gst_rvos_engine_debug
+
+enum state { LOADING, READY, FAILED };
+
+struct _GstRvosModel {
+    rvos_device *device;
+    rvos_model *model;
+
+    /* Under table.lock. */
+    gchar *key; /* NULL: not in the table, as it is not shared or has failed */
+    guint users;
+    enum state state;
+    GstRvosFailure failure; /* of FAILED, copied to all that waited */
+
+    GMutex words_lock;
+    gchar *words;
+};
+
+/* The one mutable static of the plugin: which models are loaded, by key. Entries are
+ * weak: each goes with its last user. No file is read and nothing is computed under
+ * the lock. */
+static struct {
+    GMutex lock;
+    GCond changed; /* some model has left LOADING */
+    GHashTable *models;
+} table;
+
+/* ---- failures ------------------------------------------------------------------ */
+
+void gst_rvos_failure_clear(GstRvosFailure *failure)
+{
+    g_clear_error(&failure->error);
+    g_clear_pointer(&failure->debug, g_free);
+}
+
+void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
+                          const gchar *debug, const gchar *format, ...)
+{
+    va_list args;
+
+    gst_rvos_failure_clear(failure);
+    va_start(args, format);
+    failure->error = g_error_new_valist(domain, code, format, args);
+    va_end(args);
+    failure->debug = g_strdup(debug);
+}
+
+static void failure_copy(GstRvosFailure *to, const GstRvosFailure *from)
+{
+    to->error = g_error_copy(from->error);
+    to->debug = g_strdup(from->debug);
+}
+
+void gst_rvos_failure_post(GstRvosFailure *failure, GstElement *element)
+{
+    gst_element_message_full(element, GST_MESSAGE_ERROR, failure->error->domain,
+                             failure->error->code, g_strdup(failure->error->message),
+                             g_steal_pointer(&failure->debug), __FILE__, GST_FUNCTION,
+                             __LINE__);
+    gst_rvos_failure_clear(failure);
+}
+
+/* ---- finding --------------------------------------------------------------------- */
+
+gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure)
+{
+    static const gchar *const shipped[] = {GST_RVOS_INSTALLED_MODEL, GST_RVOS_TREE_MODEL};
+    const gchar *path = wanted;
+
+    if (!path || !*path)
+        path = g_getenv("RVOS_MODEL");
+    for (guint i = 0; i < G_N_ELEMENTS(shipped) && (!path || !*path); i++)
+        if (g_file_test(shipped[i], G_FILE_TEST_EXISTS))
+            path = shipped[i];
+    if (!path || !*path) {
+        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND,
+                             GST_RVOS_INSTALLED_MODEL " is missing",
+                             "There is no model: install rvos-models, or set the "
+                             "property model or RVOS_MODEL to a model file.");
+        return NULL;
+    }
+    return g_strdup(path);
+}
+
+/* ---- loading ---------------------------------------------------------------------- */
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    static const GstDebugLevel levels[] = {GST_LEVEL_ERROR, GST_LEVEL_WARNING,
+                                           GST_LEVEL_INFO, GST_LEVEL_DEBUG};
+    GstRvosModel *self = opaque;
+
+    GST_CAT_LEVEL_LOG(GST_CAT_DEFAULT, levels[CLAMP(level, 0, 3)], NULL, "%s", line);
+    if (level > RVOS_LOG_WARNING)
+        return;
+    g_mutex_lock(&self->words_lock);
+    g_free(self->words);
+    self->words = g_strdup(line);
+    g_mutex_unlock(&self->words_lock);
+}
+
+static const gchar *backend_name(gint engine)
+{
+    switch (engine) {
+    case GST_RVOS_SEG_ENGINE_CUDA:
+        return "cuda";
+    case GST_RVOS_SEG_ENGINE_REFERENCE:
+        return "reference";
+    default:
+        return "cpu";
+    }
+}
+
+static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params)
+{
+    rvos_device_params device = {
+        .backend = backend_name(params->engine),
+        .index = MAX(params->cuda_device, 0),
+        .threads = (int)params->threads,
+        .log = on_log,
+        .log_opaque = self,
+    };
+    int status = rvos_device_open(&self->device, &device);
+
+    if (status == RVOS_OK)
+        return TRUE;
+    if (status == RVOS_ERR_MEMORY)
+        gst_rvos_failure_set(&self->failure, GST_RESOURCE_ERROR,
+                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, self->words,
+                             "There is not enough memory to start the engine %s.",
+                             device.backend);
+    else
+        gst_rvos_failure_set(&self->failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT,
+                             self->words, "The engine %s does not start: %s.%s",
+                             device.backend,
+                             self->words ? self->words : rvos_strerror(status),
+                             params->engine == GST_RVOS_SEG_ENGINE_CUDA
+                                 ? " Install librvos-cuda with libcudnn9, or set "
+                                   "engine=cpu."
+                                 : "");
+    return FALSE;
+}
+
+static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, int status)
+{
+    GQuark domain = GST_RESOURCE_ERROR;
+    gint code = GST_RESOURCE_ERROR_FAILED;
+    const gchar *what = "could not be loaded";
+
+    switch (status) {
+    case RVOS_ERR_NOT_FOUND:
+        code = GST_RESOURCE_ERROR_NOT_FOUND;
+        what = "does not exist: install rvos-models or set the property model";
+        break;
+    case RVOS_ERR_IO:
+        code = GST_RESOURCE_ERROR_OPEN_READ;
+        what = "cannot be read";
+        break;
+    case RVOS_ERR_FORMAT:
+        domain = GST_STREAM_ERROR;
+        code = GST_STREAM_ERROR_WRONG_TYPE;
+        what = "is damaged or no model of a known kind";
+        break;
+    case RVOS_ERR_ARGUMENT:
+    case RVOS_ERR_UNSUPPORTED:
+        code = GST_RESOURCE_ERROR_SETTINGS;
+        what = "cannot be run with these settings";
+        break;
+    case RVOS_ERR_MEMORY:
+        code = GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+        what = "does not fit into memory";
+        break;
+    default:
+        domain = GST_LIBRARY_ERROR;
+        code = GST_LIBRARY_ERROR_INIT;
+    }
+    gst_rvos_failure_set(&self->failure, domain, code,
+                         self->words ? self->words : rvos_strerror(status),
+                         "The model \"%s\" %s.", params->path, what);
+}
+
+/* Whoever made the entry calls this, outside every lock. */
+static gboolean load(GstRvosModel *self, const GstRvosModelParams *params)
+{
+    rvos_model_params model = {
+        .max_batch = (int)params->max_batch,
+        .batch_wait_us = (int)MIN(params->batch_timeout / GST_USECOND, G_MAXINT),
+        .width = (int)params->width,
+        .height = (int)params->height,
+    };
+    int status;
+
+    if (!open_device(self, params))
+        return FALSE;
+    status = rvos_model_load(&self->model, self->device, params->path, &model);
+    if (status != RVOS_OK)
+        explain_load(self, params, status);
+    return status == RVOS_OK;
+}
+
+static void free_model(GstRvosModel *self)
+{
+    rvos_model_close(&self->model);
+    rvos_device_close(&self->device);
+    gst_rvos_failure_clear(&self->failure);
+    g_mutex_clear(&self->words_lock);
+    g_free(self->words);
+    g_free(self->key);
+    g_free(self);
+}
+
+/* ---- sharing ---------------------------------------------------------------------- */
+
+/* Two requests with the same key may share. NULL: the file cannot be looked at, which
+ * librvos will put into words. */
+static gchar *make_key(const GstRvosModelParams *params)
+{
+    GStatBuf st;
+    gchar *path, *key;
+
+    if (!params->share || g_stat(params->path, &st) != 0)
+        return NULL;
+    path = realpath(params->path, NULL);
+    if (!path)
+        return NULL;
+    key = g_strdup_printf("%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT
+                          "|%s|%d|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
+                          path, (gint64)st.st_mtime, (gint64)st.st_size,
+                          backend_name(params->engine), params->cuda_device,
+                          params->threads, params->width, params->height,
+                          params->max_batch, params->batch_timeout);
+    free(path);
+    return key;
+}
+
+/* With table.lock. */
+static void forget(GstRvosModel *self)
+{
+    if (!self->key)
+        return;
+    g_hash_table_remove(table.models, self->key);
+    g_clear_pointer(&self->key, g_free);
+    if (g_hash_table_size(table.models) == 0)
+        g_clear_pointer(&table.models, g_hash_table_unref);
+}
+
+/* With table.lock: the entry of the key with one more user; *mine: load it. */
+static GstRvosModel *enter(gchar *key, gboolean *mine)
+{
+    GstRvosModel *self =
+        key && table.models ? g_hash_table_lookup(table.models, key) : NULL;
+
+    *mine = !self;
+    if (self) {
+        g_free(key);
+        self->users++;
+        return self;
+    }
+    self = g_new0(GstRvosModel, 1);
+    g_mutex_init(&self->words_lock);
+    self->users = 1;
+    self->state = LOADING;
+    self->key = key;
+    if (key) {
+        if (!table.models)
+            table.models = g_hash_table_new(g_str_hash, g_str_equal);
+        g_hash_table_insert(table.models, key, self);
+    }
+    return self;
+}
+
+static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *failure)
+{
+    gchar *key = make_key(params);
+    GstRvosModel *self;
+    gboolean mine, good;
+
+    g_mutex_lock(&table.lock);
+    self = enter(key, &mine);
+    if (mine) {
+        g_mutex_unlock(&table.lock);
+        good = load(self, params);
+        g_mutex_lock(&table.lock);
+        self->state = good ? READY : FAILED;
+        if (!good)
+            forget(self); /* the next element tries anew */
+        g_cond_broadcast(&table.changed);
+    }
+    while (self->state == LOADING)
+        g_cond_wait(&table.changed, &table.lock);
+    good = self->state == READY;
+    if (!good)
+        failure_copy(failure, &self->failure);
+    g_mutex_unlock(&table.lock);
+    if (good)
+        return self;
+    gst_rvos_model_release(self);
+    return NULL;
+}
+
+GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
+                                     GstRvosFailure *failure)
+{
+    GstRvosModelParams concrete = *params;
+    GstRvosModel *self;
+
+    *fallback = NULL;
+    if (params->engine != GST_RVOS_SEG_ENGINE_AUTO)
+        return acquire(params, failure);
+    concrete.engine = GST_RVOS_SEG_ENGINE_CUDA;
+    self = acquire(&concrete, failure);
+    /* A bad model file is no reason to go to the CPU; a device that fails is. */
+    if (self ||
+        !g_error_matches(failure->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT))
+        return self;
+    *fallback = g_strdup(failure->debug ? failure->debug : failure->error->message);
+    gst_rvos_failure_clear(failure);
+    concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
+    return acquire(&concrete, failure);
+}
+
+void gst_rvos_model_release(GstRvosModel *self)
+{
+    gboolean last;
+
+    g_mutex_lock(&table.lock);
+    last = --self->users == 0;
+    if (last)
+        forget(self);
+    g_mutex_unlock(&table.lock);
+    if (last)
+        free_model(self);
+}
+
+guint gst_rvos_model_users(GstRvosModel *self)
+{
+    guint users;
+
+    g_mutex_lock(&table.lock);
+    users = self->users;
+    g_mutex_unlock(&table.lock);
+    return users;
+}
+
+rvos_device *gst_rvos_model_device(GstRvosModel *self)
+{
+    return self->device;
+}
+
+rvos_model *gst_rvos_model_model(GstRvosModel *self)
+{
+    return self->model;
+}
+
+gchar *gst_rvos_model_last_words(GstRvosModel *self)
+{
+    gchar *words;
+
+    g_mutex_lock(&self->words_lock);
+    words = g_strdup(self->words);
+    g_mutex_unlock(&self->words_lock);
+    return words;
+}

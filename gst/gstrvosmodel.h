@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvosmodel.h - one copy of the weights for all elements of a process.
+ *
+ * A GstRvosModel is a loaded model on its device. Elements that ask for the same
+ * file in the same way get the same one; the last to release it frees it.
+ */
+#ifndef GST_RVOS_MODEL_H
+#define GST_RVOS_MODEL_H
+
+#include <gst/gst.h>
+#include <rvos.h>
+
+G_BEGIN_DECLS
+
+typedef struct _GstRvosModel GstRvosModel;
+
+typedef struct {
+    const gchar *path;
+    gint engine; /* GstRvosSegEngine */
+    gint cuda_device;
+    guint threads;
+    guint width, height; /* of the network; 0: the model's own */
+    guint max_batch;
+    guint64 batch_timeout;
+    gboolean share;
+} GstRvosModelParams;
+
+/* Why something failed: what an element error is made of. */
+typedef struct {
+    GError *error; /* domain, code and text for users; NULL: nothing failed */
+    gchar *debug;  /* librvos's own words; may be NULL */
+} GstRvosFailure;
+
+void gst_rvos_failure_clear(GstRvosFailure *failure);
+
+/* Fills in `failure` by a text and the words of librvos (may be NULL). */
+void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
+                          const gchar *debug, const gchar *format, ...)
+    G_GNUC_PRINTF(5, 6);
+
+/* Posts it as the error of an element, and clears it. Never under the object lock. */
+void gst_rvos_failure_post(GstRvosFailure *failure, GstElement *element);
+
+/* The path to use: `wanted`, else RVOS_MODEL of the environment, else the installed
+ * model, else the build tree's. NULL with `failure` set where there is none. */
+gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure);
+
+/* Blocks while the model is loaded, be it by another element, whose failure is then
+ * shared. With engine auto `fallback` gets the reason why it is not CUDA, or NULL. */
+GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
+                                     GstRvosFailure *failure);
+void gst_rvos_model_release(GstRvosModel *model);
+
+rvos_device *gst_rvos_model_device(GstRvosModel *model);
+rvos_model *gst_rvos_model_model(GstRvosModel *model);
+
+/* Elements that hold it now. */
+guint gst_rvos_model_users(GstRvosModel *model);
+
+/* The last line of warning or worse that librvos logged. To be freed; may be NULL. */
+gchar *gst_rvos_model_last_words(GstRvosModel *model);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvosprops.h - what a user can set, and the types of it. */
+#ifndef GST_RVOS_PROPS_H
+#define GST_RVOS_PROPS_H
+
+#include <gst/gst.h>
+#include <rvos.h>
+
+G_BEGIN_DECLS
+
+/**
+ * GstRvosSegMode:
+ * @GST_RVOS_SEG_MODE_ZERO_SHOT: find the objects
+ * @GST_RVOS_SEG_MODE_ONE_SHOT: follow the objects of a given mask
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_MODE_ZERO_SHOT,
+    GST_RVOS_SEG_MODE_ONE_SHOT,
+} GstRvosSegMode;
+
+/**
+ * GstRvosSegEngine:
+ * @GST_RVOS_SEG_ENGINE_AUTO: CUDA if it starts, else the CPU
+ * @GST_RVOS_SEG_ENGINE_CPU: the CPU
+ * @GST_RVOS_SEG_ENGINE_CUDA: CUDA, or an error
+ * @GST_RVOS_SEG_ENGINE_REFERENCE: plain C: slow, for checks
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_ENGINE_AUTO,
+    GST_RVOS_SEG_ENGINE_CPU,
+    GST_RVOS_SEG_ENGINE_CUDA,
+    GST_RVOS_SEG_ENGINE_REFERENCE,
+} GstRvosSegEngine;
+
+/**
+ * GstRvosSegOutput:
+ * @GST_RVOS_SEG_OUTPUT_OVERLAY: objects tinted and outlined on the picture
+ * @GST_RVOS_SEG_OUTPUT_MASK: palette colours on black
+ * @GST_RVOS_SEG_OUTPUT_ALPHA: the objects' probability in the alpha channel
+ * @GST_RVOS_SEG_OUTPUT_NONE: pixels untouched
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_OUTPUT_OVERLAY,
+    GST_RVOS_SEG_OUTPUT_MASK,
+    GST_RVOS_SEG_OUTPUT_ALPHA,
+    GST_RVOS_SEG_OUTPUT_NONE,
+} GstRvosSegOutput;
+
+/**
+ * GstRvosSegLatePolicy:
+ * @GST_RVOS_SEG_LATE_POLICY_REUSE: a late frame flows on with the last mask
+ * @GST_RVOS_SEG_LATE_POLICY_PROCESS: a late frame is segmented all the same
+ * @GST_RVOS_SEG_LATE_POLICY_DROP: a late frame is dropped
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_LATE_POLICY_REUSE,
+    GST_RVOS_SEG_LATE_POLICY_PROCESS,
+    GST_RVOS_SEG_LATE_POLICY_DROP,
+} GstRvosSegLatePolicy;
+
+/**
+ * GstRvosSegSceneCut:
+ * @GST_RVOS_SEG_SCENE_CUT_DETECT: the pictures are compared
+ * @GST_RVOS_SEG_SCENE_CUT_KEY_UNIT: at a downstream force-key-unit event
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_SCENE_CUT_DETECT = 1 << 0,
+    GST_RVOS_SEG_SCENE_CUT_KEY_UNIT = 1 << 1,
+} GstRvosSegSceneCut;
+
+/**
+ * GstRvosSegAttachMeta:
+ * @GST_RVOS_SEG_ATTACH_META_ROI: a GstVideoRegionOfInterestMeta for each object
+ * @GST_RVOS_SEG_ATTACH_META_MASK: the custom meta GstRvosSegMeta with the mask
+ * @GST_RVOS_SEG_ATTACH_META_ANALYTICS: a GstAnalyticsRelationMeta, where the plugin
+ *     is built with GStreamer 1.24 or newer
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_ATTACH_META_ROI = 1 << 0,
+    GST_RVOS_SEG_ATTACH_META_MASK = 1 << 1,
+    GST_RVOS_SEG_ATTACH_META_ANALYTICS = 1 << 2,
+} GstRvosSegAttachMeta;
+
+/**
+ * GstRvosSegPostMessages:
+ * @GST_RVOS_SEG_POST_MESSAGES_NONE: no element messages
+ * @GST_RVOS_SEG_POST_MESSAGES_CHANGES: when objects come and go, and at a reset
+ * @GST_RVOS_SEG_POST_MESSAGES_ALL: also each object of each segmented frame
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_POST_MESSAGES_NONE,
+    GST_RVOS_SEG_POST_MESSAGES_CHANGES,
+    GST_RVOS_SEG_POST_MESSAGES_ALL,
+} GstRvosSegPostMessages;
+
+GType gst_rvos_seg_mode_get_type(void);
+GType gst_rvos_seg_engine_get_type(void);
+GType gst_rvos_seg_output_get_type(void);
+GType gst_rvos_seg_late_policy_get_type(void);
+GType gst_rvos_seg_scene_cut_get_type(void);
+GType gst_rvos_seg_attach_meta_get_type(void);
+GType gst_rvos_seg_post_messages_get_type(void);
+
+/* All but the strings, so that a frame's snapshot is one assignment. The fields of
+ * properties have the very type of their GValue, as gstrvosprops.c reaches them by
+ * offset; enums and flags are kept as gint and guint for that reason. */
+typedef struct {
+    gint mode;
+    gint engine;
+    gint cuda_device_id;
+    guint n_threads;
+    gboolean share_model;
+    guint max_batch;
+    guint64 batch_timeout;
+    guint objects;
+    guint network_width, network_height;
+
+    gboolean enabled;
+    gint output;
+    gdouble overlay_alpha;
+    guint contour_width;
+    gdouble threshold;
+    guint min_object_size;
+    guint min_age;
+    guint lost_frames;
+    gint late_policy;
+    guint inference_interval;
+    gint rate_n, rate_d; /* max-inference-rate */
+    guint64 max_gap;
+    guint scene_cut;
+    gint64 latency;
+    guint attach_meta;
+    gint post_messages;
+
+    rvos_palette colours; /* what the string `palette` means */
+} GstRvosSettings;
+
+/* The strings: read in start and in getters only. */
+typedef struct {
+    gchar *model;
+    gchar *init_mask_location;
+    gchar *palette;
+} GstRvosStrings;
+
+/* Property ids. */
+enum {
+    GST_RVOS_PROP_0,
+    GST_RVOS_PROP_MODE,
+    GST_RVOS_PROP_MODEL,
+    GST_RVOS_PROP_ENGINE,
+    GST_RVOS_PROP_ACTUAL_ENGINE,
+    GST_RVOS_PROP_CUDA_DEVICE_ID,
+    GST_RVOS_PROP_N_THREADS,
+    GST_RVOS_PROP_SHARE_MODEL,
+    GST_RVOS_PROP_MAX_BATCH,
+    GST_RVOS_PROP_BATCH_TIMEOUT,
+    GST_RVOS_PROP_OBJECTS,
+    GST_RVOS_PROP_NETWORK_WIDTH,
+    GST_RVOS_PROP_NETWORK_HEIGHT,
+    GST_RVOS_PROP_ENABLED,
+    GST_RVOS_PROP_OUTPUT,
+    GST_RVOS_PROP_OVERLAY_ALPHA,
+    GST_RVOS_PROP_CONTOUR_WIDTH,
+    GST_RVOS_PROP_PALETTE,
+    GST_RVOS_PROP_THRESHOLD,
+    GST_RVOS_PROP_MIN_OBJECT_SIZE,
+    GST_RVOS_PROP_MIN_AGE,
+    GST_RVOS_PROP_LOST_FRAMES,
+    GST_RVOS_PROP_INIT_MASK_LOCATION,
+    GST_RVOS_PROP_LATE_POLICY,
+    GST_RVOS_PROP_INFERENCE_INTERVAL,
+    GST_RVOS_PROP_MAX_INFERENCE_RATE,
+    GST_RVOS_PROP_MAX_GAP,
+    GST_RVOS_PROP_SCENE_CUT,
+    GST_RVOS_PROP_LATENCY,
+    GST_RVOS_PROP_ATTACH_META,
+    GST_RVOS_PROP_POST_MESSAGES,
+    GST_RVOS_PROP_STATS,
+    GST_RVOS_N_PROPS
+};
+
+void gst_rvos_props_install(GObjectClass *klass);
+void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
+void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
+
+/* "davis", or "#rrggbb" for slot 1, 2, ..., comma separated, repeated when short. */
+gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette);
+
+G_END_DECLS
+#endif

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/**
+ * SECTION:element-rvosseg
+ * @title: rvosseg
+ *
+ * Segments the objects of a video, each in its own colour, with RVOS, a recurrent
+ * network (Ventura et al., CVPR 2019). In zero-shot mode it finds the objects by itself;
+ * in one-shot mode it follows those of a given mask.
+ *
+ * The picture keeps its caps: the network works at a size of its own. What is drawn is
+ * there as data too: an index mask on the request pad `mask`, metadata on the frame, and
+ * messages on the bus.
+ *
+ * The weights that are shipped may be used for research and evaluation only.
+ *
+ * ## Example launch lines
+ * |[
+ * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! rvosseg
+ * mode=zero-shot ! videoconvert ! autovideosink
+ * ]|
+ * |[
+ * gst-launch-1.0 videotestsrc num-buffers=100 ! rvosseg name=r r.src ! queue !
+ * videoconvert ! autovideosink r.mask ! queue ! fakesink
+ * ]|
+ * Without the queue behind `mask` both sinks would wait for each other in one thread.
+ *
+ * Since: 0.1
+ */
+#include "gstrvosseg.h"
+
+#include "gstrvosframe.h"
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+#define FRAME_CAPS GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS)
+#define MASK_CAPS GST_VIDEO_CAPS_MAKE("GRAY8")
+
+static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
+    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(FRAME_CAPS));
+static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
+    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(FRAME_CAPS));
+static GstStaticPadTemplate mask_template = GST_STATIC_PAD_TEMPLATE(
+    "mask", GST_PAD_SRC, GST_PAD_REQUEST, GST_STATIC_CAPS(MASK_CAPS));
+
+G_DEFINE_TYPE(GstRvosSeg, gst_rvos_seg, GST_TYPE_VIDEO_FILTER)
+GST_ELEMENT_REGISTER_DEFINE(rvosseg, "rvosseg", GST_RANK_NONE, GST_TYPE_RVOS_SEG)
+
+#define TRANSFORM_PARENT GST_BASE_TRANSFORM_CLASS(gst_rvos_seg_parent_class)
+
+/* ---- start, stop, caps --------------------------------------------------------------
+ */
+
+static gboolean start(GstBaseTransform *trans)
+{
+    return gst_rvos_seg_open(GST_RVOS_SEG(trans));
+}
+
+static gboolean stop(GstBaseTransform *trans)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+
+    gst_rvos_seg_close(self);
+    gst_rvos_mask_pad_stop(self);
+    return TRUE;
+}
+
+static GstCaps *transform_caps(GstBaseTransform *trans, GstPadDirection direction,
+                               GstCaps *caps, GstCaps *filter)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstCaps *out, *other;
+    gboolean alpha;
+
+    GST_OBJECT_LOCK(self);
+    alpha = self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
+    GST_OBJECT_UNLOCK(self);
+    (void)direction;
+    out = gst_caps_ref(caps);
+    if (alpha) {
+        other = gst_caps_from_string(GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS));
+        gst_caps_take(&out,
+                      gst_caps_intersect_full(out, other, GST_CAPS_INTERSECT_FIRST));
+        gst_caps_unref(other);
+    }
+    if (filter)
+        gst_caps_take(&out,
+                      gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST));
+    return out;
+}
+
+static gboolean same_stream(const GstVideoInfo *a, const GstVideoInfo *b)
+{
+    return a->width == b->width && a->height == b->height && a->par_n == b->par_n &&
+           a->par_d == b->par_d &&
+           gst_video_colorimetry_is_equal(&a->colorimetry, &b->colorimetry);
+}
+
+static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *in,
+                         GstCaps *outcaps, GstVideoInfo *out)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(filter);
+    int status;
+
+    (void)incaps;
+    (void)outcaps;
+    (void)out;
+    if (self->caps_known && !same_stream(in, &self->caps_info)) {
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_CAPS);
+        gst_rvos_run_clear_held(self);
+    }
+    self->caps_info = *in;
+    self->caps_known = TRUE;
+    gst_rvos_mask_pad_set_info(self, in);
+    status = rvos_stream_prepare(self->stream, GST_VIDEO_INFO_WIDTH(in),
+                                 GST_VIDEO_INFO_HEIGHT(in));
+    if (status == RVOS_OK)
+        return TRUE;
+    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
+                      ("There is not enough memory for frames of %dx%d.",
+                       GST_VIDEO_INFO_WIDTH(in), GST_VIDEO_INFO_HEIGHT(in)),
+                      ("%s", rvos_strerror(status)));
+    return FALSE;
+}
+
+/* ---- frames
+ * ---------------------------------------------------------------------------- */
+
+static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstRvosFrame *frame = &self->frame;
+    const GstSegment *segment = &trans->segment;
+
+    *frame = (GstRvosFrame){
+        .timestamp = GST_BUFFER_PTS(buffer),
+        .duration = GST_BUFFER_DURATION(buffer),
+        .stream_time = GST_CLOCK_TIME_NONE,
+        .running_time = GST_CLOCK_TIME_NONE,
+    };
+    if (segment->format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer)) {
+        frame->stream_time =
+            gst_segment_to_stream_time(segment, GST_FORMAT_TIME, frame->timestamp);
+        frame->running_time =
+            gst_segment_to_running_time(segment, GST_FORMAT_TIME, frame->timestamp);
+    }
+    if (GST_CLOCK_TIME_IS_VALID(frame->stream_time))
+        gst_object_sync_values(GST_OBJECT(self), frame->stream_time);
+    GST_OBJECT_LOCK(self);
+    frame->settings = self->settings;
+    self->stats.frames_in++;
+    GST_OBJECT_UNLOCK(self);
+    frame->wanted =
+        frame->settings.enabled && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
+    /* Never while enabled: in passthrough the frame may not be written to. */
+    if (gst_base_transform_is_passthrough(trans) == frame->settings.enabled)
+        gst_base_transform_set_passthrough(trans, !frame->settings.enabled);
+}
+
+static void count(GstRvosSeg *self, guint64 *counter)
+{
+    GST_OBJECT_LOCK(self);
+    ++*counter;
+    GST_OBJECT_UNLOCK(self);
+}
+
+/* Under late-policy=drop the base class drops late frames before the transform. */
+static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_discont,
+                                         GstBuffer *buffer)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstFlowReturn flow = TRANSFORM_PARENT->submit_input_buffer(trans, is_discont, buffer);
+
+    if (flow == GST_BASE_TRANSFORM_FLOW_DROPPED) {
+        count(self, &self->stats.dropped_late);
+        gst_rvos_run_skip(self);
+        gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
+    }
+    return flow;
+}
+
+/* A frame without a mask: disabled, or flagged as a gap. */
+static GstFlowReturn skip(GstRvosSeg *self)
+{
+    if (self->frame.settings.enabled) {
+        count(self, &self->stats.gaps);
+        gst_rvos_run_skip(self);
+    }
+    gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
+    return GST_FLOW_OK;
+}
+
+static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *frame)
+{
+    return gst_rvos_run_frame(GST_RVOS_SEG(filter), frame, TRUE);
+}
+
+/* For reading only: the parent would map for writing, which copies the pixels of a
+ * frame that others hold too. */
+static GstFlowReturn run_read_only(GstRvosSeg *self, GstBuffer *buffer)
+{
+    GstVideoFrame frame;
+    GstFlowReturn flow;
+
+    if (!gst_video_frame_map(
+            &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
+            (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))) {
+        GST_ELEMENT_WARNING(self, CORE, NOT_IMPLEMENTED, (NULL),
+                            ("a video buffer cannot be mapped"));
+        return GST_FLOW_OK;
+    }
+    flow = gst_rvos_run_frame(self, &frame, FALSE);
+    gst_video_frame_unmap(&frame);
+    return flow;
+}
+
+static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstFlowReturn flow;
+
+    if (!self->frame.wanted)
+        return skip(self);
+    if (self->frame.settings.output == GST_RVOS_SEG_OUTPUT_NONE)
+        flow = run_read_only(self, buffer);
+    else
+        flow = TRANSFORM_PARENT->transform_ip(trans, buffer);
+    if (flow != GST_FLOW_OK)
+        return flow;
+    if (!self->frame.mapped) {
+        count(self, &self->stats.map_failures);
+        gst_rvos_run_skip(self);
+        gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
+        return GST_FLOW_OK;
+    }
+    gst_rvos_run_tell(self, buffer);
+    return GST_FLOW_OK;
+}
+
+/* ---- element
+ * ---------------------------------------------------------------------------- */
+
+static GstClockTime clock_time(GstElement *element)
+{
+    GstClock *clock = gst_element_get_clock(element);
+    GstClockTime time = clock ? gst_clock_get_time(clock) : GST_CLOCK_TIME_NONE;
+
+    gst_clear_object(&clock);
+    return time;
+}
+
+static gboolean upstream_is_live(GstRvosSeg *self)
+{
+    GstQuery *query = gst_query_new_latency();
+    gboolean live = FALSE;
+
+    if (gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query))
+        gst_query_parse_latency(query, &live, NULL, NULL);
+    gst_query_unref(query);
+    return live;
+}
+
+/* A live source goes on while the pipeline is paused, but running time does not: no time
+ * stamp tells that something is missing. */
+static void resume(GstRvosSeg *self)
+{
+    GstClockTime now = clock_time(GST_ELEMENT(self)), since, max_gap;
+
+    GST_OBJECT_LOCK(self);
+    since = self->paused_at;
+    max_gap = self->settings.max_gap;
+    self->paused_at = GST_CLOCK_TIME_NONE;
+    GST_OBJECT_UNLOCK(self);
+    if (GST_CLOCK_TIME_IS_VALID(since) && GST_CLOCK_TIME_IS_VALID(now) && now > since &&
+        now - since > max_gap && upstream_is_live(self))
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
+}
+
+static GstStateChangeReturn change_state(GstElement *element, GstStateChange change)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(element);
+    GstClockTime now;
+
+    if (change == GST_STATE_CHANGE_PAUSED_TO_PLAYING) {
+        resume(self);
+    } else if (change == GST_STATE_CHANGE_PLAYING_TO_PAUSED) {
+        now = clock_time(element);
+        GST_OBJECT_LOCK(self);
+        self->paused_at = now;
+        GST_OBJECT_UNLOCK(self);
+    }
+    return GST_ELEMENT_CLASS(gst_rvos_seg_parent_class)->change_state(element, change);
+}
+
+static void on_reset(GstRvosSeg *self)
+{
+    gst_rvos_seg_request_reset(self, GST_RVOS_RESET_REQUEST);
+}
+
+static void finalize(GObject *object)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(object);
+
+    gst_rvos_mask_pad_finalize(self);
+    gst_rvos_props_clear(self);
+    g_queue_clear_full(&self->requests, gst_rvos_request_free);
+    G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);
+}
+
+static void install_signals(GstRvosSegClass *klass)
+{
+    GType type = G_TYPE_FROM_CLASS(klass);
+    GSignalFlags flags = G_SIGNAL_RUN_LAST | G_SIGNAL_ACTION;
+
+    /**
+     * GstRvosSeg::reset:
+     *
+     * Forget the objects and begin anew with the next frame.
+     *
+     * Since: 0.1
+     */
+    g_signal_new_class_handler("reset", type, flags, G_CALLBACK(on_reset), NULL, NULL,
+                               NULL, G_TYPE_NONE, 0);
+    /**
+     * GstRvosSeg::set-mask:
+     * @sample: GRAY8 video: pixel value n is slot n. In its info structure `replace`
+     *     (boolean) forgets all objects first. With a PTS it waits for the first frame at
+     *     or after it.
+     *
+     * Follow these objects from the next frame on; of one-shot mode.
+     *
+     * Returns: FALSE if the sample is not GRAY8, or in zero-shot mode
+     *
+     * Since: 0.1
+     */
+    g_signal_new_class_handler("set-mask", type, flags,
+                               G_CALLBACK(gst_rvos_seeds_set_mask), NULL, NULL, NULL,
+                               G_TYPE_BOOLEAN, 1, GST_TYPE_SAMPLE);
+    /**
+     * GstRvosSeg::drop-object:
+     * @slot: from 1
+     *
+     * Forget the object of one slot. In zero-shot mode another may be found for it.
+     *
+     * Returns: FALSE if there is no such slot
+     *
+     * Since: 0.1
+     */
+    g_signal_new_class_handler("drop-object", type, flags,
+                               G_CALLBACK(gst_rvos_seeds_drop_object), NULL, NULL, NULL,
+                               G_TYPE_BOOLEAN, 1, G_TYPE_UINT);
+}
+
+static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
+{
+    GObjectClass *object = G_OBJECT_CLASS(klass);
+    GstElementClass *element = GST_ELEMENT_CLASS(klass);
+    GstBaseTransformClass *trans = GST_BASE_TRANSFORM_CLASS(klass);
+    GstVideoFilterClass *filter = GST_VIDEO_FILTER_CLASS(klass);
+
+    object->set_property = GST_DEBUG_FUNCPTR(gst_rvos_props_set);
+    object->get_property = GST_DEBUG_FUNCPTR(gst_rvos_props_get);
+    object->finalize = GST_DEBUG_FUNCPTR(finalize);
+    gst_rvos_props_install(object);
+    install_signals(klass);
+
+    element->change_state = GST_DEBUG_FUNCPTR(change_state);
+    element->request_new_pad = GST_DEBUG_FUNCPTR(gst_rvos_mask_pad_request);
+    element->release_pad = GST_DEBUG_FUNCPTR(gst_rvos_mask_pad_release);
+    gst_element_class_add_static_pad_template(element, &sink_template);
+    gst_element_class_add_static_pad_template(element, &src_template);
+    gst_element_class_add_static_pad_template(element, &mask_template);
+    gst_element_class_set_static_metadata(
+        element, "RVOS video object segmentation (shipped weights: research only)",
+        "Filter/Analyzer/Video",
+        "Finds the objects of a video, or follows those of a given mask; the weights "
+        "that "
+        "are shipped are for research and evaluation only, by the licences of their "
+        "training data",
+        "the rvosseg developers");
+
+    trans->start = GST_DEBUG_FUNCPTR(start);
+    trans->stop = GST_DEBUG_FUNCPTR(stop);
+    trans->transform_caps = GST_DEBUG_FUNCPTR(transform_caps);
+    trans->before_transform = GST_DEBUG_FUNCPTR(before_transform);
+    trans->submit_input_buffer = GST_DEBUG_FUNCPTR(submit_input_buffer);
+    trans->transform_ip = GST_DEBUG_FUNCPTR(transform_ip);
+    trans->sink_event = GST_DEBUG_FUNCPTR(gst_rvos_seg_sink_event);
+    trans->src_event = GST_DEBUG_FUNCPTR(gst_rvos_seg_src_event);
+    trans->query = GST_DEBUG_FUNCPTR(gst_rvos_seg_query);
+    filter->set_info = GST_DEBUG_FUNCPTR(set_info);
+    /* Must be set even if it were not used: without it GstVideoFilter switches
+     * transform_ip_on_passthrough off for the whole class. */
+    filter->transform_frame_ip = GST_DEBUG_FUNCPTR(transform_frame_ip);
+}
+
+static void gst_rvos_seg_init(GstRvosSeg *self)
+{
+    GstBaseTransform *trans = GST_BASE_TRANSFORM(self);
+
+    gst_rvos_props_init(self);
+    gst_rvos_tracker_init(&self->tracker);
+    gst_rvos_timeline_clear(&self->timeline);
+    g_queue_init(&self->requests);
+    self->earliest = GST_CLOCK_TIME_NONE;
+    self->paused_at = GST_CLOCK_TIME_NONE;
+    gst_base_transform_set_qos_enabled(trans, FALSE);
+    gst_base_transform_set_gap_aware(trans, TRUE);
+    gst_base_transform_set_in_place(trans, TRUE);
+    gst_rvos_mask_pad_init(self);
+}

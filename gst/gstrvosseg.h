@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvosseg.h - the element's instance, shared by the files of gst/.
+ *
+ * Who calls whom, for one frame:
+ *
+ *     gstrvosseg.c      the base class's functions: caps, before_transform, transform_ip
+ *     gstrvosstart.c    start and stop: model, stream, warm-up
+ *     gstrvosprops.c, gstrvosvalues.c, gstrvosenums.c   properties
+ *     gstrvosevents.c   events and queries; what they mean for the state
+ *     gstrvosrun.c      one frame: reset, seed, segment or hold, draw, tell
+ *     gstrvosseeds.c    initial masks of one-shot mode (files by gstrvosimage.c)
+ *     gstrvostrack.c    objects and their ids          } no GstElement, no
+ *     gstrvostime.c     resets, pace, measured times   } locks, no pixels
+ *     gstrvosmeta.c     metadata on the frame
+ *     gstrvosmessage.c  bus messages and `stats`
+ *     gstrvosmaskpad.c  the request pad
+ *     gstrvosframe.c    GstVideoFrame to rvos_image
+ *     gstrvosmodel.c    the model, shared between elements
+ */
+#ifndef GST_RVOS_SEG_H
+#define GST_RVOS_SEG_H
+
+#include <gst/video/gstvideofilter.h>
+#include <gst/video/video.h>
+#include <rvos.h>
+
+#include "gstrvosmaskpad.h"
+#include "gstrvosmessage.h"
+#include "gstrvosmeta.h"
+#include "gstrvosmodel.h"
+#include "gstrvosprops.h"
+#include "gstrvosseeds.h"
+#include "gstrvostime.h"
+#include "gstrvostrack.h"
+
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN(gst_rvos_seg_debug);
+
+#define GST_TYPE_RVOS_SEG (gst_rvos_seg_get_type())
+G_DECLARE_FINAL_TYPE(GstRvosSeg, gst_rvos_seg, GST, RVOS_SEG, GstVideoFilter)
+
+GST_ELEMENT_REGISTER_DECLARE(rvosseg)
+
+/* What frames show until the network's next answer. */
+typedef struct {
+    GstBuffer *labels; /* GRAY8, frame size; NULL: none since the reset */
+    GstBuffer *alpha;  /* likewise, soft; NULL unless output=alpha */
+    guint age;         /* frames since it was made */
+} GstRvosHeld;
+
+/* What is known of the frame in hand, from before_transform to the push. */
+typedef struct {
+    GstRvosSettings settings; /* the snapshot */
+    gboolean wanted;          /* it is to be segmented */
+    gboolean mapped;          /* its pixels could be reached */
+    gboolean inferred;        /* the network has run on it */
+    gboolean late;            /* it was due, but is late: the mask is held */
+    gboolean latency_changed;
+    GstClockTime timestamp, stream_time, running_time, duration;
+} GstRvosFrame;
+
+struct _GstRvosSeg {
+    GstVideoFilter parent;
+
+    /* ---- under the object lock ---- */
+    GstRvosSettings settings;
+    GstRvosStrings strings;
+    gboolean started; /* from start to stop: what is READY only is refused */
+    gchar *model_in_use;
+    const gchar *actual_engine; /* a literal */
+    GstRvosReset pending_reset; /* for the next frame; the first reason stays */
+    GQueue requests;            /* of action signals: GstRvosRequest */
+    GstClockTime earliest;      /* running time up to which frames are late; NONE */
+    guint32 seek_seqnum;        /* of the last SEEK that passed */
+    gboolean seek_seen;
+    GstRvosStats stats;
+    GstClockTime latency;   /* as told to the pipeline */
+    GstClockTime paused_at; /* clock time of PLAYING to PAUSED; NONE */
+
+    /* ---- between start and stop; the streaming thread's while it runs ---- */
+    GstRvosModel *model;
+    rvos_stream *stream;
+    guint n_slots;
+    GstRvosTracker tracker; /* its epoch outlives stop */
+    GstRvosTimeline timeline;
+    GstRvosPace pace;
+    GstRvosMeter work, network; /* whole frame, and rvos_stream_process alone */
+    GstRvosLatency told;
+    GstRvosSeeds seeds;
+    GstRvosHeld held;
+    GstRvosFrame frame;
+    gboolean caps_known;
+    GstVideoInfo caps_info; /* of the stream the state belongs to */
+    gchar *stream_id;
+    guint group_id;
+    gboolean slow_said; /* that the network is slower than the source */
+
+    GstRvosMaskPad mask;
+};
+
+/* gstrvosvalues.c */
+void gst_rvos_props_init(GstRvosSeg *self);
+void gst_rvos_props_clear(GstRvosSeg *self);
+
+/* gstrvosevents.c */
+gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event);
+gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event);
+gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
+                            GstQuery *query);
+/* Upstream events of either source pad: TRUE if this SEEK has passed already. */
+gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event);
+void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event);
+gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
+/* Asks for a reset before the next frame; from any thread. */
+void gst_rvos_seg_request_reset(GstRvosSeg *self, GstRvosReset reason);
+
+/* gstrvosstart.c: model, stream and warm-up; what is wrong is posted. */
+gboolean gst_rvos_seg_open(GstRvosSeg *self);
+void gst_rvos_seg_close(GstRvosSeg *self);
+
+/* gstrvosrun.c */
+/* Segments or holds, and draws if asked to, on a frame that is mapped for it. */
+GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolean draw);
+/* After the frame is unmapped: messages, metadata, mask pad. */
+void gst_rvos_run_tell(GstRvosSeg *self, GstBuffer *buffer);
+/* A frame that flows on as it is: the state is kept, the mask grows older. */
+void gst_rvos_run_skip(GstRvosSeg *self);
+void gst_rvos_run_clear_held(GstRvosSeg *self);
+
+G_END_DECLS
+#endif

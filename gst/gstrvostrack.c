@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvostrack.h"
+
+#define SLOT_BITS 8 /* of a tracking-id; the rest is the epoch */
+
+void gst_rvos_tracker_init(GstRvosTracker *tracker)
+{
+    *tracker = (GstRvosTracker){.epoch = 1};
+}
+
+static void forget(GstRvosTracker *tracker, guint i)
+{
+    tracker->track[i] = (GstRvosTrack){.object = {.slot = i + 1}};
+}
+
+void gst_rvos_tracker_reset(GstRvosTracker *tracker, guint n_slots)
+{
+    if (tracker->epoch_used)
+        tracker->epoch++;
+    tracker->epoch_used = TRUE;
+    tracker->n_slots = MIN(n_slots, RVOS_MAX_OBJECTS);
+    tracker->n_events = 0;
+    for (guint i = 0; i < RVOS_MAX_OBJECTS; i++)
+        forget(tracker, i);
+}
+
+static void add_event(GstRvosTracker *tracker, const GstRvosTrack *track,
+                      GstRvosTrackChange change)
+{
+    GstRvosTrackEvent *event;
+
+    /* Drops are queued by applications and may outnumber the slots; the loss of a
+     * message is then harmless. */
+    if (tracker->n_events == G_N_ELEMENTS(tracker->event))
+        return;
+    event = &tracker->event[tracker->n_events++];
+    event->change = change;
+    event->object = track->object;
+}
+
+void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot)
+{
+    GstRvosTrack *track = &tracker->track[slot - 1];
+
+    if (track->appeared && !track->lost)
+        add_event(tracker, track, GST_RVOS_TRACK_LOST);
+    if (track->appeared)
+        tracker->epoch++;
+    forget(tracker, slot - 1);
+}
+
+guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age)
+{
+    guint32 hidden = 0;
+
+    for (guint i = 0; i < tracker->n_slots; i++) {
+        const GstRvosTrack *track = &tracker->track[i];
+
+        if (!track->appeared && track->run + 1 < min_age)
+            hidden |= 1u << i;
+    }
+    return hidden;
+}
+
+static void update_present(GstRvosTracker *tracker, GstRvosTrack *track, guint min_age,
+                           GstClockTime time)
+{
+    track->empty = 0;
+    if (track->run < G_MAXUINT)
+        track->run++;
+    track->object.last_seen = time;
+    if (track->lost) {
+        track->lost = FALSE;
+        add_event(tracker, track, GST_RVOS_TRACK_RECOVERED);
+    } else if (!track->appeared && track->run >= min_age) {
+        track->appeared = TRUE;
+        track->object.tracking_id = tracker->epoch << SLOT_BITS | track->object.slot;
+        track->object.first_seen = time;
+        add_event(tracker, track, GST_RVOS_TRACK_APPEARED);
+    }
+}
+
+static void update_absent(GstRvosTracker *tracker, GstRvosTrack *track, guint lost_frames)
+{
+    track->run = 0;
+    if (track->empty < G_MAXUINT)
+        track->empty++;
+    if (track->appeared && !track->lost && track->empty >= lost_frames) {
+        track->lost = TRUE;
+        add_event(tracker, track, GST_RVOS_TRACK_LOST);
+    }
+}
+
+void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
+                             guint min_age, guint lost_frames, GstClockTime time)
+{
+    for (guint i = 0; i < tracker->n_slots; i++) {
+        GstRvosTrack *track = &tracker->track[i];
+
+        track->object.seen = seen[i];
+        if (track->appeared)
+            track->object.age++;
+        if (seen[i].present)
+            update_present(tracker, track, min_age, time);
+        else
+            update_absent(tracker, track, lost_frames);
+    }
+}
+
+gboolean gst_rvos_track_visible(const GstRvosTrack *track)
+{
+    return track->appeared && track->object.seen.present;
+}
+
+guint gst_rvos_tracker_alive(const GstRvosTracker *tracker)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < tracker->n_slots; i++)
+        n += tracker->track[i].appeared && !tracker->track[i].lost;
+    return n;
+}

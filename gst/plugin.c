@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* plugin.c - what GStreamer finds when it opens libgstrvosseg.so. */
+#include "gstrvosseg.h"
+
+GST_DEBUG_CATEGORY(gst_rvos_seg_debug);
+GST_DEBUG_CATEGORY(gst_rvos_engine_debug);
+
+static gboolean plugin_init(GstPlugin *plugin)
+{
+    GST_DEBUG_CATEGORY_INIT(gst_rvos_seg_debug, "rvosseg", 0,
+                            "RVOS segmentation element");
+    GST_DEBUG_CATEGORY_INIT(gst_rvos_engine_debug, "rvosseg-engine", 0,
+                            "what librvos logs");
+    gst_rvos_meta_register();
+    return GST_ELEMENT_REGISTER(rvosseg, plugin);
+}
+
+GST_PLUGIN_DEFINE(
+    GST_VERSION_MAJOR, GST_VERSION_MINOR, rvosseg,
+    "Video object segmentation with RVOS (shipped weights: for research and "
+    "evaluation only)",
+    plugin_init, PACKAGE_VERSION, "LGPL", "rvosseg", "Unknown package origin")
