@@ -3,7 +3,7 @@
  *
  * Functions that take row0 and row1 do those rows alone, so that threads can share an
  * image; the result does not depend on how it is cut. Scratch belongs to one thread
- * at a time, is aligned for float, and need not be cleared. Nothing here allocates but
+ * at a time, is aligned as malloc's, and need not be cleared. Nothing here allocates but
  * the two create functions. Callers have checked the views (image.h). */
 #ifndef RV_CPU_PIXELS_H
 #define RV_CPU_PIXELS_H

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* draw.c - labels as colour on a picture.
+ *
+ * A row is first turned into kinds: 0 where nothing is drawn, else the label, plus EDGE
+ * on a contour. Kinds come in runs, and within a run every byte of a plane changes by
+ * the same few constants, byte * keep + add, so the inner loop knows no pixel format. */
+#include "pixels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "clones.h"
+#include "color.h"
+
+#define EDGE 64
+#define KINDS (EDGE + RVOS_MAX_OBJECTS + 1)
+#define PERIOD 12 /* bytes: a multiple of the 1, 2, 3 or 4 of a pixel */
+#define LANES 48  /* a pattern is repeated to this many bytes for the inner loop */
+
+/* byte = (byte * keep + add) / 256, `add` with the rounding in it. Full opacity keeps
+ * 0, and what must stay keeps 256 and adds 128: all fits 16 bits. */
+struct ink {
+    uint16_t keep[PERIOD], add[PERIOD];
+};
+
+struct brush {
+    struct ink ink[3][KINDS]; /* by plane */
+    bool planar;              /* NV12 or I420 */
+    bool replace;
+    int contour;
+};
+
+static struct ink ink_of(const int *value, int n, int opacity)
+{
+    struct ink ink;
+
+    for (int i = 0; i < PERIOD; i++) {
+        int v = value[i % n];
+
+        ink.keep[i] = (uint16_t)(v < 0 ? 256 : 256 - opacity);
+        ink.add[i] = (uint16_t)(v < 0 ? 128 : opacity * v + 128);
+    }
+    return ink;
+}
+
+static void dip_rgb(struct brush *b, int kind, const uint8_t rgb[3], int opacity,
+                    struct rv_packing p)
+{
+    int value[4] = {-1, -1, -1, -1};
+
+    value[p.red] = rgb[0];
+    value[p.green] = rgb[1];
+    value[p.blue] = rgb[2];
+    b->ink[0][kind] = ink_of(value, p.size, opacity);
+}
+
+static void dip_yuv(struct brush *b, int kind, const uint8_t rgb[3], int opacity,
+                    const rvos_image *image)
+{
+    uint8_t yuv[3];
+    int value[3];
+
+    rv_yuv_from_rgb(image, rgb, yuv);
+    for (int i = 0; i < 3; i++)
+        value[i] = yuv[i];
+    b->ink[0][kind] = ink_of(value, 1, opacity);
+    if (image->format == RVOS_NV12) {
+        b->ink[1][kind] = ink_of(value + 1, 2, opacity);
+    } else {
+        b->ink[1][kind] = ink_of(value + 1, 1, opacity);
+        b->ink[2][kind] = ink_of(value + 2, 1, opacity);
+    }
+}
+
+static void dip(struct brush *b, const rvos_image *image, const rvos_draw_params *params)
+{
+    int opacity = params->replace ? 256 : (int)lrintf(params->opacity * 256);
+
+    b->planar = image->format == RVOS_NV12 || image->format == RVOS_I420;
+    b->replace = params->replace;
+    b->contour = params->replace ? 0 : params->contour;
+    for (int kind = 0; kind < KINDS; kind++) {
+        int label = kind % EDGE, how = kind >= EDGE ? 256 : opacity;
+        const uint8_t *rgb;
+
+        if (label > RVOS_MAX_OBJECTS || (kind >= EDGE && !b->contour))
+            continue;
+        if (!label && !params->replace)
+            how = 0;
+        rgb = params->palette->rgb[label];
+        if (b->planar)
+            dip_yuv(b, kind, rgb, how, image);
+        else
+            dip_rgb(b, kind, rgb, how, rv_packing_of(image->format));
+    }
+}
+
+/* ---- kinds ------------------------------------------------------------------ */
+
+/* Scratch of a band. Label rows are read in place where they are contiguous; else
+ * the 2 contour + 1 rows around the present one are packed into a ring. */
+struct kinds {
+    struct brush brush;
+    const rvos_labels *labels;
+    int ring_rows;
+    int packed;                   /* rows below this are in the ring, as far as it goes */
+    uint8_t *row[2];              /* kinds of a row, or of the two rows of a chroma row */
+    uint8_t *least, *most, *wide; /* over the contour's window; padded by it */
+    uint8_t *ring;
+};
+
+static int ring_rows(int contour, int height)
+{
+    return 2 * contour + 1 < height ? 2 * contour + 1 : height;
+}
+
+size_t rv_draw_scratch(const rvos_image *image, const rvos_draw_params *params)
+{
+    size_t contour = params->replace ? 0 : (size_t)params->contour;
+    size_t w = (size_t)image->width;
+
+    return sizeof(struct kinds) + 2 * w + 3 * (w + 2 * contour) +
+           (size_t)ring_rows((int)contour, image->height) * w;
+}
+
+static struct kinds *lay_out(const rvos_image *image, const rvos_labels *labels,
+                             const rvos_draw_params *params, void *scratch)
+{
+    struct kinds *k = scratch;
+    size_t w = (size_t)image->width, padded;
+
+    dip(&k->brush, image, params);
+    padded = w + 2 * (size_t)k->brush.contour;
+    k->labels = labels;
+    k->ring_rows = ring_rows(k->brush.contour, image->height);
+    k->packed = -1;
+    k->row[0] = (uint8_t *)(k + 1);
+    k->row[1] = k->row[0] + w;
+    k->least = k->row[1] + w;
+    k->most = k->least + padded;
+    k->wide = k->most + padded;
+    k->ring = k->wide + padded;
+    return k;
+}
+
+/* Packs rows up to y + contour when row y is asked for; rows come in rising order. */
+static void pack(struct kinds *k, int y)
+{
+    const rvos_labels *labels = k->labels;
+    int to = y + k->brush.contour + 1, from = y - k->brush.contour;
+
+    to = to < labels->height ? to : labels->height;
+    from = from > 0 ? from : 0;
+    for (int i = k->packed > from ? k->packed : from; i < to; i++) {
+        const uint8_t *src = labels->data + i * labels->stride;
+        uint8_t *dst = k->ring + (size_t)(i % k->ring_rows) * labels->width;
+
+        for (int x = 0; x < labels->width; x++)
+            dst[x] = src[(ptrdiff_t)x * labels->step];
+    }
+    k->packed = to;
+}
+
+static const uint8_t *label_row(const struct kinds *k, int y)
+{
+    if (k->labels->step <= 1)
+        return k->labels->data + y * k->labels->stride;
+    return k->ring + (size_t)(y % k->ring_rows) * k->labels->width;
+}
+
+RV_CLONES
+static void widen(uint8_t *restrict least, uint8_t *restrict most,
+                  const uint8_t *restrict row, int n)
+{
+    for (int x = 0; x < n; x++) {
+        least[x] = row[x] < least[x] ? row[x] : least[x];
+        most[x] = row[x] > most[x] ? row[x] : most[x];
+    }
+}
+
+RV_CLONES
+static void extreme_x(const uint8_t *restrict in, int window, bool most,
+                      uint8_t *restrict out, int n)
+{
+    memcpy(out, in, (size_t)n);
+    for (int d = 1; d < window; d++) {
+        const uint8_t *shifted = in + d;
+
+        if (most)
+            for (int x = 0; x < n; x++)
+                out[x] = shifted[x] > out[x] ? shifted[x] : out[x];
+        else
+            for (int x = 0; x < n; x++)
+                out[x] = shifted[x] < out[x] ? shifted[x] : out[x];
+    }
+}
+
+RV_CLONES
+static void add_edges(uint8_t *restrict kind, const uint8_t *restrict least,
+                      const uint8_t *restrict most, int n)
+{
+    for (int x = 0; x < n; x++)
+        kind[x] |= kind[x] && least[x] != most[x] ? EDGE : 0;
+}
+
+RV_CLONES
+static uint8_t sanitise(const uint8_t *restrict label, uint8_t *restrict kind, int n)
+{
+    uint8_t any = 0;
+
+    for (int x = 0; x < n; x++) {
+        kind[x] = label[x] > RVOS_MAX_OBJECTS ? 0 : label[x];
+        any |= kind[x];
+    }
+    return any;
+}
+
+/* Marks what has another label in its window, in which the frame's border repeats
+ * its last pixel: two passes over rows of bytes, first in y, then in x. */
+static void mark_edges(struct kinds *k, int y, uint8_t *kind)
+{
+    int n = k->labels->width, c = k->brush.contour, h = k->labels->height;
+    int from = y > c ? y - c : 0, to = y + c < h - 1 ? y + c : h - 1;
+
+    memcpy(k->least + c, label_row(k, from), (size_t)n);
+    memcpy(k->most + c, label_row(k, from), (size_t)n);
+    for (int i = from + 1; i <= to; i++)
+        widen(k->least + c, k->most + c, label_row(k, i), n);
+    memset(k->least, k->least[c], (size_t)c);
+    memset(k->most, k->most[c], (size_t)c);
+    memset(k->least + c + n, k->least[c + n - 1], (size_t)c);
+    memset(k->most + c + n, k->most[c + n - 1], (size_t)c);
+    extreme_x(k->least, 2 * c + 1, false, k->wide, n);
+    memcpy(k->least, k->wide, (size_t)n);
+    extreme_x(k->most, 2 * c + 1, true, k->wide, n);
+    add_edges(kind, k->least, k->wide, n);
+}
+
+/* Kinds of row y; false: nothing is drawn on it. */
+static bool kinds_of_row(struct kinds *k, int y, uint8_t *kind)
+{
+    uint8_t any;
+
+    if (k->labels->step > 1)
+        pack(k, y);
+    any = sanitise(label_row(k, y), kind, k->labels->width);
+    if (any && k->brush.contour)
+        mark_edges(k, y, kind);
+    return any || k->brush.replace;
+}
+
+/* ---- ink -------------------------------------------------------------------- */
+
+RV_CLONES
+static void blend(uint8_t *restrict p, size_t n, const struct ink *restrict ink)
+{
+    uint16_t keep[LANES], add[LANES];
+    size_t i = 0;
+
+    for (int j = 0; j < LANES; j += PERIOD) {
+        memcpy(&keep[j], ink->keep, sizeof(ink->keep));
+        memcpy(&add[j], ink->add, sizeof(ink->add));
+    }
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++)
+            p[i + j] = (uint8_t)((uint16_t)(p[i + j] * keep[j] + add[j]) >> 8);
+    for (int j = 0; i < n; i++, j++)
+        p[i] = (uint8_t)((p[i] * keep[j] + add[j]) >> 8);
+}
+
+/* A row of a plane that has a value for each pixel, of `size` bytes. */
+static void ink_row(const struct brush *b, const uint8_t *kind, int width, uint8_t *p,
+                    int size)
+{
+    for (int x = 0, from; x < width;) {
+        int this = kind[x];
+
+        for (from = x++; x < width && kind[x] == this; x++)
+            ;
+        if (this || b->replace)
+            blend(p + (size_t)from * size, (size_t)(x - from) * size, &b->ink[0][this]);
+    }
+}
+
+/* One chroma sample: the mean of what its pixels ask for, each of them its own blend. */
+static void mix(const struct brush *b, int plane, int lane, const uint8_t *kind, int n,
+                uint8_t *p)
+{
+    int sum = 0;
+
+    for (int i = 0; i < n; i++) {
+        const struct ink *ink = &b->ink[plane][kind[i]];
+
+        sum += *p * ink->keep[lane] + ink->add[lane] - 128;
+    }
+    *p = (uint8_t)((sum + 128 * n) / (256 * n));
+}
+
+/* A row of chroma, from the kinds of its two rows; `below` is `above` where the frame
+ * ends between them, which leaves the mean as it is. */
+static void ink_chroma(const struct brush *b, const uint8_t *above, const uint8_t *below,
+                       int width, uint8_t *const plane[2], bool nv12)
+{
+    int pairs = width / 2, step = nv12 ? 2 : 1;
+
+    for (int x = 0; x < (width + 1) / 2;) {
+        int from = x, this = above[2 * x];
+
+        while (x < pairs && above[2 * x] == this && above[2 * x + 1] == this &&
+               below[2 * x] == this && below[2 * x + 1] == this)
+            x++;
+        if (x > from) {
+            if (!this && !b->replace)
+                continue;
+            blend(plane[0] + (size_t)from * step, (size_t)(x - from) * step,
+                  &b->ink[1][this]);
+            if (!nv12)
+                blend(plane[1] + from, (size_t)(x - from), &b->ink[2][this]);
+        } else {
+            int right = 2 * x + 1 < width ? 2 * x + 1 : 2 * x;
+            uint8_t kind[4] = {above[2 * x], above[right], below[2 * x], below[right]};
+
+            mix(b, 1, 0, kind, 4, plane[0] + (size_t)x * step);
+            if (nv12)
+                mix(b, 1, 1, kind, 4, plane[0] + (size_t)x * step + 1);
+            else
+                mix(b, 2, 0, kind, 4, plane[1] + x);
+            x++;
+        }
+    }
+}
+
+static uint8_t *plane_row(const rvos_image *image, int plane, int row)
+{
+    return (uint8_t *)image->plane[plane] + row * image->stride[plane];
+}
+
+/* Two rows, or the last one, of NV12 or I420. */
+static void draw_pair(struct kinds *k, const rvos_image *image, int y, int rows)
+{
+    bool nv12 = image->format == RVOS_NV12, any = false;
+    uint8_t *chroma[2] = {plane_row(image, 1, y / 2),
+                          nv12 ? NULL : plane_row(image, 2, y / 2)};
+
+    for (int i = 0; i < rows; i++) {
+        any |= kinds_of_row(k, y + i, k->row[i]);
+        ink_row(&k->brush, k->row[i], image->width, plane_row(image, 0, y + i), 1);
+    }
+    if (any)
+        ink_chroma(&k->brush, k->row[0], k->row[rows - 1], image->width, chroma, nv12);
+}
+
+void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
+                  const rvos_draw_params *params, int row0, int row1, void *scratch)
+{
+    struct kinds *k;
+
+    if (row0 >= row1 || (!params->replace && params->opacity <= 0 && !params->contour))
+        return;
+    k = lay_out(image, labels, params, scratch);
+    if (k->brush.planar) {
+        for (int y = row0; y < row1; y += 2)
+            draw_pair(k, image, y, y + 1 < row1 ? 2 : 1);
+        return;
+    }
+    for (int y = row0; y < row1; y++)
+        if (kinds_of_row(k, y, k->row[0]))
+            ink_row(&k->brush, k->row[0], image->width, plane_row(image, 0, y),
+                    rv_packing_of(image->format).size);
+}
+
+void rv_set_alpha_rows(const rvos_image *image, const rvos_labels *alpha, int row0,
+                       int row1)
+{
+    ptrdiff_t step = alpha->step ? alpha->step : 1;
+    int at;
+
+    if (image->format < RVOS_RGBA || image->format > RVOS_ABGR)
+        return;
+    at = rv_packing_of(image->format).alpha;
+    for (int y = row0; y < row1; y++) {
+        const uint8_t *src = alpha->data + y * alpha->stride;
+        uint8_t *dst = plane_row(image, 0, y) + at;
+
+        for (int x = 0; x < image->width; x++)
+            dst[4 * (ptrdiff_t)x] = src[x * step];
+    }
+}
