@@ -30,8 +30,8 @@
  * *out set to NULL. What went wrong is told, in words, to the device's log
  * callback. The library never exits, aborts or prints by itself.
  *
- * Parameters: a params struct of zeroes is the default, as is NULL; it need
- * live only for the call.
+ * Parameters: a params struct of zeroes is the default, as is NULL (rvos_draw
+ * alone tells them apart); it need live only for the call.
  */
 #ifndef RVOS_H
 #define RVOS_H
@@ -278,8 +278,10 @@ typedef struct rvos_output {
                                   probability; NULL: none */
     float threshold;           /* least probability of an object pixel; 0: 0.5
                                   (any tiny value: no background) */
-    int min_object_size;       /* objects of fewer pixels are left out of the labels
-                                  and reported absent, in pixels of `labels`; 0: none */
+    int min_object_size;       /* objects of fewer pixels are left out and reported
+                                  absent, in pixels of `labels`; 0: none */
+    uint32_t hidden;           /* slots (bit i - 1 is object i) that are left out, but
+                                  are reported by rvos_stream_get_object all the same */
 } rvos_output;
 
 /* Segment the next frame. Blocks. `out` may be NULL: only the state advances. */
@@ -307,6 +309,11 @@ RVOS_API int rvos_stream_read_mask(rvos_stream *stream, int object, float *out);
 RVOS_API int rvos_stream_read_logits(rvos_stream *stream, int object, float *out,
                                      int *width, int *height);
 
+/* Which objects a label image holds: bit i - 1 for object i, 1..RVOS_MAX_OBJECTS.
+ * *highest, if wanted, is the highest label below 255 (DAVIS's "ignore"), also where
+ * that is above RVOS_MAX_OBJECTS. Host memory; 0 for a view that is not valid. */
+RVOS_API uint32_t rvos_labels_slots(const rvos_labels *labels, int *highest);
+
 /* ---- drawing ------------------------------------------------------------ */
 
 typedef struct rvos_palette {
@@ -329,6 +336,11 @@ typedef struct rvos_draw_params {
  * params: a tint of 0.5 and a contour of 2. Alpha is left as it is. */
 RVOS_API int rvos_draw(rvos_device *device, const rvos_image *image,
                        const rvos_labels *labels, const rvos_draw_params *params);
+
+/* Copy a plane of one byte a pixel into the alpha of RGBA, BGRA, ARGB or ABGR. Same
+ * size, same memory. */
+RVOS_API int rvos_set_alpha(rvos_device *device, const rvos_image *image,
+                            const rvos_labels *alpha);
 
 #ifdef __cplusplus
 }

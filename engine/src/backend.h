@@ -85,8 +85,8 @@ struct rv_backend {
     void (*weights_free)(rvos_device *dev, struct rv_weights *weights);
 
     /* Tables for frames of one size at a network size. */
-    int (*pixels_create)(rvos_device *dev, const struct rv_net *net, int width, int height,
-                         struct rv_pixels **out);
+    int (*pixels_create)(rvos_device *dev, const struct rv_net *net, int width,
+                         int height, struct rv_pixels **out);
     void (*pixels_destroy)(struct rv_pixels *pixels);
     int (*draw)(rvos_device *dev, const rvos_image *image, const rvos_labels *labels,
                 const rvos_draw_params *params);

@@ -74,7 +74,8 @@ static int describe_encoder(rvos_model *model)
         return refuse(model, "the first convolution of the encoder is missing");
     net->kernel = dimension(model, "encoder.sk5.weight", 2);
     if (net->kernel != 1 && net->kernel != 3)
-        return refuse(model, "encoder.sk5.weight is missing, or its kernel not 1x1 or 3x3");
+        return refuse(model,
+                      "encoder.sk5.weight is missing, or its kernel not 1x1 or 3x3");
     return 0;
 }
 

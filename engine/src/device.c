@@ -38,7 +38,8 @@ static const struct rv_backend *find_backend(rvos_device *dev, const char *name)
         return &rv_backend_reference;
     if (!strcmp(name, "cuda"))
         return load_module(dev);
-    rv_log(dev, RVOS_LOG_ERROR, "no backend is called \"%s\": cpu, cuda or reference", name);
+    rv_log(dev, RVOS_LOG_ERROR, "no backend is called \"%s\": cpu, cuda or reference",
+           name);
     return NULL;
 }
 
@@ -172,8 +173,9 @@ int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labe
     if (image->format < RVOS_RGBA || image->format > RVOS_ABGR ||
         alpha->width != image->width || alpha->height != image->height ||
         alpha->memory != image->memory) {
-        rv_log(device, RVOS_LOG_ERROR, "rvos_set_alpha: the image has no alpha, or the "
-                                       "planes differ in size or memory");
+        rv_log(device, RVOS_LOG_ERROR,
+               "rvos_set_alpha: the image has no alpha, or the "
+               "planes differ in size or memory");
         return RVOS_ERR_ARGUMENT;
     }
     return device->fn->set_alpha(device, image, alpha);
@@ -185,7 +187,10 @@ int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labe
 #define RED(n) (uint8_t)(BIT(n, 0) << 7 | BIT(n, 3) << 6)
 #define GREEN(n) (uint8_t)(BIT(n, 1) << 7 | BIT(n, 4) << 6)
 #define BLUE(n) (uint8_t)(BIT(n, 2) << 7 | BIT(n, 5) << 6)
-#define COLOUR(n) {RED(n), GREEN(n), BLUE(n)}
+#define COLOUR(n)                                                                        \
+    {                                                                                    \
+        RED(n), GREEN(n), BLUE(n)                                                        \
+    }
 #define FOUR(n) COLOUR(n), COLOUR(n + 1), COLOUR(n + 2), COLOUR(n + 3)
 
 const rvos_palette rvos_davis_palette = {{FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),

@@ -21,7 +21,8 @@ static int check_size(const rvos_device *dev, int width, int height, const char 
 {
     if (width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE)
         return 0;
-    rv_log(dev, RVOS_LOG_ERROR, "%s: a size of %dx%d is not possible", what, width, height);
+    rv_log(dev, RVOS_LOG_ERROR, "%s: a size of %dx%d is not possible", what, width,
+           height);
     return RVOS_ERR_ARGUMENT;
 }
 
@@ -52,7 +53,8 @@ int rv_image_check(const rvos_device *dev, const rvos_image *image, const char *
     if (image->format == RVOS_NV12 || image->format == RVOS_I420) {
         planes = image->format == RVOS_NV12 ? 2 : 3;
         least[0] = image->width;
-        least[1] = least[2] = (image->width + 1) / 2 * (image->format == RVOS_NV12 ? 2 : 1);
+        least[1] = least[2] =
+            (image->width + 1) / 2 * (image->format == RVOS_NV12 ? 2 : 1);
     } else {
         least[0] = (ptrdiff_t)image->width * (image->format <= RVOS_BGR ? 3 : 4);
     }
@@ -90,8 +92,8 @@ void rv_seed_bits(const rvos_labels *masks, uint32_t slots, uint32_t *bits, int 
         for (int x = 0; x < width; x++) {
             int sx = (int)(((int64_t)2 * x + 1) * masks->width / (2 * (int64_t)width));
             int label = row[sx * step];
-            uint32_t bit = label && label <= RVOS_MAX_OBJECTS ? UINT32_C(1) << (label - 1)
-                                                               : 0;
+            uint32_t bit =
+                label && label <= RVOS_MAX_OBJECTS ? UINT32_C(1) << (label - 1) : 0;
             uint32_t *b = &bits[(size_t)y * width + x];
 
             *b = (*b & ~slots) | (bit & slots);

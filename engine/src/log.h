@@ -5,9 +5,8 @@
 
 #include "rvos.h"
 
-__attribute__((format(printf, 3, 4))) void rv_log(const rvos_device *dev,
-                                                  rvos_log_level level, const char *format,
-                                                  ...);
+__attribute__((format(printf, 3, 4))) void
+rv_log(const rvos_device *dev, rvos_log_level level, const char *format, ...);
 
 /* The same before there is a device. */
 __attribute__((format(printf, 3, 4))) void rv_log_params(const rvos_device_params *params,

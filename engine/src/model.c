@@ -69,10 +69,11 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     pthread_mutex_init(&model->lock, NULL);
     model->precision = params->precision;
     model->narrow_bytes = device->fn->narrow_bytes(device, params->precision);
-    model->weights = (struct rv_weights){
-        .net = &model->net, .read = rv_weights_read, .opaque = model};
+    model->weights =
+        (struct rv_weights){.net = &model->net, .read = rv_weights_read, .opaque = model};
     model->path = strdup(path);
-    ret = model->path ? rv_st_open(&model->file, path, why, sizeof(why)) : RVOS_ERR_MEMORY;
+    ret =
+        model->path ? rv_st_open(&model->file, path, why, sizeof(why)) : RVOS_ERR_MEMORY;
     if (why[0])
         rv_log(device, RVOS_LOG_ERROR, "%s", why);
     if (!ret)
@@ -107,8 +108,8 @@ void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
 {
     if (!info)
         return;
-    *info = (rvos_model_info){.encoder = "", .skip_mode = "", .licence = "",
-                              .provenance = ""};
+    *info = (rvos_model_info){
+        .encoder = "", .skip_mode = "", .licence = "", .provenance = ""};
     if (!model)
         return;
     pthread_mutex_lock((pthread_mutex_t *)&model->lock);

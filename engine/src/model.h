@@ -43,7 +43,8 @@ int rv_model_run(rvos_model *model, struct rv_model_plan *plan, const struct rv_
 
 /* -- weights.c -- */
 /* What `weights` of a model are read from, for rv_weights.read. */
-int rv_weights_read(const struct rv_weights *weights, int index, float *kernel, float *bias);
+int rv_weights_read(const struct rv_weights *weights, int index, float *kernel,
+                    float *bias);
 /* Checks that the tensors of every entry of net->weight from `first` on are there,
  * in the right shape, finite, and their batch norms usable. */
 int rv_weights_check(rvos_model *model, int first);

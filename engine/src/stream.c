@@ -11,7 +11,7 @@
 
 struct rvos_stream {
     rvos_model *model;
-    rvos_stream_params params; /* task and objects resolved */
+    rvos_stream_params params;          /* task and objects resolved */
     struct rv_model_plan *first, *plan; /* of frame 0, of the others; may be the same */
     struct rv_buffer state;
     struct rv_pixels *pixels;
@@ -83,11 +83,13 @@ static int get_plans(rvos_stream *s)
     /* T: frame 0 has no temporal state yet, and runs the spatial recurrence. Both
      * programs lay out the state alike. */
     if (!ret && !spatial)
-        ret = rv_model_plan(s->model, one_shot(s), true, true, s->params.objects, &s->first);
+        ret = rv_model_plan(s->model, one_shot(s), true, true, s->params.objects,
+                            &s->first);
     return ret;
 }
 
-int rvos_stream_open(rvos_stream **out, rvos_model *model, const rvos_stream_params *params)
+int rvos_stream_open(rvos_stream **out, rvos_model *model,
+                     const rvos_stream_params *params)
 {
     rvos_stream *s;
     int ret;
@@ -230,7 +232,8 @@ int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)
     }
     if (slots != RVOS_ALL_SLOTS && slots & ~slots_below(s->params.objects)) {
         rv_log(device_of(s), RVOS_LOG_ERROR,
-               "rvos_stream_seed: a slot above the stream's %d objects", s->params.objects);
+               "rvos_stream_seed: a slot above the stream's %d objects",
+               s->params.objects);
         return RVOS_ERR_ARGUMENT;
     }
     slots &= slots_below(s->params.objects);
@@ -263,7 +266,8 @@ static int clear_slot(rvos_stream *s, rv_tid tensor, int slot)
     const struct rv_tensor *t = &p->tensor[tensor];
     size_t image = (size_t)t->h * t->w * t->c * (t->wide ? 4 : p->narrow_bytes);
 
-    return device_of(s)->fn->clear(device_of(s), &s->state, t->offset + slot * image, image);
+    return device_of(s)->fn->clear(device_of(s), &s->state, t->offset + slot * image,
+                                   image);
 }
 
 static int apply_clears(rvos_stream *s)
@@ -317,8 +321,8 @@ static void set_seed(rvos_stream *s, struct rv_job *job)
         s->live = live;
     if (s->frames < 2) {
         for (size_t i = 0; i < n; i++)
-            s->first_seed[i] = (s->first_seed[i] & ~s->seed_slots) |
-                               (s->seed[i] & s->seed_slots);
+            s->first_seed[i] =
+                (s->first_seed[i] & ~s->seed_slots) | (s->seed[i] & s->seed_slots);
         job->seed = s->first_seed;
         job->seed_slots = RVOS_ALL_SLOTS;
     } else {
@@ -347,9 +351,11 @@ static int check_output(const rvos_stream *s, const rvos_output *out)
         ret = rv_labels_check(device_of(s), out->labels, "rvos_stream_process: labels");
     if (!ret && out->alpha)
         ret = rv_labels_check(device_of(s), out->alpha, "rvos_stream_process: alpha");
-    if (!ret && (!(out->threshold >= 0 && out->threshold <= 1) || out->min_object_size < 0)) {
-        rv_log(device_of(s), RVOS_LOG_ERROR, "rvos_stream_process: the threshold must be "
-                                             "0..1, the object size not negative");
+    if (!ret &&
+        (!(out->threshold >= 0 && out->threshold <= 1) || out->min_object_size < 0)) {
+        rv_log(device_of(s), RVOS_LOG_ERROR,
+               "rvos_stream_process: the threshold must be "
+               "0..1, the object size not negative");
         ret = RVOS_ERR_ARGUMENT;
     }
     return ret;
@@ -409,7 +415,8 @@ static int read_plane(rvos_stream *s, rv_tid tensor, int object, float *out, boo
     *ran = s->frames && object <= s->live;
     if (*ran)
         return device_of(s)->fn->read(device_of(s), &s->state,
-                                      t->offset + (size_t)(object - 1) * bytes, out, bytes);
+                                      t->offset + (size_t)(object - 1) * bytes, out,
+                                      bytes);
     memset(out, 0, bytes);
     return 0;
 }
@@ -427,7 +434,8 @@ int rvos_stream_read_mask(rvos_stream *s, int object, float *out)
     return ret;
 }
 
-int rvos_stream_read_logits(rvos_stream *s, int object, float *out, int *width, int *height)
+int rvos_stream_read_logits(rvos_stream *s, int object, float *out, int *width,
+                            int *height)
 {
     const struct rv_tensor *t;
     bool ran;

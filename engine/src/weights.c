@@ -73,7 +73,8 @@ static int fold(const rvos_model *model, const struct rv_weight *w, float *kerne
     return ret;
 }
 
-int rv_weights_read(const struct rv_weights *weights, int index, float *kernel, float *bias)
+int rv_weights_read(const struct rv_weights *weights, int index, float *kernel,
+                    float *bias)
 {
     const rvos_model *model = weights->opaque;
     const struct rv_weight *w = &weights->net->weight[index];

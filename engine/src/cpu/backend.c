@@ -46,6 +46,9 @@ static void device_close(rvos_device *dev)
 
     if (!cpu)
         return;
+    for (int i = 0; cpu->pool && cpu->draw && i < rv_pool_threads(cpu->pool); i++)
+        free(cpu->draw[i].ptr);
+    free(cpu->draw);
     rv_pool_destroy(cpu->pool);
     cpu->engine->close(cpu->opened);
     free(cpu);
@@ -66,8 +69,10 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
     ret = engine->open(dev, &cpu->opened);
     if (!ret) {
         cpu->pool = rv_pool_create(threads, engine->hello);
-        if (!cpu->pool) {
-            rv_log(dev, RVOS_LOG_ERROR, "%d worker threads could not be started", threads);
+        cpu->draw = calloc((size_t)threads, sizeof(*cpu->draw));
+        if (!cpu->pool || !cpu->draw) {
+            rv_log(dev, RVOS_LOG_ERROR, "%d worker threads could not be started",
+                   threads);
             ret = RVOS_ERR_MEMORY;
         }
     }
@@ -90,9 +95,8 @@ static int cpu_open(rvos_device *dev)
 
     if (!onednn)
         rv_log(dev, RVOS_LOG_WARNING,
-               "librvos was built without oneDNN: convolutions are plain C, about %s times "
-               "slower",
-               RV_PLAIN_SLOWER);
+               "librvos was built without oneDNN: its plain C is "
+               "many times slower");
     return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast);
 }
 
@@ -118,15 +122,16 @@ static void memory_free(rvos_device *dev, struct rv_buffer *buffer)
     *buffer = (struct rv_buffer){0};
 }
 
-static int memory_clear(rvos_device *dev, struct rv_buffer *buffer, size_t at, size_t size)
+static int memory_clear(rvos_device *dev, struct rv_buffer *buffer, size_t at,
+                        size_t size)
 {
     (void)dev;
     memset((char *)buffer->ptr + at, 0, size);
     return 0;
 }
 
-static int memory_read(rvos_device *dev, const struct rv_buffer *src, size_t at, void *dst,
-                       size_t size)
+static int memory_read(rvos_device *dev, const struct rv_buffer *src, size_t at,
+                       void *dst, size_t size)
 {
     (void)dev;
     memcpy(dst, (const char *)src->ptr + at, size);
@@ -153,20 +158,16 @@ static void weights_free(rvos_device *dev, struct rv_weights *weights)
 
 static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)
 {
-    ptrdiff_t step = labels->step ? labels->step : 1;
-
     (void)dev;
-    for (int y = 0; y < labels->height; y++)
-        for (int x = 0; x < labels->width; x++)
-            labels->data[y * labels->stride + x * step] = value;
+    rv_labels_fill(labels, value, 0, labels->height);
 }
 
-#define SHARED_ENTRIES                                                                    \
-    .close = device_close, .alloc = memory_alloc, .free = memory_free,                    \
-    .clear = memory_clear, .read = memory_read, .narrow_bytes = narrow_bytes,             \
-    .plan_create = rv_cpu_plan_create, .plan_run = rv_cpu_plan_run,                       \
-    .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                    \
-    .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,       \
+#define SHARED_ENTRIES                                                                   \
+    .close = device_close, .alloc = memory_alloc, .free = memory_free,                   \
+    .clear = memory_clear, .read = memory_read, .narrow_bytes = narrow_bytes,            \
+    .plan_create = rv_cpu_plan_create, .plan_run = rv_cpu_plan_run,                      \
+    .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                   \
+    .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,      \
     .draw = rv_cpu_draw, .fill = fill, .set_alpha = rv_cpu_set_alpha
 
 const struct rv_backend rv_backend_cpu = {

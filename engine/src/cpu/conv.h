@@ -33,7 +33,8 @@ struct rv_conv_engine {
     /* Prepares weights->prepared[index] too, in the layout that the shape asks for,
      * if no earlier shape has. On error the reason is logged. */
     int (*create)(struct rv_conv **out, rvos_device *dev, void *opened,
-                  const struct rv_conv_shape *shape, struct rv_weights *weights, int index);
+                  const struct rv_conv_shape *shape, struct rv_weights *weights,
+                  int index);
     size_t (*scratch_bytes)(const struct rv_conv *conv);
     /* 0, or RVOS_ERR_DEVICE. */
     int (*run)(struct rv_conv *conv, const void *src, void *dst, void *scratch);

@@ -18,13 +18,13 @@
 #include "../log.h"
 #include "conv.h"
 
-#define DNNL(call)                                                                        \
-    do {                                                                                  \
-        dnnl_status_t dnnl_status_ = (call);                                              \
-        if (dnnl_status_ != dnnl_success) {                                               \
-            rv_log(dev, RVOS_LOG_ERROR, "oneDNN: %s: status %d", #call, dnnl_status_);    \
-            goto error;                                                                   \
-        }                                                                                 \
+#define DNNL(call)                                                                       \
+    do {                                                                                 \
+        dnnl_status_t dnnl_status_ = (call);                                             \
+        if (dnnl_status_ != dnnl_success) {                                              \
+            rv_log(dev, RVOS_LOG_ERROR, "oneDNN: %s: status %d", #call, dnnl_status_);   \
+            goto error;                                                                  \
+        }                                                                                \
     } while (0)
 
 #if DNNL_VERSION_MAJOR >= 3
@@ -68,8 +68,8 @@ static void prepared_free(void *list)
 /* oneDNN 2 has plain structs for descriptors, oneDNN 3 has handles to destroy. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t desc;
-static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
-                               dnnl_format_tag_t tag)
+static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims,
+                               dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     return dnnl_memory_desc_create_with_tag(d, n, dims, type, tag);
 }
@@ -84,8 +84,8 @@ static mem_desc desc_get(const desc *d)
 }
 #else
 typedef dnnl_memory_desc_t desc;
-static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
-                               dnnl_format_tag_t tag)
+static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims,
+                               dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
     return dnnl_memory_desc_init_by_tag(d, n, dims, type, tag);
 }
@@ -135,8 +135,9 @@ error:
 }
 
 /* weights->prepared[index] in the layout of `pd`; made if it is not there yet. */
-static int get_weights(const struct prepared **out, rvos_device *dev, dnnl_engine_t engine,
-                       const_dnnl_primitive_desc_t pd, struct rv_weights *weights, int index)
+static int get_weights(const struct prepared **out, rvos_device *dev,
+                       dnnl_engine_t engine, const_dnnl_primitive_desc_t pd,
+                       struct rv_weights *weights, int index)
 {
     const struct rv_weight *w = &weights->net->weight[index];
     const dnnl_dims_t dims = {w->out, w->in, w->size, w->size};
@@ -228,8 +229,8 @@ static dnnl_status_t conv_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 #else
     dnnl_convolution_desc_t d;
     dnnl_status_t status = dnnl_convolution_forward_desc_init(
-        &d, dnnl_forward_inference, dnnl_convolution_direct, &md[0], &md[1], &md[2], &md[3],
-        strides, pad0, pad1);
+        &d, dnnl_forward_inference, dnnl_convolution_direct, &md[0], &md[1], &md[2],
+        &md[3], strides, pad0, pad1);
 
     if (status != dnnl_success)
         return status;
@@ -286,7 +287,8 @@ static void conv_destroy(struct rv_conv *c)
 }
 
 static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
-                       const struct rv_conv_shape *s, struct rv_weights *weights, int index)
+                       const struct rv_conv_shape *s, struct rv_weights *weights,
+                       int index)
 {
     dnnl_engine_t engine = opened;
     dnnl_primitive_desc_t pd = NULL;
@@ -301,9 +303,11 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
     ret = RVOS_ERR_DEVICE;
     DNNL(dnnl_primitive_create(&c->primitive, pd));
     DNNL(dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags));
-    DNNL(dnnl_memory_create(&c->src, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0),
+    DNNL(dnnl_memory_create(&c->src,
+                            dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0),
                             engine, DNNL_MEMORY_NONE));
-    DNNL(dnnl_memory_create(&c->dst, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0),
+    DNNL(dnnl_memory_create(&c->dst,
+                            dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0),
                             engine, DNNL_MEMORY_NONE));
     scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     c->scratch_bytes = MD_SIZE(scratch);

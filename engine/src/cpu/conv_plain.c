@@ -87,7 +87,8 @@ static void pixel(const struct rv_conv *c, const float *src, int y, int x, int b
                   float *out)
 {
     const struct rv_conv_shape *s = &c->shape;
-    const float *kernel = c->weights->kernel + (size_t)block * s->size * s->size * s->ic * LANES;
+    const float *kernel =
+        c->weights->kernel + (size_t)block * s->size * s->size * s->ic * LANES;
     int n = s->oc - block * LANES < LANES ? s->oc - block * LANES : LANES;
     float sum[LANES];
 

@@ -220,8 +220,7 @@ void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int
         for (int x = 0; x < out->w; x++) {
             int x0 = x * stride - pad, x1 = x0 + size < in->w ? x0 + size : in->w;
 
-            pool_pixel(in,
-                       (char *)row_of(out, y) + (size_t)x * out->pitch * element(out),
+            pool_pixel(in, (char *)row_of(out, y) + (size_t)x * out->pitch * element(out),
                        out->bf16, y0 < 0 ? 0 : y0, y1, x0 < 0 ? 0 : x0, x1);
         }
     }
@@ -261,9 +260,10 @@ static void plain_cell_update(const struct rv_cell_maps *m, int row0, int row1,
                 for (int k = 0; k < 4; k++) {
                     int channel = k * hid + n;
 
-                    gate[k] = gates ? gates[((size_t)(y - row0) * m->h.w + x) * 4 * hid +
-                                            channel]
-                                    : 0;
+                    gate[k] =
+                        gates
+                            ? gates[((size_t)(y - row0) * m->h.w + x) * 4 * hid + channel]
+                            : 0;
                     if (m->time.data)
                         gate[k] += get(&m->time, y, x, channel);
                     if (m->skip.data)

@@ -155,4 +155,5 @@ static void fast_sigmoid(const float *in, float *out, size_t n)
         out[i] = rv_sigmoidf(in[i]);
 }
 
-const struct rv_kernels rv_kernels_fast = {fast_cell_update, fast_mask_half, fast_sigmoid};
+const struct rv_kernels rv_kernels_fast = {fast_cell_update, fast_mask_half,
+                                           fast_sigmoid};

@@ -41,7 +41,8 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
     int n = plan->n_items;
 
     if (!(n & (n - 1))) {
-        struct rv_item *grown = realloc(plan->item, (n ? 2 * (size_t)n : 1) * sizeof(*grown));
+        struct rv_item *grown =
+            realloc(plan->item, (n ? 2 * (size_t)n : 1) * sizeof(*grown));
 
         if (!grown) {
             m->status = RVOS_ERR_MEMORY;
@@ -102,9 +103,8 @@ static void make_convs(struct maker *m, const struct rv_step *s)
 
     for (int n = 0; n < out->n; n++)
         for (int b = 0; b < bands && !m->status; b++) {
-            struct rv_item *item =
-                new_item(m, s, RV_ITEM_CONV, per_slot ? n : -1, out->h * b / bands,
-                         out->h * (b + 1) / bands);
+            struct rv_item *item = new_item(m, s, RV_ITEM_CONV, per_slot ? n : -1,
+                                            out->h * b / bands, out->h * (b + 1) / bands);
 
             if (item)
                 make_conv(m, item, in->h, in->w, m->plan->bf16 && !in->wide,
@@ -118,8 +118,9 @@ static void make_cell(struct maker *m, const struct rv_step *s)
     const struct rv_tensor *h = &p->tensor[s->out[0]];
     int channels = s->weight >= 0 ? m->plan->net->weight[s->weight].in : 0;
     size_t row = (size_t)h->w * (4 * h->c * 4 + channels * (m->plan->bf16 ? 2 : 4));
-    double macs = s->weight >= 0 ? (double)channels * 4 * h->c * h->w * h->h * s->size * s->size
-                                 : 1e4;
+    double macs = s->weight >= 0
+                      ? (double)channels * 4 * h->c * h->w * h->h * s->size * s->size
+                      : 1e4;
     int bands = bands_for(h->h, 1, macs, m->threads);
 
     while (bands < h->h && row * ((h->h + bands - 1) / bands) > CELL_BYTES)

@@ -14,6 +14,11 @@
 #include "pixels.h"
 #include "pool.h"
 
+struct rv_scratch {
+    void *ptr;
+    size_t size;
+};
+
 /* rvos_device.priv */
 struct cpu_device {
     struct rv_pool *pool;
@@ -21,6 +26,7 @@ struct cpu_device {
     void *opened; /* the engine's */
     const struct rv_kernels *kernels;
     char library[64], name[64];
+    struct rv_scratch *draw; /* of each worker; grows with the frames drawn on */
 };
 
 enum rv_item_kind {
@@ -62,7 +68,7 @@ struct rv_plan {
 
     struct rv_item *item; /* sorted by wave, then by cost, falling */
     int n_items, n_waves;
-    int *wave_at; /* first item of each wave; n_waves + 1 */
+    int *wave_at;            /* first item of each wave; n_waves + 1 */
     atomic_int *next, *left; /* of each wave: item to take, items not done */
     atomic_int done;         /* waves that are */
     atomic_int status;       /* first error */
@@ -79,12 +85,18 @@ struct rv_plan {
     const struct rv_job *job; /* while it runs */
 };
 
-/* Tables for one frame size, and for one size of labels; scratch of each worker. */
+/* Tables for one size of labels. */
+struct rv_target {
+    struct rv_upsample *upsample; /* NULL until asked for */
+    int width, height;
+};
+
+/* Tables for one frame size, and the outputs made of it; scratch of each worker. */
 struct rv_pixels {
     struct rv_resize *resize;
-    struct rv_upsample *upsample; /* NULL until labels are asked for */
-    int label_width, label_height;
+    struct rv_target labels, alpha;
     void **scratch;
+    size_t scratch_bytes;
     int threads;
 };
 
@@ -104,5 +116,16 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
                        struct rv_plan **out);
 int rv_cpu_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
 void rv_cpu_plan_destroy(struct rv_plan *plan);
+
+/* -- frame.c -- */
+int rv_cpu_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
+                         int height, struct rv_pixels **out);
+void rv_cpu_pixels_destroy(struct rv_pixels *pixels);
+/* Makes the tables for what a job wants; allocates only when a size is new. */
+int rv_cpu_pixels_targets(struct rv_pixels *pixels, const struct rv_net *net,
+                          const rvos_output *out);
+int rv_cpu_draw(rvos_device *dev, const rvos_image *image, const rvos_labels *labels,
+                const rvos_draw_params *params);
+int rv_cpu_set_alpha(rvos_device *dev, const rvos_image *image, const rvos_labels *alpha);
 
 #endif

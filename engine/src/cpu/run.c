@@ -53,7 +53,8 @@ struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_ste
     };
 }
 
-void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *first, int *last)
+void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *first,
+                       int *last)
 {
     const struct rv_axis *y = &plan->mask_y;
 
@@ -179,7 +180,8 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
 
     if (item->conv) {
         gates = (float *)(void *)(input + conv_input_bytes(plan, item));
-        rest = (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
+        rest =
+            (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
         line = (float *)(void *)rest;
         rv_cell_input(&m, item->in0, in1 < m.h.h ? in1 : m.h.h, input, plan->bf16, line);
         ret = plan->cpu->engine->run(item->conv, input, gates, rest);
@@ -200,11 +202,14 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     struct rv_map full = rv_plan_map(plan, s->out[1], item->image);
     struct rv_map prob = rv_plan_map(plan, s->out[2], item->image);
     float *rows = plan->scratch[worker], *rest;
-    int first, last, own0 = y->in * item->row0 / y->out, own1 = y->in * item->row1 / y->out;
+    int first, last, own0 = y->in * item->row0 / y->out,
+                     own1 = y->in * item->row1 / y->out;
 
     rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
-    rest = rows + align64((size_t)(last - first) * half.w * sizeof(float)) / sizeof(float);
-    k->mask_half(&h, plan->mask_kernel, plan->mask_bias, s->size, first, last, rows, rest);
+    rest =
+        rows + align64((size_t)(last - first) * half.w * sizeof(float)) / sizeof(float);
+    k->mask_half(&h, plan->mask_kernel, plan->mask_bias, s->size, first, last, rows,
+                 rest);
     memcpy((float *)half.data + (size_t)own0 * half.w,
            rows + (size_t)(own0 - first) * half.w,
            (size_t)(own1 - own0) * half.w * sizeof(float));
@@ -231,7 +236,7 @@ static int run_labels(struct rv_plan *plan, const struct rv_item *item, int work
     if (!labels)
         return 0;
     memset(band, 0, sizeof(*band));
-    rv_labels_rows(job->pixels->upsample, logits, job->live, job->out->hidden,
+    rv_labels_rows(job->pixels->labels.upsample, logits, job->live, job->out->hidden,
                    job->out->threshold, labels, labels->height * item->row0 / item->row1,
                    labels->height * (item->row0 + 1) / item->row1, band->stats,
                    job->pixels->scratch[worker]);
@@ -282,11 +287,10 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
             job->object[n] = o;
     }
     if (out && out->labels)
-        rv_labels_drop(out->labels, drop,
-                       out->labels->height * item->row0 / item->row1,
+        rv_labels_drop(out->labels, drop, out->labels->height * item->row0 / item->row1,
                        out->labels->height * (item->row0 + 1) / item->row1);
     if (out && out->alpha)
-        rv_alpha_rows(job->pixels->alpha, logits, job->live, drop, out->alpha,
+        rv_alpha_rows(job->pixels->alpha.upsample, logits, job->live, drop, out->alpha,
                       out->alpha->height * item->row0 / item->row1,
                       out->alpha->height * (item->row0 + 1) / item->row1,
                       job->pixels->scratch[worker]);
@@ -295,7 +299,7 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
 
 static void run_waves(void *ctx, int worker)
 {
-    typedef int run_fn(struct rv_plan *plan, const struct rv_item *item, int worker);
+    typedef int run_fn(struct rv_plan * plan, const struct rv_item *item, int worker);
     static run_fn *const run[] = {
         [RV_ITEM_IMAGE] = run_image,   [RV_ITEM_SEED] = run_seed,
         [RV_ITEM_CONV] = run_conv,     [RV_ITEM_POOL] = run_pool,
@@ -330,7 +334,7 @@ int rv_cpu_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 
     for (int j = 0; j < n_jobs && !status; j++) {
         plan->job = &jobs[j];
-        status = rv_pixels_labels(plan->job->pixels, plan->net, plan->job->out);
+        status = rv_cpu_pixels_targets(plan->job->pixels, plan->net, plan->job->out);
         if (status)
             break;
         for (int w = 0; w < plan->n_waves; w++) {

@@ -1,0 +1,28 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""shared_golden.py GOLDEN_EXE BACKEND SOURCE_ROOT WORK_DIR: the original's own outputs and the
+trained model's reference, in ../shared beside the source, against one backend."""
+import fcntl
+import os
+import pathlib
+import subprocess
+import sys
+
+exe, backend, source, work = sys.argv[1:5]
+shared = pathlib.Path(os.environ.get("RVOS_SHARED", pathlib.Path(source).parent / "shared"))
+if not (shared / "golden").is_dir():
+    print("skipped: no golden data of the original at ../shared/golden")
+    sys.exit(77)
+cases = pathlib.Path(work) / "shared-cases"
+cases.mkdir(parents=True, exist_ok=True)
+with open(cases / "lock", "w") as lock:  # the tests of several backends start together
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if not (cases / "done").exists():
+        subprocess.run([sys.executable, pathlib.Path(source) / "data" / "golden.py",
+                        "--from-shared", shared / "golden", "-o", cases], check=True)
+        (cases / "done").touch()
+files = sorted(str(f) for f in cases.glob("*.safetensors")
+               if b"case.model" in f.open("rb").read(65536))
+if not files:
+    sys.exit("no cases were written")
+sys.exit(subprocess.run([exe, backend, cases, *files]).returncode)
