@@ -106,7 +106,8 @@ static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
 }
 
 /* Gate sums of what the last frame left: [ h | mask ], h or the mask alone. */
-static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k, rv_tid mask)
+static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k,
+                              rv_tid mask)
 {
     struct gate_layout g = gate_layout(net, k, p->one_shot);
     struct rv_weight w;
@@ -180,8 +181,7 @@ static void emit_mask(struct rv_program *p, struct rv_net *net)
     snprintf(w.conv, sizeof(w.conv), "%s.conv_out",
              p->one_shot ? "one_shot" : "zero_shot");
     p->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, true);
-    p->logits =
-        rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
+    p->logits = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
     rv_tid in = rv_tensor_slice(p, p->hidden[3], 0, p->objects, 0, w.in);
     s = rv_step_new(p, RV_OP_MASK);
     if (!s)
@@ -201,7 +201,8 @@ static void emit_mask(struct rv_program *p, struct rv_net *net)
         s->in[0] = p->logits;
 }
 
-void rv_decoder_emit(struct rv_program *p, struct rv_net *net, const rv_tid skip[RV_LEVELS])
+void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
+                     const rv_tid skip[RV_LEVELS])
 {
     rv_tid mask[RV_LEVELS], skip_gates[RV_LEVELS], time_gates[RV_LEVELS], c[RV_LEVELS];
 
@@ -217,8 +218,8 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net, const rv_tid skip
             struct rv_weight w =
                 gate_weight(p, net, k, g.skip, feature_of(net, k), 0, 0, true);
 
-            skip_gates[k] = rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2,
-                                         false, true);
+            skip_gates[k] =
+                rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2, false, true);
         }
     }
     for (int i = 0; i < p->objects; i++)

@@ -17,8 +17,10 @@ struct family {
 };
 
 static const struct family families[] = {
-    {"resnet18", {2, 2, 2, 2}, 1},  {"resnet34", {3, 4, 6, 3}, 1},
-    {"resnet50", {3, 4, 6, 3}, 4},  {"resnet101", {3, 4, 23, 3}, 4},
+    {"resnet18", {2, 2, 2, 2}, 1},
+    {"resnet34", {3, 4, 6, 3}, 1},
+    {"resnet50", {3, 4, 6, 3}, 4},
+    {"resnet101", {3, 4, 23, 3}, 4},
     {"vgg16", {0}, 0},
 };
 
@@ -77,14 +79,16 @@ static rv_tid residual_block(struct rv_program *p, struct rv_net *net, const cha
     }
     y = conv_bn(p, net, name, "conv1", "bn1", x, -1, width, 1, 1, true);
     y = conv_bn(p, net, name, "conv2", "bn2", y, -1, width, 3, stride, true);
-    return conv_bn(p, net, name, "conv3", "bn3", y, identity, width * expansion, 1, 1, true);
+    return conv_bn(p, net, name, "conv3", "bn3", y, identity, width * expansion, 1, 1,
+                   true);
 }
 
 /* Features of strides 4, 8, 16, 32 into x[0..3]. */
 static void resnet(struct rv_program *p, struct rv_net *net, const struct family *f,
                    rv_tid image, rv_tid x[4])
 {
-    rv_tid y = conv_bn(p, net, "", "conv1", "bn1", image, -1, net->base_width, 7, 2, true);
+    rv_tid y =
+        conv_bn(p, net, "", "conv1", "bn1", image, -1, net->base_width, 7, 2, true);
     char name[32];
 
     y = rv_maxpool_emit(p, y, -1, 3, 2, 1, false);
@@ -141,6 +145,7 @@ void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
         w.in = w.part[0].count = p->tensor[x[3 - k]].c;
         snprintf(w.conv, sizeof(w.conv), "encoder.sk%d", 5 - k);
         snprintf(w.bn, sizeof(w.bn), "encoder.bn%d", 5 - k);
-        skip[k] = rv_conv_emit(p, net, &w, x[3 - k], -1, 1, net->kernel / 2, false, false);
+        skip[k] =
+            rv_conv_emit(p, net, &w, x[3 - k], -1, 1, net->kernel / 2, false, false);
     }
 }

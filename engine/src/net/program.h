@@ -65,9 +65,9 @@ struct rv_step {
     enum rv_op op;
     int wave; /* set by rv_schedule, from 0 */
     rv_tid in[RV_CELL_INPUTS], out[3];
-    int weight;       /* index into net->weight; -1: none */
-    int object;       /* slot from 0 that the step works for; -1: image n of its
-                         tensors is slot n if out0 has several, else all slots */
+    int weight; /* index into net->weight; -1: none */
+    int object; /* slot from 0 that the step works for; -1: image n of its
+                   tensors is slot n if out0 has several, else all slots */
     int size, stride, pad;
     bool relu, ceil;
 };
@@ -79,11 +79,11 @@ struct rv_program {
     size_t narrow_bytes; /* of an element that is not wide: 4 or 2 */
     size_t arena_bytes, state_bytes;
     int objects;
-    bool one_shot;           /* which decoder: with the previous masks, or without */
-    bool spatial, temporal;  /* which recurrences run */
-    rv_tid half, logits;     /* results: half-size and network-size logits, in the
-                                state so that they can be read after the frame */
-    rv_tid prob;             /* masks that are fed, one-shot; else -1 */
+    bool one_shot;            /* which decoder: with the previous masks, or without */
+    bool spatial, temporal;   /* which recurrences run */
+    rv_tid half, logits;      /* results: half-size and network-size logits, in the
+                                 state so that they can be read after the frame */
+    rv_tid prob;              /* masks that are fed, one-shot; else -1 */
     rv_tid hidden[RV_LEVELS]; /* h of all objects, in the state; one-shot: and the
                                  mask, behind h's channels */
     bool failed;
@@ -93,7 +93,7 @@ struct rv_program {
  * channels part[0], then part[1], of `conv`.weight, with the batch norm `bn`
  * folded in. */
 struct rv_weight {
-    char conv[48], bn[48]; /* names without ".weight"; bn may be "" */
+    char conv[64], bn[64]; /* names without ".weight"; bn may be "" */
     int out, in, size;     /* after the selection of input channels */
     struct {
         int from, count;
@@ -106,10 +106,10 @@ enum rv_skip_mode { RV_SKIP_CONCAT, RV_SKIP_SUM, RV_SKIP_MUL, RV_SKIP_NONE };
 
 /* What a model file holds, and the weights that the programs made so far need. */
 struct rv_net {
-    char base[16];     /* "resnet18", "vgg16"... */
-    int base_width;    /* channels of the first stage; 64 in published models */
-    int hidden;        /* channels of the coarsest hidden state */
-    int kernel;        /* of skip, gate and output convolutions: 1 or 3 */
+    char base[16];  /* "resnet18", "vgg16"... */
+    int base_width; /* channels of the first stage; 64 in published models */
+    int hidden;     /* channels of the coarsest hidden state */
+    int kernel;     /* of skip, gate and output convolutions: 1 or 3 */
     enum rv_skip_mode skip_mode;
     int width, height; /* network size */
     struct rv_weight *weight;
@@ -128,7 +128,8 @@ void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
 /* -- decoder.c -- */
 /* Input channels of the gate convolution of a level. */
 int rv_gate_channels(const struct rv_net *net, int level, bool one_shot);
-void rv_decoder_emit(struct rv_program *p, struct rv_net *net, const rv_tid skip[RV_LEVELS]);
+void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
+                     const rv_tid skip[RV_LEVELS]);
 
 /* -- program.c -- */
 /* The whole frame, scheduled. 0, or -1 when memory ran out or the network size

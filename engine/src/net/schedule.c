@@ -29,7 +29,8 @@ static bool must_follow(const struct rv_program *p, const struct rv_step *later,
 {
     for (int o = 0; o < 3; o++) {
         for (int i = 0; i < RV_CELL_INPUTS; i++)
-            if (overlap(p, s->out[o], later->in[i]) || overlap(p, s->in[i], later->out[o]))
+            if (overlap(p, s->out[o], later->in[i]) ||
+                overlap(p, s->in[i], later->out[o]))
                 return true;
         for (int q = 0; q < 3; q++)
             if (overlap(p, s->out[o], later->out[q]))
