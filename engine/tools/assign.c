@@ -76,7 +76,7 @@ int assign_choose(struct assign *assign, const struct picture *annotation,
                   struct fault *fault)
 {
     int label[HUNGARIAN_MAX], instance[HUNGARIAN_MAX], column_of[HUNGARIAN_MAX];
-    double cost[HUNGARIAN_MAX * HUNGARIAN_MAX];
+    double cost[HUNGARIAN_MAX * HUNGARIAN_MAX] = {0};
     struct overlap *o;
     int rows = 0, columns = free_masks(assign, masks->count, instance);
 

@@ -21,7 +21,7 @@ static double value(const struct eval_sequence *s, const double *values, int t, 
 /* Pairs the objects `row` with masks that have no object yet. */
 static void pair(struct eval_sequence *s, const int *row, int rows, const double *cost)
 {
-    double some[HUNGARIAN_MAX * HUNGARIAN_MAX];
+    double some[HUNGARIAN_MAX * HUNGARIAN_MAX] = {0};
     int column[HUNGARIAN_MAX], column_of[HUNGARIAN_MAX], columns = 0;
 
     for (int k = 0; k < s->guesses; k++) {
@@ -42,7 +42,7 @@ static void pair(struct eval_sequence *s, const int *row, int rows, const double
 
 static void pair_sequence(const struct protocol *p, struct eval_sequence *s)
 {
-    double cost[HUNGARIAN_MAX * HUNGARIAN_MAX];
+    double cost[HUNGARIAN_MAX * HUNGARIAN_MAX] = {0};
     int row[HUNGARIAN_MAX];
 
     for (int i = 0; i < s->objects && p->pairing == PAIR_SAME_ID; i++)

@@ -45,18 +45,22 @@ int contour_tolerance(int width, int height)
 
 /* ---- planes ------------------------------------------------------------- */
 
+/* Most of a picture is background: eight such pixels are passed at once. */
 static void fill_masks(struct outline *o, const uint8_t *labels)
 {
     size_t row_words = words_of(o->width);
 
     for (int y = 0; y < o->height; y++) {
         const uint8_t *row = labels + (size_t)y * (size_t)o->width;
-        uint64_t *to = o->mask + row_words * (size_t)y;
+        uint64_t *to = o->mask + row_words * (size_t)y, eight;
 
-        for (int x = 0; x < o->width; x++)
-            if (row[x] && row[x] <= o->count)
+        for (int x = 0; x < o->width; x++) {
+            if (x + 8 <= o->width && (memcpy(&eight, row + x, sizeof eight), !eight))
+                x += 7;
+            else if (row[x] && row[x] <= o->count)
                 to[o->words * (size_t)(row[x] - 1) + (size_t)x / 64] |= (uint64_t)1
                                                                         << x % 64;
+        }
     }
 }
 

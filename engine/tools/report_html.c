@@ -304,10 +304,10 @@ static void strip(FILE *out, const struct evaluation *e, const char *frames)
 {
     struct shown *shown;
     int n = ranked(e, &shown);
-    int each = n / 2 < STRIP ? (n + 1) / 2 : STRIP;
+    int each = n < 2 * STRIP ? n / 2 : STRIP;
 
-    if (each > STRIP)
-        each = STRIP;
+    if (!each)
+        each = 1; /* its worst and its best frame */
     fputs("<h2>Worst and best</h2>\n<p class=\"where\">Tinted: the result; white line: "
           "the annotation.</p>\n<div class=\"grid\">\n",
           out);

@@ -14,7 +14,8 @@ static const char usage[] =
     "PGM; in natural order) OUT_DIR gets a palette PNG of the same name, where a\n"
     "pixel's value is its object and 0 is background.\n"
     "\n"
-    "  -m, --model FILE         weights (.safetensors); default: $RVOS_MODEL\n"
+    "  -m, --model FILE         weights (.safetensors); default: $RVOS_MODEL,\n"
+    "                           else the model that came with this program\n"
     "  -t, --task TASK          zero-shot: find the objects by itself; one-shot: follow\n"
     "                           those of --init-mask. Default: one-shot with a mask,\n"
     "                           zero-shot without\n"
@@ -114,7 +115,7 @@ static int one_option(struct command *c, int option, const char *word,
 static int complete(struct command *c, struct fault *fault)
 {
     if (!c->session.model)
-        c->session.model = getenv("RVOS_MODEL");
+        c->session.model = session_default_model();
     if (!c->session.model)
         return fault_set(fault, TOOL_USAGE, NULL,
                          "no model: name a .safetensors file with --model");

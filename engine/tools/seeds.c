@@ -14,8 +14,9 @@ int ids_of(const struct picture *mask, struct id_set *set)
     int highest = 0;
 
     memset(set, 0, sizeof *set);
-    for (size_t i = 0; i < n; i++)
-        seen[mask->pixels[i]] = true;
+    for (size_t i = 0, last = 256; i < n; i++)
+        if (mask->pixels[i] != last) /* long runs of one value */
+            seen[last = mask->pixels[i]] = true;
     for (int id = 1; id < 255; id++)
         if (seen[id]) {
             id_add(set, id);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "folders.h"
+
 static void on_log(void *opaque, rvos_log_level level, const char *line)
 {
     struct session *s = opaque;
@@ -14,6 +16,19 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
     pthread_mutex_lock(&s->lock);
     snprintf(s->words, sizeof s->words, "%s", line);
     pthread_mutex_unlock(&s->lock);
+}
+
+const char *session_default_model(void)
+{
+    static const char *const known[] = {RVOS_MODEL_INSTALLED, RVOS_MODEL_IN_TREE};
+    const char *named = getenv("RVOS_MODEL");
+
+    if (named && named[0])
+        return named;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (is_file(known[i]))
+            return known[i];
+    return NULL;
 }
 
 static const char *way_out(int status)

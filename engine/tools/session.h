@@ -28,6 +28,9 @@ struct session {
     char words[512];      /* its last error, for the next fault */
 };
 
+/* $RVOS_MODEL, else the installed model, else the source tree's; NULL: there is none. */
+const char *session_default_model(void);
+
 int session_open(struct session *s, const struct session_options *options,
                  struct fault *fault);
 /* The device alone; options->model is not read. */

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the tests of the tools share: running them, pictures, folders, the exit status."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Reference outputs lie beside the checkout, and are not part of it: tests skip without them.
+SHARED = os.environ.get("RVOS_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
+GOLDEN = os.path.join(SHARED, "golden")
+MODEL = os.path.join(ROOT, "data", "models", "rvos-resnet18-h128.safetensors")
+BIN = os.environ.get("RVOS_TOOLS", "")  # folder of the built tools
+
+
+def need(*modules):
+    """Exit status 77 (skipped) where a module is not installed."""
+    for name in modules:
+        try:
+            __import__(name)
+        except ImportError as e:
+            print(f"skipped: {e}")
+            sys.exit(77)
+
+
+need("numpy", "PIL")
+import numpy as np
+from PIL import Image
+
+_folder = None
+
+
+def scratch(*parts):
+    """A path in one temporary folder for the whole run; its parents are made."""
+    global _folder
+    if _folder is None:
+        _folder = tempfile.TemporaryDirectory(prefix="rvos-test-")
+    path = os.path.join(_folder.name, *parts)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
+
+
+def tool(name):
+    path = os.path.join(BIN, name)
+    if not os.path.exists(path):
+        raise unittest.SkipTest(f"{name} is not built")
+    return path
+
+
+def run(name, *args, env=None):
+    """(exit status, stdout, stderr)"""
+    done = subprocess.run([tool(name), *map(str, args)], capture_output=True, text=True,
+                          timeout=600, env=None if env is None else {**os.environ, **env})
+    return done.returncode, done.stdout, done.stderr
+
+
+def tiny_model(**settings):
+    """A random network of a few kilobytes, of both tasks unless told otherwise."""
+    sys.path.insert(0, os.path.join(ROOT, "data"))
+    import golden
+    name = "-".join(["tiny", *(f"{k}-{v}" for k, v in sorted(settings.items()))])
+    path = scratch("models", "".join(c if c.isalnum() else "-" for c in name) + ".safetensors")
+    if not os.path.exists(path):
+        golden.write_network(path, {"seed": 1, **settings}, "f32")
+    return path
+
+
+# ---- pictures ---------------------------------------------------------------------------
+
+def davis_palette():
+    """Bits of the number, three at a time, are the top bits of red, green and blue."""
+    out = []
+    for i in range(256):
+        rgb = [0, 0, 0]
+        for bit in range(8):
+            for k in range(3):
+                rgb[k] |= (i >> (3 * bit + k) & 1 if 3 * bit + k < 8 else 0) << (7 - bit)
+        out += rgb
+    return out
+
+
+def write_mask(path, array):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    image = Image.fromarray(np.asarray(array, np.uint8), "P")
+    image.putpalette(davis_palette())
+    image.save(path)
+
+
+def write_frame(path, array):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    Image.fromarray(np.asarray(array, np.uint8)).save(path)
+
+
+def read_mask(path):
+    with Image.open(path) as image:
+        return np.array(image)
+
+
+def disk(h, w, y, x, r):
+    yy, xx = np.mgrid[:h, :w]
+    return (yy - y) ** 2 + (xx - x) ** 2 <= r * r
+
+
+def clip_frames(folder, count=4, h=60, w=90, ext="png", seed=0):
+    """A bright disk that moves over noise; returns its masks."""
+    rng = np.random.default_rng(seed)
+    masks = []
+    for t in range(count):
+        mask = disk(h, w, h // 2, w // 4 + 4 * t, h // 5)
+        frame = rng.integers(0, 90, (h, w, 3))
+        frame[mask] = (220, 180, 40)
+        write_frame(os.path.join(folder, f"{t:05d}.{ext}"), frame)
+        masks.append(mask)
+    return masks
+
+
+# ---- asserting --------------------------------------------------------------------------
+
+class ToolTest(unittest.TestCase):
+    def ok(self, name, *args, **more):
+        code, out, err = run(name, *args, **more)
+        self.assertEqual(code, 0, err)
+        self.assertNotIn("Sanitizer", err)
+        return out
+
+    def fault(self, code, words, name, *args, lines=1, **more):
+        """Fails with that status, and says so in `lines` lines that hold the words."""
+        status, out, err = run(name, *args, **more)
+        self.assertEqual(status, code, err)
+        said = [line for line in err.splitlines() if line.startswith(name + ": ")]
+        self.assertEqual(len(said), lines, err)
+        for word in [words] if isinstance(words, str) else words:
+            self.assertIn(word, err)
+        self.assertNotIn("Sanitizer", err)
+        return out
+
+
+def main():
+    """Runs the caller's tests: 0 passed, 1 failed, 77 all skipped."""
+    result = unittest.main(exit=False, verbosity=1).result
+    if result.wasSuccessful() and result.testsRun == len(result.skipped):
+        for _, why in result.skipped[:1]:
+            print(f"skipped: {why}")
+        sys.exit(77)
+    sys.exit(not result.wasSuccessful())

@@ -1,0 +1,399 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rvos-eval: J, F and statistics against numpy and the original's scores, the rules of each
+protocol, reports, and what is said of bad data sets."""
+import csv
+import itertools
+import json
+import os
+import shutil
+import time
+import unittest
+
+import common
+import metrics_peer as peer
+import numpy as np
+from PIL import Image
+from common import disk, scratch, write_mask
+
+
+def synthetic_pairs():
+    """name, truth, guess: small masks of the kinds that go wrong."""
+    rng = np.random.default_rng(5)
+    h, w = 61, 130  # widths beyond a 64-bit word, with a rest
+    empty = np.zeros((h, w), bool)
+    full = ~empty
+    one = empty.copy()
+    one[30, 64] = True
+    corner = empty.copy()
+    corner[-1, -1] = True
+    blob = disk(h, w, 30, 63, 20)
+    hole = blob & ~disk(h, w, 30, 60, 6)
+    border = disk(h, w, 0, w - 1, 25)
+    noise = rng.random((h, w)) < 0.4
+    last = empty.copy()
+    last[:, -1] = True
+    masks = {"empty": empty, "full": full, "one": one, "corner": corner, "blob": blob,
+             "hole": hole, "border": border, "noise": noise, "last": last,
+             "shifted": np.roll(blob, 5, 1), "far": np.roll(blob, 60, 1)}
+    for (a, x), (b, y) in itertools.product(masks.items(), repeat=2):
+        yield f"{a}-{b}", x, y
+    for w in (1, 2, 63, 64, 65, 128):  # row ends and words
+        x, y = rng.random((9, w)) < 0.5, rng.random((9, w)) < 0.5
+        yield f"wide{w}", x, y
+
+
+def pair_scores(truth, guess, *options):
+    code, out, err = common.run("rvos-eval", *options, truth, guess)
+    assert code == 0, err
+    return [tuple(map(float, line.split()[3::2])) for line in out.splitlines()]
+
+
+class Pairs(common.ToolTest):
+    def test_against_numpy(self):
+        for name, truth, guess in synthetic_pairs():
+            a, b = scratch("pairs", "a.png"), scratch("pairs", "b.png")
+            write_mask(a, truth)
+            write_mask(b, guess)
+            (j, f), = pair_scores(a, b)
+            self.assertAlmostEqual(j, peer.region_similarity(truth, guess), 9, name)
+            self.assertAlmostEqual(f, peer.contour_accuracy(truth, guess), 9, name)
+
+    def test_objects_apart(self):
+        truth, guess = np.zeros((50, 80), int), np.zeros((50, 80), int)
+        truth[5:20, 5:20], truth[25:45, 40:70] = 1, 2
+        guess[5:20, 8:22], guess[25:45, 40:70] = 1, 3
+        a, b = scratch("pairs", "c.png"), scratch("pairs", "d.png")
+        write_mask(a, truth)
+        write_mask(b, guess)
+        have = pair_scores(a, b)
+        want = [(peer.region_similarity(truth == i, guess == i),
+                 peer.contour_accuracy(truth == i, guess == i)) for i in (1, 2, 3)]
+        np.testing.assert_allclose(have, want, atol=1e-9)
+
+    @unittest.skipUnless(os.path.isdir(common.GOLDEN), f"no {common.GOLDEN}")
+    def test_golden(self):
+        folder = os.path.join(common.GOLDEN, "j_metrics")
+        with open(os.path.join(folder, "scores.json")) as f:
+            scores = json.load(f)
+        self.assertEqual(len(scores), 15)
+        for s in scores:
+            paths = [os.path.join(folder, f"{s['name']}_{k}.png") for k in ("gt", "pred")]
+            (j, f), = pair_scores(*paths, "-p", "davis2016")
+            self.assertLess(abs(j - s["J"]), 1e-6, s["name"])
+            self.assertLess(abs(f - s["F"]), 1e-6, s["name"])
+            masks = [common.read_mask(p) > 0 for p in paths]
+            self.assertLess(abs(peer.contour_accuracy(*masks) - s["F"]), 1e-6, s["name"])
+
+
+# ---- a small data set ------------------------------------------------------------------
+
+SIZE = (64, 100)
+
+
+def truth_at(sequence, t):
+    """one: an object; two: two of them, the second from frame 2 on."""
+    out = np.zeros(SIZE, int)
+    out[disk(*SIZE, 30, 25 + 3 * t, 14)] = 1
+    if sequence == "two" and t >= 2:
+        out[disk(*SIZE, 40, 80 - 2 * t, 10)] = 2
+    return out
+
+
+def guess_at(sequence, t):
+    out = np.roll(truth_at(sequence, t), t % 4, 1)
+    if t == 5:
+        out[out == 1] = 0
+    return out
+
+
+def make_set(root, count=7, relabel=None, truth=truth_at, guess=guess_at):
+    shutil.rmtree(root, ignore_errors=True)
+    for s in ("one", "two"):
+        for t in range(count):
+            write_mask(os.path.join(root, "gt", s, f"{t:05d}.png"), truth(s, t))
+            g = guess(s, t)
+            write_mask(os.path.join(root, "pred", s, f"{t:05d}.png"),
+                       g if relabel is None else np.array(relabel)[g])
+    return os.path.join(root, "gt"), os.path.join(root, "pred")
+
+
+def evaluate(test, protocol, gt, pred, *more):
+    out = scratch("eval.json")
+    test.ok("rvos-eval", "-q", "-p", protocol, gt, pred, "--json", out, *more)
+    with open(out) as f:
+        return json.load(f)
+
+
+def objects_of(result):
+    return {(s["name"], o["id"]): o for s in result["sequences"] for o in s["objects"]}
+
+
+def scores(frames, sequence, i, truth=truth_at, guess=guess_at):
+    t = [truth(sequence, k) == i for k in frames]
+    g = [guess(sequence, k) == i for k in frames]
+    return ([peer.region_similarity(a, b) for a, b in zip(t, g)],
+            [peer.contour_accuracy(a, b) for a, b in zip(t, g)])
+
+
+class Protocols(common.ToolTest):
+    def check(self, o, j, f):
+        np.testing.assert_allclose(o["J_frames"], j, atol=1e-9)
+        np.testing.assert_allclose(o["F_frames"], f, atol=1e-9)
+        for key, values in (("J", j), ("F", f)):
+            have = [o[key][k] for k in ("mean", "recall", "decay")]
+            np.testing.assert_allclose(have, peer.statistics(values), atol=1e-9)
+
+    def test_davis2017(self):
+        """Ids of the first annotation; the first and last frame left out."""
+        gt, pred = make_set(scratch("d17"))
+        # object 2 is not in the first annotation: it does not count
+        result = evaluate(self, "davis2017", gt, pred, "-l", self.names("one"))
+        o = objects_of(result)
+        self.assertEqual(set(o), {("one", 1)})
+        self.assertEqual(o["one", 1]["frames"], [f"{t:05d}" for t in range(1, 6)])
+        self.check(o["one", 1], *scores(range(1, 6), "one", 1))
+        self.assertAlmostEqual(result["mean"]["J"]["mean"], o["one", 1]["J"]["mean"])
+        self.fault(2, "has an object 2, and there may be no more than 1", "rvos-eval", "-q",
+                   gt, pred)
+
+    def names(self, *names):
+        path = scratch("names.txt")
+        with open(path, "w") as f:
+            f.write("# scored\n" + "\n".join(names) + "\n")
+        return path
+
+    def test_davis2016(self):
+        """Any value is the object, 255 too; several are one."""
+        gt, pred = make_set(scratch("d16"), relabel=[0, 255, 9])
+        o = objects_of(evaluate(self, "davis2016", gt, pred))
+        for s in ("one", "two"):
+            j, f = scores(range(1, 6), s, 1, lambda s, t: (truth_at(s, t) > 0) * 1,
+                          lambda s, t: (guess_at(s, t) > 0) * 1)
+            self.check(o[s, 1], j, f)
+        self.assertEqual(len(o), 2)
+
+    def test_unsupervised(self):
+        """All frames, the best pairing over the sequence, 255 out of both masks."""
+        def truth(s, t):
+            out = truth_at(s, max(t, 2))
+            out[:8] = 255
+            return out
+
+        def guess(s, t):
+            out = guess_at(s, max(t, 2))
+            out[:8] = 1  # in the void: not scored
+            return out
+
+        def without_void(mask):
+            def masked(s, t):
+                out = mask(s, t).copy()
+                out[:8] = 0
+                return out
+            return masked
+        gt, pred = make_set(scratch("uns"), relabel=[0, 7, 20], truth=truth, guess=guess)
+        o = objects_of(evaluate(self, "davis2017-unsupervised", gt, pred))
+        for s, i, mask in (("one", 1, 7), ("two", 1, 7), ("two", 2, 20)):
+            self.assertEqual(o[s, i]["prediction"], mask)
+            self.check(o[s, i], *scores(range(7), s, i, without_void(truth),
+                                        without_void(guess)))
+        gt, pred = make_set(scratch("uns"), relabel=[0, 21, 20])
+        self.fault(2, "no more than 20", "rvos-eval", "-q", "-p", "davis2017-unsupervised",
+                   gt, pred, lines=2)
+
+    def test_zero_shot(self):
+        """The mask of an object is chosen at the first frame and kept."""
+        def guess(s, t):  # from frame 1 on the other mask would fit better
+            right = guess_at(s, max(t, 2))
+            return right if t < 1 else np.array([0, 2, 1])[right]
+
+        gt, pred = make_set(scratch("zs"), truth=lambda s, t: truth_at(s, max(t, 2)),
+                            guess=guess)
+        o = objects_of(evaluate(self, "davis2017-zero-shot", gt, pred))
+        self.assertEqual(o["two", 1]["prediction"], 1)
+        self.assertEqual(o["two", 2]["prediction"], 2)
+        self.check(o["two", 1], *scores(range(1, 6), "two", 1,
+                                        lambda s, t: truth_at(s, max(t, 2)), guess))
+
+    def test_youtube(self):
+        """Each object from the frame after its first; seen and unseen apart."""
+        gt, pred = make_set(scratch("yt"))
+        meta = {"videos": {s: {"objects": {str(i): {"category": c} for i, c in o.items()}}
+                           for s, o in (("one", {1: "cat"}), ("two", {1: "cat", 2: "emu"}))}}
+        path = scratch("meta.json")
+        with open(path, "w") as f:
+            json.dump(meta, f)
+        seen = scratch("seen.txt")
+        with open(seen, "w") as f:
+            f.write("cat\ndog\n")
+        result = evaluate(self, "youtube-vos", gt, pred, "--meta", path, "--seen", seen)
+        o = objects_of(result)
+        self.check(o["two", 1], *scores(range(1, 7), "two", 1))
+        self.check(o["two", 2], *scores(range(3, 7), "two", 2))
+        self.assertEqual(o["two", 2]["category"], "emu")
+        self.assertEqual(o["two", 2]["group"], "unseen")
+        self.assertEqual(result["seen"]["objects"], 2)
+        self.assertAlmostEqual(result["unseen"]["F"]["mean"], o["two", 2]["F"]["mean"])
+        self.assertAlmostEqual(result["seen"]["J"]["mean"],
+                               (o["one", 1]["J"]["mean"] + o["two", 1]["J"]["mean"]) / 2)
+        by = {b["instances"]: b for b in result["by_instances"]}
+        self.assertEqual({n: b["objects"] for n, b in by.items()}, {1: 1, 2: 2})
+        with open(path) as f:  # the training set's meta.json says the same as a list
+            self.assertIn("emu", f.read())
+        again = evaluate(self, "youtube-vos", gt, pred, "--meta", path, "--seen", path)
+        self.assertEqual(again["seen"]["objects"], 3)
+        zero = objects_of(evaluate(self, "youtube-vos-zero-shot", gt, pred))
+        self.assertEqual(zero["two", 2]["prediction"], 2)
+        self.check(zero["two", 2], *scores(range(3, 7), "two", 2))
+
+    def test_every_fifth(self):
+        """Results of all frames, annotations of some: those are scored."""
+        gt, pred = make_set(scratch("fifth"), count=7)
+        for s in ("one", "two"):
+            for t in (1, 3, 4, 6):
+                os.remove(os.path.join(gt, s, f"{t:05d}.png"))
+        o = objects_of(evaluate(self, "youtube-vos", gt, pred))
+        self.check(o["one", 1], *scores((2, 5), "one", 1))
+
+
+class Reports(common.ToolTest):
+    def test_reports_agree(self):
+        gt, pred = make_set(scratch("rep"))
+        table, page = scratch("rep.csv"), scratch("rep.html")
+        text = self.ok("rvos-eval", "-p", "youtube-vos", gt, pred, "--csv", table, "--html",
+                       page, "--json", scratch("rep.json"))
+        with open(scratch("rep.json")) as f:
+            o = objects_of(json.load(f))
+        with open(table) as f:
+            rows = list(csv.DictReader(f))
+        self.assertEqual(len(rows), 3)
+        for row in rows:
+            have = o[row["sequence"], int(row["object"])]
+            for key in ("J", "F"):
+                for part in ("mean", "recall", "decay"):
+                    self.assertAlmostEqual(float(row[f"{key}_{part}"]), have[key][part], 8)
+            self.assertIn(f"{100 * have['J']['mean']:.1f}", text)
+        with open(page) as f:
+            html = f.read()
+        self.assertEqual(html.count("<figure><img"), 2)  # one object worst, one best
+        self.assertNotIn("http://", html)
+        self.assertNotIn("https://", html)
+        self.assertEqual(html.count("<polyline"), 3)
+
+    def test_standard_output_is_clean(self):
+        gt, pred = make_set(scratch("rep"))
+        json.loads(self.ok("rvos-eval", "-p", "youtube-vos", gt, pred, "--json", "-"))
+
+    def test_threads_do_not_matter(self):
+        gt, pred = make_set(scratch("rep"))
+        one = evaluate(self, "youtube-vos-zero-shot", gt, pred, "-j", 1)
+        self.assertEqual(one, evaluate(self, "youtube-vos-zero-shot", gt, pred, "-j", 7))
+
+
+class BadData(common.ToolTest):
+    def broken(self, words, spoil, protocol="youtube-vos"):
+        """One message that names the file; the other sequence is scored all the same."""
+        gt, pred = make_set(scratch("bad"))
+        name = spoil(gt, pred)
+        out = self.fault(2, [words, name], "rvos-eval", "-p", protocol, gt, pred)
+        self.assertIn("one ", out)
+        self.assertIn("means", out)
+        self.assertNotIn("two ", out)
+        self.assertEqual(self.fault(2, name, "rvos-eval", "-S", "-p", protocol, gt, pred), "")
+
+    def test_missing_frame(self):
+        def spoil(gt, pred):
+            os.remove(os.path.join(pred, "two", "00003.png"))
+            return "pred/two/00003.png"
+        self.broken("No such file", spoil)
+
+    def test_size(self):
+        def spoil(gt, pred):
+            write_mask(os.path.join(pred, "two", "00003.png"), np.zeros((64, 99)))
+            return "pred/two/00003.png"
+        self.broken("99x64", spoil)
+
+    def test_rgb(self):
+        def spoil(gt, pred):
+            common.write_frame(os.path.join(pred, "two", "00004.png"), np.zeros((*SIZE, 3)))
+            return "pred/two/00004.png"
+        self.broken("RGB", spoil)
+
+    def test_16_bit(self):
+        def spoil(gt, pred):
+            Image.fromarray(np.ones(SIZE, np.uint16)).save(
+                os.path.join(gt, "two", "00002.png"))
+            return "gt/two/00002.png"
+        self.broken("16", spoil)
+
+    def test_corrupt(self):
+        def spoil(gt, pred):
+            path = os.path.join(pred, "two", "00001.png")
+            with open(path, "rb") as f:
+                data = f.read()
+            with open(path, "wb") as f:
+                f.write(data[:len(data) // 2])
+            return "pred/two/00001.png"
+        self.broken("damaged", spoil)
+
+    def test_no_results(self):
+        def spoil(gt, pred):
+            shutil.rmtree(os.path.join(pred, "two"))
+            return "pred/two/"
+        self.broken("No such file", spoil)
+
+    def test_too_short(self):
+        def spoil(gt, pred):
+            for t in range(2, 7):
+                os.remove(os.path.join(gt, "two", f"{t:05d}.png"))
+            return "gt/two/"
+        self.broken("none to score", spoil, "davis2016")
+
+    def test_command_line(self):
+        gt, pred = make_set(scratch("bad"))
+        self.fault(1, "no protocol", "rvos-eval", "-p", "davis2015", gt, pred)
+        self.fault(1, "give the folder", "rvos-eval", gt)
+        self.fault(1, "--meta", "rvos-eval", "--seen", "x", gt, pred)
+        self.fault(1, "--threads", "rvos-eval", "-j", "0", gt, pred)
+        self.fault(2, "no folder of results", "rvos-eval", gt, pred + "x")
+        self.fault(2, "No such file", "rvos-eval", gt + "x", pred)
+        self.fault(2, "nowhere.json", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred, "-m",
+                   "nowhere.json")
+        self.fault(4, "/no/such", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred, "--csv",
+                   "/no/such/x.csv")
+        self.assertIn("Usage", self.ok("rvos-eval", "--help"))
+
+
+class Speed(common.ToolTest):
+    @unittest.skipUnless(os.environ.get("RVOS_BENCH"), "set RVOS_BENCH=1 to time it")
+    def test_ten_times_numpy(self):
+        """Reading included, on frames of 480x854 with an object of real size."""
+        root = scratch("speed")
+        paths = []
+        for s, t in itertools.product(range(4), range(25)):
+            truth = disk(480, 854, 240, 300 + 4 * t, 110 + 10 * s) * 1
+            truth[disk(480, 854, 150, 600 - 3 * t, 60)] = 2
+            for kind, shift in (("gt", 0), ("pred", 3)):
+                path = os.path.join(root, kind, f"s{s}", f"{t:05d}.png")
+                write_mask(path, np.roll(truth, shift, 1))
+            if 0 < t < 24:
+                paths.append([os.path.join(root, k, f"s{s}", f"{t:05d}.png")
+                              for k in ("gt", "pred")])
+        start = time.monotonic()
+        sums = []
+        for gt, pred in paths:
+            a, b = common.read_mask(gt), common.read_mask(pred)
+            sums += [peer.region_similarity(a == i, b == i) +
+                     peer.contour_accuracy(a == i, b == i) for i in (1, 2)]
+        numpy_s = time.monotonic() - start
+        start = time.monotonic()
+        result = evaluate(self, "davis2017", os.path.join(root, "gt"),
+                          os.path.join(root, "pred"))
+        ours_s = time.monotonic() - start
+        self.assertEqual(result["mean"]["objects"], 8)
+        print(f"numpy {numpy_s:.2f} s, rvos-eval {ours_s:.3f} s: {numpy_s / ours_s:.1f}x")
+        self.assertGreater(numpy_s / ours_s, 10)
+
+
+if __name__ == "__main__":
+    common.main()
