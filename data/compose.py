@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Synthetic clips: cut-outs of annotated stills that move, turn, grow, deform, cover each
+other, enter, leave and come back, over a background under a slow camera move.
+
+All on the device of the store, from one generator: the same seed gives the same clip.
+"""
+import math
+
+import torch
+import torch.nn.functional as F
+
+from clips import photometric, rotation, warp
+
+PRESENT = (0.9, 0.65, 0.45, 0.3, 0.2, 0.1)  # chance of the first, second... cut-out
+FIRST = 9  # labels 1 to 8 are the background picture's own objects, cut-outs start here
+
+
+def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
+    """Table of usable objects: frame, id, centre (x, y) in [-1,1], size (x, y) as a share of
+    the picture.  Left out: tiny and huge ones, and those cut off at two borders or more."""
+    h, w = store.size
+    rows = []
+    for lo in range(0, len(store), step):
+        _, masks = store.fetch(torch.arange(lo, min(lo + step, len(store))))
+        for i, m in enumerate(masks.cpu()):
+            for k in m.unique().tolist():
+                area = int((m == k).sum()) if k else 0
+                if not min_area * h * w <= area <= max_area * h * w:
+                    continue
+                ys, xs = torch.nonzero(m == k, as_tuple=True)
+                x0, x1, y0, y1 = (int(v) for v in (xs.min(), xs.max(), ys.min(), ys.max()))
+                cut = (x0 <= 1) + (x1 >= w - 2) + (y0 <= 1) + (y1 >= h - 2)
+                if cut >= 2 or min(x1 - x0, y1 - y0) < 0.045 * h:
+                    continue
+                rows.append((lo + i, k, (x0 + x1 + 1) / w - 1, (y0 + y1 + 1) / h - 1,
+                             (x1 - x0 + 1) / w, (y1 - y0 + 1) / h))
+    if not rows:
+        raise ValueError("the stills have no object of a usable size")
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def repeat(v, t):
+    """(B,...) -> (B*t,...)"""
+    return v[:, None].expand(-1, t, *v.shape[1:]).flatten(0, 1)
+
+
+def ripple(draw, b, t, size, amount):
+    """Smooth displacements that change slowly: (b*t,H,W,2) in units of the grid."""
+    def field():
+        return draw.normal(b, 1, 2, 4, 6) * amount * draw.rand(b, 1, 1, 1, 1)
+    phase = torch.linspace(0, math.pi, t, device=draw.device).view(1, t, 1, 1, 1)
+    f = field() * torch.cos(phase) + field() * torch.sin(phase)
+    f = F.interpolate(f.flatten(0, 1), size=size, mode="bicubic", align_corners=False)
+    return f.permute(0, 2, 3, 1)
+
+
+def path(draw, b, t):
+    """Where the middle of a cut-out is, (b,t,2): most wander inside; some come in from outside
+    or go out, and some go out and come back."""
+    time = torch.linspace(-1, 1, t, device=draw.device)[None, :, None]
+    base = draw.sym(b, 1, 2) * 0.75
+    move = draw.sym(b, 1, 2) * 0.25 * time + draw.sym(b, 1, 2) * 0.05 * time * time
+    angle = draw.rand(b, 1) * 2 * math.pi
+    away = torch.stack([torch.cos(angle), torch.sin(angle)], -1) * 2.2
+    kind, side = draw.rand(b, 1, 1), draw.sign(b, 1, 1)
+    through = ((side * time).clamp(min=0)) ** 2          # in, or out
+    round_trip = (1 - time * time).clamp(min=0) ** 2     # out and back
+    out = torch.where(kind < 0.15, through, torch.zeros_like(through))
+    out = torch.where(kind > 0.92, round_trip.expand_as(out), out)
+    return base + move + away * out
+
+
+class SyntheticClips:
+    """backgrounds: another store; its labels count, too.  photo: photometric changes."""
+
+    def __init__(self, store, backgrounds=None, objects=4, photo=True):
+        if objects > len(PRESENT):
+            raise ValueError(f"at most {len(PRESENT)} cut-outs")
+        self.store, self.bg = store, backgrounds or store
+        self.count, self.photo = objects, photo
+        self.table = cut_outs(store)
+
+    def plan(self, batch, length, draw):
+        """Which frames and objects, drawn on the CPU: a cut-out may be a look-alike, another
+        copy of the first one, which only its place and its motion tell apart."""
+        pick = draw.integers(len(self.table), batch, self.count)
+        twin = draw.rand(batch, self.count) < 0.12
+        pick = torch.where(twin, pick[:, :1], pick)
+        back = draw.integers(len(self.bg), batch)
+        rows = self.table[pick]
+        self.store.prefetch(rows[..., 0].long())
+        self.bg.prefetch(back)
+        return rows, back, length
+
+    def background(self, back, length, draw):
+        b, t, size = len(back), length, self.bg.size
+        time = torch.linspace(-1, 1, t, device=draw.device)
+        image, labels = self.bg.fetch(back)
+        scale = (0.75 + 0.25 * draw.rand(b, 1)) * torch.exp(draw.sym(b, 1) * 0.04 * time)
+        a = rotation(draw.sym(b, 1) * 0.15 + draw.sym(b, 1) * 0.03 * time, size)
+        a = a * scale[..., None, None]
+        a = torch.cat([a[..., :1] * draw.sign(b, 1)[..., None, None], a[..., 1:]], -1)
+        shift = draw.sym(b, 1, 2) * 0.2 + draw.sym(b, 1, 2) * 0.08 * time[None, :, None]
+        grid = F.affine_grid(torch.cat([a, shift[..., None]], -1).view(b * t, 2, 3),
+                             (b * t, 1, *size), align_corners=False)
+        grid = grid + ripple(draw, b, t, size, 0.02)
+        x = warp(repeat(image.float() / 255, t), grid, "bilinear", "reflection")
+        y = warp(repeat(labels[:, None].float(), t), grid, "nearest", "zeros")
+        return x, torch.where(y >= FIRST, torch.zeros_like(y), y).to(torch.uint8)
+
+    def layer(self, row, t, draw):
+        """One cut-out of each clip: colours (B*t,3,H,W) and soft outline (B*t,1,H,W)."""
+        b, size, dev = len(row), self.store.size, draw.device
+        time = torch.linspace(-1, 1, t, device=dev)
+        image, labels = self.store.fetch(row[:, 0].long())
+        row = row.to(dev, torch.float32)
+        big = torch.exp(math.log(0.18) + draw.rand(b) * math.log(0.85 / 0.18))  # of the canvas
+        zoom = (row[:, 4:].amax(1) / big)[:, None] * torch.exp(draw.sym(b, 1) * 0.12 * time)
+        a = rotation(draw.sym(b, 1) * 0.4 + draw.sym(b, 1) * 0.15 * time, size)
+        a = a * zoom[..., None, None]
+        flip = draw.sign(b, 1)[..., None, None]
+        a = torch.cat([a[:, :, :1] * flip, a[:, :, 1:]], -2)
+        offset = row[:, None, 2:4] - (a @ path(draw, b, t)[..., None])[..., 0]
+        grid = F.affine_grid(torch.cat([a, offset[..., None]], -1).view(b * t, 2, 3),
+                             (b * t, 1, *size), align_corners=False)
+        grid = grid + ripple(draw, b, t, size, 0.05)
+        alpha = (labels == row[:, 1, None, None].to(torch.uint8)).float()[:, None]
+        rgb = image.float() / 255
+        if self.photo:
+            rgb = rgb * (0.8 + 0.4 * draw.rand(b, 3, 1, 1))
+        out = warp(repeat(torch.cat([rgb, alpha], 1), t), grid, "bilinear", "zeros")
+        soft = ((F.avg_pool2d(out[:, 3:], 3, 1, 1) - 0.5) * 3 + 0.5).clamp(0, 1)
+        return out[:, :3], soft
+
+    def make(self, plan, draw):
+        rows, back, t = plan
+        b = len(back)
+        x, y = self.background(back, t, draw)
+        for k in range(self.count):  # back to front: later ones cover earlier ones
+            colour, soft = self.layer(rows[:, k], t, draw)
+            here = (draw.rand(b) < PRESENT[k]).float()
+            soft = soft * repeat(here.view(b, 1, 1, 1), t)
+            x = x * (1 - soft) + colour * soft
+            y = torch.where(soft > 0.5, torch.full_like(y, FIRST + k), y)
+        x = x.unflatten(0, (b, t))
+        if self.photo:
+            x = photometric(x, draw)
+        return x, y.view(b, t, *self.store.size), torch.ones(b, device=x.device)

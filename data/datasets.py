@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Readers of datasets: each gives a list of Sequences of frames that decode themselves.
+
+A source is written as KIND:PATH[:MORE]
+
+    davis2016:ROOT[:train|val]     one object; any non-zero value is the object
+    davis2017:ROOT[:train|val]
+    youtube:ROOT[:train|valid]     ROOT holds train/ and valid/, with meta.json
+    coco:INSTANCES.json:IMAGES     instance annotations, a still each
+    pascal:ROOT                    JPEGImages/ and SegmentationObject/
+    folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png, or DIR/FRAME.jpg: stills
+    pack:FILE.zip                  written by prepare.py
+"""
+import io
+import json
+import os
+import threading
+import zipfile
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+LICENCES = {
+    "davis2016": "CC BY-NC 4.0", "davis2017": "CC BY-NC 4.0",
+    "youtube": "annotations CC BY 4.0, videos belong to their owners: research",
+    "coco": "annotations CC BY 4.0, images under their Flickr licences",
+    "pascal": "Flickr terms of use: research",
+}
+
+
+class DataError(ValueError):
+    """What is wrong with which file or folder."""
+
+
+@dataclass
+class Sequence:
+    name: str
+    frames: list
+    exhaustive: bool = False  # every object in it is annotated
+    objects: list = field(default_factory=list)  # ids that the metadata list, if there are any
+
+
+# ---- frames -----------------------------------------------------------------------------
+
+def open_image(file, name):
+    try:
+        return Image.open(file).convert("RGB")
+    except OSError as e:
+        raise DataError(f"{name}: no picture: {e}") from None
+
+
+def open_mask(file, name, binary=False):
+    """Index picture as uint8; 255 is void, background here, or the object (binary)."""
+    try:
+        with Image.open(file) as im:
+            if im.mode not in ("P", "L", "1"):
+                raise DataError(f"{name}: a {im.mode} picture; masks are palette PNG files whose "
+                                "index is the object's number")
+            a = np.array(im.convert("L") if im.mode == "1" else im, np.uint8)
+    except OSError as e:
+        raise DataError(f"{name}: no picture: {e}") from None
+    if binary:
+        return (a > 0).astype(np.uint8)
+    a[a == 255] = 0
+    return a
+
+
+@dataclass
+class FileFrame:
+    jpg: str
+    png: str = None
+    binary: bool = False
+
+    def image(self):
+        return open_image(self.jpg, self.jpg)
+
+    def mask(self):
+        return open_mask(self.png, self.png, self.binary) if self.png else None
+
+
+@dataclass
+class PackFrame:
+    pack: object
+    jpg: str
+    png: str = None
+
+    def image(self):
+        return open_image(io.BytesIO(self.pack.read(self.jpg)), self.jpg)
+
+    def mask(self):
+        return open_mask(io.BytesIO(self.pack.read(self.png)), self.png) if self.png else None
+
+
+@dataclass
+class CocoFrame:
+    jpg: str
+    size: tuple  # height, width
+    annotations: list
+
+    def image(self):
+        return open_image(self.jpg, self.jpg)
+
+    def mask(self):
+        """Large objects first, so that a small one in front of it is not covered."""
+        out = np.zeros(self.size, np.uint8)
+        order = sorted(self.annotations, key=lambda a: -a["area"])[:200]
+        for k, a in enumerate(order):
+            out[decode_segmentation(a["segmentation"], *self.size)] = k + 1
+        return out
+
+
+def decode_segmentation(s, height, width):
+    """A COCO segmentation (polygons, or run lengths plain or packed) as a boolean mask."""
+    if isinstance(s, list):
+        im = Image.new("1", (width, height))
+        draw = ImageDraw.Draw(im)
+        for polygon in s:
+            if len(polygon) >= 6:
+                draw.polygon(list(map(float, polygon)), fill=1)
+        return np.array(im, bool)
+    counts = s["counts"]
+    if isinstance(counts, str):
+        counts = unpack_counts(counts)
+    h, w = s["size"]
+    ends = np.cumsum(counts)
+    if (h, w) != (height, width) or len(ends) == 0 or ends[-1] != h * w:
+        raise DataError("a run-length mask that does not fit its picture")
+    flat = np.zeros(h * w, bool)
+    for begin, end in zip(ends[0::2], ends[1::2]):  # runs of 0 and of 1 take turns
+        flat[begin:end] = True
+    return flat.reshape(w, h).T  # column by column
+
+
+def unpack_counts(text):
+    """COCO's packed run lengths: 5 bits a character, from the third on as differences."""
+    counts, i = [], 0
+    while i < len(text):
+        value = shift = 0
+        while True:
+            c = ord(text[i]) - 48
+            value |= (c & 31) << shift
+            shift += 5
+            i += 1
+            if not c & 32:
+                break
+        if c & 16:
+            value -= 1 << shift
+        counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+    return counts
+
+
+# ---- kinds ------------------------------------------------------------------------------
+
+def listing(path, suffix=""):
+    try:
+        return sorted(n for n in os.listdir(path) if n.endswith(suffix))
+    except OSError as e:
+        raise DataError(f"{path}: {e.strerror}") from None
+
+
+def stem(path):
+    return os.path.splitext(path)[0]
+
+
+def video(images, masks, name, binary=False):
+    """Frames of images/NAME with their masks, where there are any."""
+    frames = []
+    for jpg in listing(os.path.join(images, name), ".jpg"):
+        png = os.path.join(masks, name, stem(jpg) + ".png")
+        frames.append(FileFrame(os.path.join(images, name, jpg),
+                                png if os.path.exists(png) else None, binary))
+    return frames
+
+
+def davis(root, split="train", year=2017, resolution="480p"):
+    path = os.path.join(root, "ImageSets", str(year), split + ".txt")
+    try:
+        with open(path) as f:
+            names = [line.strip() for line in f if line.strip()]
+    except OSError as e:
+        raise DataError(f"{path}: {e.strerror}") from None
+    images, masks = (os.path.join(root, n, resolution) for n in ("JPEGImages", "Annotations"))
+    return [Sequence(n, video(images, masks, n, year == 2016)) for n in names]
+
+
+def youtube(root, split="train"):
+    base = os.path.join(root, split)
+    try:
+        with open(os.path.join(base, "meta.json")) as f:
+            meta = json.load(f)["videos"]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise DataError(f"{base}/meta.json: {e}") from None
+    images, masks = os.path.join(base, "JPEGImages"), os.path.join(base, "Annotations")
+    return [Sequence(n, video(images, masks, n),
+                     objects=sorted(int(k) for k in meta[n].get("objects", {})))
+            for n in sorted(meta)]
+
+
+def coco(annotations, images):
+    try:
+        with open(annotations) as f:
+            data = json.load(f)
+        of = {}
+        for a in data["annotations"]:
+            if not a.get("iscrowd"):
+                of.setdefault(a["image_id"], []).append(a)
+        return [Sequence(stem(i["file_name"]),
+                         [CocoFrame(os.path.join(images, i["file_name"]),
+                                    (i["height"], i["width"]), of[i["id"]])])
+                for i in data["images"] if i["id"] in of]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise DataError(f"{annotations}: no COCO instance annotations: {e!r}") from None
+
+
+def pascal(root):
+    masks = os.path.join(root, "SegmentationObject")
+    out = []
+    for png in listing(masks, ".png"):
+        jpg = os.path.join(root, "JPEGImages", stem(png) + ".jpg")
+        if os.path.exists(jpg):
+            out.append(Sequence(stem(png), [FileFrame(jpg, os.path.join(masks, png))]))
+    return out
+
+
+def folder(path):
+    """Every subfolder with .jpg files is a sequence; a .jpg directly in it is a still."""
+    pair = lambda d, n: FileFrame(os.path.join(d, n), png if os.path.exists(
+        png := os.path.join(d, stem(n) + ".png")) else None)
+    out = [Sequence(stem(n), [pair(path, n)]) for n in listing(path, ".jpg")]
+    for name in listing(path):
+        sub = os.path.join(path, name)
+        if os.path.isdir(sub):
+            frames = [pair(sub, n) for n in listing(sub, ".jpg")]
+            if frames:
+                out.append(Sequence(name, frames))
+    return out
+
+
+class Pack:
+    """A zip file of stored pictures; may be read from several threads."""
+
+    def __init__(self, path):
+        try:
+            self.zip = zipfile.ZipFile(path)
+            self.manifest = json.loads(self.zip.read("manifest.json"))
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
+            raise DataError(f"{path}: no pack of prepare.py: {e}") from None
+        self.lock = threading.Lock()
+
+    def read(self, name):
+        with self.lock:
+            return self.zip.read(name)
+
+    def sequences(self):
+        have = set(self.zip.namelist())
+        out = []
+        for s in self.manifest["sequences"]:
+            frames = []
+            for t in range(s["frames"]):
+                base = f"{s['name']}/{t:05d}"
+                png = base + ".png"
+                frames.append(PackFrame(self, base + ".jpg", png if png in have else None))
+            out.append(Sequence(s["name"], frames, s["exhaustive"], s["objects"]))
+        return out
+
+
+def read_source(source):
+    """(sequences, kind, licence) of a source written as above."""
+    kind, _, rest = source.partition(":")
+    parts = rest.split(":") if rest else []
+    readers = {
+        "davis2016": lambda root, split="train": davis(root, split, 2016),
+        "davis2017": lambda root, split="train": davis(root, split, 2017),
+        "youtube": youtube, "coco": coco, "pascal": pascal, "folder": folder,
+    }
+    licence = LICENCES.get(kind, "unknown")
+    try:
+        if kind == "pack":
+            pack = Pack(*parts)
+            licence = "; ".join(f"{s['name']}: {s['licence']}" for s in pack.manifest["sources"])
+            sequences = pack.sequences()
+        elif kind in readers:
+            sequences = readers[kind](*parts)
+        else:
+            raise DataError(f"{source}: unknown kind of data; known are "
+                            + ", ".join([*readers, "pack"]))
+    except TypeError:
+        raise DataError(f"{source}: wrong number of parts for {kind}") from None
+    sequences = [s for s in sequences if s.frames]
+    if not sequences:
+        raise DataError(f"{source}: no pictures there")
+    return sequences, kind, licence

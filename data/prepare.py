@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Makes a compact pack of datasets, at the size that training uses.
+
+    python3 data/prepare.py SOURCE... -o FILE.zip [--size 448x256] [--every N]
+
+A pack is one zip file of JPEG and PNG pictures with a manifest.json: sources, licences,
+counts, and a hash of every sequence.  The same input gives the same bytes.  SOURCE is
+KIND:PATH as datasets.py tells.
+"""
+import argparse
+import hashlib
+import io
+import json
+import os
+import sys
+import zipfile
+
+import numpy as np
+from PIL import Image
+
+import datasets
+from convert import parse_size
+from datasets import DataError
+from safetensors_io import atomic
+
+FORMAT = "rvosseg-pack-1"
+
+
+def encode(frame, size, quality):
+    """(JPEG bytes, PNG bytes or None, ids in the mask)"""
+    image = frame.image()
+    if image.size != size:
+        image = image.resize(size, Image.BILINEAR)
+    jpg = io.BytesIO()
+    image.save(jpg, "JPEG", quality=quality)
+    mask = frame.mask()
+    if mask is None:
+        return jpg.getvalue(), None, ()
+    picture = Image.fromarray(mask)
+    if picture.size != size:
+        picture = picture.resize(size, Image.NEAREST)
+    png = io.BytesIO()
+    picture.save(png, "PNG", optimize=True)
+    return jpg.getvalue(), png.getvalue(), [int(k) for k in np.unique(np.array(picture)) if k]
+
+
+def add(z, name, sequence, every, size, quality):
+    """Writes one sequence; its entry of the manifest."""
+    digest, annotated, ids = hashlib.sha256(), 0, set()
+    frames = sequence.frames[::every]
+    for t, frame in enumerate(frames):
+        jpg, png, found = encode(frame, size, quality)
+        ids.update(found)
+        annotated += png is not None
+        for suffix, data in ((".jpg", jpg), (".png", png)):
+            if data is not None:
+                # without a date, so that a pack depends on its content alone
+                z.writestr(zipfile.ZipInfo(f"{name}/{t:05d}{suffix}"), data)
+                digest.update(data)
+    return dict(name=name, frames=len(frames), annotated=annotated, sha256=digest.hexdigest(),
+                exhaustive=sequence.exhaustive, objects=sequence.objects or sorted(ids))
+
+
+def prepare(sources, out, size=(448, 256), every=1, quality=90, licence=None, limit=None,
+            exhaustive=False, say=print):
+    manifest = dict(format=FORMAT, width=size[0], height=size[1], sources=[], sequences=[])
+    with atomic(out) as f, zipfile.ZipFile(f, "w", zipfile.ZIP_STORED) as z:
+        for source in sources:
+            sequences, kind, terms = datasets.read_source(source)
+            name = f"{kind}-{os.path.basename(os.path.normpath(source.split(':')[1]))}"
+            rows = []
+            for s in sequences[:limit]:
+                s.exhaustive = s.exhaustive or exhaustive
+                rows.append(add(z, f"{name}/{s.name}", s, every, size, quality))
+            manifest["sequences"] += rows
+            manifest["sources"].append(dict(
+                name=name, licence=licence or terms, sequences=len(rows),
+                frames=sum(r["frames"] for r in rows),
+                objects=sum(len(r["objects"]) for r in rows)))
+            say(f"{source}: {len(rows)} sequences, {manifest['sources'][-1]['frames']} frames, "
+                f"{manifest['sources'][-1]['objects']} objects; licence: {licence or terms}")
+        names = [r["name"] for r in manifest["sequences"]]
+        if len(set(names)) != len(names):
+            raise DataError(f"{out}: two sequences of one name")
+        z.writestr(zipfile.ZipInfo("manifest.json"), json.dumps(manifest, indent=1))
+    return manifest
+
+
+def verify(path):
+    """Names of sequences whose hash is not the manifest's."""
+    pack = datasets.Pack(path)
+    bad = []
+    for row, s in zip(pack.manifest["sequences"], pack.sequences()):
+        digest = hashlib.sha256()
+        try:
+            for frame in s.frames:
+                for name in (frame.jpg, frame.png):
+                    if name:
+                        digest.update(pack.read(name))
+        except (zipfile.BadZipFile, KeyError):
+            digest = hashlib.sha256()
+        if digest.hexdigest() != row["sha256"]:
+            bad.append(s.name)
+    return bad
+
+
+def main(argv=None):
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("source", nargs="*")
+    p.add_argument("-o", "--output", metavar="FILE.zip")
+    p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
+    p.add_argument("--every", type=int, default=1, help="keep every Nth frame of a video")
+    p.add_argument("--quality", type=int, default=90, help="of the JPEG pictures")
+    p.add_argument("--limit", type=int, help="sequences of a source")
+    p.add_argument("--licence", help="where datasets.py does not know it")
+    p.add_argument("--exhaustive", action="store_true",
+                   help="all objects are annotated: other slots shall stay empty")
+    p.add_argument("--verify", metavar="FILE.zip", help="check a pack against its manifest")
+    a = p.parse_args(argv)
+    try:
+        if a.verify:
+            bad = verify(a.verify)
+            for name in bad:
+                print(f"{a.verify}: {name}: damaged")
+            return bool(bad)
+        if not a.source or not a.output:
+            p.error("say which sources, and where to with -o")
+        prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence, a.limit,
+                a.exhaustive)
+    except (DataError, OSError) as e:
+        print(f"prepare.py: {e}", file=sys.stderr)
+        return 1
+    print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
