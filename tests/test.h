@@ -17,9 +17,8 @@ static int test_checks, test_failures;
 static inline bool test_check(bool ok, const char *file, int line, const char *what)
 {
     test_checks++;
-    if (!ok && ++test_failures <= 20) {
+    if (!ok && ++test_failures <= 20)
         fprintf(stderr, "%s:%d: failed: %s\n", file, line, what);
-    }
     return ok;
 }
 
@@ -27,9 +26,8 @@ static inline bool test_near(double a, double b, double tolerance, const char *f
                              int line, const char *what)
 {
     bool ok = fabs(a - b) <= tolerance || a == b; /* a NaN fails, infinities may match */
-    if (!test_check(ok, file, line, what) && test_failures <= 20) {
+    if (!test_check(ok, file, line, what) && test_failures <= 20)
         fprintf(stderr, "    %.9g against %.9g, tolerance %.3g\n", a, b, tolerance);
-    }
     return ok;
 }
 

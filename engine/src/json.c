@@ -19,9 +19,8 @@ bool rv_json_bad(struct rv_json *q, const char *expected)
 void rv_json_skip_space(struct rv_json *q)
 {
     while (q->p < q->end &&
-           (*q->p == ' ' || *q->p == '\t' || *q->p == '\n' || *q->p == '\r')) {
+           (*q->p == ' ' || *q->p == '\t' || *q->p == '\n' || *q->p == '\r'))
         q->p++;
-    }
 }
 
 bool rv_json_accept(struct rv_json *q, char c)
@@ -55,17 +54,14 @@ static int utf8_length(const uint8_t *p, const uint8_t *end)
             : p[0] >> 4 == 14 ? 3
             : p[0] >> 3 == 30 ? 4
                               : 0;
-    if (n < 2) {
+    if (n < 2)
         return n;
-    }
-    if (end - p < n) {
+    if (end - p < n)
         return 0;
-    }
     uint32_t code = p[0] & (0x7fu >> n);
     for (int i = 1; i < n; i++) {
-        if (p[i] >> 6 != 2) {
+        if (p[i] >> 6 != 2)
             return 0;
-        }
         code = code << 6 | (p[i] & 0x3fu);
     }
     bool good = code >= least[n] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
@@ -80,9 +76,8 @@ static char *put_utf8(char *to, uint32_t code)
     }
     int n = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
     *to++ = (char)(0xf00u >> n | code >> 6 * (n - 1));
-    for (int i = n - 2; i >= 0; i--) {
+    for (int i = n - 2; i >= 0; i--)
         *to++ = (char)(0x80 | (code >> 6 * i & 0x3f));
-    }
     return to;
 }
 
@@ -90,17 +85,15 @@ static bool hex4(struct rv_json *q, uint32_t *value)
 {
     *value = 0;
     for (int i = 0; i < 4; i++, q->p++) {
-        if (q->p >= q->end) {
+        if (q->p >= q->end)
             return false;
-        }
         int c = *q->p, digit;
-        if (c >= '0' && c <= '9') {
+        if (c >= '0' && c <= '9')
             digit = c - '0';
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
+        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
             digit = (c | 0x20) - 'a' + 10;
-        } else {
+        else
             return false;
-        }
         *value = *value << 4 | (uint32_t)digit;
     }
     return true;
@@ -110,29 +103,24 @@ static bool hex4(struct rv_json *q, uint32_t *value)
 static bool escape(struct rv_json *q)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (q->p >= q->end) {
+    if (q->p >= q->end)
         return false;
-    }
     uint8_t c = *q->p++;
     if (c != 'u') {
         const char *at = c ? strchr(from, c) : NULL;
-        if (at) {
+        if (at)
             *q->text++ = to[at - from];
-        }
         return at;
     }
     uint32_t code, low;
-    if (!hex4(q, &code) || !code || (code >= 0xdc00 && code <= 0xdfff)) {
+    if (!hex4(q, &code) || !code || (code >= 0xdc00 && code <= 0xdfff))
         return false;
-    }
     if (code >= 0xd800 && code <= 0xdbff) {
-        if (q->end - q->p < 2 || q->p[0] != '\\' || q->p[1] != 'u') {
+        if (q->end - q->p < 2 || q->p[0] != '\\' || q->p[1] != 'u')
             return false;
-        }
         q->p += 2;
-        if (!hex4(q, &low) || low < 0xdc00 || low > 0xdfff) {
+        if (!hex4(q, &low) || low < 0xdc00 || low > 0xdfff)
             return false;
-        }
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
     q->text = put_utf8(q->text, code);
@@ -144,9 +132,8 @@ static bool escape(struct rv_json *q)
 bool rv_json_string(struct rv_json *q, const char **out, const char *what)
 {
     *out = NULL;
-    if (!rv_json_accept(q, '"')) {
+    if (!rv_json_accept(q, '"'))
         return rv_json_bad(q, what);
-    }
     char *text = q->text;
     while (q->p < q->end && *q->p != '"') {
         const uint8_t *at = q->p;
@@ -159,16 +146,14 @@ bool rv_json_string(struct rv_json *q, const char **out, const char *what)
             continue;
         }
         int n = *at < 0x20 ? 0 : utf8_length(at, q->end);
-        if (!n) {
+        if (!n)
             return rv_json_bad(q, "valid UTF-8 text");
-        }
         memcpy(q->text, at, (size_t)n);
         q->text += n;
         q->p += n;
     }
-    if (q->p >= q->end) {
+    if (q->p >= q->end)
         return rv_json_bad(q, "the end of a string");
-    }
     q->p++;
     *q->text++ = '\0';
     *out = text;
@@ -200,19 +185,15 @@ bool rv_json_numbers(struct rv_json *q, int64_t *out, int room, int *n, const ch
 {
     bool more = true;
     *n = 0;
-    if (!rv_json_expect(q, '[', what)) {
+    if (!rv_json_expect(q, '[', what))
         return false;
-    }
-    if (rv_json_accept(q, ']')) {
+    if (rv_json_accept(q, ']'))
         return true;
-    }
     while (more) {
-        if (*n == room) {
+        if (*n == room)
             return rv_json_bad(q, "the end of a list that is too long");
-        }
-        if (!number(q, &out[(*n)++]) || !rv_json_separator(q, ']', &more)) {
+        if (!number(q, &out[(*n)++]) || !rv_json_separator(q, ']', &more))
             return false;
-        }
     }
     return true;
 }

@@ -48,9 +48,8 @@ struct parser {
 static int fail(char *err, size_t err_size, int status, const char *path,
                 const char *format, ...)
 {
-    if (!err_size) {
+    if (!err_size)
         return status;
-    }
     int n = snprintf(err, err_size, "%s: ", path);
     if (n >= 0 && (size_t)n < err_size) {
         va_list args;
@@ -58,11 +57,9 @@ static int fail(char *err, size_t err_size, int status, const char *path,
         vsnprintf(err + n, err_size - (size_t)n, format, args);
         va_end(args);
     }
-    for (char *c = err; *c; c++) {
-        if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+    for (char *c = err; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
             *c = '?';
-        }
-    }
     return status;
 }
 
@@ -78,14 +75,12 @@ static int bad_json(struct parser *q)
 /* Room for one element more. */
 static void *grow(void *list, int n, int *room, size_t size)
 {
-    if (n < *room) {
+    if (n < *room)
         return list;
-    }
     int larger = *room ? *room * 2 : 256; /* a header of 16 MiB cannot overflow it */
     void *moved = realloc(list, (size_t)larger * size);
-    if (moved) {
+    if (moved)
         *room = larger;
-    }
     return moved;
 }
 
@@ -99,25 +94,21 @@ static int metadata(struct parser *q)
     struct rv_st *st = q->st;
     struct rv_json *json = &q->json;
     bool more = true;
-    if (!rv_json_expect(json, '{', "the metadata object")) {
+    if (!rv_json_expect(json, '{', "the metadata object"))
         return bad_json(q);
-    }
-    if (rv_json_accept(json, '}')) {
+    if (rv_json_accept(json, '}'))
         return 0;
-    }
     while (more) {
         struct meta *list = grow(st->meta, st->n_meta, &st->meta_room, sizeof *list);
-        if (!list) {
+        if (!list)
             return no_memory(q);
-        }
         st->meta = list;
         struct meta *m = &list[st->n_meta];
         if (!rv_json_string(json, &m->key, "the name of a metadata string") ||
             !rv_json_expect(json, ':', "a colon") ||
             !rv_json_string(json, &m->value, "a metadata string") ||
-            !rv_json_separator(json, '}', &more)) {
+            !rv_json_separator(json, '}', &more))
             return bad_json(q);
-        }
         st->n_meta++;
     }
     return 0;
@@ -158,9 +149,8 @@ static int check_tensor(struct parser *q, struct rv_st_tensor *t, const char *dt
     t->bytes = (size_t)(range[1] - range[0]);
     t->count = 1;
     for (int i = 0; i < t->ndim; i++) {
-        if (t->dim[i] && t->count > INT64_MAX / t->dim[i]) {
+        if (t->dim[i] && t->count > INT64_MAX / t->dim[i])
             return BAD(q, "tensor \"%.99s\" has too large a shape", t->name);
-        }
         t->count *= t->dim[i];
     }
     int64_t size;
@@ -190,15 +180,13 @@ static int description(struct parser *q, const char *name, struct description *d
     const char *key;
     bool more = true;
     *d = (struct description){.ndim = -1, .n_range = -1};
-    if (!rv_json_expect(json, '{', "the description of a tensor")) {
+    if (!rv_json_expect(json, '{', "the description of a tensor"))
         return bad_json(q);
-    }
     while (more) {
         bool good;
         if (!rv_json_string(json, &key, "\"dtype\", \"shape\" or \"data_offsets\"") ||
-            !rv_json_expect(json, ':', "a colon")) {
+            !rv_json_expect(json, ':', "a colon"))
             return bad_json(q);
-        }
         if (!strcmp(key, "dtype") && !d->dtype) {
             good = rv_json_string(json, &d->dtype, "the name of a type");
         } else if (!strcmp(key, "shape") && d->ndim < 0) {
@@ -209,13 +197,11 @@ static int description(struct parser *q, const char *name, struct description *d
             return BAD(q, "tensor \"%.99s\": unknown or repeated key \"%.99s\"", name,
                        key);
         }
-        if (!good || !rv_json_separator(json, '}', &more)) {
+        if (!good || !rv_json_separator(json, '}', &more))
             return bad_json(q);
-        }
     }
-    if (!d->dtype || d->ndim < 0 || d->n_range != 2) {
+    if (!d->dtype || d->ndim < 0 || d->n_range != 2)
         return BAD(q, "tensor \"%.99s\" lacks its type, shape or two offsets", name);
-    }
     return 0;
 }
 
@@ -224,14 +210,12 @@ static int tensor(struct parser *q, const char *name)
     struct rv_st *st = q->st;
     struct description d;
     int status = description(q, name, &d);
-    if (status) {
+    if (status)
         return status;
-    }
     struct rv_st_tensor *list =
         grow(st->tensor, st->n_tensors, &st->tensor_room, sizeof *list);
-    if (!list) {
+    if (!list)
         return no_memory(q);
-    }
     st->tensor = list;
     struct rv_st_tensor *t = &list[st->n_tensors];
     *t = (struct rv_st_tensor){.name = name, .ndim = d.ndim};
@@ -248,20 +232,16 @@ static int header(struct parser *q)
     const char *name;
     int status;
     /* The format wants the brace to be the first byte. */
-    if (json->p < json->end && *json->p != '{') {
+    if (json->p < json->end && *json->p != '{')
         return BAD(q, "the header does not start with a brace: no .safetensors file");
-    }
-    if (!rv_json_expect(json, '{', "a brace")) {
+    if (!rv_json_expect(json, '{', "a brace"))
         return bad_json(q);
-    }
-    if (rv_json_accept(json, '}')) {
+    if (rv_json_accept(json, '}'))
         more = false;
-    }
     while (more) {
         if (!rv_json_string(json, &name, "the name of a tensor") ||
-            !rv_json_expect(json, ':', "a colon")) {
+            !rv_json_expect(json, ':', "a colon"))
             return bad_json(q);
-        }
         if (strcmp(name, "__metadata__")) {
             status = tensor(q, name);
         } else if (seen_metadata) {
@@ -270,12 +250,10 @@ static int header(struct parser *q)
             seen_metadata = true;
             status = metadata(q);
         }
-        if (status) {
+        if (status)
             return status;
-        }
-        if (!rv_json_separator(json, '}', &more)) {
+        if (!rv_json_separator(json, '}', &more))
             return bad_json(q);
-        }
     }
     rv_json_skip_space(json);
     if (json->p < json->end) {
@@ -303,9 +281,8 @@ static int by_key(const void *a, const void *b)
 static int by_place(const void *a, const void *b)
 {
     const struct rv_st_tensor *s = a, *t = b;
-    if (s->data != t->data) {
+    if (s->data != t->data)
         return (const uint8_t *)s->data < (const uint8_t *)t->data ? -1 : 1;
-    }
     return s->bytes < t->bytes ? -1 : s->bytes > t->bytes;
 }
 
@@ -315,9 +292,8 @@ static int check_whole(struct parser *q)
 {
     struct rv_st *st = q->st;
     const uint8_t *at = q->data;
-    if (st->n_tensors) {
+    if (st->n_tensors)
         qsort(st->tensor, (size_t)st->n_tensors, sizeof *st->tensor, by_place);
-    }
     for (int i = 0; i < st->n_tensors; i++) {
         const struct rv_st_tensor *t = &st->tensor[i];
         if (t->data != at) {
@@ -327,25 +303,18 @@ static int check_whole(struct parser *q)
         }
         at += t->bytes;
     }
-    if (at != q->data + q->data_size) {
+    if (at != q->data + q->data_size)
         return BAD(q, "%td unused bytes at the end", q->data + q->data_size - at);
-    }
-    if (st->n_tensors) {
+    if (st->n_tensors)
         qsort(st->tensor, (size_t)st->n_tensors, sizeof *st->tensor, by_name);
-    }
-    if (st->n_meta) {
+    if (st->n_meta)
         qsort(st->meta, (size_t)st->n_meta, sizeof *st->meta, by_key);
-    }
-    for (int i = 1; i < st->n_tensors; i++) {
-        if (!by_name(&st->tensor[i - 1], &st->tensor[i])) {
+    for (int i = 1; i < st->n_tensors; i++)
+        if (!by_name(&st->tensor[i - 1], &st->tensor[i]))
             return BAD(q, "two tensors are named \"%.99s\"", st->tensor[i].name);
-        }
-    }
-    for (int i = 1; i < st->n_meta; i++) {
-        if (!by_key(&st->meta[i - 1], &st->meta[i])) {
+    for (int i = 1; i < st->n_meta; i++)
+        if (!by_key(&st->meta[i - 1], &st->meta[i]))
             return BAD(q, "two metadata strings are named \"%.99s\"", st->meta[i].key);
-        }
-    }
     return 0;
 }
 
@@ -353,25 +322,22 @@ static int parse(struct rv_st *st, const char *path, char *err, size_t err_size)
 {
     struct parser q = {.st = st, .path = path, .err = err, .err_size = err_size};
     uint64_t length = 0;
-    for (int i = 7; i >= 0; i--) {
+    for (int i = 7; i >= 0; i--)
         length = length << 8 | st->map[i];
-    }
     if (length > st->size - 8) {
         return BAD(&q,
                    "its header claims %" PRIu64 " bytes, more than the file has: "
                    "truncated, or no .safetensors file",
                    length);
     }
-    if (length > MAX_HEADER) {
+    if (length > MAX_HEADER)
         return BAD(&q, "its header is larger than %" PRIu64 " bytes", MAX_HEADER);
-    }
     q.json.start = q.json.p = st->map + 8;
     q.json.end = q.data = q.json.start + length;
     q.data_size = st->size - 8 - (size_t)length;
     q.json.text = st->text = malloc((size_t)length + 1);
-    if (!st->text) {
+    if (!st->text)
         return no_memory(&q);
-    }
     int status = header(&q);
     return status ? status : check_whole(&q);
 }
@@ -407,41 +373,34 @@ static int map_file(struct rv_st *st, const char *path, char *err, size_t err_si
             status = 0;
         }
     }
-    if (fd >= 0) {
+    if (fd >= 0)
         close(fd);
-    }
     return status;
 }
 
 int rv_st_open(struct rv_st **out, const char *path, char *err, size_t err_size)
 {
     *out = NULL;
-    if (err_size) {
+    if (err_size)
         *err = '\0';
-    }
     struct rv_st *st = calloc(1, sizeof *st);
-    if (!st) {
+    if (!st)
         return fail(err, err_size, RVOS_ERR_MEMORY, path, "out of memory");
-    }
     int status = map_file(st, path, err, err_size);
-    if (!status) {
+    if (!status)
         status = parse(st, path, err, err_size);
-    }
-    if (status) {
+    if (status)
         rv_st_close(&st);
-    }
     *out = st;
     return status;
 }
 
 void rv_st_close(struct rv_st **st)
 {
-    if (!*st) {
+    if (!*st)
         return;
-    }
-    if ((*st)->map) {
+    if ((*st)->map)
         munmap((*st)->map, (*st)->size);
-    }
     free((*st)->text);
     free((*st)->tensor);
     free((*st)->meta);
@@ -461,9 +420,8 @@ const char *rv_st_meta(const struct rv_st *st, const char *key)
 {
     const struct meta wanted = {.key = key};
     const struct meta *found = NULL;
-    if (st->n_meta) {
+    if (st->n_meta)
         found = bsearch(&wanted, st->meta, (size_t)st->n_meta, sizeof wanted, by_key);
-    }
     return found ? found->value : NULL;
 }
 
@@ -516,20 +474,17 @@ static float from_half(uint16_t half)
 
 bool rv_st_read_f32(const struct rv_st_tensor *t, int64_t from, int64_t n, float *out)
 {
-    if (from < 0 || n < 0 || from > t->count || n > t->count - from) {
+    if (from < 0 || n < 0 || from > t->count || n > t->count - from)
         return false;
-    }
     const uint8_t *p = t->data;
     switch (t->dtype) {
     case RV_F16:
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < n; i++)
             out[i] = from_half(load16(p + 2 * (from + i)));
-        }
         return true;
     case RV_BF16:
-        for (int64_t i = 0; i < n; i++) {
+        for (int64_t i = 0; i < n; i++)
             out[i] = float_of((uint32_t)load16(p + 2 * (from + i)) << 16);
-        }
         return true;
     case RV_F32:
         for (int64_t i = 0; i < n; i++) {

@@ -13,38 +13,32 @@ static bool near_at(float x)
     double e = exp(x);
     bool ok = CHECK_NEAR(rv_sigmoidf(x), exact_sigmoid(x), 2e-7);
     ok &= CHECK_NEAR(rv_tanhf(x), tanh(x), 2e-7);
-    if (x > -87.3f && x < 88.3f) {
+    if (x > -87.3f && x < 88.3f)
         ok &= CHECK_NEAR(rv_expf(x), e, 2e-7 * e);
-    }
     return test_note(ok, "at x = %.9g", x);
 }
 
 /* All floats of a coarse grid over the whole range, and a fine one where it bends. */
 static void grids(void)
 {
-    for (int i = -2000000; i <= 2000000; i++) {
-        if (!near_at((float)i * 1e-5f)) {
+    for (int i = -2000000; i <= 2000000; i++)
+        if (!near_at((float)i * 1e-5f))
             return;
-        }
-    }
     for (uint32_t bits = 0; bits < 0x7f800000u; bits += 3001) {
         float x;
         memcpy(&x, &bits, sizeof x);
-        if (!near_at(x) || !near_at(-x)) {
+        if (!near_at(x) || !near_at(-x))
             return;
-        }
     }
 }
 
 /* The probability of a small hidden state must not lose its digits. */
 static void small_values(void)
 {
-    for (float x = 1e-30f; x < 0.3f; x *= 1.01f) {
+    for (float x = 1e-30f; x < 0.3f; x *= 1.01f)
         if (!CHECK_NEAR(rv_tanhf(x) / tanh(x), 1, 5e-7) ||
-            !CHECK_NEAR(rv_tanhf(-x), -tanh(x), 5e-7 * tanh(x))) {
+            !CHECK_NEAR(rv_tanhf(-x), -tanh(x), 5e-7 * tanh(x)))
             return;
-        }
-    }
     CHECK(rv_tanhf(0.0f) == 0.0f);
     CHECK(rv_sigmoidf(0.0f) == 0.5f);
 }

@@ -18,13 +18,11 @@ static void write_file(const char *header, size_t header_size, int64_t length,
                        const void *data, size_t data_size)
 {
     FILE *file = fopen(path, "wb");
-    if (!CHECK(file != NULL)) {
+    if (!CHECK(file != NULL))
         exit(1);
-    }
     uint64_t n = length < 0 ? header_size : (uint64_t)length;
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 8; i++)
         fputc((int)(n >> 8 * i & 255), file);
-    }
     fwrite(header, 1, header_size, file);
     fwrite(data, 1, data_size, file);
     fclose(file);
@@ -94,9 +92,8 @@ static void conversions(void)
 {
     static uint16_t all[65536];
     static float out[65536];
-    for (int i = 0; i < 65536; i++) {
+    for (int i = 0; i < 65536; i++)
         all[i] = (uint16_t)i;
-    }
     struct rv_st_tensor t = {.dtype = RV_F16, .count = 65536, .data = all};
     CHECK(rv_st_read_f32(&t, 0, 65536, out));
     for (int i = 0; i < 65536; i++) {
@@ -107,9 +104,8 @@ static void conversions(void)
         value = i >> 15 ? -value : value;
         bool same = isnan(value) ? isnan(out[i])
                                  : out[i] == value && !signbit(out[i]) == !signbit(value);
-        if (!test_note(CHECK(same), "half %04x", (unsigned)i)) {
+        if (!test_note(CHECK(same), "half %04x", (unsigned)i))
             break;
-        }
     }
     t.dtype = RV_BF16;
     CHECK(rv_st_read_f32(&t, 0, 65536, out));
@@ -205,9 +201,8 @@ static void refused(int status, const char *message, const char *what)
     ok &= CHECK(st == NULL) & CHECK(strstr(err, path) == err) &
           CHECK(strstr(err, message) != NULL) & CHECK(!strchr(err, '\n'));
     test_note(ok, "%s: %s", what, err);
-    if (st && !ok) {
+    if (st && !ok)
         exit(test_done());
-    }
 }
 
 static void broken_headers(void)
@@ -258,9 +253,8 @@ static void no_files(void)
     unlink(path);
     write_text("{}", 0);
     CHECK(chmod(path, 0) == 0);
-    if (access(path, R_OK)) { /* root reads it all the same */
+    if (access(path, R_OK)) /* root reads it all the same */
         refused(RVOS_ERR_IO, "cannot open it", "unreadable");
-    }
     struct rv_st *st;
     CHECK(rv_st_open(&st, "/nowhere/at/all", NULL, 0) == RVOS_ERR_NOT_FOUND);
     char tiny[4] = "xyz";
@@ -288,13 +282,11 @@ static void many(void)
     header[n++] = '}';
     struct rv_st *st;
     static uint8_t data[COUNT];
-    for (int i = 0; i < COUNT; i++) {
+    for (int i = 0; i < COUNT; i++)
         data[i] = (uint8_t)i;
-    }
     write_file(header, n, -1, data, COUNT);
-    if (!CHECK(rv_st_open(&st, path, err, sizeof err) == 0 && rv_st_count(st) == COUNT)) {
+    if (!CHECK(rv_st_open(&st, path, err, sizeof err) == 0 && rv_st_count(st) == COUNT))
         return;
-    }
     for (int i = 0; i < COUNT; i++) {
         char name[16];
         sprintf(name, "t%d", i);
@@ -306,9 +298,8 @@ static void many(void)
 
 int main(void)
 {
-    if (!CHECK(mkdtemp(folder) != NULL)) {
+    if (!CHECK(mkdtemp(folder) != NULL))
         return test_done();
-    }
     snprintf(path, sizeof path, "%s/a.safetensors", folder);
     good_file();
     conversions();
