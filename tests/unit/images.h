@@ -9,7 +9,7 @@
 #include "../../engine/include/rvos.h"
 #include "../test.h"
 
-enum { PADDING = 5, MARK = 0xa5 };
+enum { MARK = 0xa5 };
 
 struct test_plane {
     uint8_t *data;
@@ -17,16 +17,22 @@ struct test_plane {
     int width, height, stride; /* width in bytes */
 };
 
-static inline struct test_plane test_plane_new(int width, int height)
+/* Rows of more padding where `padding` is more, so that no two planes share a stride. */
+static inline struct test_plane test_plane_padded(int width, int height, int padding)
 {
-    struct test_plane p = {.width = width, .height = height, .stride = width + PADDING};
+    struct test_plane p = {.width = width, .height = height, .stride = width + padding};
 
-    p.size = (size_t)p.stride * height + PADDING;
+    p.size = (size_t)p.stride * height + padding;
     p.data = malloc(p.size);
     if (!p.data)
         exit(1);
     memset(p.data, MARK, p.size);
     return p;
+}
+
+static inline struct test_plane test_plane_new(int width, int height)
+{
+    return test_plane_padded(width, height, 5);
 }
 
 static inline void test_plane_random(struct test_plane *p, uint64_t *seed)
@@ -65,7 +71,7 @@ static inline struct test_image test_image_new(rvos_format format, int width, in
     if (format == RVOS_NV12 || format == RVOS_I420) {
         t.plane[0] = test_plane_new(width, height);
         t.plane[1] = test_plane_new(format == RVOS_NV12 ? 2 * cw : cw, ch);
-        t.plane[2] = test_plane_new(cw, ch);
+        t.plane[2] = test_plane_padded(cw, ch, 8);
     } else {
         t.plane[0] = test_plane_new(width * size, height);
     }
