@@ -164,6 +164,7 @@ def main(argv=None):
     a = arguments(argv)
     torch.set_num_threads(a.threads)
     torch.set_grad_enabled(False)
+    torch.set_flush_denormal(True)  # as the engine does: decaying states are slow otherwise
     net = model.load_bundle(a.model)
     if a.size:
         w, h = map(int, a.size.split("x"))
