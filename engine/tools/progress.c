@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fault.h"
+
 #define TERMINAL_SECONDS 0.1
 #define PLAIN_SECONDS 10.0
 
@@ -76,6 +78,15 @@ void progress_note(struct progress *p, const char *format, ...)
     vfprintf(stderr, format, args);
     va_end(args);
     fputc('\n', stderr);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void progress_fault(struct progress *p, const char *program, const struct fault *fault)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->terminal && !p->quiet)
+        fprintf(stderr, "\r\033[K");
+    fault_print(fault, program);
     pthread_mutex_unlock(&p->lock);
 }
 

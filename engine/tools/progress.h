@@ -24,6 +24,11 @@ void progress_step(struct progress *p, long steps);
 void progress_note(struct progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+struct fault;
+
+/* The same for a fault, quiet or not. */
+void progress_fault(struct progress *p, const char *program, const struct fault *fault);
+
 /* The last line: all done, in how long. */
 void progress_finish(struct progress *p, const char *where);
 

@@ -6,10 +6,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "sequence.h"
+#include "campaign.h"
+#include "through_gst.h"
 
 static const char usage[] =
     "Usage: rvos-segment [OPTIONS] FRAMES_DIR OUT_DIR\n"
+    "       rvos-segment [OPTIONS] --dataset NAME ROOT OUT_DIR\n"
     "Segment the objects of a video: for every frame of FRAMES_DIR (PNG, JPEG, PPM,\n"
     "PGM; in natural order) OUT_DIR gets a palette PNG of the same name, where a\n"
     "pixel's value is its object and 0 is background.\n"
@@ -33,18 +35,80 @@ static const char usage[] =
     "                           choose masks for the objects of this palette PNG (or\n"
     "                           folder) and paint them by their overlap with it\n"
     "  -d, --dump-probs FILE    float32 .npy (frames, objects, H, W), network size\n"
+    "      --live-slots         one-shot: run a slot only from its object's first frame\n"
+    "                           on, as the GStreamer element does\n"
+    "      --through-gst        run the GStreamer element rvosseg instead of the engine\n"
     "  -q, --quiet              no progress\n"
     "  -h, --help               this text\n"
+    "\n"
+    "Of a whole data set, to OUT_DIR/SEQUENCE/FRAME.png; run again, it goes on where it\n"
+    "was interrupted:\n"
+    "  -D, --dataset NAME       davis2016, davis2017 or youtube-vos, laid out in ROOT "
+    "as\n"
+    "                           published; --task is one-shot unless told otherwise\n"
+    "      --split NAME         default: val (DAVIS; all, if there is no such list), "
+    "valid\n"
+    "                           (YouTube-VOS)\n"
+    "      --sequences FILE     these sequences only, one name a line\n"
+    "      --jobs N             sequences at a time; default: 2\n"
+    "      --strict             stop at the first sequence that fails\n"
+    "      --force              do finished sequences again\n"
+    "  -a, --assign annotations with the annotations of the data set\n"
     "\n"
     "Exit status: 0 done, 1 wrong command line, 2 a frame or mask cannot be used,\n"
     "3 the model or the device does not do it, 4 a result cannot be written.\n";
 
+/* Options without a letter. */
+enum { LIVE_SLOTS = 256, THROUGH_GST, SPLIT, SEQUENCES, JOBS, STRICT, FORCE };
+
 struct command {
     struct session_options session;
     struct sequence_options sequence;
+    struct campaign campaign; /* rules NULL: one folder */
     const char *frames, *out;
     bool quiet;
 };
+
+static int data_set_option(struct command *c, int option, const char *word,
+                           struct fault *fault)
+{
+    switch (option) {
+    case 'D':
+        c->campaign.rules = dataset_find(word);
+        if (!c->campaign.rules)
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "--dataset takes davis2016, davis2017 or youtube-vos, not "
+                             "\"%s\"",
+                             word);
+        break;
+    case SPLIT:
+        c->campaign.split = word;
+        break;
+    case SEQUENCES:
+        c->campaign.list = word;
+        break;
+    case JOBS:
+        if (!parse_number(word, 1, 64, &c->campaign.jobs))
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "--jobs takes a number from 1 to 64, not \"%s\"", word);
+        break;
+    case STRICT:
+        c->campaign.strict = true;
+        break;
+    case FORCE:
+        c->campaign.force = true;
+        break;
+    case LIVE_SLOTS:
+        c->sequence.live_slots = true;
+        break;
+    case THROUGH_GST:
+        c->campaign.through_gst = true;
+        break;
+    default: /* getopt_long has named the option */
+        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-segment --help");
+    }
+    return 0;
+}
 
 /* 0, a tool_exit, or -1 after --help. */
 static int one_option(struct command *c, int option, const char *word,
@@ -103,12 +167,32 @@ static int one_option(struct command *c, int option, const char *word,
     case 'h':
         fputs(usage, stdout);
         return -1;
-    default: /* getopt_long has named the option */
-        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-segment --help");
+    default:
+        return data_set_option(c, option, word, fault);
     }
     if (bad)
         return fault_set(fault, TOOL_USAGE, NULL, "-%c takes %s, not \"%s\"", option, bad,
                          word);
+    return 0;
+}
+
+static int complete_data_set(struct command *c, struct fault *fault)
+{
+    if (c->sequence.init_mask || c->sequence.probs)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "--init-mask and --dump-probs are for one folder of frames: "
+                         "with --dataset the annotations are taken");
+    if (c->sequence.assign && strcmp(c->sequence.assign, "annotations"))
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "with --dataset it is --assign annotations, not \"%s\"",
+                         c->sequence.assign);
+    if (!c->sequence.task)
+        c->sequence.task = RVOS_TASK_ONE_SHOT;
+    c->campaign.assign = c->sequence.assign != NULL;
+    c->sequence.assign = NULL;
+    c->campaign.root = c->frames;
+    c->campaign.out = c->out;
+    c->campaign.quiet = c->quiet;
     return 0;
 }
 
@@ -119,6 +203,8 @@ static int complete(struct command *c, struct fault *fault)
     if (!c->session.model)
         return fault_set(fault, TOOL_USAGE, NULL,
                          "no model: name a .safetensors file with --model");
+    if (c->campaign.rules)
+        return complete_data_set(c, fault);
     if (!c->sequence.task)
         c->sequence.task =
             c->sequence.init_mask ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
@@ -134,24 +220,33 @@ static int complete(struct command *c, struct fault *fault)
 
 static int parse(struct command *c, int argc, char **argv, struct fault *fault)
 {
-    static const struct option options[] = {{"model", required_argument, NULL, 'm'},
-                                            {"task", required_argument, NULL, 't'},
-                                            {"init-mask", required_argument, NULL, 'i'},
-                                            {"objects", required_argument, NULL, 'n'},
-                                            {"variant", required_argument, NULL, 'v'},
-                                            {"engine", required_argument, NULL, 'e'},
-                                            {"precision", required_argument, NULL, 'p'},
-                                            {"size", required_argument, NULL, 's'},
-                                            {"threads", required_argument, NULL, 'j'},
-                                            {"assign", required_argument, NULL, 'a'},
-                                            {"dump-probs", required_argument, NULL, 'd'},
-                                            {"quiet", no_argument, NULL, 'q'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"model", required_argument, NULL, 'm'},
+        {"task", required_argument, NULL, 't'},
+        {"init-mask", required_argument, NULL, 'i'},
+        {"objects", required_argument, NULL, 'n'},
+        {"variant", required_argument, NULL, 'v'},
+        {"engine", required_argument, NULL, 'e'},
+        {"precision", required_argument, NULL, 'p'},
+        {"size", required_argument, NULL, 's'},
+        {"threads", required_argument, NULL, 'j'},
+        {"assign", required_argument, NULL, 'a'},
+        {"dump-probs", required_argument, NULL, 'd'},
+        {"dataset", required_argument, NULL, 'D'},
+        {"split", required_argument, NULL, SPLIT},
+        {"sequences", required_argument, NULL, SEQUENCES},
+        {"jobs", required_argument, NULL, JOBS},
+        {"strict", no_argument, NULL, STRICT},
+        {"force", no_argument, NULL, FORCE},
+        {"live-slots", no_argument, NULL, LIVE_SLOTS},
+        {"through-gst", no_argument, NULL, THROUGH_GST},
+        {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0}};
     int option, err = 0;
 
-    while (!err && (option = getopt_long(argc, argv, "m:t:i:n:v:e:p:s:j:a:d:qh", options,
-                                         NULL)) != -1)
+    while (!err && (option = getopt_long(argc, argv, "m:t:i:n:v:e:p:s:j:a:d:D:qh",
+                                         options, NULL)) != -1)
         err = one_option(c, option, optarg, fault);
     if (err)
         return err;
@@ -177,27 +272,42 @@ static int apart(const struct command *c, struct fault *fault)
     return 0;
 }
 
-static int run(const struct command *c, struct fault *fault)
+static int run_folder(const struct command *c, const struct frame_list *frames,
+                      struct progress *progress, struct fault *fault)
 {
     struct session session;
+    int err;
+
+    if (c->campaign.through_gst)
+        return through_gst_run(&c->session, &c->sequence, frames, c->out, progress,
+                               fault);
+    err = session_open(&session, &c->session, fault);
+    if (err)
+        return err;
+    err = sequence_run(&session, &c->sequence, frames, c->out, progress, fault);
+    session_close(&session);
+    return err;
+}
+
+static int run(const struct command *c, struct fault *fault)
+{
     struct frame_list frames;
     struct progress progress;
     int err = apart(c, fault);
 
-    if (!err)
-        err = frames_list(&frames, c->frames, fault);
     if (err)
         return err;
-    err = session_open(&session, &c->session, fault);
-    if (!err) {
-        progress_start(&progress, "frames", frames.count, c->quiet);
-        err = sequence_run(&session, &c->sequence, &frames, c->out, &progress, fault);
-        if (err)
-            progress_stop(&progress);
-        else
-            progress_finish(&progress, c->out);
-        session_close(&session);
-    }
+    if (c->campaign.rules)
+        return campaign_run(&c->campaign, &c->session, &c->sequence, fault);
+    err = frames_list(&frames, c->frames, fault);
+    if (err)
+        return err;
+    progress_start(&progress, "frames", frames.count, c->quiet);
+    err = run_folder(c, &frames, &progress, fault);
+    if (err)
+        progress_stop(&progress);
+    else
+        progress_finish(&progress, c->out);
     frames_free(&frames);
     return err;
 }
@@ -212,5 +322,6 @@ int main(int argc, char **argv)
         return TOOL_OK;
     if (!err)
         err = run(&command, &fault);
-    return err ? fault_print(&fault, "rvos-segment") : TOOL_OK;
+    /* The faults of sequences have been printed: no words are left. */
+    return err && fault.code ? fault_print(&fault, "rvos-segment") : err;
 }

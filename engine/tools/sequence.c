@@ -38,31 +38,41 @@ static void finish(struct run *run)
     free(run->probs);
 }
 
+int sequence_seeds(struct seeds *out, const struct sequence_options *o,
+                   const struct frame_list *frames, struct progress *progress,
+                   struct fault *fault)
+{
+    int err;
+
+    memset(out, 0, sizeof *out);
+    if (!o->init_mask || o->task != RVOS_TASK_ONE_SHOT)
+        return 0;
+    err = seeds_find(out, frames, o->init_mask, o->mask_kind, fault);
+    if (err)
+        return err;
+    if (out->unmatched)
+        progress_note(progress, "%s: %d masks have no frame of their name", o->init_mask,
+                      out->unmatched);
+    if (!o->objects && out->highest > RVOS_MAX_OBJECTS)
+        err = fault_set(fault, TOOL_INPUT, o->init_mask,
+                        "has an object %d, and %d is the highest that can be followed: "
+                        "renumber, or drop it with --objects",
+                        out->highest, RVOS_MAX_OBJECTS);
+    else if (o->objects && out->highest > o->objects)
+        progress_note(progress, "%s: objects above %d (--objects) are left out",
+                      o->init_mask, o->objects);
+    return err;
+}
+
 static int find_masks(struct run *run)
 {
     const struct sequence_options *o = run->options;
-    int err = 0;
+    int err = sequence_seeds(&run->seeds, o, run->frames, run->progress, run->fault);
 
-    if (o->init_mask && o->task == RVOS_TASK_ONE_SHOT)
-        err =
-            seeds_find(&run->seeds, run->frames, o->init_mask, o->mask_kind, run->fault);
     if (!err && o->assign)
         err = seeds_find(&run->annotations, run->frames, o->assign, o->mask_kind,
                          run->fault);
-    if (err)
-        return err;
-    if (run->seeds.unmatched)
-        progress_note(run->progress, "%s: %d masks have no frame of their name",
-                      o->init_mask, run->seeds.unmatched);
-    if (!o->objects && run->seeds.highest > RVOS_MAX_OBJECTS)
-        return fault_set(run->fault, TOOL_INPUT, o->init_mask,
-                         "has an object %d, and %d is the highest that can be followed: "
-                         "renumber, or drop it with --objects",
-                         run->seeds.highest, RVOS_MAX_OBJECTS);
-    if (o->objects && run->seeds.highest > o->objects)
-        progress_note(run->progress, "%s: objects above %d (--objects) are left out",
-                      o->init_mask, o->objects);
-    return 0;
+    return err;
 }
 
 static int open_stream(struct run *run)
@@ -70,7 +80,7 @@ static int open_stream(struct run *run)
     rvos_stream_params params = {.task = run->options->task,
                                  .variant = run->options->variant,
                                  .objects = run->options->objects,
-                                 .all_slots = true};
+                                 .all_slots = !run->options->live_slots};
     rvos_stream_info info;
     int err;
 

@@ -5,6 +5,7 @@
 
 #include "frames.h"
 #include "progress.h"
+#include "seeds.h"
 #include "session.h"
 
 struct sequence_options {
@@ -15,6 +16,8 @@ struct sequence_options {
     enum mask_kind mask_kind;
     const char *assign; /* picture or folder: the result step of assign.h; NULL:
                            the engine's labels */
+    bool live_slots;    /* one-shot: run a slot from its object's first frame on, as the
+                           element does, not from frame 0 on */
     const char *probs;  /* .npy of all probabilities; NULL: none */
 };
 
@@ -22,5 +25,10 @@ struct sequence_options {
 int sequence_run(struct session *session, const struct sequence_options *options,
                  const struct frame_list *frames, const char *out,
                  struct progress *progress, struct fault *fault);
+
+/* The masks of the options, checked; none for zero-shot. */
+int sequence_seeds(struct seeds *out, const struct sequence_options *options,
+                   const struct frame_list *frames, struct progress *progress,
+                   struct fault *fault);
 
 #endif

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct dataset_rules known[] = {
+    {"davis2016", "JPEGImages/480p", "Annotations/480p", "ImageSets/480p/%s.txt", "val",
+     false, true, MASK_BINARY},
+    {"davis2017", "JPEGImages/480p", "Annotations/480p", "ImageSets/2017/%s.txt", "val",
+     false, true, MASK_INDEX},
+    {"youtube-vos", "JPEGImages", "Annotations", NULL, "valid", true, false, MASK_INDEX},
+};
+
+const struct dataset_rules *dataset_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i].name, name))
+            return &known[i];
+    return NULL;
+}
+
+/* Lines are names, or as in DAVIS-2016 paths: .../NAME/00000.jpg .../NAME/00000.png */
+static int add_line(struct name_list *names, char *line)
+{
+    char *end = line + strcspn(line, " \t"), *slash;
+
+    *end = 0;
+    slash = strrchr(line, '/');
+    if (slash && strchr(slash, '.')) { /* a file: its folder is the name */
+        *slash = 0;
+        slash = strrchr(line, '/');
+    }
+    if (slash)
+        line = slash + 1;
+    return names_have(names, line) ? 0 : names_add(names, line);
+}
+
+static int read_list(struct name_list *names, const char *path, struct fault *fault)
+{
+    struct name_list lines;
+    int err = lines_list(&lines, path, fault);
+
+    for (int i = 0; !err && i < lines.count; i++)
+        if (add_line(names, lines.name[i]))
+            err = fault_set(fault, TOOL_INPUT, path, "out of memory");
+    names_free(&lines);
+    return err;
+}
+
+/* The usual split may be missing; one that was asked for may not. */
+static int find_names(struct name_list *names, const struct dataset_rules *rules,
+                      const char *root, const char *frames, const char *split,
+                      struct fault *fault)
+{
+    const char *percent = rules->list ? strstr(rules->list, "%s") : NULL;
+    char *path = NULL;
+    int err;
+
+    if (percent)
+        path = text_format("%s/%.*s%s%s", root, (int)(percent - rules->list), rules->list,
+                           split ? split : rules->split, percent + 2);
+    if (path && (split || is_file(path)))
+        err = read_list(names, path, fault);
+    else
+        err = folders_list(names, frames, fault);
+    free(path);
+    return err;
+}
+
+static int add_entries(struct dataset *d, const struct name_list *names,
+                       const char *frames, const char *annotations)
+{
+    d->entry = calloc((size_t)names->count, sizeof *d->entry);
+    if (!d->entry)
+        return -1;
+    for (int i = 0; i < names->count; i++) {
+        struct dataset_entry *e = &d->entry[d->count++];
+
+        e->name = text_format("%s", names->name[i]);
+        e->frames = text_format("%s/%s", frames, names->name[i]);
+        e->annotations = text_format("%s/%s", annotations, names->name[i]);
+        if (!e->name || !e->frames || !e->annotations)
+            return -1;
+    }
+    return 0;
+}
+
+int dataset_open(struct dataset *out, const struct dataset_rules *rules, const char *root,
+                 const char *split, const char *list, struct fault *fault)
+{
+    struct name_list names = {0};
+    const char *folder = split ? split : rules->split;
+    char *base = text_format("%s/%s", root, folder), *frames, *annotations;
+    int err;
+
+    *out = (struct dataset){.rules = rules};
+    /* The root may be the folder of the split itself. */
+    if (!base || !rules->split_folder || (!split && !is_folder(base))) {
+        free(base);
+        base = text_format("%s", root);
+    }
+    frames = text_format("%s/%s", base ? base : "", rules->frames);
+    annotations = text_format("%s/%s", base ? base : "", rules->annotations);
+    if (!base || !frames || !annotations)
+        err = fault_set(fault, TOOL_INPUT, root, "out of memory");
+    else if (!is_folder(frames))
+        err = fault_set(fault, TOOL_INPUT, frames,
+                        "is missing: give the root folder of a %s data set", rules->name);
+    else if (list)
+        err = read_list(&names, list, fault);
+    else
+        err = find_names(&names, rules, root, frames, split, fault);
+    if (!err && add_entries(out, &names, frames, annotations))
+        err = fault_set(fault, TOOL_INPUT, root, "out of memory");
+    names_free(&names);
+    free(base);
+    free(frames);
+    free(annotations);
+    if (err)
+        dataset_close(out);
+    return err;
+}
+
+void dataset_close(struct dataset *dataset)
+{
+    for (int i = 0; i < dataset->count; i++) {
+        free(dataset->entry[i].name);
+        free(dataset->entry[i].frames);
+        free(dataset->entry[i].annotations);
+    }
+    free(dataset->entry);
+    memset(dataset, 0, sizeof *dataset);
+}
