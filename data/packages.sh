@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Sourced by data/demo.sh, docs/build.sh and tests/run.sh: Debian and Ubuntu packages.
+#
+#     need_packages NAME... [-- NAME...]
+#
+# Installs what is missing, and asks for root only then. Packages after -- are wished for:
+# one that this system does not know is left out with a note. Returns 1, with a message, if
+# one before -- cannot be had. With RVOS_NO_INSTALL=1 nothing is installed; what is missing
+# is named, and the build tells what it cannot do.
+
+packages_missing()
+{
+    # One query for all: a dpkg-query each takes longer than the rest of this file.
+    # shellcheck disable=SC2016 # the braces are dpkg's
+    packages_here=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
+        sed -n 's/ installed$//p')
+    for package in "$@"; do
+        case "
+$packages_here
+" in
+        *"
+$package
+"*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+package_known()
+{
+    # Names made real by another package (a virtual one) have no version of their own.
+    apt-cache show --no-all-versions "$1" >/dev/null 2>&1
+}
+
+# Runs as root: directly, or by sudo, which may ask only where somebody can answer.
+packages_as_root()
+{
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif ! command -v sudo >/dev/null 2>&1; then
+        echo "This needs root, and there is no sudo here. As root: $*" >&2
+        return 1
+    elif [ -t 0 ]; then
+        sudo "$@"
+    elif ! sudo -n "$@"; then
+        echo "This needs root, and nobody can be asked for a password here. Run: sudo $*" >&2
+        return 1
+    fi
+}
+
+packages_install()
+{
+    packages_as_root env DEBIAN_FRONTEND=noninteractive apt-get \
+        -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -qq -y \
+        --no-install-recommends install "$@" </dev/null
+}
+
+need_packages()
+{
+    packages_must='' packages_wish='' packages_past=''
+    for package in "$@"; do
+        if [ "$package" = -- ]; then
+            packages_past=1
+        elif [ "$packages_past" ]; then
+            packages_wish="$packages_wish $package"
+        else
+            packages_must="$packages_must $package"
+        fi
+    done
+    if ! command -v dpkg-query >/dev/null 2>&1 || ! command -v apt-get >/dev/null 2>&1; then
+        echo "Not a Debian or Ubuntu system: nothing is installed. Needed, by Debian's names:"
+        echo " $packages_must"
+        return 0
+    fi
+    # shellcheck disable=SC2086 # lists of names
+    packages_must=$(packages_missing $packages_must)
+    # shellcheck disable=SC2086
+    packages_wish=$(packages_missing $packages_wish)
+    [ "$packages_must$packages_wish" ] || return 0
+    if [ "${RVOS_NO_INSTALL:-}" = 1 ]; then
+        echo "Missing Debian packages (not installed, as asked): $packages_must$packages_wish"
+        return 0
+    fi
+
+    # A fresh machine or container has no lists yet; old lists name files that have gone.
+    packages_fresh=''
+    for package in $packages_must $packages_wish; do
+        if ! package_known "$package"; then
+            echo "Reading the list of Debian packages ..."
+            packages_as_root apt-get -qq -o Acquire::Retries=3 update </dev/null || return 1
+            packages_fresh=1
+            break
+        fi
+    done
+    packages_all=$packages_must
+    for package in $packages_wish; do
+        if package_known "$package"; then
+            packages_all="$packages_all $package"
+        else
+            echo "This system knows no package $package: going on without it."
+        fi
+    done
+    [ "$packages_all" ] || return 0
+    echo "Installing Debian packages: $packages_all"
+    # shellcheck disable=SC2086
+    packages_install $packages_all && return 0
+    [ "$packages_fresh" ] && return 1
+    packages_as_root apt-get -qq -o Acquire::Retries=3 update </dev/null || return 1
+    # shellcheck disable=SC2086
+    packages_install $packages_all
+}
