@@ -32,7 +32,7 @@ static void model_free(rvos_model *model)
         next = p->next;
         fn->plan_destroy(p->plan);
         rv_program_free(&p->program);
-        pthread_mutex_destroy(&p->lock);
+        rv_turn_finish(&p->turn);
         free(p);
     }
     fn->weights_free(model->device, &model->weights);
@@ -164,7 +164,7 @@ int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
         ret = p ? make_plan(model, p, one_shot, spatial, temporal, objects)
                 : RVOS_ERR_MEMORY;
         if (!ret) {
-            pthread_mutex_init(&p->lock, NULL);
+            rv_turn_init(&p->turn);
             p->next = model->plans;
             model->plans = p;
         } else if (p) {
@@ -184,9 +184,9 @@ int rv_model_run(rvos_model *model, struct rv_model_plan *plan, const struct rv_
 {
     int ret;
 
-    pthread_mutex_lock(&plan->lock);
+    rv_turn_take(&plan->turn);
     ret = model->device->fn->plan_run(plan->plan, job, 1);
-    pthread_mutex_unlock(&plan->lock);
+    rv_turn_give(&plan->turn);
     if (ret)
         rv_log(model->device, RVOS_LOG_ERROR, "%s: a frame failed: %s", model->path,
                rvos_strerror(ret));

@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "safetensors.h"
+#include "turn.h"
 
 /* A program and what the device made of it. Plans live as long as their model, and
  * are shared by all streams of the same task, variant and number of objects. */
@@ -15,7 +16,7 @@ struct rv_model_plan {
     struct rv_model_plan *next;
     struct rv_program program;
     struct rv_plan *plan;
-    pthread_mutex_t lock; /* held while it runs */
+    struct rv_turn turn; /* one stream's frame at a time */
 };
 
 struct rvos_model {

@@ -180,40 +180,10 @@ static void colours(void)
     }
 }
 
-static void nearest(void)
-{
-    uint64_t seed = 3;
-
-    for (int i = 0; i < 200; i++) {
-        int w = test_random_int(&seed, 1, 90), h = test_random_int(&seed, 1, 90);
-        int to_w = test_random_int(&seed, 1, 90), to_h = test_random_int(&seed, 1, 90);
-        int step = test_random_int(&seed, 0, 4), s = step ? step : 1;
-        struct test_plane p;
-        rvos_labels labels = test_labels_new(&p, w, h, step, 255, &seed);
-        uint8_t *out = malloc((size_t)to_w * to_h + 1);
-        bool same = true;
-
-        test_plane_random(&p, &seed);
-        out[to_w * to_h] = MARK;
-        rv_mask_nearest(&labels, out, to_w, to_h);
-        for (int y = 0; y < to_h; y++)
-            for (int x = 0; x < to_w; x++) {
-                int sx = (2 * x + 1) * w / (2 * to_w), sy = (2 * y + 1) * h / (2 * to_h);
-
-                same &= out[y * to_w + x] == p.data[sy * p.stride + sx * s];
-            }
-        test_note(CHECK(same), "%dx%d to %dx%d, step %d", w, h, to_w, to_h, step);
-        CHECK(out[to_w * to_h] == MARK);
-        free(out);
-        free(p.data);
-    }
-}
-
 int main(void)
 {
     formats();
     identity();
     colours();
-    nearest();
     return test_done();
 }

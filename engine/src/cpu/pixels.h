@@ -30,9 +30,6 @@ size_t rv_resize_scratch(const struct rv_resize *resize);
 void rv_resize_rows(const struct rv_resize *resize, const rvos_image *frame, int row0,
                     int row1, float *out, void *scratch);
 
-/* All of `src` to w x h bytes by nearest neighbour: floor((i + 0.5) * in / out). */
-void rv_mask_nearest(const rvos_labels *src, uint8_t *dst, int w, int h);
-
 /* ---- labels.c: network -> labels ---------------------------------------- */
 
 /* What one object has in some rows of the labels; zeroes: nothing. */

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "../turn.h"
+
 #if defined(__x86_64__) || defined(__i386__)
 #define relax() __builtin_ia32_pause()
 #else
@@ -27,7 +29,7 @@ struct rv_pool {
     struct worker *worker;
     void (*hello)(void);
 
-    pthread_mutex_t callers; /* held by the caller whose job runs */
+    struct rv_turn callers;
     pthread_mutex_t lock;    /* of what follows */
     pthread_cond_t start, finish, progress;
     unsigned long job; /* counts up */
@@ -85,7 +87,7 @@ struct rv_pool *rv_pool_create(int threads, void (*hello)(void))
     if (!pool)
         return NULL;
     pool->hello = hello;
-    pthread_mutex_init(&pool->callers, NULL);
+    rv_turn_init(&pool->callers);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->start, NULL);
     pthread_cond_init(&pool->finish, NULL);
@@ -118,7 +120,7 @@ void rv_pool_destroy(struct rv_pool *pool)
     pthread_cond_destroy(&pool->finish);
     pthread_cond_destroy(&pool->progress);
     pthread_mutex_destroy(&pool->lock);
-    pthread_mutex_destroy(&pool->callers);
+    rv_turn_finish(&pool->callers);
     free(pool->worker);
     free(pool);
 }
@@ -130,7 +132,7 @@ int rv_pool_threads(const struct rv_pool *pool)
 
 void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *ctx)
 {
-    pthread_mutex_lock(&pool->callers);
+    rv_turn_take(&pool->callers);
     pthread_mutex_lock(&pool->lock);
     pool->fn = fn;
     pool->ctx = ctx;
@@ -140,7 +142,7 @@ void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *
     while (pool->busy)
         pthread_cond_wait(&pool->finish, &pool->lock);
     pthread_mutex_unlock(&pool->lock);
-    pthread_mutex_unlock(&pool->callers);
+    rv_turn_give(&pool->callers);
 }
 
 void rv_pool_post(struct rv_pool *pool, atomic_int *counter, int value)

@@ -275,29 +275,3 @@ void rv_resize_rows(const struct rv_resize *r, const rvos_image *frame, int row0
         normalise(r, line, out);
     }
 }
-
-/* i * in / out, stepped without a division: pos / unit plus rest / unit. */
-void rv_mask_nearest(const rvos_labels *src, uint8_t *dst, int w, int h)
-{
-    ptrdiff_t step = src->step ? src->step : 1;
-    int64_t unit = 2 * (int64_t)w;
-    int whole = (int)(2 * (int64_t)src->width / unit),
-        part = (int)(2 * (int64_t)src->width % unit);
-
-    for (int y = 0; y < h; y++, dst += w) {
-        int64_t sy = (2 * (int64_t)y + 1) * src->height / (2 * (int64_t)h);
-        const uint8_t *row = src->data + sy * src->stride;
-        int sx = (int)(src->width / unit);
-        int64_t rest = src->width % unit;
-
-        for (int x = 0; x < w; x++) {
-            dst[x] = row[sx * step];
-            sx += whole;
-            rest += part;
-            if (rest >= unit) {
-                rest -= unit;
-                sx++;
-            }
-        }
-    }
-}
