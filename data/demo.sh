@@ -160,6 +160,7 @@ pipeline()
     while IFS= read -r property; do
         set -- "$@" "$property"
     done <"$tmp/properties"
+    trap ':' INT # Ctrl-C is for gst-launch: with -e it ends the file properly
     # shellcheck disable=SC2086
     gst-launch-1.0 "$@" $after </dev/null 2>&1
     echo $? >"$tmp/status"
@@ -179,7 +180,6 @@ if [ -n "$live" ]; then
             "session (or over ssh -X), or name a sink in RVOS_SCREEN"
     fi
     echo "The camera, segmented. Stop with Ctrl-C."
-    trap 'echo' INT
     # A frame that comes late keeps its picture and shows the last masks (late-policy=reuse);
     # the queue before the network keeps the newest frame only.
     pipeline "$camera ! decodebin ! queue leaky=downstream max-size-buffers=1 ! videoconvert !" \
@@ -283,30 +283,33 @@ bar()
     [ $part_done -gt 0 ] && printf '  %d s left' $(($3 * (100 - part_done) / part_done))
 }
 
+time_of() # a line of identity -> milliseconds
+{
+    stamp=${1#*pts: }
+    milliseconds_of "${stamp%%,*}"
+}
+
 # Reads what gst-launch -v -m says: a line for each frame (from the identity element) and
-# the element's messages; the rest is kept for errors. Ctrl-C is gst-launch's business:
-# with -e it ends the file properly.
+# the element's messages; the rest is kept for errors.
 watch()
 {
     trap '' INT
-    frames=0 start=$(date +%s) shown=$start every=1 at=0
+    frames=0 start=$(date +%s) shown=$start every=1 last=''
     while IFS= read -r line; do
         case $line in
         *GstIdentity:count*last-message*chain*)
             [ $frames -gt 0 ] || start=$(date +%s)
-            frames=$((frames + 1))
+            frames=$((frames + 1)) last=$line
             [ $((frames % every)) = 0 ] || continue
             now=$(date +%s)
             # On a screen once a second; in a log about ten times in all.
             [ "$now" != "$shown" ] || { every=$((every + 1)) && continue; }
             [ -t 1 ] || [ $((now - shown)) -ge 15 ] || continue
-            at=${line#*pts: }
-            at=$(milliseconds_of "${at%%,*}")
             shown=$now
             if [ -t 1 ]; then
-                printf '\r%s   ' "$(bar $frames "$at" $((now - start)))"
+                printf '\r%s   ' "$(bar $frames "$(time_of "$line")" $((now - start)))"
             else
-                printf '%s\n' "$(bar $frames "$at" $((now - start)))"
+                printf '%s\n' "$(bar $frames "$(time_of "$line")" $((now - start)))"
             fi
             ;;
         *rvosseg-object*event=*appeared*)
@@ -317,18 +320,21 @@ watch()
         *) printf '%s\n' "$line" >>"$tmp/log" ;;
         esac
     done
-    printf '%d %d\n' $frames $(($(date +%s) - start)) >"$tmp/counts"
+    at=$(time_of "$last")
+    printf '%d %d %d\n' $frames $(($(date +%s) - start)) "$at" >"$tmp/counts"
     [ $frames -gt 0 ] || return
+    # The last frame begins a little before the end.
+    [ $((at * 100)) -lt $((total * 90)) ] || at=$total
     if [ -t 1 ]; then printf '\r'; fi
-    printf '%s   \n' "$(bar $frames "$total" $(($(date +%s) - start)))"
+    printf '%s   \n' "$(bar $frames "$at" $(($(date +%s) - start)))"
 }
 
 even='' # 4:2:0 in files wants even sizes
 if [ $((${width:-0} % 2)) = 1 ] || [ $((${height:-0} % 2)) = 1 ]; then
-    even="videoscale ! video/x-raw,width=$((width + width % 2)),height=$((height + height % 2)) !"
+    even=",width=$((width + width % 2)),height=$((height + height % 2))"
 fi
-after="! identity name=count silent=false ! queue max-size-buffers=3 ! videoconvert ! $even
-    video/x-raw,format=I420 ! $encoder ! queue ! mux. $muxer name=mux ! filesink
+after="! identity name=count silent=false ! queue max-size-buffers=3 ! videoconvert !
+    ${even:+videoscale !} video/x-raw,format=I420$even ! $encoder ! queue ! mux. $muxer name=mux ! filesink
     location=$tmp/output"
 if [ -n "$sound" ]; then
     after="$after decode. ! queue max-size-time=0 max-size-bytes=0 max-size-buffers=0 !
@@ -345,7 +351,8 @@ pipeline "filesrc location=$tmp/input ! decodebin name=decode decode. ! queue ! 
 trap - INT
 
 status=$(cat "$tmp/status" 2>/dev/null || echo 1)
-read -r frames seconds <"$tmp/counts"
+read -r frames seconds at <"$tmp/counts"
+[ -z "$interrupted" ] || ! grep -q '^EOS received' "$tmp/log" || status=0
 if [ "$status" != 0 ] || [ ! -s "$part" ] || [ "$frames" = 0 ]; then
     errors >&2
     if [ "$(df -P "$folder" | awk 'NR == 2 { print $4 }')" -lt 1024 ] ||
@@ -362,7 +369,14 @@ mv -f "$part" "$output" || fail "$output: cannot be written"
 
 objects=$(sort -u "$tmp/objects" | wc -l)
 [ "$seconds" -gt 0 ] || seconds=1
-[ -z "$interrupted" ] || echo "Stopped early: the file holds what was done until then."
+if [ -n "$interrupted" ]; then
+    echo "Stopped early: the file holds what was done until then."
+elif [ $((at * 100)) -lt $((total * 90)) ]; then
+    echo "Note: the input ended after $((at / 1000)) of $((total / 1000)) s: it may be truncated."
+fi
+# What the element warned of; that there is no CUDA is no news to those who did not ask.
+sed -n 's/^WARNING: from element [^ ]*GstRvosSeg:[^ ]*: /Note: /p' "$tmp/log" |
+    grep -v 'CUDA does not start' | sort -u
 echo "Followed $objects object(s) through $frames frames in $seconds s:" \
     "$((frames / seconds)).$((frames * 10 / seconds % 10)) frames/s, decoding and encoding included."
 echo "The video is here: $output ($(($(wc -c <"$output") / 1024)) KB)"
