@@ -20,7 +20,8 @@ STORAGES = {
     "torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8"),
     "torch HalfStorage": np.dtype("<f2"), "torch DoubleStorage": np.dtype("<f8"),
 }
-STATE_GLOBALS = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2", *STORAGES}
+STATE_GLOBALS = {"collections OrderedDict", "torch._utils _rebuild_tensor_v2",
+                 "torch._utils _rebuild_parameter", *STORAGES}
 ARGS_GLOBALS = {"argparse Namespace"}
 
 
@@ -174,6 +175,9 @@ class Machine:
             storage, offset, size, stride = args[:4]
             if isinstance(storage, Storage):
                 return Tensor(storage, offset, size, stride)
+        if function == "torch._utils _rebuild_parameter" and len(args) == 3:
+            if isinstance(args[0], Tensor):  # old torchvision files keep parameters
+                return args[0]
         raise self.fail(f"an unknown call of '{function.replace(' ', '.')}'")
 
     def storage(self, pid):

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""J and F of a model on annotated videos, as rvos-eval counts them (network.md section 12).
+
+    python3 data/evaluate.py MODEL.safetensors SOURCE [--limit N]
+
+One-shot: given the first annotation.  Zero-shot: the paper's protocol, the slot of each object
+is chosen on the first frame.  Label maps are made at the annotation's size (section 11); the
+first and the last frame do not count.
+"""
+import argparse
+import sys
+
+import numpy as np
+import torch
+
+import datasets
+import metrics
+import model
+
+
+def load_video(sequence, frames=None):
+    """Images (list of uint8 H,W,3), annotations (T,h,w) and ids of the first annotation."""
+    chosen = sequence.frames[:frames]
+    masks = [f.mask() for f in chosen]
+    if any(m is None for m in masks):
+        raise datasets.DataError(f"{sequence.name}: frames without annotation")
+    ids = [int(k) for k in np.unique(masks[0]) if k]
+    return [np.asarray(f.image()) for f in chosen], np.stack(masks), ids
+
+
+def label_maps(net, task, images, truth, slots, size):
+    """Label maps (T,h,w) at the annotation's size."""
+    seeds = {0: (truth[0], None)} if task == "one-shot" else None
+    with torch.no_grad():
+        return np.stack([model.label_map(s.logits_half, size, truth.shape[1:])
+                         for s in model.run(net, task, images, slots, size=size, seeds=seeds)])
+
+
+def score_video(net, task, sequence, size, slots=10, frames=None, keep=None):
+    """[(J, F)] of each object of the first annotation."""
+    images, truth, ids = load_video(sequence, frames)
+    if not ids:
+        return []
+    if task == "one-shot":
+        slots = max(ids)
+    labels = label_maps(net, task, images, truth, slots, size)
+    if task == "zero-shot":
+        first = [labels[0] == n + 1 for n in range(slots)]
+        chosen = metrics.assign([truth[0] == k for k in ids], first)
+        renamed = np.zeros_like(labels)
+        for row, column in chosen.items():
+            renamed[labels == column + 1] = ids[row]
+        labels = renamed
+    if keep:
+        keep(sequence.name, task, images, labels)
+    return metrics.sequence(truth, labels, ids)
+
+
+def evaluate(net, sequences, tasks, size, slots=10, frames=None, keep=None):
+    """{task: {J, F, objects}} in percent, the mean over objects."""
+    was = net.training
+    net.eval()
+    out = {}
+    for task in tasks:
+        scores = [s for q in sequences
+                  for s in score_video(net, task, q, size, slots, frames, keep)]
+        if scores:
+            j, f = np.mean(scores, 0) * 100
+            out[task] = dict(J=float(j), F=float(f), objects=len(scores))
+    net.train(was)
+    return out
+
+
+def main(argv=None):
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("model")
+    p.add_argument("source")
+    p.add_argument("--limit", type=int, help="videos")
+    p.add_argument("--frames", type=int, help="frames of a video")
+    p.add_argument("--slots", type=int, default=10, help="of zero-shot")
+    a = p.parse_args(argv)
+    try:
+        net = model.load_bundle(a.model)
+        sequences = datasets.read_source(a.source)[0][:a.limit]
+        if torch.cuda.is_available():
+            net = net.cuda()
+        scores = evaluate(net, sequences, net.settings["tasks"], net.settings["size"], a.slots,
+                          a.frames)
+    except ValueError as e:
+        print(f"evaluate.py: {e}", file=sys.stderr)
+        return 1
+    for task, s in scores.items():
+        print(f"{task}: J {s['J']:.2f}  F {s['F']:.2f}  ({s['objects']} objects)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Writes a trained network as a .safetensors bundle, with its model card.
+
+    python3 data/export.py RUN -o FILE.safetensors [--dtype f16|f32]
+"""
+import argparse
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import torch
+import yaml
+
+import config
+import convert
+import safetensors_io
+import trainer
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def commit():
+    """Of the program, 'unknown' outside a checkout; '+' marks changes."""
+    def git(*args):
+        return subprocess.run(["git", "-C", HERE, *args], stdout=subprocess.PIPE, text=True,
+                              stderr=subprocess.DEVNULL, check=True).stdout.strip()
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + (
+            "+" if git("status", "--porcelain", "--", HERE) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def run_licence(c, sources):
+    if c.licence:
+        return c.licence
+    terms = sorted({s["licence"] for s in sources if s["use"] != "validation"})
+    return "by the training data's licences: " + "; ".join(terms)
+
+
+def provenance(c, facts):
+    data = ", ".join(f"{s['name']} ({s['frames']} frames)" for s in facts["sources"]
+                     if s["use"] != "validation")
+    scores = ", ".join(f"{t} J {s['J']:.1f} F {s['F']:.1f}" for t, s in facts["scores"].items())
+    start = " ".join(os.path.basename(p) for p in (c.init, c.weights) if p) or "random"
+    return (f"{data}; start {start}; {facts['step']} steps of {c.batch} clips, seed {c.seed}; "
+            f"program {facts['commit']}; {facts['date']}"
+            + (f"; validation {scores}" if scores else ""))
+
+
+def bundle(net, c, facts, dtype="f16"):
+    """(tensors, metadata)"""
+    skip = ("num_batches_tracked",)
+    tensors = {k: v.detach().float().cpu().contiguous().numpy()
+               for k, v in net.state_dict().items() if not k.endswith(skip)}
+    bad = [k for k, v in tensors.items() if not np.isfinite(v).all()]
+    if bad:
+        raise trainer.TrainError(f"{bad[0]} has values that are no finite numbers")
+    height, width = config.check(c)
+    meta = convert.metadata(dict(base=c.base, hidden=c.hidden, skip_mode="concat",
+                                 task=",".join(c.tasks)), (width, height),
+                            run_licence(c, facts["sources"]), provenance(c, facts), c.objects)
+    return convert.narrow(tensors, dtype), meta
+
+
+def card(path, c, facts, meta):
+    """The model card, in Markdown, of the bundle at `path`."""
+    with open(path, "rb") as f:
+        digest = hashlib.sha256(f.read()).hexdigest()
+    tensors, _ = safetensors_io.read(path)
+    count = sum(v.size for k, v in tensors.items() if "running_" not in k)
+    kind = {v.dtype.name for v in tensors.values()}
+    lines = [f"# {os.path.basename(path)}", "",
+             f"**Licence of the weights:** {meta['rvos.licence']}.", "",
+             "| | |", "|---|---|", f"| sha256 | `{digest}` |",
+             f"| size | {os.path.getsize(path) / 1e6:.1f} MB, {len(tensors)} tensors, "
+             f"{', '.join(sorted(kind))}, {count / 1e6:.2f} M parameters |",
+             f"| network | {c.base}, hidden {c.hidden}, {', '.join(c.tasks)}, {c.variant}; input "
+             f"{c.size}; trained with {c.objects} slots |",
+             f"| schedule | {facts['step']} of {facts['total']} steps of {c.batch} clips x "
+             f"{c.length} frames" + (f" ({c.late_length} late)" if c.late_length else "")
+             + f", {facts['elapsed'] / 60:.1f} minutes on {facts['device']} |",
+             f"| optimiser | {c.optimiser}, learning rate {c.lr:g} (ResNet {c.lr_encoder:g}), "
+             f"{c.schedule}, weight decay {c.weight_decay:g}"
+             + (f", average of weights {c.ema:g}" if c.ema else "") + " |",
+             f"| start | encoder: {os.path.basename(c.weights) or 'random'}; network: "
+             f"{os.path.basename(c.init) or 'random'} |",
+             f"| loss | {c.loss}; fed masks: {c.feed}; augmentation: {c.augment} |",
+             f"| seed, program, date | {c.seed}, {facts['commit']}, {facts['date']} |",
+             f"| software | Python {platform.python_version()}, PyTorch {torch.__version__} |",
+             "", "## Data", "", "| source | use | videos or stills | frames | licence |",
+             "|---|---|---|---|---|"]
+    lines += [f"| {s['name']} | {s['use']} | {s['sequences']} | {s['frames']} | {s['licence']} |"
+              for s in facts["sources"]]
+    lines += ["", "## Scores", ""]
+    if facts["scores"]:
+        lines += ["On the validation sources above, in percent, mean over objects; measured by "
+                  "`data/evaluate.py` in float32 before rounding to the stored type.", "",
+                  "| task | J | F | objects |", "|---|---|---|---|"]
+        lines += [f"| {t} | {s['J']:.1f} | {s['F']:.1f} | {s['objects']} |"
+                  for t, s in facts["scores"].items()]
+    else:
+        lines += ["Not measured: the run had no validation data."]
+    lines += ["", "Last training losses: " + (", ".join(
+        f"{t} {v:.4f}" for t, v in facts["losses"].items()) or "none") + ".", "",
+        "## Weaknesses", "",
+        "What the data lack, the model has not learnt: see the sources. Slots can swap in long "
+        "zero-shot clips, small objects are missed, and unannotated regions are sometimes taken "
+        "for objects.", "", "## Settings", "", "```yaml", config.dump(c).rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+def write(net, c, facts, path, dtype="f16"):
+    tensors, meta = bundle(net, c, facts, dtype)
+    safetensors_io.write(path, tensors, meta)
+    with safetensors_io.atomic(os.path.splitext(path)[0] + ".md") as f:
+        f.write(card(path, c, facts, meta).encode())
+
+
+def main(argv=None):
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("run", help="folder of a training run")
+    p.add_argument("-o", "--output", required=True, metavar="FILE.safetensors")
+    p.add_argument("--dtype", choices=("f16", "f32"), default="f16")
+    a = p.parse_args(argv)
+    try:
+        state = trainer.load(os.path.join(a.run, "checkpoint.pt"))
+        with open(os.path.join(a.run, "facts.json")) as f:
+            facts = json.load(f)
+        c = config.merge(yaml.safe_load(state["config"]))
+        net = trainer.build(c, config.check(c))
+        net.load_state_dict(state["ema"] or state["net"])
+        write(net, c, facts, a.output, a.dtype)
+    except (OSError, ValueError, trainer.TrainError) as e:
+        print(f"export.py: {e}", file=sys.stderr)
+        return 1
+    print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Trains RVOS: one encoder with a zero-shot decoder, a one-shot decoder, or both.
+
+    train.py RUN --video SOURCE... --stills SOURCE... --minutes 25 [--validation SOURCE]
+    train.py RUN --preset paper --stage 1 --video davis2017:ROOT --epochs 20
+    train.py RUN --resume
+
+RUN is a new folder: config.yaml, log.csv, plot.png, samples/, checkpoint.pt, and at the end
+model.safetensors with its card model.md.  Interrupt it as you like (Ctrl-C): --resume goes on
+as if nothing had happened.  SOURCE is KIND:PATH as datasets.py tells; docs/training.md tells
+the rest.
+"""
+import datetime
+import json
+import os
+import platform
+import signal
+import sys
+import time
+
+import torch
+import yaml
+
+import config
+import datasets
+import evaluate
+import export
+import report
+from safetensors_io import atomic
+from trainer import Trainer, TrainError, load, save
+
+MEASURE = (20, 60)  # steps whose duration sets the length of a schedule given in minutes
+
+
+class Stop:
+    """Ctrl-C or a polite kill ends the run after the step at hand; a second one at once."""
+
+    def __init__(self):
+        self.asked = False
+        self.old = {s: signal.signal(s, self.ask) for s in (signal.SIGINT, signal.SIGTERM)}
+
+    def ask(self, number, _):
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+    def restore(self):
+        for s, handler in self.old.items():
+            signal.signal(s, handler)
+
+
+def device_name(trainer):
+    if trainer.device.startswith("cuda"):
+        return torch.cuda.get_device_name()
+    return f"CPU ({platform.machine()}, {torch.get_num_threads()} threads)"
+
+
+class Run:
+    def __init__(self, folder, trainer, say=print):
+        self.folder, self.trainer, self.say = folder, trainer, say
+        self.rows, self.scores, self.sums, self.count = [], {}, {}, 0
+        self.best, self.validation = -1.0, []
+        for source in trainer.c.validation:
+            sequences, kind, licence = datasets.read_source(source)
+            self.validation += sequences
+            trainer.data.sources.append(dict(
+                name=f"{kind}:{os.path.basename(source.split(':')[1].rstrip('/'))}",
+                use="validation", licence=licence, sequences=len(sequences),
+                frames=sum(len(s.frames) for s in sequences)))
+        self.mark = self.begin = time.monotonic()
+        self.images = 0
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    # ---- the loop -----------------------------------------------------------------------
+
+    def go(self, stop_at=None):
+        """Trains to the end of the schedule, or to step stop_at.  True if it is done."""
+        t = self.trainer
+        self.start, self.spent = time.monotonic(), t.elapsed
+        stop, plan = Stop(), None
+        try:
+            while not t.total or t.step < t.total:
+                if stop.asked or t.step == stop_at:
+                    self.checkpoint()
+                    return False
+                plan = plan or t.data.plan(t.step, t.length(t.step))
+                at, length = t.step, t.length(t.step)
+                losses = t.advance(plan)
+                # decoding of the next clips runs while this step is still on the device
+                plan = None if t.total and t.step >= t.total else t.data.plan(
+                    t.step, t.length(t.step))
+                self.note(at, losses, length)
+                self.measure()
+                if t.step % t.c.check_every == 0 and t.step != t.total:
+                    self.check()
+            self.check(final=True)
+            return True
+        finally:
+            stop.restore()
+
+    def note(self, step, losses, length):
+        """Sums on the device: reading a loss each step would make the device wait."""
+        t = self.trainer
+        for k, v in losses.items():
+            self.sums[k] = self.sums.get(k, 0.0) + v
+        self.count += 1
+        self.images += t.c.batch * length
+        t.elapsed = self.spent + time.monotonic() - self.start
+        if t.step % t.c.log_every and t.step != t.total:
+            return
+        now = time.monotonic()
+        row = {"step": t.step}
+        row.update({f"loss {k}": float(v) / self.count for k, v in self.sums.items()})
+        if not all(v == v and abs(v) < 1e9 for v in row.values()):
+            raise TrainError(f"the loss is not finite at step {t.step}: lower --lr, or look at "
+                             "the data; the last checkpoint is kept")
+        speed = now - self.mark
+        row.update({"lr": t.c.lr * t.rate(step), "ms/step": speed / self.count * 1e3,
+                    "images/s": self.images / max(speed, 1e-9)})
+        self.rows.append(row)
+        self.sums, self.count, self.images, self.mark = {}, 0, 0, now
+        report.write_csv(self.path("log.csv"), self.rows)
+        self.progress(row)
+
+    def progress(self, row):
+        t = self.trainer
+        words = [f"step {t.step}" + (f"/{t.total}" if t.total else "")]
+        words += [f"{k[5:]} {v:.4f}" for k, v in row.items() if k.startswith("loss ")]
+        words += [f"J {k} {s['J']:.1f}" for k, s in self.scores.items()]
+        words += [f"{row['images/s']:.0f} images/s"]
+        if t.total:
+            left = (t.total - t.step) * t.elapsed / max(1, t.step)
+            words += [f"{datetime.timedelta(seconds=round(left))} left"]
+        self.say("  ".join(words))
+
+    def measure(self):
+        """--minutes: fixes the number of steps, once; from then on the run repeats exactly."""
+        t, now = self.trainer, time.monotonic()
+        if not t.c.minutes or t.total:
+            return
+        if t.step == MEASURE[0]:
+            self.tick = now
+        used = t.elapsed
+        if t.step >= MEASURE[1] and hasattr(self, "tick"):
+            each = (now - self.tick) / (t.step - MEASURE[0])
+            t.total = max(t.step, t.step + int((t.c.minutes * 60 - used) / each))
+            self.say(f"{each * 1e3:.0f} ms a step: {t.total} steps in {t.c.minutes:g} minutes")
+        elif used > t.c.minutes * 60:
+            t.total = t.step
+
+    # ---- now and then -------------------------------------------------------------------
+
+    def check(self, final=False):
+        """Validation, a sample, a checkpoint; at the end the model, too."""
+        t = self.trainer
+        if self.validation:
+            self.scores = evaluate.evaluate(
+                t.best_net(), self.validation, t.c.tasks, t.size, max(10, t.c.objects),
+                t.c.validation_frames or None)
+            row = {"step": t.step}
+            for task, s in self.scores.items():
+                row.update({f"J {task}": s["J"], f"F {task}": s["F"]})
+                self.say(f"step {t.step}  validation {task}: J {s['J']:.1f} F {s['F']:.1f}")
+            self.rows.append(row)
+            report.write_csv(self.path("log.csv"), self.rows)
+        os.makedirs(self.path("samples"), exist_ok=True)
+        # a clip that no step trains on
+        plan = t.data.plan(0 if t.data.epochs else -1, t.c.length)
+        report.write_sample(self.path(f"samples/{t.step:06d}.jpg"), t, plan, -1)
+        report.write_plot(self.path("plot.png"), self.rows)
+        self.checkpoint()
+        mean = sum(s["J"] for s in self.scores.values()) / max(1, len(self.scores))
+        if self.scores and mean > self.best:
+            self.best = mean
+            export.write(t.best_net(), t.c, self.facts(), self.path("best.safetensors"))
+        if final:
+            export.write(t.best_net(), t.c, self.facts(), self.path("model.safetensors"))
+        self.mark = time.monotonic()
+
+    def facts(self):
+        t = self.trainer
+        losses = next((r for r in reversed(self.rows) if any(k.startswith("loss") for k in r)), {})
+        return dict(sources=t.data.sources, scores=self.scores, step=t.step, total=t.total,
+                    elapsed=t.elapsed, commit=export.commit(), device=device_name(t),
+                    date=datetime.date.today().isoformat(),
+                    losses={k[5:]: v for k, v in losses.items() if k.startswith("loss ")})
+
+    def checkpoint(self):
+        state = self.trainer.state()
+        state.update(rows=json.dumps(self.rows), scores=json.dumps(self.scores), best=self.best,
+                     count=self.count, sums={k: torch.as_tensor(v) for k, v in self.sums.items()})
+        save(self.path("checkpoint.pt"), state)
+        with atomic(self.path("facts.json")) as f:
+            f.write(json.dumps(self.facts(), indent=1).encode())
+
+    def restore(self, state):
+        self.trainer.restore(state)
+        self.rows, self.scores = json.loads(state["rows"]), json.loads(state["scores"])
+        self.best, self.count = state["best"], state["count"]
+        self.sums = {k: v.to(self.trainer.device) for k, v in state["sums"].items()}
+
+
+def start(a, say=print):
+    """A Run from a parsed command line."""
+    old = os.path.join(a.out, "checkpoint.pt")
+    if a.resume:
+        state = load(old)
+        c = config.merge(yaml.safe_load(state["config"]))
+        if a.device:
+            c.device = a.device
+        run = Run(a.out, Trainer(c, say), say)
+        run.restore(state)
+        say(f"{a.out}: goes on at step {run.trainer.step} of {run.trainer.total or '?'}")
+        return run
+    if os.path.exists(old):
+        raise TrainError(f"{a.out}: holds a run: --resume goes on with it")
+    c = config.from_args(a)
+    config.check(c)
+    os.makedirs(a.out, exist_ok=True)
+    run = Run(a.out, Trainer(c, say), say)
+    with atomic(os.path.join(a.out, "config.yaml")) as f:
+        f.write(config.dump(c).encode())
+    count = sum(p.numel() for p in run.trainer.net.parameters())
+    say(f"{c.base}, hidden {c.hidden}, {count / 1e6:.1f} M parameters, on "
+        f"{device_name(run.trainer)}; "
+        + "; ".join(f"{s['name']} {s['frames']} frames" for s in run.trainer.data.sources))
+    return run
+
+
+def main(argv=None):
+    p = config.parser(__doc__)
+    p.add_argument("--resume", action="store_true", help="go on with the run in this folder")
+    a = p.parse_args(argv)
+    try:
+        run = start(a)
+        done = run.go()
+    except (ValueError, OSError, TrainError) as e:
+        print(f"train.py: {e}", file=sys.stderr)
+        return 1
+    if not done:
+        print(f"stopped at step {run.trainer.step}; go on with: train.py {a.out} --resume")
+        return 0
+    print(f"{run.path('model.safetensors')}: done, {run.trainer.step} steps")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
