@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What becomes of late frames. Lateness is told by QOS events, so no clock is needed. */
+#include "rig.h"
+
+/* All frames up to frame n are late from now on. */
+static void late_until(Rig *rig, guint n)
+{
+    GstClockTime time = gst_util_uint64_scale(n, GST_SECOND, 30);
+
+    fail_unless(gst_harness_push_upstream_event(
+        rig->h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 0, time)));
+}
+
+static gboolean stale(GstBuffer *buffer, guint *age)
+{
+    GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, "GstRvosSegMeta");
+    gboolean stale_;
+
+    fail_unless(meta != NULL);
+    fail_unless(gst_structure_get(gst_custom_meta_get_structure(meta), "stale",
+                                  G_TYPE_BOOLEAN, &stale_, "age", G_TYPE_UINT, age, NULL));
+    return stale_;
+}
+
+GST_START_TEST(test_qos_is_off)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    gboolean qos;
+
+    g_object_get(rig->element, "qos", &qos, NULL);
+    fail_if(qos);
+    gst_util_set_object_arg(G_OBJECT(rig->element), "late-policy", "drop");
+    g_object_get(rig->element, "qos", &qos, NULL);
+    fail_unless(qos);
+    gst_util_set_object_arg(G_OBJECT(rig->element), "late-policy", "process");
+    g_object_get(rig->element, "qos", &qos, NULL);
+    fail_if(qos);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_reuse)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+    GstBuffer *buffer;
+    GstMessage *message;
+    guint age;
+
+    buffer = rig_push(rig, 0, BOXES(BOX(1)));
+    fail_if(stale(buffer, &age));
+    gst_buffer_unref(buffer);
+    late_until(rig, 2);
+    for (guint n = 1; n <= 2; n++) {
+        buffer = rig_push(rig, n, NOTHING);
+        fail_unless(stale(buffer, &age));
+        fail_unless_equals_int(age, n);
+        /* The held mask is drawn although nothing is in this frame. */
+        fail_unless_equals_int(rig_byte(rig, buffer, 4, 8), 128);
+        gst_buffer_unref(buffer);
+        message = rig_pop(rig, GST_MESSAGE_QOS);
+        fail_unless(message != NULL);
+        gst_message_unref(message);
+    }
+    fail_unless_equals_int(scripted_get().runs, 1);
+    fail_unless_equals_uint64(rig_stat(rig, "reused-late"), 2);
+    buffer = rig_push(rig, 3, NOTHING);
+    fail_if(stale(buffer, &age));
+    fail_unless_equals_int(age, 0);
+    gst_buffer_unref(buffer);
+    fail_unless_equals_int(scripted_get().runs, 2);
+    /* And the decoder upstream has heard of it. */
+    fail_unless(gst_harness_upstream_events_received(rig->h) > 0);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_always_late_still_advances)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    rig_run(rig, 0, 1, NOTHING);
+    late_until(rig, 1000);
+    rig_run(rig, 1, 91, NOTHING); /* 3 s; max-gap is half a second */
+    fail_unless_equals_int(scripted_get().runs, 1 + 5);
+    fail_unless_equals_uint64(rig_stat(rig, "resets"), 1);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_slowness_is_said_once)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    GstMessage *message;
+
+    rig_run(rig, 0, 1, NOTHING);
+    late_until(rig, 1000);
+    rig_run(rig, 1, 100, NOTHING);
+    message = rig_pop(rig, GST_MESSAGE_WARNING);
+    fail_unless(message != NULL);
+    gst_message_unref(message);
+    fail_unless(rig_pop(rig, GST_MESSAGE_WARNING) == NULL);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_process)
+{
+    Rig *rig = rig_new(rig_element("late-policy", "process", NULL));
+
+    late_until(rig, 1000);
+    rig_run(rig, 0, 10, NOTHING);
+    fail_unless_equals_int(scripted_get().runs, 10);
+    fail_unless_equals_uint64(rig_stat(rig, "reused-late"), 0);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_drop)
+{
+    Rig *rig = rig_new(rig_element("late-policy", "drop", NULL));
+    GstEvent *event;
+    guint gaps = 0;
+
+    rig_add_mask(rig);
+    rig_run(rig, 0, 1, NOTHING);
+    late_until(rig, 3);
+    for (guint n = 1; n < 6; n++)
+        fail_unless_equals_int(gst_harness_push(rig->h, rig_frame(rig, n, NOTHING)),
+                               GST_FLOW_OK);
+    fail_unless_equals_int(gst_harness_buffers_received(rig->h), 3); /* 0, 4, 5 */
+    fail_unless_equals_uint64(rig_stat(rig, "dropped-late"), 3);
+    while ((event = gst_harness_try_pull_event(rig->mask)) != NULL) {
+        gaps += GST_EVENT_TYPE(event) == GST_EVENT_GAP;
+        gst_event_unref(event);
+    }
+    fail_unless_equals_int(gaps, 3);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_flush_forgets_lateness)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    GstSegment segment;
+
+    rig_run(rig, 0, 1, NOTHING);
+    late_until(rig, 1000);
+    rig_run(rig, 1, 2, NOTHING);
+    fail_unless_equals_int(scripted_get().runs, 1);
+    gst_harness_push_event(rig->h, gst_event_new_flush_start());
+    gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
+    rig_run(rig, 2, 6, NOTHING);
+    fail_unless_equals_int(scripted_get().runs, 5);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static Suite *late_suite(void)
+{
+    Suite *s = suite_create("late");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_add_checked_fixture(tc, scripted_clear, NULL);
+    tcase_add_test(tc, test_qos_is_off);
+    tcase_add_test(tc, test_reuse);
+    tcase_add_test(tc, test_always_late_still_advances);
+    tcase_add_test(tc, test_slowness_is_said_once);
+    tcase_add_test(tc, test_process);
+    tcase_add_test(tc, test_drop);
+    tcase_add_test(tc, test_flush_forgets_lateness);
+    return s;
+}
+
+GST_CHECK_MAIN(late)

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What passes through unchanged: times, flags, foreign metas, and other people's
+ * pixels. */
+#include "rig.h"
+
+GST_START_TEST(test_times_flags_metas)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+    GstReferenceTimestampMeta *meta;
+    GstCaps *caps = gst_caps_new_empty_simple("timestamp/x-test");
+    GstBuffer *buffer, *mask;
+
+    rig_add_mask(rig);
+    for (guint n = 0; n < 300; n++) {
+        buffer = rig_frame(rig, n, BOXES(BOX(1)));
+        GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_MARKER);
+        GST_BUFFER_OFFSET_END(buffer) = n + 1;
+        gst_buffer_add_reference_timestamp_meta(buffer, caps, n, 1);
+        gst_harness_push(rig->h, buffer);
+        buffer = gst_harness_pull(rig->h);
+        mask = gst_harness_pull(rig->mask);
+        for (guint i = 0; i < 2; i++) {
+            GstBuffer *b = i == 0 ? buffer : mask;
+
+            fail_unless_equals_uint64(GST_BUFFER_PTS(b),
+                                      gst_util_uint64_scale(n, GST_SECOND, 30));
+            fail_unless_equals_uint64(GST_BUFFER_DTS(b), GST_BUFFER_PTS(b));
+            fail_unless_equals_uint64(GST_BUFFER_PTS(b) + GST_BUFFER_DURATION(b),
+                                      gst_util_uint64_scale(n + 1, GST_SECOND, 30));
+            fail_unless_equals_uint64(GST_BUFFER_OFFSET(b), n);
+            fail_unless_equals_uint64(GST_BUFFER_OFFSET_END(b), n + 1);
+            fail_unless(GST_BUFFER_FLAG_IS_SET(b, GST_BUFFER_FLAG_MARKER));
+        }
+        meta = gst_buffer_get_reference_timestamp_meta(buffer, caps);
+        fail_unless(meta && meta->timestamp == n);
+        gst_buffer_unref(buffer);
+        gst_buffer_unref(mask);
+    }
+    gst_caps_unref(caps);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_shared_input_stays)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+    GstBuffer *in = rig_frame(rig, 0, BOXES(BOX(1))), *out;
+
+    gst_harness_push(rig->h, gst_buffer_ref(in));
+    out = gst_harness_pull(rig->h);
+    fail_unless(out != in);
+    fail_unless_equals_int(rig_byte(rig, in, 4, 8), 1);
+    fail_unless_equals_int(rig_byte(rig, out, 4, 8), 128);
+    gst_buffer_unref(in);
+    gst_buffer_unref(out);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_none_copies_no_pixels)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", "output", "none", NULL));
+    GstBuffer *in = rig_frame(rig, 0, BOXES(BOX(1))), *out;
+
+    gst_harness_push(rig->h, gst_buffer_ref(in)); /* as a tee would hand it out */
+    out = gst_harness_pull(rig->h);
+    fail_unless(gst_buffer_peek_memory(in, 0) == gst_buffer_peek_memory(out, 0));
+    fail_unless(gst_buffer_get_custom_meta(out, "GstRvosSegMeta") != NULL);
+    fail_unless(gst_buffer_get_custom_meta(in, "GstRvosSegMeta") == NULL);
+    fail_unless_equals_int(rig_byte(rig, out, 4, 8), 1);
+    fail_unless_equals_int(scripted_get().draws, 0);
+    gst_buffer_unref(in);
+    gst_buffer_unref(out);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_unmappable_frame)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    GstBuffer *buffer;
+
+    for (guint i = 0; i < 2; i++) {
+        gst_util_set_object_arg(G_OBJECT(rig->element), "output", i ? "none" : "overlay");
+        buffer = gst_buffer_new_allocate(NULL, 100, NULL); /* too small */
+        GST_BUFFER_PTS(buffer) = i * RIG_FRAME;
+        fail_unless_equals_int(gst_harness_push(rig->h, buffer), GST_FLOW_OK);
+        gst_buffer_unref(gst_harness_pull(rig->h));
+        fail_unless_equals_uint64(rig_stat(rig, "map-failures"), i + 1);
+    }
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_frames_without_time)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+
+    for (guint n = 0; n < 3; n++) {
+        GstBuffer *buffer = rig_frame(rig, n, BOXES(BOX(1)));
+
+        GST_BUFFER_PTS(buffer) = GST_CLOCK_TIME_NONE;
+        GST_BUFFER_DTS(buffer) = GST_CLOCK_TIME_NONE;
+        GST_BUFFER_DURATION(buffer) = GST_CLOCK_TIME_NONE;
+        fail_unless_equals_int(gst_harness_push(rig->h, buffer), GST_FLOW_OK);
+    }
+    fail_unless_equals_int(scripted_get().runs, 3);
+    assert_string(rig_resets(rig), "start");
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static Suite *passing_suite(void)
+{
+    Suite *s = suite_create("passing");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_add_checked_fixture(tc, scripted_clear, NULL);
+    tcase_add_test(tc, test_times_flags_metas);
+    tcase_add_test(tc, test_shared_input_stays);
+    tcase_add_test(tc, test_none_copies_no_pixels);
+    tcase_add_test(tc, test_unmappable_frame);
+    tcase_add_test(tc, test_frames_without_time);
+    return s;
+}
+
+GST_CHECK_MAIN(passing)

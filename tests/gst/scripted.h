@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* scripted.h - an engine that finds what the test has painted.
+ *
+ * scripted.c implements rvos.h without a network: a pixel whose first byte (luma, in
+ * planar formats) is 1..32 belongs to that object. So the tests of the element know
+ * what must come out, can slow the engine down and can make it fail. The real engine
+ * is tested in real.c and in tests/engine.
+ */
+#ifndef SCRIPTED_H
+#define SCRIPTED_H
+
+#include <rvos.h>
+
+typedef struct {
+    int devices, models, streams; /* open now */
+    int loads;                    /* so far */
+    int runs, resets, seeds, drops, warm_ups, prepares, draws, alphas;
+    uint32_t seeded;              /* slots of the last seed */
+    int seed_width;               /* of its mask */
+    rvos_colorimetry colorimetry; /* of the last frame */
+    rvos_image image;             /* the last frame; pixels are not to be touched */
+    rvos_output output;           /* likewise */
+    rvos_draw_params draw;
+    rvos_palette palette; /* of the last drawing */
+} scripted_state;
+
+RVOS_API scripted_state scripted_get(void);
+
+/* Forgets counts, delay and failures; what is open stays open. */
+RVOS_API void scripted_clear(void);
+
+/* Each run of the network takes so long. */
+RVOS_API void scripted_delay_us(unsigned delay);
+
+/* The function named fails with this status until scripted_clear. */
+RVOS_API void scripted_fail(const char *function, int status);
+
+/* Loading takes so long. */
+RVOS_API void scripted_load_delay_us(unsigned delay);
+
+#endif

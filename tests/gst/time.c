@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When to reset and when to run, as pure functions of time. */
+#include "gstrvostime.h"
+
+#include <gst/check/gstcheck.h>
+
+GST_DEBUG_CATEGORY(gst_rvos_seg_debug);
+GST_DEBUG_CATEGORY(gst_rvos_engine_debug);
+
+#define MS GST_MSECOND
+#define MAX_GAP (500 * MS)
+
+static GstRvosTimeline at(GstClockTime last, GstClockTime length)
+{
+    return (GstRvosTimeline){.last = last, .length = length};
+}
+
+GST_START_TEST(test_timeline)
+{
+    GstRvosTimeline t = at(1000 * MS, 40 * MS);
+
+#define EXPECT(time, reason)                                                             \
+    fail_unless_equals_int(gst_rvos_timeline_check(&t, (time), MAX_GAP),                 \
+                           GST_RVOS_RESET_##reason)
+    EXPECT(1040 * MS, NONE);
+    EXPECT(1540 * MS, NONE); /* exactly max-gap is missing */
+    EXPECT(1541 * MS, GAP);
+    EXPECT(1000 * MS, NONE); /* the same frame again */
+    EXPECT(960 * MS, NONE);  /* one frame back */
+    EXPECT(959 * MS, BACKWARD);
+    EXPECT(100 * MS, BACKWARD);
+    EXPECT(GST_CLOCK_TIME_NONE, NONE);
+    t.new_segment = TRUE;
+    EXPECT(1541 * MS, SEGMENT);
+    EXPECT(100 * MS, SEGMENT);
+    EXPECT(1540 * MS, NONE);
+    t = at(1000 * MS, 40 * MS);
+    t.backward = TRUE;
+    EXPECT(960 * MS, NONE);
+    EXPECT(1041 * MS, BACKWARD);
+    EXPECT(400 * MS, GAP);
+    gst_rvos_timeline_clear(&t);
+    EXPECT(9000 * MS, NONE);
+#undef EXPECT
+}
+GST_END_TEST;
+
+GST_START_TEST(test_timeline_advance)
+{
+    GstRvosTimeline t = {0};
+
+    gst_rvos_timeline_clear(&t);
+    t.new_segment = TRUE;
+    gst_rvos_timeline_advance(&t, 100 * MS, GST_CLOCK_TIME_NONE);
+    fail_if(t.new_segment);
+    fail_unless_equals_uint64(t.length, 0);
+    /* Without a duration the step is the length. */
+    gst_rvos_timeline_advance(&t, 133 * MS, GST_CLOCK_TIME_NONE);
+    fail_unless_equals_uint64(t.length, 33 * MS);
+    gst_rvos_timeline_advance(&t, GST_CLOCK_TIME_NONE, 5 * MS);
+    fail_unless_equals_uint64(t.last, 133 * MS);
+    /* Rounded time stamps are no jump where none is allowed. */
+    fail_unless_equals_int(gst_rvos_timeline_check(&t, 133 * MS + 33 * MS + 7, 0),
+                           GST_RVOS_RESET_NONE);
+    fail_unless_equals_int(gst_rvos_timeline_check(&t, 133 * MS + 66 * MS, 0),
+                           GST_RVOS_RESET_GAP);
+}
+GST_END_TEST;
+
+static guint runs_in(guint frames, const GstRvosPaceRules *rules)
+{
+    GstRvosPace pace;
+    guint runs = 0;
+
+    gst_rvos_pace_clear(&pace);
+    for (guint i = 0; i < frames; i++) {
+        GstClockTime time = gst_util_uint64_scale(i, GST_SECOND, 30);
+
+        if (gst_rvos_pace_decide(&pace, rules, time, time, FALSE) == GST_RVOS_PACE_RUN ||
+            i == 0) {
+            gst_rvos_pace_ran(&pace, rules, time, time);
+            runs++;
+        } else {
+            gst_rvos_pace_held(&pace);
+        }
+    }
+    return runs;
+}
+
+GST_START_TEST(test_pace)
+{
+    GstRvosPaceRules rules = {.interval = 1, .rate_d = 1, .max_gap = MAX_GAP};
+
+    fail_unless_equals_int(runs_in(300, &rules), 300);
+    rules.interval = 3;
+    fail_unless_equals_int(runs_in(300, &rules), 100);
+    rules.interval = 1;
+    rules.rate_n = 7;
+    rules.rate_d = 2;
+    fail_unless_equals_int(runs_in(300, &rules), 35); /* 10 s at 3.5 a second */
+    rules.rate_n = 60;
+    rules.rate_d = 1;
+    fail_unless_equals_int(runs_in(300, &rules), 300);
+    rules.interval = 20;
+    rules.rate_n = 10;
+    fail_unless_equals_int(runs_in(300, &rules), 15); /* both must allow it */
+}
+GST_END_TEST;
+
+GST_START_TEST(test_late)
+{
+    GstRvosPaceRules rules = {
+        .interval = 1, .rate_d = 1, .max_gap = MAX_GAP, .reuse_late = TRUE};
+    GstRvosPace pace;
+
+    gst_rvos_pace_clear(&pace);
+    /* Nothing has run yet: nothing to repeat. */
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 0, 0, TRUE),
+                           GST_RVOS_PACE_RUN);
+    gst_rvos_pace_ran(&pace, &rules, 0, 0);
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 40 * MS, 40 * MS, TRUE),
+                           GST_RVOS_PACE_LATE);
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 40 * MS, 40 * MS, FALSE),
+                           GST_RVOS_PACE_RUN);
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 500 * MS, 500 * MS, TRUE),
+                           GST_RVOS_PACE_LATE);
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 501 * MS, 501 * MS, TRUE),
+                           GST_RVOS_PACE_RUN);
+    rules.reuse_late = FALSE;
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 40 * MS, 40 * MS, TRUE),
+                           GST_RVOS_PACE_RUN);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_rate_after_a_step_back)
+{
+    GstRvosPaceRules rules = {.interval = 1, .rate_n = 1, .rate_d = 1};
+    GstRvosPace pace;
+
+    gst_rvos_pace_clear(&pace);
+    gst_rvos_pace_ran(&pace, &rules, 100 * GST_SECOND, 0);
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 99900 * MS, 1, FALSE),
+                           GST_RVOS_PACE_HOLD);
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 5 * GST_SECOND, 1, FALSE),
+                           GST_RVOS_PACE_RUN);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_meter)
+{
+    GstRvosMeter meter;
+
+    gst_rvos_meter_clear(&meter);
+    for (guint i = 1; i <= 100; i++)
+        gst_rvos_meter_add(&meter, i);
+    fail_unless_equals_uint64(meter.p95, 95);
+    fail_unless_equals_uint64(meter.max, 100);
+    fail_unless_equals_uint64(meter.last, 100);
+    fail_unless_equals_uint64(meter.sum, 5050);
+    /* Old samples leave the ring, not the maximum. */
+    for (guint i = 0; i < GST_RVOS_METER_SAMPLES; i++)
+        gst_rvos_meter_add(&meter, 7);
+    fail_unless_equals_uint64(meter.p95, 7);
+    fail_unless_equals_uint64(meter.max, 100);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_latency)
+{
+    GstRvosLatency l;
+
+    gst_rvos_latency_start(&l, 19 * MS + 1);
+    fail_unless_equals_uint64(l.reported, 20 * MS);
+    fail_if(gst_rvos_latency_update(&l, 25 * MS)); /* exactly 25 % */
+    fail_unless(gst_rvos_latency_update(&l, 25 * MS + 1));
+    fail_unless_equals_uint64(l.reported, 26 * MS);
+    fail_unless(gst_rvos_latency_update(&l, 80 * MS));
+    /* Lower again: only after 100 in a row, and never below the warm-up. */
+    for (guint i = 0; i < 99; i++)
+        fail_if(gst_rvos_latency_update(&l, 5 * MS));
+    fail_if(gst_rvos_latency_update(&l, 70 * MS));
+    for (guint i = 0; i < 99; i++)
+        fail_if(gst_rvos_latency_update(&l, 5 * MS));
+    fail_unless(gst_rvos_latency_update(&l, 5 * MS));
+    fail_unless_equals_uint64(l.reported, 20 * MS);
+}
+GST_END_TEST;
+
+static Suite *time_suite(void)
+{
+    Suite *s = suite_create("time");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_add_test(tc, test_timeline);
+    tcase_add_test(tc, test_timeline_advance);
+    tcase_add_test(tc, test_pace);
+    tcase_add_test(tc, test_late);
+    tcase_add_test(tc, test_rate_after_a_step_back);
+    tcase_add_test(tc, test_meter);
+    tcase_add_test(tc, test_latency);
+    return s;
+}
+
+GST_CHECK_MAIN(time)
