@@ -23,8 +23,8 @@ static void expect_start_error(GstElement *element, GQuark domain, gint code)
 
     scripted_clear();
     model = rig_model("zero-shot one-shot");
-    g_object_set(element, "model", model, "network-width", 0, "network-height", 0, "init-mask-location", NULL,
-                 "palette", "davis", NULL);
+    g_object_set(element, "model", model, "network-width", 0, "network-height", 0,
+                 "init-mask-location", NULL, "palette", "davis", NULL);
     gst_util_set_object_arg(G_OBJECT(element), "engine", "cpu");
     g_free(model);
     fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
@@ -167,8 +167,8 @@ GST_END_TEST;
 static void expect_run_error(const gchar *function, int status, GQuark domain, gint code)
 {
     Rig *rig = rig_new(rig_element("mode", "one-shot", "min-age", "0", NULL));
-    GstSample *mask = rig_mask(RIG_WIDTH, RIG_HEIGHT, GST_CLOCK_TIME_NONE, FALSE,
-                               BOXES(BOX(1)));
+    GstSample *mask =
+        rig_mask(RIG_WIDTH, RIG_HEIGHT, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1)));
     gboolean good;
 
     scripted_fail(function, status);

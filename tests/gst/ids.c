@@ -104,12 +104,12 @@ GST_START_TEST(test_ids_over_resets_and_null)
     gst_element_set_state(rig->element, GST_STATE_PLAYING);
     gst_harness_push_event(rig->h, gst_event_new_stream_start("again"));
     rig_set_caps(rig, "RGB", RIG_WIDTH, RIG_HEIGHT, "framerate=30/1");
-    gst_harness_push_event(rig->h, gst_event_new_segment(&(GstSegment){
-                                       .rate = 1,
-                                       .applied_rate = 1,
-                                       .format = GST_FORMAT_TIME,
-                                       .stop = GST_CLOCK_TIME_NONE,
-                                       .duration = GST_CLOCK_TIME_NONE}));
+    gst_harness_push_event(
+        rig->h, gst_event_new_segment(&(GstSegment){.rate = 1,
+                                                    .applied_rate = 1,
+                                                    .format = GST_FORMAT_TIME,
+                                                    .stop = GST_CLOCK_TIME_NONE,
+                                                    .duration = GST_CLOCK_TIME_NONE}));
     rig_run(rig, 0, 2, BOXES(BOX(2)));
     fail_unless(id_of_message(rig, "appeared") > last);
     rig_free(rig);
@@ -118,8 +118,8 @@ GST_END_TEST;
 
 GST_START_TEST(test_colour_follows_slot)
 {
-    Rig *rig = rig_new(rig_element("min-age", "0", "palette", "#010000,#410000,#810000",
-                                   NULL));
+    Rig *rig =
+        rig_new(rig_element("min-age", "0", "palette", "#010000,#410000,#810000", NULL));
     GstBuffer *buffer = rig_push(rig, 0, BOXES(BOX(2), BOX(3), BOX(5)));
 
     fail_unless_equals_int(rig_byte(rig, buffer, 8, 8), 0x41);

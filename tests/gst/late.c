@@ -18,7 +18,8 @@ static gboolean stale(GstBuffer *buffer, guint *age)
 
     fail_unless(meta != NULL);
     fail_unless(gst_structure_get(gst_custom_meta_get_structure(meta), "stale",
-                                  G_TYPE_BOOLEAN, &stale_, "age", G_TYPE_UINT, age, NULL));
+                                  G_TYPE_BOOLEAN, &stale_, "age", G_TYPE_UINT, age,
+                                  NULL));
     return stale_;
 }
 

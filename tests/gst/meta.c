@@ -59,8 +59,8 @@ GST_START_TEST(test_custom)
     layout = gst_buffer_get_video_meta(mask);
     fail_unless(layout && layout->format == GST_VIDEO_FORMAT_GRAY8 &&
                 layout->width == RIG_WIDTH && layout->height == RIG_HEIGHT);
-    fail_unless(gst_buffer_memcmp(mask, layout->offset[0] + 21 * (gsize)layout->stride[0] +
-                                            30,
+    fail_unless(gst_buffer_memcmp(mask,
+                                  layout->offset[0] + 21 * (gsize)layout->stride[0] + 30,
                                   (guint8[]){4, 4}, 2) == 0);
     gst_buffer_unref(mask);
     gst_buffer_unref(buffer);
@@ -100,9 +100,10 @@ GST_START_TEST(test_kinds)
     static const struct {
         const gchar *flags;
         gboolean mask, roi;
-    } kinds[] = {
-        {"0", FALSE, FALSE}, {"roi", FALSE, TRUE}, {"mask", TRUE, FALSE},
-        {"roi+mask", TRUE, TRUE}};
+    } kinds[] = {{"0", FALSE, FALSE},
+                 {"roi", FALSE, TRUE},
+                 {"mask", TRUE, FALSE},
+                 {"roi+mask", TRUE, TRUE}};
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
 
     for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
@@ -125,9 +126,9 @@ GST_START_TEST(test_survives_conversion)
     GstHarness *convert = gst_harness_new_parse("videoconvert ! videoscale");
     GstBuffer *buffer;
 
-    gst_harness_set_caps_str(
-        convert, "video/x-raw,format=RGB,width=64,height=48,framerate=30/1",
-        "video/x-raw,format=I420,width=32,height=24,framerate=30/1");
+    gst_harness_set_caps_str(convert,
+                             "video/x-raw,format=RGB,width=64,height=48,framerate=30/1",
+                             "video/x-raw,format=I420,width=32,height=24,framerate=30/1");
     gst_harness_push(convert, rig_push(rig, 0, BOXES(BOX(1))));
     buffer = gst_harness_pull(convert);
     fail_unless(custom(buffer) != NULL);
@@ -148,8 +149,9 @@ GST_START_TEST(test_replaced)
     gpointer state = NULL;
     guint n = 0;
 
-    gst_structure_set(custom((gst_buffer_add_custom_meta(buffer, "GstRvosSegMeta"), buffer)),
-                      "width", G_TYPE_UINT, 1, NULL);
+    gst_structure_set(
+        custom((gst_buffer_add_custom_meta(buffer, "GstRvosSegMeta"), buffer)), "width",
+        G_TYPE_UINT, 1, NULL);
     gst_harness_push(rig->h, buffer);
     buffer = gst_harness_pull(rig->h);
     while ((meta = gst_buffer_iterate_meta(buffer, &state)) != NULL)

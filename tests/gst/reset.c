@@ -92,11 +92,9 @@ GST_START_TEST(test_caps)
     rig_set_caps(rig, "RGB", RIG_WIDTH + 1, RIG_HEIGHT - 1,
                  "framerate=30/1,pixel-aspect-ratio=4/3");
     expect(rig, 7, "caps");
-    rig_set_caps(rig, "I420", RIG_WIDTH, RIG_HEIGHT,
-                 "framerate=30/1,colorimetry=bt709");
+    rig_set_caps(rig, "I420", RIG_WIDTH, RIG_HEIGHT, "framerate=30/1,colorimetry=bt709");
     expect(rig, 8, "caps");
-    rig_set_caps(rig, "I420", RIG_WIDTH, RIG_HEIGHT,
-                 "framerate=30/1,colorimetry=bt601");
+    rig_set_caps(rig, "I420", RIG_WIDTH, RIG_HEIGHT, "framerate=30/1,colorimetry=bt601");
     expect(rig, 9, "caps");
     rig_free(rig);
 }
@@ -270,12 +268,14 @@ GST_START_TEST(test_key_unit)
 {
     Rig *rig = playing();
 
-    gst_harness_push_event(rig->h, gst_video_event_new_downstream_force_key_unit(
-                                       3 * RIG_FRAME, 3 * RIG_FRAME, 3 * RIG_FRAME, TRUE, 0));
+    gst_harness_push_event(rig->h,
+                           gst_video_event_new_downstream_force_key_unit(
+                               3 * RIG_FRAME, 3 * RIG_FRAME, 3 * RIG_FRAME, TRUE, 0));
     expect(rig, 3, "");
     gst_util_set_object_arg(G_OBJECT(rig->element), "scene-cut", "key-unit");
-    gst_harness_push_event(rig->h, gst_video_event_new_downstream_force_key_unit(
-                                       4 * RIG_FRAME, 4 * RIG_FRAME, 4 * RIG_FRAME, TRUE, 0));
+    gst_harness_push_event(rig->h,
+                           gst_video_event_new_downstream_force_key_unit(
+                               4 * RIG_FRAME, 4 * RIG_FRAME, 4 * RIG_FRAME, TRUE, 0));
     expect(rig, 4, "key-unit");
     rig_free(rig);
 }

@@ -148,8 +148,8 @@ guint64 rig_stat(Rig *rig, const gchar *name)
     g_object_get(rig->element, "stats", &stats, NULL);
     value = gst_structure_get_value(stats, name);
     fail_unless(value != NULL, "no %s in stats", name);
-    out = G_VALUE_HOLDS_UINT64(value) ? g_value_get_uint64(value)
-                                      : g_value_get_uint(value);
+    out =
+        G_VALUE_HOLDS_UINT64(value) ? g_value_get_uint64(value) : g_value_get_uint(value);
     gst_structure_free(stats);
     return out;
 }

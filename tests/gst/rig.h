@@ -32,7 +32,10 @@ typedef struct {
 } RigBox;
 
 /* The object `slot` somewhere of its own. */
-#define BOX(slot) {(slot), 4 * (slot), 8, 4, 10}
+#define BOX(slot)                                                                        \
+    {                                                                                    \
+        (slot), 4 * (slot), 8, 4, 10                                                     \
+    }
 #define BOXES(...) ((const RigBox[]){__VA_ARGS__, {0}})
 #define NOTHING ((const RigBox[]){{0}})
 

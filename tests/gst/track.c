@@ -20,7 +20,8 @@ static void step(GstRvosTracker *t, guint present, guint min_age, guint lost_fra
     gst_rvos_tracker_update(t, seen, min_age, lost_frames, 0);
 }
 
-static void expect(const GstRvosTracker *t, guint n, GstRvosTrackChange change, guint slot)
+static void expect(const GstRvosTracker *t, guint n, GstRvosTrackChange change,
+                   guint slot)
 {
     fail_unless_equals_int(t->n_events, n);
     if (n == 0)

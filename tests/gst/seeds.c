@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Initial masks of one-shot mode: files, signal, metadata, and who wins. */
+#include "rig.h"
+
+#include <png.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+#define PALETTE PNG_COLOR_TYPE_PALETTE
+#define GRAY PNG_COLOR_TYPE_GRAY
+#define RGB PNG_COLOR_TYPE_RGB
+
+static gchar *folder(const gchar *name)
+{
+    gchar *path = g_build_filename(g_getenv("RVOSSEG_TEST_DIR"), name, NULL);
+    GDir *dir;
+
+    g_mkdir(path, 0700);
+    dir = g_dir_open(path, 0, NULL);
+    for (const gchar *entry; (entry = g_dir_read_name(dir)) != NULL;) {
+        gchar *old = g_build_filename(path, entry, NULL);
+
+        g_unlink(old);
+        g_free(old);
+    }
+    g_dir_close(dir);
+    return path;
+}
+
+/* Rows of one byte a pixel and channel, with boxes painted on 0. */
+static void write_png(const gchar *path, int type, int depth, guint width, guint height,
+                      const RigBox *boxes)
+{
+    guint channels = type == RGB ? 3 : 1;
+    guint8 *row = g_malloc0(width * channels);
+    png_color palette[16] = {{0, 0, 0}, {128, 0, 0}, {0, 128, 0}};
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    FILE *file = fopen(path, "wb");
+
+    fail_unless(file != NULL);
+    png_init_io(png, file);
+    png_set_IHDR(png, info, width, height, depth, type, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (type == PALETTE)
+        png_set_PLTE(png, info, palette, depth < 4 ? 1 << depth : 16);
+    png_write_info(png, info);
+    png_set_packing(png);
+    for (guint y = 0; y < height; y++) {
+        memset(row, 0, width * channels);
+        for (const RigBox *b = boxes; b->slot; b++)
+            if (y >= b->y && y < b->y + b->height)
+                memset(row + b->x * channels, (int)b->slot, b->width * channels);
+        png_write_row(png, row);
+    }
+    png_write_end(png, NULL);
+    png_destroy_write_struct(&png, &info);
+    fclose(file);
+    g_free(row);
+}
+
+static void write_pgm(const gchar *path, const RigBox *box)
+{
+    FILE *file = fopen(path, "wb");
+
+    fprintf(file, "P5\n# a comment\n%d %d\n255\n", RIG_WIDTH, RIG_HEIGHT);
+    for (guint y = 0; y < RIG_HEIGHT; y++)
+        for (guint x = 0; x < RIG_WIDTH; x++)
+            fputc(x >= box->x && x < box->x + box->width && y >= box->y &&
+                          y < box->y + box->height
+                      ? (int)box->slot
+                      : 0,
+                  file);
+    fclose(file);
+}
+
+static Rig *one_shot(const gchar *location)
+{
+    return rig_new(rig_element("mode", "one-shot", "init-mask-location",
+                               location ? location : "", NULL));
+}
+
+static gboolean set_mask(Rig *rig, GstClockTime pts, gboolean replace,
+                         const RigBox *boxes)
+{
+    GstSample *sample = rig_mask(RIG_WIDTH, RIG_HEIGHT, pts, replace, boxes);
+    gboolean good;
+
+    g_signal_emit_by_name(rig->element, "set-mask", sample, &good);
+    gst_sample_unref(sample);
+    return good;
+}
+
+static guint warnings(Rig *rig)
+{
+    GstMessage *message;
+    guint n = 0;
+
+    for (; (message = rig_pop(rig, GST_MESSAGE_WARNING)) != NULL; n++)
+        gst_message_unref(message);
+    return n;
+}
+
+GST_START_TEST(test_kinds_of_files)
+{
+    gchar *dir = folder("seeds-kinds");
+    static const struct {
+        const gchar *name;
+        int type, depth;
+    } kinds[] = {{"p8.png", PALETTE, 8}, {"p4.png", PALETTE, 4}, {"p2.png", PALETTE, 2},
+                 {"g8.png", GRAY, 8},    {"g2.png", GRAY, 2},    {"m.pgm", 0, 0}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        gchar *path = g_build_filename(dir, kinds[i].name, NULL);
+        Rig *rig;
+
+        if (kinds[i].type == 0 && kinds[i].depth == 0)
+            write_pgm(path, BOXES(BOX(2)));
+        else
+            write_png(path, kinds[i].type, kinds[i].depth, RIG_WIDTH, RIG_HEIGHT,
+                      BOXES(BOX(2)));
+        rig = one_shot(path);
+        rig_run(rig, 0, 3, BOXES(BOX(2)));
+        fail_unless_equals_int(scripted_get().seeded, 1 << 1);
+        fail_unless_equals_int(scripted_get().seeds, 1);
+        fail_unless_equals_int(scripted_get().runs, 3);
+        assert_string(rig_objects(rig), "appeared:2"); /* at once */
+        rig_free(rig);
+        scripted_clear();
+        g_free(path);
+    }
+    g_free(dir);
+}
+GST_END_TEST;
+
+/* Wrong files are refused at the start, with a text that helps. */
+GST_START_TEST(test_refused_files)
+{
+    gchar *dir = folder("seeds-refused");
+    gchar *path[4];
+
+    for (guint i = 0; i < 4; i++)
+        path[i] = g_strdup_printf("%s/%u.png", dir, i);
+    write_png(path[0], RGB, 8, 20, 20, BOXES({1, 0, 0, 5, 5}));
+    write_png(path[1], GRAY, 16, 20, 20, NOTHING);
+    write_png(path[2], PALETTE, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(1)));
+    fail_unless(g_file_set_contents(path[3], "P5\n10 10\n255\nshort", -1, NULL));
+    {
+        gchar *bytes;
+        gsize size;
+
+        fail_unless(g_file_get_contents(path[2], &bytes, &size, NULL));
+        fail_unless(g_file_set_contents(path[2], bytes, (gssize)size / 2, NULL));
+        g_free(bytes);
+    }
+    for (guint i = 0; i < 4; i++) {
+        GstElement *element =
+            rig_element("mode", "one-shot", "init-mask-location", path[i], NULL);
+        GstBus *bus = gst_bus_new();
+        GstMessage *message;
+        GError *error;
+
+        gst_element_set_bus(element, bus);
+        fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
+                               GST_STATE_CHANGE_FAILURE);
+        message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+        fail_unless(message != NULL);
+        gst_message_parse_error(message, &error, NULL);
+        fail_unless(
+            g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS));
+        if (i == 0)
+            fail_unless(strstr(error->message, "palette or grey index image") != NULL);
+        fail_unless(strstr(error->message, path[i]) != NULL);
+        g_error_free(error);
+        gst_message_unref(message);
+        gst_element_set_state(element, GST_STATE_NULL);
+        gst_element_set_bus(element, NULL);
+        gst_object_unref(bus);
+        gst_object_unref(element);
+        g_free(path[i]);
+    }
+    g_free(dir);
+}
+GST_END_TEST;
+
+/* A pattern or a folder: objects that appear later; other objects go on. */
+static void run_listed(const gchar *location)
+{
+    Rig *rig = one_shot(location);
+
+    for (guint n = 0; n < 8; n++) {
+        gst_buffer_unref(rig_push(rig, n, BOXES(BOX(1), BOX(3))));
+        fail_unless_equals_int(scripted_get().seeds, n < 2 ? 0 : n < 5 ? 1 : 2);
+    }
+    fail_unless_equals_int(scripted_get().runs, 6);
+    fail_unless_equals_int(scripted_get().seeded, 1 << 2);
+    assert_string(rig_objects(rig), "appeared:1,appeared:3");
+    fail_unless_equals_uint64(rig_stat(rig, "resets"), 1);
+    rig_free(rig);
+    scripted_clear();
+}
+
+GST_START_TEST(test_late_objects)
+{
+    gchar *dir = folder("seeds-listed");
+    gchar *pattern = g_build_filename(dir, "%05d.png", NULL);
+    gchar *loose = g_build_filename(dir, "%d.png", NULL);
+    gchar *a = g_build_filename(dir, "00002.png", NULL);
+    gchar *b = g_build_filename(dir, "00005.png", NULL);
+    gchar *other = g_build_filename(dir, "readme.txt", NULL);
+    Rig *rig;
+
+    write_png(a, PALETTE, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(1)));
+    write_png(b, PALETTE, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(3)));
+    fail_unless(g_file_set_contents(other, "x", -1, NULL));
+    run_listed(pattern);
+    run_listed(dir);
+    /* A pattern names files exactly: 2.png is not there. */
+    {
+        GstElement *element =
+            rig_element("mode", "one-shot", "init-mask-location", loose, NULL);
+
+        fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
+                               GST_STATE_CHANGE_FAILURE);
+        gst_element_set_state(element, GST_STATE_NULL);
+        gst_object_unref(element);
+    }
+    /* A file that is bad is an error when its frame comes. */
+    write_png(b, RGB, 8, 20, 20, NOTHING);
+    rig = one_shot(dir);
+    rig_run(rig, 0, 5, BOXES(BOX(1)));
+    fail_unless_equals_int(gst_harness_push(rig->h, rig_frame(rig, 5, NOTHING)),
+                           GST_FLOW_ERROR);
+    rig_expect_error(rig->bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
+    rig_free(rig);
+    g_free(dir);
+    g_free(pattern);
+    g_free(loose);
+    g_free(a);
+    g_free(b);
+    g_free(other);
+}
+GST_END_TEST;
+
+/* The frame's number comes from its time, so a seek finds the right file. */
+GST_START_TEST(test_number_is_time)
+{
+    gchar *dir = folder("seeds-number");
+    gchar *a = g_build_filename(dir, "40.png", NULL);
+    Rig *rig;
+
+    write_png(a, GRAY, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(1)));
+    rig = one_shot(dir);
+    rig_run(rig, 0, 1, NOTHING);
+    fail_unless_equals_int(scripted_get().seeds, 0);
+    rig_run(rig, 40, 41, NOTHING);
+    fail_unless_equals_int(scripted_get().seeds, 1);
+    rig_free(rig);
+    g_free(a);
+    g_free(dir);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_looping)
+{
+    gchar *dir = folder("seeds-loop");
+    gchar *path = g_build_filename(dir, "m.png", NULL);
+    Rig *rig;
+    GstSegment segment;
+
+    write_png(path, GRAY, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(1)));
+    rig = one_shot(path);
+    rig_run(rig, 0, 5, NOTHING);
+    gst_harness_push_event(rig->h, gst_event_new_flush_start());
+    gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
+    rig_run(rig, 3, 4, NOTHING); /* elsewhere: no mask */
+    fail_unless_equals_int(scripted_get().seeds, 1);
+    gst_harness_push_event(rig->h, gst_event_new_flush_start());
+    gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
+    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
+    rig_run(rig, 0, 2, NOTHING);
+    fail_unless_equals_int(scripted_get().seeds, 2);
+    rig_free(rig);
+    g_free(path);
+    g_free(dir);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_without_a_mask)
+{
+    Rig *rig = one_shot(NULL);
+    GstBuffer *buffer;
+
+    rig_add_mask(rig);
+    for (guint n = 0; n < 5; n++) {
+        buffer = rig_push(rig, n, BOXES(BOX(1)));
+        fail_unless_equals_int(rig_byte(rig, buffer, 4, 8), 1);
+        gst_buffer_unref(buffer);
+        /* An empty mask, not nothing. */
+        buffer = gst_harness_pull(rig->mask);
+        fail_unless(gst_buffer_memcmp(buffer, 8 * RIG_WIDTH + 4, (guint8[]){0}, 1) == 0);
+        gst_buffer_unref(buffer);
+        fail_unless_equals_int(warnings(rig), n == 0 ? 1 : 0);
+    }
+    fail_unless_equals_int(scripted_get().runs, 0);
+    fail_unless_equals_uint64(rig_stat(rig, "inferred"), 0);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static gpointer emit(gpointer data)
+{
+    fail_unless(set_mask(data, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(2))));
+    return NULL;
+}
+
+GST_START_TEST(test_signal)
+{
+    Rig *rig = one_shot(NULL);
+    GstSample *wrong;
+    GstCaps *caps;
+    gboolean good;
+    guint64 epoch;
+
+    rig_run(rig, 0, 2, BOXES(BOX(2)));
+    g_thread_join(g_thread_new("application", emit, rig));
+    fail_unless_equals_int(scripted_get().seeds, 0);
+    rig_run(rig, 2, 4, BOXES(BOX(2)));
+    fail_unless_equals_int(scripted_get().seeds, 1);
+    fail_unless_equals_int(scripted_get().runs, 2);
+    assert_string(rig_objects(rig), "appeared:2");
+    /* Another object joins, the first goes on. */
+    epoch = rig_stat(rig, "epoch");
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(3))));
+    rig_run(rig, 4, 5, BOXES(BOX(2), BOX(3)));
+    assert_string(rig_objects(rig), "appeared:3");
+    fail_unless_equals_uint64(rig_stat(rig, "epoch"), epoch);
+    /* This one replaces all. */
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, TRUE, BOXES(BOX(1))));
+    rig_run(rig, 5, 6, BOXES(BOX(1), BOX(2), BOX(3)));
+    fail_unless_equals_uint64(rig_stat(rig, "epoch"), epoch + 1);
+    fail_unless_equals_int(scripted_get().seeded, 1);
+    assert_string(rig_objects(rig), "appeared:1");
+    /* Not a mask. */
+    caps = gst_caps_from_string("video/x-raw,format=RGB,width=2,height=2");
+    wrong = gst_sample_new(NULL, caps, NULL, NULL);
+    g_signal_emit_by_name(rig->element, "set-mask", wrong, &good);
+    fail_if(good);
+    gst_sample_unref(wrong);
+    gst_caps_unref(caps);
+    rig_free(rig);
+
+    rig = rig_new(rig_element(NULL, NULL));
+    fail_if(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1)))); /* zero-shot */
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_signal_with_a_time)
+{
+    Rig *rig = one_shot(NULL);
+
+    fail_unless(set_mask(rig, 5 * RIG_FRAME - 1000, FALSE, BOXES(BOX(2))));
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    rig_run(rig, 0, 5, NOTHING);
+    fail_unless_equals_int(scripted_get().seeds, 1);
+    fail_unless_equals_int(scripted_get().seeded, 1);
+    rig_run(rig, 5, 6, NOTHING);
+    fail_unless_equals_int(scripted_get().seeds, 2);
+    fail_unless_equals_int(scripted_get().seeded, 2);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_of_another_size)
+{
+    Rig *rig = one_shot(NULL);
+    GstSample *sample =
+        rig_mask(20, 10, GST_CLOCK_TIME_NONE, FALSE, BOXES({1, 0, 0, 5, 5}));
+    gboolean good;
+
+    g_signal_emit_by_name(rig->element, "set-mask", sample, &good);
+    gst_sample_unref(sample);
+    fail_unless(good);
+    rig_run(rig, 0, 1, NOTHING);
+    fail_unless_equals_int(scripted_get().seed_width, 20); /* librvos scales */
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_more_ids_than_slots)
+{
+    Rig *rig = rig_new(rig_element("mode", "one-shot", "objects", "3", NULL));
+
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE,
+                         BOXES(BOX(2), BOX(4), {255, 50, 0, 5, 5})));
+    rig_run(rig, 0, 1, NOTHING);
+    fail_unless_equals_int(scripted_get().seeded, 2);
+    fail_unless_equals_int(warnings(rig), 1);
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(9))));
+    rig_run(rig, 1, 2, NOTHING);
+    fail_unless_equals_int(warnings(rig), 0);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static void add_region(GstBuffer *buffer, gint id, guint x)
+{
+    gst_buffer_add_video_region_of_interest_meta(buffer, "rvos-init", x, 8, 4, 10)->id =
+        id;
+}
+
+GST_START_TEST(test_regions)
+{
+    Rig *rig = one_shot(NULL);
+    GstBuffer *buffer = rig_frame(rig, 0, BOXES(BOX(1), BOX(2)));
+
+    add_region(buffer, 0, 4);
+    add_region(buffer, 3, 12);
+    add_region(buffer, 99, 12);
+    gst_buffer_add_video_region_of_interest_meta(buffer, "face", 0, 0, 5, 5);
+    gst_harness_push(rig->h, buffer);
+    fail_unless_equals_int(scripted_get().seeded, 1 | 4);
+    /* Only objects that are not followed yet. */
+    buffer = rig_frame(rig, 1, NOTHING);
+    add_region(buffer, 3, 12);
+    add_region(buffer, 2, 60000); /* off the picture: no pixel, no object */
+    gst_harness_push(rig->h, buffer);
+    fail_unless_equals_int(scripted_get().seeds, 1);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+/* A zero-shot element finds, a one-shot element behind it follows. */
+GST_START_TEST(test_metadata_of_another_rvosseg)
+{
+    Rig *first = rig_new(rig_element("min-age", "0", "output", "none", NULL));
+    Rig *second = one_shot(NULL);
+
+    for (guint n = 0; n < 3; n++)
+        gst_harness_push(
+            second->h,
+            rig_push(first, n, n == 0 ? BOXES(BOX(1)) : BOXES(BOX(1), BOX(2))));
+    fail_unless_equals_int(scripted_get().seeds, 2); /* 1 first, then 2, once each */
+    fail_unless_equals_int(scripted_get().seeded, 2);
+    rig_free(first);
+    rig_free(second);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_precedence)
+{
+    gchar *dir = folder("seeds-order");
+    gchar *path = g_build_filename(dir, "0.png", NULL);
+    GstBuffer *buffer;
+    Rig *rig;
+
+    write_png(path, GRAY, 8, 30, 30, BOXES({1, 0, 0, 5, 5}, {2, 10, 0, 5, 5}));
+    rig = one_shot(dir);
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    buffer = rig_frame(rig, 0, NOTHING);
+    add_region(buffer, 2, 40);
+    add_region(buffer, 3, 50);
+    gst_harness_push(rig->h, buffer);
+    /* Slot 1 of the signal, 2 of the file, 3 of the region. */
+    fail_unless_equals_int(scripted_get().seeds, 3);
+    fail_unless_equals_int(scripted_get().seeded, 1 << 2);
+    rig_free(rig);
+    g_free(path);
+    g_free(dir);
+}
+GST_END_TEST;
+
+/* A reset loses the objects; the network rests until a new mask comes. */
+GST_START_TEST(test_reset_loses_objects)
+{
+    Rig *rig = one_shot(NULL);
+
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    rig_run(rig, 0, 2, BOXES(BOX(1)));
+    fail_unless_equals_int(scripted_get().runs, 2);
+    g_signal_emit_by_name(rig->element, "reset");
+    rig_run(rig, 2, 5, BOXES(BOX(1)));
+    fail_unless_equals_int(scripted_get().runs, 2);
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    rig_run(rig, 5, 6, BOXES(BOX(1)));
+    fail_unless_equals_int(scripted_get().runs, 3);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_drop_the_last)
+{
+    Rig *rig = one_shot(NULL);
+    GstBuffer *buffer;
+    gboolean good;
+
+    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    rig_run(rig, 0, 2, BOXES(BOX(1)));
+    g_signal_emit_by_name(rig->element, "drop-object", 1u, &good);
+    buffer = rig_push(rig, 2, BOXES(BOX(1)));
+    fail_unless_equals_int(rig_byte(rig, buffer, 4, 8), 1); /* nothing is drawn */
+    gst_buffer_unref(buffer);
+    fail_unless_equals_int(scripted_get().runs, 2);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static Suite *seeds_suite(void)
+{
+    Suite *s = suite_create("seeds");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_add_checked_fixture(tc, scripted_clear, NULL);
+    tcase_add_test(tc, test_kinds_of_files);
+    tcase_add_test(tc, test_refused_files);
+    tcase_add_test(tc, test_late_objects);
+    tcase_add_test(tc, test_number_is_time);
+    tcase_add_test(tc, test_looping);
+    tcase_add_test(tc, test_without_a_mask);
+    tcase_add_test(tc, test_signal);
+    tcase_add_test(tc, test_signal_with_a_time);
+    tcase_add_test(tc, test_of_another_size);
+    tcase_add_test(tc, test_more_ids_than_slots);
+    tcase_add_test(tc, test_regions);
+    tcase_add_test(tc, test_metadata_of_another_rvosseg);
+    tcase_add_test(tc, test_precedence);
+    tcase_add_test(tc, test_reset_loses_objects);
+    tcase_add_test(tc, test_drop_the_last);
+    return s;
+}
+
+GST_CHECK_MAIN(seeds)
