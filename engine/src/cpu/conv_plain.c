@@ -9,8 +9,9 @@
 #include "clones.h"
 #include "conv.h"
 
-/* Output channels summed at a time: what stays in registers. */
+/* Output channels and pixels summed at a time: what stays in registers. */
 #define LANES 16
+#define PIXELS 6
 
 /* Kernel as [block of LANES outputs][row][column][input][LANES], zero-padded. */
 struct prepared {
@@ -22,6 +23,7 @@ struct prepared {
 struct rv_conv {
     struct rv_conv_shape shape;
     const struct prepared *weights;
+    float zeroes[]; /* one per input channel */
 };
 
 static int prepare(struct rv_weights *weights, int index)
@@ -65,7 +67,7 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
     (void)opened;
     if (ret)
         return ret;
-    c = calloc(1, sizeof(*c));
+    c = calloc(1, sizeof(*c) + (size_t)shape->ic * sizeof(float));
     if (!c)
         return RVOS_ERR_MEMORY;
     c->shape = *shape;
@@ -74,41 +76,58 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
     return 0;
 }
 
-/* One pixel's sum over one tap and all its input channels, LANES outputs at once. */
+/* Sums of PIXELS output pixels next to one another, LANES outputs each: x[p] is what
+ * pixel p sees under this tap, zeroes beyond the border. */
+typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+
 RV_CLONES
-static void add_tap(float *sum, const float *x, const float *kernel, int channels)
+static void add_tap(float *sums, const float *const *x, const float *kernel, int channels)
 {
-    for (int i = 0; i < channels; i++)
-        for (int o = 0; o < LANES; o++)
-            sum[o] += x[i] * kernel[(size_t)i * LANES + o];
+    lanes sum[PIXELS], k;
+
+    memcpy(sum, sums, sizeof(sum));
+    for (int i = 0; i < channels; i++) {
+        memcpy(&k, kernel + (size_t)i * LANES, sizeof(k));
+        for (int p = 0; p < PIXELS; p++)
+            sum[p] += x[p][i] * k;
+    }
+    memcpy(sums, sum, sizeof(sum));
 }
 
-static void pixel(const struct rv_conv *c, const float *src, int y, int x, int block,
-                  float *out)
+/* Output pixels x to x + PIXELS of row y, as far as they exist, in one block. */
+static void pixels(const struct rv_conv *c, const float *src, int y, int x, int block,
+                   float *out)
 {
     const struct rv_conv_shape *s = &c->shape;
     const float *kernel =
         c->weights->kernel + (size_t)block * s->size * s->size * s->ic * LANES;
     int n = s->oc - block * LANES < LANES ? s->oc - block * LANES : LANES;
-    float sum[LANES];
+    float sums[PIXELS][LANES];
+    const float *in[PIXELS];
 
-    memcpy(sum, c->weights->bias + block * LANES, sizeof(sum));
+    for (int p = 0; p < PIXELS; p++)
+        memcpy(sums[p], c->weights->bias + block * LANES, sizeof(sums[p]));
     for (int r = 0; r < s->size; r++) {
         int iy = y * s->stride + r - s->pad_top;
 
         for (int q = 0; q < s->size && iy >= 0 && iy < s->ih; q++) {
-            int ix = x * s->stride + q - s->pad_side;
+            for (int p = 0; p < PIXELS; p++) {
+                int ix = (x + p) * s->stride + q - s->pad_side;
 
-            if (ix >= 0 && ix < s->iw)
-                add_tap(sum, src + ((size_t)iy * s->iw + ix) * s->ic,
-                        kernel + (size_t)(r * s->size + q) * s->ic * LANES, s->ic);
+                in[p] = ix >= 0 && ix < s->iw ? src + ((size_t)iy * s->iw + ix) * s->ic
+                                              : c->zeroes;
+            }
+            add_tap(sums[0], in, kernel + (size_t)(r * s->size + q) * s->ic * LANES,
+                    s->ic);
         }
     }
-    for (int o = 0; o < n; o++) {
-        float v = s->sum ? sum[o] + out[o] : sum[o];
+    for (int p = 0; p < PIXELS && x + p < s->ow; p++)
+        for (int o = 0; o < n; o++) {
+            float *to = out + (size_t)p * s->oc + o;
+            float v = s->sum ? sums[p][o] + *to : sums[p][o];
 
-        out[o] = s->relu && !(v > 0) ? 0 : v;
-    }
+            *to = s->relu && !(v > 0) ? 0 : v;
+        }
 }
 
 static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch)
@@ -118,9 +137,9 @@ static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch
     (void)scratch;
     for (int block = 0; block < c->weights->blocks; block++)
         for (int y = 0; y < s->oh; y++)
-            for (int x = 0; x < s->ow; x++)
-                pixel(c, src, y, x, block,
-                      (float *)dst + ((size_t)y * s->ow + x) * s->oc + block * LANES);
+            for (int x = 0; x < s->ow; x += PIXELS)
+                pixels(c, src, y, x, block,
+                       (float *)dst + ((size_t)y * s->ow + x) * s->oc + block * LANES);
     return 0;
 }
 
