@@ -17,9 +17,14 @@ static int check_memory(const rvos_device *dev, rvos_memory memory, const char *
     return RVOS_ERR_UNSUPPORTED;
 }
 
+static bool size_fits(int width, int height)
+{
+    return width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE;
+}
+
 static int check_size(const rvos_device *dev, int width, int height, const char *what)
 {
-    if (width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE)
+    if (size_fits(width, height))
         return 0;
     rv_log(dev, RVOS_LOG_ERROR, "%s: a size of %dx%d is not possible", what, width,
            height);
@@ -109,7 +114,9 @@ uint32_t rvos_labels_slots(const rvos_labels *labels, int *highest)
 
     if (highest)
         *highest = 0;
-    if (!labels || !labels->data || labels->memory != RVOS_MEMORY_HOST)
+    if (!labels || !labels->data || labels->memory != RVOS_MEMORY_HOST || step < 0 ||
+        !size_fits(labels->width, labels->height) ||
+        labels->stride < (labels->width - 1) * step + 1)
         return 0;
     for (int y = 0; y < labels->height; y++)
         for (int x = 0; x < labels->width; x++)
