@@ -377,7 +377,8 @@ int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_outp
         ret = apply_clears(s);
     if (ret)
         return ret;
-    memset(s->object, 0, sizeof(s->object));
+    if (out && out->labels)
+        memset(s->object, 0, sizeof(s->object));
     if (one_shot(s)) {
         set_seed(s, &job);
         if (!s->live) {
