@@ -122,7 +122,7 @@ static int describe_tasks(rvos_model *model)
     }
     if (!model->info.tasks)
         return refuse(model, "it has no decoder for any task");
-    if (hidden % 8 || meta < 0 || (meta && meta != hidden))
+    if (hidden < 8 || hidden % 8 || meta < 0 || (meta && meta != hidden))
         return refuse(model, "rvos.hidden and the decoder's shapes do not agree");
     model->net.hidden = hidden;
     return 0;
@@ -211,6 +211,36 @@ out:
     return ret;
 }
 
+static bool is_part(const char *name, const char *owner)
+{
+    size_t n = strlen(owner);
+
+    return n && !strncmp(name, owner, n) && name[n] == '.';
+}
+
+/* A tensor of the encoder that nobody reads is a sign of another encoder than the
+ * metadata say: a ResNet-34 holds all that a ResNet-18 needs. */
+static int check_leftovers(rvos_model *model)
+{
+    const struct rv_net *net = &model->net;
+    char why[256];
+
+    for (int i = 0; i < rv_st_count(model->file); i++) {
+        const char *name = rv_st_get(model->file, i)->name;
+        bool used = strncmp(name, "encoder.", 8) || is_part(name, "encoder.base.fc") ||
+                    is_part(name, "encoder.base.classifier");
+
+        for (int k = 0; k < net->n_weights && !used; k++)
+            used = is_part(name, net->weight[k].conv) || is_part(name, net->weight[k].bn);
+        if (!used) {
+            snprintf(why, sizeof(why), "tensor %.99s belongs to no %s encoder", name,
+                     net->base);
+            return refuse(model, why);
+        }
+    }
+    return 0;
+}
+
 static const char *text(const rvos_model *model, const char *key)
 {
     const char *value = rv_st_meta(model->file, key);
@@ -232,6 +262,8 @@ int rv_model_describe(rvos_model *model, const rvos_model_params *params)
     for (int t = 1; t >= 0 && !ret; t--)
         if (model->info.tasks & 1u << t)
             ret = describe_work(model, t);
+    if (!ret)
+        ret = check_leftovers(model);
     if (ret)
         return ret;
     model->info.objects = number(model, "rvos.objects", 10, 1, RVOS_MAX_OBJECTS);
