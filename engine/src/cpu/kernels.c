@@ -227,8 +227,8 @@ void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int
 }
 
 RV_CLONES
-void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
-                     float *line, float *out)
+static void upsample_row(const float *a, const float *b, float frac,
+                         const struct rv_axis *x, float *line, float *out)
 {
     for (int i = 0; i < x->in; i++)
         line[i] = a[i] + frac * (b[i] - a[i]);
@@ -237,6 +237,13 @@ void rv_upsample_row(const float *a, const float *b, float frac, const struct rv
 
         out[i] = line[at] + x->frac[i] * (line[next] - line[at]);
     }
+}
+
+/* gcc exports the resolver of a clone that is not static, hidden or not. */
+void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
+                     float *line, float *out)
+{
+    upsample_row(a, b, frac, x, line, out);
 }
 
 /* ---- plain -------------------------------------------------------------- */
