@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* api.c - misuse of every public function, and handles closed in every order.
+ *
+ *     api BACKEND BROKEN_DIR */
+#include "fixture.h"
+
+static struct log log_;
+static const char *backend, *folder;
+static char path[1024];
+
+/* The call failed with this status and said so in one line; or, where there is no
+ * device to ask, in none. */
+static void expect(int status, int got, int lines, const char *what)
+{
+    int said = atomic_exchange(&log_.errors, 0);
+
+    test_note(CHECK(got == status), "%s: %d, not %d", what, got, status);
+    test_note(CHECK(said == lines), "%s: %d lines, not %d; last: %s", what, said, lines,
+              log_.last);
+}
+#define EXPECT(status, lines, call) expect(status, call, lines, #call)
+
+static void words(void)
+{
+    for (int i = -20; i < 20; i++)
+        for (int j = -8; CHECK(rvos_strerror(i) && rvos_strerror(i)[0]) && j <= 0; j++)
+            CHECK(i == j || i < -8 || strcmp(rvos_strerror(i), rvos_strerror(j)));
+    CHECK(!strcmp(rvos_strerror(1), rvos_strerror(-9)));
+}
+
+static int open_params(rvos_device_params params)
+{
+    rvos_device *device = (void *)1;
+    int ret;
+
+    params.log = on_log;
+    params.log_opaque = &log_;
+    ret = rvos_device_open(&device, &params);
+    CHECK(ret < 0 && !device);
+    return ret;
+}
+
+static void devices(void)
+{
+    rvos_device *device = NULL;
+    rvos_device_info info;
+
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_device_open(NULL, NULL));
+    EXPECT(RVOS_ERR_UNSUPPORTED, 1,
+           open_params((rvos_device_params){.backend = "gpu", .threads = 1}));
+    CHECK(strstr(log_.last, "gpu"));
+    EXPECT(RVOS_ERR_ARGUMENT, 1,
+           open_params((rvos_device_params){.backend = backend, .threads = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1,
+           open_params((rvos_device_params){.backend = backend, .threads = 100000}));
+    rvos_device_close(NULL);
+    rvos_device_close(&device);
+    rvos_device_get_info(NULL, NULL);
+    rvos_device_get_info(NULL, &info);
+    CHECK(!strcmp(info.backend, "") && info.name && info.library && info.isa);
+    for (int i = 0; i < 3; i++) { /* 0: as many as there are cores */
+        char name[16];
+
+        snprintf(name, sizeof(name), "%s", backend);
+        CHECK(rvos_device_open(
+                  &device, &(rvos_device_params){.backend = name, .threads = i}) == 0);
+        memset(name, 0, sizeof(name)); /* params need live only for the call */
+        rvos_device_get_info(device, &info);
+        CHECK(!strcmp(info.backend, backend));
+        CHECK(i ? info.threads == i : info.threads >= 1);
+        CHECK(info.name[0] && info.library[0] && info.isa);
+        rvos_device_close(&device);
+        CHECK(!device);
+    }
+    CHECK(rvos_device_open(&device, NULL) == 0);
+    rvos_device_close(&device);
+}
+
+static int load_params(rvos_device *device, rvos_model_params params)
+{
+    rvos_model *model = (void *)1;
+    int ret = rvos_model_load(&model, device, path, &params);
+
+    CHECK((ret == 0) == (model != NULL));
+    rvos_model_close(&model);
+    return ret;
+}
+
+static void models(rvos_device *device)
+{
+    static const int sides[][2] = {{31, 64}, {64, 31},   {-1, 64},
+                                   {64, -1}, {4097, 64}, {64, 4097}};
+    rvos_model *model = NULL;
+    rvos_model_info info;
+
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_model_load(NULL, device, path, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_model_load(&model, NULL, path, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_model_load(&model, device, NULL, NULL));
+    for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
+        EXPECT(RVOS_ERR_ARGUMENT, 1,
+               load_params(device, (rvos_model_params){.width = sides[i][0],
+                                                       .height = sides[i][1]}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1,
+           load_params(device, (rvos_model_params){.max_batch = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1,
+           load_params(device, (rvos_model_params){.max_batch = 65}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1,
+           load_params(device, (rvos_model_params){.batch_wait_us = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1,
+           load_params(device, (rvos_model_params){.precision = -1}));
+    EXPECT(
+        RVOS_ERR_ARGUMENT, 1,
+        load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_BF16 + 1}));
+    EXPECT(RVOS_ERR_UNSUPPORTED, 1,
+           load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_FP16}));
+    EXPECT(RVOS_ERR_UNSUPPORTED, 1,
+           load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_TF32}));
+    EXPECT(0, 0,
+           load_params(device, (rvos_model_params){.max_batch = 64,
+                                                   .batch_wait_us = 1000,
+                                                   .width = 32,
+                                                   .height = 33}));
+    rvos_model_close(NULL);
+    rvos_model_close(&model);
+    rvos_model_get_info(NULL, NULL);
+    rvos_model_get_info(NULL, &info);
+    CHECK(info.encoder && info.skip_mode && info.licence && info.provenance);
+}
+
+static void model_info(rvos_device *device)
+{
+    rvos_model *model = load_model(device, folder, "good", 0, 0);
+    rvos_model_info info;
+
+    rvos_model_get_info(model, NULL);
+    rvos_model_get_info(model, &info);
+    CHECK(!strcmp(info.encoder, "resnet18") && !strcmp(info.skip_mode, "concat"));
+    CHECK(info.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT));
+    CHECK(info.width == 448 && info.height == 256 && info.objects == 10);
+    CHECK(info.hidden == 8 && info.kernel_size == 3);
+    CHECK(info.licence[0] && info.provenance[0]);
+    CHECK(info.parameters > 100000 && info.encoder_macs > 1000 &&
+          info.object_macs > 1000);
+    rvos_model_close(&model);
+}
+
+static int open_with(rvos_model *model, rvos_stream_params params)
+{
+    rvos_stream *stream = (void *)1;
+    int ret = rvos_stream_open(&stream, model, &params);
+
+    CHECK((ret == 0) == (stream != NULL));
+    rvos_stream_close(&stream);
+    return ret;
+}
+
+static void streams(rvos_model *model)
+{
+    rvos_stream *stream = NULL;
+    rvos_stream_info info;
+
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(NULL, model, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(&stream, NULL, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 3}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 4}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.variant = 3}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.variant = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.objects = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.objects = 33}));
+    EXPECT(0, 0, open_with(model, (rvos_stream_params){.objects = 32}));
+    rvos_stream_close(NULL);
+    rvos_stream_close(&stream);
+    rvos_stream_get_info(NULL, NULL);
+    rvos_stream_get_info(NULL, &info);
+    CHECK(info.objects == 0 && info.frames == 0);
+    rvos_stream_reset(NULL);
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_warm_up(NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_prepare(NULL, 1, 1));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_seed(NULL, NULL, 0));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_drop(NULL, 1));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_process(NULL, NULL, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_get_object(NULL, 1, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_mask(NULL, 1, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_logits(NULL, 1, NULL, NULL, NULL));
+    CHECK(rvos_stream_open(&stream, model, NULL) == 0); /* all of it by default */
+    rvos_stream_get_info(stream, NULL);
+    rvos_stream_get_info(stream, &info);
+    CHECK(info.task == RVOS_TASK_ZERO_SHOT && info.objects == 10);
+    rvos_stream_close(&stream);
+}
+
+/* Before the first frame there is nothing, and that is no error. */
+static void reading(rvos_model *model)
+{
+    static float plane[NET_W * NET_H];
+    rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 2);
+    rvos_object object;
+    int w = 0, h = 0;
+
+    plane[0] = plane[NET_W * NET_H - 1] = 7;
+    CHECK(rvos_stream_read_mask(stream, 1, plane) == 0);
+    CHECK(plane[0] == 0 && plane[NET_W * NET_H - 1] == 0);
+    CHECK(rvos_stream_read_logits(stream, 2, NULL, &w, &h) == 0);
+    CHECK(w == HALF_W && h == HALF_H);
+    CHECK(rvos_stream_read_logits(stream, 2, NULL, NULL, NULL) == 0);
+    CHECK(rvos_stream_get_object(stream, 2, &object) == 0 && !object.present);
+    for (int i = 0; i < 4; i += 3) { /* objects 0 and 3 */
+        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_mask(stream, i, plane));
+        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_logits(stream, i, plane, &w, &h));
+        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_get_object(stream, i, &object));
+        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_drop(stream, i));
+    }
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_mask(stream, 1, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_get_object(stream, 1, NULL));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_prepare(stream, 0, 1));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_prepare(stream, 1, -1));
+    CHECK(rvos_stream_prepare(stream, 8, 8) == 0 &&
+          rvos_stream_prepare(stream, 8, 8) == 0);
+    rvos_stream_close(&stream);
+}
+
+/* Handles of every kind closed in every order; what is left goes on working. */
+static void close_orders(void)
+{
+    static const int order[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+
+    for (int i = 0; i < 6; i++) {
+        rvos_device *device = open_device(backend, 1, &log_);
+        rvos_model *model = load_model(device, folder, "good", NET_W, NET_H);
+        rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 1);
+        rvos_model_info info;
+
+        for (int k = 0; k < 3; k++) {
+            if (stream) {
+                CHECK(seed_objects(stream, 1, 1) == 0);
+                CHECK(process_frame(stream, k, NULL) == 0);
+            }
+            if (model) {
+                rvos_model_get_info(model, &info);
+                CHECK(!strcmp(info.encoder, "resnet18"));
+            }
+            if (order[i][k] == 0)
+                rvos_device_close(&device);
+            if (order[i][k] == 1)
+                rvos_model_close(&model);
+            if (order[i][k] == 2)
+                rvos_stream_close(&stream);
+        }
+        CHECK(!device && !model && !stream);
+    }
+}
+
+/* A one-task file refuses the other task, and is asked for its own by default. */
+static void tasks(rvos_device *device)
+{
+    rvos_model *model = load_model(device, folder, "r18-one-only", NET_W, NET_H);
+    rvos_stream *stream = NULL;
+    rvos_stream_info info;
+
+    EXPECT(RVOS_ERR_WRONG_TASK, 1,
+           open_with(model, (rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT}));
+    CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "zero-shot"));
+    CHECK(rvos_stream_open(&stream, model, NULL) == 0);
+    rvos_stream_get_info(stream, &info);
+    CHECK(info.task == RVOS_TASK_ONE_SHOT);
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+}
+
+int main(int argc, char **argv)
+{
+    rvos_device *device;
+    rvos_model *model;
+
+    if (argc < 3)
+        return test_skip("usage: api BACKEND BROKEN_DIR");
+    backend = argv[1];
+    folder = argv[2];
+    log_.quiet = true;
+    snprintf(path, sizeof(path), "%s/good.safetensors", folder);
+    words();
+    devices();
+    device = open_device(backend, 2, &log_);
+    models(device);
+    model_info(device);
+    model = load_model(device, folder, "good", NET_W, NET_H);
+    if (!model)
+        return test_done();
+    streams(model);
+    reading(model);
+    rvos_model_close(&model);
+    tasks(device);
+    rvos_device_close(&device);
+    close_orders();
+    CHECK(log_.errors == 0);
+    return test_done();
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* fixture.h - what the tests of the public API share: a log that counts, models of
+ * random weights, frames that move. Included by one file per program. */
+#ifndef RV_ENGINE_FIXTURE_H
+#define RV_ENGINE_FIXTURE_H
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "../test.h"
+#include "rvos.h"
+
+#define NET_W 75 /* odd, so that no level has the size of the one below, halved */
+#define NET_H 50
+
+struct log {
+    atomic_int errors, warnings;
+    char last[1024]; /* error or warning */
+    bool quiet;
+};
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    struct log *log = opaque;
+
+    if (level > RVOS_LOG_WARNING)
+        return;
+    snprintf(log->last, sizeof(log->last), "%s", line);
+    atomic_fetch_add(level == RVOS_LOG_ERROR ? &log->errors : &log->warnings, 1);
+    if (!log->quiet)
+        fprintf(stderr, "%s\n", line);
+}
+
+static inline rvos_device *open_device(const char *backend, int threads, struct log *log)
+{
+    rvos_device *device = NULL;
+
+    CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = backend,
+                                                          .threads = threads,
+                                                          .log = on_log,
+                                                          .log_opaque = log}) == 0);
+    return device;
+}
+
+static inline rvos_model *load_model(rvos_device *device, const char *folder,
+                                     const char *name, int width, int height)
+{
+    rvos_model *model = NULL;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/%s.safetensors", folder, name);
+    test_note(CHECK(rvos_model_load(
+                        &model, device, path,
+                        &(rvos_model_params){.width = width, .height = height}) == 0),
+              "%s", path);
+    return model;
+}
+
+static inline rvos_stream *open_stream(rvos_model *model, rvos_task task, int objects)
+{
+    rvos_stream *stream = NULL;
+
+    CHECK(rvos_stream_open(&stream, model,
+                           &(rvos_stream_params){.task = task, .objects = objects}) == 0);
+    return stream;
+}
+
+/* Frame t of a video of blocks that move over a slope, with noise; w * h * 3 bytes. */
+static inline void make_frame(uint8_t *rgb, int w, int h, int t)
+{
+    uint64_t seed = (uint64_t)t + 1;
+
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int c = 0; c < 3; c++) {
+                int cell = (x * 5 / w + t + c) * 7 + (y * 4 / h) * (3 + c);
+                int v =
+                    40 + cell * 37 % 160 + x * 40 / w + (int)(test_random(&seed) % 16);
+
+                rgb[((size_t)y * w + x) * 3 + c] = (uint8_t)v;
+            }
+}
+
+static inline rvos_image rgb_image(uint8_t *rgb, int w, int h)
+{
+    return (rvos_image){.format = RVOS_RGB,
+                        .width = w,
+                        .height = h,
+                        .plane = {rgb},
+                        .stride = {3 * (ptrdiff_t)w}};
+}
+
+/* The next frame of a video of network-sized frames. */
+static inline int process_frame(rvos_stream *stream, int t, const rvos_output *out)
+{
+    static _Thread_local uint8_t rgb[NET_W * NET_H * 3];
+    rvos_image image = rgb_image(rgb, NET_W, NET_H);
+
+    make_frame(rgb, NET_W, NET_H, t);
+    return rvos_stream_process(stream, &image, out);
+}
+
+/* A label map of rectangles, the bits of `objects`; lower ones lie over higher ones, so
+ * that an object looks the same whatever comes behind it. */
+static inline void make_masks(uint8_t *labels, int w, int h, uint32_t objects)
+{
+    memset(labels, 0, (size_t)w * h);
+    for (int i = 31; i >= 0; i--)
+        for (int y = (i * 5 % 11) * h / 16; objects >> i & 1 && y < h; y++)
+            for (int x = (i * 7 % 13) * w / 20; x < w; x++)
+                if (y < (i * 5 % 11) * h / 16 + h * 2 / 5 &&
+                    x < (i * 7 % 13) * w / 20 + w / 3)
+                    labels[(size_t)y * w + x] = (uint8_t)(i + 1);
+}
+
+static inline int seed_objects(rvos_stream *stream, uint32_t objects, uint32_t slots)
+{
+    uint8_t labels[NET_W * NET_H];
+
+    make_masks(labels, NET_W, NET_H, objects);
+    return rvos_stream_seed(
+        stream,
+        &(rvos_labels){.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W},
+        slots);
+}
+
+#define HALF_W (2 * ((NET_W + 3) / 4))
+#define HALF_H (2 * ((NET_H + 3) / 4))
+#define PLANE (HALF_W * HALF_H)
+
+/* Half-size logits of objects 1..n, to out. */
+static inline void read_logits(rvos_stream *stream, int n, float *out)
+{
+    int w = 0, h = 0;
+
+    for (int i = 0; i < n; i++) {
+        CHECK(rvos_stream_read_logits(stream, i + 1, out + (size_t)i * PLANE, &w, &h) ==
+              0);
+        if (!CHECK(w == HALF_W && h == HALF_H))
+            exit(1);
+    }
+}
+
+/* The largest difference; a NaN counts as infinite. */
+static inline double difference(const float *a, const float *b, size_t n)
+{
+    double worst = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - b[i]);
+
+        if (!(d <= worst))
+            worst = isnan(d) ? INFINITY : d;
+    }
+    return worst;
+}
+
+#endif
