@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bench.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "progress.h"
+
+struct worker {
+    struct measurement *m;
+    rvos_stream *stream;
+    pthread_t thread;
+    double *ms; /* of each timed frame */
+    int status;
+};
+
+struct measurement {
+    const struct bench_case *c;
+    const struct bench_options *options;
+    struct session session;
+    struct picture *frame;
+    int frames;
+    struct worker *worker;
+    pthread_barrier_t start;
+    double seconds;                           /* wall clock of the timed part */
+    double load_ms, open_ms, first_ms;        /* model, stream with plan, first frame */
+    double network_ms, encoder_ms, object_ms; /* stages; 0: not measured */
+};
+
+/* ---- running ------------------------------------------------------------ */
+
+/* Forth and back, so that a short clip has no jump. */
+static const struct picture *frame_at(const struct measurement *m, int t)
+{
+    int period = m->frames > 1 ? 2 * m->frames - 2 : 1;
+
+    t %= period;
+    return &m->frame[t < m->frames ? t : period - t];
+}
+
+static int process(const struct measurement *m, rvos_stream *stream, int t,
+                   uint8_t *labels)
+{
+    const struct picture *p = frame_at(m, t);
+    rvos_image image = {.format = RVOS_RGB,
+                        .width = p->width,
+                        .height = p->height,
+                        .plane = {p->pixels},
+                        .stride = {3 * (ptrdiff_t)p->width}};
+    rvos_labels out = {
+        .width = p->width, .height = p->height, .data = labels, .stride = p->width};
+
+    return rvos_stream_process(stream, &image,
+                               labels ? &(rvos_output){.labels = &out} : NULL);
+}
+
+/* One-shot: a rectangle for every object, side by side. */
+static int show_objects(rvos_stream *stream, int objects)
+{
+    int width = 32 * objects, height = 32, status;
+    uint8_t *mask = calloc((size_t)width * (size_t)height, 1);
+
+    if (!mask)
+        return RVOS_ERR_MEMORY;
+    for (int y = 8; y < 24; y++)
+        for (int x = 0; x < width; x++)
+            if (x % 32 >= 8 && x % 32 < 24)
+                mask[y * width + x] = (uint8_t)(x / 32 + 1);
+    status = rvos_stream_seed(
+        stream,
+        &(rvos_labels){.width = width, .height = height, .data = mask, .stride = width},
+        RVOS_ALL_SLOTS);
+    free(mask);
+    return status;
+}
+
+static int open_stream(const struct measurement *m, int objects, rvos_stream **out)
+{
+    rvos_stream_info info;
+    int status =
+        rvos_stream_open(out, m->session.model,
+                         &(rvos_stream_params){.task = m->c->task, .objects = objects});
+
+    if (status)
+        return status;
+    rvos_stream_get_info(*out, &info);
+    status = rvos_stream_prepare(*out, m->frame[0].width, m->frame[0].height);
+    if (!status && info.task == RVOS_TASK_ONE_SHOT)
+        status = show_objects(*out, info.objects);
+    return status;
+}
+
+static void *work(void *opaque)
+{
+    struct worker *w = opaque;
+    struct measurement *m = w->m;
+    int warm_up = m->options->warm_up, frames = m->options->frames;
+    uint8_t *labels = malloc((size_t)m->frame[0].width * (size_t)m->frame[0].height);
+
+    if (!labels)
+        w->status = RVOS_ERR_MEMORY;
+    for (int t = 0; t < warm_up && !w->status; t++)
+        w->status = process(m, w->stream, t, labels);
+    pthread_barrier_wait(&m->start); /* warm: the clock starts */
+    for (int t = 0; t < frames && !w->status; t++) {
+        double start = seconds_now();
+
+        w->status = process(m, w->stream, warm_up + t, labels);
+        w->ms[t] = 1e3 * (seconds_now() - start);
+    }
+    free(labels);
+    return NULL;
+}
+
+static int run_streams(struct measurement *m)
+{
+    int n = m->c->streams, started = 0, status = 0;
+
+    pthread_barrier_init(&m->start, NULL, (unsigned)n + 1);
+    while (started < n &&
+           !pthread_create(&m->worker[started].thread, NULL, work, &m->worker[started]))
+        started++;
+    if (started < n) {
+        /* The others wait at the barrier for ever; the process ends with the case. */
+        return RVOS_ERR_MEMORY;
+    }
+    pthread_barrier_wait(&m->start);
+    m->seconds = seconds_now();
+    for (int i = 0; i < n; i++) {
+        pthread_join(m->worker[i].thread, NULL);
+        status = status ? status : m->worker[i].status;
+    }
+    m->seconds = seconds_now() - m->seconds;
+    pthread_barrier_destroy(&m->start);
+    return status;
+}
+
+/* ---- numbers ------------------------------------------------------------ */
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Of sorted values. */
+static double percentile(const double *values, int n, double share)
+{
+    int at = (int)(share * (n - 1) + 0.5);
+
+    return values[at];
+}
+
+/* The median of frames without labels, on a stream of that many objects. */
+static int time_network(struct measurement *m, int objects, double *median_ms)
+{
+    int n = m->options->frames < 10 ? m->options->frames : 10;
+    double ms[10];
+    rvos_stream *stream;
+    int status = open_stream(m, objects, &stream);
+
+    for (int t = -3; t < n && !status; t++) {
+        double start = seconds_now();
+
+        status = process(m, stream, t + 3, NULL);
+        if (t >= 0)
+            ms[t] = 1e3 * (seconds_now() - start);
+    }
+    rvos_stream_close(&stream);
+    if (status)
+        return status;
+    qsort(ms, (size_t)n, sizeof *ms, by_value);
+    *median_ms = percentile(ms, n, 0.5);
+    return 0;
+}
+
+/* The public API does not look into a frame: what an object costs is the difference
+ * between runs of one and of all objects, and the rest is the encoder. */
+static int time_stages(struct measurement *m)
+{
+    rvos_stream_info info;
+    double one;
+    int status = time_network(m, m->c->objects, &m->network_ms);
+
+    rvos_stream_get_info(m->worker[0].stream, &info);
+    if (status || info.objects < 2)
+        return status;
+    status = time_network(m, 1, &one);
+    m->object_ms = (m->network_ms - one) / (info.objects - 1);
+    m->encoder_ms = one - m->object_ms;
+    return status;
+}
+
+static json_t *latency_json(const double *ms, int n)
+{
+    double sum = 0;
+
+    for (int i = 0; i < n; i++)
+        sum += ms[i];
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "p50", percentile(ms, n, 0.5),
+                     "p95", percentile(ms, n, 0.95), "p99", percentile(ms, n, 0.99),
+                     "min", ms[0], "max", ms[n - 1], "mean", sum / n);
+}
+
+static json_t *case_json(const struct measurement *m, const rvos_stream_info *stream)
+{
+    static const char *const precision[] = {"auto", "fp32", "tf32", "fp16", "bf16"};
+    const struct session *s = &m->session;
+    json_t *result = json_object();
+
+    json_object_set_new(result, "engine", json_string(s->device_info.backend));
+    json_object_set_new(result, "processor", json_string(s->device_info.name));
+    json_object_set_new(result, "library", json_string(s->device_info.library));
+    json_object_set_new(result, "isa", json_string(s->device_info.isa));
+    json_object_set_new(result, "threads", json_integer(s->device_info.threads));
+    json_object_set_new(result, "precision",
+                        json_string(precision[s->options.precision]));
+    json_object_set_new(result, "model", json_string(s->options.model));
+    json_object_set_new(result, "encoder", json_string(s->info.encoder));
+    json_object_set_new(result, "hidden", json_integer(s->info.hidden));
+    json_object_set_new(result, "width", json_integer(s->info.width));
+    json_object_set_new(result, "height", json_integer(s->info.height));
+    json_object_set_new(
+        result, "task",
+        json_string(stream->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot"));
+    json_object_set_new(result, "objects", json_integer(stream->objects));
+    json_object_set_new(result, "streams", json_integer(m->c->streams));
+    json_object_set_new(result, "frames",
+                        json_integer(m->options->frames * m->c->streams));
+    return result;
+}
+
+static json_t *stages_json(const struct measurement *m, double median)
+{
+    return json_pack("{s:f, s:f, s:f, s:f}", "network", m->network_ms, "encoder",
+                     m->encoder_ms, "object", m->object_ms, "labels",
+                     median - m->network_ms);
+}
+
+static json_t *result_json(const struct measurement *m)
+{
+    const struct session *s = &m->session;
+    int n = m->c->streams * m->options->frames;
+    double *ms = malloc(sizeof *ms * (size_t)n), macs, rate;
+    rvos_stream_info info;
+    struct rusage usage;
+    json_t *result;
+
+    if (!ms)
+        return NULL;
+    for (int i = 0; i < m->c->streams; i++)
+        memcpy(ms + i * m->options->frames, m->worker[i].ms,
+               sizeof *ms * (size_t)m->options->frames);
+    qsort(ms, (size_t)n, sizeof *ms, by_value);
+    rvos_stream_get_info(m->worker[0].stream, &info);
+    getrusage(RUSAGE_SELF, &usage);
+    macs = (double)s->info.encoder_macs + info.objects * (double)s->info.object_macs;
+    rate = n / m->seconds;
+    result = case_json(m, &info);
+    json_object_set_new(result, "latency_ms", latency_json(ms, n));
+    json_object_set_new(result, "fps", json_real(rate));
+    json_object_set_new(result, "gmacs", json_real(macs / 1e9));
+    json_object_set_new(result, "gflops", json_real(2e-9 * macs * rate));
+    if (m->options->peak > 0)
+        json_object_set_new(result, "roofline",
+                            json_real(2e-9 * macs * rate / m->options->peak));
+    json_object_set_new(result, "peak_rss_mb", json_real((double)usage.ru_maxrss / 1024));
+    json_object_set_new(result, "state_bytes",
+                        json_integer((json_int_t)info.state_bytes));
+    json_object_set_new(result, "start_ms",
+                        json_pack("{s:f, s:f, s:f}", "load", m->load_ms, "open",
+                                  m->open_ms, "first_frame", m->first_ms));
+    if (m->network_ms > 0)
+        json_object_set_new(result, "stages_ms", stages_json(m, percentile(ms, n, 0.5)));
+    free(ms);
+    return result;
+}
+
+/* ---- one process -------------------------------------------------------- */
+
+static int prepare(struct measurement *m, struct fault *fault)
+{
+    double start = seconds_now();
+    int status = 0, err = session_open(&m->session, &m->c->session, fault);
+
+    if (err)
+        return err;
+    m->load_ms = 1e3 * (seconds_now() - start);
+    m->worker = calloc((size_t)m->c->streams, sizeof *m->worker);
+    for (int i = 0; m->worker && i < m->c->streams && !status; i++) {
+        start = seconds_now();
+        m->worker[i].m = m;
+        m->worker[i].ms = calloc((size_t)m->options->frames, sizeof(double));
+        status = open_stream(m, m->c->objects, &m->worker[i].stream);
+        if (i == 0 && !status) {
+            m->open_ms = 1e3 * (seconds_now() - start);
+            start = seconds_now();
+            status = process(m, m->worker[0].stream, 0, NULL);
+            m->first_ms = 1e3 * (seconds_now() - start);
+        }
+    }
+    return status ? session_fail(&m->session, status, fault) : 0;
+}
+
+/* The child's whole life: what it writes is the result, or "fault CODE words". */
+static void measure_here(const struct bench_case *c, const struct bench_options *options,
+                         FILE *out)
+{
+    struct measurement m = {.c = c, .options = options};
+    struct fault fault = {0};
+    json_t *result = NULL;
+    int status = 0, err = bench_frames(&m.frame, &m.frames, options, &fault);
+
+    if (!err)
+        err = prepare(&m, &fault);
+    if (!err) {
+        status = run_streams(&m);
+        if (!status && c->streams == 1)
+            status = time_stages(&m);
+        if (status)
+            err = session_fail(&m.session, status, &fault);
+    }
+    if (!err)
+        result = result_json(&m);
+    if (result)
+        json_dumpf(result, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    else
+        fprintf(out, "fault %d %s", err ? err : TOOL_ENGINE,
+                err ? fault.text : "out of memory");
+    fflush(out);
+}
+
+static json_t *read_result(FILE *in, struct fault *fault)
+{
+    char text[8192] = {0};
+    size_t size = fread(text, 1, sizeof text - 1, in);
+    char *end;
+    int code;
+
+    if (size && text[0] == '{')
+        return json_loads(text, 0, NULL);
+    if (strncmp(text, "fault ", 6)) {
+        fault_set(fault, TOOL_ENGINE, NULL, "a measurement ended without a result");
+        return NULL;
+    }
+    code = (int)strtol(text + 6, &end, 10);
+    fault_set(fault, (enum tool_exit)code, NULL, "%s", end + 1);
+    return NULL;
+}
+
+json_t *bench_measure(const struct bench_case *c, const struct bench_options *options,
+                      struct fault *fault)
+{
+    json_t *result = NULL;
+    int pipes[2];
+    pid_t child;
+    FILE *in;
+
+    if (pipe(pipes) || (child = fork()) < 0) {
+        fault_set(fault, TOOL_ENGINE, NULL, "no process for a measurement: %s",
+                  strerror(errno));
+        return NULL;
+    }
+    if (child == 0) {
+        FILE *out = fdopen(pipes[1], "w");
+
+        close(pipes[0]);
+        if (out)
+            measure_here(c, options, out);
+        _exit(0);
+    }
+    close(pipes[1]);
+    in = fdopen(pipes[0], "r");
+    if (in) {
+        result = read_result(in, fault);
+        fclose(in);
+    }
+    waitpid(child, NULL, 0);
+    return result;
+}
+
+/* ---- a frame on request ------------------------------------------------- */
+
+static int start_again(struct measurement *m)
+{
+    rvos_stream *stream = m->worker[0].stream;
+    rvos_stream_info info;
+
+    rvos_stream_reset(stream);
+    rvos_stream_get_info(stream, &info);
+    return info.task == RVOS_TASK_ONE_SHOT ? show_objects(stream, info.objects) : 0;
+}
+
+static int answer(struct measurement *m, const char *word, int *t, uint8_t *labels)
+{
+    rvos_stream *stream = m->worker[0].stream;
+    double start = seconds_now();
+    int status = 0;
+
+    if (!strcmp(word, "run")) {
+        status = process(m, stream, (*t)++, labels);
+        printf("%.3f\n", 1e3 * (seconds_now() - start));
+    } else if (!strcmp(word, "reset")) {
+        *t = 0;
+        status = start_again(m);
+        puts("ok");
+    } else {
+        printf("error: unknown request '%s'\n", word);
+    }
+    fflush(stdout);
+    return status;
+}
+
+int bench_serve(const struct bench_case *c, const struct bench_options *options,
+                struct fault *fault)
+{
+    struct measurement m = {.c = c, .options = options};
+    char word[64];
+    uint8_t *labels;
+    int t = 0, err = bench_frames(&m.frame, &m.frames, options, fault);
+
+    if (!err)
+        err = prepare(&m, fault);
+    if (err)
+        return err;
+    labels = malloc((size_t)m.frame[0].width * (size_t)m.frame[0].height);
+    err = labels ? start_again(&m) : RVOS_ERR_MEMORY; /* it has run a first frame */
+    printf("ready %s %d\n", m.session.device_info.library, m.session.device_info.threads);
+    fflush(stdout);
+    while (!err && scanf("%63s", word) == 1 && strcmp(word, "quit"))
+        err = answer(&m, word, &t, labels);
+    return err ? session_fail(&m.session, err, fault) : 0;
+}

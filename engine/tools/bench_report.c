@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bench.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "folders.h"
+
+static const char *word(const json_t *result, const char *key)
+{
+    const char *text = json_string_value(json_object_get(result, key));
+
+    return text ? text : "?";
+}
+
+static int number(const json_t *result, const char *key)
+{
+    return (int)json_integer_value(json_object_get(result, key));
+}
+
+static double real(const json_t *result, const char *key)
+{
+    return json_number_value(json_object_get(result, key));
+}
+
+static double latency(const json_t *result, const char *key)
+{
+    return real(json_object_get(result, "latency_ms"), key);
+}
+
+char *bench_label(const json_t *result)
+{
+    return text_format(
+        "%s h%d %s N=%d %dx%d %s x%d", word(result, "encoder"), number(result, "hidden"),
+        word(result, "task"), number(result, "objects"), number(result, "width"),
+        number(result, "height"), word(result, "precision"), number(result, "streams"));
+}
+
+void bench_print_head(void)
+{
+    printf("%-10s %3s  %-46s %8s %8s %8s %8s %7s %7s\n", "engine", "thr",
+           "network, task, objects, size, streams", "p50 ms", "p95", "p99", "fps",
+           "roof %", "MB");
+}
+
+void bench_print(const json_t *result)
+{
+    char *label = bench_label(result);
+
+    printf("%-10s %3d  %-46s %8.2f %8.2f %8.2f %8.2f", word(result, "engine"),
+           number(result, "threads"), label ? label : "", latency(result, "p50"),
+           latency(result, "p95"), latency(result, "p99"), real(result, "fps"));
+    if (json_object_get(result, "roofline"))
+        printf(" %7.1f", 100 * real(result, "roofline"));
+    else
+        printf(" %7s", "-");
+    printf(" %7.0f\n", real(result, "peak_rss_mb"));
+    free(label);
+    fflush(stdout);
+}
+
+int bench_load(json_t **root, json_t **results, const char *path, struct fault *fault)
+{
+    json_error_t error;
+
+    *root = json_load_file(path, 0, &error);
+    if (!*root)
+        return fault_set(fault, TOOL_INPUT, path, "%s (line %d)", error.text, error.line);
+    *results = json_object_get(*root, "results");
+    if (json_is_array(*results))
+        return 0;
+    json_decref(*root);
+    return fault_set(fault, TOOL_INPUT, path,
+                     "has no \"results\": give a file of rvos-bench --json");
+}
+
+/* ---- comparing ---------------------------------------------------------- */
+
+/* Half of the range of the medians of its processes: what chance does. */
+static double spread(const json_t *result)
+{
+    json_t *runs = json_object_get(result, "p50_runs");
+    double low = INFINITY, high = -INFINITY;
+
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        double v = json_number_value(json_array_get(runs, i));
+
+        low = fmin(low, v);
+        high = fmax(high, v);
+    }
+    return json_array_size(runs) > 1 ? (high - low) / 2 : 0;
+}
+
+static const json_t *find_like(const json_t *results, const char *label, int threads)
+{
+    for (size_t i = 0; i < json_array_size(results); i++) {
+        const json_t *other = json_array_get(results, i);
+        char *theirs = bench_label(other);
+        bool same =
+            theirs && !strcmp(theirs, label) && number(other, "threads") == threads;
+
+        free(theirs);
+        if (same)
+            return other;
+    }
+    return NULL;
+}
+
+static void print_pair(const char *label, const json_t *a, const json_t *b)
+{
+    double x = latency(a, "p50"), y = latency(b, "p50");
+    bool tie = fabs(x - y) <= spread(a) + spread(b);
+
+    printf("%-46s %10s %10s %9.2f %9.2f %7.2fx %9.2f %9.2f %7.2fx %s\n", label,
+           word(a, "engine"), word(b, "engine"), x, y, y > 0 ? x / y : 0, real(a, "fps"),
+           real(b, "fps"), real(a, "fps") > 0 ? real(b, "fps") / real(a, "fps") : 0,
+           tie     ? "tie"
+           : y < x ? "B is faster"
+                   : "A is faster");
+}
+
+int bench_compare(const char *a_path, const char *b_path, struct fault *fault)
+{
+    json_t *a_root, *b_root, *a, *b;
+    int pairs = 0, err = bench_load(&a_root, &a, a_path, fault);
+
+    if (err)
+        return err;
+    err = bench_load(&b_root, &b, b_path, fault);
+    if (err) {
+        json_decref(a_root);
+        return err;
+    }
+    printf("A %s\nB %s\n\n%-46s %10s %10s %9s %9s %8s %9s %9s %8s\n", a_path, b_path,
+           "network, task, objects, size, streams", "A", "B", "p50 A ms", "p50 B", "A/B",
+           "fps A", "fps B", "B/A");
+    for (size_t i = 0; i < json_array_size(a); i++) {
+        const json_t *mine = json_array_get(a, i);
+        char *label = bench_label(mine);
+        const json_t *other = label ? find_like(b, label, number(mine, "threads")) : NULL;
+
+        if (other) {
+            print_pair(label, mine, other);
+            pairs++;
+        }
+        free(label);
+    }
+    printf(
+        "\n%d of %zu results of A have their like in B. A difference within the spread "
+        "of the processes is a tie.\n",
+        pairs, json_array_size(a));
+    json_decref(a_root);
+    json_decref(b_root);
+    if (pairs)
+        return 0;
+    return fault_set(fault, TOOL_INPUT, b_path, "has no result like one of %s", a_path);
+}

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* rvos-bench - how long a frame takes, and how many there are in a second. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench.h"
+#include "folders.h"
+
+#define MOST 16 /* values of one list */
+
+static const char usage[] =
+    "Usage: rvos-bench [OPTIONS] [MODEL...]\n"
+    "       rvos-bench --compare A.json B.json\n"
+    "       rvos-bench --plot FILE.svg A.json [B.json...]\n"
+    "Measure every combination of the lists (comma separated), each in a process of its\n"
+    "own: latency of a frame in memory to labels in memory, frames a second, memory.\n"
+    "\n"
+    "  -e, --engine LIST       auto (default), cpu, cuda, reference\n"
+    "  -p, --precision LIST    auto (default), fp32, tf32, fp16, bf16\n"
+    "  -t, --task LIST         zero-shot (default), one-shot\n"
+    "  -n, --objects LIST      slots; default: the model's own\n"
+    "  -s, --size LIST         network sizes WxH; default: the model's own\n"
+    "  -S, --streams LIST      videos at a time, a thread each; default: 1\n"
+    "  -j, --threads LIST      threads of the device; default: all cores\n"
+    "  -f, --frames N          timed frames of each stream; default: 60\n"
+    "  -w, --warm-up N         frames before them; default: 10\n"
+    "  -r, --repeats N         processes for each, for the spread; default: 1\n"
+    "  -i, --images DIR        real frames; default: made ones\n"
+    "      --frame-size WxH    of made frames; default: 854x480\n"
+    "  -J, --json FILE         the results; - is the standard output\n"
+    "  -C, --compare           two files of results, row by row\n"
+    "  -P, --plot FILE         charts (SVG) of files of results, or of those measured\n"
+    "      --serve             a frame for each line \"run\" on the standard input\n"
+    "  -h, --help              this text\n"
+    "\n"
+    "MODEL: default as in rvos-segment. A measurement says nothing on a busy machine.\n"
+    "\n"
+    "Exit status: 0 done, 1 wrong command line, 2 an input cannot be used, 3 a model or\n"
+    "device does not do it (the others are measured), 4 a result cannot be written.\n";
+
+/* The values of one dimension, as words, cut in place. */
+struct list {
+    char *word[MOST];
+    int count;
+};
+
+struct command {
+    struct list engine, precision, task, objects, size, streams, threads;
+    struct bench_options options;
+    char *const *file; /* models, or files of results */
+    int files;
+    const char *json, *plot;
+    bool compare, serve;
+};
+
+static int cut(struct list *list, char *words, struct fault *fault)
+{
+    list->count = 0;
+    for (char *next; words; words = next) {
+        next = strchr(words, ',');
+        if (next)
+            *next++ = 0;
+        if (list->count == MOST)
+            return fault_set(fault, TOOL_USAGE, NULL, "a list has up to %d values", MOST);
+        list->word[list->count++] = words;
+    }
+    return 0;
+}
+
+static int one_number(int *number, const char *name, const char *word,
+                      struct fault *fault)
+{
+    if (parse_number(word, 1, 1000000, number))
+        return 0;
+    return fault_set(fault, TOOL_USAGE, NULL, "%s takes a number from 1, not \"%s\"",
+                     name, word);
+}
+
+static int one_option(struct command *c, int option, char *word, struct fault *fault)
+{
+    switch (option) {
+    case 'e':
+        return cut(&c->engine, word, fault);
+    case 'p':
+        return cut(&c->precision, word, fault);
+    case 't':
+        return cut(&c->task, word, fault);
+    case 'n':
+        return cut(&c->objects, word, fault);
+    case 's':
+        return cut(&c->size, word, fault);
+    case 'S':
+        return cut(&c->streams, word, fault);
+    case 'j':
+        return cut(&c->threads, word, fault);
+    case 'f':
+        return one_number(&c->options.frames, "--frames", word, fault);
+    case 'w':
+        return one_number(&c->options.warm_up, "--warm-up", word, fault);
+    case 'r':
+        return one_number(&c->options.repeats, "--repeats", word, fault);
+    case 'i':
+        c->options.folder = word;
+        return 0;
+    case 'z':
+        if (!parse_size(word, &c->options.frame_width, &c->options.frame_height))
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "--frame-size takes a size such as 854x480, not \"%s\"",
+                             word);
+        return 0;
+    case 'J':
+        c->json = word;
+        return 0;
+    case 'C':
+        c->compare = true;
+        return 0;
+    case 'v':
+        c->serve = true;
+        return 0;
+    case 'P':
+        c->plot = word;
+        return 0;
+    case 'h':
+        fputs(usage, stdout);
+        return -1;
+    default:
+        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-bench --help");
+    }
+}
+
+static int parse(struct command *c, int argc, char **argv, struct fault *fault)
+{
+    static const struct option options[] = {{"engine", required_argument, NULL, 'e'},
+                                            {"precision", required_argument, NULL, 'p'},
+                                            {"task", required_argument, NULL, 't'},
+                                            {"objects", required_argument, NULL, 'n'},
+                                            {"size", required_argument, NULL, 's'},
+                                            {"streams", required_argument, NULL, 'S'},
+                                            {"threads", required_argument, NULL, 'j'},
+                                            {"frames", required_argument, NULL, 'f'},
+                                            {"warm-up", required_argument, NULL, 'w'},
+                                            {"repeats", required_argument, NULL, 'r'},
+                                            {"images", required_argument, NULL, 'i'},
+                                            {"frame-size", required_argument, NULL, 'z'},
+                                            {"json", required_argument, NULL, 'J'},
+                                            {"compare", no_argument, NULL, 'C'},
+                                            {"plot", required_argument, NULL, 'P'},
+                                            {"serve", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int option, err = 0;
+
+    while (!err && (option = getopt_long(argc, argv, "e:p:t:n:s:S:j:f:w:r:i:J:CP:h",
+                                         options, NULL)) != -1)
+        err = one_option(c, option, optarg, fault);
+    c->file = argv + optind;
+    c->files = argc - optind;
+    return err;
+}
+
+/* ---- measuring ---------------------------------------------------------- */
+
+static const char *choose(const struct list *list, int *index)
+{
+    int n = list->count ? list->count : 1, at = *index % n;
+
+    *index /= n;
+    return list->count ? list->word[at] : NULL;
+}
+
+/* The case of a number that counts all combinations; false for a word that is none. */
+static int make_case(const struct command *c, int index, struct bench_case *out,
+                     struct fault *fault)
+{
+    const char *streams = choose(&c->streams, &index),
+               *objects = choose(&c->objects, &index);
+    const char *threads = choose(&c->threads, &index), *size = choose(&c->size, &index);
+    const char *task = choose(&c->task, &index);
+    const char *precision = choose(&c->precision, &index);
+    const char *engine = choose(&c->engine, &index);
+
+    *out = (struct bench_case){.task = RVOS_TASK_ZERO_SHOT, .streams = 1};
+    out->session.model = c->files ? c->file[index] : session_default_model();
+    if (streams && !parse_number(streams, 1, 256, &out->streams))
+        return fault_set(fault, TOOL_USAGE, NULL, "--streams: not \"%s\"", streams);
+    if (objects && !parse_number(objects, 1, RVOS_MAX_OBJECTS, &out->objects))
+        return fault_set(fault, TOOL_USAGE, NULL, "--objects: not \"%s\"", objects);
+    if (threads && !parse_number(threads, 1, 1024, &out->session.threads))
+        return fault_set(fault, TOOL_USAGE, NULL, "--threads: not \"%s\"", threads);
+    if (size && !parse_size(size, &out->session.width, &out->session.height))
+        return fault_set(fault, TOOL_USAGE, NULL, "--size: not \"%s\"", size);
+    if (task && !parse_task(task, &out->task))
+        return fault_set(fault, TOOL_USAGE, NULL, "--task: not \"%s\"", task);
+    if (precision && !parse_precision(precision, &out->session.precision))
+        return fault_set(fault, TOOL_USAGE, NULL, "--precision: not \"%s\"", precision);
+    if (engine && !parse_engine(engine, &out->session.engine))
+        return fault_set(fault, TOOL_USAGE, NULL, "--engine: not \"%s\"", engine);
+    if (!out->session.model)
+        return fault_set(fault, TOOL_USAGE, NULL, "no model: name a .safetensors file");
+    return 0;
+}
+
+static int case_count(const struct command *c)
+{
+    const struct list *all[] = {&c->streams, &c->objects,   &c->threads, &c->size,
+                                &c->task,    &c->precision, &c->engine};
+    int n = c->files ? c->files : 1;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        n *= all[i]->count ? all[i]->count : 1;
+    return n;
+}
+
+static double median_of(const json_t *result)
+{
+    return json_number_value(
+        json_object_get(json_object_get(result, "latency_ms"), "p50"));
+}
+
+/* The run whose median is in the middle stands for all; all medians are kept. */
+static json_t *measure(const struct bench_case *c, const struct bench_options *options,
+                       struct fault *fault)
+{
+    json_t *runs = json_array(), *medians = json_array(), *result = NULL;
+
+    for (int i = 0; i < options->repeats; i++) {
+        json_t *run = bench_measure(c, options, fault);
+        size_t at = 0;
+
+        if (!run) {
+            json_decref(runs);
+            json_decref(medians);
+            return NULL;
+        }
+        json_array_append_new(medians, json_real(median_of(run)));
+        while (at < json_array_size(runs) &&
+               median_of(json_array_get(runs, at)) < median_of(run))
+            at++;
+        json_array_insert_new(runs, at, run);
+    }
+    result = json_incref(json_array_get(runs, json_array_size(runs) / 2));
+    json_object_set_new(result, "p50_runs", medians);
+    json_decref(runs);
+    return result;
+}
+
+static int write_json(const char *path, const json_t *root, struct fault *fault)
+{
+    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    int err = text ? file_write(path, text, strlen(text), fault)
+                   : fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+
+    free(text);
+    return err;
+}
+
+static int measure_all(struct command *c, json_t *results, struct fault *fault)
+{
+    int n = case_count(c), bad = 0, peak_threads = -1;
+    bool quiet = c->json && !strcmp(c->json, "-");
+
+    if (!quiet)
+        bench_print_head();
+    for (int i = 0; i < n; i++) {
+        struct bench_case one;
+        struct fault why = {0};
+        json_t *result;
+        int err = make_case(c, i, &one, fault);
+
+        if (err)
+            return err;
+        if (one.session.threads != peak_threads &&
+            !(one.session.engine && !strcmp(one.session.engine, "cuda"))) {
+            peak_threads = one.session.threads;
+            c->options.peak = bench_peak(peak_threads);
+        }
+        result = measure(&one, &c->options, &why);
+        if (!result) {
+            bad = fault_print(&why, "rvos-bench");
+            continue;
+        }
+        if (!quiet)
+            bench_print(result);
+        json_array_append_new(results, result);
+    }
+    return -bad; /* told by now */
+}
+
+static int serve(struct command *c, struct fault *fault)
+{
+    struct bench_case one;
+    int err = make_case(c, 0, &one, fault);
+
+    return err ? err : bench_serve(&one, &c->options, fault);
+}
+
+static int run(struct command *c, struct fault *fault)
+{
+    json_t *root, *results;
+    int err, bad;
+
+    if (c->serve)
+        return serve(c, fault);
+    if (c->compare && c->files == 2)
+        return bench_compare(c->file[0], c->file[1], fault);
+    if (c->compare)
+        return fault_set(fault, TOOL_USAGE, NULL, "--compare takes two files of results");
+    if (c->plot && c->files && !strstr(c->file[0], ".safetensors"))
+        return bench_plot(c->plot, c->file, c->files, fault);
+    if (c->plot && !c->json)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "--plot of a measurement needs --json FILE, too");
+    results = json_array();
+    root = json_pack("{s:s, s:o}", "program", "rvos-bench", "results", results);
+    bad = measure_all(c, results, fault);
+    err = bad > 0 ? bad : 0;
+    if (!err && c->options.peak > 0)
+        json_object_set_new(root, "peak_gflops", json_real(c->options.peak));
+    if (!err && c->json)
+        err = write_json(c->json, root, fault);
+    if (!err && c->plot)
+        err = bench_plot(c->plot, (char *const[]){(char *)(uintptr_t)c->json}, 1, fault);
+    json_decref(root);
+    return err ? err : bad;
+}
+
+int main(int argc, char **argv)
+{
+    struct command command = {.options = {.warm_up = 10,
+                                          .frames = 60,
+                                          .repeats = 1,
+                                          .frame_width = 854,
+                                          .frame_height = 480}};
+    struct fault fault = {0};
+    int err = parse(&command, argc, argv, &fault);
+
+    if (err < 0)
+        return TOOL_OK;
+    if (!err)
+        err = run(&command, &fault);
+    return err > 0 ? fault_print(&fault, "rvos-bench") : -err;
+}

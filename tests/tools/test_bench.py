@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rvos-bench: what it writes is complete and consistent; how long things take is no matter of
+a test."""
+import json
+import subprocess
+import xml.etree.ElementTree as xml
+
+import common
+from common import scratch, tiny_model
+
+
+class Bench(common.ToolTest):
+    @classmethod
+    def setUpClass(cls):
+        common.tool("rvos-bench")
+        cls.model = tiny_model()
+
+    def measure(self, name, *args):
+        path = scratch(name)
+        self.ok("rvos-bench", "-f", 4, "-w", 1, "--frame-size", "64x48", "--json", path, *args,
+                self.model)
+        with open(path) as f:
+            return json.load(f)
+
+    def test_one(self):
+        r, = self.measure("one.json", "-n", 3, "-j", 1)["results"]
+        self.assertEqual((r["encoder"], r["objects"], r["streams"], r["threads"], r["frames"],
+                          r["task"], r["engine"]), ("resnet18", 3, 1, 1, 4, "zero-shot", "cpu"))
+        ms = r["latency_ms"]
+        self.assertTrue(0 < ms["min"] <= ms["p50"] <= ms["p95"] <= ms["p99"] <= ms["max"])
+        self.assertTrue(ms["min"] <= ms["mean"] <= ms["max"])
+        # frames of one stream come one after another
+        self.assertGreater(r["fps"] * ms["min"], 0)
+        self.assertLessEqual(r["fps"], 1.001e3 / ms["mean"])
+        self.assertAlmostEqual(r["gflops"], 2 * r["gmacs"] * r["fps"], 5)
+        self.assertTrue(0 < r["roofline"] < 1)
+        self.assertGreater(r["peak_rss_mb"], 5)
+        self.assertGreater(r["state_bytes"], 0)
+        self.assertEqual(set(r["start_ms"]), {"load", "open", "first_frame"})
+        self.assertEqual(set(r["stages_ms"]), {"network", "encoder", "object", "labels"})
+        self.assertEqual(r["p50_runs"], [ms["p50"]])
+
+    def test_all_combinations(self):
+        results = self.measure("all.json", "-n", "1,2", "-S", "1,3", "-e", "cpu,reference",
+                               "-t", "zero-shot,one-shot", "-s", "64x32")["results"]
+        seen = {(r["engine"], r["task"], r["objects"], r["streams"]) for r in results}
+        self.assertEqual(len(results), 16)
+        self.assertEqual(len(seen), 16)
+        self.assertTrue(all(r["frames"] == 4 * r["streams"] for r in results))
+        self.assertTrue(all((r["width"], r["height"]) == (64, 32) for r in results))
+
+    def test_macs(self):
+        """As rvos-info counts them."""
+        r, = self.measure("macs.json", "-n", 5)["results"]
+        line = next(l for l in self.ok("rvos-info", self.model).splitlines()
+                    if l.startswith("MACs"))
+        self.assertIn("MACs", line)
+        one, = self.measure("macs1.json", "-n", 1)["results"]
+        self.assertGreater(r["gmacs"], one["gmacs"])
+
+    def test_repeats(self):
+        r, = self.measure("repeats.json", "-r", 3)["results"]
+        self.assertEqual(len(r["p50_runs"]), 3)
+        self.assertEqual(sorted(r["p50_runs"])[1], r["latency_ms"]["p50"])
+
+    def test_real_frames(self):
+        folder = scratch("bench-frames")
+        common.clip_frames(folder, 3)
+        self.measure("real.json", "--images", folder)
+        self.fault(2, "nowhere", "rvos-bench", "--images", "nowhere", self.model)
+
+    def test_compare(self):
+        def write(name, *rows):
+            with open(scratch(name), "w") as f:
+                json.dump({"results": [{
+                    "engine": e, "encoder": "resnet18", "hidden": 128, "task": "zero-shot",
+                    "objects": n, "width": 448, "height": 256, "precision": "auto",
+                    "streams": 1, "threads": 2, "fps": 1000 / p, "latency_ms": {"p50": p},
+                    "p50_runs": [p - s, p + s]} for e, n, p, s in rows]}, f)
+            return scratch(name)
+        a = write("a.json", ("cpu", 5, 100, 1), ("cpu", 10, 200, 1), ("cpu", 7, 9, 1))
+        b = write("b.json", ("cpu", 5, 150, 1), ("cpu", 10, 201, 1), ("torch", 10, 50, 1))
+        text = self.ok("rvos-bench", "--compare", a, b)
+        rows = {(l.split()[3], l.split()[8]): l for l in text.splitlines() if "resnet18" in l}
+        self.assertIn("A is faster", rows["N=5", "cpu"])
+        self.assertIn("0.67x", rows["N=5", "cpu"])
+        self.assertIn("tie", rows["N=10", "cpu"])
+        self.assertIn("B is faster", rows["N=10", "torch"])
+        self.assertIn("2 of 3 results", text)
+        none = write("none.json", ("cpu", 3, 1, 0))
+        self.fault(2, "no result like", "rvos-bench", "--compare", a, none)
+        self.fault(2, "nowhere", "rvos-bench", "--compare", a, "nowhere")
+        self.fault(1, "two files", "rvos-bench", "--compare", a)
+
+    def test_plot(self):
+        path, chart = scratch("plot.json"), scratch("plot.svg")
+        self.ok("rvos-bench", "-f", 2, "-w", 1, "-n", "1,3,5", "-S", "1,2", "--frame-size",
+                "64x48", "--json", path, "--plot", chart, self.model)
+        root = xml.parse(chart).getroot()
+        lines = root.findall(".//{*}polyline")
+        self.assertEqual([len(l.get("points").split()) for l in lines], [3, 3, 2, 2, 2])
+        self.ok("rvos-bench", "--plot", chart, path, path)
+        self.assertEqual(len(xml.parse(chart).getroot().findall(".//{*}polyline")), 5)
+        self.fault(1, "--json", "rvos-bench", "--plot", chart, self.model)
+
+    def test_serve(self):
+        done = subprocess.run([common.tool("rvos-bench"), "--serve", "-n", "2", self.model],
+                              input="run\nreset\nrun\nwhat\nquit\n", capture_output=True,
+                              text=True, timeout=600)
+        lines = done.stdout.splitlines()
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertTrue(lines[0].startswith("ready "))
+        self.assertGreater(float(lines[1]), 0)
+        self.assertEqual(lines[2], "ok")
+        self.assertGreater(float(lines[3]), 0)
+        self.assertIn("what", lines[4])
+
+    def test_refusals(self):
+        for args, words in ((["-n", "1,x"], "--objects"), (["-S", "0"], "--streams"),
+                            (["-e", "gpu"], "--engine"), (["-s", "5"], "--size"),
+                            (["-f", "0"], "--frames"), (["-t", "two"], "--task")):
+            self.fault(1, words, "rvos-bench", *args, self.model)
+        self.fault(3, "nowhere", "rvos-bench", "nowhere.safetensors")
+        # what the engine cannot do does not keep it from the rest
+        text = self.fault(3, "--precision", "rvos-bench", "-f", 2, "-w", 1, "-p", "fp16,fp32",
+                          "-e", "reference", "-s", "32x32", "--frame-size", "32x32", self.model)
+        self.assertIn(" fp32 ", text)
+        self.assertNotIn(" fp16 ", text)
+
+
+if __name__ == "__main__":
+    common.main()
