@@ -79,6 +79,8 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
         return RVOS_ERR_ARGUMENT;
     }
     dev = calloc(1, sizeof(*dev));
+    if (!dev && params)
+        rv_log_params(params, RVOS_LOG_ERROR, "rvos_device_open: out of memory");
     if (!dev)
         return RVOS_ERR_MEMORY;
     if (params)
@@ -93,6 +95,7 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
     }
     dev->params.backend = NULL; /* the caller's string need not live */
     if (ret) {
+        rv_log_memory(dev, ret, "rvos_device_open");
         free(dev);
         return ret;
     }
@@ -156,7 +159,8 @@ int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *l
                "rvos_draw: labels and image differ in size or memory");
         return RVOS_ERR_ARGUMENT;
     }
-    return device->fn->draw(device, image, labels, &p);
+    return rv_log_memory(device, device->fn->draw(device, image, labels, &p),
+                         "rvos_draw");
 }
 
 int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labels *alpha)

@@ -36,6 +36,13 @@ void rv_log_params(const rvos_device_params *params, rvos_log_level level,
     va_end(args);
 }
 
+int rv_log_memory(const rvos_device *dev, int status, const char *what)
+{
+    if (status == RVOS_ERR_MEMORY)
+        rv_log(dev, RVOS_LOG_ERROR, "%s: out of memory", what);
+    return status;
+}
+
 const char *rvos_strerror(int status)
 {
     switch ((rvos_status)status) {

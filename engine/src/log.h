@@ -13,4 +13,7 @@ __attribute__((format(printf, 3, 4))) void rv_log_params(const rvos_device_param
                                                          rvos_log_level level,
                                                          const char *format, ...);
 
+/* Says that memory ran out, if that is what `status` says; returns it. */
+int rv_log_memory(const rvos_device *dev, int status, const char *what);
+
 #endif

@@ -63,7 +63,7 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
         return ret;
     model = calloc(1, sizeof(*model));
     if (!model)
-        return RVOS_ERR_MEMORY;
+        return rv_log_memory(device, RVOS_ERR_MEMORY, path);
     model->device = rv_device_ref(device);
     atomic_init(&model->refs, 1);
     pthread_mutex_init(&model->lock, NULL);
@@ -78,6 +78,8 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
         rv_log(device, RVOS_LOG_ERROR, "%s", why);
     if (!ret)
         ret = rv_model_describe(model, params);
+    if (!why[0])
+        rv_log_memory(device, ret, path);
     if (ret) {
         model_free(model);
         return ret;

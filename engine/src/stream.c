@@ -100,7 +100,7 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
         return RVOS_ERR_ARGUMENT;
     s = calloc(1, sizeof(*s));
     if (!s)
-        return RVOS_ERR_MEMORY;
+        return rv_log_memory(model->device, RVOS_ERR_MEMORY, "rvos_stream_open");
     s->model = rv_model_ref(model);
     if (params)
         s->params = *params;
@@ -117,6 +117,7 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
             ret = RVOS_ERR_MEMORY;
     }
     if (ret) {
+        rv_log_memory(model->device, ret, "rvos_stream_open");
         rvos_stream_close(&s);
         return ret;
     }
@@ -187,7 +188,7 @@ int rvos_stream_warm_up(rvos_stream *s)
     job.live = s->params.objects;
     ret = dev->fn->alloc(dev, s->state.size, &job.state);
     if (ret)
-        return ret;
+        return rv_log_memory(dev, ret, "rvos_stream_warm_up");
     for (int i = 0; i < 2 && !ret; i++)
         if (!i || plans[1] != plans[0])
             ret = rv_model_run(s->model, plans[i], &job);
@@ -198,6 +199,7 @@ int rvos_stream_warm_up(rvos_stream *s)
 int rvos_stream_prepare(rvos_stream *s, int width, int height)
 {
     const struct rv_backend *fn;
+    int ret;
 
     if (!s || width < 1 || height < 1)
         return RVOS_ERR_ARGUMENT;
@@ -209,7 +211,8 @@ int rvos_stream_prepare(rvos_stream *s, int width, int height)
     s->pixels = NULL;
     s->pixels_width = width;
     s->pixels_height = height;
-    return fn->pixels_create(device_of(s), &s->model->net, width, height, &s->pixels);
+    ret = fn->pixels_create(device_of(s), &s->model->net, width, height, &s->pixels);
+    return rv_log_memory(device_of(s), ret, "rvos_stream_prepare");
 }
 
 int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* threads.c - streams in several threads, on one device and on several: each gives what
+ * it gives alone, and nobody starts threads but the devices (a team of OpenMP for each
+ * calling thread is what this would catch). Nothing is left behind, nothing grows.
+ *
+ *     threads BACKEND MODEL_DIR */
+#include <dirent.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define CALLERS 4
+#define FRAMES 6
+#define WORKERS 3 /* of each device */
+#define N 2
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+static struct log log_;
+static const char *backend, *folder;
+static atomic_int most_threads;
+
+static int entries_of(const char *path)
+{
+    DIR *dir = opendir(path);
+    int n = 0;
+
+    while (dir && readdir(dir))
+        n++;
+    if (dir)
+        closedir(dir);
+    return n - 2;
+}
+
+static int count_threads(void)
+{
+    return entries_of("/proc/self/task");
+}
+
+/* A thread that was joined may be listed for a moment more. */
+static void expect_threads(int n)
+{
+    for (int i = 0; i < 2000 && count_threads() != n; i++)
+        usleep(1000);
+    test_note(CHECK(count_threads() == n), "%d threads, not %d", count_threads(), n);
+}
+
+static long resident_pages(void)
+{
+    long size = 0, resident = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f && fscanf(f, "%ld %ld", &size, &resident) != 2)
+        resident = 0;
+    if (f)
+        fclose(f);
+    return resident;
+}
+
+struct caller {
+    pthread_t thread;
+    rvos_model *model;
+    rvos_task task;
+    float logits[FRAMES][N * PLANE];
+};
+
+static void *run(void *opaque)
+{
+    static const rvos_output none = {0};
+    struct caller *c = opaque;
+    rvos_stream *stream = open_stream(c->model, c->task, N);
+    int n;
+
+    if (c->task == RVOS_TASK_ONE_SHOT)
+        CHECK(seed_objects(stream, 3, 3) == 0);
+    for (int t = 0; t < FRAMES; t++) {
+        CHECK(process_frame(stream, t, &none) == 0);
+        read_logits(stream, N, c->logits[t]);
+        n = count_threads();
+        if (n > atomic_load(&most_threads))
+            atomic_store(&most_threads, n);
+    }
+    rvos_stream_close(&stream);
+    return NULL;
+}
+
+/* CALLERS threads on `devices` devices; caller i does what alone[i % 2] has done. */
+static void together(int devices, const struct caller alone[2])
+{
+    rvos_device *device[CALLERS] = {NULL};
+    rvos_model *model[CALLERS] = {NULL};
+    struct caller *caller = calloc(CALLERS, sizeof(*caller));
+
+    if (!CHECK(caller != NULL))
+        return;
+    for (int i = 0; i < devices; i++) {
+        device[i] = open_device(backend, WORKERS, &log_);
+        model[i] = load_model(device[i], folder, "r18", NET_W, NET_H);
+        if (!model[i])
+            exit(1);
+    }
+    atomic_store(&most_threads, 0);
+    for (int i = 0; i < CALLERS; i++) {
+        caller[i].model = model[i % devices];
+        caller[i].task = alone[i % 2].task;
+        CHECK(pthread_create(&caller[i].thread, NULL, run, &caller[i]) == 0);
+    }
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(caller[i].thread, NULL);
+        test_note(CHECK(!memcmp(caller[i].logits, alone[i % 2].logits,
+                                sizeof(alone[0].logits))),
+                  "caller %d of %d on %d devices", i, CALLERS, devices);
+    }
+    if (test_note(CHECK(most_threads <= 1 + CALLERS + devices * WORKERS), "%d threads",
+                  most_threads))
+        printf("%s: %d callers, %d devices of %d threads: at most %d threads\n", backend,
+               CALLERS, devices, WORKERS, most_threads);
+    expect_threads(1 + devices * WORKERS);
+    for (int i = 0; i < devices; i++) {
+        rvos_model_close(&model[i]);
+        rvos_device_close(&device[i]);
+    }
+    expect_threads(1);
+    free(caller);
+}
+
+/* What each task gives by itself, in this thread, with one worker. */
+static void run_alone(struct caller alone[2])
+{
+    rvos_device *device = open_device(backend, 1, &log_);
+    rvos_model *model = load_model(device, folder, "r18", NET_W, NET_H);
+
+    if (!model)
+        exit(1);
+    for (int i = 0; i < 2; i++) {
+        alone[i].model = model;
+        alone[i].task = i ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
+        run(&alone[i]);
+    }
+    rvos_model_close(&model);
+    rvos_device_close(&device);
+    expect_threads(1);
+}
+
+static void open_and_close(void)
+{
+    int files = entries_of("/proc/self/fd");
+    long pages = 0;
+
+    for (int i = 0; i < 60; i++) {
+        rvos_device *device = open_device(backend, 2, &log_);
+        rvos_model *model = load_model(device, folder, "r18", NET_W, NET_H);
+        rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 1);
+
+        CHECK(process_frame(stream, 0, NULL) == 0);
+        rvos_device_close(&device);
+        rvos_model_close(&model);
+        rvos_stream_close(&stream);
+        if (i == 20)
+            pages = resident_pages();
+    }
+    CHECK(entries_of("/proc/self/fd") == files);
+    expect_threads(1);
+    pages = resident_pages() - pages;
+    if (!SANITIZED) /* which keep what was freed */
+        test_note(CHECK(pages < 256), "%ld pages more after 40 rounds", pages);
+}
+
+static void many_frames(void)
+{
+    static uint8_t bytes[NET_W * NET_H];
+    rvos_labels labels = {
+        .width = NET_W, .height = NET_H, .data = bytes, .stride = NET_W};
+    rvos_device *device = open_device(backend, 2, &log_);
+    rvos_model *model = load_model(device, folder, "r18", 33, 32);
+    rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, N);
+    long pages = 0;
+
+    CHECK(seed_objects(stream, 3, 3) == 0);
+    for (int t = 0; t < 1100; t++) {
+        if (t % 100 == 0)
+            CHECK(seed_objects(stream, 3, 1u << (t / 100 % 2)) == 0);
+        if (!CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels}) == 0))
+            break;
+        if (t == 99)
+            pages = resident_pages();
+    }
+    pages = resident_pages() - pages;
+    test_note(CHECK(pages <= 8), "%ld pages more after 1000 frames", pages);
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+    rvos_device_close(&device);
+}
+
+int main(int argc, char **argv)
+{
+    struct caller *alone = calloc(2, sizeof(*alone));
+
+    if (argc < 3 || !alone)
+        return test_skip("usage: threads BACKEND MODEL_DIR");
+    if (access("/proc/self/task", R_OK))
+        return test_skip("no /proc to count threads in");
+    backend = argv[1];
+    folder = argv[2];
+    run_alone(alone);
+    together(1, alone);
+    together(2, alone);
+    open_and_close();
+    many_frames();
+    CHECK(log_.errors == 0);
+    free(alone);
+    return test_done();
+}
