@@ -92,19 +92,13 @@ static double spread(const json_t *result)
     return json_array_size(runs) > 1 ? (high - low) / 2 : 0;
 }
 
-static const json_t *find_like(const json_t *results, const char *label, int threads)
+static bool is_like(const json_t *other, const char *label, int threads)
 {
-    for (size_t i = 0; i < json_array_size(results); i++) {
-        const json_t *other = json_array_get(results, i);
-        char *theirs = bench_label(other);
-        bool same =
-            theirs && !strcmp(theirs, label) && number(other, "threads") == threads;
+    char *theirs = bench_label(other);
+    bool same = theirs && !strcmp(theirs, label) && number(other, "threads") == threads;
 
-        free(theirs);
-        if (same)
-            return other;
-    }
-    return NULL;
+    free(theirs);
+    return same;
 }
 
 static void print_pair(const char *label, const json_t *a, const json_t *b)
@@ -112,7 +106,7 @@ static void print_pair(const char *label, const json_t *a, const json_t *b)
     double x = latency(a, "p50"), y = latency(b, "p50");
     bool tie = fabs(x - y) <= spread(a) + spread(b);
 
-    printf("%-46s %10s %10s %9.2f %9.2f %7.2fx %9.2f %9.2f %7.2fx %s\n", label,
+    printf("%-46s %10s %14s %9.2f %9.2f %7.2fx %9.2f %9.2f %7.2fx %s\n", label,
            word(a, "engine"), word(b, "engine"), x, y, y > 0 ? x / y : 0, real(a, "fps"),
            real(b, "fps"), real(a, "fps") > 0 ? real(b, "fps") / real(a, "fps") : 0,
            tie     ? "tie"
@@ -132,18 +126,23 @@ int bench_compare(const char *a_path, const char *b_path, struct fault *fault)
         json_decref(a_root);
         return err;
     }
-    printf("A %s\nB %s\n\n%-46s %10s %10s %9s %9s %8s %9s %9s %8s\n", a_path, b_path,
+    printf("A %s\nB %s\n\n%-46s %10s %14s %9s %9s %8s %9s %9s %8s\n", a_path, b_path,
            "network, task, objects, size, streams", "A", "B", "p50 A ms", "p50 B", "A/B",
            "fps A", "fps B", "B/A");
     for (size_t i = 0; i < json_array_size(a); i++) {
         const json_t *mine = json_array_get(a, i);
         char *label = bench_label(mine);
-        const json_t *other = label ? find_like(b, label, number(mine, "threads")) : NULL;
+        bool found = false;
 
-        if (other) {
+        for (size_t k = 0; k < json_array_size(b) && label; k++) {
+            const json_t *other = json_array_get(b, k);
+
+            if (!is_like(other, label, number(mine, "threads")))
+                continue;
             print_pair(label, mine, other);
-            pairs++;
+            found = true;
         }
+        pairs += found;
         free(label);
     }
     printf(
