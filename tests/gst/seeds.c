@@ -33,7 +33,7 @@ static gchar *folder(const gchar *name)
 static void write_png(const gchar *path, int type, int depth, guint width, guint height,
                       const RigBox *boxes)
 {
-    guint channels = type == RGB ? 3 : 1;
+    guint channels = type == RGB ? 3 : depth == 16 ? 2 : 1; /* bytes a pixel */
     guint8 *row = g_malloc0(width * channels);
     png_color palette[16] = {{0, 0, 0}, {128, 0, 0}, {0, 128, 0}};
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Caps: what is accepted, how it reaches the engine, and output=alpha. Pixels of all
+ * formats are compared in pixels.c, on the real engine. */
+#include "rig.h"
+
+static const gchar *const formats[] = {"NV12", "I420", "RGBA", "BGRA", "RGBx", "BGRx",
+                                       "ARGB", "ABGR", "xRGB", "xBGR", "RGB",  "BGR"};
+static const rvos_format wanted[] = {RVOS_NV12, RVOS_I420, RVOS_RGBA, RVOS_BGRA,
+                                     RVOS_RGBX, RVOS_BGRX, RVOS_ARGB, RVOS_ABGR,
+                                     RVOS_XRGB, RVOS_XBGR, RVOS_RGB,  RVOS_BGR};
+
+GST_START_TEST(test_formats_reach_the_engine)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    GstVideoInfo info;
+
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        rig_set_caps(rig, formats[i], 33, 21, "framerate=30/1");
+        rig_run(rig, i, i + 1, NOTHING);
+        info = rig->info;
+        fail_unless_equals_int(scripted_get().image.format, wanted[i]);
+        fail_unless_equals_int(scripted_get().image.width, 33);
+        fail_unless_equals_int(scripted_get().image.height, 21);
+        for (guint p = 0; p < GST_VIDEO_INFO_N_PLANES(&info); p++)
+            fail_unless_equals_int(scripted_get().image.stride[p],
+                                   GST_VIDEO_INFO_PLANE_STRIDE(&info, p));
+    }
+    rig_free(rig);
+}
+GST_END_TEST;
+
+/* Strides and offsets of the meta count, not those of the caps. */
+GST_START_TEST(test_padding)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+    GstBuffer *buffer = gst_buffer_new_allocate(NULL, 10000, NULL);
+    gsize offset[4] = {500, 4000, 6000};
+    gint stride[4] = {100, 60, 70};
+    GstVideoFrame frame;
+
+    rig_set_caps(rig, "I420", 33, 21, "framerate=30/1");
+    gst_buffer_memset(buffer, 0, RIG_BACKGROUND, 10000);
+    gst_buffer_add_video_meta_full(buffer, 0, GST_VIDEO_FORMAT_I420, 33, 21, 3, offset,
+                                   stride);
+    fail_unless(gst_video_frame_map(&frame, &rig->info, buffer, GST_MAP_WRITE));
+    ((guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0))[20 * 100 + 32] = 3;
+    gst_video_frame_unmap(&frame);
+    GST_BUFFER_PTS(buffer) = 0;
+    gst_harness_push(rig->h, buffer);
+    for (guint p = 0; p < 3; p++)
+        fail_unless_equals_int(scripted_get().image.stride[p], stride[p]);
+    assert_string(rig_objects(rig), "appeared:3");
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_colorimetry)
+{
+    static const struct {
+        const gchar *name;
+        rvos_matrix matrix;
+        gboolean full;
+        gint height;
+    } cases[] = {
+        {"bt601", RVOS_MATRIX_BT601, FALSE, 48},
+        {"bt709", RVOS_MATRIX_BT709, FALSE, 48},
+        {"bt2020", RVOS_MATRIX_BT2020, FALSE, 48},
+        {"1:4:0:0", RVOS_MATRIX_BT601, TRUE, 48}, /* full range, as JPEG */
+        {"1:3:5:1", RVOS_MATRIX_BT709, TRUE, 48},
+        {NULL, RVOS_MATRIX_BT601, FALSE, 48}, /* GStreamer's default by size */
+        {NULL, RVOS_MATRIX_BT709, FALSE, 720},
+    };
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gchar *extra = cases[i].name ? g_strdup_printf("framerate=30/1,colorimetry=%s",
+                                                       cases[i].name)
+                                     : g_strdup("framerate=30/1");
+
+        rig_set_caps(rig, "NV12", 64, cases[i].height, extra);
+        rig_run(rig, i, i + 1, NOTHING);
+        fail_unless_equals_int(scripted_get().colorimetry.matrix, cases[i].matrix);
+        fail_unless_equals_int(scripted_get().colorimetry.full_range, cases[i].full);
+        g_free(extra);
+    }
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static gboolean accepts(Rig *rig, const gchar *text)
+{
+    GstCaps *caps = gst_caps_from_string(text);
+    GstPad *sink = gst_element_get_static_pad(rig->element, "sink");
+    gboolean accepted = gst_pad_query_accept_caps(sink, caps);
+
+    gst_object_unref(sink);
+    gst_caps_unref(caps);
+    return accepted;
+}
+
+GST_START_TEST(test_accept_caps)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    fail_unless(accepts(rig, "video/x-raw,format=NV12,width=1,height=1,framerate=0/1"));
+    fail_unless(accepts(rig, "video/x-raw,format=RGBA,width=9,height=9,framerate=30/1,"
+                             "interlace-mode=interleaved,pixel-aspect-ratio=4/3"));
+    fail_if(accepts(rig, "video/x-raw,format=GRAY8,width=9,height=9,framerate=30/1"));
+    fail_if(accepts(rig, "video/x-raw(memory:GLMemory),format=RGBA,width=9,height=9,"
+                         "framerate=30/1"));
+    gst_util_set_object_arg(G_OBJECT(rig->element), "output", "alpha");
+    fail_if(accepts(rig, "video/x-raw,format=NV12,width=9,height=9,framerate=30/1"));
+    fail_unless(accepts(rig, "video/x-raw,format=ABGR,width=9,height=9,framerate=30/1"));
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_smallest_frame)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+
+    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+        rig_set_caps(rig, formats[i], 1, 1, "framerate=30/1");
+        rig_run(rig, i, i + 1, BOXES({1, 0, 0, 1, 1}));
+    }
+    fail_unless_equals_int(scripted_get().runs, G_N_ELEMENTS(formats));
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_alpha)
+{
+    Rig *rig = rig_new(
+        rig_element("min-age", "0", "output", "alpha", "inference-interval", "2", NULL));
+    GstBuffer *buffer;
+    guint8 byte;
+
+    rig_set_caps(rig, "RGBA", RIG_WIDTH, RIG_HEIGHT, "framerate=30/1");
+    for (guint n = 0; n < 2; n++) { /* the second one holds the matte */
+        buffer = rig_push(rig, n, n == 0 ? BOXES({1, 5, 0, 1, 1}) : NOTHING);
+        gst_buffer_extract(buffer, 5 * 4 + 3, &byte, 1);
+        fail_unless_equals_int(byte, 255);
+        gst_buffer_extract(buffer, 6 * 4 + 3, &byte, 1);
+        fail_unless_equals_int(byte, 0);
+        gst_buffer_extract(buffer, 6 * 4, &byte, 1); /* colours stay */
+        fail_unless_equals_int(byte, RIG_BACKGROUND);
+        gst_buffer_unref(buffer);
+    }
+    fail_unless_equals_int(scripted_get().runs, 1);
+    fail_unless_equals_int(scripted_get().draws, 0);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+/* While playing: upstream is asked to come back with an alpha channel, and does. */
+GST_START_TEST(test_alpha_while_playing)
+{
+    GstElement *bin = gst_parse_launch(
+        "videotestsrc name=v ! videoconvert ! rvosseg name=r engine=cpu ! "
+        "fakesink name=s sync=true async=true",
+        NULL);
+    GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
+    GstPad *src = gst_element_get_static_pad(r, "src");
+    gchar *model = rig_model("zero-shot");
+    gboolean alpha = FALSE;
+
+    g_object_set(r, "model", model, NULL);
+    g_free(model);
+    gst_element_set_state(bin, GST_STATE_PLAYING);
+    fail_unless_equals_int(gst_element_get_state(bin, NULL, NULL, 20 * GST_SECOND),
+                           GST_STATE_CHANGE_SUCCESS);
+    gst_util_set_object_arg(G_OBJECT(r), "output", "alpha");
+    for (guint i = 0; i < 500 && !alpha; i++) {
+        GstCaps *caps = gst_pad_get_current_caps(src);
+        GstVideoInfo info;
+
+        fail_unless(gst_video_info_from_caps(&info, caps));
+        alpha = GST_VIDEO_INFO_HAS_ALPHA(&info);
+        gst_caps_unref(caps);
+        g_usleep(10000);
+    }
+    fail_unless(alpha, "the format has no alpha");
+    gst_element_set_state(bin, GST_STATE_NULL);
+    gst_object_unref(src);
+    gst_object_unref(r);
+    gst_object_unref(bin);
+}
+GST_END_TEST;
+
+static Suite *caps_suite(void)
+{
+    Suite *s = suite_create("caps");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_add_checked_fixture(tc, scripted_clear, NULL);
+    tcase_add_test(tc, test_formats_reach_the_engine);
+    tcase_add_test(tc, test_padding);
+    tcase_add_test(tc, test_colorimetry);
+    tcase_add_test(tc, test_accept_caps);
+    tcase_add_test(tc, test_smallest_frame);
+    tcase_add_test(tc, test_alpha);
+    tcase_add_test(tc, test_alpha_while_playing);
+    return s;
+}
+
+GST_CHECK_MAIN(caps)

@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# checked.sh valgrind|leaks PROGRAM: a test of the element under valgrind, or with
+# GStreamer's leaks tracer. Exits with 77 where the tool is missing.
+set -u
+tool=$1
+program=$2
+here=$(dirname "$0")
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+export CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_TIMEOUT_MULTIPLIER=20 G_SLICE=always-malloc
+unset MALLOC_PERTURB_
+
+case $tool in
+valgrind)
+    command -v valgrind >/dev/null || exit 77
+    glib=/usr/share/glib-2.0/valgrind/glib.supp
+    [ -r "$glib" ] || exit 77
+    exec valgrind --quiet --error-exitcode=9 --num-callers=30 \
+        --leak-check=full --show-leak-kinds=definite,indirect \
+        --errors-for-leak-kinds=definite,indirect \
+        --suppressions="$glib" --suppressions="$here/valgrind.supp" "$program"
+    ;;
+leaks)
+    gst-inspect-1.0 coretracers >/dev/null 2>&1 || exit 77
+    # At its end the tracer turns a leak into a failure of the program.
+    GST_TRACERS=leaks GST_DEBUG=GST_TRACER:7 GST_DEBUG_NO_COLOR=1 GST_DEBUG_FILE=$log \
+        "$program" && exit 0
+    grep 'object-alive, type-name=(string)' "$log" >&2
+    exit 1
+    ;;
+*)
+    echo "usage: $0 valgrind|leaks PROGRAM" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* 20 times NULL to PLAYING to NULL: nothing is left over. */
+#include "rig.h"
+
+static GstElement *two_elements(void)
+{
+    GstElement *bin = gst_parse_launch(
+        "videotestsrc num-buffers=30 ! video/x-raw,format=I420,width=64,height=48 ! "
+        "tee name=t t. ! queue ! rvosseg name=a engine=cpu ! fakesink sync=false "
+        "t. ! queue ! rvosseg name=b engine=cpu output=none b.src ! queue ! "
+        "fakesink sync=false b.mask ! queue ! fakesink sync=false",
+        NULL);
+    gchar *model = rig_model("zero-shot one-shot");
+
+    for (guint i = 0; i < 2; i++) {
+        GstElement *r = gst_bin_get_by_name(GST_BIN(bin), i ? "b" : "a");
+
+        g_object_set(r, "model", model, NULL);
+        gst_object_unref(r);
+    }
+    g_free(model);
+    return bin;
+}
+
+GST_START_TEST(test_20_times)
+{
+    GstElement *bin = two_elements();
+    GstBus *bus = gst_element_get_bus(bin);
+
+    for (gint i = 0; i < 20; i++) {
+        GstMessage *message;
+
+        fail_if(gst_element_set_state(bin, GST_STATE_PLAYING) ==
+                GST_STATE_CHANGE_FAILURE);
+        message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND,
+                                             GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+        fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+        gst_message_unref(message);
+        fail_unless_equals_int(scripted_get().models, 1);
+        fail_unless_equals_int(scripted_get().streams, 2);
+        fail_unless_equals_int(gst_element_set_state(bin, GST_STATE_NULL),
+                               GST_STATE_CHANGE_SUCCESS);
+        fail_unless_equals_int(scripted_get().models, 0);
+        fail_unless_equals_int(scripted_get().devices, 0);
+        fail_unless_equals_int(scripted_get().streams, 0);
+        fail_unless_equals_int(scripted_get().loads, i + 1);
+    }
+    gst_object_unref(bus);
+    gst_object_unref(bin);
+}
+GST_END_TEST;
+
+/* Stopped in the middle, at once, or before it has begun. */
+GST_START_TEST(test_stopped_any_time)
+{
+    GstElement *bin = two_elements();
+
+    for (gulong wait = 0; wait < 20; wait++) {
+        gst_element_set_state(bin, GST_STATE_PLAYING);
+        g_usleep(wait * 500);
+        fail_unless_equals_int(gst_element_set_state(bin, GST_STATE_NULL),
+                               GST_STATE_CHANGE_SUCCESS);
+        fail_unless_equals_int(scripted_get().streams, 0);
+    }
+    gst_object_unref(bin);
+}
+GST_END_TEST;
+
+static Suite *restart_suite(void)
+{
+    Suite *s = suite_create("restart");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, scripted_clear, NULL);
+    tcase_add_test(tc, test_20_times);
+    tcase_add_test(tc, test_stopped_any_time);
+    return s;
+}
+
+GST_CHECK_MAIN(restart)
