@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* program.c - shapes of every encoder, skip mode, kernel and odd size, and the counts of
+ * operations in network.md, section 19. */
+#include <string.h>
+
+#include "../test.h"
+#include "net/program.h"
+
+static struct rv_net new_net(const char *base, int width, int height)
+{
+    struct rv_net net = {
+        .base_width = 64, .hidden = 128, .kernel = 3, .width = width, .height = height};
+
+    snprintf(net.base, sizeof(net.base), "%s", base);
+    return net;
+}
+
+/* Multiply-accumulates of steps whose convolution is named so, of objects from `first`
+ * on (-1: also what is shared). */
+static double mmacs(const struct rv_program *p, const struct rv_net *net,
+                    const char *name, enum rv_op op, int first)
+{
+    double sum = 0;
+
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct rv_step *s = &p->step[i];
+
+        if (s->op == op && s->weight >= 0 && s->object >= first &&
+            !strncmp(net->weight[s->weight].conv, name, strlen(name)))
+            sum += (double)rv_step_macs(p, net, s);
+    }
+    return sum / 1e6;
+}
+
+static void encoder_macs(void)
+{
+    static const struct {
+        const char *base;
+        double mmacs, skips;
+    } list[] = {{"resnet101", 17827, 1850},
+                {"resnet50", 9342, 1850},
+                {"resnet34", 8373, 462},
+                {"resnet18", 4145, 462},
+                {"vgg16", 35078,
+                 8.0 * 14 * 512 * 128 * 9 / 1e6 + 16.0 * 28 * 512 * 128 * 9 / 1e6 +
+                     32.0 * 56 * 256 * 64 * 9 / 1e6 + 64.0 * 112 * 128 * 32 * 9 / 1e6}};
+
+    for (int i = 0; i < 5; i++) {
+        struct rv_net net = new_net(list[i].base, 448, 256);
+        struct rv_program p;
+
+        CHECK(rv_program_build(&p, &net, 1, false, true, true, 4) == 0);
+        CHECK_NEAR(mmacs(&p, &net, "encoder.base.", RV_OP_CONV, -1), list[i].mmacs, 1);
+        CHECK_NEAR(mmacs(&p, &net, "encoder.sk", RV_OP_CONV, -1), list[i].skips, 1);
+        rv_program_free(&p);
+        rv_net_free(&net);
+    }
+    struct rv_net net = new_net("resnet101", 427, 240);
+    struct rv_program p;
+
+    CHECK(rv_program_build(&p, &net, 1, true, true, true, 4) == 0);
+    CHECK_NEAR(mmacs(&p, &net, "encoder.base.", RV_OP_CONV, -1), 16254, 1);
+    CHECK_NEAR(mmacs(&p, &net, "encoder.sk", RV_OP_CONV, -1), 1693, 1);
+    rv_program_free(&p);
+    rv_net_free(&net);
+}
+
+/* Section 18: 462.5 for the features, once; 264 for the last frame and 8 for the mask,
+ * per object; 396 for what is upsampled and 264 for the object before; 4.1 at the end. */
+static void decoder_macs(void)
+{
+    const int n = 10;
+
+    for (int one_shot = 0; one_shot < 2; one_shot++) {
+        struct rv_net net = new_net("resnet18", 448, 256);
+        const char *gates = one_shot ? "one_shot.clstm" : "zero_shot.clstm";
+        struct rv_program p;
+
+        CHECK(rv_program_build(&p, &net, n, one_shot, true, true, 4) == 0);
+        CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CONV, -1),
+                   462.5 + n * (264.2 + (one_shot ? 7.8 : 0)), 1);
+        CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CELL, 0), n * 396.4 + (n - 1) * 264.2, 1);
+        CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CELL, 1), (n - 1) * (396.4 + 264.2), 1);
+        CHECK_NEAR(mmacs(&p, &net, one_shot ? "one_shot.conv_out" : "zero_shot.conv_out",
+                         RV_OP_MASK, -1),
+                   n * 4.13, 0.1);
+        rv_program_free(&p);
+        for (int spatial = 0; spatial < 2; spatial++) { /* S: no time; T: no left */
+            CHECK(rv_program_build(&p, &net, n, one_shot, spatial, !spatial, 4) == 0);
+            CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CONV, -1),
+                       462.5 + n * ((spatial ? 0 : 264.2) + (one_shot ? 7.8 : 0)), 1);
+            CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CELL, 0),
+                       n * 396.4 + (spatial ? (n - 1) * 264.2 : 0), 1);
+            rv_program_free(&p);
+        }
+        rv_net_free(&net);
+    }
+}
+
+static void shape_is(const struct rv_program *p, rv_tid t, int n, int h, int w, int c)
+{
+    const struct rv_tensor *x = &p->tensor[t];
+
+    test_note(CHECK(x->n == n && x->h == h && x->w == w && x->c == c),
+              "%dx%dx%dx%d, not %dx%dx%dx%d", x->n, x->h, x->w, x->c, n, h, w, c);
+}
+
+/* Each cell: gates of as many channels as the checkpoint's table says, all used once. */
+static void check_cells(const struct rv_program *p, const struct rv_net *net)
+{
+    static const int below[4] = {1, 1, 2, 4}; /* h / channels of the level's input */
+    int cells = 0;
+
+    for (int k = 0; k < RV_LEVELS; k++) {
+        int twice = k && net->skip_mode == RV_SKIP_CONCAT ? 2 : 1;
+
+        CHECK(rv_gate_channels(net, k, p->one_shot) ==
+              net->hidden / below[k] * twice + p->one_shot + 2 * (net->hidden >> k));
+    }
+    for (int i = 0; i < p->n_steps; i++) {
+        const struct rv_step *s = &p->step[i];
+        int k = 0, h, w;
+
+        if (s->op != RV_OP_CELL)
+            continue;
+        cells++;
+        while (k < 3 && rv_tensor_place(p, s->out[0]).root != p->hidden[k])
+            k++;
+        h = p->tensor[p->hidden[k]].h;
+        w = p->tensor[p->hidden[k]].w;
+        shape_is(p, s->out[0], 1, h, w, net->hidden >> k);
+        shape_is(p, s->out[1], 1, h, w, net->hidden >> k);
+        CHECK(s->in[RV_CELL_H_LEFT] >= 0 ? s->object > 0 && p->spatial
+                                         : s->object == 0 || !p->spatial);
+        CHECK((s->in[RV_CELL_BELOW] >= 0) == (k > 0));
+        CHECK((s->in[RV_CELL_MUL] >= 0) == (k > 0 && net->skip_mode == RV_SKIP_MUL));
+        CHECK((s->in[RV_CELL_SKIP] >= 0) == (k == 0 || net->skip_mode == RV_SKIP_CONCAT ||
+                                             net->skip_mode == RV_SKIP_SUM));
+        CHECK((s->in[RV_CELL_TIME] >= 0) == (p->temporal || p->one_shot));
+        if (s->in[RV_CELL_TIME] >= 0)
+            shape_is(p, s->in[RV_CELL_TIME], 1, h, w, 4 * (net->hidden >> k));
+    }
+    CHECK(cells == RV_LEVELS * p->objects);
+}
+
+static int halved(int n, int times)
+{
+    return times ? halved((n + 1) / 2, times - 1) : n;
+}
+
+static void shapes(struct rv_net net, int objects, bool one_shot, bool spatial,
+                   bool temporal)
+{
+    struct rv_program p;
+    int last = -1;
+
+    if (!CHECK(rv_program_build(&p, &net, objects, one_shot, spatial, temporal, 4) == 0))
+        return;
+    for (int k = 0; k < RV_LEVELS; k++)
+        shape_is(&p, p.hidden[k], objects, halved(net.height, 5 - k),
+                 halved(net.width, 5 - k), (net.hidden >> k) + (one_shot && temporal));
+    shape_is(&p, p.half, objects, 2 * halved(net.height, 2), 2 * halved(net.width, 2), 1);
+    shape_is(&p, p.logits, objects, net.height, net.width, 1);
+    CHECK((p.prob >= 0) == one_shot);
+    check_cells(&p, &net);
+    for (int i = 0; i < p.n_steps; i++) {
+        const struct rv_step *s = &p.step[i];
+
+        CHECK(s->op != RV_OP_CONV || (s->pad == s->size / 2 && s->weight >= 0));
+        CHECK(s->wave >= last);
+        last = s->wave;
+        if (s->op == RV_OP_CONV && s->in[1] >= 0) { /* a sum is of one shape */
+            const struct rv_tensor *a = &p.tensor[s->in[1]], *b = &p.tensor[s->out[0]];
+
+            CHECK(a->h == b->h && a->w == b->w && a->c == b->c);
+        }
+        if (s->op == RV_OP_CONV)
+            CHECK(net.weight[s->weight].in == p.tensor[s->in[0]].c &&
+                  net.weight[s->weight].out == p.tensor[s->out[0]].c);
+    }
+    CHECK(p.step[0].op == RV_OP_PREPROC && p.step[p.n_steps - 1].op == RV_OP_LABELS);
+    rv_program_free(&p);
+    rv_net_free(&net);
+}
+
+int main(void)
+{
+    static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "resnet101",
+                                        "vgg16"};
+    uint64_t seed = 3;
+
+    encoder_macs();
+    decoder_macs();
+    for (int i = 0; i < 80; i++) {
+        const char *base = bases[i % 5];
+        bool vgg = i % 5 == 4; /* its pools cut odd rows off */
+        struct rv_net net = new_net(
+            base,
+            vgg ? 32 * test_random_int(&seed, 1, 9) : test_random_int(&seed, 32, 300),
+            vgg ? 32 * test_random_int(&seed, 1, 9) : test_random_int(&seed, 32, 300));
+
+        net.base_width = test_random_int(&seed, 1, 12);
+        net.hidden = 8 * test_random_int(&seed, 1, 5);
+        net.kernel = i & 1 ? 3 : 1;
+        net.skip_mode = (enum rv_skip_mode)(i / 2 % 4);
+        shapes(net, test_random_int(&seed, 1, 12), i & 2, i % 3 != 1, i % 3 != 2);
+    }
+    CHECK(rv_encoder_known("vgg16") && !rv_encoder_known("vgg") && !rv_encoder_known(""));
+    return test_done();
+}

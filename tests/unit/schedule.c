@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* schedule.c - programs run symbolically, in the order of their emission and in that of
+ * the schedule: every element that a step reads must come from the same writer. */
+#include <string.h>
+
+#include "../test.h"
+#include "net/program.h"
+
+#define UNIT 2 /* bytes that have a tag */
+
+struct options {
+    const char *base;
+    enum rv_skip_mode skip_mode;
+    int objects, width, height;
+    bool one_shot, spatial, temporal;
+    size_t narrow;
+};
+
+struct machine {
+    struct rv_program p; /* scheduled */
+    struct rv_net net;
+    struct rv_step *emitted; /* the same steps as they were emitted */
+    int *index;              /* of p.step[i] in `emitted` */
+    uint32_t **logical;      /* [root tensor][element]: which step wrote it */
+    uint32_t *memory[2];     /* [enum rv_home][unit]: the same, by address */
+};
+
+static void *new_zeroes(size_t n, size_t size)
+{
+    void *p = calloc(n ? n : 1, size);
+
+    if (!p)
+        exit(1);
+    return p;
+}
+
+/* As rv_program_build, with a copy of the steps between emitting and scheduling. */
+static void build(struct machine *m, const struct options *o)
+{
+    rv_tid image, skip[RV_LEVELS];
+    struct rv_step *s;
+
+    memset(m, 0, sizeof(*m));
+    m->net = (struct rv_net){.base_width = 8,
+                             .hidden = 8,
+                             .kernel = 3,
+                             .skip_mode = o->skip_mode,
+                             .width = o->width,
+                             .height = o->height};
+    snprintf(m->net.base, sizeof(m->net.base), "%s", o->base);
+    m->p = (struct rv_program){.objects = o->objects,
+                               .one_shot = o->one_shot,
+                               .spatial = o->spatial,
+                               .temporal = o->temporal,
+                               .narrow_bytes = o->narrow,
+                               .prob = -1};
+    image = rv_tensor_new(&m->p, 1, o->height, o->width, 3, RV_ARENA, false);
+    if (o->one_shot)
+        m->p.prob =
+            rv_tensor_new(&m->p, o->objects, o->height, o->width, 1, RV_STATE, true);
+    s = rv_step_new(&m->p, RV_OP_PREPROC);
+    if (!CHECK(s != NULL))
+        exit(1);
+    s->out[0] = image;
+    s->out[1] = m->p.prob;
+    rv_encoder_emit(&m->p, &m->net, image, skip);
+    rv_decoder_emit(&m->p, &m->net, skip);
+    m->emitted = new_zeroes((size_t)m->p.n_steps, sizeof(*m->emitted));
+    memcpy(m->emitted, m->p.step, (size_t)m->p.n_steps * sizeof(*m->emitted));
+    if (!CHECK(!m->p.failed && rv_schedule(&m->p) == 0))
+        exit(1);
+}
+
+static bool same_step(const struct rv_step *a, const struct rv_step *b)
+{
+    return a->op == b->op && a->object == b->object && a->weight == b->weight &&
+           !memcmp(a->in, b->in, sizeof(a->in)) &&
+           !memcmp(a->out, b->out, sizeof(a->out));
+}
+
+static void match(struct machine *m)
+{
+    m->index = new_zeroes((size_t)m->p.n_steps, sizeof(*m->index));
+    for (int i = 0; i < m->p.n_steps; i++) {
+        int found = 0;
+
+        for (int k = 0; k < m->p.n_steps; k++)
+            if (same_step(&m->p.step[i], &m->emitted[k])) {
+                m->index[i] = k;
+                found++;
+            }
+        CHECK(found == 1);
+        CHECK(i == 0 || m->p.step[i].wave >= m->p.step[i - 1].wave);
+        CHECK(m->p.step[i].wave >= 0 && m->p.step[i].wave < m->p.n_waves);
+    }
+}
+
+/* All elements of a tensor, by element of its root and by unit of memory. */
+struct walk {
+    const struct machine *m;
+    struct rv_place place;
+    const struct rv_tensor *root, *tensor;
+    size_t bytes, pitch;
+    int n, y, x, c;
+};
+
+static struct walk walk_of(const struct machine *m, rv_tid t)
+{
+    struct walk w = {.m = m, .place = rv_tensor_place(&m->p, t), .c = -1};
+
+    w.tensor = &m->p.tensor[t];
+    w.root = &m->p.tensor[w.place.root];
+    w.bytes = w.tensor->wide ? 4 : m->p.narrow_bytes;
+    w.pitch = rv_tensor_pitch(&m->p, t);
+    return w;
+}
+
+static bool next(struct walk *w, size_t *element, size_t *unit)
+{
+    const struct rv_tensor *t = w->tensor;
+
+    if (++w->c == t->c) {
+        w->c = 0;
+        if (++w->x == t->w) {
+            w->x = 0;
+            if (++w->y == t->h) {
+                w->y = 0;
+                w->n++;
+            }
+        }
+    }
+    if (w->n == t->n)
+        return false;
+    *element = (((size_t)(w->place.n0 + w->n) * t->h + w->y) * t->w + w->x) * w->root->c +
+               w->place.c0 + w->c;
+    *unit =
+        (t->offset + (((size_t)w->n * t->h + w->y) * t->w + w->x) * w->pitch * w->bytes +
+         (size_t)w->c * w->bytes) /
+        UNIT;
+    return true;
+}
+
+/* Tags of what step k reads: hashed, as they were in the order of emission. */
+static uint64_t read_logical(const struct machine *m, const struct rv_step *s)
+{
+    uint64_t hash = 1;
+    size_t e, u;
+
+    for (int i = 0; i < RV_CELL_INPUTS; i++) {
+        struct walk w;
+
+        if (s->in[i] < 0)
+            continue;
+        w = walk_of(m, s->in[i]);
+        while (next(&w, &e, &u)) {
+            uint32_t tag = m->logical[w.place.root][e];
+
+            if (w.root->home == RV_ARENA && !CHECK(tag != 0)) /* nobody wrote it */
+                return 0;
+            hash = (hash ^ tag) * 0x100000001b3u;
+        }
+    }
+    return hash;
+}
+
+static void write_logical(struct machine *m, const struct rv_step *s, uint32_t tag)
+{
+    size_t e, u;
+
+    for (int i = 0; i < 3; i++)
+        if (s->out[i] >= 0)
+            for (struct walk w = walk_of(m, s->out[i]); next(&w, &e, &u);)
+                m->logical[w.place.root][e] = tag;
+}
+
+static uint64_t read_memory(const struct machine *m, const struct rv_step *s)
+{
+    uint64_t hash = 1;
+    size_t e, u;
+
+    for (int i = 0; i < RV_CELL_INPUTS; i++)
+        if (s->in[i] >= 0)
+            for (struct walk w = walk_of(m, s->in[i]); next(&w, &e, &u);)
+                hash = (hash ^ m->memory[w.root->home][u]) * 0x100000001b3u;
+    return hash;
+}
+
+static void write_memory(struct machine *m, const struct rv_step *s, uint32_t tag)
+{
+    size_t e, u;
+
+    for (int i = 0; i < 3; i++)
+        if (s->out[i] >= 0)
+            for (struct walk w = walk_of(m, s->out[i]); next(&w, &e, &u);)
+                for (size_t k = 0; k < w.bytes / UNIT; k++)
+                    m->memory[w.root->home][u + k] = tag;
+}
+
+/* In one wave, what a step writes no other one reads or writes. */
+static void check_wave(struct machine *m, int from, int to)
+{
+    uint16_t *writer[2];
+    size_t e, u;
+
+    writer[RV_ARENA] = new_zeroes(m->p.arena_bytes / UNIT, sizeof(uint16_t));
+    writer[RV_STATE] = new_zeroes(m->p.state_bytes / UNIT, sizeof(uint16_t));
+    for (int i = from; i < to; i++)
+        for (int k = 0; k < 3; k++)
+            if (m->p.step[i].out[k] >= 0)
+                for (struct walk w = walk_of(m, m->p.step[i].out[k]); next(&w, &e, &u);) {
+                    uint16_t *at = &writer[w.root->home][u];
+
+                    if (!CHECK(*at == 0 || *at == i + 1))
+                        break;
+                    *at = (uint16_t)(i + 1);
+                }
+    for (int i = from; i < to; i++)
+        for (int k = 0; k < RV_CELL_INPUTS; k++)
+            if (m->p.step[i].in[k] >= 0)
+                for (struct walk w = walk_of(m, m->p.step[i].in[k]); next(&w, &e, &u);) {
+                    uint16_t by = writer[w.root->home][u];
+
+                    if (!CHECK(by == 0 || by == i + 1))
+                        break;
+                }
+    free(writer[RV_ARENA]);
+    free(writer[RV_STATE]);
+}
+
+static void alloc_tags(struct machine *m)
+{
+    m->logical = new_zeroes((size_t)m->p.n_tensors, sizeof(*m->logical));
+    for (int t = 0; t < m->p.n_tensors; t++) {
+        const struct rv_tensor *x = &m->p.tensor[t];
+
+        if (x->parent < 0)
+            m->logical[t] = new_zeroes((size_t)x->n * x->h * x->w * x->c, 4);
+    }
+    m->memory[RV_ARENA] = new_zeroes(m->p.arena_bytes / UNIT, 4);
+    m->memory[RV_STATE] = new_zeroes(m->p.state_bytes / UNIT, 4);
+}
+
+/* Two frames in the order of emission; what each step of the second one reads. */
+static void simulate(struct machine *m, uint64_t *seed)
+{
+    int n = m->p.n_steps;
+    uint64_t *reads = new_zeroes((size_t)n, sizeof(*reads));
+
+    alloc_tags(m);
+    for (int frame = 0; frame < 2; frame++)
+        for (int k = 0; k < n; k++) {
+            reads[k] = read_logical(m, &m->emitted[k]);
+            write_logical(m, &m->emitted[k], (uint32_t)(1 + frame * n + k));
+        }
+    for (int frame = 0; frame < 2; frame++)
+        for (int from = 0, to; from < n; from = to) {
+            for (to = from; to < n && m->p.step[to].wave == m->p.step[from].wave;)
+                to++;
+            if (frame == 0)
+                check_wave(m, from, to);
+            int shift = test_random_int(seed, 0, to - from - 1); /* any order will do */
+
+            for (int i = 0; i < to - from; i++) {
+                int at = to - 1 - (i + shift) % (to - from), k = m->index[at];
+                uint64_t read = read_memory(m, &m->p.step[at]);
+
+                if (frame == 1)
+                    test_note(CHECK(read == reads[k]), "step %d in wave %d", k,
+                              m->p.step[at].wave);
+                write_memory(m, &m->p.step[at], (uint32_t)(1 + frame * n + k));
+            }
+        }
+    free(reads);
+}
+
+static void finish(struct machine *m)
+{
+    for (int t = 0; m->logical && t < m->p.n_tensors; t++)
+        free(m->logical[t]);
+    free(m->logical);
+    free(m->memory[0]);
+    free(m->memory[1]);
+    free(m->index);
+    free(m->emitted);
+    rv_program_free(&m->p);
+    rv_net_free(&m->net);
+}
+
+/* Tensors lie within their home, on borders that vector loads like. */
+static void check_places(const struct machine *m)
+{
+    for (rv_tid t = 0; t < m->p.n_tensors; t++) {
+        const struct rv_tensor *x = &m->p.tensor[t];
+        size_t bytes =
+                   (size_t)x->n * x->h * x->w * x->c * (x->wide ? 4 : m->p.narrow_bytes),
+               room = x->home == RV_ARENA ? m->p.arena_bytes : m->p.state_bytes;
+
+        if (x->parent < 0)
+            CHECK(x->offset % 64 == 0 && x->offset + bytes <= room);
+    }
+}
+
+static int cell_waves(const struct rv_program *p)
+{
+    int n = 0, last = -1;
+
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->step[i].op == RV_OP_CELL && p->step[i].wave != last) {
+            last = p->step[i].wave;
+            n++;
+        }
+    return n;
+}
+
+static void run(struct options o, uint64_t *seed)
+{
+    struct machine m;
+
+    build(&m, &o);
+    match(&m);
+    check_places(&m);
+    simulate(&m, seed);
+    /* Objects follow each other level by level: a diagonal. Without the recurrence
+     * over objects they run side by side. */
+    CHECK(cell_waves(&m.p) == (o.spatial ? o.objects + RV_LEVELS - 1 : RV_LEVELS));
+    if (o.objects == 10 && o.spatial)
+        CHECK(cell_waves(&m.p) == 13);
+    if (test_failures)
+        fprintf(stderr, "%s, skip mode %d, %d objects, %dx%d, %s, %d%d, %zu bytes\n",
+                o.base, o.skip_mode, o.objects, o.width, o.height,
+                o.one_shot ? "one-shot" : "zero-shot", o.spatial, o.temporal, o.narrow);
+    finish(&m);
+}
+
+/* Frame 0 of T runs ST's program: one state must suit both. */
+static void same_state(bool one_shot)
+{
+    struct options o = {"resnet18", RV_SKIP_CONCAT, 3, 61, 47, one_shot, true, true, 4};
+    struct machine a, b;
+
+    build(&a, &o);
+    o.spatial = false;
+    build(&b, &o);
+    CHECK(a.p.state_bytes == b.p.state_bytes);
+    for (int k = 0; k < RV_LEVELS; k++)
+        CHECK(a.p.tensor[a.p.hidden[k]].offset == b.p.tensor[b.p.hidden[k]].offset &&
+              a.p.tensor[a.p.hidden[k]].c == b.p.tensor[b.p.hidden[k]].c);
+    CHECK(a.p.tensor[a.p.half].offset == b.p.tensor[b.p.half].offset);
+    CHECK(a.p.tensor[a.p.logits].offset == b.p.tensor[b.p.logits].offset);
+    if (one_shot)
+        CHECK(a.p.tensor[a.p.prob].offset == b.p.tensor[b.p.prob].offset);
+    finish(&a);
+    finish(&b);
+}
+
+int main(void)
+{
+    static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "vgg16"};
+    uint64_t seed = 7;
+
+    for (int i = 0; i < 16; i++)
+        run((struct options){.base = "resnet18",
+                             .skip_mode = (enum rv_skip_mode)(i / 4),
+                             .objects = 1 + i % 4,
+                             .width = test_random_int(&seed, 32, 70),
+                             .height = test_random_int(&seed, 32, 70),
+                             .one_shot = i & 1,
+                             .spatial = i % 3 != 1,
+                             .temporal = i % 3 != 2,
+                             .narrow = i & 4 ? 2 : 4},
+            &seed);
+    for (int i = 0; i < 4; i++)
+        run((struct options){.base = bases[i],
+                             .objects = 10,
+                             .width = 64,
+                             .height = 32,
+                             .one_shot = i & 1,
+                             .spatial = true,
+                             .temporal = true,
+                             .narrow = i < 2 ? 4 : 2},
+            &seed);
+    same_state(false);
+    same_state(true);
+    return test_done();
+}
