@@ -18,7 +18,8 @@ rvosseg, such as objects=3, overlay-alpha=0.7 or init-mask-location=first-frame.
   --help         this text
 
 In the environment: RVOS_CAMERA and RVOS_SCREEN replace source and sink of --live, in
-gst-launch's words, such as RVOS_CAMERA='v4l2src device=/dev/video2'.
+gst-launch's words, such as RVOS_CAMERA='v4l2src device=/dev/video2'. RVOS_BUILD_DIR is
+where the build is (default: ./build beside this folder).
 
 What is missing is installed (Debian, Ubuntu; asks for root only then) and built (./build).
 END
@@ -53,7 +54,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --help | -h) usage && exit 0 ;;
     --live) live=1 ;;
-    --no-install) RVOS_NO_INSTALL=1 ;;
+    --no-install) export RVOS_NO_INSTALL=1 ;;
     --output | -o | --mode)
         [ $# -ge 2 ] || bad_usage "$1 wants a value"
         if [ "$1" = --mode ]; then mode=$2; else output=$2; fi
@@ -110,6 +111,7 @@ PATH=/usr/bin:/bin:$PATH LC_ALL=C.UTF-8
 export PATH LC_ALL
 
 cd "$root" || exit 1
+# shellcheck source=data/packages.sh
 . "$root/data/packages.sh"
 need_packages gcc libc6-dev meson ninja-build pkg-config libgstreamer1.0-dev \
     libgstreamer-plugins-base1.0-dev libpng-dev gstreamer1.0-tools \
@@ -117,26 +119,27 @@ need_packages gcc libc6-dev meson ninja-build pkg-config libgstreamer1.0-dev \
     -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     ${live:+gstreamer1.0-x gstreamer1.0-gl} || fail "packages are missing (see above)"
 
+plugin=gst/libgstrvosseg.so # librvos with it; no tests, no tools
+build_dir=${RVOS_BUILD_DIR:-$root/build}
 build()
 {
-    if [ ! -f build/build.ninja ]; then
-        meson setup build || meson setup --wipe build || return 1
+    if [ ! -f "$build_dir/build.ninja" ]; then
+        meson setup "$build_dir" "$root" || meson setup --wipe "$build_dir" "$root" || return 1
     fi
-    ninja -C build
+    ninja -C "$build_dir" $plugin
 }
-if [ -f build/build.ninja ] && ninja -C build -n 2>/dev/null | grep -q 'no work to do'; then
-    :
-else
-    echo "Building rvosseg in $root/build ..."
+if [ ! -f "$build_dir/build.ninja" ] ||
+    ! ninja -C "$build_dir" -n $plugin 2>/dev/null | grep -q 'no work to do'; then
+    echo "Building rvosseg in $build_dir ..."
     build </dev/null >"$tmp/build.log" 2>&1 || {
         tail -n 30 "$tmp/build.log" >&2
         fail "the build failed (above: the end of its log)"
     }
 fi
-export GST_PLUGIN_PATH="$root/build/gst${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
-export GST_REGISTRY="$root/build/demo-registry.bin"
+export GST_PLUGIN_PATH="$build_dir/gst${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
+export GST_REGISTRY="$build_dir/demo-registry.bin"
 has_element rvosseg || fail "GStreamer does not load the element rvosseg. This says why:" \
-    "GST_PLUGIN_PATH=$root/build/gst gst-inspect-1.0 -b"
+    "GST_PLUGIN_PATH=$build_dir/gst gst-inspect-1.0 -b"
 
 # ---- running a pipeline ---------------------------------------------------------
 
