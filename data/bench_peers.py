@@ -180,7 +180,7 @@ def arguments(argv):
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("models", nargs="*", type=pathlib.Path, metavar="MODEL")
-    p.add_argument("--tools", type=pathlib.Path, default=None,
+    p.add_argument("--tools", type=pathlib.Path,
                    help="folder of rvos-bench and its sisters; default: those in PATH")
     p.add_argument("--engine", default="cpu")
     p.add_argument("--objects", help="list; default: the model's own")

@@ -5,11 +5,30 @@
 #include <string.h>
 
 static const struct dataset_rules known[] = {
-    {"davis2016", "JPEGImages/480p", "Annotations/480p", "ImageSets/480p/%s.txt", "val",
-     false, true, MASK_BINARY},
-    {"davis2017", "JPEGImages/480p", "Annotations/480p", "ImageSets/2017/%s.txt", "val",
-     false, true, MASK_INDEX},
-    {"youtube-vos", "JPEGImages", "Annotations", NULL, "valid", true, false, MASK_INDEX},
+    {"davis2016",
+     "JPEGImages/480p",
+     "Annotations/480p",
+     {"ImageSets/480p/%s.txt", "ImageSets/2016/%s.txt"},
+     "val",
+     false,
+     true,
+     MASK_BINARY},
+    {"davis2017",
+     "JPEGImages/480p",
+     "Annotations/480p",
+     {"ImageSets/2017/%s.txt", NULL},
+     "val",
+     false,
+     true,
+     MASK_INDEX},
+    {"youtube-vos",
+     "JPEGImages",
+     "Annotations",
+     {NULL, NULL},
+     "valid",
+     true,
+     false,
+     MASK_INDEX},
 };
 
 const struct dataset_rules *dataset_find(const char *name)
@@ -48,18 +67,34 @@ static int read_list(struct name_list *names, const char *path, struct fault *fa
     return err;
 }
 
+static char *list_path(const char *pattern, const char *root, const char *split)
+{
+    const char *percent = pattern ? strstr(pattern, "%s") : NULL;
+
+    if (!percent)
+        return NULL;
+    return text_format("%s/%.*s%s%s", root, (int)(percent - pattern), pattern, split,
+                       percent + 2);
+}
+
 /* The usual split may be missing; one that was asked for may not. */
 static int find_names(struct name_list *names, const struct dataset_rules *rules,
                       const char *root, const char *frames, const char *split,
                       struct fault *fault)
 {
-    const char *percent = rules->list ? strstr(rules->list, "%s") : NULL;
     char *path = NULL;
     int err;
 
-    if (percent)
-        path = text_format("%s/%.*s%s%s", root, (int)(percent - rules->list), rules->list,
-                           split ? split : rules->split, percent + 2);
+    for (size_t i = 0; i < 2 && !(path && is_file(path)); i++) {
+        char *next = list_path(rules->list[i], root, split ? split : rules->split);
+
+        if (next && (!path || is_file(next))) {
+            free(path);
+            path = next;
+        } else {
+            free(next);
+        }
+    }
     if (path && (split || is_file(path)))
         err = read_list(names, path, fault);
     else

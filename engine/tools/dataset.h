@@ -9,7 +9,8 @@
 struct dataset_rules {
     const char *name;
     const char *frames, *annotations; /* below the root; a folder per sequence */
-    const char *list;                 /* names of a split, with %s for it; NULL: none */
+    const char *list[2];              /* names of a split, with %s for it; the first that
+                                         there is. NULL: none */
     const char *split;                /* the one that is meant if none is named */
     bool split_folder;                /* the split is a folder below the root */
     bool first_frame_only; /* all objects are given at frame 0; else each at its own */

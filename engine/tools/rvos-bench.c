@@ -260,17 +260,20 @@ static int measure_all(struct command *c, json_t *results, struct fault *fault)
 {
     int n = case_count(c), bad = 0, peak_threads = -1;
     bool quiet = c->json && !strcmp(c->json, "-");
+    struct bench_case one;
+    int err = 0;
 
+    for (int i = 0; i < n && !err; i++) /* a wrong word is told before an hour of work */
+        err = make_case(c, i, &one, fault);
+    if (err)
+        return err;
     if (!quiet)
         bench_print_head();
     for (int i = 0; i < n; i++) {
-        struct bench_case one;
         struct fault why = {0};
         json_t *result;
-        int err = make_case(c, i, &one, fault);
 
-        if (err)
-            return err;
+        make_case(c, i, &one, fault);
         if (one.session.threads != peak_threads &&
             !(one.session.engine && !strcmp(one.session.engine, "cuda"))) {
             peak_threads = one.session.threads;
