@@ -307,6 +307,19 @@ static int prepare(struct measurement *m, struct fault *fault)
     return status ? session_fail(&m->session, status, fault) : 0;
 }
 
+static void finish(struct measurement *m)
+{
+    for (int i = 0; i < m->c->streams && m->worker; i++) {
+        rvos_stream_close(&m->worker[i].stream);
+        free(m->worker[i].ms);
+    }
+    free(m->worker);
+    session_close(&m->session);
+    for (int i = 0; i < m->frames; i++)
+        picture_free(&m->frame[i]);
+    free(m->frame);
+}
+
 /* The child's whole life: what it writes is the result, or "fault CODE words". */
 static void measure_here(const struct bench_case *c, const struct bench_options *options,
                          FILE *out)
@@ -420,19 +433,24 @@ int bench_serve(const struct bench_case *c, const struct bench_options *options,
                 struct fault *fault)
 {
     struct measurement m = {.c = c, .options = options};
+    uint8_t *labels = NULL;
     char word[64];
-    uint8_t *labels;
-    int t = 0, err = bench_frames(&m.frame, &m.frames, options, fault);
+    int t = 0, status = 0, err = bench_frames(&m.frame, &m.frames, options, fault);
 
     if (!err)
         err = prepare(&m, fault);
-    if (err)
-        return err;
-    labels = malloc((size_t)m.frame[0].width * (size_t)m.frame[0].height);
-    err = labels ? start_again(&m) : RVOS_ERR_MEMORY; /* it has run a first frame */
-    printf("ready %s %d\n", m.session.device_info.library, m.session.device_info.threads);
-    fflush(stdout);
-    while (!err && scanf("%63s", word) == 1 && strcmp(word, "quit"))
-        err = answer(&m, word, &t, labels);
-    return err ? session_fail(&m.session, err, fault) : 0;
+    if (!err) {
+        labels = malloc((size_t)m.frame[0].width * (size_t)m.frame[0].height);
+        status = labels ? start_again(&m) : RVOS_ERR_MEMORY; /* one frame has been run */
+        printf("ready %s %d\n", m.session.device_info.library,
+               m.session.device_info.threads);
+        fflush(stdout);
+        while (!status && scanf("%63s", word) == 1 && strcmp(word, "quit"))
+            status = answer(&m, word, &t, labels);
+        if (status)
+            err = session_fail(&m.session, status, fault);
+    }
+    free(labels);
+    finish(&m);
+    return err;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The meta.json of YouTube-VOS:
  *     {"videos": {NAME: {"objects": {"1": {"category": ..., "frames": [...]}}}}}
+ * Frames are those annotated, every fifth; the first is where the object appears.
  * Categories of the training set are the seen ones; the file of the validation set
  * does not say which they are. */
 #include <stdlib.h>
@@ -54,22 +55,51 @@ static int read_seen(struct name_list *seen, const char *path, struct fault *fau
     return err;
 }
 
-static void mark(struct eval_sequence *s, const json_t *objects,
-                 const struct name_list *seen)
+/* The union of the objects' frames is what is scored of a sequence: an object that
+ * has left is scored on, as long as another is annotated. */
+static int list_frames(struct eval_sequence *s, struct eval_object *object,
+                       const json_t *frames)
+{
+    size_t n = json_array_size(frames);
+
+    if (n && !s->listed)
+        s->listed = calloc((size_t)s->truth.count, sizeof *s->listed);
+    if (n && !s->listed)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        const char *stem = json_string_value(json_array_get(frames, i));
+        int t = stem ? frames_find(&s->truth, stem) : -1;
+
+        if (t < 0)
+            continue;
+        s->listed[t] = true;
+        if (object->first < 0 || t < object->first)
+            object->first = t;
+    }
+    return 0;
+}
+
+static int mark(struct eval_sequence *s, const json_t *objects,
+                const struct name_list *seen, bool lists)
 {
     for (int i = 0; i < s->objects; i++) {
-        char id[12];
+        struct eval_object *o = &s->object[i];
+        const json_t *entry;
         const char *category;
+        char id[12];
 
-        snprintf(id, sizeof id, "%d", s->object[i].id);
-        category =
-            json_string_value(json_object_get(json_object_get(objects, id), "category"));
+        snprintf(id, sizeof id, "%d", o->id);
+        entry = json_object_get(objects, id);
+        if (lists && list_frames(s, o, json_object_get(entry, "frames")))
+            return -1;
+        category = json_string_value(json_object_get(entry, "category"));
         if (!category)
             continue;
-        s->object[i].category = text_format("%s", category);
+        o->category = text_format("%s", category);
         if (seen->count)
-            s->object[i].group = names_have(seen, category) ? GROUP_SEEN : GROUP_UNSEEN;
+            o->group = names_have(seen, category) ? GROUP_SEEN : GROUP_UNSEEN;
     }
+    return 0;
 }
 
 int eval_read_meta(struct evaluation *evaluation, const char *meta, const char *seen,
@@ -88,9 +118,12 @@ int eval_read_meta(struct evaluation *evaluation, const char *meta, const char *
         struct eval_sequence *s = &evaluation->sequence[i];
         json_t *video = json_object_get(videos, s->name);
 
-        if (video)
-            mark(s, json_object_get(video, "objects"), &names);
-        else if (!s->fault.code)
+        if (s->fault.code)
+            continue;
+        if (video && mark(s, json_object_get(video, "objects"), &names,
+                          evaluation->protocol->late_objects))
+            err = fault_set(fault, TOOL_INPUT, meta, "out of memory");
+        if (!video)
             fault_set(&s->fault, TOOL_INPUT, meta, "does not name the sequence %s",
                       s->name);
     }

@@ -8,7 +8,9 @@
 
 bool eval_is_scored(const struct protocol *p, const struct eval_sequence *s, int t)
 {
-    return !p->skip_ends || (t > 0 && t < s->truth.count - 1);
+    if (p->skip_ends && (t == 0 || t == s->truth.count - 1))
+        return false;
+    return !s->listed || s->listed[t];
 }
 
 static double value(const struct eval_sequence *s, const double *values, int t, int i,

@@ -300,6 +300,7 @@ static void sequence_free(struct eval_sequence *s)
         free(s->guess[t]);
     frames_free(&s->truth);
     free(s->guess);
+    free(s->listed);
     free(s->present);
     free(s->j);
     free(s->object);

@@ -34,7 +34,7 @@ enum group { GROUP_NONE = -1, GROUP_SEEN, GROUP_UNSEEN };
 
 struct eval_object {
     int id, guess; /* the number of its mask in the result; 0: it got none */
-    int first;     /* frame that first shows it; -1: none does */
+    int first;     /* frame that first shows it, by meta.json or its pixels; -1: none */
     char *category;
     enum group group;
     int count;  /* of scored frames; 0: the object does not count */
@@ -49,6 +49,7 @@ struct eval_sequence {
     struct frame_list truth;
     char **guess; /* path of the result of each frame */
     int objects, guesses;
+    bool *listed;  /* frames: named by meta.json; NULL: there is no such list */
     bool *present; /* frames x objects: the annotation shows it */
     double *j, *f; /* frames x objects x guesses; x 1 for PAIR_SAME_ID */
     struct eval_object *object;
@@ -94,7 +95,8 @@ bool eval_is_scored(const struct protocol *protocol, const struct eval_sequence 
                     int frame);
 int eval_score_sequence(const struct protocol *protocol, struct eval_sequence *sequence);
 
-/* eval_meta.c: the category of each object and whether it was trained with. */
+/* eval_meta.c: the category of each object, whether it was trained with, and the
+ * frames that count. */
 int eval_read_meta(struct evaluation *evaluation, const char *meta, const char *seen,
                    struct fault *fault);
 

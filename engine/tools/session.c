@@ -81,6 +81,7 @@ int session_open_device(struct session *s, const struct session_options *options
     memset(s, 0, sizeof *s);
     s->options = *options;
     pthread_mutex_init(&s->lock, NULL);
+    s->open = true;
     status = rvos_device_open(&s->device, &params);
     if (status) {
         s->options.model = options->engine ? options->engine : "engine";
@@ -115,6 +116,9 @@ int session_open(struct session *s, const struct session_options *options,
 
 void session_close(struct session *s)
 {
+    if (!s->open)
+        return;
+    s->open = false;
     rvos_model_close(&s->model);
     rvos_device_close(&s->device);
     pthread_mutex_destroy(&s->lock);

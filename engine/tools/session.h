@@ -19,6 +19,7 @@ struct session_options {
 };
 
 struct session {
+    bool open;
     struct session_options options;
     rvos_device *device;
     rvos_model *model;
@@ -36,7 +37,7 @@ int session_open(struct session *s, const struct session_options *options,
 /* The device alone; options->model is not read. */
 int session_open_device(struct session *s, const struct session_options *options,
                         struct fault *fault);
-void session_close(struct session *s);
+void session_close(struct session *s); /* nothing if it is not open, or all zeroes */
 
 /* The fault of a failed call: the engine's words, and what to do. */
 int session_fail(struct session *s, int status, struct fault *fault);

@@ -246,6 +246,24 @@ class Protocols(common.ToolTest):
         self.assertEqual(zero["two", 2]["prediction"], 2)
         self.check(zero["two", 2], *scores(range(3, 7), "two", 2))
 
+    def test_meta_frames(self):
+        """Of frames annotated more often, those of meta.json count; its first one is the first."""
+        gt, pred = make_set(scratch("lists"))
+        frames = {("one", 1): ("00000", "00002", "00004"), ("two", 1): ("00001", "00005"),
+                  ("two", 2): ("00003", "00006")}
+        meta = {"videos": {s: {"objects": {str(i): {"category": "c", "frames": list(f)}
+                                           for (v, i), f in frames.items() if v == s}}
+                           for s in ("one", "two")}}
+        path = scratch("lists.json")
+        with open(path, "w") as f:
+            json.dump(meta, f)
+        o = objects_of(evaluate(self, "youtube-vos", gt, pred, "--meta", path))
+        self.check(o["one", 1], *scores((2, 4), "one", 1))
+        self.check(o["two", 1], *scores((3, 5, 6), "two", 1))
+        self.check(o["two", 2], *scores((5, 6), "two", 2))
+        o = objects_of(evaluate(self, "youtube-vos-zero-shot", gt, pred, "--meta", path))
+        self.check(o["two", 2], *scores((5, 6), "two", 2))
+
     def test_every_fifth(self):
         """Results of all frames, annotations of some: those are scored."""
         gt, pred = make_set(scratch("fifth"), count=7)
