@@ -9,7 +9,7 @@
 /* A band of a convolution below this costs more to hand out than it saves. */
 #define MIN_BAND_MACS 2e6
 /* Above this a worker that loses its core for a while would hold up the others. */
-#define MAX_BAND_MACS 60e6
+#define MAX_BAND_MACS 150e6
 /* Of a cell's band: input and gate sums should stay in the second-level cache. */
 #define CELL_BYTES (640 * 1024)
 
