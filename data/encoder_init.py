@@ -40,8 +40,8 @@ def load_encoder(base, path, images=None):
     keep their random start.  images: uint8 (n,H,W,3), needed for folded weights."""
     state = read_encoder(path)
     own = {k: v for k, v in base.state_dict().items() if "num_batches" not in k}
-    for key in set(state) & set(own):
-        if state[key].shape != own[key].shape:
+    for key in own:
+        if key in state and state[key].shape != own[key].shape:
             raise ValueError(f"{path}: {key} is {list(state[key].shape)}, the encoder has "
                              f"{list(own[key].shape)}")
     loaded = sorted(set(state) & set(own))

@@ -20,12 +20,13 @@ import model
 
 
 def load_video(sequence, frames=None):
-    """Images (list of uint8 H,W,3), annotations (T,h,w) and ids of the first annotation."""
+    """Images (list of uint8 H,W,3), annotations (T,h,w), and the ids 1..n, n the largest of the
+    first annotation."""
     chosen = sequence.frames[:frames]
     masks = [f.mask() for f in chosen]
     if any(m is None for m in masks):
         raise datasets.DataError(f"{sequence.name}: frames without annotation")
-    ids = [int(k) for k in np.unique(masks[0]) if k]
+    ids = list(range(1, int(masks[0].max()) + 1))
     return [np.asarray(f.image()) for f in chosen], np.stack(masks), ids
 
 
@@ -38,12 +39,14 @@ def label_maps(net, task, images, truth, slots, size):
 
 
 def score_video(net, task, sequence, size, slots=10, frames=None, keep=None):
-    """[(J, F)] of each object of the first annotation."""
+    """[(J, F)] of each object."""
     images, truth, ids = load_video(sequence, frames)
     if not ids:
         return []
     if task == "one-shot":
         slots = max(ids)
+    else:  # what the first frame lacks is not chosen, and does not count
+        ids = [k for k in ids if (truth[0] == k).any()]
     labels = label_maps(net, task, images, truth, slots, size)
     if task == "zero-shot":
         first = [labels[0] == n + 1 for n in range(slots)]

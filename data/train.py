@@ -190,16 +190,18 @@ class Run:
 
     def checkpoint(self):
         state = self.trainer.state()
-        state.update(rows=json.dumps(self.rows), scores=json.dumps(self.scores), best=self.best,
-                     count=self.count, sums={k: torch.as_tensor(v) for k, v in self.sums.items()})
+        state["meta"].update(rows=self.rows, scores=self.scores, best=self.best,
+                             count=self.count)
+        state["sums"] = {k: torch.as_tensor(v) for k, v in self.sums.items()}
         save(self.path("checkpoint.pt"), state)
         with atomic(self.path("facts.json")) as f:
             f.write(json.dumps(self.facts(), indent=1).encode())
 
     def restore(self, state):
         self.trainer.restore(state)
-        self.rows, self.scores = json.loads(state["rows"]), json.loads(state["scores"])
-        self.best, self.count = state["best"], state["count"]
+        meta = state["meta"]
+        self.rows, self.scores = meta["rows"], meta["scores"]
+        self.best, self.count = meta["best"], meta["count"]
         self.sums = {k: v.to(self.trainer.device) for k, v in state["sums"].items()}
 
 
@@ -208,7 +210,7 @@ def start(a, say=print):
     old = os.path.join(a.out, "checkpoint.pt")
     if a.resume:
         state = load(old)
-        c = config.merge(yaml.safe_load(state["config"]))
+        c = config.merge(yaml.safe_load(state["meta"]["config"]))
         if a.device:
             c.device = a.device
         run = Run(a.out, Trainer(c, say), say)

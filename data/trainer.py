@@ -6,6 +6,7 @@ weights, their average, the optimiser and the step number; a run that was interr
 resumed ends with the same bits as one that was not (on one device, with one thread count).
 """
 import copy
+import json
 import math
 
 import numpy as np
@@ -142,8 +143,8 @@ class Trainer:
         if self.c.init:
             tensors = read_weights(self.c.init)
             own = self.net.state_dict()
-            for key in set(tensors) & set(own):
-                if tensors[key].shape != own[key].shape:
+            for key in own:
+                if key in tensors and tensors[key].shape != own[key].shape:
                     raise TrainError(f"{self.c.init}: {key} is {list(tensors[key].shape)}, must "
                                      f"be {list(own[key].shape)}")
             missing = [k for k in own if k not in tensors and "num_batches" not in k]
@@ -319,31 +320,37 @@ class Trainer:
     # ---- state --------------------------------------------------------------------------
 
     def state(self):
-        return dict(format="rvosseg-checkpoint-1", config=config.dump(self.c), step=self.step,
-                    total=self.total, elapsed=self.elapsed, net=self.net.state_dict(),
+        """Tensors, and `meta` for all else.  The optimiser's settings are those of the config;
+        its learning rates are set anew each step."""
+        meta = dict(format="rvosseg-checkpoint-1", config=config.dump(self.c), step=self.step,
+                    total=self.total, elapsed=self.elapsed)
+        return dict(meta=meta, net=self.net.state_dict(),
                     ema=self.ema.state_dict() if self.ema is not None else {},
-                    opt=self.opt.state_dict())
+                    opt=self.opt.state_dict()["state"])
 
     def restore(self, state):
         self.net.load_state_dict(state["net"])
         if self.ema is not None:
             self.ema.load_state_dict(state["ema"])
-        self.opt.load_state_dict(state["opt"])
-        self.step, self.total = state["step"], state["total"]
-        self.elapsed = state["elapsed"]
+        self.opt.load_state_dict(dict(state=state["opt"],
+                                      param_groups=self.opt.state_dict()["param_groups"]))
+        meta = state["meta"]
+        self.step, self.total, self.elapsed = meta["step"], meta["total"], meta["elapsed"]
 
 
 def save(path, state):
+    # As text, meta keeps its floats: PyTorch 1.13's safe reader of pickles knows none.
     with safetensors_io.atomic(path) as f:
-        torch.save(state, f)
+        torch.save(dict(state, meta=json.dumps(state["meta"])), f)
 
 
 def load(path):
     """A checkpoint of ours.  weights_only: nothing in it is executed."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["format"] != "rvosseg-checkpoint-1":
-            raise KeyError("format")
+        state["meta"] = json.loads(state["meta"])
+        if state["meta"]["format"] != "rvosseg-checkpoint-1":
+            raise ValueError("of another format")
         return state
     except OSError as e:
         raise TrainError(f"{path}: {e.strerror or e}") from None

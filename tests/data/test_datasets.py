@@ -24,7 +24,7 @@ from datasets import DataError
 from store import Store
 
 SIZE = (64, 96)
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 
 
 def fresh(name):

@@ -17,7 +17,7 @@ import model
 import safetensors_io
 
 FOLDER = os.path.join(common.ROOT, "tests", "golden")
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 _nets = {}
 
 

@@ -15,7 +15,7 @@ import losses
 import model
 import recurrent
 
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 
 
 def random(*shape, seed=0):
