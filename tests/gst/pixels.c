@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Every format, size and padding: what is drawn, and what is left alone. */
+#include "real.h"
+
+#include <math.h>
+#include <string.h>
+
+#include <rvos.h>
+
+#define OPACITY 0.5
+
+static const gchar *const formats[] = {"NV12", "I420", "RGBA", "BGRA", "RGBx", "BGRx",
+                                       "ARGB", "ABGR", "xRGB", "xBGR", "RGB",  "BGR"};
+
+/* A palette colour as component c of the format. */
+static gdouble colour_of(const GstVideoInfo *info, guint slot, guint c)
+{
+    const uint8_t *rgb = rvos_davis_palette.rgb[slot];
+    gdouble kr, kb, y;
+    gboolean full = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255;
+
+    if (!GST_VIDEO_INFO_IS_YUV(info))
+        return rgb[c];
+    fail_unless(gst_video_color_matrix_get_Kr_Kb(info->colorimetry.matrix, &kr, &kb));
+    y = kr * rgb[0] + (1 - kr - kb) * rgb[1] + kb * rgb[2];
+    if (c == 0)
+        return full ? y : 16 + y * 219 / 255;
+    y = c == 1 ? (rgb[2] - y) / (2 * (1 - kb)) : (rgb[0] - y) / (2 * (1 - kr));
+    return 128 + (full ? y : y * 224 / 255);
+}
+
+/* The slot of all pixels under one sample of component c, or -1 if they differ. */
+static gint slot_under(const GstVideoInfo *info, const guint8 *labels, guint c, gint x,
+                       gint y)
+{
+    gint sx = info->finfo->w_sub[c], sy = info->finfo->h_sub[c];
+    gint slot = labels[(y << sy) * info->width + (x << sx)];
+
+    for (gint v = y << sy; v < MIN((y + 1) << sy, info->height); v++)
+        for (gint u = x << sx; u < MIN((x + 1) << sx, info->width); u++)
+            if (labels[v * info->width + u] != slot)
+                return -1;
+    return slot;
+}
+
+static guint8 sample(const GstVideoFrame *frame, guint c, gint x, gint y)
+{
+    return ((guint8 *)GST_VIDEO_FRAME_COMP_DATA(
+        frame, c))[y * GST_VIDEO_FRAME_COMP_STRIDE(frame, c) +
+                   x * GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c)];
+}
+
+typedef struct {
+    guint objects, rest;     /* samples looked at */
+    gdouble in_objects, out; /* greatest errors */
+} Errors;
+
+static void compare(const GstVideoInfo *info, const GstVideoFrame *before,
+                    const GstVideoFrame *after, const guint8 *labels, Errors *errors)
+{
+    for (guint c = 0; c < GST_VIDEO_INFO_N_COMPONENTS(info); c++) {
+        for (gint y = 0; y < GST_VIDEO_INFO_COMP_HEIGHT(info, c); y++) {
+            for (gint x = 0; x < GST_VIDEO_INFO_COMP_WIDTH(info, c); x++) {
+                gint slot = slot_under(info, labels, c, x, y);
+                gdouble was = sample(before, c, x, y), is = sample(after, c, x, y);
+
+                if (slot < 0)
+                    continue;
+                if (slot == 0 || c == 3) { /* c == 3: alpha */
+                    errors->rest++;
+                    errors->out = MAX(errors->out, fabs(is - was));
+                    continue;
+                }
+                was += (colour_of(info, (guint)slot, c) - was) * OPACITY;
+                errors->objects++;
+                errors->in_objects = MAX(errors->in_objects, fabs(is - was));
+            }
+        }
+    }
+}
+
+static gsize rows_of(const GstVideoInfo *info, guint plane)
+{
+    return (gsize)GST_VIDEO_INFO_COMP_HEIGHT(
+        info, GST_VIDEO_INFO_IS_YUV(info) && plane > 0 ? 1 : 0);
+}
+
+static gsize bytes_of(const GstVideoInfo *info, guint plane)
+{
+    gint c = GST_VIDEO_INFO_IS_YUV(info) && plane > 0 ? 1 : 0;
+
+    return (gsize)(GST_VIDEO_INFO_COMP_WIDTH(info, c) *
+                   GST_VIDEO_INFO_COMP_PSTRIDE(info, c));
+}
+
+/* Nothing between the rows and planes was written to. */
+static void check_padding(const GstVideoInfo *info, GstBuffer *buffer)
+{
+    GstVideoMeta *layout = gst_buffer_get_video_meta(buffer);
+    GstMapInfo map;
+    guint8 *inside;
+
+    fail_unless(gst_buffer_map(buffer, &map, GST_MAP_READ));
+    inside = g_malloc0(map.size);
+    for (guint p = 0; p < GST_VIDEO_INFO_N_PLANES(info); p++)
+        for (gsize y = 0; y < rows_of(info, p); y++)
+            memset(inside + layout->offset[p] + y * (gsize)layout->stride[p], 1,
+                   bytes_of(info, p));
+    for (gsize i = 0; i < map.size; i++)
+        if (!inside[i] && map.data[i] != 0xa5)
+            fail("byte %" G_GSIZE_FORMAT " of the padding was written to", i);
+    g_free(inside);
+    gst_buffer_unmap(buffer, &map);
+}
+
+static void one_frame(const gchar *format, gint width, gint height, guint pad,
+                      Errors *errors)
+{
+    GstVideoInfo info = real_info(format, width, height, NULL);
+    GstCaps *caps = gst_video_info_to_caps(&info);
+    GstBuffer *in, *out;
+    GstVideoFrame before, after;
+    GstHarness *mask;
+    GstHarness *h = real_harness(&mask, "min-age", "0", "threshold", "0.6",
+                                 "contour-width", "0", "objects", "3", NULL);
+    guint8 *labels;
+
+    gst_harness_set_src_caps(h, caps);
+    in = real_picture(&info, 0, pad);
+    fail_unless_equals_int(gst_harness_push(h, gst_buffer_ref(in)), GST_FLOW_OK);
+    out = gst_harness_pull(h);
+    labels = real_labels(gst_harness_pull(mask));
+    fail_unless(gst_video_frame_map(&before, &info, in, GST_MAP_READ));
+    fail_unless(gst_video_frame_map(&after, &info, out, GST_MAP_READ));
+    compare(&info, &before, &after, labels, errors);
+    gst_video_frame_unmap(&before);
+    gst_video_frame_unmap(&after);
+    check_padding(&info, in);
+    check_padding(&info, out);
+    g_free(labels);
+    gst_buffer_unref(in);
+    gst_buffer_unref(out);
+    real_free(h, mask);
+}
+
+GST_START_TEST(test_matrix)
+{
+    static const gint sizes[][2] = {{384, 288}, {385, 289}, {65, 33}, {1920, 1080}};
+    const gchar *format = formats[__i__ / 2];
+    Errors errors = {0};
+
+    for (guint s = 0; s < G_N_ELEMENTS(sizes); s++)
+        one_frame(format, sizes[s][0], sizes[s][1], __i__ % 2 ? 37 : 0, &errors);
+    GST_INFO("%s: %u in objects within %.2f, %u outside within %.2f", format,
+             errors.objects, errors.in_objects, errors.rest, errors.out);
+    fail_unless(errors.objects > 10000 && errors.rest > 10000, "%s: %u and %u samples",
+                format, errors.objects, errors.rest);
+    fail_unless(errors.out <= 1, "%s: %g off where no object is", format, errors.out);
+    fail_unless(errors.in_objects <= 2, "%s: %g off in objects", format,
+                errors.in_objects);
+}
+GST_END_TEST;
+
+/* The share of pixels on which the masks of a picture agree with those of the same one
+ * in RGB: made with colorimetry `made`, told to have `told`. */
+static gdouble agreement(const gchar *format, const gchar *made, const gchar *told)
+{
+    const gint width = 384, height = 288;
+    guint8 *labels[2];
+    guint same = 0;
+
+    for (guint i = 0; i < 2; i++) {
+        GstVideoInfo info = real_info(i ? format : "RGB", width, height, i ? made : NULL);
+        GstVideoInfo as = real_info(i ? format : "RGB", width, height, i ? told : NULL);
+        GstHarness *mask;
+        GstHarness *h = real_harness(&mask, "min-age", "0", "threshold", "0.6", "output",
+                                     "none", NULL);
+
+        gst_harness_set_src_caps(h, gst_video_info_to_caps(&as));
+        gst_harness_push(h, real_picture(&info, 3, 0));
+        labels[i] = real_labels(gst_harness_pull(mask));
+        real_free(h, mask);
+    }
+    for (gint i = 0; i < width * height; i++)
+        same += labels[0][i] == labels[1][i];
+    g_free(labels[0]);
+    g_free(labels[1]);
+    return (gdouble)same / (width * height);
+}
+
+/* The network sees the same picture in all formats and colorimetries, but for what
+ * rounding and chroma of half the size cost; a wrong colorimetry costs more. */
+GST_START_TEST(test_same_masks)
+{
+    static const gchar *const colours[] = {"colorimetry=bt601", "colorimetry=bt709",
+                                           "colorimetry=1:4:0:0", "colorimetry=1:3:0:0",
+                                           "colorimetry=bt2020"};
+
+    for (guint i = 2; i < G_N_ELEMENTS(formats); i++)
+        fail_unless(agreement(formats[i], NULL, NULL) == 1, "%s", formats[i]);
+    for (guint i = 0; i < 2; i++) {
+        for (guint c = 0; c < G_N_ELEMENTS(colours); c++) {
+            gdouble share = agreement(formats[i], colours[c], colours[c]);
+            gdouble wrong = agreement(formats[i], colours[c],
+                                      colours[(c + 1) % G_N_ELEMENTS(colours)]);
+
+            GST_INFO("%s %s: %.4f, told wrongly %.4f", formats[i], colours[c], share,
+                     wrong);
+            fail_unless(share > 0.98, "%s %s: %g", formats[i], colours[c], share);
+            fail_unless(share > wrong, "%s %s: %g, and %g with the wrong colours",
+                        formats[i], colours[c], share, wrong);
+        }
+    }
+}
+GST_END_TEST;
+
+static Suite *pixels_suite(void)
+{
+    Suite *s = suite_create("pixels");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_set_timeout(tc, 300);
+    tcase_add_loop_test(tc, test_matrix, 0, 2 * (gint)G_N_ELEMENTS(formats));
+    tcase_add_test(tc, test_same_masks);
+    return s;
+}
+
+GST_CHECK_MAIN(pixels)
