@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* steps.c - each step in plain C, in the fast kernels and by oneDNN, on random shapes,
+ * against the definition in double.
+ *
+ *     steps            compares
+ *     steps --bench    times the implementations side by side */
+#include "steps_conv.h"
+
+static const struct rv_kernels *const tables[] = {&rv_kernels_plain, &rv_kernels_fast};
+static const char *const names[] = {"plain", "fast"};
+
+/* ---- maps --------------------------------------------------------------- */
+
+/* A map of random values, in a slice of `room` more channels whose others are kept. */
+static struct rv_map new_map(uint64_t *seed, int h, int w, int c, int room, bool bf16,
+                             float range)
+{
+    struct rv_map m = {.h = h, .w = w, .c = c, .pitch = c + room, .bf16 = bf16};
+    size_t n = (size_t)h * w * m.pitch;
+    float *values = random_floats(n, seed, -range, range);
+
+    m.data = alloc(n);
+    rv_store_row(m.data, values, bf16, n);
+    free(values);
+    return m;
+}
+
+static struct rv_map copy_map(const struct rv_map *m)
+{
+    struct rv_map copy = *m;
+    size_t bytes = (size_t)m->h * m->w * m->pitch * (m->bf16 ? 2 : 4);
+
+    copy.data = alloc(bytes / 4 + 1);
+    memcpy(copy.data, m->data, bytes);
+    return copy;
+}
+
+static double value(const struct rv_map *m, int y, int x, int c)
+{
+    size_t at = ((size_t)y * m->w + x) * m->pitch + c;
+    float v;
+
+    if (!m->data)
+        return 0;
+    rv_load_row(&v, (char *)m->data + at * (m->bf16 ? 2 : 4), m->bf16, 1);
+    return v;
+}
+
+/* Bilinear, corners aligned; `to` pixels along an axis of `from`. */
+static double upsampled(const struct rv_map *m, int y, int x, int c, int h, int w)
+{
+    double fy = h > 1 ? (double)y * (m->h - 1) / (h - 1) : 0,
+           fx = w > 1 ? (double)x * (m->w - 1) / (w - 1) : 0;
+    int y0 = (int)fy, x0 = (int)fx, y1 = y0 + (y0 + 1 < m->h), x1 = x0 + (x0 + 1 < m->w);
+
+    fy -= y0;
+    fx -= x0;
+    return (1 - fy) * ((1 - fx) * value(m, y0, x0, c) + fx * value(m, y0, x1, c)) +
+           fy * ((1 - fx) * value(m, y1, x0, c) + fx * value(m, y1, x1, c));
+}
+
+/* Channels of the slice's neighbours, and rows outside, are as they were. */
+static void check_kept(const struct rv_map *now, const struct rv_map *before, int row0,
+                       int row1)
+{
+    for (int y = 0; y < now->h; y++)
+        for (int x = 0; x < now->w; x++)
+            for (int c = y >= row0 && y < row1 ? now->c : 0; c < now->pitch; c++)
+                if (!CHECK(value(now, y, x, c) == value(before, y, x, c)))
+                    return;
+}
+
+/* ---- cell --------------------------------------------------------------- */
+
+static double logistic(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+struct cell {
+    struct rv_cell_maps m;
+    float *gates; /* of all rows; NULL: none */
+    int room;
+};
+
+static struct cell new_cell(uint64_t *seed, bool bf16)
+{
+    int h = test_random_int(seed, 1, 12), w = test_random_int(seed, 1, 20),
+        hid = test_random_int(seed, 1, 20);
+    struct cell c = {.m.hidden = hid, .room = test_random_int(seed, 0, 1)};
+    unsigned have = (unsigned)test_random(seed);
+
+    c.m.h = new_map(seed, h, w, hid, c.room, bf16, 1);
+    c.m.c = new_map(seed, h, w, hid, 0, false, 1);
+    if (have & 1)
+        c.m.time = new_map(seed, h, w, 4 * hid, 0, false, 9);
+    if (have & 2)
+        c.m.skip = new_map(seed, h, w, 4 * hid, 0, false, 9);
+    if (have & 4)
+        c.m.c_left = new_map(seed, h, w, hid, 0, false, 3);
+    if (have & 8)
+        c.gates = random_floats((size_t)h * w * 4 * hid, seed, -9, 9);
+    return c;
+}
+
+static void free_cell(struct cell *c)
+{
+    free(c->m.h.data);
+    free(c->m.c.data);
+    free(c->m.time.data);
+    free(c->m.skip.data);
+    free(c->m.c_left.data);
+    free(c->gates);
+}
+
+static bool check_cell_pixel(const struct cell *c, int y, int x, int n)
+{
+    const struct rv_cell_maps *m = &c->m;
+    double gate[4], cell, h;
+
+    for (int k = 0; k < 4; k++) {
+        int channel = k * m->hidden + n;
+
+        gate[k] = value(&m->time, y, x, channel) + value(&m->skip, y, x, channel);
+        if (c->gates)
+            gate[k] += c->gates[((size_t)y * m->h.w + x) * 4 * m->hidden + channel];
+    }
+    cell = logistic(gate[1]) * value(&m->c_left, y, x, n) +
+           logistic(gate[0]) * tanh(gate[3]);
+    h = logistic(gate[2]) * tanh(cell);
+    return CHECK_NEAR(value(&m->c, y, x, n), cell, 4e-6) &&
+           CHECK_NEAR(value(&m->h, y, x, n), h, m->h.bf16 ? 1.0 / 256 : 4e-6);
+}
+
+static void cells(uint64_t *seed)
+{
+    for (int i = 0; i < 60; i++) {
+        struct cell c = new_cell(seed, i % 3 == 2);
+        int row0 = test_random_int(seed, 0, c.m.h.h - 1),
+            row1 = test_random_int(seed, row0 + 1, c.m.h.h);
+        size_t row = (size_t)c.m.h.w * 4 * c.m.hidden;
+        float *line = alloc(row + (size_t)c.m.h.w * c.m.hidden);
+
+        for (int t = 0; t < 2; t++) {
+            struct rv_map h = copy_map(&c.m.h), state = copy_map(&c.m.c);
+
+            tables[t]->cell_update(&c.m, row0, row1,
+                                   c.gates ? c.gates + row0 * row : NULL, line);
+            check_kept(&c.m.h, &h, row0, row1);
+            check_kept(&c.m.c, &state, row0, row1);
+            for (int y = row0; y < row1; y++)
+                for (int k = 0; k < c.m.h.w * c.m.hidden; k++)
+                    if (!test_note(
+                            check_cell_pixel(&c, y, k / c.m.hidden, k % c.m.hidden),
+                            "cell, %s, case %d", names[t], i))
+                        y = k = 1 << 30;
+            free(h.data);
+            free(state.data);
+        }
+        free(line);
+        free_cell(&c);
+    }
+}
+
+/* [ up(below) * mul | h_left ], each part there or not. */
+static void cell_inputs(uint64_t *seed)
+{
+    for (int i = 0; i < 100; i++) {
+        bool bf16 = i % 3 == 2;
+        int h = test_random_int(seed, 1, 13), w = test_random_int(seed, 1, 17),
+            up = i % 5 ? test_random_int(seed, 1, 9) : 0,
+            left = i % 4 ? test_random_int(seed, 1, 7) : 0, n = up + left,
+            row0 = test_random_int(seed, 0, h - 1),
+            row1 = test_random_int(seed, row0 + 1, h);
+        struct rv_cell_maps m = {.input_channels = n, .hidden = 3};
+        struct rv_map out = {.h = row1 - row0, .w = w, .c = n, .pitch = n, .bf16 = bf16};
+        float *line;
+
+        if (!n)
+            continue;
+        m.h = new_map(seed, h, w, 3, 0, bf16, 1);
+        if (up)
+            m.below = new_map(seed, (h + 1) / 2, (w + 1) / 2, up, i % 2, bf16, 1);
+        if (up && i % 7 < 3)
+            m.mul = new_map(seed, h, w, up, 0, bf16, 2);
+        if (left)
+            m.h_left = new_map(seed, h, w, left, i % 2, bf16, 1);
+        out.data = alloc((size_t)out.h * w * n);
+        line = alloc(rv_cell_line(&m));
+        rv_cell_input(&m, row0, row1, out.data, bf16, line);
+        for (int y = row0; y < row1; y++)
+            for (int k = 0; k < w * n; k++) {
+                int x = k / n, c = k % n;
+                double want = c < up ? upsampled(&m.below, y, x, c, h, w) *
+                                           (m.mul.data ? value(&m.mul, y, x, c) : 1)
+                                     : value(&m.h_left, y, x, c - up);
+
+                if (!CHECK_NEAR(value(&out, y - row0, x, c), want,
+                                bf16 ? 1.0 / 128 : 1e-6))
+                    y = k = 1 << 30;
+            }
+        free(m.h.data);
+        free(m.below.data);
+        free(m.mul.data);
+        free(m.h_left.data);
+        free(out.data);
+        free(line);
+    }
+}
+
+/* ---- pooling, masks ----------------------------------------------------- */
+
+static void poolings(uint64_t *seed)
+{
+    static const int kind[][3] = {{2, 2, 0}, {3, 2, 1}, {2, 2, 0}}; /* size stride pad */
+
+    for (int i = 0; i < 90; i++) {
+        int size = kind[i % 3][0], stride = kind[i % 3][1], pad = kind[i % 3][2];
+        bool bf16 = i % 4 == 3, ceil = i % 3 == 0;
+        int c = i % 2 ? 1 : test_random_int(seed, 1, 150); /* more than a piece */
+        struct rv_map in = new_map(seed, test_random_int(seed, 2, 15),
+                                   test_random_int(seed, 2, 15), c, i % 3, bf16, 5);
+        int oh = (in.h + 2 * pad - size + (ceil ? stride - 1 : 0)) / stride + 1,
+            ow = (in.w + 2 * pad - size + (ceil ? stride - 1 : 0)) / stride + 1;
+        struct rv_map out = new_map(seed, oh, ow, c, i % 5, bf16 || i % 8 == 1, 5),
+                      before = copy_map(&out);
+        int row0 = test_random_int(seed, 0, oh - 1),
+            row1 = test_random_int(seed, row0 + 1, oh);
+
+        rv_maxpool(&in, &out, size, stride, pad, row0, row1);
+        check_kept(&out, &before, row0, row1);
+        for (int y = row0; y < row1; y++)
+            for (int k = 0; k < ow * c; k++) {
+                double most = -INFINITY;
+
+                for (int r = y * stride - pad; r < y * stride - pad + size; r++)
+                    for (int q = k / c * stride - pad; q < k / c * stride - pad + size;
+                         q++)
+                        if (r >= 0 && q >= 0 && r < in.h && q < in.w)
+                            most = fmax(most, value(&in, r, q, k % c));
+                if (!CHECK_NEAR(value(&out, y, k / c, k % c), most,
+                                out.bf16 && !in.bf16 ? 5.0 / 256 : 0))
+                    y = k = 1 << 30;
+            }
+        free(in.data);
+        free(out.data);
+        free(before.data);
+    }
+}
+
+static double mask_at(const struct rv_map *h, const float *kernel, double bias, int size,
+                      int y, int x)
+{
+    double sum = bias;
+
+    for (int t = 0; t < size * size; t++) {
+        int iy = y + t / size - size / 2, ix = x + t % size - size / 2;
+
+        for (int c = 0; c < h->c; c++)
+            if (iy >= 0 && ix >= 0 && iy < 2 * h->h && ix < 2 * h->w)
+                sum += upsampled(h, iy, ix, c, 2 * h->h, 2 * h->w) * kernel[t * h->c + c];
+    }
+    return sum;
+}
+
+static void masks(uint64_t *seed)
+{
+    for (int i = 0; i < 40; i++) {
+        int size = i % 3 ? 3 : 1, c = test_random_int(seed, 1, 16);
+        struct rv_map h = new_map(seed, test_random_int(seed, 1, 9),
+                                  test_random_int(seed, 1, 14), c, i % 2, i % 4 == 3, 1);
+        float *kernel = random_floats((size_t)size * size * c, seed, -1, 1);
+        int row0 = test_random_int(seed, 0, 2 * h.h - 1),
+            row1 = test_random_int(seed, row0 + 1, 2 * h.h);
+        float *out = alloc((size_t)2 * h.w * (row1 - row0)),
+              *scratch = alloc(rv_mask_scratch(&h, size));
+
+        for (int t = 0; t < 2; t++) {
+            tables[t]->mask_half(&h, kernel, 0.5f, size, row0, row1, out, scratch);
+            for (int k = 0; k < 2 * h.w * (row1 - row0); k++)
+                if (!test_note(CHECK_NEAR(out[k],
+                                          mask_at(&h, kernel, 0.5, size,
+                                                  row0 + k / (2 * h.w), k % (2 * h.w)),
+                                          1e-5),
+                               "mask, %s, size %d", names[t], size))
+                    break;
+        }
+        free(h.data);
+        free(kernel);
+        free(out);
+        free(scratch);
+    }
+}
+
+static void planes(uint64_t *seed)
+{
+    for (int i = 0; i < 60; i++) {
+        int in = test_random_int(seed, 1, 40), n = test_random_int(seed, 1, 90);
+        float *a = random_floats((size_t)in, seed, -3, 3),
+              *b = random_floats((size_t)in, seed, -3, 3), *line = alloc((size_t)in),
+              *out = alloc((size_t)n);
+        float frac = test_random_float(seed, 0, 1);
+        struct rv_axis axis;
+
+        if (!CHECK(rv_axis_init(&axis, in, n) == 0))
+            return;
+        rv_upsample_row(a, b, frac, &axis, line, out);
+        for (int x = 0; x < n; x++) {
+            double at = n > 1 ? (double)x * (in - 1) / (n - 1) : 0, f = at - (int)at;
+            int x0 = (int)at, x1 = x0 + (x0 + 1 < in);
+
+            CHECK_NEAR(out[x],
+                       (1 - frac) * ((1 - f) * a[x0] + f * a[x1]) +
+                           frac * ((1 - f) * b[x0] + f * b[x1]),
+                       2e-6);
+        }
+        for (int t = 0; t < 2; t++) {
+            for (int x = 0; x < in; x++)
+                a[x] = x == 0 ? -200 : x == 1 ? 200 : 10 * a[x];
+            tables[t]->sigmoid(a, line, (size_t)in);
+            for (int x = 0; x < in; x++)
+                CHECK_NEAR(line[x], logistic(a[x]), 1e-6);
+        }
+        rv_axis_finish(&axis);
+        free(a);
+        free(b);
+        free(line);
+        free(out);
+    }
+}
+
+static void bench_kernels(void)
+{
+    uint64_t seed = 1;
+    int h = 64, w = 112, hid = 16;
+    struct rv_cell_maps m = {.hidden = hid};
+    float *gates = random_floats((size_t)h * w * 4 * hid, &seed, -4, 4),
+          *line = alloc((size_t)w * 5 * hid), *out = alloc((size_t)4 * h * w),
+          *kernel = random_floats((size_t)9 * hid, &seed, -1, 1), *scratch;
+
+    m.h = new_map(&seed, h, w, hid, 0, false, 1);
+    m.c = new_map(&seed, h, w, hid, 0, false, 1);
+    m.c_left = new_map(&seed, h, w, hid, 0, false, 1);
+    m.time = new_map(&seed, h, w, 4 * hid, 0, false, 1);
+    m.skip = new_map(&seed, h, w, 4 * hid, 0, false, 1);
+    scratch = alloc(rv_mask_scratch(&m.h, 3));
+    for (int t = 0; t < 2; t++) {
+        double best[3] = {1e9, 1e9, 1e9}, at[4];
+
+        for (int i = 0; i < 9; i++) {
+            at[0] = now();
+            tables[t]->cell_update(&m, 0, h, gates, line);
+            at[1] = now();
+            tables[t]->mask_half(&m.h, kernel, 0, 3, 0, 2 * h, out, scratch);
+            at[2] = now();
+            tables[t]->sigmoid(out, out, (size_t)4 * h * w);
+            at[3] = now();
+            for (int k = 0; k < 3; k++)
+                best[k] = fmin(best[k], at[k + 1] - at[k]);
+        }
+        printf("%dx%dx%d, %-5s  cell %7.3f ms  mask %7.3f ms  sigmoid %7.3f ms\n", h, w,
+               hid, names[t], best[0], best[1], best[2]);
+    }
+    free(m.h.data);
+    free(m.c.data);
+    free(m.c_left.data);
+    free(m.time.data);
+    free(m.skip.data);
+    free(gates);
+    free(line);
+    free(out);
+    free(kernel);
+    free(scratch);
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seed = 11;
+
+    if (argc > 1 && !strcmp(argv[1], "--bench")) {
+        bench_convolutions();
+        bench_kernels();
+        return 0;
+    }
+    convolutions(&seed);
+    cells(&seed);
+    cell_inputs(&seed);
+    poolings(&seed);
+    masks(&seed);
+    planes(&seed);
+    return test_done();
+}

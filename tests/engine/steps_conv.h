@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* steps_conv.h - convolutions in plain C and by oneDNN against the definition in double,
+ * whole and cut into bands at any row. A part of steps.c. */
+#ifndef RV_STEPS_CONV_H
+#define RV_STEPS_CONV_H
+
+#include <string.h>
+#include <time.h>
+
+#include "../test.h"
+#include "cpu/conv.h"
+#include "cpu/kernels.h"
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    (void)opaque;
+    if (level <= RVOS_LOG_WARNING)
+        fprintf(stderr, "%s\n", line);
+}
+
+static rvos_device device = {.params = {.log = on_log}};
+
+static void *alloc(size_t floats)
+{
+    size_t bytes = (floats * sizeof(float) + 127) / 64 * 64;
+    void *p = aligned_alloc(64, bytes);
+
+    if (!p)
+        exit(1);
+    memset(p, 0, bytes);
+    return p;
+}
+
+static float *random_floats(size_t n, uint64_t *seed, float low, float high)
+{
+    float *p = alloc(n);
+
+    for (size_t i = 0; i < n; i++)
+        p[i] = test_random_float(seed, low, high);
+    return p;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* ---- convolution -------------------------------------------------------- */
+
+struct conv_case {
+    int h, w, ic, oc, size, stride;
+    bool relu, sum, bf16_in, bf16_out;
+    float *kernel, *bias; /* OIHW */
+    float *in, *before;   /* input; what the output holds before, for sum */
+    int oh, ow;
+};
+
+/* To what bfloat16 holds, and back. */
+static float rounded(float x)
+{
+    uint16_t narrow;
+
+    rv_store_row(&narrow, &x, true, 1);
+    rv_load_row(&x, &narrow, true, 1);
+    return x;
+}
+
+static int give_weights(const struct rv_weights *weights, int index, float *kernel,
+                        float *bias)
+{
+    const struct conv_case *c = weights->opaque;
+
+    CHECK(index == 0);
+    memcpy(kernel, c->kernel, (size_t)c->oc * c->ic * c->size * c->size * sizeof(float));
+    memcpy(bias, c->bias, (size_t)c->oc * sizeof(float));
+    return 0;
+}
+
+static struct conv_case new_conv(uint64_t *seed, int h, int w, int ic, int oc, int size,
+                                 int stride, bool bf16)
+{
+    struct conv_case c = {.h = h, .w = w, .ic = ic, .oc = oc, .size = size};
+    size_t taps = (size_t)ic * size * size;
+    float gain = 1.7f / sqrtf((float)taps);
+
+    c.stride = stride;
+    c.oh = (h + size / 2 * 2 - size) / stride + 1;
+    c.ow = (w + size / 2 * 2 - size) / stride + 1;
+    c.bf16_in = bf16;
+    c.kernel = random_floats((size_t)oc * taps, seed, -gain, gain);
+    c.bias = random_floats((size_t)oc, seed, -1, 1);
+    c.in = random_floats((size_t)h * w * ic, seed, -2, 2);
+    c.before = random_floats((size_t)c.oh * c.ow * oc, seed, -2, 2);
+    for (size_t i = 0; bf16 && i < (size_t)oc * taps; i++)
+        c.kernel[i] = rounded(c.kernel[i]);
+    for (size_t i = 0; bf16 && i < (size_t)h * w * ic; i++)
+        c.in[i] = rounded(c.in[i]);
+    for (size_t i = 0; bf16 && i < (size_t)c.oh * c.ow * oc; i++)
+        c.before[i] = rounded(c.before[i]);
+    return c;
+}
+
+static void free_conv(struct conv_case *c)
+{
+    free(c->kernel);
+    free(c->bias);
+    free(c->in);
+    free(c->before);
+}
+
+/* One output, and the sum of the magnitudes that went into it. */
+static double conv_at(const struct conv_case *c, int y, int x, int o, double *magnitude)
+{
+    double sum = c->bias[o];
+    size_t at = ((size_t)y * c->ow + x) * c->oc + o;
+
+    *magnitude = 1;
+    for (int i = 0; i < c->ic; i++)
+        for (int r = 0; r < c->size; r++)
+            for (int q = 0; q < c->size; q++) {
+                int iy = y * c->stride + r - c->size / 2,
+                    ix = x * c->stride + q - c->size / 2;
+                double v;
+
+                if (iy < 0 || iy >= c->h || ix < 0 || ix >= c->w)
+                    continue;
+                v = (double)c->in[((size_t)iy * c->w + ix) * c->ic + i] *
+                    c->kernel[(((size_t)o * c->ic + i) * c->size + r) * c->size + q];
+                sum += v;
+                *magnitude += fabs(v);
+            }
+    if (c->sum)
+        sum += c->before[at];
+    return c->relu && sum < 0 ? 0 : sum;
+}
+
+/* A band of output rows, as plan.c cuts them. */
+static struct rv_conv_shape band(const struct conv_case *c, int row0, int row1, int *in0)
+{
+    int first = row0 * c->stride - c->size / 2,
+        last = (row1 - 1) * c->stride - c->size / 2 + c->size;
+    struct rv_conv_shape s = {
+        .iw = c->w,
+        .ic = c->ic,
+        .oh = row1 - row0,
+        .ow = c->ow,
+        .oc = c->oc,
+        .size = c->size,
+        .stride = c->stride,
+        .pad_top = first < 0 ? -first : 0,
+        .pad_bottom = last > c->h ? last - c->h : 0,
+        .pad_side = c->size / 2,
+        .bf16_in = c->bf16_in,
+        .bf16_out = c->bf16_out,
+        .relu = c->relu,
+        .sum = c->sum,
+    };
+
+    *in0 = first + s.pad_top;
+    s.ih = last - s.pad_bottom - *in0;
+    return s;
+}
+
+/* All rows in bands that end at the rows whose bit is set; returns milliseconds. */
+static double run_conv(const struct rv_conv_engine *engine, const struct conv_case *c,
+                       uint64_t cuts, int repeat, float *out)
+{
+    struct rv_net net = {.n_weights = 1};
+    struct rv_weight weight = {.out = c->oc, .in = c->ic, .size = c->size};
+    void *prepared[1] = {NULL}, *opened = NULL;
+    struct rv_weights weights = {.net = &net,
+                                 .read = give_weights,
+                                 .opaque = (void *)c,
+                                 .prepared = prepared,
+                                 .n_prepared = 1};
+    size_t in_bytes = c->bf16_in ? 2 : 4, out_bytes = c->bf16_out ? 2 : 4,
+           n_in = (size_t)c->h * c->w * c->ic, n_out = (size_t)c->oh * c->ow * c->oc;
+    char *in = alloc(n_in), *to = alloc(n_out);
+    double ms = 0;
+
+    net.weight = &weight;
+    rv_store_row(in, c->in, c->bf16_in, n_in);
+    rv_store_row(to, c->before, c->bf16_out, n_out);
+    CHECK(engine->open(&device, &opened) == 0);
+    for (int row0 = 0, row1; row0 < c->oh; row0 = row1) {
+        struct rv_conv_shape shape;
+        struct rv_conv *conv = NULL;
+        void *scratch;
+        int in0;
+
+        for (row1 = row0 + 1; row1 < c->oh && !(cuts >> row1 % 64 & 1);)
+            row1++;
+        shape = band(c, row0, row1, &in0);
+        if (!CHECK(engine->create(&conv, &device, opened, &shape, &weights, 0) == 0))
+            break;
+        scratch = alloc(engine->scratch_bytes(conv) / sizeof(float) + 1);
+        for (int i = 0; i < repeat; i++) {
+            double start = now(), took;
+
+            CHECK(engine->run(conv, in + (size_t)in0 * c->w * c->ic * in_bytes,
+                              to + (size_t)row0 * c->ow * c->oc * out_bytes,
+                              scratch) == 0);
+            took = now() - start;
+            ms = i == 0 || took < ms ? took : ms;
+        }
+        engine->destroy(conv);
+        free(scratch);
+    }
+    rv_load_row(out, to, c->bf16_out, n_out);
+    if (prepared[0])
+        engine->weights_free(prepared[0]);
+    engine->close(opened);
+    free(in);
+    free(to);
+    return ms;
+}
+
+static void check_conv(const struct rv_conv_engine *engine, const struct conv_case *c,
+                       uint64_t cuts)
+{
+    size_t n = (size_t)c->oh * c->ow * c->oc;
+    float *out = alloc(n);
+    char name[64];
+
+    engine->library(name, sizeof(name));
+    run_conv(engine, c, cuts, 1, out);
+    for (size_t i = 0; i < n; i++) {
+        double magnitude,
+            want = conv_at(c, (int)(i / c->oc / c->ow), (int)(i / c->oc % c->ow),
+                           (int)(i % c->oc), &magnitude);
+        double tolerance = 2e-6 * magnitude + (c->bf16_out ? fabs(want) / 128 : 0);
+
+        if (!test_note(CHECK_NEAR(out[i], want, tolerance),
+                       "%s: %dx%dx%d to %dx%dx%d, size %d, stride %d, relu %d, sum %d, "
+                       "bf16 %d %d, cuts %llx",
+                       name, c->h, c->w, c->ic, c->oh, c->ow, c->oc, c->size, c->stride,
+                       c->relu, c->sum, c->bf16_in, c->bf16_out,
+                       (unsigned long long)cuts))
+            break;
+    }
+    free(out);
+}
+
+static void convolutions(uint64_t *seed)
+{
+    static const int sizes[] = {1, 3, 7};
+    const struct rv_conv_engine *onednn = rv_conv_onednn();
+    bool bf16 = onednn && onednn->has_bf16();
+
+    if (onednn && onednn->hello)
+        onednn->hello();
+    printf("convolutions: plain C%s%s\n", onednn ? ", oneDNN" : "", bf16 ? ", bf16" : "");
+    for (int i = 0; i < 150; i++) {
+        int size = sizes[i % 3];
+        bool narrow = bf16 && i % 4 == 3;
+        struct conv_case c =
+            new_conv(seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
+                     test_random_int(seed, 1, 20), test_random_int(seed, 1, 40), size,
+                     1 + i / 3 % 2, narrow);
+
+        c.relu = test_random(seed) % 2;
+        c.sum = test_random(seed) % 2;
+        c.bf16_out = narrow && test_random(seed) % 2;
+        for (int k = 0; k < 2; k++) {
+            uint64_t cuts = k ? test_random(seed) & test_random(seed) : 0;
+
+            if (!narrow)
+                check_conv(rv_conv_plain(), &c, cuts);
+            if (onednn)
+                check_conv(onednn, &c, cuts);
+        }
+        free_conv(&c);
+    }
+}
+
+static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
+{
+    const struct rv_conv_engine *onednn = rv_conv_onednn();
+    uint64_t seed = 1;
+    struct conv_case c = new_conv(&seed, h, w, ic, oc, size, stride, false);
+    double macs = (double)c.oh * c.ow * oc * ic * size * size;
+    float *out = alloc((size_t)c.oh * c.ow * oc);
+    double plain = run_conv(rv_conv_plain(), &c, 0, 2, out), fast;
+
+    printf("conv %3dx%3dx%4d -> %4d, %dx%d/%d  plain %8.2f ms %5.1f GMAC/s", h, w, ic, oc,
+           size, size, stride, plain, macs / plain / 1e6);
+    if (onednn) {
+        fast = run_conv(onednn, &c, 0, 9, out);
+        printf("  oneDNN %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
+        if (onednn->has_bf16()) {
+            c.bf16_in = c.bf16_out = true;
+            fast = run_conv(onednn, &c, 0, 9, out);
+            printf("  bf16 %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
+        }
+    }
+    printf("\n");
+    free(out);
+    free_conv(&c);
+}
+
+static void bench_convolutions(void)
+{
+    if (rv_conv_onednn() && rv_conv_onednn()->hello)
+        rv_conv_onednn()->hello();
+    bench_conv(256, 448, 3, 64, 7, 2);
+    bench_conv(64, 112, 64, 64, 3, 1);
+    bench_conv(32, 56, 128, 128, 3, 1);
+    bench_conv(16, 28, 256, 256, 3, 1);
+    bench_conv(16, 28, 1024, 256, 1, 1);
+    bench_conv(8, 14, 256, 512, 3, 1);
+    bench_conv(64, 112, 32, 64, 3, 1);
+}
+
+#endif
