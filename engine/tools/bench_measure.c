@@ -14,7 +14,8 @@ struct worker {
     struct measurement *m;
     rvos_stream *stream;
     pthread_t thread;
-    double *ms; /* of each timed frame */
+    double *ms;        /* of each timed frame */
+    double begin, end; /* of the timed part */
     int status;
 };
 
@@ -105,13 +106,15 @@ static void *work(void *opaque)
         w->status = RVOS_ERR_MEMORY;
     for (int t = 0; t < warm_up && !w->status; t++)
         w->status = process(m, w->stream, t, labels);
-    pthread_barrier_wait(&m->start); /* warm: the clock starts */
+    pthread_barrier_wait(&m->start); /* all are warm */
+    w->begin = seconds_now();
     for (int t = 0; t < frames && !w->status; t++) {
         double start = seconds_now();
 
         w->status = process(m, w->stream, warm_up + t, labels);
         w->ms[t] = 1e3 * (seconds_now() - start);
     }
+    w->end = seconds_now();
     free(labels);
     return NULL;
 }
@@ -119,8 +122,9 @@ static void *work(void *opaque)
 static int run_streams(struct measurement *m)
 {
     int n = m->c->streams, started = 0, status = 0;
+    double begin = 0, end = 0;
 
-    pthread_barrier_init(&m->start, NULL, (unsigned)n + 1);
+    pthread_barrier_init(&m->start, NULL, (unsigned)n);
     while (started < n &&
            !pthread_create(&m->worker[started].thread, NULL, work, &m->worker[started]))
         started++;
@@ -128,13 +132,15 @@ static int run_streams(struct measurement *m)
         /* The others wait at the barrier for ever; the process ends with the case. */
         return RVOS_ERR_MEMORY;
     }
-    pthread_barrier_wait(&m->start);
-    m->seconds = seconds_now();
     for (int i = 0; i < n; i++) {
-        pthread_join(m->worker[i].thread, NULL);
-        status = status ? status : m->worker[i].status;
+        const struct worker *w = &m->worker[i];
+
+        pthread_join(w->thread, NULL);
+        status = status ? status : w->status;
+        begin = i == 0 || w->begin < begin ? w->begin : begin;
+        end = i == 0 || w->end > end ? w->end : end;
     }
-    m->seconds = seconds_now() - m->seconds;
+    m->seconds = end - begin;
     pthread_barrier_destroy(&m->start);
     return status;
 }
