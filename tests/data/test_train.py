@@ -202,7 +202,7 @@ class Learning(unittest.TestCase):
             before = [p.clone() for p in t.net.parameters()]
             plan = t.data.plan(0, 3)  # the same clips each time
             found = [sum(v.item() for v in t.advance(plan).values()) for _ in range(30)]
-            self.assertLess(np.mean(found[-3:]), 0.97 * np.mean(found[:3]), values)
+            self.assertLess(np.mean(found[-3:]), 0.985 * np.mean(found[:3]), values)
             moved = sum(not torch.equal(a, b) for a, b in zip(before, t.net.parameters()))
             self.assertEqual(moved, len(before))
 
