@@ -1,0 +1,219 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Installs what is missing, builds in three configurations, and runs every test.
+# The last line is `N passed, N failed`, with `, N skipped` where some could not run here.
+set -u
+
+usage()
+{
+    cat <<'END'
+usage: sh tests/run.sh [--quick] [--no-install]
+
+  --quick        one configuration only: no sanitizers, no build without oneDNN
+  --no-install   install no Debian packages
+
+Builds in ./build-test, ./build-asan and ./build-plain, which may be kept or deleted; the
+logs are in their folders. The exit status is 0 if nothing failed.
+END
+}
+
+quick=''
+for argument in "$@"; do
+    case $argument in
+    --quick) quick=1 ;;
+    --no-install) export RVOS_NO_INSTALL=1 ;;
+    --help | -h) usage && exit 0 ;;
+    *) usage >&2 && exit 2 ;;
+    esac
+done
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+cd "$root" || exit 1
+exec </dev/null
+# Debian's own tools first: another python3 in PATH may have no numpy. nvcc is wanted if it
+# is there at all. What the caller has set for GStreamer or rvosseg is no business of tests.
+PATH=/usr/bin:/bin:$PATH LC_ALL=C.UTF-8
+command -v nvcc >/dev/null 2>&1 || [ ! -x /usr/local/cuda/bin/nvcc ] || PATH=$PATH:/usr/local/cuda/bin
+export PATH LC_ALL
+for name in $(env | sed -n 's/^\(\(GST\|RVOS\|OMP\|DNNL\|ONEDNN\|G\)_[A-Z_]*\)=.*/\1/p'); do
+    [ "$name" = RVOS_NO_INSTALL ] || unset "$name"
+done
+
+passed=0 failed=0 skipped=0 failures=''
+began=$(date +%s)
+section_began=$began
+
+section()
+{
+    echo
+    echo "== $*"
+    section_began=$(date +%s)
+}
+
+section_end()
+{
+    echo "   ($(($(date +%s) - section_began)) s)"
+}
+
+count() # NAME STATUS
+{
+    case $2 in
+    0) passed=$((passed + 1)) ;;
+    77) skipped=$((skipped + 1)) ;;
+    *) failed=$((failed + 1)) failures="$failures
+  $1" ;;
+    esac
+}
+
+finish()
+{
+    section "$(($(date +%s) - began)) s in all"
+    [ -z "$failures" ] || echo "failed:$failures"
+    [ $skipped = 0 ] || echo "$passed passed, $failed failed, $skipped skipped"
+    [ $skipped != 0 ] || echo "$passed passed, $failed failed"
+    [ $failed = 0 ]
+    exit
+}
+
+# one NAME LOG COMMAND...: a test that meson does not run.
+one()
+{
+    one_name=$1 one_log=$2
+    shift 2
+    one_began=$(date +%s)
+    "$@" >"$one_log" 2>&1
+    one_status=$?
+    case $one_status in
+    0) word=OK ;;
+    77) word="SKIP  $(grep -i skip "$one_log" | tail -n 1)" ;;
+    *) word=FAIL ;;
+    esac
+    printf '%-40s %4d s  %s\n' "$one_name" $(($(date +%s) - one_began)) "$word"
+    [ "$word" != FAIL ] || tail -n 40 "$one_log" | sed 's/^/    /'
+    count "$one_name" $one_status
+}
+
+# configure_and_build FOLDER OPTIONS...: a failure of either counts as one failed test.
+configure_and_build()
+{
+    folder=$1
+    shift
+    mkdir -p "$folder"
+    log=$folder/build-log.txt
+    if [ -f "$folder/build.ninja" ]; then
+        # Looks again for libraries that have been installed since.
+        meson setup --reconfigure "$folder" "$@" >"$log" 2>&1 ||
+            meson setup --wipe "$folder" "$@" >"$log" 2>&1
+    else
+        meson setup "$folder" "$@" >"$log" 2>&1
+    fi || {
+        tail -n 20 "$log"
+        echo "meson setup FAILED (all of it: $log)"
+        count "$folder: meson setup" 1
+        return 1
+    }
+    sed -n '/^ *What is built/,/^$/p' "$log"
+    if ninja -C "$folder" >>"$log" 2>&1; then
+        echo "built in $folder, $(grep -c 'warning:' "$log") warnings"
+        return 0
+    fi
+    grep -A 20 '^FAILED:' "$log" | head -n 60
+    echo "the build FAILED (all of it: $log)"
+    count "$folder: build" 1
+    return 1
+}
+
+# meson_tests FOLDER TESTS...: runs them (all if none is named) and counts.
+meson_tests()
+{
+    folder=$1
+    shift
+    rm -f "$folder/meson-logs/testlog.json"
+    GST_REGISTRY=$root/$folder/registry.bin XDG_CACHE_HOME=$root/$folder/cache \
+        meson test -C "$folder" --no-rebuild --print-errorlogs "$@" 2>&1 |
+        grep -v -e '^ninja: ' -e '^Full log written' -e '^$'
+    results=$folder/meson-logs/testlog.json
+    if [ ! -s "$results" ]; then
+        count "$folder: meson test" 1
+        return
+    fi
+    # One test a line; quotes within its output are escaped, so these match its own fields.
+    passed=$((passed + $(grep -c '"result": "\(OK\|EXPECTEDFAIL\)"' "$results")))
+    skipped=$((skipped + $(grep -c '"result": "SKIP"' "$results")))
+    bad=$(grep -v '"result": "\(OK\|EXPECTEDFAIL\|SKIP\)"' "$results" |
+        sed 's/^{"name": "\([^"]*\)".*/\1/')
+    [ -n "$bad" ] || return
+    failed=$((failed + $(echo "$bad" | wc -l)))
+    failures="$failures
+$(echo "$bad" | sed "s|^|  $folder: |")"
+}
+
+# Names of the tests of a build, without those that match a pattern.
+tests_without()
+{
+    meson test -C "$1" --list 2>/dev/null | sed -n 's|^rvosseg:.* / ||p' | grep -v -E "$2"
+}
+
+# ---- packages -------------------------------------------------------------------
+
+section "packages"
+# shellcheck source=data/packages.sh
+. "$root/data/packages.sh"
+if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
+    libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev libjpeg-dev libjansson-dev \
+    gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps \
+    gstreamer1.0-plugins-good python3 python3-numpy python3-pil \
+    -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
+    python3-torch python3-scipy python3-yaml python3-gi python3-gst-1.0 \
+    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev; then
+    echo "all there"
+else
+    echo "some are missing: going on with what is here"
+fi
+section_end
+command -v meson >/dev/null 2>&1 || { count "no meson here" 1; finish; }
+
+# ---- the build that users make ----------------------------------------------------
+
+section "default configuration"
+if configure_and_build build-test; then
+    meson_tests build-test
+    one "installed files" build-test/install-log.txt sh tests/install.sh build-test
+    one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
+fi
+one "docs" build-test/docs-log.txt sh docs/build.sh build-test/docs
+section_end
+
+if [ ! -f tests/data/meson.build ]; then
+    section "Python"
+    for file in tests/data/test_*.py; do
+        one "${file##*/}" "build-test/${file##*/}.txt" /usr/bin/python3 "$file"
+    done
+    section_end
+fi
+
+[ -z "$quick" ] || finish
+
+# ---- address and undefined-behaviour sanitizers ---------------------------------------
+
+section "with AddressSanitizer and UndefinedBehaviorSanitizer"
+if configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=false; then
+    export ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    # Left out: the large networks in plain C (minutes here, and the small ones take the same
+    # paths); what loads the element into a program that is not sanitized; valgrind's own.
+    # shellcheck disable=SC2046 # names without blanks
+    meson_tests build-asan $(tests_without build-asan '^shared-golden-reference$|valgrind|inspect')
+    unset ASAN_OPTIONS UBSAN_OPTIONS
+fi
+section_end
+
+# ---- without oneDNN, and without what needs other libraries ------------------------------
+
+section "plain C only, no element, no tools"
+if configure_and_build build-plain -Donednn=disabled -Dgst=disabled -Dtools=disabled; then
+    # shellcheck disable=SC2046
+    meson_tests build-plain $(tests_without build-plain '^shared-golden|^data-')
+fi
+section_end
+finish
