@@ -14,11 +14,10 @@ import torch.nn.functional as F
 import model
 
 
-# The four gates need one pass each way over memory instead of some twenty kernels: TorchScript
-# fuses these on CUDA, and autograd keeps six tensors, not a graph of small operations.
+# The four gates need one pass each way over memory instead of some twenty kernels: fused on
+# CUDA by TorchScript, or better by fuse(); autograd keeps seven tensors, no graph.
 
-@torch.jit.script
-def _cell_forward(gates, c_left):
+def cell_forward(gates, c_left):
     i, f, o, g = gates.float().chunk(4, 1)
     i, f, o, g = torch.sigmoid(i), torch.sigmoid(f), torch.sigmoid(o), torch.tanh(g)
     c = f * c_left + i * g
@@ -26,14 +25,22 @@ def _cell_forward(gates, c_left):
     return o * t, c, i, f, o, g, t
 
 
-@torch.jit.script
-def _cell_backward(dh, dc, i, f, o, g, t, c_left):
+def cell_backward(dh, dc, i, f, o, g, t, c_left):
     dc = dc + dh * o * (1 - t * t)
     di = dc * g * i * (1 - i)
     df = dc * c_left * f * (1 - f)
     do = dh * t * o * (1 - o)
     dg = dc * i * (1 - g * g)
     return torch.cat([di, df, do, dg], 1), dc * f
+
+
+fused = dict(forward=torch.jit.script(cell_forward), backward=torch.jit.script(cell_backward))
+
+
+def fuse():
+    """Compiles the cells by Triton (PyTorch >= 2.1 on CUDA); once, before training."""
+    fused["forward"] = torch.compile(cell_forward, dynamic=True)
+    fused["backward"] = torch.compile(cell_backward, dynamic=True)
 
 
 class CellUpdate(torch.autograd.Function):
@@ -48,7 +55,7 @@ class CellUpdate(torch.autograd.Function):
             t = c.tanh()
             h = o * t
         else:
-            h, c, i, f, o, g, t = _cell_forward(gates, c_left)
+            h, c, i, f, o, g, t = fused["forward"](gates, c_left)
         ctx.save_for_backward(i, f, o, g, t, c_left)
         ctx.dtype = gates.dtype
         return h.to(gates.dtype), c
@@ -56,7 +63,7 @@ class CellUpdate(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dh, dc):
         i, f, o, g, t, c_left = ctx.saved_tensors
-        dgates, dleft = _cell_backward(dh.to(i.dtype), dc.to(i.dtype), i, f, o, g, t, c_left)
+        dgates, dleft = fused["backward"](dh.to(i.dtype), dc.to(i.dtype), i, f, o, g, t, c_left)
         return dgates.to(ctx.dtype), dleft
 
 
@@ -111,8 +118,7 @@ class ClipDecoder(nn.Module):
                     w = first if left[k] is None else full
                     g = g + F.conv2d(torch.cat(parts, 1), w, None, padding=pad)
                 if cells[k] is None:
-                    b, c, h, w = g.shape
-                    cells[k] = g.new_zeros((b, c // 4, h, w), dtype=torch.promote_types(
+                    cells[k] = torch.zeros_like(g[:, ::4], dtype=torch.promote_types(
                         g.dtype, torch.float32))
                 left[k], cells[k] = CellUpdate.apply(g, cells[k])
                 new[k].append(left[k])

@@ -123,6 +123,9 @@ class Trainer:
         self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
             torch.backends.cudnn.benchmark = True
+            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.half
+            if hasattr(torch, "compile"):
+                recurrent.fuse()
         torch.manual_seed(c.seed)
         self.data = Data(c, self.size, self.device)
         self.net = build(c, self.size)
@@ -149,7 +152,7 @@ class Trainer:
                                      f"be {list(own[key].shape)}")
             missing = [k for k in own if k not in tensors and "num_batches" not in k]
             self.net.load_state_dict(tensors, strict=False)
-            self.say(f"{self.c.init}: {len(own) - len(missing)} tensors, {len(missing)} new")
+            self.say(f"{self.c.init}: {len(set(tensors) & set(own))} tensors, {len(missing)} new")
         if self.c.weights:
             store = self.data.store
             some = torch.linspace(0, len(store) - 1, min(24, len(store))).long()

@@ -19,7 +19,7 @@ from common import GOLDEN, MODEL, shared_golden, shared_model
 
 PROB, LOGIT = 5e-4, 2e-4  # network.md sections 17 and 21
 torch.set_grad_enabled(False)
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 
 
 def random_net(seed=0, **settings):
