@@ -340,6 +340,9 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
     self->frame.mapped = TRUE;
     if (!gst_rvos_frame_to_image(frame, &image))
         return GST_FLOW_NOT_NEGOTIATED;
+    if (self->frame.settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_DETECT &&
+        gst_rvos_cut_check(&self->cut, frame))
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SCENE_CUT);
     if (!segment(self, frame->buffer, &image))
         return GST_FLOW_ERROR;
     if (draw && !draw_held(self, &image))

@@ -8,10 +8,11 @@
  *     gstrvosprops.c, gstrvosvalues.c, gstrvosenums.c   properties
  *     gstrvosevents.c   events and queries; what they mean for the state
  *     gstrvosrun.c      one frame: reset, seed, segment or hold, draw, tell
- *     gstrvosseeds.c    initial masks of one-shot mode (files by gstrvosimage.c)
- *     gstrvostrack.c    objects and their ids          } no GstElement, no
+ *     gstrvosseeds.c    initial masks of one-shot mode (gstrvosmaskfiles.c,
+ * gstrvosimage.c) gstrvostrack.c    objects and their ids          } no GstElement, no
  *     gstrvostime.c     resets, pace, measured times   } locks, no pixels
- *     gstrvosmeta.c     metadata on the frame
+ *     gstrvoscut.c      scene cuts
+ *     gstrvosmeta.c     metadata on the frame (gstrvosanalytics.c: from 1.24 on)
  *     gstrvosmessage.c  bus messages and `stats`
  *     gstrvosmaskpad.c  the request pad
  *     gstrvosframe.c    GstVideoFrame to rvos_image
@@ -24,6 +25,7 @@
 #include <gst/video/video.h>
 #include <rvos.h>
 
+#include "gstrvoscut.h"
 #include "gstrvosmaskpad.h"
 #include "gstrvosmessage.h"
 #include "gstrvosmeta.h"
@@ -88,6 +90,7 @@ struct _GstRvosSeg {
     GstRvosMeter work, network; /* whole frame, and rvos_stream_process alone */
     GstRvosLatency told;
     GstRvosSeeds seeds;
+    GstRvosCut cut;
     GstRvosHeld held;
     GstRvosFrame frame;
     gboolean caps_known;

@@ -150,6 +150,7 @@ static gboolean open_stream(GstRvosSeg *self, const gchar *path, GstRvosFailure 
 static void clear_state(GstRvosSeg *self)
 {
     gst_rvos_run_clear_held(self);
+    gst_rvos_cut_clear(&self->cut);
     gst_rvos_timeline_clear(&self->timeline);
     self->timeline.backward = FALSE;
     gst_rvos_pace_clear(&self->pace);

@@ -281,6 +281,40 @@ GST_START_TEST(test_key_unit)
 }
 GST_END_TEST;
 
+/* A picture of one grey value; below 33 it would be an object. */
+static void push_grey(Rig *rig, guint n, guint8 grey)
+{
+    GstBuffer *buffer = rig_frame(rig, n, NOTHING);
+
+    gst_buffer_memset(buffer, 0, grey, gst_buffer_get_size(buffer));
+    fail_unless_equals_int(gst_harness_push(rig->h, buffer), GST_FLOW_OK);
+}
+
+GST_START_TEST(test_scene_cut)
+{
+    Rig *rig = playing();
+    guint n = 3;
+
+    for (guint i = 0; i < 4; i++)
+        push_grey(rig, n++, i % 2 ? 60 : 180); /* not asked for */
+    assert_string(rig_resets(rig), "");
+    gst_util_set_object_arg(G_OBJECT(rig->element), "scene-cut", "detect");
+    for (guint i = 0; i < 20; i++)
+        push_grey(rig, n++, (guint8)(100 + i % 3));
+    assert_string(rig_resets(rig), "");
+    push_grey(rig, n++, 160);
+    assert_string(rig_resets(rig), "scene-cut");
+    for (guint i = 0; i < 5; i++)
+        push_grey(rig, n++, (guint8)(160 + i));
+    assert_string(rig_resets(rig), "");
+    /* A fade is no cut: it changes as much, but not at once. */
+    for (guint i = 0; i < 12; i++)
+        push_grey(rig, n++, (guint8)(164 - 8 * i));
+    assert_string(rig_resets(rig), "");
+    rig_free(rig);
+}
+GST_END_TEST;
+
 /* A chain of events is one reset, with the first one's reason. */
 GST_START_TEST(test_one_reset_for_many_reasons)
 {
@@ -329,6 +363,7 @@ static Suite *reset_suite(void)
     tcase_add_test(tc, test_skipped_frames_keep);
     tcase_add_test(tc, test_start_and_stop);
     tcase_add_test(tc, test_key_unit);
+    tcase_add_test(tc, test_scene_cut);
     tcase_add_test(tc, test_one_reset_for_many_reasons);
     tcase_add_test(tc, test_messages_can_be_off);
     return s;

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvoscut.h"
+
+#include <string.h>
+
+#define PIXELS (GST_RVOS_CUT_SIDE * GST_RVOS_CUT_SIDE)
+
+/* A cut changes the picture much (in grey levels of 255, on average), and much more
+ * than the frames before it have: a pan or a flicker does not. */
+#define LEAST_CHANGE 20.0
+#define LEAST_RATIO 4.0
+#define MEMORY 0.8 /* of `usual`, from frame to frame */
+
+void gst_rvos_cut_clear(GstRvosCut *cut)
+{
+    g_clear_pointer(&cut->convert, gst_video_converter_free);
+    gst_clear_buffer(&cut->now);
+    cut->seen = FALSE;
+    cut->usual = 0;
+}
+
+static void prepare(GstRvosCut *cut, const GstVideoInfo *from)
+{
+    GstVideoInfo to;
+
+    if (cut->convert && gst_video_info_is_equal(&cut->from, from))
+        return;
+    gst_rvos_cut_clear(cut);
+    cut->from = *from;
+    gst_video_info_set_format(&to, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
+                              GST_RVOS_CUT_SIDE);
+    /* Nearest neighbour: 1024 pixels are read, whatever the frame's size. */
+    cut->convert = gst_video_converter_new(
+        &cut->from, &to,
+        gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD,
+                          GST_TYPE_VIDEO_RESAMPLER_METHOD,
+                          GST_VIDEO_RESAMPLER_METHOD_NEAREST, NULL));
+    cut->now = gst_buffer_new_allocate(NULL, PIXELS, NULL);
+}
+
+/* Mean difference to the last thumbnail, which this one replaces. */
+static gdouble difference(GstRvosCut *cut, const GstVideoFrame *thumbnail)
+{
+    const guint8 *pixels = GST_VIDEO_FRAME_PLANE_DATA(thumbnail, 0);
+    guint sum = 0;
+
+    for (guint i = 0; i < PIXELS; i++)
+        sum += (guint)ABS(pixels[i] - cut->last[i]);
+    memcpy(cut->last, pixels, PIXELS);
+    return (gdouble)sum / PIXELS;
+}
+
+gboolean gst_rvos_cut_check(GstRvosCut *cut, const GstVideoFrame *frame)
+{
+    GstVideoFrame thumbnail;
+    GstVideoInfo info;
+    gdouble change;
+    gboolean is_cut;
+
+    prepare(cut, &frame->info);
+    gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
+                              GST_RVOS_CUT_SIDE);
+    if (!cut->convert ||
+        !gst_video_frame_map(&thumbnail, &info, cut->now, GST_MAP_READWRITE))
+        return FALSE;
+    gst_video_converter_frame(cut->convert, frame, &thumbnail);
+    change = difference(cut, &thumbnail);
+    gst_video_frame_unmap(&thumbnail);
+    is_cut = cut->seen && change >= LEAST_CHANGE && change >= LEAST_RATIO * cut->usual;
+    /* What a cut changes says nothing about the scene it begins. */
+    cut->usual = is_cut || !cut->seen ? 0 : MEMORY * cut->usual + (1 - MEMORY) * change;
+    cut->seen = TRUE;
+    return is_cut;
+}
