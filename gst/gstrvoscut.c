@@ -29,6 +29,8 @@ static void prepare(GstRvosCut *cut, const GstVideoInfo *from)
     cut->from = *from;
     gst_video_info_set_format(&to, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
                               GST_RVOS_CUT_SIDE);
+    to.fps_n = from->fps_n; /* the converter insists */
+    to.fps_d = from->fps_d;
     /* Nearest neighbour: 1024 pixels are read, whatever the frame's size. */
     cut->convert = gst_video_converter_new(
         &cut->from, &to,
