@@ -90,9 +90,11 @@ def read(path):
     entries = {k: _entry(path, k, v, size) for k, v in header.items()}
     at = 0
     for name, (_, _, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
-        if begin < at:
-            raise FormatError(f"{path}: tensor {name} overlaps another")
+        if begin != at:
+            raise FormatError(f"{path}: tensor {name} overlaps another, or leaves a hole")
         at = end
+    if at != size:
+        raise FormatError(f"{path}: {size - at} bytes that belong to no tensor")
     with open(path, "rb") as f:
         f.seek(offset)
         data = f.read()

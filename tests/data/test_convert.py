@@ -414,6 +414,8 @@ class Safetensors(unittest.TestCase):
         headers = [bad(dtype="F31"), bad(shape=[3]), bad(shape=[-2]), bad(shape="2"),
                    bad(shape=[True, 2]), bad(data_offsets=[0, 9]), bad(data_offsets=[8, 0]),
                    bad(data_offsets=[4, 12]), bad(data_offsets=[0]), bad(shape=[2] * 9),
+                   {"x": dict(good, shape=[1], data_offsets=[0, 4])},
+                   {"x": dict(good, shape=[1], data_offsets=[4, 8])},
                    {"x": 3}, {"x": good, "y": dict(good, shape=[1], data_offsets=[4, 8])},
                    [1], {"__metadata__": {"a": 1}}]
         texts = [json.dumps(h).encode() for h in headers]
