@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""layers.py SOURCE_ROOT [LIBRVOS.SO [PLUGIN.SO]]: who may include whom, how long files and
+functions may be, what a library must not call, and what the built ones export and keep.
+
+    gst/  engine/tools/  -->  engine/include/rvos.h  <--  engine/src/, but net/
+    engine/src/*.c       -->  each other, net/program.h; no backend's folder
+    cpu/, cuda/          -->  their own folder, backend.h, log.h, turn.h, net/program.h
+    net/                 -->  itself and libc
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+FILE_WARN, FILE_FAIL = 500, 600
+FUNCTION_WARN, FUNCTION_FAIL = 60, 100
+NET_LINES = 1000  # the network as data must not grow into a framework
+
+root = pathlib.Path(sys.argv[1])
+faults, warnings = [], []
+
+
+def sources(*folders):
+    for folder in folders:
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in (".c", ".h", ".cu", ".cuh"):
+                yield path
+
+
+# ---- #include ---------------------------------------------------------------------------
+
+SHARED = {"rvos.h", "backend.h", "log.h", "turn.h", "net/program.h"}
+# Libraries, by what their headers' names begin with, and the only places that know them.
+LIBRARIES = {
+    r"dnnl|omp\.h": r"engine/src/cpu/conv_onednn\.c",
+    r"cuda|cudnn|cublas": r"engine/src/cuda/|gst/gstrvos.*cuda|tests/",
+    r"gst/|glib|gio/": r"gst/|tests/gst/|engine/tools/through_gst\.c|tests/bench/",
+}
+
+
+def resolve(path, name):
+    """What an #include "name" of `path` is, relative to the root; or the name itself."""
+    for base in (path.parent, root / "engine" / "src", root / "engine" / "include",
+                 root / "tests", root / "gst", root / "tests" / "gst"):
+        if (base / name).is_file():
+            return (base / name).resolve().relative_to(root.resolve()).as_posix()
+    return name
+
+
+def allowed(user, used):
+    """Whether a file may include another one of the tree."""
+    if user.startswith("engine/src/cuda/") and used == "emulation.h":
+        return True  # CUDA's words in plain C++, for the tests that have no GPU
+    if used == "engine/include/rvos.h":
+        return not user.startswith("engine/src/net/")
+    for folder in ("engine/src/net/", "engine/src/cpu/", "engine/src/cuda/"):
+        if user.startswith(folder):
+            inner = used.removeprefix("engine/src/")
+            return used.startswith(folder) or (
+                folder != "engine/src/net/" and used.startswith("engine/src/")
+                and inner in SHARED)
+    if user.startswith("engine/src/"):
+        inner = used.removeprefix("engine/src/")
+        return used.startswith("engine/src/") and ("/" not in inner or inner in SHARED)
+    if user.startswith("engine/include/"):
+        return False
+    if user.startswith("engine/tools/"):
+        return used.startswith("engine/tools/")
+    if user.startswith("gst/"):
+        return used.startswith("gst/")
+    if user.startswith("tests/gst/"):
+        return used.startswith(("tests/", "gst/"))
+    return used.startswith(("tests/", "engine/"))  # tests of the engine see all of it
+
+
+def check_includes():
+    seen = 0
+    for path in sources("engine", "gst", "tests"):
+        user = path.relative_to(root).as_posix()
+        for kind, name in re.findall(r'^\s*#\s*include\s*(["<])([^">]+)[">]',
+                                     path.read_text(), re.M):
+            used = resolve(path, name) if kind == '"' or name == "rvos.h" else None
+            if used:
+                seen += 1
+                if not allowed(user, used):
+                    faults.append(f"{user}: must not include {name}")
+            for pattern, place in LIBRARIES.items():
+                if re.match(pattern, name) and kind == "<" and not re.match(place, user):
+                    faults.append(f"{user}: <{name}> belongs to {place} alone")
+    if seen < 100:
+        faults.append(f"only {seen} includes were found: is this the source tree?")
+
+
+# ---- size -------------------------------------------------------------------------------
+
+def functions(lines):
+    """(line, length) of bodies, as .clang-format lays them out: braces in column 0."""
+    start = None
+    for i, line in enumerate(lines, 1):
+        if line == "{":
+            start = i
+        elif line.startswith("}") and start:
+            yield start, i - start + 1
+            start = None
+
+
+def measure(where, length, warn, fail, what):
+    if length > fail:
+        faults.append(f"{where}: {what} of {length} lines, more than {fail}")
+    elif length > warn:
+        warnings.append(f"{where}: {what} of {length} lines, more than {warn}")
+
+
+def check_sizes():
+    scripts = [p for p in sorted(root.glob("*/**/*.py")) if ".venv" not in p.parts]
+    for path in [*sources("engine", "gst", "tests"), *scripts]:
+        lines = path.read_text().split("\n")
+        where = path.relative_to(root).as_posix()
+        measure(where, len(lines) - 1, FILE_WARN, FILE_FAIL, "a file")
+        if path.suffix != ".py":
+            for start, length in functions(lines):
+                measure(f"{where}:{start}", length, FUNCTION_WARN, FUNCTION_FAIL, "a function")
+        first = lines[1] if lines[0].startswith("#!") else lines[0]
+        if "SPDX-License-Identifier: LGPL-2.1-or-later" not in first:
+            faults.append(f"{where}: the first line names no licence")
+    net = sum(len(p.read_text().splitlines()) for p in sources("engine/src/net"))
+    if net > NET_LINES:
+        faults.append(f"engine/src/net: {net} lines, more than {NET_LINES}")
+
+
+# ---- what a library must not do ---------------------------------------------------------
+
+FORBIDDEN = re.compile(r"(?<![\w.>])(_?exit|_Exit|quick_exit|abort|assert|v?f?printf|v?dprintf|f?puts|"
+                       r"f?putchar|putc|fputc|perror|system|g_error|g_assert\w*|g_print\w*)\s*\(")
+
+
+def code_of(text):
+    """Without comments and strings, lines kept."""
+    pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
+    return re.sub(pattern, lambda m: "\n" * m.group().count("\n") or " ", text, flags=re.S)
+
+
+def check_calls():
+    for path in sources("engine/src", "gst"):
+        for i, line in enumerate(code_of(path.read_text()).split("\n"), 1):
+            for call in FORBIDDEN.findall(line):
+                if call == "g_assert_not_reached":  # aborts, but only where GLib has failed
+                    warnings.append(f"{path.relative_to(root)}:{i}: {call}()")
+                elif "__attribute__" not in line:
+                    faults.append(f"{path.relative_to(root)}:{i}: a library calls no {call}()")
+
+
+# ---- what was built ---------------------------------------------------------------------
+
+# Of the C run time and of the compiler, not ours.
+RUNTIME = re.compile(r"completed\.\d+|__dso_handle|__TMC_END__|_edata|_end|__bss_start|"
+                     r"__cpu_model|__cpu_features2?|__gcov.*|dtor_idx.*|object\.\d+")
+
+
+def readelf(*args):
+    return subprocess.run(["readelf", "-W", *args], check=True, capture_output=True,
+                          text=True).stdout.split("\n")
+
+
+def check_library(path, exports):
+    sections = {}
+    for line in readelf("-S", path):
+        m = re.match(r"\s*\[\s*(\d+)\]\s+(\S+)", line)
+        if m:
+            sections[m.group(1)] = m.group(2)
+    seen = 0
+    for table in ("--dyn-syms", "-s"):
+        for line in readelf(table, path):
+            f = line.split()
+            if len(f) < 8 or not f[0].rstrip(":").isdigit():
+                continue
+            size, kind, bind, visible, section, name = int(f[2], 0), *f[3:8]
+            name = name.split("@")[0]
+            if section == "UND" or RUNTIME.fullmatch(name):
+                continue
+            if table == "--dyn-syms" and bind in ("GLOBAL", "WEAK"):
+                seen += 1
+                if not re.match(exports, name):
+                    faults.append(f"{path}: exports {name}")
+            home = sections.get(section, "")
+            if table == "-s" and kind in ("OBJECT", "TLS") and size and \
+                    exports.startswith("rvos") and home in (".data", ".bss", ".tdata", ".tbss"):
+                faults.append(f"{path}: keeps {name}, {size} mutable bytes in {home}")
+    if not seen:
+        faults.append(f"{path}: exports nothing")
+
+
+check_includes()
+check_sizes()
+check_calls()
+for library, names in zip(sys.argv[2:], ("rvos_", "gst_plugin_")):
+    check_library(library, names)
+for line in warnings:
+    print(f"warning: {line}")
+for line in faults:
+    print(f"fault: {line}")
+print(f"{len(faults)} faults, {len(warnings)} warnings")
+sys.exit(1 if faults else 0)
