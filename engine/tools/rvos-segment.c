@@ -110,50 +110,60 @@ static int data_set_option(struct command *c, int option, const char *word,
     return 0;
 }
 
+/* What a value must be, for the options that check theirs. */
+static const char *expected(int option)
+{
+    switch (option) {
+    case 't':
+        return "zero-shot or one-shot";
+    case 'n':
+        return "a number from 1 to 32";
+    case 'v':
+        return "spatio-temporal, spatial or temporal";
+    case 'e':
+        return "auto, cpu, cuda or reference";
+    case 'p':
+        return "auto, fp32, tf32, fp16 or bf16";
+    case 's':
+        return "a size such as 448x256, each from 32 to 4096";
+    default:
+        return "a number from 1 to 1024";
+    }
+}
+
 /* 0, a tool_exit, or -1 after --help. */
 static int one_option(struct command *c, int option, const char *word,
                       struct fault *fault)
 {
-    const char *bad = NULL;
+    bool ok = true;
 
     switch (option) {
     case 'm':
         c->session.model = word;
         break;
     case 't':
-        bad = parse_task(word, &c->sequence.task) ? NULL : "zero-shot or one-shot";
+        ok = parse_task(word, &c->sequence.task);
         break;
     case 'i':
         c->sequence.init_mask = word;
         break;
     case 'n':
-        bad = parse_number(word, 1, RVOS_MAX_OBJECTS, &c->sequence.objects)
-                  ? NULL
-                  : "a number from 1 to 32";
+        ok = parse_number(word, 1, RVOS_MAX_OBJECTS, &c->sequence.objects);
         break;
     case 'v':
-        bad = parse_variant(word, &c->sequence.variant)
-                  ? NULL
-                  : "spatio-temporal, spatial or temporal";
+        ok = parse_variant(word, &c->sequence.variant);
         break;
     case 'e':
-        bad = parse_engine(word, &c->session.engine) ? NULL
-                                                     : "auto, cpu, cuda or reference";
+        ok = parse_engine(word, &c->session.engine);
         break;
     case 'p':
-        bad = parse_precision(word, &c->session.precision)
-                  ? NULL
-                  : "auto, fp32, tf32, fp16 or bf16";
+        ok = parse_precision(word, &c->session.precision);
         break;
     case 's':
-        bad = parse_size(word, &c->session.width, &c->session.height)
-                  ? NULL
-                  : "a size such as 448x256, each from 32 to 4096";
+        ok = parse_size(word, &c->session.width, &c->session.height);
         break;
     case 'j':
-        bad = parse_number(word, 1, 1024, &c->session.threads)
-                  ? NULL
-                  : "a number from 1 to 1024";
+        ok = parse_number(word, 1, 1024, &c->session.threads);
         break;
     case 'a':
         c->sequence.assign = word;
@@ -170,10 +180,10 @@ static int one_option(struct command *c, int option, const char *word,
     default:
         return data_set_option(c, option, word, fault);
     }
-    if (bad)
-        return fault_set(fault, TOOL_USAGE, NULL, "-%c takes %s, not \"%s\"", option, bad,
-                         word);
-    return 0;
+    if (ok)
+        return 0;
+    return fault_set(fault, TOOL_USAGE, NULL, "-%c takes %s, not \"%s\"", option,
+                     expected(option), word);
 }
 
 static int complete_data_set(struct command *c, struct fault *fault)

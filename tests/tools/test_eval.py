@@ -201,6 +201,42 @@ class Protocols(common.ToolTest):
         self.fault(2, "no more than 20", "rvos-eval", "-q", "-p", "davis2017-unsupervised",
                    gt, pred, lines=2)
 
+    def test_best_pairing(self):
+        """Of many overlapping proposals, the total of (J + F) / 2 is what scipy's is."""
+        try:
+            from scipy.optimize import linear_sum_assignment
+        except ImportError:
+            self.skipTest("no scipy")
+        rng = np.random.default_rng(11)
+
+        def labels(count, seed, t):
+            r, out = np.random.default_rng(seed), np.zeros(SIZE, int)
+            for i in range(count):
+                y, x, size = r.integers(8, 56), r.integers(8, 92), r.integers(6, 16)
+                out[disk(*SIZE, y, x + t, size)] = i + 1
+            return out
+        for _ in range(4):
+            objects, proposals = int(rng.integers(4, 9)), int(rng.integers(3, 15))
+            a, b = (int(v) for v in rng.integers(1, 1000, 2))
+            gt, pred = make_set(scratch("pairing"), 4, None,
+                                lambda s, t: labels(objects, a, t),
+                                lambda s, t: labels(proposals, b, t))
+            o = objects_of(evaluate(self, "davis2017-unsupervised", gt, pred))
+            n = labels(objects, a, 0).max()
+            score = np.zeros((n, 20))
+            for i, k in itertools.product(range(n), range(20)):
+                j, f = [], []
+                for t in range(4):
+                    x, y = labels(objects, a, t) == i + 1, labels(proposals, b, t) == k + 1
+                    j.append(peer.region_similarity(x, y))
+                    f.append(peer.contour_accuracy(x, y))
+                score[i, k] = (np.mean(j) + np.mean(f)) / 2
+            rows, columns = linear_sum_assignment(-score)
+            mine = [o["one", i + 1] for i in range(n)]
+            self.assertAlmostEqual(sum((m["J"]["mean"] + m["F"]["mean"]) / 2 for m in mine),
+                                   score[rows, columns].sum(), 9)
+            self.assertEqual(len({m["prediction"] for m in mine}), n)
+
     def test_zero_shot(self):
         """The mask of an object is chosen at the first frame and kept."""
         def guess(s, t):  # from frame 1 on the other mask would fit better
