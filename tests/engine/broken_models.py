@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""broken_models.py STAMP: model files that must be refused, in broken/ beside STAMP, and the
-good one that they were made from.  broken/cases.txt has a line for each: name, status, and a
+"""broken_models.py STAMP: model files that must be refused, in broken/ beside STAMP, and
+good ones, among them the one that they were made from.  broken/cases.txt has a line for each: name, status, and a
 word that the message must hold."""
 import json
 import pathlib
@@ -191,6 +191,7 @@ shutil.rmtree(folder, ignore_errors=True)
 folder.mkdir(parents=True)
 good = folder / "good.safetensors"
 safetensors_io.write(good, *golden.random_network(seed=1))
+safetensors_io.write(folder / "tiny.safetensors", *golden.random_network(seed=1, width=1))
 tensors, meta = golden.random_network(seed=1, tasks=("one-shot",))
 safetensors_io.write(folder / "r18-one-only.safetensors", tensors, meta)
 damaged_files()

@@ -167,7 +167,7 @@ static void open_and_close(void)
     CHECK(entries_of("/proc/self/fd") == files);
     expect_threads(1);
     pages = resident_pages() - pages;
-    if (!SANITIZED) /* which keep what was freed */
+    if (!SANITIZED)
         test_note(CHECK(pages < 256), "%ld pages more after 40 rounds", pages);
 }
 
@@ -191,7 +191,8 @@ static void many_frames(void)
             pages = resident_pages();
     }
     pages = resident_pages() - pages;
-    test_note(CHECK(pages <= 8), "%ld pages more after 1000 frames", pages);
+    if (!SANITIZED) /* which keep what was freed: oneDNN allocates in every frame */
+        test_note(CHECK(pages <= 8), "%ld pages more after 1000 frames", pages);
     rvos_stream_close(&stream);
     rvos_model_close(&model);
     rvos_device_close(&device);
