@@ -83,9 +83,12 @@ int mask_read(struct picture *out, const char *path, enum mask_kind kind,
     int err = picture_decode(out, path, true, fault);
     size_t n = err ? 0 : (size_t)out->width * (size_t)out->height;
 
-    if (kind == MASK_INDEX)
-        for (size_t i = 0; i < n; i++)
-            out->pixels[i] = out->pixels[i] == 255 ? 0 : out->pixels[i];
+    if (kind == MASK_INDEX && n) {
+        uint8_t *at = out->pixels, *end = out->pixels + n;
+
+        while ((at = memchr(at, 255, (size_t)(end - at))))
+            *at++ = 0;
+    }
     if (kind == MASK_BINARY)
         for (size_t i = 0; i < n; i++)
             out->pixels[i] = out->pixels[i] != 0;

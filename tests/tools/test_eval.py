@@ -433,18 +433,27 @@ class Speed(common.ToolTest):
             if 0 < t < 24:
                 paths.append([os.path.join(root, k, f"s{s}", f"{t:05d}.png")
                               for k in ("gt", "pred")])
-        start = time.monotonic()
-        sums = []
-        for gt, pred in paths:
-            a, b = common.read_mask(gt), common.read_mask(pred)
-            sums += [peer.region_similarity(a == i, b == i) +
-                     peer.contour_accuracy(a == i, b == i) for i in (1, 2)]
-        numpy_s = time.monotonic() - start
-        start = time.monotonic()
-        result = evaluate(self, "davis2017", os.path.join(root, "gt"),
-                          os.path.join(root, "pred"))
-        ours_s = time.monotonic() - start
-        self.assertEqual(result["mean"]["objects"], 8)
+        def with_numpy():
+            for gt, pred in paths:
+                a, b = common.read_mask(gt), common.read_mask(pred)
+                for i in (1, 2):
+                    peer.region_similarity(a == i, b == i)
+                    peer.contour_accuracy(a == i, b == i)
+
+        def with_rvos_eval():
+            result = evaluate(self, "davis2017", os.path.join(root, "gt"),
+                              os.path.join(root, "pred"))
+            self.assertEqual(result["mean"]["objects"], 8)
+
+        def best_of_three(work):
+            times = []
+            for _ in range(3):
+                start = time.monotonic()
+                work()
+                times.append(time.monotonic() - start)
+            return min(times)
+
+        numpy_s, ours_s = best_of_three(with_numpy), best_of_three(with_rvos_eval)
         print(f"numpy {numpy_s:.2f} s, rvos-eval {ours_s:.3f} s: {numpy_s / ours_s:.1f}x")
         self.assertGreater(numpy_s / ours_s, 10)
 
