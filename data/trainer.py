@@ -132,6 +132,9 @@ class Trainer:
         self.start_weights()
         self.net.to(self.device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.net).eval() if c.ema else None
+        if c.ema:  # running statistics, too
+            pairs = zip(self.ema.state_dict().values(), self.net.state_dict().values())
+            self.averaged = list(zip(*[p for p in pairs if p[0].dtype.is_floating_point]))
         self.make_optimiser()
         self.make_passes()
         self.step, self.elapsed = 0, 0.0
@@ -169,7 +172,8 @@ class Trainer:
         kind = torch.optim.AdamW if self.c.optimiser == "adamw" else torch.optim.Adam
         self.rates = (self.c.lr, self.c.lr_encoder)
         self.opt = kind([dict(params=rest, lr=self.c.lr), dict(params=base, lr=self.c.lr_encoder)],
-                        weight_decay=self.c.weight_decay)
+                        weight_decay=self.c.weight_decay,
+                        **({"fused": True} if self.device.startswith("cuda") else {}))
 
     def make_passes(self):
         c, cast = self.c, lambda m: Cast(m, self.device.split(":")[0], self.half)
@@ -203,9 +207,12 @@ class Trainer:
             passes["zero"] = tuple(feats)
         if self.one:
             passes["one"] = (truth, shown, teach, *feats)
+        before = copy.deepcopy(self.net.state_dict())
         graphed = torch.cuda.make_graphed_callables(
             tuple(getattr(self, n) for n in passes), tuple(passes.values()),
             allow_unused_input=True)
+        self.net.load_state_dict(before)  # capturing runs on noise, which batch norms remember
+        self.opt.zero_grad(set_to_none=True)
         for name, g in zip(passes, graphed):
             setattr(self, name, g)
 
@@ -312,10 +319,8 @@ class Trainer:
             return
         decay = min(self.c.ema, (1 + step) / (20 + step))
         with torch.no_grad():
-            pairs = zip(self.ema.state_dict().values(), self.net.state_dict().values())
-            pairs = [p for p in pairs if p[0].dtype.is_floating_point]
-            torch._foreach_mul_([p[0] for p in pairs], decay)
-            torch._foreach_add_([p[0] for p in pairs], [p[1] for p in pairs], alpha=1 - decay)
+            torch._foreach_mul_(self.averaged[0], decay)
+            torch._foreach_add_(*self.averaged, alpha=1 - decay)
 
     def best_net(self):
         return self.net if self.ema is None else self.ema
