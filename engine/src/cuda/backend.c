@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* backend.c - the table "cuda", and memory. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "plan.h"
+
+/* ---- checked calls and memory ----------------------------------------------- */
+
+int rv_cuda_error(const rvos_device *dev, cudaError_t error, const char *call)
+{
+    rv_log(dev, RVOS_LOG_ERROR, "cuda: %s: %s (%s)", call, cudaGetErrorString(error),
+           cudaGetErrorName(error));
+    cudaGetLastError(); /* else the next launch is told of it */
+    return error == cudaErrorMemoryAllocation ? RVOS_ERR_MEMORY : RVOS_ERR_DEVICE;
+}
+
+int rv_cuda_alloc(const rvos_device *dev, void **out, size_t size)
+{
+    int ret = 0;
+
+    *out = NULL;
+    CU(dev, cudaMalloc(out, size ? size : 1));
+error:
+    return ret;
+}
+
+void rv_cuda_free(void *p)
+{
+    if (p)
+        cudaFree(p);
+}
+
+int rv_cuda_alloc_pinned(const rvos_device *dev, void **out, size_t size)
+{
+    int ret = 0;
+
+    *out = NULL;
+    CU(dev, cudaMallocHost(out, size ? size : 1));
+error:
+    return ret;
+}
+
+void rv_cuda_free_pinned(void *p)
+{
+    if (p)
+        cudaFreeHost(p);
+}
+
+int rv_cuda_upload(const rvos_device *dev, void *to, const void *from, size_t size)
+{
+    const struct cuda_device *cuda = dev->priv;
+    int ret = 0;
+
+    CU(dev, cudaMemcpyAsync(to, from, size, cudaMemcpyHostToDevice, cuda->stream));
+    CU(dev, cudaStreamSynchronize(cuda->stream));
+error:
+    return ret;
+}
+
+/* ---- device ----------------------------------------------------------------- */
+
+static void device_close(rvos_device *dev)
+{
+    struct cuda_device *cuda = dev->priv;
+
+    if (!cuda)
+        return;
+    if (cuda->driver && !rv_driver_push(cuda->driver, dev)) {
+        if (cuda->engine)
+            cuda->engine->close(cuda->opened);
+        if (cuda->stream)
+            cudaStreamDestroy(cuda->stream);
+        rv_driver_pop(cuda->driver);
+    }
+    rv_driver_close(cuda->driver);
+    pthread_mutex_destroy(&cuda->lock);
+    free(cuda);
+    dev->priv = NULL;
+}
+
+static int open_in_context(rvos_device *dev, struct cuda_device *cuda)
+{
+    const struct rv_conv_engine *engine = rv_conv_default();
+    int ret = 0;
+
+    CU(dev, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
+    ret = engine->open(dev, &cuda->opened);
+    if (!ret)
+        cuda->engine = engine;
+error:
+    return ret;
+}
+
+static int device_open(rvos_device *dev)
+{
+    struct cuda_device *cuda = calloc(1, sizeof(*cuda));
+    int ret;
+
+    if (!cuda)
+        return RVOS_ERR_MEMORY;
+    dev->priv = cuda;
+    pthread_mutex_init(&cuda->lock, NULL);
+    ret = rv_driver_open(dev, dev->params.index, dev->params.cuda_context, &cuda->driver);
+    if (!ret)
+        ret = rv_driver_push(cuda->driver, dev);
+    if (!ret) {
+        ret = open_in_context(dev, cuda);
+        rv_driver_pop(cuda->driver);
+    }
+    if (ret) {
+        device_close(dev);
+        return ret;
+    }
+    cuda->engine->library(cuda->library, sizeof(cuda->library));
+    snprintf(cuda->isa, sizeof(cuda->isa), "sm_%d", rv_driver_capability(cuda->driver));
+    dev->info.name = rv_driver_name(cuda->driver);
+    dev->info.library = cuda->library;
+    dev->info.isa = cuda->isa;
+    dev->info.threads = 0; /* of its own */
+    return 0;
+}
+
+static int memory_alloc(rvos_device *dev, size_t size, struct rv_buffer *out)
+{
+    struct cuda_device *cuda = dev->priv;
+    int ret = rv_driver_push(cuda->driver, dev);
+
+    *out = (struct rv_buffer){0};
+    if (ret)
+        return ret;
+    CU(dev, cudaMalloc(&out->ptr, size));
+    out->size = size;
+    CU(dev, cudaMemsetAsync(out->ptr, 0, size, cuda->stream));
+    CU(dev, cudaStreamSynchronize(cuda->stream));
+error:
+    if (ret) {
+        rv_cuda_free(out->ptr);
+        *out = (struct rv_buffer){0};
+    }
+    rv_driver_pop(cuda->driver);
+    return ret;
+}
+
+static void memory_free(rvos_device *dev, struct rv_buffer *buffer)
+{
+    struct cuda_device *cuda = dev->priv;
+
+    if (!rv_driver_push(cuda->driver, dev)) {
+        rv_cuda_free(buffer->ptr);
+        rv_driver_pop(cuda->driver);
+    }
+    *buffer = (struct rv_buffer){0};
+}
+
+static int memory_clear(rvos_device *dev, struct rv_buffer *buffer, size_t at,
+                        size_t size)
+{
+    struct cuda_device *cuda = dev->priv;
+    int ret = rv_driver_push(cuda->driver, dev);
+
+    if (ret)
+        return ret;
+    CU(dev, cudaMemsetAsync((char *)buffer->ptr + at, 0, size, cuda->stream));
+    CU(dev, cudaStreamSynchronize(cuda->stream));
+error:
+    rv_driver_pop(cuda->driver);
+    return ret;
+}
+
+static int memory_read(rvos_device *dev, const struct rv_buffer *src, size_t at,
+                       void *dst, size_t size)
+{
+    struct cuda_device *cuda = dev->priv;
+    int ret = rv_driver_push(cuda->driver, dev);
+
+    if (ret)
+        return ret;
+    CU(dev, cudaMemcpyAsync(dst, (const char *)src->ptr + at, size,
+                            cudaMemcpyDeviceToHost, cuda->stream));
+    CU(dev, cudaStreamSynchronize(cuda->stream));
+error:
+    rv_driver_pop(cuda->driver);
+    return ret;
+}
+
+static size_t narrow_bytes(rvos_device *dev, rvos_precision precision)
+{
+    (void)dev;
+    switch (precision) {
+    case RVOS_PRECISION_DEFAULT:
+    case RVOS_PRECISION_FP16:
+        return 2;
+    case RVOS_PRECISION_FP32:
+    case RVOS_PRECISION_TF32:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+static void weights_free(rvos_device *dev, struct rv_weights *weights)
+{
+    struct cuda_device *cuda = dev->priv;
+
+    if (rv_driver_push(cuda->driver, dev))
+        return;
+    rv_cuda_weights_free(dev, weights);
+    rv_driver_pop(cuda->driver);
+}
+
+static const struct rv_backend table = {
+    .name = "cuda",
+    .device_memory = true,
+    .open = device_open,
+    .close = device_close,
+    .alloc = memory_alloc,
+    .free = memory_free,
+    .clear = memory_clear,
+    .read = memory_read,
+    .narrow_bytes = narrow_bytes,
+    .plan_create = rv_cuda_plan_create,
+    .plan_run = rv_cuda_plan_run,
+    .plan_destroy = rv_cuda_plan_destroy,
+    .weights_free = weights_free,
+    .pixels_create = rv_cuda_pixels_create,
+    .pixels_destroy = rv_cuda_pixels_destroy,
+    .draw = rv_cuda_draw_image,
+    .fill = rv_cuda_fill_labels,
+    .set_alpha = rv_cuda_alpha_image,
+};
+
+__attribute__((visibility("default"))) const struct rv_backend *rv_backend_cuda(int abi);
+
+const struct rv_backend *rv_backend_cuda(int abi)
+{
+    return abi == RV_BACKEND_ABI ? &table : NULL;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// cell.cu - a ConvLSTM cell but for its convolution: what goes in, and what comes out.
+#include "kernel.cuh"
+
+// A thread makes one channel of one pixel.
+static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_args m)
+{
+    RV_THREADS {
+        int w = m.input.w, i = thread_index();
+        int c = i % m.input.pitch, x = i / m.input.pitch % w, y = i / m.input.pitch / w;
+        int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
+        float v = 0;
+
+        if (y >= m.input.h)
+            continue;
+        if (c < up) {
+            const void *in = image_of(job, &m.below, 0);
+            int y0, x0, p = m.below.pitch, bw = m.below.w;
+            float fy, fx, a, b;
+            size_t at;
+
+            place(y, m.below.h, m.input.h, &y0, &fy);
+            place(x, bw, w, &x0, &fx);
+            size_t down = y0 + 1 < m.below.h ? (size_t)bw * p : 0;
+            size_t right = x0 + 1 < bw ? p : 0;
+            at = ((size_t)y0 * bw + x0) * p + c;
+            a = get(in, at, m.below.half);
+            b = get(in, at + right, m.below.half);
+            a += fy * (get(in, at + down, m.below.half) - a);
+            b += fy * (get(in, at + down + right, m.below.half) - b);
+            v = a + fx * (b - a);
+            if (m.mul.where)
+                v *= get(image_of(job, &m.mul, 0), ((size_t)y * w + x) * m.mul.pitch + c,
+                         m.mul.half);
+        } else if (c < up + left) {
+            v = get(image_of(job, &m.h_left, 0),
+                    ((size_t)y * w + x) * m.h_left.pitch + c - up, m.h_left.half);
+        }
+        put(image_of(job, &m.input, 0), (size_t)i, m.input.half, v);
+    }
+}
+
+static __device__ inline float gate_sum(const struct rv_cuda_job *job,
+                                        const struct rv_cell_args *m, int pixel, int c)
+{
+    float v = 0;
+
+    if (m->gates.where)
+        v = get(image_of(job, &m->gates, 0), (size_t)pixel * m->gates.pitch + c, 0);
+    if (m->time.where)
+        v += get(image_of(job, &m->time, 0), (size_t)pixel * m->time.pitch + c, 0);
+    if (m->skip.where)
+        v += get(image_of(job, &m->skip, 0), (size_t)pixel * m->skip.pitch + c, 0);
+    return v;
+}
+
+// A thread has one hidden channel of one pixel. Sums and c are float32.
+static __global__ void cell_update(const struct rv_cuda_job *job, struct rv_cell_args m)
+{
+    RV_THREADS {
+        int i = thread_index(), hidden = m.h.c, pixel = i / hidden, n = i % hidden;
+        float in, forget, out, candidate, c;
+
+        if (pixel >= m.h.h * m.h.w)
+            continue;
+        in = gate_sum(job, &m, pixel, n);
+        forget = gate_sum(job, &m, pixel, hidden + n);
+        out = gate_sum(job, &m, pixel, 2 * hidden + n);
+        candidate = gate_sum(job, &m, pixel, 3 * hidden + n);
+        c = logistic(in) * tanhf(candidate);
+        if (m.c_left.where)
+            c += logistic(forget) * get(image_of(job, &m.c_left, 0), (size_t)i, 0);
+        put(image_of(job, &m.c, 0), (size_t)i, 0, c);
+        put(image_of(job, &m.h, 0), (size_t)pixel * m.h.pitch + n, m.h.half,
+            logistic(out) * tanhf(c));
+    }
+}
+
+cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, struct rv_cell_args cell,
+                               cudaStream_t stream)
+{
+    size_t threads = (size_t)cell.input.h * cell.input.w * cell.input.pitch;
+
+    return RV_LAUNCH(cell_input, blocks_for(threads), RV_BLOCK, stream, job, cell);
+}
+
+cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, struct rv_cell_args cell,
+                                cudaStream_t stream)
+{
+    size_t threads = (size_t)cell.h.h * cell.h.w * cell.h.c;
+
+    return RV_LAUNCH(cell_update, blocks_for(threads), RV_BLOCK, stream, job, cell);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* context.h - an open CUDA device, its context, and checked calls.
+ *
+ * The driver is loaded when a device is opened, so that the module itself loads where
+ * there is none. Everything else goes by the runtime, which works in whatever context is
+ * current: each entry of the backend's table pushes the device's and pops it again. */
+#ifndef RV_CUDA_CONTEXT_H
+#define RV_CUDA_CONTEXT_H
+
+#include <cuda_runtime_api.h>
+#include <pthread.h>
+
+#include "../backend.h"
+#include "../log.h"
+#include "conv.h"
+
+/* -- driver.c, or the tests' emulation of it -- */
+struct rv_driver;
+/* Finds GPU `index` and makes the context: `context` if given, else the primary one.
+ * On failure one line in the log says why. */
+int rv_driver_open(rvos_device *dev, int index, void *context, struct rv_driver **out);
+void rv_driver_close(struct rv_driver *driver);
+int rv_driver_push(struct rv_driver *driver, const rvos_device *dev);
+void rv_driver_pop(struct rv_driver *driver);
+/* Compute capability as 90 for 9.0. */
+int rv_driver_capability(const struct rv_driver *driver);
+const char *rv_driver_name(const struct rv_driver *driver);
+
+/* rvos_device.priv */
+struct cuda_device {
+    struct rv_driver *driver;
+    const struct rv_conv_engine *engine;
+    void *opened;         /* the engine's */
+    cudaStream_t stream;  /* of what belongs to no plan: clearing, reading, drawing */
+    pthread_mutex_t lock; /* of the engine and of captures: one plan is made at a time */
+    char library[64], isa[16];
+};
+
+/* Logs the call that failed and gives the status for it. */
+int rv_cuda_error(const rvos_device *dev, cudaError_t error, const char *call);
+
+/* Within a function that has an int `ret` and a label `error`. */
+#define CU(dev, call)                                                                    \
+    do {                                                                                 \
+        cudaError_t error_ = (call);                                                     \
+        if (error_ != cudaSuccess) {                                                     \
+            ret = rv_cuda_error(dev, error_, #call);                                     \
+            goto error;                                                                  \
+        }                                                                                \
+    } while (0)
+
+/* Device or pinned host memory, freed by the function below it; NULL is nothing. */
+int rv_cuda_alloc(const rvos_device *dev, void **out, size_t size);
+void rv_cuda_free(void *p);
+int rv_cuda_alloc_pinned(const rvos_device *dev, void **out, size_t size);
+void rv_cuda_free_pinned(void *p);
+/* To the device, done on return. */
+int rv_cuda_upload(const rvos_device *dev, void *to, const void *from, size_t size);
+
+#endif

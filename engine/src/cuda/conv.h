@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv.h - a convolution of whole tensors, by cuDNN or by a plain kernel.
+ *
+ * Activations are NHWC and packed. Operands are fp16 or float32, sums and biases always
+ * float32. Input channels may be padded with zeroes, so that tensor cores can take them:
+ * the weights are padded alike. */
+#ifndef RV_CUDA_CONV_H
+#define RV_CUDA_CONV_H
+
+#include <cuda_runtime_api.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../backend.h"
+
+struct rv_conv_shape {
+    int n, ih, iw, ic, oh, ow, oc; /* ic with its padding */
+    int size, stride, pad;
+    bool half_in, half_out; /* else float32; weights go with the input */
+    bool tf32;              /* float32 operands may be cut to 10 bits */
+    bool relu;
+    bool sum; /* y = act(conv + bias + add); add may be y */
+};
+
+struct rv_conv; /* each engine's own */
+
+/* Addresses in device memory. */
+struct rv_conv_io {
+    const void *x, *add; /* add NULL: none */
+    void *y, *workspace;
+};
+
+struct rv_conv_engine {
+    void (*library)(char *text, size_t size); /* its name and version */
+    int (*open)(rvos_device *dev, void **opened);
+    void (*close)(void *opened);
+    /* On error the reason is logged. */
+    int (*create)(struct rv_conv **out, rvos_device *dev, void *opened,
+                  const struct rv_conv_shape *shape, struct rv_weights *weights,
+                  int index);
+    size_t (*workspace_bytes)(const struct rv_conv *conv);
+    /* Puts the work into a stream, which may be captured. */
+    int (*run)(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t stream);
+    void (*destroy)(struct rv_conv *conv);
+    /* When a model is done with measuring: what is worth keeping goes to disk. */
+    void (*flush)(void *opened);
+};
+
+/* Own kernel, any shape: what cuDNN refuses, and where there is no GPU. */
+extern const struct rv_conv_engine rv_conv_plain;
+/* The engine of this build: conv_cudnn.c has it, or the tests have another. */
+const struct rv_conv_engine *rv_conv_default(void);
+
+/* -- weights.c: what all engines make of weights->prepared[index] -- */
+enum rv_layout {
+    RV_LAYOUT_PLAIN,  /* [tap][ic][oc], oc padded to 8; float32, rounded if half */
+    RV_LAYOUT_FILTER, /* [oc][tap][ic]; half or float32 */
+};
+/* Device addresses, made if no earlier call has. Bias: float32, oc padded to 8. */
+int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int ic,
+                    bool half, enum rv_layout layout, const void **kernel,
+                    const float **bias);
+void rv_cuda_weights_free(rvos_device *dev, struct rv_weights *weights);
+
+#endif

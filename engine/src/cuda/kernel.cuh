@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernel.cuh - what all .cu files share.
+ *
+ * Kernels are written so that the same text runs on the CPU, where tests/cuda proves it:
+ * RV_THREADS { } is what each thread of a block does, `continue` ends a thread's part,
+ * and RV_SYNC between two parts is the block's barrier. Nothing but RV_SHARED variables
+ * outlives a part. */
+#ifndef RV_CUDA_KERNEL_CUH
+#define RV_CUDA_KERNEL_CUH
+
+#ifdef __CUDACC__
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+#define RV_THREADS for (int once_ = 1; once_; once_ = 0)
+#define RV_SYNC __syncthreads();
+#define RV_SHARED __shared__
+#define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \
+    (kernel<<<grid, block, 0, stream>>>(__VA_ARGS__), cudaGetLastError())
+#else
+#include "emulation.h"
+#endif
+
+#include "kernels.h"
+
+#define RV_BLOCK 128
+
+static inline unsigned int blocks_for(size_t threads)
+{
+    return (unsigned int)((threads + RV_BLOCK - 1) / RV_BLOCK);
+}
+
+/* Index of a thread among those of its row of blocks. */
+static __device__ inline int thread_index(void)
+{
+    return (int)(blockIdx.x * blockDim.x + threadIdx.x);
+}
+
+static __device__ inline float get(const void *p, size_t i, int half)
+{
+    return half ? __half2float(((const __half *)p)[i]) : ((const float *)p)[i];
+}
+
+static __device__ inline void put(void *p, size_t i, int half, float v)
+{
+    if (half)
+        ((__half *)p)[i] = __float2half_rn(v);
+    else
+        ((float *)p)[i] = v;
+}
+
+/* Where image n of a tensor begins. */
+static __device__ inline char *image_of(const struct rv_cuda_job *job,
+                                        const struct rv_view *v, int n)
+{
+    char *base = v->where == RV_IN_STATE ? job->state : v->base;
+    size_t element = v->half ? 2 : 4;
+
+    return base + v->offset + (size_t)n * v->h * v->w * v->pitch * element;
+}
+
+/* Output i of `out` lies between inputs *at and *at + (*at + 1 < in), *frac of the way:
+ * bilinear with aligned corners. Sides are at most 4096 and 32768: products fit. */
+static __device__ inline void place(int i, int in, int out, int *at, float *frac)
+{
+    int p = out > 1 ? i * (in - 1) : 0, unit = out > 1 ? out - 1 : 1;
+
+    *at = p / unit;
+    *frac = (float)(p % unit) / (float)unit;
+}
+
+static __device__ inline float logistic(float x)
+{
+    return 1.0f / (1.0f + expf(-x));
+}
+
+#endif

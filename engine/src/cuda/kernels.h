@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* kernels.h - what the .cu files do, callable from C.
+ *
+ * Launchers put work into a stream and return at once. They are captured into a graph
+ * once and replayed for every frame, so what changes from frame to frame (the stream's
+ * state, the picture, the outputs) is read by the kernels from the job table, which
+ * lies in device memory; the pointers and sizes of a launcher are fixed. */
+#ifndef RV_CUDA_KERNELS_H
+#define RV_CUDA_KERNELS_H
+
+#include <cuda_runtime_api.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RV_CUDA_SLOTS 32
+
+enum rv_where { RV_NOWHERE, RV_FIXED, RV_IN_STATE };
+
+/* A tensor: n images of h x w pixels of c channels, `pitch` elements apart (more than c
+ * in a slice, or where channels are padded). At base + offset, or at `offset` in the
+ * state of the job. */
+struct rv_view {
+    int where; /* enum rv_where */
+    int half;  /* elements are fp16, else float32 */
+    int n, h, w, c, pitch;
+    char *base;
+    size_t offset;
+};
+
+/* Pillow's filter along one axis, in device memory: output i is the sum over
+ * t < count[i] of coef[i * taps + t] * input[first[i] + t], with 22 fraction bits. */
+struct rv_taps {
+    const int *first, *count, *coef;
+    int taps;
+};
+
+/* The caller's picture, or one plane of labels; device memory. */
+struct rv_frame {
+    const uint8_t *plane[3];
+    long long stride[3];
+    int width, height;          /* 0: none */
+    int planes;                 /* 1: packed RGB, 2: NV12, 3: I420 */
+    int size, red, green, blue; /* packed: bytes of a pixel, and where its colours lie */
+    int black, y, rv, gu, gv, bu; /* Y'CbCr to RGB, as in color.h */
+};
+
+struct rv_plane {
+    uint8_t *data; /* NULL: not wanted */
+    long long stride;
+    int width, height, step;
+};
+
+/* What was found of one object. Sums of integers, so that the order of the atomic
+ * additions doesn't show. */
+struct rv_found {
+    unsigned long long score; /* sum of probabilities, 24 fraction bits */
+    unsigned int area, count; /* pixels in the labels, and at network size */
+    int x0, y0, x1, y1;       /* box in the labels: x0 <= x < x1 */
+};
+
+struct rv_cuda_job {
+    char *state;
+    struct rv_frame frame;
+    struct rv_taps x, y;  /* from the frame's size to the network's */
+    const float *value;   /* [3][256]: a byte, normalised, by channel */
+    uint8_t *shrunk;      /* scratch: frame height x network width x 3 */
+    const uint32_t *seed; /* bit i of each pixel: slot i; NULL: it counts as empty */
+    uint32_t seed_slots;
+    struct rv_plane labels, alpha;
+    float level;     /* logits above it win */
+    uint32_t hidden; /* slots that are left out */
+    int min_object_size;
+    struct rv_found *found;  /* of each slot, device memory */
+    struct rv_found *report; /* the same for the host to read: pinned memory */
+};
+
+/* -- pixels.cu: from the picture to the network -- */
+cudaError_t rv_cuda_image(const struct rv_cuda_job *job, struct rv_view image,
+                          cudaStream_t stream);
+cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, struct rv_view prob, int slots,
+                         cudaStream_t stream);
+
+/* -- layers.cu -- */
+cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, struct rv_view in,
+                            struct rv_view out, int images, int size, int stride, int pad,
+                            cudaStream_t stream);
+/* out = in, with zeroes in the channels behind. */
+cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, struct rv_view in,
+                           struct rv_view out, cudaStream_t stream);
+/* out = act(sums + bias + add), of packed tensors; add NULL: none; out may be add. */
+cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
+                             const void *add, void *out, int out_half, size_t pixels,
+                             int channels, int relu, cudaStream_t stream);
+
+struct rv_mask_args {
+    struct rv_view h, half, logits, prob; /* prob may be nowhere */
+    float *taps;                          /* scratch: [image][size * size][h][w] */
+    const float *kernel;                  /* [tap][channel] */
+    const float *bias;                    /* one */
+    int size, images;
+};
+cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, struct rv_mask_args m,
+                         cudaStream_t stream);
+
+/* -- cell.cu: see enum rv_cell_in -- */
+struct rv_cell_args {
+    struct rv_view below, h_left, c_left, time, skip, mul, h, c;
+    struct rv_view input; /* of the convolution, [ up(below) * mul | h_left | zeroes ] */
+    struct rv_view gates; /* its sums; nowhere: there is no convolution */
+};
+cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, struct rv_cell_args cell,
+                               cudaStream_t stream);
+cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, struct rv_cell_args cell,
+                                cudaStream_t stream);
+
+/* -- labels.cu: from the network to the picture -- */
+cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, struct rv_view logits, int live,
+                           cudaStream_t stream);
+
+/* -- draw.cu: device memory, no job -- */
+struct rv_ink {
+    uint8_t value[RV_CUDA_SLOTS + 1][3]; /* red, green, blue, or Y, Cb, Cr */
+    int opacity;                         /* of 256 */
+    int contour, replace;
+};
+cudaError_t rv_cuda_draw(struct rv_frame image, struct rv_plane labels, struct rv_ink ink,
+                         cudaStream_t stream);
+cudaError_t rv_cuda_set_alpha(struct rv_frame image, int at, struct rv_plane alpha,
+                              cudaStream_t stream);
+cudaError_t rv_cuda_fill(struct rv_plane labels, int value, cudaStream_t stream);
+
+/* -- conv_plain.cu -- */
+struct rv_plain_conv {
+    int n, ih, iw, ic, oh, ow, oc; /* ic as padded */
+    int size, stride, pad, half_in, half_out, relu;
+    const float *kernel; /* [tap][ic][oc, padded to 8], float32 whatever the precision */
+    const float *bias;   /* [oc, padded to 8] */
+};
+cudaError_t rv_cuda_conv(struct rv_plain_conv c, const void *x, const void *add, void *y,
+                         cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// layers.cu - pooling, the mask head, and the small change around convolutions.
+#include "kernel.cuh"
+
+// Windows are cut at the borders.
+static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_view in,
+                               struct rv_view out, int size, int stride, int pad)
+{
+    RV_THREADS {
+        int i = thread_index(), n = (int)blockIdx.y;
+        int c = i % out.c, x = i / out.c % out.w, y = i / out.c / out.w;
+        int x0 = x * stride - pad, y0 = y * stride - pad, x1 = x0 + size, y1 = y0 + size;
+        const void *from = image_of(job, &in, n);
+        float max;
+
+        if (y >= out.h)
+            continue;
+        x0 = x0 < 0 ? 0 : x0;
+        y0 = y0 < 0 ? 0 : y0;
+        x1 = x1 < in.w ? x1 : in.w;
+        y1 = y1 < in.h ? y1 : in.h;
+        max = get(from, ((size_t)y0 * in.w + x0) * in.pitch + c, in.half);
+        for (int sy = y0; sy < y1; sy++)
+            for (int sx = x0; sx < x1; sx++) {
+                float v = get(from, ((size_t)sy * in.w + sx) * in.pitch + c, in.half);
+
+                max = v > max ? v : max;
+            }
+        put(image_of(job, &out, n), ((size_t)y * out.w + x) * out.pitch + c, out.half,
+            max);
+    }
+}
+
+static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
+                              struct rv_view out)
+{
+    RV_THREADS {
+        int i = thread_index(), n = (int)blockIdx.y, c = i % out.pitch;
+        int pixel = i / out.pitch;
+        float v = 0;
+
+        if (pixel >= out.h * out.w)
+            continue;
+        if (c < in.c)
+            v = get(image_of(job, &in, n), (size_t)pixel * in.pitch + c, in.half);
+        put(image_of(job, &out, n), (size_t)i, out.half, v);
+    }
+}
+
+static __global__ void epilogue(const void *sums, int sums_half, const float *bias,
+                                const void *add, void *out, int out_half, size_t count,
+                                int channels, int relu)
+{
+    RV_THREADS {
+        size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
+        float v;
+
+        if (i >= count)
+            continue;
+        v = get(sums, i, sums_half) + bias[i % channels];
+        if (add)
+            v += get(add, i, out_half);
+        put(out, i, out_half, relu && v < 0 ? 0 : v);
+    }
+}
+
+// The convolution of the upsampled h is that of h, tap by tap, upsampled: a sum over
+// channels here, and over taps where the picture is four times as large.
+static __global__ void mask_taps(const struct rv_cuda_job *job, struct rv_mask_args m)
+{
+    RV_THREADS {
+        int pixels = m.h.h * m.h.w, i = thread_index(), n = (int)blockIdx.y;
+        int pixel = i % pixels, tap = i / pixels;
+        const void *h = image_of(job, &m.h, n);
+        float v = 0;
+
+        if (tap >= m.size * m.size)
+            continue;
+        for (int c = 0; c < m.h.c; c++)
+            v += get(h, (size_t)pixel * m.h.pitch + c, m.h.half) *
+                 m.kernel[tap * m.h.c + c];
+        m.taps[((size_t)n * m.size * m.size + tap) * pixels + pixel] = v;
+    }
+}
+
+static __device__ inline float bilinear(const float *in, int h, int w, int y, int x,
+                                        int out_h, int out_w)
+{
+    int y0, x0;
+    float fy, fx, a, b;
+
+    place(y, h, out_h, &y0, &fy);
+    place(x, w, out_w, &x0, &fx);
+    in += (size_t)y0 * w + x0;
+    int down = y0 + 1 < h ? w : 0, right = x0 + 1 < w ? 1 : 0;
+    a = in[0] + fy * (in[down] - in[0]);
+    b = in[right] + fy * (in[down + right] - in[right]);
+    return a + fx * (b - a);
+}
+
+static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_args m)
+{
+    RV_THREADS {
+        int w = m.half.w, h = m.half.h, i = thread_index(), n = (int)blockIdx.y;
+        int x = i % w, y = i / w, border = m.size / 2;
+        float v = *m.bias;
+
+        if (y >= h)
+            continue;
+        for (int t = 0; t < m.size * m.size; t++) {
+            int ty = y + t / m.size - border, tx = x + t % m.size - border;
+
+            if (ty < 0 || ty >= h || tx < 0 || tx >= w)
+                continue;
+            v += bilinear(m.taps + ((size_t)n * m.size * m.size + t) * m.h.h * m.h.w,
+                          m.h.h, m.h.w, ty, tx, h, w);
+        }
+        ((float *)image_of(job, &m.half, n))[i] = v;
+    }
+}
+
+static __global__ void mask_full(const struct rv_cuda_job *job, struct rv_mask_args m)
+{
+    RV_THREADS {
+        int w = m.logits.w, h = m.logits.h, i = thread_index(), n = (int)blockIdx.y;
+        float v;
+
+        if (i >= h * w)
+            continue;
+        v = bilinear((const float *)image_of(job, &m.half, n), m.half.h, m.half.w, i / w,
+                     i % w, h, w);
+        ((float *)image_of(job, &m.logits, n))[i] = v;
+        if (m.prob.where)
+            ((float *)image_of(job, &m.prob, n))[i] = logistic(v);
+    }
+}
+
+cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, struct rv_view in,
+                            struct rv_view out, int images, int size, int stride, int pad,
+                            cudaStream_t stream)
+{
+    dim3 grid(blocks_for((size_t)out.h * out.w * out.c), (unsigned int)images);
+
+    return RV_LAUNCH(maxpool, grid, RV_BLOCK, stream, job, in, out, size, stride, pad);
+}
+
+cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, struct rv_view in,
+                           struct rv_view out, cudaStream_t stream)
+{
+    dim3 grid(blocks_for((size_t)out.h * out.w * out.pitch), (unsigned int)out.n);
+
+    return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, out);
+}
+
+cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
+                             const void *add, void *out, int out_half, size_t pixels,
+                             int channels, int relu, cudaStream_t stream)
+{
+    size_t count = pixels * (size_t)channels;
+
+    return RV_LAUNCH(epilogue, blocks_for(count), RV_BLOCK, stream, sums, sums_half, bias,
+                     add, out, out_half, count, channels, relu);
+}
+
+cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, struct rv_mask_args m,
+                         cudaStream_t stream)
+{
+    unsigned int n = (unsigned int)m.images;
+    dim3 taps(blocks_for((size_t)m.h.h * m.h.w * m.size * m.size), n);
+    dim3 half(blocks_for((size_t)m.half.h * m.half.w), n);
+    dim3 full(blocks_for((size_t)m.logits.h * m.logits.w), n);
+    cudaError_t ret = RV_LAUNCH(mask_taps, taps, RV_BLOCK, stream, job, m);
+
+    if (!ret)
+        ret = RV_LAUNCH(mask_half, half, RV_BLOCK, stream, job, m);
+    if (!ret)
+        ret = RV_LAUNCH(mask_full, full, RV_BLOCK, stream, job, m);
+    return ret;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN 256
+
+/* Room behind the arena. */
+static size_t take(struct rv_plan *plan, size_t bytes)
+{
+    size_t at = plan->bytes;
+
+    plan->bytes += (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    return at;
+}
+
+/* Tensor cores take fp16 channels by eight. */
+static int padded(const struct rv_plan *plan, int channels)
+{
+    return plan->half ? (channels + 7) / 8 * 8 : channels;
+}
+
+static size_t element(const struct rv_plan *plan)
+{
+    return plan->half ? 2 : 4;
+}
+
+struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
+{
+    const struct rv_program *p = plan->program;
+    const struct rv_tensor *x;
+    struct rv_view v = {0};
+
+    if (t < 0)
+        return v;
+    x = &p->tensor[t];
+    v = (struct rv_view){.where = x->home == RV_STATE ? RV_IN_STATE : RV_FIXED,
+                         .half = plan->half && !x->wide,
+                         .n = x->n,
+                         .h = x->h,
+                         .w = x->w,
+                         .c = x->c,
+                         .pitch = (int)rv_tensor_pitch(p, t),
+                         .base = plan->memory,
+                         .offset = x->offset};
+    if (t == p->step[0].out[0] && p->step[0].op == RV_OP_PREPROC) {
+        v.offset = plan->image;
+        v.pitch = plan->image_channels;
+    }
+    return v;
+}
+
+/* By cuDNN, or where that has nothing to offer by our own kernel. */
+static int make_conv(struct rv_plan *plan, struct cuda_step *s,
+                     struct rv_weights *weights, const struct rv_conv_shape *shape)
+{
+    struct cuda_device *cuda = plan->cuda;
+    int ret;
+
+    s->engine = cuda->engine;
+    ret = s->engine->create(&s->conv, plan->dev, cuda->opened, shape, weights,
+                            s->step->weight);
+    if (ret == RVOS_ERR_UNSUPPORTED) {
+        s->engine = &rv_conv_plain;
+        ret =
+            s->engine->create(&s->conv, plan->dev, NULL, shape, weights, s->step->weight);
+    }
+    if (!ret && s->engine->workspace_bytes(s->conv) > plan->workspace_bytes)
+        plan->workspace_bytes = s->engine->workspace_bytes(s->conv);
+    return ret;
+}
+
+static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
+                          struct rv_weights *weights)
+{
+    const struct rv_program *p = plan->program;
+    const struct rv_step *step = s->step;
+    const struct rv_tensor *in = &p->tensor[step->in[0]], *out = &p->tensor[step->out[0]];
+    bool image = step->in[0] == p->step[0].out[0];
+    struct rv_conv_shape shape = {
+        .n = in->n,
+        .ih = in->h,
+        .iw = in->w,
+        .ic = s->channels = padded(plan, in->c),
+        .oh = out->h,
+        .ow = out->w,
+        .oc = out->c,
+        .size = step->size,
+        .stride = step->stride,
+        .pad = step->pad,
+        .half_in = plan->half,
+        .half_out = plan->half && !out->wide,
+        .tf32 = plan->tf32,
+        .relu = step->relu,
+        .sum = step->in[1] >= 0,
+    };
+
+    /* The state's address is not known before the frame, and convolution libraries want
+     * theirs when they are captured. */
+    if (!image && (in->home == RV_STATE || s->channels != in->c))
+        s->input =
+            take(plan, (size_t)in->n * in->h * in->w * s->channels * element(plan));
+    return make_conv(plan, s, weights, &shape);
+}
+
+static int make_cell(struct rv_plan *plan, struct cuda_step *s,
+                     struct rv_weights *weights)
+{
+    const struct rv_step *step = s->step;
+    const struct rv_tensor *h = &plan->program->tensor[step->out[0]];
+    int level = rv_plan_level(plan->program, step);
+    size_t pixels = (size_t)h->h * h->w;
+    struct rv_conv_shape shape = {
+        .n = 1,
+        .ih = h->h,
+        .iw = h->w,
+        .oh = h->h,
+        .ow = h->w,
+        .oc = 4 * h->c,
+        .size = step->size,
+        .stride = 1,
+        .pad = step->pad,
+        .half_in = plan->half,
+        .tf32 = plan->tf32,
+    };
+
+    if (step->weight < 0)
+        return 0;
+    shape.ic = s->channels = padded(plan, plan->net->weight[step->weight].in);
+    /* Of all objects of a level, one after another in its lane; the first object's input
+     * is the narrowest. */
+    s->input = pixels * s->channels * element(plan);
+    if (plan->cell_gates[level] == RV_NONE)
+        plan->cell_gates[level] = take(plan, pixels * 4 * h->c * sizeof(float));
+    return make_conv(plan, s, weights, &shape);
+}
+
+static void place_cell_inputs(struct rv_plan *plan)
+{
+    size_t most[RV_LEVELS] = {0};
+
+    for (int i = 0; i < plan->program->n_steps; i++) {
+        const struct cuda_step *s = &plan->step[i];
+        int k;
+
+        if (s->step->op != RV_OP_CELL || s->input == RV_NONE)
+            continue;
+        k = rv_plan_level(plan->program, s->step);
+        most[k] = s->input > most[k] ? s->input : most[k];
+    }
+    for (int k = 0; k < RV_LEVELS; k++)
+        plan->cell_input[k] = take(plan, most[k]);
+    for (int i = 0; i < plan->program->n_steps; i++) {
+        struct cuda_step *s = &plan->step[i];
+
+        if (s->step->op == RV_OP_CELL && s->input != RV_NONE)
+            s->input = plan->cell_input[rv_plan_level(plan->program, s->step)];
+    }
+}
+
+static int make_mask(struct rv_plan *plan, const struct rv_step *s,
+                     struct rv_weights *weights)
+{
+    const struct rv_weight *w = &plan->net->weight[s->weight];
+    const struct rv_tensor *h = &plan->program->tensor[s->in[0]];
+    int taps = w->size * w->size;
+    size_t bytes = (size_t)w->in * taps * sizeof(float);
+    float *oihw = malloc(bytes), *kernel = malloc(bytes), bias;
+    int ret = RVOS_ERR_MEMORY;
+
+    if (oihw && kernel)
+        ret = weights->read(weights, s->weight, oihw, &bias);
+    for (int c = 0; c < w->in && !ret; c++)
+        for (int t = 0; t < taps; t++)
+            kernel[t * w->in + c] = oihw[c * taps + t];
+    if (!ret)
+        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_kernel, bytes);
+    if (!ret)
+        ret = rv_cuda_upload(plan->dev, plan->mask_kernel, kernel, bytes);
+    if (!ret)
+        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_bias, sizeof(float));
+    if (!ret)
+        ret = rv_cuda_upload(plan->dev, plan->mask_bias, &bias, sizeof(float));
+    plan->mask_taps =
+        take(plan, (size_t)plan->program->objects * taps * h->h * h->w * sizeof(float));
+    free(oihw);
+    free(kernel);
+    return ret;
+}
+
+static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
+{
+    const struct rv_program *p = plan->program;
+    const struct rv_tensor *image = &p->tensor[p->step[0].out[0]];
+    int ret = 0;
+
+    plan->bytes = (p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
+    plan->image_channels = padded(plan, image->c);
+    plan->image =
+        take(plan, (size_t)image->h * image->w * plan->image_channels * element(plan));
+    for (int k = 0; k < RV_LEVELS; k++)
+        plan->cell_input[k] = plan->cell_gates[k] = RV_NONE;
+    for (int i = 0; i < p->n_steps; i++) {
+        plan->step[i].step = &p->step[i];
+        plan->step[i].input = RV_NONE;
+    }
+    for (int i = 0; i < p->n_steps && !ret; i++) {
+        struct cuda_step *s = &plan->step[i];
+
+        if (s->step->op == RV_OP_CONV)
+            ret = make_conv_step(plan, s, weights);
+        else if (s->step->op == RV_OP_CELL)
+            ret = make_cell(plan, s, weights);
+        else if (s->step->op == RV_OP_MASK)
+            ret = make_mask(plan, s->step, weights);
+    }
+    place_cell_inputs(plan);
+    for (int l = 0; l < RV_LANES; l++)
+        plan->workspace[l] = take(plan, plan->workspace_bytes);
+    return ret;
+}
+
+static int make_memory(struct rv_plan *plan)
+{
+    rvos_device *dev = plan->dev;
+    size_t found = RV_CUDA_SLOTS * sizeof(struct rv_found);
+    size_t seed = (size_t)plan->net->width * plan->net->height * sizeof(uint32_t);
+    int ret = rv_cuda_alloc(dev, (void **)&plan->memory, plan->bytes);
+
+    if (!ret)
+        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->job, sizeof(*plan->job));
+    if (!ret)
+        ret = rv_cuda_alloc(dev, (void **)&plan->job_device, sizeof(*plan->job));
+    if (!ret)
+        ret = rv_cuda_alloc(dev, (void **)&plan->found, found);
+    if (!ret)
+        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->report, found);
+    if (!ret && plan->program->one_shot)
+        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->seed, seed);
+    if (!ret && plan->program->one_shot)
+        ret = rv_cuda_alloc(dev, (void **)&plan->seed_device, seed);
+    return ret;
+}
+
+static int make_lanes(struct rv_plan *plan)
+{
+    rvos_device *dev = plan->dev;
+    int ret = 0;
+
+    for (int l = 0; l < RV_LANES; l++) {
+        CU(dev, cudaStreamCreateWithFlags(&plan->lane[l], cudaStreamNonBlocking));
+        CU(dev, cudaEventCreateWithFlags(&plan->joined[l], cudaEventDisableTiming));
+    }
+    CU(dev, cudaEventCreateWithFlags(&plan->start, cudaEventDisableTiming));
+    CU(dev, cudaEventCreateWithFlags(&plan->frame_ready, cudaEventDisableTiming));
+    ret = rv_plan_lanes(plan);
+error:
+    return ret;
+}
+
+/* All that the first frame would otherwise wait for. */
+static int make_graph(struct rv_plan *plan)
+{
+    struct rv_buffer state = {0};
+    int ret = plan->dev->fn->alloc(plan->dev, plan->program->state_bytes, &state);
+
+    if (!ret)
+        ret = rv_plan_warm_up(plan, state.ptr);
+    if (state.ptr)
+        plan->dev->fn->free(plan->dev, &state);
+    return ret;
+}
+
+static int make(struct rv_plan *plan, struct rv_weights *weights)
+{
+    int ret;
+
+    pthread_mutex_lock(&plan->cuda->lock);
+    ret = make_steps(plan, weights);
+    plan->cuda->engine->flush(plan->cuda->opened);
+    pthread_mutex_unlock(&plan->cuda->lock);
+    if (!ret)
+        ret = make_memory(plan);
+    if (!ret)
+        ret = make_lanes(plan);
+    if (!ret)
+        ret = make_graph(plan);
+    return ret;
+}
+
+int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
+                        struct rv_weights *weights, rvos_precision precision,
+                        struct rv_plan **out)
+{
+    struct cuda_device *cuda = dev->priv;
+    struct rv_plan *plan = calloc(1, sizeof(*plan));
+    int ret = RVOS_ERR_MEMORY;
+
+    *out = NULL;
+    if (!plan)
+        return ret;
+    plan->dev = dev;
+    plan->cuda = cuda;
+    plan->program = program;
+    plan->net = weights->net;
+    plan->half = program->narrow_bytes == 2;
+    plan->tf32 = precision == RVOS_PRECISION_TF32;
+    plan->step = calloc((size_t)program->n_steps, sizeof(*plan->step));
+    if (plan->step)
+        ret = rv_driver_push(cuda->driver, dev);
+    if (!plan->step || ret) {
+        free(plan->step);
+        free(plan);
+        return ret;
+    }
+    ret = make(plan, weights);
+    rv_driver_pop(cuda->driver);
+    if (ret) {
+        rv_cuda_plan_destroy(plan);
+        return ret;
+    }
+    rv_log(dev, RVOS_LOG_DEBUG,
+           "plan: %d steps, %d waves, %zu bytes, of which %zu are the arena and %zu "
+           "workspaces",
+           program->n_steps, program->n_waves, plan->bytes, program->arena_bytes,
+           RV_LANES * plan->workspace_bytes);
+    *out = plan;
+    return 0;
+}
+
+void rv_cuda_plan_destroy(struct rv_plan *plan)
+{
+    if (!plan || rv_driver_push(plan->cuda->driver, plan->dev))
+        return;
+    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++)
+        if (plan->graph[i])
+            cudaGraphExecDestroy(plan->graph[i]);
+    for (int i = 0; i < plan->program->n_steps; i++) {
+        if (plan->step[i].conv)
+            plan->step[i].engine->destroy(plan->step[i].conv);
+        if (plan->step[i].done)
+            cudaEventDestroy(plan->step[i].done);
+    }
+    for (int l = 0; l < RV_LANES; l++) {
+        if (plan->joined[l])
+            cudaEventDestroy(plan->joined[l]);
+        if (plan->lane[l])
+            cudaStreamDestroy(plan->lane[l]);
+    }
+    if (plan->start)
+        cudaEventDestroy(plan->start);
+    if (plan->frame_ready)
+        cudaEventDestroy(plan->frame_ready);
+    rv_cuda_free(plan->memory);
+    rv_cuda_free(plan->mask_kernel);
+    rv_cuda_free(plan->mask_bias);
+    rv_cuda_free(plan->job_device);
+    rv_cuda_free(plan->found);
+    rv_cuda_free(plan->seed_device);
+    rv_cuda_free_pinned(plan->job);
+    rv_cuda_free_pinned(plan->report);
+    rv_cuda_free_pinned(plan->seed);
+    rv_driver_pop(plan->cuda->driver);
+    free(plan->step);
+    free(plan);
+}

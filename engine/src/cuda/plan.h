@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* plan.h - a program on a GPU: its steps on a few streams ("lanes"), captured into one
+ * graph for each number of live slots.
+ *
+ * plan.c makes convolutions, memory and lanes; run.c puts the steps into the lanes and
+ * runs frames. A step waits for the steps whose memory it reads or overwrites, and for
+ * nothing else: waves are not barriers here, so that the gate sums of the last frame's
+ * state are made beside the encoder. */
+#ifndef RV_CUDA_PLAN_H
+#define RV_CUDA_PLAN_H
+
+#include "context.h"
+#include "kernels.h"
+
+/* Cells of level k have a lane of their own, which the steps before them may share. */
+#define RV_LANES 6
+#define RV_CELL_LANE 2
+
+struct cuda_step {
+    const struct rv_step *step;
+    const struct rv_conv_engine *engine;
+    struct rv_conv *conv; /* NULL: none */
+    int lane;
+    int wait[RV_LANES]; /* of other lanes: the last step to wait for; -1: none */
+    cudaEvent_t done;   /* NULL: nobody waits for it */
+    size_t input;       /* of a padded or gathered input, in plan->memory; or NONE */
+    int channels;       /* of the convolution's input, with padding */
+};
+#define RV_NONE SIZE_MAX
+
+struct rv_plan {
+    rvos_device *dev;
+    struct cuda_device *cuda;
+    const struct rv_program *program;
+    const struct rv_net *net;
+    bool half, tf32;
+
+    struct cuda_step *step; /* as many as the program has */
+
+    char *memory; /* the program's arena, then what follows here, by offset */
+    size_t bytes;
+    size_t image; /* the network's input, channels padded */
+    int image_channels;
+    size_t cell_input[RV_LEVELS], cell_gates[RV_LEVELS];
+    size_t workspace[RV_LANES], workspace_bytes;
+    size_t mask_taps;
+    float *mask_kernel, *mask_bias; /* device memory */
+
+    struct rv_cuda_job *job, *job_device; /* pinned, and what kernels read */
+    struct rv_found *found, *report;      /* device and pinned */
+    uint32_t *seed, *seed_device;         /* pinned and device; NULL: zero-shot */
+
+    cudaStream_t lane[RV_LANES];
+    cudaEvent_t start, joined[RV_LANES], frame_ready;
+    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by live slots; made when first run */
+    bool eager; /* capture failed: every frame is launched step by step */
+};
+
+/* Device and pinned memory of one size. */
+struct rv_staging {
+    char *device, *pinned;
+    size_t size;
+};
+
+/* -- frame.c: tables for one frame size, and the way of pixels in and out -- */
+struct rv_pixels {
+    rvos_device *dev;
+    int width, height;
+    void *tables; /* all below, but `staging`, in device memory */
+    struct rv_taps x, y;
+    const float *value;
+    uint8_t *shrunk;
+    struct rv_staging frame, labels, alpha; /* of host memory; made when first asked */
+};
+
+int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
+                          int height, struct rv_pixels **out);
+void rv_cuda_pixels_destroy(struct rv_pixels *pixels);
+/* Fills in what the job's frame and outputs are for kernels; uploads what is in host
+ * memory, in `stream`. */
+int rv_cuda_frame_in(struct rv_pixels *pixels, const struct rv_job *job,
+                     struct rv_cuda_job *table, cudaStream_t stream);
+/* Puts the download of what host memory asked for into `stream`; when that is through,
+ * rv_cuda_frame_done hands it over. */
+int rv_cuda_frame_out(struct rv_pixels *pixels, const struct rv_job *job,
+                      cudaStream_t stream);
+void rv_cuda_frame_done(const struct rv_pixels *pixels, const struct rv_job *job);
+
+int rv_cuda_draw_image(rvos_device *dev, const rvos_image *image,
+                       const rvos_labels *labels, const rvos_draw_params *params);
+int rv_cuda_alpha_image(rvos_device *dev, const rvos_image *image,
+                        const rvos_labels *alpha);
+void rv_cuda_fill_labels(rvos_device *dev, const rvos_labels *labels, uint8_t value);
+
+/* -- plan.c -- */
+int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
+                        struct rv_weights *weights, rvos_precision precision,
+                        struct rv_plan **out);
+void rv_cuda_plan_destroy(struct rv_plan *plan);
+/* A tensor of the program, where it really lies. */
+struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t);
+int rv_plan_level(const struct rv_program *p, const struct rv_step *cell);
+
+/* -- lanes.c -- */
+/* Sets lane and wait of every step. */
+int rv_plan_lanes(struct rv_plan *plan);
+
+/* -- run.c -- */
+int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
+/* Runs a frame without a picture twice, on the state at `state`: so that all kernels
+ * are loaded, then captured. */
+int rv_plan_warm_up(struct rv_plan *plan, char *state);
+
+#endif

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// emulation.cpp - streams, events and graphs without a GPU.
+//
+// What is launched outside a capture runs at once. What is captured becomes a node with
+// edges from the last node of its stream and from the events that the stream waited for,
+// as in CUDA; a launch of the graph then runs the nodes in a random order that the edges
+// allow, so that a missing edge shows as a wrong result, not as luck. New memory is full
+// of NaNs, and its ends are found by AddressSanitizer.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <vector>
+
+#include "emulation.h"
+
+__thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
+
+struct node {
+    std::function<void()> run;
+    std::vector<int> after;
+};
+struct CUgraph_st {
+    std::vector<node> nodes;
+    std::vector<cudaStream_t> streams; // that are being captured into it
+    unsigned long serial;              // from 1
+};
+struct CUgraphExec_st {
+    std::vector<node> nodes;
+    unsigned long long random;
+};
+struct CUstream_st {
+    CUgraph_st *capture;   // NULL: none
+    std::vector<int> last; // nodes that the next one comes behind
+};
+struct CUevent_st {
+    unsigned long serial; // of the graph that it was recorded in; 0: in none
+    std::vector<int> last;
+};
+static thread_local CUgraph_st *current; // what this thread is capturing
+
+struct emulated_counts {
+    long mallocs, launches, graphs, nodes;
+};
+static emulated_counts counts;
+
+// For tests that look how much is done for a frame.
+extern "C" __attribute__((visibility("default"))) emulated_counts *rv_emulated_counts(void)
+{
+    return &counts;
+}
+
+static cudaError_t issue(cudaStream_t stream, std::function<void()> run)
+{
+    if (!stream || !stream->capture) {
+        run();
+        return cudaSuccess;
+    }
+    stream->capture->nodes.push_back({run, stream->last});
+    stream->last.assign(1, (int)stream->capture->nodes.size() - 1);
+    return cudaSuccess;
+}
+
+cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
+                            std::function<void()> block_function)
+{
+    if (!grid.x || !grid.y || grid.y > 65535 || block.x > 1024)
+        return cudaErrorInvalidValue;
+    counts.launches++;
+    return issue(stream, [=] {
+        blockDim = {block.x, block.y, block.z};
+        gridDim = {grid.x, grid.y, grid.z};
+        for (blockIdx.y = 0; blockIdx.y < grid.y; blockIdx.y++)
+            for (blockIdx.x = 0; blockIdx.x < grid.x; blockIdx.x++)
+                block_function();
+    });
+}
+
+const char *cudaGetErrorName(cudaError_t error)
+{
+    return error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation"
+                                              : "cudaErrorInvalidValue";
+}
+
+const char *cudaGetErrorString(cudaError_t error)
+{
+    return error == cudaErrorMemoryAllocation ? "out of memory" : "invalid argument";
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    return cudaSuccess;
+}
+
+// RVOS_EMULATED_FAIL=n: the n-th allocation and all later ones fail.
+static bool fails(void)
+{
+    const char *text = getenv("RVOS_EMULATED_FAIL");
+
+    counts.mallocs++;
+    return text && counts.mallocs >= atol(text);
+}
+
+cudaError_t cudaMalloc(void **p, size_t size)
+{
+    *p = fails() ? nullptr : malloc(size);
+    if (!*p)
+        return cudaErrorMemoryAllocation;
+    memset(*p, 0xff, size);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void **p, size_t size)
+{
+    return cudaMalloc(p, size);
+}
+
+cudaError_t cudaFree(void *p)
+{
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+    free(p);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size,
+                            enum cudaMemcpyKind kind, cudaStream_t stream)
+{
+    (void)kind;
+    return issue(stream, [=] { memcpy(dst, src, size); });
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
+{
+    return issue(stream, [=] { memset(p, value, size); });
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags)
+{
+    (void)flags;
+    *out = new CUstream_st();
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+    delete stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    return stream && stream->capture ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned int flags)
+{
+    (void)flags;
+    *out = new CUevent_st();
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+    delete event;
+    return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+    event->serial = stream->capture ? stream->capture->serial : 0;
+    event->last = stream->last;
+    return cudaSuccess;
+}
+
+// An event of a capture draws the stream into it; one of no capture has happened.
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
+                                unsigned int flags)
+{
+    (void)flags;
+    if (!event->serial)
+        return stream->capture ? cudaErrorStreamCaptureIsolation : cudaSuccess;
+    if (!current || current->serial != event->serial)
+        return cudaErrorStreamCaptureIsolation;
+    if (!stream->capture) {
+        stream->capture = current;
+        current->streams.push_back(stream);
+    }
+    stream->last.insert(stream->last.end(), event->last.begin(), event->last.end());
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode mode)
+{
+    static unsigned long serial;
+
+    (void)mode;
+    if (current || stream->capture)
+        return cudaErrorStreamCaptureUnsupported;
+    current = stream->capture = new CUgraph_st();
+    current->serial = ++serial;
+    current->streams.push_back(stream);
+    stream->last.clear();
+    return cudaSuccess;
+}
+
+// Every node must have been waited for by the stream that ends the capture.
+static bool joined(const CUgraph_st *graph, const std::vector<int> &last)
+{
+    std::vector<bool> seen(graph->nodes.size());
+    std::vector<int> open = last;
+
+    while (!open.empty()) {
+        int n = open.back();
+
+        open.pop_back();
+        if (seen[n])
+            continue;
+        seen[n] = true;
+        open.insert(open.end(), graph->nodes[n].after.begin(),
+                    graph->nodes[n].after.end());
+    }
+    for (size_t i = 0; i < seen.size(); i++)
+        if (!seen[i])
+            return false;
+    return true;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
+{
+    bool whole;
+
+    if (!current || current->streams[0] != stream)
+        return cudaErrorStreamCaptureUnjoined;
+    whole = joined(current, stream->last);
+    *out = whole ? current : nullptr;
+    for (cudaStream_t s : current->streams) {
+        s->capture = nullptr;
+        s->last.clear();
+    }
+    if (!whole)
+        delete current;
+    current = nullptr;
+    return whole ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph,
+                                 unsigned long long flags)
+{
+    (void)flags;
+    counts.graphs++;
+    counts.nodes = (long)graph->nodes.size();
+    *out = new CUgraphExec_st{graph->nodes, 1};
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
+{
+    size_t n = exec->nodes.size();
+    std::vector<int> left(n), ready;
+    std::vector<std::vector<int>> next(n);
+
+    (void)stream;
+    for (size_t i = 0; i < n; i++) {
+        left[i] = (int)exec->nodes[i].after.size();
+        for (int a : exec->nodes[i].after)
+            next[a].push_back((int)i);
+        if (!left[i])
+            ready.push_back((int)i);
+    }
+    while (!ready.empty()) {
+        exec->random = exec->random * 6364136223846793005u + 1442695040888963407u;
+        size_t at = (exec->random >> 33) % ready.size();
+        int i = ready[at];
+
+        ready.erase(ready.begin() + (long)at);
+        exec->nodes[i].run();
+        for (int k : next[i])
+            if (!--left[k])
+                ready.push_back(k);
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
+{
+    delete exec;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+    delete graph;
+    return cudaSuccess;
+}
