@@ -181,8 +181,9 @@ static void run_case(rvos_device *device, const char *models, const char *path)
     name = meta(&g, "case.model");
     snprintf(file, sizeof(file), "%s/%s", name[0] == '/' ? "" : models, name);
     CHECK(rvos_model_load(&model, device, file,
-                          &(rvos_model_params){.width = g.width, .height = g.height}) ==
-          0);
+                          &(rvos_model_params){.width = g.width,
+                                               .height = g.height,
+                                               .precision = RVOS_PRECISION_FP32}) == 0);
     CHECK(rvos_stream_open(
               &stream, model,
               &(rvos_stream_params){.task = strcmp(meta(&g, "case.task"), "one-shot")
