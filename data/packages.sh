@@ -32,7 +32,7 @@ package_known()
     apt-cache show --no-all-versions "$1" >/dev/null 2>&1
 }
 
-# Runs as root: directly, or by sudo, which may ask only where somebody can answer.
+# Runs as root: directly, or by sudo, which asks at the terminal if there is one.
 packages_as_root()
 {
     if [ "$(id -u)" = 0 ]; then
@@ -40,19 +40,25 @@ packages_as_root()
     elif ! command -v sudo >/dev/null 2>&1; then
         echo "This needs root, and there is no sudo here. As root: $*" >&2
         return 1
-    elif [ -t 0 ]; then
+    elif sudo -n true 2>/dev/null || (: </dev/tty) 2>/dev/null; then
         sudo "$@"
-    elif ! sudo -n "$@"; then
+    else
         echo "This needs root, and nobody can be asked for a password here. Run: sudo $*" >&2
         return 1
     fi
 }
 
+# What apt says of hundreds of packages is shown only if it fails.
 packages_install()
 {
+    packages_log=$(mktemp) || return 1
     packages_as_root env DEBIAN_FRONTEND=noninteractive apt-get \
-        -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -qq -y \
-        --no-install-recommends install "$@" </dev/null
+        -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 -qq -y \
+        --no-install-recommends install "$@" </dev/null >"$packages_log" 2>&1
+    packages_status=$?
+    [ $packages_status = 0 ] || tail -n 15 "$packages_log" >&2
+    rm -f "$packages_log"
+    return $packages_status
 }
 
 need_packages()
@@ -101,7 +107,7 @@ need_packages()
         fi
     done
     [ "$packages_all" ] || return 0
-    echo "Installing Debian packages: $packages_all"
+    echo "Installing Debian packages (a few minutes on a fresh machine): $packages_all"
     # shellcheck disable=SC2086
     packages_install $packages_all && return 0
     [ "$packages_fresh" ] && return 1

@@ -131,7 +131,7 @@ meson_tests()
     rm -f "$folder/meson-logs/testlog.json"
     GST_REGISTRY=$root/$folder/registry.bin XDG_CACHE_HOME=$root/$folder/cache \
         meson test -C "$folder" --no-rebuild --print-errorlogs "$@" 2>&1 |
-        grep -v -e '^ninja: ' -e '^Full log written' -e '^$'
+        grep -v -e '^ninja: ' -e '^Full log written' -e '^$' -e ':  *0 *$'
     results=$folder/meson-logs/testlog.json
     if [ ! -s "$results" ]; then
         count "$folder: meson test" 1
@@ -179,6 +179,7 @@ section "default configuration"
 if configure_and_build build-test; then
     meson_tests build-test
     one "installed files" build-test/install-log.txt sh tests/install.sh build-test
+    one "README's pipelines" build-test/readme-log.txt /usr/bin/python3 tests/readme.py build-test
     one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
 fi
 one "docs" build-test/docs-log.txt sh docs/build.sh build-test/docs

@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The pipelines of README.md run as they stand there: readme.py BUILD_DIR.
+
+Only what a test machine lacks is replaced: the screen, the camera, and the reader's own files;
+and the clip is a short piece of itself.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+INSTEAD = [
+    (r"autovideosink( sync=false)?", "fakesink sync=false"),
+    (r"v4l2src", "videotestsrc num-buffers=10 is-live=true ! video/x-raw,width=160,height=120"),
+    (r"data/clips/cup\.mp4|VIDEO\.mp4", "clip.mkv"),
+    (r"FIRST\.png", "masks/00005.png"),
+]
+
+
+def commands(text):
+    """The commands of the sh blocks, continued lines joined."""
+    for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
+        for line in block.replace("\\\n", " ").split("\n"):
+            if "gst-launch-1.0" in line:
+                yield re.sub(r"\s+", " ", line.strip())
+
+
+def run(command, folder, env):
+    done = subprocess.run(command, shell=True, cwd=folder, env=env, timeout=300, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False)
+    good = done.returncode == 0 and "ERROR" not in done.stdout
+    print(("ok: " if good else "FAILED: ") + command)
+    if not good:
+        print(done.stdout)
+    return good
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    plugin = os.path.join(os.path.abspath(sys.argv[1]), "gst")
+    if not os.path.exists(os.path.join(plugin, "libgstrvosseg.so")):
+        print("skipped: the element is not in this build")
+        return 77
+    if subprocess.run(["gst-inspect-1.0", "--exists", "x264enc"], check=False).returncode:
+        print("skipped: no x264enc here")
+        return 77
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        lines = list(commands(f.read()))
+    with tempfile.TemporaryDirectory() as folder:
+        env = dict(os.environ, GST_PLUGIN_PATH=plugin,
+                   GST_REGISTRY=os.path.join(folder, "registry.bin"))
+        clip = os.path.join(ROOT, "data", "clips", "cup.mp4")
+        good = run(f"gst-launch-1.0 -q filesrc location={clip} ! decodebin ! "
+                   "identity eos-after=8 ! jpegenc ! matroskamux ! filesink location=clip.mkv",
+                   folder, env)
+        for line in lines:
+            for pattern, other in INSTEAD:
+                line = re.sub(pattern, other, line)
+            good = run(line, folder, env) and good
+        masks = os.path.join(folder, "masks")
+        found = len(os.listdir(masks)) if os.path.isdir(masks) else 0
+        if len(lines) < 4 or found < 6:
+            print(f"FAILED: {len(lines)} pipelines in README.md, {found} masks from them")
+            good = False
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
