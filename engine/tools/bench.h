@@ -21,7 +21,8 @@ struct bench_options {
     int repeats;        /* processes a case is measured in, to know the spread */
     const char *folder; /* of real frames; NULL: made ones */
     int frame_width, frame_height; /* of made frames */
-    double peak; /* GFLOP/s of the processor, for its share; 0: none known */
+    double peak;                   /* GFLOP/s, for the share of it; 0: none known */
+    bool peak_given;               /* it is the device's, not measured on the CPU */
 };
 
 /* Measures in a process of its own, so that memory is the case's alone; a JSON

@@ -272,7 +272,8 @@ static json_t *result_json(const struct measurement *m)
     json_object_set_new(result, "fps", json_real(rate));
     json_object_set_new(result, "gmacs", json_real(macs / 1e9));
     json_object_set_new(result, "gflops", json_real(2e-9 * macs * rate));
-    if (m->options->peak > 0)
+    if (m->options->peak > 0 &&
+        (m->options->peak_given || strcmp(s->device_info.backend, "cuda")))
         json_object_set_new(result, "roofline",
                             json_real(2e-9 * macs * rate / m->options->peak));
     json_object_set_new(result, "peak_rss_mb", json_real((double)usage.ru_maxrss / 1024));

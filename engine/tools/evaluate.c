@@ -279,10 +279,18 @@ int evaluate(struct evaluation *out, const struct protocol *protocol, const char
         err = eval_read_meta(out, options->meta, options->seen, fault);
     if (!err && score_frames(&job, options->threads))
         err = fault_set(fault, TOOL_INPUT, truth, "out of memory");
-    for (int i = 0; i < out->count && !err; i++)
-        if (!out->sequence[i].fault.code && !atomic_load(&job.stop) &&
-            eval_score_sequence(protocol, &out->sequence[i]))
+    for (int i = 0; i < out->count && !err && !atomic_load(&job.stop); i++) {
+        struct eval_sequence *s = &out->sequence[i];
+
+        if (s->fault.code)
+            continue;
+        if (eval_score_sequence(protocol, s))
             err = fault_set(fault, TOOL_INPUT, truth, "out of memory");
+        else if (!eval_instances(s))
+            fault_set(&s->fault, TOOL_INPUT, s->truth.file[s->truth.count - 1].path,
+                      "no object has a frame to score: annotations of first frames alone "
+                      "do not do");
+    }
     pthread_mutex_destroy(&job.lock);
     if (err)
         evaluation_free(out);

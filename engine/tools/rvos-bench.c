@@ -29,6 +29,8 @@ static const char usage[] =
     "  -r, --repeats N         processes for each, for the spread; default: 1\n"
     "  -i, --images DIR        real frames; default: made ones\n"
     "      --frame-size WxH    of made frames; default: 854x480\n"
+    "      --peak GFLOPS       of the device, for the share of it; default: measured "
+    "(CPU)\n"
     "  -J, --json FILE         the results; - is the standard output\n"
     "  -C, --compare           two files of results, row by row\n"
     "  -P, --plot FILE         charts (SVG) of files of results, or of those measured\n"
@@ -110,6 +112,13 @@ static int one_option(struct command *c, int option, char *word, struct fault *f
                              "--frame-size takes a size such as 854x480, not \"%s\"",
                              word);
         return 0;
+    case 'k':
+        c->options.peak = atof(word);
+        c->options.peak_given = c->options.peak > 0;
+        if (!c->options.peak_given)
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "--peak takes GFLOP/s, more than 0, not \"%s\"", word);
+        return 0;
     case 'J':
         c->json = word;
         return 0;
@@ -144,6 +153,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
                                             {"repeats", required_argument, NULL, 'r'},
                                             {"images", required_argument, NULL, 'i'},
                                             {"frame-size", required_argument, NULL, 'z'},
+                                            {"peak", required_argument, NULL, 'k'},
                                             {"json", required_argument, NULL, 'J'},
                                             {"compare", no_argument, NULL, 'C'},
                                             {"plot", required_argument, NULL, 'P'},
@@ -274,8 +284,7 @@ static int measure_all(struct command *c, json_t *results, struct fault *fault)
         json_t *result;
 
         make_case(c, i, &one, fault);
-        if (one.session.threads != peak_threads &&
-            !(one.session.engine && !strcmp(one.session.engine, "cuda"))) {
+        if (!c->options.peak_given && one.session.threads != peak_threads) {
             peak_threads = one.session.threads;
             c->options.peak = bench_peak(peak_threads);
         }

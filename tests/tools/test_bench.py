@@ -59,6 +59,11 @@ class Bench(common.ToolTest):
         one, = self.measure("macs1.json", "-n", 1)["results"]
         self.assertGreater(r["gmacs"], one["gmacs"])
 
+    def test_peak(self):
+        r, = self.measure("peak.json", "--peak", "1000")["results"]
+        self.assertAlmostEqual(r["roofline"], r["gflops"] / 1000, 6)
+        self.fault(1, "--peak", "rvos-bench", "--peak", "fast", self.model)
+
     def test_repeats(self):
         r, = self.measure("repeats.json", "-r", 3)["results"]
         self.assertEqual(len(r["p50_runs"]), 3)

@@ -403,6 +403,14 @@ class BadData(common.ToolTest):
             return "gt/two/"
         self.broken("none to score", spoil, "davis2016")
 
+    def test_first_frames_only(self):
+        """As in YouTube-VOS' public validation set."""
+        def spoil(gt, pred):
+            for t in range(1, 7):
+                os.remove(os.path.join(gt, "two", f"{t:05d}.png"))
+            return "gt/two/00000.png"
+        self.broken("no object has a frame to score", spoil)
+
     def test_command_line(self):
         gt, pred = make_set(scratch("bad"))
         self.fault(1, "no protocol", "rvos-eval", "-p", "davis2015", gt, pred)
