@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
 # Sourced by data/demo.sh, docs/build.sh and tests/run.sh: Debian and Ubuntu packages.
 #
 #     need_packages NAME... [-- NAME...]
@@ -88,16 +89,16 @@ need_packages()
         return 0
     fi
 
-    # A fresh machine or container has no lists yet; old lists name files that have gone.
+    # A fresh machine or container has no lists yet, or not of all parts of the archive.
     packages_fresh=''
-    for package in $packages_must $packages_wish; do
-        if ! package_known "$package"; then
-            echo "Reading the list of Debian packages ..."
-            packages_as_root apt-get -qq -o Acquire::Retries=3 update </dev/null || return 1
-            packages_fresh=1
-            break
-        fi
+    ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || packages_fresh=1
+    for package in $packages_must; do
+        package_known "$package" || packages_fresh=1
     done
+    if [ "$packages_fresh" ]; then
+        echo "Reading the list of Debian packages ..."
+        packages_as_root apt-get -qq -o Acquire::Retries=3 update </dev/null || return 1
+    fi
     packages_all=$packages_must
     for package in $packages_wish; do
         if package_known "$package"; then
