@@ -10,5 +10,5 @@ out=${1:-$root/build-docs}
 case $out in /*) ;; *) out=$here/$out ;; esac
 # shellcheck source=data/packages.sh
 . "$root/data/packages.sh"
-need_packages python3 python3-markdown || exit 1
+need_packages python3 -- python3-markdown || exit 1
 exec /usr/bin/python3 "$root/docs/site.py" "$root" "$out"
