@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The paper's ablation as one command: which recurrences, with and without given masks.
 
-    ablation.py davis2017|youtube-vos ROOT OUT_DIR --model FILE [--checkpoint NAME=FILE]...
-                [--split NAME] [--tools DIR] [--only NAME,...] [-- RVOS-SEGMENT OPTIONS]
+    ablation.py davis2016|davis2017|youtube-vos ROOT OUT_DIR --model FILE
+                [--checkpoint NAME=FILE]... [--split NAME] [--tools DIR] [--only NAME,...]
+                [-- RVOS-SEGMENT OPTIONS]
 
 Rows are named as in the paper: RVOS-Mask-S, -T, -ST, -ST+ (one-shot; "+": trained further with
 inferred masks) and RVOS-S, -T, -ST (zero-shot). A row runs its own --checkpoint, else --model
@@ -96,8 +97,8 @@ def run_row(a, row, annotations):
     names = sorted(p.name for p in masks.iterdir() if p.is_dir())
     done_names.write_text("".join(n + "\n" for n in names))
     command = [tool(a, "rvos-eval"), "--quiet", "--protocol",
-               "davis2017" if a.dataset == "davis2017" else "youtube-vos", "--json", str(scores),
-               "--sequences", str(done_names), str(annotations), str(masks)]
+               a.dataset, "--json", str(scores), "--sequences", str(done_names),
+               str(annotations), str(masks)]
     for option in ("meta", "seen"):
         if getattr(a, option):
             command += [f"--{option}", str(getattr(a, option))]
@@ -164,14 +165,16 @@ def youtube_tables(results):
     return parts
 
 
-def davis_tables(results):
-    headings = ("J", "F")
-    rows = [(r, ours_of(results, r, headings), None) for r in ROWS if "Mask" in r]
-    rows += [(n, None, v) for n, v in TABLE_4.items()]
-    parts = [table("Table 4: one-shot (published: test-dev)", headings, rows)]
-    rows = [(r, ours_of(results, r, headings), None) for r in ROWS if "Mask" not in r]
-    rows += [(n, None, v) for n, v in ZERO_SHOT_DAVIS.items()]
-    parts.append(table("Zero-shot (published: test-dev, section 4.2)", headings, rows))
+def davis_tables(dataset, results):
+    """The paper has no figures for DAVIS-2016."""
+    headings, published = ("J", "F"), dataset == "davis2017"
+    parts = []
+    for title, masks, numbers in (("Table 4: one-shot", True, TABLE_4),
+                                  ("Section 4.2: zero-shot", False, ZERO_SHOT_DAVIS)):
+        rows = [(r, ours_of(results, r, headings), None) for r in ROWS
+                if ("Mask" in r) == masks]
+        rows += [(n, None, v) for n, v in numbers.items() if published]
+        parts.append(table(title + " (published: test-dev)" * published, headings, rows))
     return parts
 
 
@@ -184,7 +187,7 @@ def instance_table(a, results):
     rows = [(f"{n} object{'s' * (n > 1)}",
              tuple(100 * by[n][m]["mean"] for m in "JF") if n in by else None,
              TABLE_3.get(n) if a.dataset == "youtube-vos" else None)
-            for n in sorted(set(by) | set(TABLE_3))]
+            for n in sorted(set(by) | (set(TABLE_3) if a.dataset == "youtube-vos" else set()))]
     return [table(f"Table 3: {row} by number of objects", ("J", "F"), rows)]
 
 
@@ -197,7 +200,8 @@ def write_tables(a, results):
                      f"{mean['sequences']} sequences")
     lines += ["", "Percent. Published: Ventura et al., CVPR 2019; comparable only with the "
               "same set and training data.", ""]
-    parts = davis_tables(results) if a.dataset == "davis2017" else youtube_tables(results)
+    parts = (youtube_tables(results) if a.dataset == "youtube-vos"
+             else davis_tables(a.dataset, results))
     text = "\n".join(lines) + "\n" + "\n".join(parts + instance_table(a, results))
     (a.out / "ablation.md").write_text(text)
     return text
@@ -220,7 +224,7 @@ def arguments(argv):
         argv = argv[:argv.index("--")]
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("dataset", choices=("davis2017", "youtube-vos"))
+    p.add_argument("dataset", choices=("davis2016", "davis2017", "youtube-vos"))
     p.add_argument("root", type=pathlib.Path, metavar="ROOT")
     p.add_argument("out", type=pathlib.Path, metavar="OUT_DIR")
     p.add_argument("--model", type=pathlib.Path, help="for every row without a --checkpoint")
@@ -241,7 +245,7 @@ def arguments(argv):
 
 
 def annotations_of(a):
-    if a.dataset == "davis2017":
+    if a.dataset != "youtube-vos":
         path = a.root / "Annotations" / "480p"
     else:
         path = a.root / (a.split or "valid") / "Annotations"
