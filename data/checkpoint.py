@@ -2,11 +2,13 @@
 """Reads PyTorch checkpoints without PyTorch and without running a pickle.
 
 A pickle is a program; loading one may do anything.  Here its opcodes are only decoded (by
-pickletools, which executes nothing) and interpreted by a machine that knows a closed list of
-them.  A GLOBAL is a name, never an import: those below have a meaning, any other is refused.
+pickletools, which executes nothing) and interpreted by a machine that knows a closed
+list of them.  A GLOBAL is a name, never an import: those below have a meaning, any other
+is refused.
 
-Containers: the legacy one of PyTorch 1.0 (five pickles, then the storages) and the zip one of
-1.6 and later.  Whatever device a storage was saved from, it is read into host memory.
+Containers: the legacy one of PyTorch 1.0 (five pickles, then the storages) and the zip
+one of 1.6 and later.  Whatever device a storage was saved from, it is read into host
+memory.
 """
 import pickletools
 import struct
@@ -47,7 +49,7 @@ class Storage:
         self.dtype, self.key, self.count = dtype, key, count
 
 
-# ---- the machine ------------------------------------------------------------------------
+# ---- the machine -----------------------------------------------------------------------
 
 MARK = object()
 VALUES = {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT", "BINUNICODE",
@@ -138,7 +140,8 @@ class Machine:
             state = self.stack.pop()
             if isinstance(self.stack[-1], Namespace) and isinstance(state, dict):
                 self.stack[-1].update(state)
-            elif not isinstance(self.stack[-1], dict):  # an OrderedDict's _metadata: dropped
+            # an OrderedDict's _metadata: dropped
+            elif not isinstance(self.stack[-1], dict):
                 raise self.fail("a pickle that builds an object of an unknown kind")
         else:
             raise self.fail(f"opcode {name}, which no checkpoint needs: refused")
@@ -160,8 +163,8 @@ class Machine:
 
     def named(self, name):
         if name not in self.allowed:
-            raise self.fail(f"asks for '{name.replace(' ', '.')}', which no checkpoint needs: "
-                            "refused, nothing was executed")
+            raise self.fail(f"asks for '{name.replace(' ', '.')}', which no checkpoint "
+                            "needs: refused, nothing was executed")
         return Global(name)
 
     def call(self, function, args):
@@ -181,19 +184,22 @@ class Machine:
         raise self.fail(f"an unknown call of '{function.replace(' ', '.')}'")
 
     def storage(self, pid):
-        # ('storage', type, key, location, count[, view]): the location, 'cuda:0', is ignored
+        # ('storage', type, key, location, count[, view]): the location, 'cuda:0', is
+        # ignored
         ok = (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"
-              and isinstance(pid[1], Global) and pid[1] in STORAGES and isinstance(pid[2], str)
+              and isinstance(pid[1], Global) and pid[1] in STORAGES
+              and isinstance(pid[2], str)
               and isinstance(pid[4], int) and pid[4] >= 0 and pid[5:] in ((), (None,)))
         if not ok:
             raise self.fail("a storage of an unknown kind")
         return Storage(STORAGES[pid[1]], pid[2], pid[4])
 
 
-# ---- containers -------------------------------------------------------------------------
+# ---- containers ------------------------------------------------------------------------
 
 def read_state(path):
-    """The state dictionary of a .pt file: {name: array}, in the file's order and types."""
+    """The state dictionary of a .pt file: {name: array}, in the file's order and
+    types."""
     try:
         with open(path, "rb") as f:
             zipped = f.read(4) == b"PK\3\4"
@@ -232,7 +238,8 @@ def _read_legacy(f, path):
         count = struct.unpack("<q", head)[0] if len(head) == 8 else -1
         if count != wanted[key].count:
             raise CheckpointError(f"{path}: truncated or damaged at storage {key!r}")
-        data[key] = _array(path, key, f.read(count * wanted[key].dtype.itemsize), wanted[key])
+        data[key] = _array(path, key, f.read(count * wanted[key].dtype.itemsize),
+                           wanted[key])
     return state, data
 
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clips of annotated video, augmented on the device.
 
-Every draw comes from a generator that is made from (seed, step, purpose): step n of a run is
-the same whether the run was interrupted before or not, and no sampler has a state to save.
+Every draw comes from a generator that is made from (seed, step, purpose): step n of a
+run is the same whether the run was interrupted before or not, and no sampler has a state
+to save.
 
-A clip batch is images (B,T,3,H,W) in [0,1], labels (B,T,H,W) uint8 with 0 for background, and
-exhaustive (B,), 1 where every object of the clip is annotated.
+A clip batch is images (B,T,3,H,W) in [0,1], labels (B,T,H,W) uint8 with 0 for
+background, and exhaustive (B,), 1 where every object of the clip is annotated.
 """
 import hashlib
 import math
@@ -54,7 +55,8 @@ def warp(x, grid, mode, padding):
 
 
 def photometric(x, draw):
-    """Brightness, contrast, saturation, channel gains and a little noise; one draw a clip."""
+    """Brightness, contrast, saturation, channel gains and a little noise; one draw a
+    clip."""
     b = x.shape[0]
     u = lambda lo, hi, c=1: lo + (hi - lo) * draw.rand(b, 1, c, 1, 1)
     x = x * u(0.7, 1.3)
@@ -69,7 +71,8 @@ def strong(x, y, draw):
     """Our recipe: zoom, turn, shift and flip with a little jitter from frame to frame."""
     b, t, _, h, w = x.shape
     scale = torch.exp(draw.sym(b, 1) * 0.3 - 0.12 + draw.sym(b, t) * 0.02)
-    a = rotation(draw.sym(b, 1) * 0.25 + draw.sym(b, t) * 0.01, (h, w)) * scale[..., None, None]
+    a = rotation(draw.sym(b, 1) * 0.25 + draw.sym(b, t) * 0.01,
+                 (h, w)) * scale[..., None, None]
     a = torch.cat([a[..., :1] * draw.sign(b, 1)[..., None, None], a[..., 1:]], -1)
     room = (scale - 1).abs() + 0.1
     shift = draw.sym(b, 1, 2) * room[..., None] + draw.sym(b, t, 2) * 0.01
@@ -81,8 +84,8 @@ def strong(x, y, draw):
 
 
 def paper(x, y, draw):
-    """The original's (network.md section 13): one flip and one affine map for all frames of a
-    clip; nearest sampling of image and mask, coordinates clamped to the border."""
+    """The original's (network.md section 13): one flip and one affine map for all frames
+    of a clip; nearest sampling of image and mask, coordinates clamped to the border."""
     b, t, _, h, w = x.shape
     angle = draw.sym(b) * math.radians(10)
     zoom = 0.7 + 0.7 * draw.rand(b, 2)
@@ -90,7 +93,8 @@ def paper(x, y, draw):
     a = torch.cat([a[..., :1] * draw.sign(b)[:, None, None], a[..., 1:]], -1)
     shift = draw.sym(b, 2) * 0.2  # 10 % of a picture that is 2 wide
     theta = torch.cat([a, shift[..., None]], -1)[:, None].expand(-1, t, -1, -1)
-    grid = F.affine_grid(theta.reshape(b * t, 2, 3), (b * t, 1, h, w), align_corners=False)
+    grid = F.affine_grid(theta.reshape(b * t, 2, 3), (b * t, 1, h, w),
+                         align_corners=False)
     x = warp(x.flatten(0, 1), grid, "nearest", "border").view(b, t, 3, h, w)
     y = warp(y.flatten(0, 1)[:, None].float(), grid, "nearest", "border")
     return x, y.view(b, t, h, w).to(torch.uint8)
@@ -149,18 +153,24 @@ class EpochClips(VideoClips):
 
     def plan_step(self, step):
         epoch, at = divmod(step, self.steps)
-        order = torch.randperm(len(self.clips), generator=generator("cpu", self.seed, epoch))
-        some = [self.clips[i] for i in order[at * self.batch:(at + 1) * self.batch].tolist()]
-        index = torch.tensor([[first + t for t in range(self.length)] for _, first in some])
+        order = torch.randperm(len(self.clips),
+                               generator=generator("cpu", self.seed, epoch))
+        some = [self.clips[i]
+                for i in order[at * self.batch:(at + 1) * self.batch].tolist()]
+        index = torch.tensor([[first + t for t in range(self.length)] for _,
+                              first in some])
         self.store.prefetch(index)
         return index, torch.tensor([k for k, _ in some])
 
 
 def select_objects(labels, slots, draw, min_share=5e-4):
     """Labels (B,T,H,W) -> targets (B,T,slots,H,W) float and valid (B,slots): the largest
-    objects of each clip, in random order; those below min_share of a picture are left out."""
+    objects of each clip, in random order; those below min_share of a picture are left
+    out."""
     b, t, h, w = labels.shape
-    flat = labels.reshape(b, -1).long() + 256 * torch.arange(b, device=labels.device)[:, None]
+    flat = labels.reshape(b,
+                          -1).long() + 256 * torch.arange(b,
+                                                          device=labels.device)[:, None]
     counts = torch.bincount(flat.flatten(), minlength=256 * b).view(b, 256).float()
     counts[:, 0] = 0
     counts[counts < min_share * t * h * w] = 0
@@ -172,7 +182,8 @@ def select_objects(labels, slots, draw, min_share=5e-4):
 
 
 def ordered_objects(labels, slots):
-    """As the original: object k of the annotation in row k - 1; valid where the clip has it."""
+    """As the original: object k of the annotation in row k - 1; valid where the clip has
+    it."""
     ids = torch.arange(1, slots + 1, device=labels.device)
     targets = (labels[:, :, None] == ids[None, None, :, None, None]).float()
     return targets, targets.flatten(3).amax((1, 3)) > 0

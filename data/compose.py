@@ -16,8 +16,9 @@ FIRST = 9  # labels 1 to 8 are the background picture's own objects, cut-outs st
 
 
 def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
-    """Table of usable objects: frame, id, centre (x, y) in [-1,1], size (x, y) as a share of
-    the picture.  Left out: tiny and huge ones, and those cut off at two borders or more."""
+    """Table of usable objects: frame, id, centre (x, y) in [-1,1], size (x, y) as a
+    share of the picture.  Left out: tiny and huge ones, and those cut off at two borders
+    or more."""
     h, w = store.size
     rows = []
     for lo in range(0, len(store), step):
@@ -28,7 +29,8 @@ def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
                 if not min_area * h * w <= area <= max_area * h * w:
                     continue
                 ys, xs = torch.nonzero(m == k, as_tuple=True)
-                x0, x1, y0, y1 = (int(v) for v in (xs.min(), xs.max(), ys.min(), ys.max()))
+                x0, x1, y0, y1 = (int(v)
+                                  for v in (xs.min(), xs.max(), ys.min(), ys.max()))
                 cut = (x0 <= 1) + (x1 >= w - 2) + (y0 <= 1) + (y1 >= h - 2)
                 if cut >= 2 or min(x1 - x0, y1 - y0) < 0.045 * h:
                     continue
@@ -55,8 +57,8 @@ def ripple(draw, b, t, size, amount):
 
 
 def path(draw, b, t):
-    """Where the middle of a cut-out is, (b,t,2): most wander inside; some come in from outside
-    or go out, and some go out and come back."""
+    """Where the middle of a cut-out is, (b,t,2): most wander inside; some come in from
+    outside or go out, and some go out and come back."""
     time = torch.linspace(-1, 1, t, device=draw.device)[None, :, None]
     base = draw.sym(b, 1, 2) * 0.75
     move = draw.sym(b, 1, 2) * 0.25 * time + draw.sym(b, 1, 2) * 0.05 * time * time
@@ -81,8 +83,8 @@ class SyntheticClips:
         self.table = cut_outs(store)
 
     def plan(self, batch, length, draw):
-        """Which frames and objects, drawn on the CPU: a cut-out may be a look-alike, another
-        copy of the first one, which only its place and its motion tell apart."""
+        """Which frames and objects, drawn on the CPU: a cut-out may be a look-alike,
+        another copy of the first one, which only its place and its motion tell apart."""
         pick = draw.integers(len(self.table), batch, self.count)
         twin = draw.rand(batch, self.count) < 0.12
         pick = torch.where(twin, pick[:, :1], pick)
@@ -114,8 +116,10 @@ class SyntheticClips:
         time = torch.linspace(-1, 1, t, device=dev)
         image, labels = self.store.fetch(row[:, 0].long())
         row = row.to(dev, torch.float32)
-        big = torch.exp(math.log(0.18) + draw.rand(b) * math.log(0.85 / 0.18))  # of the canvas
-        zoom = (row[:, 4:].amax(1) / big)[:, None] * torch.exp(draw.sym(b, 1) * 0.12 * time)
+        # of the canvas
+        big = torch.exp(math.log(0.18) + draw.rand(b) * math.log(0.85 / 0.18))
+        zoom = (row[:, 4:].amax(1) / big)[:,
+                                          None] * torch.exp(draw.sym(b, 1) * 0.12 * time)
         a = rotation(draw.sym(b, 1) * 0.4 + draw.sym(b, 1) * 0.15 * time, size)
         a = a * zoom[..., None, None]
         flip = draw.sign(b, 1)[..., None, None]

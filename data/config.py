@@ -18,7 +18,8 @@ class ConfigError(ValueError):
 
 
 def option(default, help, choices=None):
-    kind = dict(default_factory=lambda: list(default)) if isinstance(default, list) else dict(
+    kind = dict(default_factory=lambda: list(default)) if isinstance(default,
+                                                                     list) else dict(
         default=default)
     return field(metadata=dict(help=help, choices=choices), **kind)
 
@@ -54,10 +55,13 @@ class Config:
     late_length: int = option(0, "frames a clip late in the schedule; 0: no change")
     late_from: float = option(0.7, "share of the schedule after which clips are longer")
     loss: str = option("clip", "clip: ours; paper: soft IoU a frame", ("clip", "paper"))
-    feed: str = option("ramp", "fed masks: true ones of the frame before, the network's own, or "
+    feed: str = option("ramp",
+                       "fed masks: true ones of the frame before, the network's own, or "
                        "from the one to the other", ("true", "own", "ramp"))
-    ramp: float = option(0.4, "share of the schedule after which only its own masks are fed")
-    late_objects: float = option(0.5, "share of objects that appear later in a clip and are "
+    ramp: float = option(0.4,
+                         "share of the schedule after which only its own masks are fed")
+    late_objects: float = option(0.5,
+                                 "share of objects that appear later in a clip and are "
                                  "shown then; the others must stay empty")
     # optimiser
     optimiser: str = option("adamw", "", ("adamw", "adam"))
@@ -67,7 +71,8 @@ class Config:
     clip_norm: float = option(1.0, "largest norm of the gradient; 0: no limit")
     schedule: str = option("cosine", "of the learning rates", ("cosine", "constant"))
     warmup: int = option(300, "steps of rising learning rate")
-    ema: float = option(0.999, "decay of the averaged weights, which are exported; 0: none")
+    ema: float = option(0.999,
+                        "decay of the averaged weights, which are exported; 0: none")
     # run
     steps: int = option(0, "length of the schedule")
     minutes: float = option(0.0, "or its length in time: steps are measured, then fixed")
@@ -77,12 +82,14 @@ class Config:
     precision: str = option("auto", "bf16 on CUDA, else fp32", ("auto", "fp32", "bf16"))
     graph: bool = option(False, "capture the passes as CUDA graphs (fixed clip length)")
     compile: bool = option(False, "torch.compile the encoder (PyTorch 2.1 or later)")
-    memory: float = option(32.0, "GB of decoded frames to keep on the device; more is streamed")
+    memory: float = option(32.0,
+                           "GB of decoded frames to keep on the device; more is streamed")
     workers: int = option(8, "threads that decode pictures")
     threads: int = option(0, "CPU threads of PyTorch; 0: its own choice")
     log_every: int = option(100, "steps between lines of log.csv")
     check_every: int = option(1000, "steps between validations, samples and checkpoints")
-    licence: str = option("", "of the trained weights, in words; default: from the data's")
+    licence: str = option("",
+                          "of the trained weights, in words; default: from the data's")
 
 
 PRESETS = {
@@ -90,9 +97,12 @@ PRESETS = {
     # what made the shipped model, for comparisons
     "prototype": dict(late_objects=0.0, clip_norm=1.0),
     # network.md section 13; one-shot: --stage 1, then --stage 2 from its result
-    "paper": dict(base="resnet101", objects=10, batch=4, length=5, loss="paper", feed="true",
-                  augment="paper", order="epochs", optimiser="adam", lr=1e-3, lr_encoder=1e-6,
-                  weight_decay=1e-6, clip_norm=0.0, schedule="constant", warmup=0, ema=0.0,
+    "paper": dict(base="resnet101", objects=10, batch=4, length=5, loss="paper",
+                  feed="true",
+                  augment="paper", order="epochs", optimiser="adam", lr=1e-3,
+                  lr_encoder=1e-6,
+                  weight_decay=1e-6, clip_norm=0.0, schedule="constant", warmup=0,
+                  ema=0.0,
                   synthetic=0.0, late_objects=0.0, epochs=20, tasks=["one-shot"],
                   precision="fp32"),
 }
@@ -138,12 +148,14 @@ def merge(values, c=None):
         if not hasattr(c, name):
             raise ConfigError(f"unknown setting {name!r}")
         old = getattr(c, name)
-        if isinstance(old, float) and isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(old, float) and isinstance(value,
+                                                 int) and not isinstance(value, bool):
             value = float(value)
         if isinstance(old, list) and isinstance(value, str):
             value = [value]
         if type(value) is not type(old):
-            raise ConfigError(f"{name} is {value!r}, must be of type {type(old).__name__}")
+            raise ConfigError(f"{name} is {value!r}, must be of type "
+                              f"{type(old).__name__}")
         setattr(c, name, value)
     return c
 
@@ -166,9 +178,11 @@ def dump(c):
 def parser(description):
     p = argparse.ArgumentParser(description=description,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("out", help="folder of the run: settings, log, checkpoints, samples, result")
+    p.add_argument("out",
+                   help="folder of the run: settings, log, checkpoints, samples, result")
     p.add_argument("--preset", choices=tuple(PRESETS), default="rvos-resnet18")
-    p.add_argument("--stage", type=int, choices=(1, 2), help="of preset paper: fed masks are "
+    p.add_argument("--stage", type=int, choices=(1, 2),
+                   help="of preset paper: fed masks are "
                    "true ones (1), the network's own (2)")
     p.add_argument("--config", metavar="FILE.yaml", help="settings of an earlier run")
     for f in dataclasses.fields(Config):
@@ -195,7 +209,8 @@ def from_args(a):
     for f in dataclasses.fields(Config):
         if getattr(a, f.name) is not None:
             values[f.name] = getattr(a, f.name)
-            if f.name in ("steps", "minutes", "epochs"):  # a new length replaces the old one
+            # a new length replaces the old one
+            if f.name in ("steps", "minutes", "epochs"):
                 for other in {"steps", "minutes", "epochs"} - {f.name}:
                     if getattr(a, other) is None:
                         values[other] = 0 if other != "minutes" else 0.0

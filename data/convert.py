@@ -4,10 +4,10 @@
 
     python3 data/convert.py CHECKPOINT_DIR -o FILE [--size WxH] [--dtype f16|f32]
 
-The folder holds encoder.pt and decoder.pt (state dictionaries, legacy or zip container) and
-args.pkl; files of optimisers are ignored.  Needs numpy only.  No pickle is executed: see
-checkpoint.py.  What the network is comes from the shapes of the tensors; args.pkl has only the
-last word on skip mode, and is checked against the rest.
+The folder holds encoder.pt and decoder.pt (state dictionaries, legacy or zip container)
+and args.pkl; files of optimisers are ignored.  Needs numpy only.  No pickle is executed:
+see checkpoint.py.  What the network is comes from the shapes of the tensors; args.pkl
+has only the last word on skip mode, and is checked against the rest.
 """
 import argparse
 import os
@@ -22,8 +22,9 @@ import safetensors_io
 from checkpoint import CheckpointError
 
 IGNORED = ("num_batches_tracked", "base.fc.", "base.classifier.")
-LICENCE = ("unknown: from a checkpoint in the layout of imatge-upc/rvos, whose authors forbid "
-           "commercial use of theirs; the licences of its training data apply, too")
+LICENCE = ("unknown: from a checkpoint in the layout of imatge-upc/rvos, whose authors "
+           "forbid commercial use of theirs; the licences of its training data apply, "
+           "too")
 
 
 def clean(state, ignored=IGNORED):
@@ -40,8 +41,8 @@ def shape_of(state, path, key, dims=4):
     if key not in state:
         raise CheckpointError(f"{path}: {key} is missing")
     if state[key].ndim != dims:
-        raise CheckpointError(f"{path}: {key} has shape {list(state[key].shape)}, must have "
-                              f"{dims} dimensions")
+        raise CheckpointError(f"{path}: {key} has shape {list(state[key].shape)}, must "
+                              f"have {dims} dimensions")
     return state[key].shape
 
 
@@ -65,23 +66,25 @@ def find_decoder(state, path, hidden, stated):
     c1 = shape_of(state, path, "clstm_list.1.Gates.weight")[1]
     mask = c0 - 3 * hidden
     if mask not in (0, 1):
-        raise CheckpointError(f"{path}: clstm_list.0.Gates.weight has {c0} input channels; with "
-                              f"hidden {hidden} zero-shot has {3 * hidden}, one-shot "
-                              f"{3 * hidden + 1}")
+        raise CheckpointError(f"{path}: clstm_list.0.Gates.weight has {c0} input "
+                              f"channels; with hidden {hidden} zero-shot has "
+                              f"{3 * hidden}, one-shot {3 * hidden + 1}")
     if c1 - mask == 3 * hidden:
         found = ("concat",)
     elif c1 - mask == 2 * hidden:
         found = ("sum", "mul", "none")
     else:
-        raise CheckpointError(f"{path}: clstm_list.1.Gates.weight has {c1} input channels, must "
-                              f"have {3 * hidden + mask} or {2 * hidden + mask}")
+        raise CheckpointError(f"{path}: clstm_list.1.Gates.weight has {c1} input "
+                              f"channels, must have {3 * hidden + mask} or "
+                              f"{2 * hidden + mask}")
     if stated is None and len(found) > 1:
-        raise CheckpointError(f"{path}: skip mode is sum, mul or none, which args.pkl does not "
-                              "tell: say it with --skip-mode")
+        raise CheckpointError(f"{path}: skip mode is sum, mul or none, which args.pkl "
+                              "does not tell: say it with --skip-mode")
     mode = found[0] if stated is None else stated
     if mode not in found:
-        raise CheckpointError(f"{path}: skip mode {mode!r} does not fit the input channels of "
-                              f"clstm_list.1.Gates.weight, which mean {' or '.join(found)}")
+        raise CheckpointError(f"{path}: skip mode {mode!r} does not fit the input "
+                              "channels of clstm_list.1.Gates.weight, which mean "
+                              f"{' or '.join(found)}")
     return ("one-shot" if mask else "zero-shot"), mode
 
 
@@ -117,8 +120,8 @@ def load(folder, skip_mode=None, task=None, say=lambda line: None):
     """A checkpoint folder -> ({bundle name: array}, settings)"""
     paths = {n: os.path.join(folder, n) for n in ("encoder.pt", "decoder.pt", "args.pkl")}
     if not os.path.isdir(folder):
-        raise CheckpointError(f"{folder}: no folder; a checkpoint is a folder with encoder.pt, "
-                              "decoder.pt and args.pkl")
+        raise CheckpointError(f"{folder}: no folder; a checkpoint is a folder with "
+                              "encoder.pt, decoder.pt and args.pkl")
     for name in ("encoder.pt", "decoder.pt"):
         if not os.path.isfile(paths[name]):
             raise CheckpointError(f"{folder}: has no {name}")
@@ -140,21 +143,24 @@ def load(folder, skip_mode=None, task=None, say=lambda line: None):
             raise CheckpointError(f"{folder}: args.pkl says {name} {said}, sk5.weight of "
                                   f"encoder.pt has {seen}")
     if hidden % 8 or hidden == 0 or kernel not in (1, 3):
-        raise CheckpointError(f"{folder}: hidden size {hidden}, kernel size {kernel}: hidden must "
-                              "divide by 8, the kernel be 1 or 3")
+        raise CheckpointError(f"{folder}: hidden size {hidden}, kernel size {kernel}: "
+                              "hidden must divide by 8, the kernel be 1 or 3")
     found, mode = find_decoder(dec, paths["decoder.pt"], hidden,
                                skip_mode or attribute(args, "skip_mode", str))
     if task not in (None, found):
-        raise CheckpointError(f"{paths['decoder.pt']}: holds {found} weights, not {task}: "
-                              "clstm_list.0.Gates.weight has "
-                              f"{dec['clstm_list.0.Gates.weight'].shape[1]} input channels")
+        raise CheckpointError(f"{paths['decoder.pt']}: holds {found} weights, not "
+                              f"{task}: clstm_list.0.Gates.weight has "
+                              f"{dec['clstm_list.0.Gates.weight'].shape[1]} input "
+                              "channels")
     extra = check(enc, layout.encoder(base, hidden, kernel, width), paths["encoder.pt"])
     extra += check(dec, layout.decoder(hidden, kernel, mode, found == "one-shot"),
                    paths["decoder.pt"])
     if extra:
-        say(f"{folder}: ignored: {', '.join(extra[:4])}" + (" ..." if len(extra) > 4 else ""))
+        say(f"{folder}: ignored: {', '.join(extra[:4])}"
+            + (" ..." if len(extra) > 4 else ""))
     if args.get("length_clip") == 1:
-        say(f"{folder}: trained on single frames (length_clip 1): run it as variant spatial")
+        say(f"{folder}: trained on single frames (length_clip 1): run it as variant "
+            "spatial")
     prefix = found.replace("-", "_")
     names = {**layout.encoder(base, hidden, kernel, width)}
     tensors = {f"encoder.{k}": enc[k] for k in names}
@@ -172,7 +178,8 @@ def narrow(tensors, dtype):
         with np.errstate(over="ignore"):
             out[name] = value.astype(kind)
         if not np.isfinite(out[name]).all():
-            raise CheckpointError(f"{name} has values too large for {dtype}: try --dtype f32")
+            raise CheckpointError(f"{name} has values too large for {dtype}: try --dtype "
+                                  "f32")
     return out
 
 
@@ -190,12 +197,14 @@ def parse_size(text):
     match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     size = tuple(map(int, match.groups())) if match else (0, 0)
     if not all(32 <= n <= 4096 for n in size):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 448x256 (32 to 4096)")
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 448x256 (32 to "
+                                         "4096)")
     return size
 
 
 def main(argv=None):
-    p = argparse.ArgumentParser(description="RVOS checkpoint folder -> .safetensors bundle")
+    p = argparse.ArgumentParser(description="RVOS checkpoint folder -> .safetensors "
+                                            "bundle")
     p.add_argument("checkpoint", help="folder with encoder.pt, decoder.pt and args.pkl")
     p.add_argument("-o", "--output", required=True, metavar="FILE")
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH",
@@ -220,8 +229,9 @@ def main(argv=None):
     except OSError as e:
         say(f"{a.output}: {e.strerror}")
         return 1
-    print(f"{a.output}: {settings['base']}, hidden {settings['hidden']}, {settings['task']}, "
-          f"{len(tensors)} tensors, {os.path.getsize(a.output) / 1e6:.1f} MB")
+    print(f"{a.output}: {settings['base']}, hidden {settings['hidden']}, "
+          f"{settings['task']}, {len(tensors)} tensors, "
+          f"{os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0
 
 

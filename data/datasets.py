@@ -8,8 +8,8 @@ A source is written as KIND:PATH[:MORE]
     youtube:ROOT[:train|valid]     ROOT holds train/ and valid/, with meta.json
     coco:INSTANCES.json:IMAGES     instance annotations, a still each
     pascal:ROOT                    JPEGImages/ and SegmentationObject/
-    folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png, or DIR/FRAME.jpg: stills
-    pack:FILE.zip                  written by prepare.py
+    folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png, or DIR/FRAME.jpg:
+    stills pack:FILE.zip                  written by prepare.py
 """
 import io
 import json
@@ -38,10 +38,11 @@ class Sequence:
     name: str
     frames: list
     exhaustive: bool = False  # every object in it is annotated
-    objects: list = field(default_factory=list)  # ids that the metadata list, if there are any
+    # ids that the metadata list, if there are any
+    objects: list = field(default_factory=list)
 
 
-# ---- frames -----------------------------------------------------------------------------
+# ---- frames ----------------------------------------------------------------------------
 
 def open_image(file, name):
     try:
@@ -55,8 +56,8 @@ def open_mask(file, name, binary=False):
     try:
         with Image.open(file) as im:
             if im.mode not in ("P", "L", "1"):
-                raise DataError(f"{name}: a {im.mode} picture; masks are palette PNG files whose "
-                                "index is the object's number")
+                raise DataError(f"{name}: a {im.mode} picture; masks are palette PNG "
+                                "files whose index is the object's number")
             a = np.array(im.convert("L") if im.mode == "1" else im, np.uint8)
     except OSError as e:
         raise DataError(f"{name}: no picture: {e}") from None
@@ -89,7 +90,8 @@ class PackFrame:
         return open_image(io.BytesIO(self.pack.read(self.jpg)), self.jpg)
 
     def mask(self):
-        return open_mask(io.BytesIO(self.pack.read(self.png)), self.png) if self.png else None
+        return open_mask(io.BytesIO(self.pack.read(self.png)),
+                         self.png) if self.png else None
 
 
 @dataclass
@@ -111,7 +113,8 @@ class CocoFrame:
 
 
 def decode_segmentation(s, height, width):
-    """A COCO segmentation (polygons, or run lengths plain or packed) as a boolean mask."""
+    """A COCO segmentation (polygons, or run lengths plain or packed) as a boolean
+    mask."""
     if isinstance(s, list):
         im = Image.new("1", (width, height))
         draw = ImageDraw.Draw(im)
@@ -150,7 +153,7 @@ def unpack_counts(text):
     return counts
 
 
-# ---- kinds ------------------------------------------------------------------------------
+# ---- kinds -----------------------------------------------------------------------------
 
 def listing(path, suffix=""):
     try:
@@ -180,7 +183,8 @@ def davis(root, split="train", year=2017, resolution="480p"):
             names = [line.strip() for line in f if line.strip()]
     except OSError as e:
         raise DataError(f"{path}: {e.strerror}") from None
-    images, masks = (os.path.join(root, n, resolution) for n in ("JPEGImages", "Annotations"))
+    images, masks = (os.path.join(root, n, resolution)
+                     for n in ("JPEGImages", "Annotations"))
     return [Sequence(n, video(images, masks, n, year == 2016)) for n in names]
 
 
@@ -260,7 +264,8 @@ class Pack:
             for t in range(s["frames"]):
                 base = f"{s['name']}/{t:05d}"
                 png = base + ".png"
-                frames.append(PackFrame(self, base + ".jpg", png if png in have else None))
+                frames.append(PackFrame(self, base + ".jpg",
+                                        png if png in have else None))
             out.append(Sequence(s["name"], frames, s["exhaustive"], s["objects"]))
         return out
 
@@ -278,7 +283,8 @@ def read_source(source):
     try:
         if kind == "pack":
             pack = Pack(*parts)
-            licence = "; ".join(f"{s['name']}: {s['licence']}" for s in pack.manifest["sources"])
+            licence = "; ".join(f"{s['name']}: {s['licence']}"
+                                for s in pack.manifest["sources"])
             sequences = pack.sequences()
         elif kind in readers:
             sequences = readers[kind](*parts)

@@ -18,7 +18,8 @@ def read_encoder(path):
     """{name as in torchvision: array}, without classifier and counters."""
     if path.endswith(".safetensors"):
         state = safetensors_io.read(path)[0]
-        state = {k: v for k, v in state.items() if not k.startswith(("zero_shot.", "one_shot."))}
+        state = {k: v for k,
+                 v in state.items() if not k.startswith(("zero_shot.", "one_shot."))}
     else:
         state = checkpoint.read_state(path)
     out = {}
@@ -32,28 +33,32 @@ def read_encoder(path):
 
 def bn_of(conv):
     """The batch norm behind a convolution."""
-    return conv[:-1] + "1" if conv.endswith("downsample.0") else conv.replace("conv", "bn")
+    return conv[:-1] + "1" if conv.endswith("downsample.0") else conv.replace("conv",
+                                                                              "bn")
 
 
 def load_encoder(base, path, images=None):
-    """Fills the ResNet `base` (model.ResNet).  Returns (loaded, missing) names; missing ones
-    keep their random start.  images: uint8 (n,H,W,3), needed for folded weights."""
+    """Fills the ResNet `base` (model.ResNet).  Returns (loaded, missing) names; missing
+    ones keep their random start.  images: uint8 (n,H,W,3), needed for folded weights."""
     state = read_encoder(path)
     own = {k: v for k, v in base.state_dict().items() if "num_batches" not in k}
     for key in own:
         if key in state and state[key].shape != own[key].shape:
-            raise ValueError(f"{path}: {key} is {list(state[key].shape)}, the encoder has "
-                             f"{list(own[key].shape)}")
+            raise ValueError(f"{path}: {key} is {list(state[key].shape)}, the encoder "
+                             f"has {list(own[key].shape)}")
     loaded = sorted(set(state) & set(own))
     if not loaded:
         raise ValueError(f"{path}: has no tensor of this encoder")
     folded = {k[:-len(".bias")] for k in state
-              if k.endswith(".bias") and k[:-len(".bias")] + ".weight" in own and k not in own}
+              if k.endswith(".bias") and k[:-len(".bias")] + ".weight" in own
+              and k not in own}
     if folded and images is None:
-        raise ValueError(f"{path}: batch norms are folded in, which needs pictures to undo")
+        raise ValueError(f"{path}: batch norms are folded in, which needs pictures to "
+                         "undo")
     with torch.no_grad():
         for key in loaded:
-            dict(base.named_parameters(), **dict(base.named_buffers()))[key].copy_(state[key])
+            dict(base.named_parameters(),
+                 **dict(base.named_buffers()))[key].copy_(state[key])
     if folded:
         recalibrate(base, {bn_of(c): state[c + ".bias"] for c in folded}, images)
         loaded += [bn_of(c) for c in folded]
@@ -62,9 +67,9 @@ def load_encoder(base, path, images=None):
 
 
 def recalibrate(base, bias, images):
-    """Gives each folded convolution a batch norm that changes nothing: statistics as measured
-    on the pictures, gain sqrt(var + eps), bias = folded bias + mean.  So training starts from
-    the same function, with statistics that fit."""
+    """Gives each folded convolution a batch norm that changes nothing: statistics as
+    measured on the pictures, gain sqrt(var + eps), bias = folded bias + mean.  So
+    training starts from the same function, with statistics that fit."""
     def give_back(norm, b):
         def hook(module, args):
             z = args[0]

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""J and F of a model on annotated videos, as rvos-eval counts them (network.md section 12).
+"""J and F of a model on annotated videos, as rvos-eval counts them (network.md section
+12).
 
     python3 data/evaluate.py MODEL.safetensors SOURCE [--limit N]
 
-One-shot: given the first annotation.  Zero-shot: the paper's protocol, the slot of each object
-is chosen on the first frame.  Label maps are made at the annotation's size (section 11); the
-first and the last frame do not count.
+One-shot: given the first annotation.  Zero-shot: the paper's protocol, the slot of each
+object is chosen on the first frame.  Label maps are made at the annotation's size
+(section 11); the first and the last frame do not count.
 """
 import argparse
 import sys
@@ -20,8 +21,8 @@ import model
 
 
 def load_video(sequence, frames=None):
-    """Images (list of uint8 H,W,3), annotations (T,h,w), and the ids 1..n, n the largest of the
-    first annotation."""
+    """Images (list of uint8 H,W,3), annotations (T,h,w), and the ids 1..n, n the largest
+    of the first annotation."""
     chosen = sequence.frames[:frames]
     masks = [f.mask() for f in chosen]
     if any(m is None for m in masks):
@@ -35,7 +36,8 @@ def label_maps(net, task, images, truth, slots, size):
     seeds = {0: (truth[0], None)} if task == "one-shot" else None
     with torch.no_grad():
         return np.stack([model.label_map(s.logits_half, size, truth.shape[1:])
-                         for s in model.run(net, task, images, slots, size=size, seeds=seeds)])
+                         for s in model.run(net, task, images, slots, size=size,
+                                            seeds=seeds)])
 
 
 def score_video(net, task, sequence, size, slots=10, frames=None, keep=None):
@@ -89,7 +91,8 @@ def main(argv=None):
         sequences = datasets.read_source(a.source)[0][:a.limit]
         if torch.cuda.is_available():
             net = net.cuda()
-        scores = evaluate(net, sequences, net.settings["tasks"], net.settings["size"], a.slots,
+        scores = evaluate(net, sequences, net.settings["tasks"], net.settings["size"],
+                          a.slots,
                           a.frames)
     except ValueError as e:
         print(f"evaluate.py: {e}", file=sys.stderr)

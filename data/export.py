@@ -28,7 +28,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 def commit():
     """Of the program, 'unknown' outside a checkout; '+' marks changes."""
     def git(*args):
-        return subprocess.run(["git", "-C", HERE, *args], stdout=subprocess.PIPE, text=True,
+        return subprocess.run(["git", "-C", HERE, *args], stdout=subprocess.PIPE,
+                              text=True,
                               stderr=subprocess.DEVNULL, check=True).stdout.strip()
     try:
         return git("rev-parse", "--short=12", "HEAD") + (
@@ -47,10 +48,11 @@ def run_licence(c, sources):
 def provenance(c, facts):
     data = ", ".join(f"{s['name']} ({s['frames']} frames)" for s in facts["sources"]
                      if s["use"] != "validation")
-    scores = ", ".join(f"{t} J {s['J']:.1f} F {s['F']:.1f}" for t, s in facts["scores"].items())
+    scores = ", ".join(f"{t} J {s['J']:.1f} F {s['F']:.1f}" for t,
+                       s in facts["scores"].items())
     start = " ".join(os.path.basename(p) for p in (c.init, c.weights) if p) or "random"
-    return (f"{data}; start {start}; {facts['step']} steps of {c.batch} clips, seed {c.seed}; "
-            f"program {facts['commit']}; {facts['date']}"
+    return (f"{data}; start {start}; {facts['step']} steps of {c.batch} clips, seed "
+            f"{c.seed}; program {facts['commit']}; {facts['date']}"
             + (f"; validation {scores}" if scores else ""))
 
 
@@ -65,7 +67,8 @@ def bundle(net, c, facts, dtype="f16"):
     height, width = config.check(c)
     meta = convert.metadata(dict(base=c.base, hidden=c.hidden, skip_mode="concat",
                                  task=",".join(c.tasks)), (width, height),
-                            run_licence(c, facts["sources"]), provenance(c, facts), c.objects)
+                            run_licence(c, facts["sources"]), provenance(c, facts),
+                            c.objects)
     return convert.narrow(tensors, dtype), meta
 
 
@@ -86,27 +89,31 @@ def card(path, c, facts, meta):
              "| | |", "|---|---|", f"| sha256 | `{digest}` |",
              f"| size | {os.path.getsize(path) / 1e6:.1f} MB, {len(tensors)} tensors, "
              f"{', '.join(sorted(kind))}, {count / 1e6:.2f} M parameters |",
-             f"| network | {c.base}, hidden {c.hidden}, {', '.join(c.tasks)}, {c.variant}; input "
-             f"{c.size}; trained with {c.objects} slots |",
-             f"| schedule | {facts['step']} of {facts['total']} steps of {c.batch} clips x "
-             f"{c.length} frames" + (f" ({c.late_length} late)" if c.late_length else "")
+             f"| network | {c.base}, hidden {c.hidden}, {', '.join(c.tasks)}, "
+             f"{c.variant}; input {c.size}; trained with {c.objects} slots |",
+             f"| schedule | {facts['step']} of {facts['total']} steps of {c.batch} clips "
+             f"x {c.length} "
+             "frames" + (f" ({c.late_length} late)" if c.late_length else "")
              + f", {facts['elapsed'] / 60:.1f} minutes on {facts['device']} |",
-             f"| optimiser | {c.optimiser}, learning rate {c.lr:g} (ResNet {c.lr_encoder:g}), "
-             f"{c.schedule}, weight decay {c.weight_decay:g}"
+             f"| optimiser | {c.optimiser}, learning rate {c.lr:g} (ResNet "
+             f"{c.lr_encoder:g}), {c.schedule}, weight decay {c.weight_decay:g}"
              + (f", average of weights {c.ema:g}" if c.ema else "") + " |",
              f"| start | encoder: {os.path.basename(c.weights) or 'random'}; network: "
              f"{os.path.basename(c.init) or 'random'} |",
              f"| loss | {c.loss}; fed masks: {c.feed}; augmentation: {c.augment} |",
              f"| seed, program, date | {c.seed}, {facts['commit']}, {facts['date']} |",
-             f"| software | Python {platform.python_version()}, PyTorch {torch.__version__} |",
+             f"| software | Python {platform.python_version()}, PyTorch "
+             f"{torch.__version__} |",
              "", "## Data", "", "| source | use | videos or stills | frames | licence |",
              "|---|---|---|---|---|"]
-    lines += [f"| {s['name']} | {s['use']} | {s['sequences']} | {s['frames']} | {s['licence']} |"
+    lines += [f"| {s['name']} | {s['use']} | {s['sequences']} | {s['frames']} | "
+              f"{s['licence']} |"
               for s in facts["sources"]]
     lines += ["", "## Scores", ""]
     if facts["scores"]:
-        lines += ["On the validation sources above, in percent, mean over objects; measured by "
-                  "`data/evaluate.py` in float32 before rounding to the stored type.", "",
+        lines += ["On the validation sources above, in percent, mean over objects; "
+                  "measured by `data/evaluate.py` in float32 before rounding to the "
+                  "stored type.", "",
                   "| task | J | F | objects |", "|---|---|---|---|"]
         lines += [f"| {t} | {s['J']:.1f} | {s['F']:.1f} | {s['objects']} |"
                   for t, s in facts["scores"].items()]
@@ -119,9 +126,11 @@ def card(path, c, facts, meta):
     lines += ["", "Last training losses: " + (", ".join(
         f"{t} {v:.4f}" for t, v in facts["losses"].items()) or "none") + ".", "",
         "## Weaknesses", "",
-        "What the data lack, the model has not learnt: see the sources. Slots can swap in long "
-        "zero-shot clips, small objects are missed, and unannotated regions are sometimes taken "
-        "for objects.", "", "## Settings", "", "```yaml", config.dump(shown).rstrip(), "```", ""]
+        "What the data lack, the model has not learnt: see the sources. Slots can swap "
+        "in long zero-shot clips, small objects are missed, and unannotated regions are "
+        "sometimes taken for "
+        "objects.", "", "## Settings", "", "```yaml", config.dump(shown).rstrip(),
+        "```", ""]
     return "\n".join(lines)
 
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Golden cases for the engine's tests: layout and use are told in tests/golden/README.md.
 
-    golden.py --models DIR                    random tiny networks of the cases (numpy only)
-    golden.py --cases tests/golden            what data/model.py computes with them
-    golden.py --from-shared GOLDEN -o DIR     the original's own outputs, in the same layout
-    golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
+    golden.py --models DIR                    random tiny networks of the cases (numpy
+    only) golden.py --cases tests/golden            what data/model.py computes with them
+    golden.py --from-shared GOLDEN -o DIR     the original's own outputs, in the same
+    layout golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
 """
 import argparse
 import lzma
@@ -21,7 +21,7 @@ import layout
 import pixels
 import safetensors_io
 
-# ---- random networks --------------------------------------------------------------------
+# ---- random networks -------------------------------------------------------------------
 
 GOLDEN_RATIO, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
 
@@ -34,7 +34,8 @@ def fnv1a(text):
 
 
 def uniform(seed, name, count):
-    """u in [0, 1), float32 exactly: splitmix64 whose state starts at seed ^ fnv1a(name)."""
+    """u in [0, 1), float32 exactly: splitmix64 whose state starts at seed ^
+    fnv1a(name)."""
     z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN_RATIO)
     z += np.uint64((seed ^ fnv1a(name)) & MASK)
     z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -44,8 +45,9 @@ def uniform(seed, name, count):
 
 
 def random_tensor(seed, name, shape, norms):
-    """norms: names of the batch norms.  Ranges keep activations of deep networks finite and
-    gates and masks lively; the states and the mask get larger weights, as they are small."""
+    """norms: names of the batch norms.  Ranges keep activations of deep networks finite
+    and gates and masks lively; the states and the mask get larger weights, as they are
+    small."""
     u = uniform(seed, name, int(np.prod(shape)))
     v = (2 * u - 1).astype(np.float32)  # in [-1, 1)
     owner, part = name.rsplit(".", 1)
@@ -54,7 +56,8 @@ def random_tensor(seed, name, shape, norms):
     elif part == "running_mean":
         out = v * np.float32(0.3)
     elif owner in norms and part == "weight":
-        out = np.where(v < 0, -1, 1).astype(np.float32) * (np.float32(0.6) + np.float32(0.8) * abs(v))
+        size = np.float32(0.6) + np.float32(0.8) * abs(v)
+        out = np.where(v < 0, -1, 1).astype(np.float32) * size
         last = ".bn2" if owner[:-1] + "3" not in norms else ".bn3"
         if ".layer" in owner and owner.endswith(last):
             out *= np.float32(0.35)  # else the sum of a hundred blocks explodes
@@ -72,7 +75,8 @@ def random_tensor(seed, name, shape, norms):
     return out.reshape(shape).astype(np.float32)
 
 
-def random_network(seed, base="resnet18", hidden=8, kernel_size=3, skip_mode="concat", width=8,
+def random_network(seed, base="resnet18", hidden=8, kernel_size=3, skip_mode="concat",
+                   width=8,
                    tasks=("zero-shot", "one-shot")):
     """({name: float32 array}, metadata)"""
     shapes = layout.bundle(base, hidden, kernel_size, skip_mode, width, tasks)
@@ -113,7 +117,7 @@ def write_models(folder):
     print(f"{folder}: {len(MODELS)} models")
 
 
-# ---- cases ------------------------------------------------------------------------------
+# ---- cases -----------------------------------------------------------------------------
 
 def frames_of(name, count, h, w):
     """Discs that move over a slope, with a little noise; uint8 (count,h,w,3)"""
@@ -154,28 +158,37 @@ CASES = {
     "r18_zero_spatial": case("r18", "zero-shot", "no temporal state", "spatial"),
     "r18_zero_temporal": case("r18", "zero-shot", "spatial recurrence at frame 0 only",
                               "temporal", objects=3),
-    "r18_one": case("r18", "one-shot", "frame 1 is fed the annotation again, then soft masks",
+    "r18_one": case("r18", "one-shot",
+                    "frame 1 is fed the annotation again, then soft masks",
                     count=4, seeds=SEED),
     "r18_one_spatial": case("r18", "one-shot", "masks are fed, hidden states are not",
                             "spatial", seeds=SEED),
     "r18_one_temporal": case("r18", "one-shot", "spatial recurrence at frame 0 only",
                              "temporal", seeds=SEED),
-    "r18_one_late": case("r18", "one-shot", "slot 2 appears at frame 2, slot 1 never; rows "
-                         "behind the highest seeded do not run", objects=3, count=5, seeds=LATE),
-    "r18_one_late_all": case("r18", "one-shot", "the same with every slot run from the start",
+    "r18_one_late": case("r18", "one-shot",
+                         "slot 2 appears at frame 2, slot 1 never; rows "
+                         "behind the highest seeded do not run", objects=3, count=5,
+                         seeds=LATE),
+    "r18_one_late_all": case("r18", "one-shot",
+                             "the same with every slot run from the start",
                              objects=3, count=5, seeds=LATE, all_slots=True),
-    "r18_one_wait": case("r18", "one-shot", "nothing before frame 1, then a small seed; slot 0 "
+    "r18_one_wait": case("r18", "one-shot",
+                         "nothing before frame 1, then a small seed; slot 0 "
                          "is shown anew at frame 3", count=5,
-                         seeds=((1, (1, 1), (1, 2), (20, 31)), (3, (1, 0), (1,), (64, 100)))),
-    "r18_one_frame1": case("r18", "one-shot", "slot 1 appears at frame 1, where slot 0 is still "
+                         seeds=((1, (1, 1), (1, 2), (20, 31)),
+                                (3, (1, 0), (1,), (64, 100)))),
+    "r18_one_frame1": case("r18", "one-shot",
+                           "slot 1 appears at frame 1, where slot 0 is still "
                            "fed its annotation", count=4,
                            seeds=((0, (1, 0), (1,), None), (1, (0, 1), (2,), None))),
     "r18_one_odd": case("r18", "one-shot", "60x107: odd sizes at every level", count=3,
                         size=(60, 107), seeds=SEED),
     "r18_zero_odd": case("r18", "zero-shot", "33x50", count=2, size=(33, 50)),
-    "r18_zero_shrink": case("r18", "zero-shot", "frames of 75x101 shrunk to 32x56; labels at "
+    "r18_zero_shrink": case("r18", "zero-shot",
+                            "frames of 75x101 shrunk to 32x56; labels at "
                             "the frames' size", count=2, frame=(75, 101), labels=True),
-    "r18_one_grow": case("r18", "one-shot", "frames of 24x30 enlarged to 32x56; labels at the "
+    "r18_one_grow": case("r18", "one-shot",
+                         "frames of 24x30 enlarged to 32x56; labels at the "
                          "frames' size", frame=(24, 30), seeds=SEED, labels=True),
     "r18_f16": case("r18-f16", "one-shot", "weights stored as F16", seeds=SEED),
     "r18_bf16": case("r18-bf16", "zero-shot", "weights stored as BF16"),
@@ -205,13 +218,15 @@ def compute(net, name, c):
     import model
     frames, seeds = inputs(name, c)
     with torch.no_grad():
-        steps = model.run(net, c["task"], frames, c["objects"], c["variant"], c["size"], seeds,
+        steps = model.run(net, c["task"], frames, c["objects"], c["variant"],
+                          c["size"], seeds,
                           c["all_slots"])
         return frames, seeds, torch.stack([s.logits_half for s in steps])
 
 
 def labels_of(logits, size, output):
-    """Label maps, 255 where the largest is within 1e-3 of the next or of the threshold."""
+    """Label maps, 255 where the largest is within 1e-3 of the next or of the
+    threshold."""
     import torch
     import model
     out = []
@@ -225,7 +240,8 @@ def labels_of(logits, size, output):
 
 
 def describe(c, count, model_file, tolerance=("2e-4", "5e-4")):
-    return {"case.model": model_file, "case.task": c["task"], "case.variant": c["variant"],
+    return {"case.model": model_file, "case.task": c["task"],
+            "case.variant": c["variant"],
             "case.objects": str(c["objects"]), "case.width": str(c["size"][1]),
             "case.height": str(c["size"][0]), "case.frames": str(count),
             "case.seeds": ",".join(str(s[0]) for s in c["seeds"]),
@@ -260,11 +276,12 @@ def write_cases(folder):
         write_case(path, frames, seeds, logits.numpy(),
                    describe(c, len(frames), c["model"] + ".safetensors"), **more)
         print(f"{path}: {os.path.getsize(path)} bytes, logits "
-              + " ".join(f"{q:.2f}" for q in np.quantile(logits.numpy(), (0, .05, .5, .95, 1)))
+              + " ".join(f"{q:.2f}"
+                         for q in np.quantile(logits.numpy(), (0, .05, .5, .95, 1)))
               + f", std over objects {float(logits.std(1).mean()):.2f}")
 
 
-# ---- the original's own cases -----------------------------------------------------------
+# ---- the original's own cases ----------------------------------------------------------
 
 SHARED = {
     "a_small_zeroshot": ("zero-shot", "spatio-temporal"),
@@ -294,9 +311,11 @@ def from_shared(golden, out):
         for name, (task, variant) in SHARED.items():
             load = lambda file: np.load(os.path.join(golden, name, file))
             frames = load("frames.npy")
-            tensors, settings = convert.load(unpack_checkpoint(golden, name, tmp), task=task)
+            tensors, settings = convert.load(unpack_checkpoint(golden, name, tmp),
+                                             task=task)
             size, model_file = frames.shape[1:3], name + ".model.safetensors"
-            meta = convert.metadata(settings, size[::-1], "public domain: random numbers", name)
+            meta = convert.metadata(settings, size[::-1],
+                                    "public domain: random numbers", name)
             safetensors_io.write(os.path.join(out, model_file),
                                  convert.narrow(tensors, "f32"), meta)
             c = case(None, task, "of the original", variant, 3, size=size)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Names and shapes of every tensor of a network (network.md section 15); no dependencies.
 
-The same facts as in model.py's modules, for programs that must do without PyTorch; that they
-agree is tested.
+The same facts as in model.py's modules, for programs that must do without PyTorch; that
+they agree is tested.
 """
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3),
           "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
@@ -13,7 +13,8 @@ BASES = (*BLOCKS, "vgg16")
 
 
 def batch_norm(name, c):
-    return {f"{name}.{part}": (c,) for part in ("weight", "bias", "running_mean", "running_var")}
+    return {f"{name}.{part}": (c,)
+            for part in ("weight", "bias", "running_mean", "running_var")}
 
 
 def convolution(name, c_out, c_in, k, bias=True):
@@ -40,7 +41,8 @@ def resnet(base, width):
                 out.update(convolution(f"{name}.conv{n}", *shape, bias=False))
                 out.update(batch_norm(f"{name}.bn{n}", shape[0]))
             if b == 0 and (layer or wide == 4):
-                out.update(convolution(f"{name}.downsample.0", c * wide, c_in, 1, bias=False))
+                out.update(convolution(f"{name}.downsample.0", c * wide, c_in, 1,
+                                       bias=False))
                 out.update(batch_norm(f"{name}.downsample.1", c * wide))
             c_in = c * wide
     return out
@@ -81,7 +83,8 @@ def decoder(hidden, kernel_size=3, skip_mode="concat", one_shot=False):
 def bundle(base, hidden, kernel_size=3, skip_mode="concat", width=64,
            tasks=("zero-shot", "one-shot")):
     """Of a whole .safetensors bundle (network.md section 16)."""
-    out = {f"encoder.{k}": v for k, v in encoder(base, hidden, kernel_size, width).items()}
+    out = {f"encoder.{k}": v for k,
+           v in encoder(base, hidden, kernel_size, width).items()}
     for task in tasks:
         for k, v in decoder(hidden, kernel_size, skip_mode, task == "one-shot").items():
             out[f"{task.replace('-', '_')}.{k}"] = v

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Losses and matching: the paper's (network.md section 13), and the ones of our recipe.
 
-Shapes: B clips, T frames, N slots, K objects.  Targets are 0 or 1 and in [0, 1] where they
-were averaged down; a slot without an object has an empty target and valid = False.
+Shapes: B clips, T frames, N slots, K objects.  Targets are 0 or 1 and in [0, 1] where
+they were averaged down; a slot without an object has an empty target and valid = False.
 """
 import numpy as np
 import torch
@@ -10,26 +10,27 @@ import torch.nn.functional as F
 from scipy.optimize import linear_sum_assignment
 
 
-# ---- the paper --------------------------------------------------------------------------
+# ---- the paper -------------------------------------------------------------------------
 
 def paper_cost(p, y):
-    """Soft IoU cost over the last two axes; exactly 1, without a gradient, for empty y."""
+    """Soft IoU cost over the last two axes; exactly 1, without a gradient, for empty
+    y."""
     inter = (p * y).sum((-1, -2))
     return 1 - inter / ((p + y - p * y).sum((-1, -2)) + 1e-6)
 
 
 def paper_loss(logits, targets, valid):
-    """logits, targets (B,T,N,H,W) at full size, valid (B,N): mean over the valid pairs of a
-    frame (over all if there is none), sum over the frames."""
+    """logits, targets (B,T,N,H,W) at full size, valid (B,N): mean over the valid pairs
+    of a frame (over all if there is none), sum over the frames."""
     cost = paper_cost(logits.sigmoid(), targets).transpose(1, 2)  # B N T
     pick = valid if valid.any() else torch.ones_like(valid)
     return (cost * pick[..., None]).sum() / pick.sum()
 
 
 def paper_match(logits, targets, valid):
-    """Matches at the first frame.  Returns (B,N): the object of each slot.  Costs of invalid
-    objects, and of slots whose number is that of an invalid object, are 10: n objects are
-    matched among the first n slots."""
+    """Matches at the first frame.  Returns (B,N): the object of each slot.  Costs of
+    invalid objects, and of slots whose number is that of an invalid object, are 10: n
+    objects are matched among the first n slots."""
     with torch.no_grad():
         p, y = logits[:, 0].sigmoid(), targets[:, 0]
         cost = paper_cost(p[:, None], y[:, :, None])  # B objects slots
@@ -39,23 +40,26 @@ def paper_match(logits, targets, valid):
 
 
 def _hungarian(cost, device):
-    """cost (B,N,K = N) -> (B,N): the column of each row, of least total.  NaN is no cost, and
-    no error here: the trainer looks at the loss."""
+    """cost (B,N,K = N) -> (B,N): the column of each row, of least total.  NaN is no
+    cost, and no error here: the trainer looks at the loss."""
     cost = np.nan_to_num(cost)
     pick = np.stack([linear_sum_assignment(c)[1] for c in cost])
     return torch.from_numpy(pick).to(device)
 
 
 def permute(targets, valid, pick):
-    """Targets (B,T,K,...) and valid (B,K) in the order of the slots they were matched to."""
-    index = pick[:, None, :, None, None].expand(-1, targets.shape[1], -1, *targets.shape[3:])
+    """Targets (B,T,K,...) and valid (B,K) in the order of the slots they were matched
+    to."""
+    index = pick[:, None, :, None, None].expand(-1, targets.shape[1], -1,
+                                                *targets.shape[3:])
     return targets.gather(2, index), valid.gather(1, pick)
 
 
-# ---- our recipe -------------------------------------------------------------------------
+# ---- our recipe ------------------------------------------------------------------------
 
 def soft_iou(p, g):
-    """p (B,T,N,h,w), g (B,T,K,h,w) -> soft IoU over the whole clip of every pair (B,N,K)."""
+    """p (B,T,N,h,w), g (B,T,K,h,w) -> soft IoU over the whole clip of every pair
+    (B,N,K)."""
     p, g = p.transpose(1, 2).flatten(2), g.transpose(1, 2).flatten(2)
     inter = p @ g.transpose(1, 2)
     return (inter + 1) / (p.sum(-1)[..., None] + g.sum(-1)[:, None] - inter + 1)
@@ -70,8 +74,8 @@ def clip_match(logits, targets, valid):
 
 
 def pair_loss(logits, targets, since=None):
-    """Aligned (B,T,N,h,w) -> (B,N): 1 - soft IoU over the clip, plus 2 x mean cross entropy.
-    since (B,T,N), 0 or 1: frames that count."""
+    """Aligned (B,T,N,h,w) -> (B,N): 1 - soft IoU over the clip, plus 2 x mean cross
+    entropy. since (B,T,N), 0 or 1: frames that count."""
     p = logits.sigmoid()
     bce = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
     if since is None:
@@ -103,8 +107,8 @@ def zero_shot_loss(logits, targets, valid, exhaustive):
 
 
 def one_shot_loss(logits, targets, given):
-    """given (B,T,N): 1 from the frame on at which the object has been shown.  Before that,
-    and in slots that are never shown, the mask must be empty."""
+    """given (B,T,N): 1 from the frame on at which the object has been shown.  Before
+    that, and in slots that are never shown, the mask must be empty."""
     v = given.amax(1)
     matched = (pair_loss(logits, targets, given) * v).sum() / v.sum().clamp(min=1)
     empty = (empty_loss(logits) * (1 - given)).mean(1)

@@ -36,11 +36,13 @@ def contour(prediction, truth):
         return 1.0 if not p.any() and not t.any() else 0.0
     precision = (p & binary_dilation(t, disk(r))).sum() / p.sum()
     recall = (t & binary_dilation(p, disk(r))).sum() / t.sum()
-    return float(2 * precision * recall / (precision + recall)) if precision + recall else 0.0
+    return float(2 * precision * recall
+                 / (precision + recall)) if precision + recall else 0.0
 
 
 def assign(truth, masks):
-    """For each true mask the index of its predicted mask: the least sum of 1 - J (section 11)."""
+    """For each true mask the index of its predicted mask: the least sum of 1 - J
+    (section 11)."""
     cost = np.array([[1 - jaccard(m, t) for m in masks] for t in truth])
     rows, columns = linear_sum_assignment(cost)
     return dict(zip(rows.tolist(), columns.tolist()))

@@ -8,13 +8,14 @@ With [ | ] for channel concatenation, the paper's equations are
     (2)  h_state  = [ h(t,i-1,k) | h(t-1,i,k) ]
     (3)  h(t,i,k) = ConvLSTM_k( h_input, h_state )
 
-for frame t, object i and level k (0 is the coarsest, stride 32; 3 has stride 4).  They stand
-in Decoder.frame as they are written: object after object, level after level, one convolution
-per cell over the whole concatenation.  Nothing here is fast; everything is in plain sight.
+for frame t, object i and level k (0 is the coarsest, stride 32; 3 has stride 4).  They
+stand in Decoder.frame as they are written: object after object, level after level, one
+convolution per cell over the whole concatenation.  Nothing here is fast; everything is
+in plain sight.
 
 Names of parameters are those of the published checkpoints (encoder: base.*, sk5..sk2,
-bn5..bn2; decoder: clstm_list.K.Gates.*, conv_out.*), so their state dictionaries load as they
-are.  Needs PyTorch 1.13 or later and numpy.
+bn5..bn2; decoder: clstm_list.K.Gates.*, conv_out.*), so their state dictionaries load as
+they are.  Needs PyTorch 1.13 or later and numpy.
 """
 import math
 
@@ -40,7 +41,7 @@ VARIANTS = ("spatio-temporal", "spatial", "temporal")
 VGG16 = (1, 1, "M", 2, 2, "M", 4, 4, 4, "M", 8, 8, 8, "M", 8, 8, 8, "M")
 
 
-# ---- encoder ----------------------------------------------------------------------------
+# ---- encoder ---------------------------------------------------------------------------
 
 class Block(nn.Module):
     """A residual block: two 3x3 convolutions, or 1x1, 3x3, 1x1 for a bottleneck."""
@@ -95,7 +96,8 @@ class ResNet(nn.Module):
 
 
 class VGG(nn.Module):
-    """VGG16 without batch norm; x1..x5 are the outputs of its five poolings (floor mode)."""
+    """VGG16 without batch norm; x1..x5 are the outputs of its five poolings (floor
+    mode)."""
 
     def __init__(self, width):
         super().__init__()
@@ -147,7 +149,7 @@ class Encoder(nn.Module):
                 self.bn3(self.sk3(x3)), self.bn2(self.sk2(x2))]  # and no activation
 
 
-# ---- decoder ----------------------------------------------------------------------------
+# ---- decoder ---------------------------------------------------------------------------
 
 def upsample(x, size):
     return F.interpolate(x, size=tuple(size), mode="bilinear", align_corners=True)
@@ -163,7 +165,8 @@ def mask_pyramid(mask):
 
 
 class Cell(nn.Module):
-    """A ConvLSTM level.  Gates reads [ input | mask? | spatial hidden | temporal hidden ]."""
+    """A ConvLSTM level.  Gates reads [ input | mask? | spatial hidden | temporal hidden
+    ]."""
 
     def __init__(self, c_input, c_hidden, mask, kernel_size):
         super().__init__()
@@ -203,9 +206,10 @@ class Decoder(nn.Module):
         return up * feature if self.skip_mode == "mul" else up
 
     def frame(self, features, objects, h_before=None, masks=None, spatial=True):
-        """One frame.  features: f'(0..3); h_before: h(t-1), a list of 4 (B,objects,C,h,w), or
-        None; masks: S(t-1), (B,objects,H,W); spatial: whether object i sees object i-1.
-        Returns half-size logits (B,objects,h,w), h(t) and c(t)."""
+        """One frame.  features: f'(0..3); h_before: h(t-1), a list of 4
+        (B,objects,C,h,w), or None; masks: S(t-1), (B,objects,H,W); spatial: whether
+        object i sees object i-1. Returns half-size logits (B,objects,h,w), h(t) and
+        c(t)."""
         pyramid = mask_pyramid(masks) if self.mask else None
         h_left, c_left = [None] * 4, [None] * 4
         hs, cs, logits = ([], [], [], []), ([], [], [], []), []
@@ -218,7 +222,8 @@ class Decoder(nn.Module):
                 if self.mask:
                     x = torch.cat([x, pyramid[k][:, i:i + 1]], 1)
                 before = None if h_before is None else h_before[k][:, i]
-                # h_left[k - 1] above is already this object's, h_left[k] still the last one's
+                # h_left[k - 1] above is already this object's, h_left[k] still the last
+                # one's
                 h_left[k], c_left[k] = cell(x, h_left[k], c_left[k], before)
                 hs[k].append(h_left[k])
                 cs[k].append(c_left[k])
@@ -252,7 +257,7 @@ class RVOS(nn.Module):
         return found
 
 
-# ---- loading ----------------------------------------------------------------------------
+# ---- loading ---------------------------------------------------------------------------
 
 IGNORED = ("num_batches_tracked", "base.fc.", "base.classifier.", "fc_stop")
 
@@ -273,7 +278,8 @@ def read_settings(tensors, metadata):
 
 
 def load_state(module, tensors):
-    """Fills a module from {name: array}, in float32; names what is missing or misshapen."""
+    """Fills a module from {name: array}, in float32; names what is missing or
+    misshapen."""
     have = {k: torch.tensor(np.asarray(v, np.float32)) for k, v in tensors.items()
             if not any(word in k for word in IGNORED)}
     want = {k: v for k, v in module.state_dict().items()
@@ -291,7 +297,8 @@ def load_state(module, tensors):
 def from_tensors(tensors, metadata):
     net = RVOS(**read_settings(tensors, metadata))
     load_state(net, tensors)
-    size = tuple(int(metadata.get(k, d)) for k, d in (("rvos.height", 256), ("rvos.width", 448)))
+    size = tuple(int(metadata.get(k, d)) for k,
+                 d in (("rvos.height", 256), ("rvos.width", 448)))
     net.settings.update(size=size, objects=int(metadata.get("rvos.objects", 10)))
     return net.eval()
 
@@ -301,7 +308,7 @@ def load_bundle(path):
     return from_tensors(*safetensors_io.read(path))
 
 
-# ---- loops over frames (network.md section 9) -------------------------------------------
+# ---- loops over frames (network.md section 9) ------------------------------------------
 
 class Step:
     """What one frame came to; arrays of (objects, ...) in the network's type."""
@@ -311,8 +318,10 @@ class Step:
 
 
 def seed_rows(fed, seeds, slots):
-    """Overwrites rows of the fed masks (objects,H,W) with a label map's; nearest neighbour."""
-    labels = torch.from_numpy(pixels.resize_nearest(np.asarray(seeds), *fed.shape[-2:]).copy())
+    """Overwrites rows of the fed masks (objects,H,W) with a label map's; nearest
+    neighbour."""
+    labels = torch.from_numpy(pixels.resize_nearest(np.asarray(seeds),
+                                                    *fed.shape[-2:]).copy())
     for i in range(fed.shape[0]):
         if slots is None or (i < len(slots) and slots[i]):
             fed[i] = (labels == i + 1).to(fed)
@@ -322,14 +331,14 @@ def run(net, task, frames, objects, variant="spatio-temporal", size=None, seeds=
         all_slots=False):
     """Yields a Step for each frame: logits_half, prob, fed, hidden, cell, features, live.
 
-    frames: uint8 RGB (T,h,w,3), resized to `size` (H,W) if need be.  seeds, one-shot only:
-    {frame: (label map, slots)}, slots a row of flags that says which objects the map tells
-    about; None: all.  Of the first frame, rows without a seed are empty.
+    frames: uint8 RGB (T,h,w,3), resized to `size` (H,W) if need be.  seeds, one-shot
+    only: {frame: (label map, slots)}, slots a row of flags that says which objects the
+    map tells about; None: all.  Of the first frame, rows without a seed are empty.
 
-    all_slots: run every row from the first frame on, as the original does.  Otherwise only the
-    rows up to the highest seeded one run (the rest have zeros), which changes nothing for the
-    rows that do; a row that starts late then has no history.  Before any seed nothing runs and
-    time does not count.
+    all_slots: run every row from the first frame on, as the original does.  Otherwise
+    only the rows up to the highest seeded one run (the rest have zeros), which changes
+    nothing for the rows that do; a row that starts late then has no history.  Before any
+    seed nothing runs and time does not count.
     """
     device, dtype = next(net.parameters()).device, next(net.parameters()).dtype
     decoder = net.decoder(task)
@@ -356,7 +365,8 @@ def run(net, task, frames, objects, variant="spatio-temporal", size=None, seeds=
         if live:
             # temporal variant: frame 0 still has the spatial recurrence
             out, hidden, cell = decoder.frame(
-                features, live, None if variant == "spatial" else hidden, fed[None, :live],
+                features, live, None if variant == "spatial" else hidden,
+                fed[None, :live],
                 spatial=variant != "temporal" or count == 0)
             logits[:live] = out[0]
             prob[:live] = torch.sigmoid(upsample(out, size))[0]
@@ -369,14 +379,16 @@ def grow(hidden, rows):
     """Hidden states with rows of zeros added behind."""
     if hidden is None:
         return None
-    return [torch.cat([h, h.new_zeros(1, rows - h.shape[1], *h.shape[2:])], 1) for h in hidden]
+    return [torch.cat([h, h.new_zeros(1, rows - h.shape[1], *h.shape[2:])], 1)
+            for h in hidden]
 
 
 def label_map(logits_half, size, output=None, threshold=0.5):
     """Half-size logits (n,h,w) -> uint8 labels of output size (network.md section 11)."""
     full = upsample(upsample(logits_half[None], size), output or size)[0]
     best, slot = full.max(0)  # of equal ones the first: max() of torch promises no order
-    slot = torch.where(full == best, torch.arange(len(full), device=full.device)[:, None, None],
+    slot = torch.where(full == best,
+                       torch.arange(len(full), device=full.device)[:, None, None],
                        len(full)).min(0).values
     limit = math.log(threshold / (1 - threshold))
     return torch.where(best >= limit, slot + 1, 0).to(torch.uint8).cpu().numpy()

@@ -26,9 +26,11 @@ def resize_bilinear(image, height, width):
     x = np.asarray(image, np.uint8).astype(np.int64)
     half = 1 << 21
     if x.shape[1] != width:  # horizontal pass first; each pass rounds to 8 bits
-        x = np.clip((np.einsum("ds,hsc->hdc", _taps(x.shape[1], width), x) + half) >> 22, 0, 255)
+        x = np.clip((np.einsum("ds,hsc->hdc", _taps(x.shape[1], width), x) + half) >> 22,
+                    0, 255)
     if x.shape[0] != height:
-        x = np.clip((np.einsum("ds,swc->dwc", _taps(x.shape[0], height), x) + half) >> 22, 0, 255)
+        x = np.clip((np.einsum("ds,swc->dwc", _taps(x.shape[0], height), x) + half) >> 22,
+                    0, 255)
     return x.astype(np.uint8)
 
 
@@ -46,18 +48,20 @@ def normalise(image):
 
 
 def object_planes(labels, objects):
-    """Label map (h,w) -> (objects,h,w) float32: plane k holds label k + 1.  255 is background."""
+    """Label map (h,w) -> (objects,h,w) float32: plane k holds label k + 1.  255 is
+    background."""
     labels = np.asarray(labels)
     return np.stack([labels == k + 1 for k in range(objects)]).astype(np.float32)
 
 
 def read_labels(path):
-    """A palette (or 8-bit grey) PNG of object numbers as uint8 (h,w); 255 becomes background."""
+    """A palette (or 8-bit grey) PNG of object numbers as uint8 (h,w); 255 becomes
+    background."""
     from PIL import Image
     with Image.open(path) as im:
         if im.mode not in ("P", "L"):
-            raise ValueError(f"{path}: a {im.mode} picture; masks are palette PNG files whose "
-                             "index is the object's number")
+            raise ValueError(f"{path}: a {im.mode} picture; masks are palette PNG files "
+                             "whose index is the object's number")
         a = np.array(im, np.uint8)
     a[a == 255] = 0
     return a

@@ -42,7 +42,8 @@ def encode(frame, size, quality):
         picture = picture.resize(size, Image.NEAREST)
     png = io.BytesIO()
     picture.save(png, "PNG", optimize=True)
-    return jpg.getvalue(), png.getvalue(), [int(k) for k in np.unique(np.array(picture)) if k]
+    return jpg.getvalue(), png.getvalue(), [int(k)
+                                            for k in np.unique(np.array(picture)) if k]
 
 
 def add(z, name, sequence, every, size, quality):
@@ -58,13 +59,15 @@ def add(z, name, sequence, every, size, quality):
                 # without a date, so that a pack depends on its content alone
                 z.writestr(zipfile.ZipInfo(f"{name}/{t:05d}{suffix}"), data)
                 digest.update(data)
-    return dict(name=name, frames=len(frames), annotated=annotated, sha256=digest.hexdigest(),
+    return dict(name=name, frames=len(frames), annotated=annotated,
+                sha256=digest.hexdigest(),
                 exhaustive=sequence.exhaustive, objects=sequence.objects or sorted(ids))
 
 
 def prepare(sources, out, size=(448, 256), every=1, quality=90, licence=None, limit=None,
             exhaustive=False, say=print):
-    manifest = dict(format=FORMAT, width=size[0], height=size[1], sources=[], sequences=[])
+    manifest = dict(format=FORMAT, width=size[0], height=size[1], sources=[],
+                    sequences=[])
     with atomic(out) as f, zipfile.ZipFile(f, "w", zipfile.ZIP_STORED) as z:
         for source in sources:
             sequences, kind, terms = datasets.read_source(source)
@@ -78,8 +81,9 @@ def prepare(sources, out, size=(448, 256), every=1, quality=90, licence=None, li
                 name=name, licence=licence or terms, sequences=len(rows),
                 frames=sum(r["frames"] for r in rows),
                 objects=sum(len(r["objects"]) for r in rows)))
-            say(f"{source}: {len(rows)} sequences, {manifest['sources'][-1]['frames']} frames, "
-                f"{manifest['sources'][-1]['objects']} objects; licence: {licence or terms}")
+            say(f"{source}: {len(rows)} sequences, {manifest['sources'][-1]['frames']} "
+                f"frames, {manifest['sources'][-1]['objects']} objects; licence: "
+                f"{licence or terms}")
         names = [r["name"] for r in manifest["sequences"]]
         if len(set(names)) != len(names):
             raise DataError(f"{out}: two sequences of one name")
@@ -117,7 +121,8 @@ def main(argv=None):
     p.add_argument("--licence", help="where datasets.py does not know it")
     p.add_argument("--exhaustive", action="store_true",
                    help="all objects are annotated: other slots shall stay empty")
-    p.add_argument("--verify", metavar="FILE.zip", help="check a pack against its manifest")
+    p.add_argument("--verify", metavar="FILE.zip",
+                   help="check a pack against its manifest")
     a = p.parse_args(argv)
     try:
         if a.verify:
@@ -127,7 +132,8 @@ def main(argv=None):
             return bool(bad)
         if not a.source or not a.output:
             p.error("say which sources, and where to with -o")
-        prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence, a.limit,
+        prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence,
+                a.limit,
                 a.exhaustive)
     except (DataError, OSError) as e:
         print(f"prepare.py: {e}", file=sys.stderr)

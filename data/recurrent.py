@@ -4,8 +4,8 @@
 A gate convolution is linear in its input channels, so it is done in parts: image features
 are shared by all objects of a frame, the temporal hidden states of all objects are known
 before the frame starts; only what comes from the level below, from the object before and
-from the fed mask is convolved object by object.  Kernels are split and cast once per clip.
-Skip mode concat only.
+from the fed mask is convolved object by object.  Kernels are split and cast once per
+clip. Skip mode concat only.
 """
 import torch
 import torch.nn as nn
@@ -14,8 +14,8 @@ import torch.nn.functional as F
 import model
 
 
-# The four gates need one pass each way over memory instead of some twenty kernels: fused on
-# CUDA by TorchScript, or better by fuse(); autograd keeps seven tensors, no graph.
+# The four gates need one pass each way over memory instead of some twenty kernels: fused
+# on CUDA by TorchScript, or better by fuse(); autograd keeps seven tensors, no graph.
 
 def cell_forward(gates, c_left):
     i, f, o, g = gates.float().chunk(4, 1)
@@ -34,7 +34,8 @@ def cell_backward(dh, dc, i, f, o, g, t, c_left):
     return torch.cat([di, df, do, dg], 1), dc * f
 
 
-fused = dict(forward=torch.jit.script(cell_forward), backward=torch.jit.script(cell_backward))
+fused = dict(forward=torch.jit.script(cell_forward),
+             backward=torch.jit.script(cell_backward))
 
 
 def fuse():
@@ -63,7 +64,8 @@ class CellUpdate(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dh, dc):
         i, f, o, g, t, c_left = ctx.saved_tensors
-        dgates, dleft = fused["backward"](dh.to(i.dtype), dc.to(i.dtype), i, f, o, g, t, c_left)
+        dgates, dleft = fused["backward"](dh.to(i.dtype), dc.to(i.dtype), i, f, o, g,
+                                          t, c_left)
         return dgates.to(ctx.dtype), dleft
 
 
@@ -129,14 +131,15 @@ class ClipDecoder(nn.Module):
         return torch.cat(logits, 1), [torch.stack(v, 1) for v in new]
 
     def clip(self, features, feed):
-        """features: 4 of (B,T,C,h,w); feed(t, logits of t-1) -> masks of frame t, or None.
-        Returns half-size logits (B,T,N,h,w)."""
+        """features: 4 of (B,T,C,h,w); feed(t, logits of t-1) -> masks of frame t, or
+        None. Returns half-size logits (B,T,N,h,w)."""
         kernels = self.kernels(features[0].dtype)
         before, out = None, []
         for t in range(features[0].shape[1]):
             masks = feed(t, out[-1] if out else None)
             spatial = self.variant != "temporal" or t == 0
-            logits, hidden = self.frame([f[:, t] for f in features], kernels, before, masks,
+            logits, hidden = self.frame([f[:, t] for f in features], kernels,
+                                        before, masks,
                                         spatial)
             before = None if self.variant == "spatial" else hidden
             out.append(logits)
@@ -149,9 +152,10 @@ class ZeroClip(ClipDecoder):
 
 
 class OneClip(ClipDecoder):
-    """truth (B,T,N,H,W); shown (B,T,N), 1 where an annotation is given at this frame; teach
-    (B,T), 1 where frame t is fed the truth of frame t-1 instead of what the network said.
-    twice: frame 1 is fed the annotation of frame 0 again, as at inference."""
+    """truth (B,T,N,H,W); shown (B,T,N), 1 where an annotation is given at this frame;
+    teach (B,T), 1 where frame t is fed the truth of frame t-1 instead of what the
+    network said. twice: frame 1 is fed the annotation of frame 0 again, as at
+    inference."""
 
     def __init__(self, *args, twice=True):
         super().__init__(*args)
@@ -167,8 +171,8 @@ class OneClip(ClipDecoder):
             if t == 1 and self.twice:
                 fed = truth[:, 0] * shown[:, 0, :, None, None]
             else:
-                # No gradient goes through a fed mask.  Before an object is shown it is fed
-                # what the network said of its empty slot.
+                # No gradient goes through a fed mask.  Before an object is shown it is
+                # fed what the network said of its empty slot.
                 own = model.upsample(logits.detach().float(), size).sigmoid()
                 seen = shown[:, :t].amax(1)[..., None, None]
                 k = teach[:, t, None, None, None] * seen
@@ -187,5 +191,6 @@ class EncodeClip(nn.Module):
 
     def forward(self, x):
         shape = x.shape[:2]
-        return tuple(f.unflatten(0, shape) for f in self.encoder(x.flatten(0, 1).contiguous(
+        return tuple(f.unflatten(0, shape)
+                     for f in self.encoder(x.flatten(0, 1).contiguous(
             memory_format=torch.channels_last)))

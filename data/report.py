@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a run leaves to look at: log.csv, its plot, and sample pictures.  Pillow draws them."""
+"""What a run leaves to look at: log.csv, its plot, and sample pictures.  Pillow draws
+them."""
 import csv
 import io
 
@@ -25,8 +26,8 @@ def palette(count=256):
 
 
 def write_csv(path, rows):
-    """rows: dictionaries, with gaps.  Written whole each time: logs are short, and a file that
-    is always complete needs no mending after a crash."""
+    """rows: dictionaries, with gaps.  Written whole each time: logs are short, and a
+    file that is always complete needs no mending after a crash."""
     names = []
     for row in rows:
         names += [k for k in row if k not in names]
@@ -54,7 +55,8 @@ def write_plot(path, rows, size=(900, 300)):
 
 def panel(draw, rows, names, box):
     x0, y0, w, h = box[0] + 60, box[1] + 15, box[2] - 200, box[3] - 45
-    points = {n: [(r["step"], r[n]) for r in rows if n in r and r[n] == r[n]] for n in names}
+    points = {n: [(r["step"], r[n]) for r in rows if n in r and r[n] == r[n]]
+              for n in names}
     values = [v for p in points.values() for _, v in p]
     if not values:
         return
@@ -72,7 +74,8 @@ def panel(draw, rows, names, box):
     for k, n in enumerate(names):
         line = [place(*p) for p in points[n]]
         draw.line(line * 2 if len(line) == 1 else line, fill=colours[k % 7], width=2)
-        draw.text((x0 + w + 10, y0 + 14 * k), f"{n} {points[n][-1][1]:.3g}", fill=colours[k % 7])
+        draw.text((x0 + w + 10, y0 + 14 * k), f"{n} {points[n][-1][1]:.3g}",
+                  fill=colours[k % 7])
 
 
 def tint(images, labels):
@@ -106,7 +109,8 @@ def write_sample(path, trainer, plan, step=0):
             labels = np.stack([model.label_map(v, trainer.size) for v in logits[0]])
             rows.append(tint(images, labels))
         net.train(was)
-    picture = Image.fromarray(np.concatenate([np.concatenate(list(r), 1) for r in rows], 0))
+    picture = Image.fromarray(np.concatenate([np.concatenate(list(r), 1) for r in rows],
+                                             0))
     picture.thumbnail((2000, 2000))
     with atomic(path) as f:
         picture.save(f, "JPEG", quality=85)

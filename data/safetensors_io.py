@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Reads and writes .safetensors files with numpy alone.
 
-Layout: 8 bytes little-endian header length, a JSON header padded with spaces, the tensors'
-bytes.  `data_offsets` count from the end of the header.  Every field is checked before it is
-used, so that a damaged file gives a FormatError and never a wrong tensor.
+Layout: 8 bytes little-endian header length, a JSON header padded with spaces, the
+tensors' bytes.  `data_offsets` count from the end of the header.  Every field is checked
+before it is used, so that a damaged file gives a FormatError and never a wrong tensor.
 """
 import json
 import os
@@ -25,7 +25,8 @@ NAMES = {v: k for k, v in DTYPES.items() if k != "BF16"}
 
 
 class FormatError(ValueError):
-    """The file is not the file it claims to be; the message names the file and the fault."""
+    """The file is not the file it claims to be; the message names the file and the
+    fault."""
 
 
 def _no_duplicates(pairs):
@@ -122,7 +123,8 @@ def write(path, tensors, metadata=None, bf16=False):
         a = np.asarray(tensors[name])
         a = a.astype(a.dtype.newbyteorder("<"), copy=False)
         if a.dtype not in NAMES:
-            raise FormatError(f"{path}: tensor {name}: no .safetensors type for {a.dtype}")
+            raise FormatError(f"{path}: tensor {name}: no .safetensors type for "
+                              f"{a.dtype}")
         kind = NAMES[a.dtype]
         if bf16 and kind == "F32":
             kind, a = "BF16", to_bf16(a)

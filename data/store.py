@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Frames for training, as uint8 at the network's size.
 
-Resident: decoded once and kept on the device.  Streamed: decoded by threads when asked for,
-which prefetch() does ahead of time; the last ones stay in a cache.
+Resident: decoded once and kept on the device.  Streamed: decoded by threads when asked
+for, which prefetch() does ahead of time; the last ones stay in a cache.
 """
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -29,24 +29,28 @@ def decode(frame, size):
 
 
 class Store:
-    """spans: (first frame, frames) of each sequence.  budget: bytes that may be resident."""
+    """spans: (first frame, frames) of each sequence.  budget: bytes that may be
+    resident."""
 
     def __init__(self, sequences, size, device="cpu", budget=32 << 30, workers=8):
-        self.sequences, self.size, self.device = sequences, tuple(size), torch.device(device)
+        self.sequences, self.size = sequences, tuple(size)
+        self.device = torch.device(device)
         self.frames, self.spans = [], []
         for s in sequences:
             self.spans.append((len(self.frames), len(s.frames)))
             self.frames += s.frames
         if not self.frames:
             raise DataError("a store without frames")
-        self.exhaustive = torch.tensor([s.exhaustive for s in sequences], dtype=torch.float32)
+        self.exhaustive = torch.tensor([s.exhaustive for s in sequences],
+                                       dtype=torch.float32)
         self.pool = ThreadPoolExecutor(workers)
         need = len(self.frames) * 4 * size[0] * size[1]
         self.resident = need <= budget
         if self.resident:
             self.load()
         else:
-            self.cache, self.room = OrderedDict(), max(256, budget // (4 * size[0] * size[1]))
+            self.cache, self.room = OrderedDict(), max(256,
+                                                       budget // (4 * size[0] * size[1]))
 
     def __len__(self):
         return len(self.frames)
@@ -56,10 +60,13 @@ class Store:
         self.images = torch.empty(count, 3, h, w, dtype=torch.uint8, device=self.device)
         self.masks = torch.empty(count, h, w, dtype=torch.uint8, device=self.device)
         for lo in range(0, count, 256):
-            part = list(self.pool.map(lambda f: decode(f, self.size), self.frames[lo:lo + 256]))
+            part = list(self.pool.map(lambda f: decode(f, self.size),
+                                      self.frames[lo:lo + 256]))
             at = slice(lo, lo + len(part))
-            self.images[at] = torch.from_numpy(np.stack([p[0] for p in part])).to(self.device)
-            self.masks[at] = torch.from_numpy(np.stack([p[1] for p in part])).to(self.device)
+            self.images[at] = torch.from_numpy(np.stack([p[0]
+                                                         for p in part])).to(self.device)
+            self.masks[at] = torch.from_numpy(np.stack([p[1]
+                                                        for p in part])).to(self.device)
 
     def prefetch(self, index):
         """Starts to decode; the frames will be wanted soon."""
@@ -74,7 +81,8 @@ class Store:
             self.cache.popitem(last=False)
 
     def fetch(self, index):
-        """index: any shape, on the CPU -> images (..., 3,H,W) and labels (..., H,W), uint8."""
+        """index: any shape, on the CPU -> images (..., 3,H,W) and labels (..., H,W),
+        uint8."""
         if self.resident:
             at = index.to(self.device)
             return self.images[at], self.masks[at]

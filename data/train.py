@@ -6,10 +6,10 @@
     train.py RUN --preset paper --stage 1 --video davis2017:ROOT --epochs 20
     train.py RUN --resume
 
-RUN is a new folder: config.yaml, log.csv, plot.png, samples/, checkpoint.pt, and at the end
-model.safetensors with its card model.md.  Interrupt it as you like (Ctrl-C): --resume goes on
-as if nothing had happened.  SOURCE is KIND:PATH as datasets.py tells; docs/training.md tells
-the rest.
+RUN is a new folder: config.yaml, log.csv, plot.png, samples/, checkpoint.pt, and at the
+end model.safetensors with its card model.md.  Interrupt it as you like (Ctrl-C):
+--resume goes on as if nothing had happened.  SOURCE is KIND:PATH as datasets.py tells;
+docs/training.md tells the rest.
 """
 import datetime
 import json
@@ -34,11 +34,13 @@ MEASURE = (20, 60)  # steps whose duration sets the length of a schedule given i
 
 
 class Stop:
-    """Ctrl-C or a polite kill ends the run after the step at hand; a second one at once."""
+    """Ctrl-C or a polite kill ends the run after the step at hand; a second one at
+    once."""
 
     def __init__(self):
         self.asked = False
-        self.old = {s: signal.signal(s, self.ask) for s in (signal.SIGINT, signal.SIGTERM)}
+        self.old = {s: signal.signal(s, self.ask)
+                    for s in (signal.SIGINT, signal.SIGTERM)}
 
     def ask(self, number, _):
         if self.asked:
@@ -74,7 +76,7 @@ class Run:
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    # ---- the loop -----------------------------------------------------------------------
+    # ---- the loop ----------------------------------------------------------------------
 
     def go(self, stop_at=None):
         """Trains to the end of the schedule, or to step stop_at.  True if it is done."""
@@ -115,8 +117,8 @@ class Run:
         row = {"step": t.step}
         row.update({f"loss {k}": float(v) / self.count for k, v in self.sums.items()})
         if not all(v == v and abs(v) < 1e9 for v in row.values()):
-            raise TrainError(f"the loss is not finite at step {t.step}: lower --lr, or look at "
-                             "the data; the last checkpoint is kept")
+            raise TrainError(f"the loss is not finite at step {t.step}: lower --lr, or "
+                             "look at the data; the last checkpoint is kept")
         speed = now - self.mark
         row.update({"lr": t.c.lr * t.rate(step), "ms/step": speed / self.count * 1e3,
                     "images/s": self.images / max(speed, 1e-9)})
@@ -137,7 +139,8 @@ class Run:
         self.say("  ".join(words))
 
     def measure(self):
-        """--minutes: fixes the number of steps, once; from then on the run repeats exactly."""
+        """--minutes: fixes the number of steps, once; from then on the run repeats
+        exactly."""
         t, now = self.trainer, time.monotonic()
         if not t.c.minutes or t.total:
             return
@@ -147,11 +150,12 @@ class Run:
         if t.step >= MEASURE[1] and hasattr(self, "tick"):
             each = (now - self.tick) / (t.step - MEASURE[0])
             t.total = max(t.step, t.step + int((t.c.minutes * 60 - used) / each))
-            self.say(f"{each * 1e3:.0f} ms a step: {t.total} steps in {t.c.minutes:g} minutes")
+            self.say(f"{each * 1e3:.0f} ms a step: {t.total} steps in {t.c.minutes:g} "
+                     "minutes")
         elif used > t.c.minutes * 60:
             t.total = t.step
 
-    # ---- now and then -------------------------------------------------------------------
+    # ---- now and then ------------------------------------------------------------------
 
     def check(self, final=False):
         """Validation, a sample, a checkpoint; at the end the model, too."""
@@ -163,7 +167,8 @@ class Run:
             row = {"step": t.step}
             for task, s in self.scores.items():
                 row.update({f"J {task}": s["J"], f"F {task}": s["F"]})
-                self.say(f"step {t.step}  validation {task}: J {s['J']:.1f} F {s['F']:.1f}")
+                self.say(f"step {t.step}  validation {task}: J {s['J']:.1f} F "
+                         f"{s['F']:.1f}")
             self.rows.append(row)
             report.write_csv(self.path("log.csv"), self.rows)
         os.makedirs(self.path("samples"), exist_ok=True)
@@ -182,8 +187,10 @@ class Run:
 
     def facts(self):
         t = self.trainer
-        losses = next((r for r in reversed(self.rows) if any(k.startswith("loss") for k in r)), {})
-        return dict(sources=t.data.sources, scores=self.scores, step=t.step, total=t.total,
+        losses = next((r for r in reversed(self.rows)
+                       if any(k.startswith("loss") for k in r)), {})
+        return dict(sources=t.data.sources, scores=self.scores, step=t.step,
+                    total=t.total,
                     elapsed=t.elapsed, commit=export.commit(), device=device_name(t),
                     date=datetime.date.today().isoformat(),
                     losses={k[5:]: v for k, v in losses.items() if k.startswith("loss ")})
@@ -228,13 +235,15 @@ def start(a, say=print):
     count = sum(p.numel() for p in run.trainer.net.parameters())
     say(f"{c.base}, hidden {c.hidden}, {count / 1e6:.1f} M parameters, on "
         f"{device_name(run.trainer)}; "
-        + "; ".join(f"{s['name']} {s['frames']} frames" for s in run.trainer.data.sources))
+        + "; ".join(f"{s['name']} {s['frames']} frames"
+                    for s in run.trainer.data.sources))
     return run
 
 
 def main(argv=None):
     p = config.parser(__doc__)
-    p.add_argument("--resume", action="store_true", help="go on with the run in this folder")
+    p.add_argument("--resume", action="store_true",
+                   help="go on with the run in this folder")
     a = p.parse_args(argv)
     try:
         run = start(a)
@@ -243,7 +252,8 @@ def main(argv=None):
         print(f"train.py: {e}", file=sys.stderr)
         return 1
     if not done:
-        print(f"stopped at step {run.trainer.step}; go on with: train.py {a.out} --resume")
+        print(f"stopped at step {run.trainer.step}; go on with: train.py {a.out} "
+              "--resume")
         return 0
     print(f"{run.path('model.safetensors')}: done, {run.trainer.step} steps")
     return 0

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One training run: network, optimiser, data, and the step.  train.py is its command line.
+"""One training run: network, optimiser, data, and the step.  train.py is its command
+line.
 
-Everything random in step n depends on (seed, n) alone.  The state of a run is therefore the
-weights, their average, the optimiser and the step number; a run that was interrupted and
-resumed ends with the same bits as one that was not (on one device, with one thread count).
+Everything random in step n depends on (seed, n) alone.  The state of a run is therefore
+the weights, their average, the optimiser and the step number; a run that was interrupted
+and resumed ends with the same bits as one that was not (on one device, with one thread
+count).
 """
 import copy
 import json
@@ -31,15 +33,16 @@ class TrainError(RuntimeError):
 
 
 class Cast(nn.Module):
-    """A module under autocast to bf16, or as it is.  Without autocast's cache of weights, which
-    CUDA graphs cannot have."""
+    """A module under autocast to bf16, or as it is.  Without autocast's cache of
+    weights, which CUDA graphs cannot have."""
 
     def __init__(self, module, device, enabled):
         super().__init__()
         self.module, self.device, self.enabled = module, device, enabled
 
     def forward(self, *args):
-        with torch.autocast(self.device, torch.bfloat16, self.enabled, cache_enabled=False):
+        with torch.autocast(self.device, torch.bfloat16, self.enabled,
+                            cache_enabled=False):
             return self.module(*args)
 
 
@@ -55,14 +58,16 @@ class Data:
         if video:
             self.store = self.keep(video)
             if c.order == "epochs":
-                self.epochs = clips.EpochClips(self.store, c.batch, c.length, c.seed, c.augment)
+                self.epochs = clips.EpochClips(self.store, c.batch, c.length, c.seed,
+                                               c.augment)
             else:
                 self.video = clips.VideoClips(self.store, c.max_stride, c.augment)
         if stills:
             store = self.keep(stills)
             self.store = self.store or store
             if backgrounds:
-                for s in backgrounds:  # neighbouring frames of a video are nearly the same
+                # neighbouring frames of a video are nearly the same
+                for s in backgrounds:
                     s.frames = s.frames[::8]
                 backgrounds = self.keep(backgrounds)
             self.synthetic = compose.SyntheticClips(store, backgrounds, c.cut_outs)
@@ -75,7 +80,8 @@ class Data:
             sequences, kind, licence = datasets.read_source(source)
             path = source.split(":")[1] if ":" in source else source
             self.sources.append(dict(
-                name=f"{kind}:{path.rstrip('/').rsplit('/', 1)[-1]}", use=use, licence=licence,
+                name=f"{kind}:{path.rstrip('/').rsplit('/', 1)[-1]}", use=use,
+                licence=licence,
                 sequences=len(sequences), frames=sum(len(s.frames) for s in sequences)))
             out += sequences
         return out
@@ -93,7 +99,8 @@ class Data:
         draw = clips.Draw("cpu", self.c.seed, step, "plan")
         out = []
         if self.c.batch > self.made and self.video:
-            out.append((self.video, self.video.plan(self.c.batch - self.made, length, draw)))
+            out.append((self.video,
+                        self.video.plan(self.c.batch - self.made, length, draw)))
         if self.made:
             out.append((self.synthetic, self.synthetic.plan(self.made, length, draw)))
         return out
@@ -123,7 +130,8 @@ class Trainer:
         self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
             torch.backends.cudnn.benchmark = True
-            torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = self.half
+            torch.backends.cuda.matmul.allow_tf32 = self.half
+            torch.backends.cudnn.allow_tf32 = self.half
             if hasattr(torch, "compile"):
                 recurrent.fuse()
         torch.manual_seed(c.seed)
@@ -143,7 +151,7 @@ class Trainer:
                      for v in (pixels.MEAN, pixels.STD))
         self.normalise = lambda x: (x - mean) / std
 
-    # ---- making -------------------------------------------------------------------------
+    # ---- making ------------------------------------------------------------------------
 
     def start_weights(self):
         if self.c.init:
@@ -151,16 +159,19 @@ class Trainer:
             own = self.net.state_dict()
             for key in own:
                 if key in tensors and tensors[key].shape != own[key].shape:
-                    raise TrainError(f"{self.c.init}: {key} is {list(tensors[key].shape)}, must "
+                    raise TrainError(f"{self.c.init}: {key} is "
+                                     f"{list(tensors[key].shape)}, must "
                                      f"be {list(own[key].shape)}")
             missing = [k for k in own if k not in tensors and "num_batches" not in k]
             self.net.load_state_dict(tensors, strict=False)
-            self.say(f"{self.c.init}: {len(set(tensors) & set(own))} tensors, {len(missing)} new")
+            self.say(f"{self.c.init}: {len(set(tensors) & set(own))} tensors, "
+                     f"{len(missing)} new")
         if self.c.weights:
             store = self.data.store
             some = torch.linspace(0, len(store) - 1, min(24, len(store))).long()
             images = store.fetch(some)[0].permute(0, 2, 3, 1).cpu().numpy()
-            loaded, missing = encoder_init.load_encoder(self.net.encoder.base, self.c.weights,
+            loaded, missing = encoder_init.load_encoder(self.net.encoder.base,
+                                                        self.c.weights,
                                                         images)
             self.say(f"{self.c.weights}: {len(loaded)} tensors; random: "
                      + (", ".join(sorted({k.split('.')[0] for k in missing})) or "none"))
@@ -171,7 +182,8 @@ class Trainer:
         rest = [p for p in self.net.parameters() if id(p) not in ids]
         kind = torch.optim.AdamW if self.c.optimiser == "adamw" else torch.optim.Adam
         self.rates = (self.c.lr, self.c.lr_encoder)
-        self.opt = kind([dict(params=rest, lr=self.c.lr), dict(params=base, lr=self.c.lr_encoder)],
+        self.opt = kind([dict(params=rest, lr=self.c.lr),
+                         dict(params=base, lr=self.c.lr_encoder)],
                         weight_decay=self.c.weight_decay,
                         **({"fused": True} if self.device.startswith("cuda") else {}))
 
@@ -191,8 +203,8 @@ class Trainer:
             self.capture()
 
     def capture(self):
-        """The passes over a clip as CUDA graphs: some thousand small kernels a step otherwise
-        wait for Python."""
+        """The passes over a clip as CUDA graphs: some thousand small kernels a step
+        otherwise wait for Python."""
         c, dev, (h, w) = self.c, self.device, self.size
         if not dev.startswith("cuda"):
             raise TrainError("--graph needs a CUDA device")
@@ -211,12 +223,13 @@ class Trainer:
         graphed = torch.cuda.make_graphed_callables(
             tuple(getattr(self, n) for n in passes), tuple(passes.values()),
             allow_unused_input=True)
-        self.net.load_state_dict(before)  # capturing runs on noise, which batch norms remember
+        # capturing runs on noise, which batch norms remember
+        self.net.load_state_dict(before)
         self.opt.zero_grad(set_to_none=True)
         for name, g in zip(passes, graphed):
             setattr(self, name, g)
 
-    # ---- schedule -----------------------------------------------------------------------
+    # ---- schedule ----------------------------------------------------------------------
 
     def share(self, step):
         """How much of the schedule is done, 0 to 1."""
@@ -240,7 +253,7 @@ class Trainer:
         draw = clips.Draw("cpu", self.c.seed, step, "teach")
         return (draw.rand(b, t) < p).float().to(self.device)
 
-    # ---- a step -------------------------------------------------------------------------
+    # ---- a step ------------------------------------------------------------------------
 
     def prepare(self, step, plan):
         """Images, full-size targets, valid, exhaustive, shown."""
@@ -273,9 +286,11 @@ class Trainer:
             if self.c.loss == "paper":
                 full = self.full(logits)
                 pick = losses.paper_match(full, targets, valid)
-                out["zero-shot"] = losses.paper_loss(full, *losses.permute(targets, valid, pick))
+                out["zero-shot"] = losses.paper_loss(full, *losses.permute(targets,
+                                                                           valid, pick))
             else:
-                out["zero-shot"] = losses.zero_shot_loss(self.fit(logits, half), half, valid,
+                out["zero-shot"] = losses.zero_shot_loss(self.fit(logits, half),
+                                                         half, valid,
                                                          exhaustive)
         if self.one:
             logits = self.one(targets, shown, self.teaching(step, b, t), *feats)
@@ -287,7 +302,8 @@ class Trainer:
         return out
 
     def full(self, logits):
-        return model.upsample(logits.flatten(0, 1), self.size).unflatten(0, logits.shape[:2])
+        return model.upsample(logits.flatten(0, 1), self.size).unflatten(0,
+                                                                         logits.shape[:2])
 
     @staticmethod
     def fit(logits, half):
@@ -325,12 +341,13 @@ class Trainer:
     def best_net(self):
         return self.net if self.ema is None else self.ema
 
-    # ---- state --------------------------------------------------------------------------
+    # ---- state -------------------------------------------------------------------------
 
     def state(self):
-        """Tensors, and `meta` for all else.  The optimiser's settings are those of the config;
-        its learning rates are set anew each step."""
-        meta = dict(format="rvosseg-checkpoint-1", config=config.dump(self.c), step=self.step,
+        """Tensors, and `meta` for all else.  The optimiser's settings are those of the
+        config; its learning rates are set anew each step."""
+        meta = dict(format="rvosseg-checkpoint-1", config=config.dump(self.c),
+                    step=self.step,
                     total=self.total, elapsed=self.elapsed)
         return dict(meta=meta, net=self.net.state_dict(),
                     ema=self.ema.state_dict() if self.ema is not None else {},
@@ -367,9 +384,11 @@ def load(path):
 
 
 def read_weights(path):
-    """{name: float32 tensor} of a bundle or of a checkpoint (its average, if it has one)."""
+    """{name: float32 tensor} of a bundle or of a checkpoint (its average, if it has
+    one)."""
     if path.endswith(".safetensors"):
         tensors = safetensors_io.read(path)[0]
-        return {k: torch.from_numpy(np.asarray(v, np.float32)) for k, v in tensors.items()}
+        return {k: torch.from_numpy(np.asarray(v, np.float32)) for k,
+                v in tensors.items()}
     state = load(path)
     return state["ema"] or state["net"]

@@ -2,22 +2,25 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The peer that the engine is timed against: RVOS in PyTorch, as published.
 
-The decoder runs object after object, level after level, with one whole gate convolution per
-cell over the concatenated input (data/model.py).  It is given PyTorch's best: batch norm
-folded into the convolutions, nothing records gradients, and encoder and decoder traced, frozen
-and put through torch.jit.optimize_for_inference, which packs the weights once (--eager: not).
+The decoder runs object after object, level after level, with one whole gate convolution
+per cell over the concatenated input (data/model.py).  It is given PyTorch's best: batch
+norm folded into the convolutions, nothing records gradients, and encoder and decoder
+traced, frozen and put through torch.jit.optimize_for_inference, which packs the weights
+once (--eager: not).
 
     pytorch_peer.py MODEL --serve [--threads 2]       times frames on request:
 
         -> ready VERSION THREADS        printed once, after warming up
         <- run                          runs the next frame (they go round)
-        -> MS_NETWORK MS_ALL            the network alone (normalised input to probabilities);
+        -> MS_NETWORK MS_ALL            the network alone (normalised input to
+        probabilities);
                                         and with normalising before and labels after it
         <- reset                        forgets the video
         -> ok
         <- quit
 
-    pytorch_peer.py MODEL --logits OUT.npy            half-size logits (frames, objects, h, w)
+    pytorch_peer.py MODEL --logits OUT.npy            half-size logits (frames, objects,
+    h, w)
 
 Frames: --frames FILE.npy, uint8 (T,H,W,3) of the network's size, or noise from --seed.
 One-shot: --init-mask FILE.npy, uint8 (H,W) labels, or one rectangle per object.
@@ -31,7 +34,9 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "data"))
+sys.path.insert(0,
+                os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
+                             "data"))
 import model
 import pixels
 
@@ -43,7 +48,8 @@ def folded(conv, norm):
     out = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
                     conv.padding)
     out.weight.data = (conv.weight.double() * gain[:, None, None, None]).float()
-    out.bias.data = ((bias - norm.running_mean.double()) * gain + norm.bias.double()).float()
+    out.bias.data = ((bias - norm.running_mean.double()) * gain
+                     + norm.bias.double()).float()
     return out
 
 
@@ -52,7 +58,8 @@ def fold(module):
     children = dict(module.named_children())
     pairs = [(a, a.replace("conv", "bn").replace("sk", "bn")) for a in children
              if a.startswith(("conv", "sk"))]
-    if isinstance(module, nn.Sequential) and isinstance(children.get("1"), nn.BatchNorm2d):
+    if isinstance(module, nn.Sequential) and isinstance(children.get("1"),
+                                                        nn.BatchNorm2d):
         pairs.append(("0", "1"))
     for a, b in pairs:
         if isinstance(children.get(b), nn.BatchNorm2d):
@@ -164,7 +171,8 @@ def main(argv=None):
     a = arguments(argv)
     torch.set_num_threads(a.threads)
     torch.set_grad_enabled(False)
-    torch.set_flush_denormal(True)  # as the engine does: decaying states are slow otherwise
+    # as the engine does: decaying states are slow otherwise
+    torch.set_flush_denormal(True)
     net = model.load_bundle(a.model)
     if a.size:
         w, h = map(int, a.size.split("x"))
@@ -177,7 +185,8 @@ def main(argv=None):
     if a.frames:
         frames = np.load(a.frames)
     else:
-        frames = np.random.RandomState(a.seed).randint(0, 256, (a.count, height, width, 3))
+        frames = np.random.RandomState(a.seed).randint(0, 256,
+                                                       (a.count, height, width, 3))
     frames = np.ascontiguousarray(frames, np.uint8)
     if frames.shape[1:] != (height, width, 3):
         sys.exit(f"frames are {frames.shape}, must be (T,{height},{width},3)")

@@ -8,7 +8,8 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "data"))
-# Reference outputs lie beside the checkout, and are not part of it: tests skip without them.
+# Reference outputs lie beside the checkout, and are not part of it: tests skip without
+# them.
 SHARED = os.environ.get("RVOS_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
 GOLDEN = os.path.join(SHARED, "golden")
 MODEL = os.path.join(SHARED, "model")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/convert.py, checkpoint.py and safetensors_io.py: items 1 to 7 of network.md section 21,
-and what a user can get wrong.  Needs numpy; the parts that run a network need PyTorch."""
+"""data/convert.py, checkpoint.py and safetensors_io.py: items 1 to 7 of network.md
+section 21, and what a user can get wrong.  Needs numpy; the parts that run a network
+need PyTorch."""
 import contextlib
 import io
 import json
@@ -28,7 +29,7 @@ from safetensors_io import FormatError
 BUNDLE = os.path.join(MODEL, "rvos-resnet18-h128.safetensors")
 
 
-# ---- a writer of both containers, so that bad ones can be made, too ---------------------
+# ---- a writer of both containers, so that bad ones can be made, too --------------------
 
 def opcodes_str(s):
     return b"X" + struct.pack("<I", len(s.encode())) + s.encode()
@@ -66,7 +67,8 @@ def legacy(state, stateful=None):
 
 def tiny_state(one_shot=False, base="resnet18", mode="concat", kernel=3, seed=0):
     rng = np.random.RandomState(seed)
-    make = lambda shapes: {k: (rng.rand(*s) + 0.5).astype(np.float32) for k, s in shapes.items()}
+    make = lambda shapes: {k: (rng.rand(*s) + 0.5).astype(np.float32) for k,
+                           s in shapes.items()}
     return (make(layout.encoder(base, 8, kernel, 8)),
             make(layout.decoder(8, kernel, mode, one_shot)))
 
@@ -169,7 +171,8 @@ class Published(unittest.TestCase):
     def test_convert(self):
         file = os.path.join(common.scratch(), "b.safetensors")
         status, out, err = run(common.golden_checkpoint("b_small_oneshot"), "-o", file,
-                               "--size", "112x64", "--licence", "ours", "--provenance", "made")
+                               "--size", "112x64", "--licence", "ours",
+                               "--provenance", "made")
         self.assertEqual((status, err), (0, ""))
         tensors, meta = safetensors_io.read(file)
         self.assertEqual(meta, {"rvos.base": "resnet34", "rvos.hidden": "32",
@@ -219,13 +222,16 @@ class Pickles(unittest.TestCase):
             out = folder("evil", state, dec)
             status, _, err = run(out, "-o", os.path.join(out, "x"))
             self.assertEqual(status, 1)
-            self.assertRegex(err, r"encoder.pt: asks for '(io|_io|__builtin__).open'.*refused")
+            self.assertRegex(err,
+                             r"encoder.pt: asks for '(io|_io|__builtin__).open'.*refused")
             self.assertFalse(os.path.exists(mark))
 
     def test_foreign_opcodes(self):
         path = os.path.join(common.scratch(), "ops.pkl")
-        for body in (b"(cos\nsystem\nS'true'\no.", b"(S'true'\nios\nsystem\n.", b"\x82\x01.",
-                     b"Pname\n.", b")\x81.", b"R.", b"b.", b"0000.", b"", b"\x80\x02", b"(((",
+        for body in (b"(cos\nsystem\nS'true'\no.", b"(S'true'\nios\nsystem\n.",
+                     b"\x82\x01.",
+                     b"Pname\n.", b")\x81.", b"R.", b"b.", b"0000.", b"",
+                     b"\x80\x02", b"(((",
                      b"h\x07.", b"u.", b"t.", b"}(K\x01u.", b"N."):
             with open(path, "wb") as f:
                 f.write(body)
@@ -249,7 +255,8 @@ class Pickles(unittest.TestCase):
         self.assertEqual((settings["base"], settings["task"]), ("resnet18", "zero-shot"))
         np.testing.assert_array_equal(tensors["encoder.base.conv1.weight"],
                                       enc["base.conv1.weight"])
-        for bad in (self.zipped(enc, compress=zipfile.ZIP_DEFLATED), self.zipped(enc, drop=3),
+        for bad in (self.zipped(enc, compress=zipfile.ZIP_DEFLATED),
+                    self.zipped(enc, drop=3),
                     self.zipped(enc)[:-100], b"PK\3\4" + bytes(50)):
             path = folder("zip", bad, dec)
             self.assertEqual(run(path, "-o", os.path.join(path, "x"))[0], 1)
@@ -272,7 +279,8 @@ class Pickles(unittest.TestCase):
             with open(path, "wb") as f:
                 f.write(state(offset, size, stride))
             np.testing.assert_array_equal(checkpoint.read_state(path)["x"], want)
-        for offset, size, stride in ((20, (5,), (1,)), (0, (25,), (1,)), (0, (5, 6), (6, 1)),
+        for offset, size, stride in ((20, (5,), (1,)), (0, (25,), (1,)),
+                                     (0, (5, 6), (6, 1)),
                                      (0, (1000, 1000), (0, 0)), (0, (-1,), (1,)),
                                      (0, (2,), (24,)), (0, (4, 6), (6,))):
             with open(path, "wb") as f:
@@ -295,17 +303,21 @@ class Settings(unittest.TestCase):
     def test_args(self):
         """Item 4: unknown attributes, missing ones, and a missing file."""
         enc, dec = tiny_state()
-        for args in (dict(base_model="resnet18", hidden_size=8, kernel_size=3, skip_mode="concat",
-                          strange=[1, {"x": (None, 2.5)}], year="2017"), dict(year=1), {}, None):
+        for args in (dict(base_model="resnet18", hidden_size=8, kernel_size=3,
+                          skip_mode="concat",
+                          strange=[1, {"x": (None, 2.5)}], year="2017"), dict(year=1),
+                          {}, None):
             _, settings = convert.load(folder("args", enc, dec, args))
-            self.assertEqual(settings, dict(base="resnet18", hidden=8, kernel_size=3, width=8,
-                                            skip_mode="concat", task="zero-shot"))
+            self.assertEqual(settings,
+                             dict(base="resnet18", hidden=8, kernel_size=3, width=8,
+                                  skip_mode="concat", task="zero-shot"))
 
     def test_contradictions(self):
         enc, dec = tiny_state()
         for args, words in ((dict(hidden_size=128), "hidden_size 128.*has 8"),
                             (dict(kernel_size=1), "kernel_size 1"),
-                            (dict(base_model="resnet34"), "missing: base.layer1.2.conv1.weight"),
+                            (dict(base_model="resnet34"),
+                             "missing: base.layer1.2.conv1.weight"),
                             (dict(base_model="alexnet"), "'alexnet' is none of"),
                             (dict(base_model=7), "base_model is 7"),
                             (dict(skip_mode="sum"), "'sum' does not fit")):
@@ -331,8 +343,10 @@ class Settings(unittest.TestCase):
     def test_wrong_channels(self):
         """Item 5 for a checkpoint: the task is seen from the input channels."""
         enc, dec = tiny_state()
-        for name, c, words in (("clstm_list.0.Gates.weight", 26, "26 input channels; .* 24, .*25"),
-                               ("clstm_list.1.Gates.weight", 21, "clstm_list.1.* 21 input")):
+        for name, c, words in (("clstm_list.0.Gates.weight", 26,
+                                "26 input channels; .* 24, .*25"),
+                               ("clstm_list.1.Gates.weight", 21,
+                                "clstm_list.1.* 21 input")):
             bad = dict(dec)
             bad[name] = np.ones((dec[name].shape[0], c, 3, 3), np.float32)
             with self.assertRaisesRegex(CheckpointError, words):
@@ -343,12 +357,15 @@ class Settings(unittest.TestCase):
         one = lambda k, v: dict(enc, **{k: v})
         nan = enc["sk3.bias"].copy()
         nan[1] = np.nan
-        cases = [(one("bn4.weight", np.ones(9, np.float32)), r"bn4.weight has shape \[9\]"),
+        cases = [(one("bn4.weight", np.ones(9, np.float32)),
+                  r"bn4.weight has shape \[9\]"),
                  (one("sk3.bias", nan), "sk3.bias has values that are no finite"),
-                 (one("bn4.running_var", -enc["bn4.weight"]), "bn4.running_var .*negative"),
+                 (one("bn4.running_var", -enc["bn4.weight"]),
+                  "bn4.running_var .*negative"),
                  (one("sk5.weight", np.ones(3, np.float32)), "sk5.weight has shape"),
                  (one("bn4.weight", np.ones(8, np.int64)), "bn4.weight has values")]
-        cases += [({k: v for k, v in enc.items() if k != "bn2.bias"}, "missing: bn2.bias")]
+        cases += [({k: v for k, v in enc.items() if k != "bn2.bias"},
+                   "missing: bn2.bias")]
         for state, words in cases:
             with self.assertRaisesRegex(CheckpointError, words):
                 convert.load(folder("damage", state, dec))
@@ -371,7 +388,8 @@ class Settings(unittest.TestCase):
         path = folder("usage", enc, dec)
         empty = os.path.join(path, "empty")
         os.mkdir(empty)
-        for args, words in (((common.scratch() + "/nowhere", "-o", "x"), "nowhere: no folder"),
+        for args, words in (((common.scratch() + "/nowhere", "-o", "x"),
+                             "nowhere: no folder"),
                             ((empty, "-o", "x"), "has no encoder.pt"),
                             ((path, "-o", path + "/no/x"), "no/x: No such file"),
                             ((path, "-o", path), "usage: Is a directory"),
@@ -389,7 +407,8 @@ class Safetensors(unittest.TestCase):
 
     def test_round_trip(self):
         rng = np.random.RandomState(0)
-        tensors = {"b.c": rng.rand(2, 3, 4).astype(np.float32), "a": np.arange(5, dtype=np.uint8),
+        tensors = {"b.c": rng.rand(2, 3, 4).astype(np.float32),
+                   "a": np.arange(5, dtype=np.uint8),
                    "h": rng.rand(3).astype(np.float16), "n": np.array(7, np.int64),
                    "e": np.zeros((0, 3), np.float32)}
         safetensors_io.write(self.path(), tensors, {"k": "v\u00e4"})
@@ -403,16 +422,19 @@ class Safetensors(unittest.TestCase):
             self.assertEqual(struct.unpack("<Q", f.read(8))[0] % 8, 0)
 
     def test_bf16(self):
-        header = json.dumps({"x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}})
+        header = json.dumps({"x": {"dtype": "BF16", "shape": [2],
+                                   "data_offsets": [0, 4]}})
         with open(self.path(), "wb") as f:
-            f.write(struct.pack("<Q", len(header)) + header.encode() + b"\x80\x3f\x00\xc0")
+            f.write(struct.pack("<Q",
+                                len(header)) + header.encode() + b"\x80\x3f\x00\xc0")
         self.assertEqual(safetensors_io.read(self.path())[0]["x"].tolist(), [1.0, -2.0])
 
     def test_damage(self):
         good = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         bad = lambda **change: {"x": dict(good, **change)}
         headers = [bad(dtype="F31"), bad(shape=[3]), bad(shape=[-2]), bad(shape="2"),
-                   bad(shape=[True, 2]), bad(data_offsets=[0, 9]), bad(data_offsets=[8, 0]),
+                   bad(shape=[True, 2]), bad(data_offsets=[0, 9]),
+                   bad(data_offsets=[8, 0]),
                    bad(data_offsets=[4, 12]), bad(data_offsets=[0]), bad(shape=[2] * 9),
                    {"x": dict(good, shape=[1], data_offsets=[0, 4])},
                    {"x": dict(good, shape=[1], data_offsets=[4, 8])},
@@ -443,7 +465,8 @@ class Safetensors(unittest.TestCase):
                 raise RuntimeError("power cut")
         with open(self.path(), "rb") as f:
             self.assertEqual(f.read(), before)
-        self.assertEqual([n for n in os.listdir(common.scratch()) if n.endswith(".part")], [])
+        self.assertEqual([n for n in os.listdir(common.scratch()) if n.endswith(".part")],
+                         [])
 
 
 @shared_model
@@ -453,9 +476,11 @@ class Shipped(unittest.TestCase):
         tensors, meta = safetensors_io.read(BUNDLE)
         self.assertEqual(len(tensors), 144)
         self.assertEqual({v.dtype.str for v in tensors.values()}, {"<f2"})
-        self.assertEqual({k: v.shape for k, v in tensors.items()}, layout.bundle("resnet18", 128))
+        self.assertEqual({k: v.shape for k, v in tensors.items()},
+                         layout.bundle("resnet18", 128))
         for key, value in (("base", "resnet18"), ("hidden", "128"), ("width", "448"),
-                           ("tasks", "zero-shot,one-shot"), ("height", "256"), ("objects", "5")):
+                           ("tasks", "zero-shot,one-shot"), ("height", "256"),
+                           ("objects", "5")):
             self.assertEqual(meta["rvos." + key], value)
         self.assertTrue(meta["rvos.licence"] and meta["rvos.provenance"])
         count = lambda p: sum(v.size for k, v in tensors.items() if k.startswith(p))
@@ -473,8 +498,9 @@ class Shipped(unittest.TestCase):
         want = model.load_bundle(BUNDLE)
         file = os.path.join(common.scratch(), "copy.safetensors")
         f32 = {k: v.astype(np.float32) for k, v in tensors.items()}
-        tracked = dict(f32, **{"encoder.base.bn1.num_batches_tracked": np.array(3, np.int64),
-                               "encoder.base.fc.weight": np.ones((5, 512), np.float32)})
+        tracked = dict(f32,
+                       **{"encoder.base.bn1.num_batches_tracked": np.array(3, np.int64),
+                          "encoder.base.fc.weight": np.ones((5, 512), np.float32)})
         single = {k: v for k, v in tensors.items() if not k.startswith("one_shot.")}
         one = dict(meta, **{"rvos.tasks": "zero-shot"})
         for t, m in ((f32, meta), (tracked, meta), (single, one)):

@@ -54,9 +54,11 @@ class Readers(unittest.TestCase):
         for year, ids in ((2016, [0, 1]), (2017, [0, 1, 2])):
             root = self.davis(year)
             (s,), kind, licence = datasets.read_source(f"davis{year}:{root}:train")
-            self.assertEqual((s.name, len(s.frames), licence), ("bear", 3, "CC BY-NC 4.0"))
+            self.assertEqual((s.name, len(s.frames), licence),
+                             ("bear", 3, "CC BY-NC 4.0"))
             self.assertEqual(np.unique(s.frames[0].mask()).tolist(), ids)
-            self.assertEqual(int(s.frames[0].mask()[0, 0]), year == 2016)  # void or object
+            # void or object
+            self.assertEqual(int(s.frames[0].mask()[0, 0]), year == 2016)
             with self.assertRaisesRegex(DataError, "wolf"):
                 datasets.read_source(f"davis{year}:{root}:val")
 
@@ -67,7 +69,8 @@ class Readers(unittest.TestCase):
             shapes.save(f"{root}/valid/JPEGImages/abc/{t:05d}", image)
             if t == 0:
                 os.makedirs(f"{root}/valid/Annotations/abc")
-                Image.fromarray(labels, "P").save(f"{root}/valid/Annotations/abc/{t:05d}.png")
+                Image.fromarray(labels,
+                                "P").save(f"{root}/valid/Annotations/abc/{t:05d}.png")
         with open(f"{root}/valid/meta.json", "w") as f:
             json.dump({"videos": {"abc": {"objects": {
                 "2": {"category": "cat"}, "1": {"category": "dog"}}}}}, f)
@@ -87,7 +90,8 @@ class Readers(unittest.TestCase):
             dict(image_id=1, area=900, segmentation=[box(10, 10, 40, 40)]),
             dict(image_id=1, area=100, segmentation=[box(20, 20, 30, 30)]),
             dict(image_id=1, area=128, segmentation=dict(size=SIZE, counts=counts)),
-            dict(image_id=1, area=5, iscrowd=1, segmentation=dict(size=SIZE, counts=[6144]))]
+            dict(image_id=1, area=5, iscrowd=1,
+                 segmentation=dict(size=SIZE, counts=[6144]))]
         with open(f"{root}/a.json", "w") as f:
             json.dump(dict(images=[dict(id=1, file_name="1.jpg", height=64, width=96),
                                    dict(id=2, file_name="2.jpg", height=64, width=96)],
@@ -95,7 +99,8 @@ class Readers(unittest.TestCase):
         (s,), _, _ = datasets.read_source(f"coco:{root}/a.json:{root}/images")
         m = s.frames[0].mask()
         self.assertEqual(np.unique(m).tolist(), [0, 1, 2, 3])
-        self.assertEqual((m[25, 25], m[12, 12], m[5, 5]), (3, 1, 0))  # the small one in front
+        # the small one in front
+        self.assertEqual((m[25, 25], m[12, 12], m[5, 5]), (3, 1, 0))
         self.assertTrue((m[:, 94:] == 2).all() and (m[:, 93] != 2).all())
 
     def test_packed_run_lengths(self):
@@ -151,8 +156,10 @@ class Readers(unittest.TestCase):
             a.frames[0].mask()
         with self.assertRaisesRegex(DataError, "b.jpg: no picture"):
             b.frames[0].image()
-        for source, words in (("dvais:x", "unknown kind"), ("folder:/no/where", "/no/where"),
-                              ("coco:x", "wrong number"), (f"pack:{root}/b.jpg", "no pack"),
+        for source, words in (("dvais:x", "unknown kind"),
+                              ("folder:/no/where", "/no/where"),
+                              ("coco:x", "wrong number"),
+                              (f"pack:{root}/b.jpg", "no pack"),
                               ("davis2017", "wrong number")):
             with self.assertRaisesRegex(DataError, words):
                 datasets.read_source(source)
@@ -172,7 +179,8 @@ class Packs(unittest.TestCase):
                                                     sequences=2, frames=6, objects=4)])
         found, kind, licence = datasets.read_source(f"pack:{file}")
         self.assertEqual(licence, "folder-videos: ours")
-        self.assertEqual([(s.name, len(s.frames), s.exhaustive, s.objects) for s in found],
+        self.assertEqual([(s.name, len(s.frames), s.exhaustive, s.objects)
+                          for s in found],
                          [("folder-videos/video0", 3, True, [1, 2]),
                           ("folder-videos/video1", 3, True, [1, 3])])
         self.assertEqual(found[0].frames[0].image().size, (48, 32))
@@ -242,14 +250,16 @@ class Sampling(unittest.TestCase):
 
     def test_deterministic(self):
         source = clips.VideoClips(self.store)
-        make = lambda step: source.make(source.plan(2, 3, clips.Draw("cpu", 7, step, "plan")),
+        make = lambda step: source.make(source.plan(2, 3,
+                                                    clips.Draw("cpu", 7, step, "plan")),
                                         clips.Draw("cpu", 7, step, "make"))
         for a, b in zip(make(3), make(3)):
             self.assertTrue(torch.equal(a, b))
         self.assertFalse(torch.equal(make(3)[0], make(4)[0]))
 
     def test_epochs(self):
-        """Every clip once an epoch, starts at multiples of the length, shuffled, last dropped."""
+        """Every clip once an epoch, starts at multiples of the length, shuffled, last
+        dropped."""
         source = clips.EpochClips(self.store, 3, 4, seed=1)
         self.assertEqual((len(source.clips), source.steps), (4, 1))
         source = clips.EpochClips(self.store, 2, 4, seed=1)
@@ -281,7 +291,8 @@ class Sampling(unittest.TestCase):
                 self.assertGreater(agree, 0.93)  # the rest: blurred and JPEG borders
                 moved += (b != y).float().mean().item() > 0.01
                 if name == "paper":  # one map for all frames of a clip
-                    same, _ = clips.paper(x[:, :1].expand(-1, 3, -1, -1, -1), y, clips.Draw(
+                    same, _ = clips.paper(x[:, :1].expand(-1, 3, -1, -1, -1), y,
+                                          clips.Draw(
                         "cpu", step))
                     self.assertTrue(torch.equal(same[:, 0], same[:, 2]))
             self.assertGreater(moved, 3)
@@ -293,7 +304,8 @@ class Sampling(unittest.TestCase):
         labels[1, :, 36:, :10] = 3
         orders = set()
         for step in range(20):
-            targets, valid = clips.select_objects(labels, 2, clips.Draw("cpu", step), 0.01)
+            targets, valid = clips.select_objects(labels, 2,
+                                                  clips.Draw("cpu", step), 0.01)
             rows = [{tuple(map(int, torch.nonzero(targets[b, 1, n])[0])) for n in range(2)
                      if valid[b, n]} for b in range(2)]
             self.assertEqual(rows, [{(0, 0), (30, 30)}, {(2, 2), (30, 0)}])
@@ -314,7 +326,8 @@ class Sampling(unittest.TestCase):
 
 class Composer(unittest.TestCase):
     def setUp(self):
-        self.store = Store(datasets.read_source("folder:" + shapes.stills(fresh("stills"), 6))[0],
+        self.store = Store(datasets.read_source("folder:"
+                                                + shapes.stills(fresh("stills"), 6))[0],
                            SIZE)
         plain = datasets.read_source("folder:" + fresh_background())[0]
         self.bg = Store(plain, SIZE)
@@ -330,7 +343,8 @@ class Composer(unittest.TestCase):
         labelled = 0
         for seed in range(4):
             source, plan, (x, y, exhaustive) = self.make(seed)
-            near = (x[:, :, None] - tell[None, None, :, :, None, None]).pow(2).sum(3).argmin(2)
+            near = (x[:, :, None] - tell[None, None, :, :, None,
+                                         None]).pow(2).sum(3).argmin(2)
             for b in range(4):
                 for k in range(4):
                     inside = y[b] == compose.FIRST + k
@@ -367,7 +381,8 @@ class Composer(unittest.TestCase):
                     gone += here[0] and not all(here)
                     first, last = here.index(True), 7 - here[::-1].index(True)
                     back += not all(here[first:last + 1])
-                    covered += here[0] and max(area) > 1.3 * min(a for a in area if a > 20)
+                    covered += here[0] and max(area) > 1.3 * min(a for a in area
+                                                                 if a > 20)
         self.assertGreater(moved, 100)
         self.assertGreater(gone, 5)
         self.assertGreater(back, 0)

@@ -52,9 +52,11 @@ class Golden(unittest.TestCase):
         for name, c in golden.CASES.items():
             frames, seeds, logits = golden.compute(net_of(c["model"]), name, c)
             have, meta = stored(name)
-            self.assertLess(np.abs(have["logits_half"] - logits.numpy()).max(), 5e-5, name)
+            self.assertLess(np.abs(have["logits_half"] - logits.numpy()).max(),
+                            5e-5, name)
             np.testing.assert_array_equal(have["frames"], frames)
-            self.assertEqual(meta, golden.describe(c, len(frames), c["model"] + ".safetensors"))
+            self.assertEqual(meta,
+                             golden.describe(c, len(frames), c["model"] + ".safetensors"))
             self.assertEqual({k for k in have if k.startswith("seed.")},
                              {f"seed.{t}" for t in seeds})
             if c["labels"]:
@@ -72,13 +74,17 @@ class Golden(unittest.TestCase):
             return np.abs(golden.compute(net_of(c["model"]), name, c)[2].numpy()
                           - stored(name)[0]["logits_half"]).max()
         for name, change in (
-                ("r18_zero", dict(variant="spatial")), ("r18_zero", dict(variant="temporal")),
+                ("r18_zero", dict(variant="spatial")),
+                ("r18_zero", dict(variant="temporal")),
                 ("r18_zero_spatial", dict(variant="temporal")),
-                ("r18_one", dict(variant="spatial")), ("r18_one", dict(variant="temporal")),
-                ("r18_one", dict(seeds=(), all_slots=True)), ("r18_one_late", dict(all_slots=True)),
+                ("r18_one", dict(variant="spatial")),
+                ("r18_one", dict(variant="temporal")),
+                ("r18_one", dict(seeds=(), all_slots=True)),
+                ("r18_one_late", dict(all_slots=True)),
                 ("r18_one_late_all", dict(all_slots=False)),
                 ("r18_one_wait", dict(seeds=golden.CASES["r18_one_wait"]["seeds"][:1])),
-                ("r34_zero", dict(variant="spatial")), ("vgg16_one", dict(seeds=(), all_slots=True)),
+                ("r34_zero", dict(variant="spatial")),
+                ("vgg16_one", dict(seeds=(), all_slots=True)),
                 ("r18_k1_one", dict(seeds=(), all_slots=True)),
                 ("r50_one", dict(seeds=(), all_slots=True))):
             self.assertGreater(differ(name, **change), 50 * 2e-4, (name, change))
@@ -90,7 +96,8 @@ class Golden(unittest.TestCase):
         x = torch.from_numpy(golden.pixels.normalise(frames[0]))[None]
         with torch.no_grad():
             wrong = net.zero_shot.frame(net.encoder(x), 3, spatial=False)[0][0].numpy()
-        error = np.abs(wrong - stored("r18_zero_temporal")[0]["logits_half"][0]).max((1, 2))
+        error = np.abs(wrong
+                       - stored("r18_zero_temporal")[0]["logits_half"][0]).max((1, 2))
         self.assertLess(error[0], 5e-5)
         self.assertGreater(error[1:].min(), 50 * 2e-4)
 

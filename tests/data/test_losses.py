@@ -19,7 +19,8 @@ torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 
 
 def random(*shape, seed=0):
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed),
+                      dtype=torch.float64)
 
 
 class Values(unittest.TestCase):
@@ -47,7 +48,8 @@ class Values(unittest.TestCase):
             pairs = [(b, n) for b in range(2) for n in range(4) if self.valid[b, n]]
             want += sum(1 - self.brute_iou(b, n, n, [t], self.z, self.y, 0, 1e-6)
                         for b, n in pairs) / len(pairs)
-        self.assertAlmostEqual(losses.paper_loss(self.z, self.y, self.valid).item(), want, 9)
+        self.assertAlmostEqual(losses.paper_loss(self.z, self.y, self.valid).item(),
+                               want, 9)
 
     def test_paper_loss_without_valid(self):
         none = torch.zeros_like(self.valid)
@@ -77,8 +79,10 @@ class Values(unittest.TestCase):
         part = losses.pair_loss(self.z, self.y, since)
         for frames, value in ((range(3), have), (range(1, 3), part)):
             bce = [-math.log(self.sigmoid(z if y else -z)) for t in frames for z, y in
-                   zip(self.z[1, t, 2].flatten().tolist(), self.y[1, t, 2].flatten().tolist())]
-            want = 1 - self.brute_iou(1, 2, 2, frames, self.z, self.y, 1, 1) + 2 * np.mean(bce)
+                   zip(self.z[1, t, 2].flatten().tolist(),
+                       self.y[1, t, 2].flatten().tolist())]
+            want = 1 - self.brute_iou(1, 2, 2, frames, self.z, self.y, 1,
+                                      1) + 2 * np.mean(bce)
             self.assertAlmostEqual(value[1, 2].item(), want, 9)
         self.assertEqual(part[0, 0], have[0, 0])
 
@@ -113,7 +117,8 @@ class Values(unittest.TestCase):
         y, valid = self.y[:1, :2, :3, :3, :3], torch.tensor([[True, False, True]])
         given = (random(1, 2, 3, seed=3) > 0.4).double()
         one = torch.ones(1, dtype=torch.float64)
-        for f in (lambda z: losses.paper_loss(z, y, valid), lambda z: losses.pair_loss(z, y),
+        for f in (lambda z: losses.paper_loss(z, y, valid),
+                  lambda z: losses.pair_loss(z, y),
                   lambda z: losses.one_shot_loss(z, y, given),
                   lambda z: losses.zero_shot_loss(z, y, valid, one)):
             self.assertTrue(torch.autograd.gradcheck(f, (z,)))
@@ -168,7 +173,8 @@ class Decoder(unittest.TestCase):
         hidden, out = None, []
         for t in range(3):
             logits, hidden, _ = decoder.frame(
-                [f[:, t] for f in self.features], 2, None if variant == "spatial" else hidden,
+                [f[:, t] for f in self.features], 2,
+                None if variant == "spatial" else hidden,
                 feed(t, out), spatial=variant != "temporal" or t == 0)
             out.append(logits)
         return torch.stack(out, 1)
@@ -212,7 +218,8 @@ class Decoder(unittest.TestCase):
             self.same(have, self.slow(self.net.one_shot, variant, feed), everything)
 
     def test_paper_stages(self):
-        """Stage 1 is fed the truth of the frame before, stage 2 its own output from frame 1."""
+        """Stage 1 is fed the truth of the frame before, stage 2 its own output from
+        frame 1."""
         shown = torch.zeros(2, 3, 2)
         shown[:, 0] = 1
         clip = recurrent.OneClip(self.net.one_shot, 2, twice=False)
@@ -221,7 +228,9 @@ class Decoder(unittest.TestCase):
             model.upsample(out[-1].detach(), (64, 96)))
         for teach, feed in ((torch.ones(2, 3), stage1), (torch.zeros(2, 3), stage2)):
             have = clip(self.truth, shown, teach, *self.features)
-            torch.testing.assert_close(have, self.slow(self.net.one_shot, "spatio-temporal", feed),
+            torch.testing.assert_close(have,
+                                       self.slow(self.net.one_shot,
+                                                 "spatio-temporal", feed),
                                        atol=1e-5, rtol=1e-5)
 
     def test_cell_gradient(self):

@@ -80,7 +80,8 @@ class Golden(unittest.TestCase):
         if task == "one-shot":
             path = os.path.join(GOLDEN, case, "annotations", "00000.png")
             seeds[0] = pixels.read_labels(path), None
-            self.near(pixels.object_planes(seeds[0][0], 3), load("init_mask.npy"), 0, "init")
+            self.near(pixels.object_planes(seeds[0][0], 3), load("init_mask.npy"),
+                      0, "init")
         half, probs = load("logits_half_f64.npy"), load("probs.npy")
         steps = model.run(net, task, load("frames.npy"), 3, self.VARIANTS.get(case,
                           "spatio-temporal"), seeds=seeds)
@@ -90,14 +91,17 @@ class Golden(unittest.TestCase):
             self.near(step.logits_half, half[t], LOGIT, f"logits {t}")
             self.near(step.prob, probs[t], PROB, f"probabilities {t}")
             if task == "one-shot":
-                self.near(step.fed, load("prev_mask_fed.npy")[t], PROB if t > 1 else 0, "fed")
+                self.near(step.fed, load("prev_mask_fed.npy")[t],
+                          PROB if t > 1 else 0, "fed")
             for i in range(3):
-                name = os.path.join(GOLDEN, case, "masks_out", f"{t:05d}_instance_{i:02d}.png")
+                name = os.path.join(GOLDEN, case, "masks_out",
+                                    f"{t:05d}_instance_{i:02d}.png")
                 want = np.array(Image.open(name)) > 0
                 sure = np.abs(probs[t, i] - 0.5) >= PROB
                 self.assertTrue((((step.prob[i] > 0.5).numpy() == want) | ~sure).all())
         for k in range(4):
-            self.near(step.hidden[k][0], load("last", f"hidden_level{k}.npy"), PROB, "last")
+            self.near(step.hidden[k][0], load("last", f"hidden_level{k}.npy"),
+                      PROB, "last")
         self.assertEqual(t + 1, len(half))
 
     def test_a_zero_shot(self):
@@ -120,10 +124,12 @@ class Golden(unittest.TestCase):
         want = np.load(os.path.join(folder, "frames_240x427.npy"))
         for t in range(len(want)):
             image = np.array(Image.open(os.path.join(folder, "frames", f"{t:05d}.png")))
-            np.testing.assert_array_equal(pixels.resize_bilinear(image, 240, 427), want[t])
+            np.testing.assert_array_equal(pixels.resize_bilinear(image, 240, 427),
+                                          want[t])
         labels = pixels.read_labels(os.path.join(folder, "annotations", "00000.png"))
         np.testing.assert_array_equal(pixels.resize_nearest(labels, 240, 427),
-                                      np.load(os.path.join(folder, "annotation_240x427.npy")))
+                                      np.load(os.path.join(folder,
+                                                           "annotation_240x427.npy")))
 
     def test_h_masks(self):
         case = "h_e2e_davis_zeroshot"
@@ -131,7 +137,8 @@ class Golden(unittest.TestCase):
         frames = np.load(os.path.join(GOLDEN, case, "frames_240x427.npy"))[:2]
         for t, step in enumerate(model.run(net, task, frames, 10, size=(240, 427))):
             for i in range(10):
-                name = os.path.join(GOLDEN, case, "masks_sep", f"{t:05d}_instance_{i:02d}.png")
+                name = os.path.join(GOLDEN, case, "masks_sep",
+                                    f"{t:05d}_instance_{i:02d}.png")
                 want = np.array(Image.open(name)) > 0
                 differ = (step.prob[i].numpy() > 0.5) != want
                 self.assertTrue((np.abs(step.prob[i].numpy()[differ] - 0.5) < PROB).all())
@@ -145,12 +152,14 @@ class Shipped(unittest.TestCase):
     def check(self, task, objects, seeds):
         net = model.load_bundle(os.path.join(MODEL, "rvos-resnet18-h128.safetensors"))
         folder = os.path.join(MODEL, "reference")
-        frames = [np.array(Image.open(os.path.join(folder, f"{t:05d}.png"))) for t in range(8)]
+        frames = [np.array(Image.open(os.path.join(folder, f"{t:05d}.png")))
+                  for t in range(8)]
         want = np.load(os.path.join(folder, task.replace("-", "_") + "_logits_half.npy"))
         for t, step in enumerate(model.run(net, task, frames, objects, seeds=seeds)):
             self.assertLessEqual(np.abs(step.logits_half.numpy() - want[t]).max(), 1e-3)
             full = model.upsample(torch.from_numpy(want[t])[None], (256, 448))[0]
-            self.assertLessEqual(float((torch.sigmoid(full) - step.prob).abs().max()), PROB)
+            self.assertLessEqual(float((torch.sigmoid(full) - step.prob).abs().max()),
+                                 PROB)
 
     def test_zero_shot(self):
         self.check("zero-shot", 5, None)
@@ -195,7 +204,8 @@ class Parts(unittest.TestCase):
             x = y
         ramp = torch.linspace(0, 1, 15)[:, None].expand(15, 27)[None, None]
         want = torch.linspace(0, 1, 30)[:, None].expand(30, 54)
-        self.assertLess(float((model.upsample(ramp, (30, 54))[0, 0] - want).abs().max()), 1e-6)
+        self.assertLess(float((model.upsample(ramp, (30, 54))[0, 0] - want).abs().max()),
+                        1e-6)
 
     @staticmethod
     def aligned(x, size, axis):
@@ -208,11 +218,13 @@ class Parts(unittest.TestCase):
 
     def test_mask_pyramid_sizes(self):
         """Item 14."""
-        got = [tuple(m.shape[-2:]) for m in model.mask_pyramid(torch.zeros(1, 1, 60, 107))]
+        got = [tuple(m.shape[-2:])
+               for m in model.mask_pyramid(torch.zeros(1, 1, 60, 107))]
         self.assertEqual(got, [(2, 4), (4, 7), (8, 14), (15, 27)])
 
     def test_resize_is_pillows(self):
-        for (h, w), (oh, ow) in (((50, 71), (31, 40)), ((20, 30), (47, 64)), ((64, 64), (64, 33))):
+        for (h, w), (oh, ow) in (((50, 71), (31, 40)), ((20, 30), (47, 64)),
+                                 ((64, 64), (64, 33))):
             image = noise(1, h, w)[0]
             want = np.array(Image.fromarray(image).resize((ow, oh), Image.BILINEAR))
             np.testing.assert_array_equal(pixels.resize_bilinear(image, oh, ow), want)
@@ -222,7 +234,8 @@ class Parts(unittest.TestCase):
         logits = torch.tensor([[-1.0, 2.0, 3.0], [-2.0, 2.0, 4.0]]).reshape(2, 1, 3)
         got = model.label_map(logits, (1, 3))
         self.assertEqual(got.tolist(), [[0, 1, 2]])
-        self.assertEqual(model.label_map(logits, (1, 3), threshold=0.9).tolist(), [[0, 0, 2]])
+        self.assertEqual(model.label_map(logits, (1, 3), threshold=0.9).tolist(),
+                         [[0, 0, 2]])
 
     def test_read_labels_rejects_colour(self):
         path = os.path.join(common.scratch(), "colour.png")
@@ -252,13 +265,15 @@ class Loops(unittest.TestCase):
                     self.assertLessEqual(float((a[:top] - b[:top]).abs().max()), 1e-6)
 
     def test_late_object(self):
-        """A late row leaves the rows before it unchanged; with all_slots it has a history."""
+        """A late row leaves the rows before it unchanged; with all_slots it has a
+        history."""
         net = random_net(1)
         frames = noise(5, 64, 96)
         first, late = np.zeros((2, 64, 96), np.uint8)
         first[8:40, 8:40], late[20:60, 50:90] = 1, 2
         seeds = {0: (first, (1, 0)), 2: (late, (0, 1))}
-        one = self.outputs(net, "one-shot", frames, 1, size=(64, 96), seeds={0: (first, None)})
+        one = self.outputs(net, "one-shot", frames, 1, size=(64, 96),
+                           seeds={0: (first, None)})
         lazy = list(model.run(net, "one-shot", frames, 2, size=(64, 96), seeds=seeds))
         full = list(model.run(net, "one-shot", frames, 2, size=(64, 96), seeds=seeds,
                               all_slots=True))
@@ -267,12 +282,14 @@ class Loops(unittest.TestCase):
             self.assertLessEqual(float((a[0] - c.logits_half[0]).abs().max()), 1e-6)
         self.assertEqual([s.live for s in lazy], [1, 1, 2, 2, 2])
         self.assertEqual(float(lazy[1].logits_half[1].abs().max()), 0)
-        for steps in (lazy, full):  # pasted at frame 2 alone, its own output before and after
+        # pasted at frame 2 alone, its own output before and after
+        for steps in (lazy, full):
             np.testing.assert_array_equal(steps[2].fed[1].numpy(), late == 2)
             np.testing.assert_array_equal(steps[3].fed[1], steps[2].prob[1])
             np.testing.assert_array_equal(steps[2].fed[0], steps[1].prob[0])
         np.testing.assert_array_equal(full[1].fed[1].numpy(), np.zeros((64, 96)))
-        self.assertGreater(float((lazy[2].logits_half[1] - full[2].logits_half[1]).abs().max()),
+        self.assertGreater(float((lazy[2].logits_half[1]
+                                  - full[2].logits_half[1]).abs().max()),
                            1e-4)  # history matters, so the choice is visible
 
     def test_fed_masks(self):
@@ -294,7 +311,8 @@ class Loops(unittest.TestCase):
         labels = np.zeros((64, 96), np.uint8)
         labels[5:40, 5:40] = 1
         frames = noise(4, 64, 96)
-        late = self.outputs(net, "one-shot", frames, 1, size=(64, 96), seeds={1: (labels, None)})
+        late = self.outputs(net, "one-shot", frames, 1, size=(64, 96),
+                            seeds={1: (labels, None)})
         now = self.outputs(net, "one-shot", frames[1:], 1, size=(64, 96),
                            seeds={0: (labels, None)})
         self.assertEqual(float(late[0].abs().max()), 0)
@@ -321,9 +339,11 @@ class Loops(unittest.TestCase):
             self.outputs(net, "one-shot", noise(1, 64, 96), 1, size=(64, 96))
 
     def test_odd_sizes_and_settings(self):
-        """Every base, kernel and skip mode runs and gives outputs of exactly the input size."""
+        """Every base, kernel and skip mode runs and gives outputs of exactly the input
+        size."""
         labels = np.ones((60, 107), np.uint8)
-        for settings in (dict(base="resnet34"), dict(base="resnet50"), dict(base="resnet101"),
+        for settings in (dict(base="resnet34"), dict(base="resnet50"),
+                         dict(base="resnet101"),
                          dict(base="vgg16"), dict(kernel_size=1), dict(skip_mode="sum"),
                          dict(skip_mode="mul"), dict(skip_mode="none")):
             net = random_net(**settings)

@@ -19,7 +19,8 @@ PEER = os.path.join(common.ROOT, "tests", "bench", "pytorch_peer.py")
 
 
 def peer(*args, text=""):
-    return subprocess.run([sys.executable, PEER, *args], input=text, text=True, timeout=120,
+    return subprocess.run([sys.executable, PEER, *args], input=text, text=True,
+                          timeout=120,
                           stdout=subprocess.PIPE, check=True).stdout
 
 
@@ -43,12 +44,15 @@ class Peer(unittest.TestCase):
                 want = [s.logits_half.numpy() for s in
                         model.run(net, task, frames, 2, size=(64, 96), seeds=seeds)]
             for eager in ((), ("--eager",)):
-                peer(self.file, "--task", task, "--size", "96x64", "--objects", "2", "--frames",
-                     path("frames"), "--init-mask", path("mask"), "--logits", path("out"), *eager)
+                peer(self.file, "--task", task, "--size", "96x64", "--objects", "2",
+                     "--frames",
+                     path("frames"), "--init-mask", path("mask"), "--logits",
+                     path("out"), *eager)
                 self.assertLess(np.abs(np.load(path("out")) - want).max(), 2e-4)
 
     def test_serve(self):
-        lines = peer(self.file, "--size", "96x64", "--objects", "2", "--serve", "--threads", "1",
+        lines = peer(self.file, "--size", "96x64", "--objects", "2", "--serve",
+                     "--threads", "1",
                      text="run\nreset\nrun\njump\nquit\nrun\n").splitlines()
         self.assertEqual(lines[0], f"ready {torch.__version__} 1")
         self.assertEqual((lines[2], lines[4]), ("ok", "error: unknown request 'jump'"))

@@ -32,11 +32,11 @@ import train
 import trainer
 from common import GOLDEN, SHARED, shared_golden
 from config import ConfigError
-from store import Store
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 SAMPLE = os.path.join(SHARED, "data-sample")
-TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, late_length=0, objects=2,
+TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, late_length=0,
+            objects=2,
             log_every=2, check_every=4, warmup=2, cut_outs=2)
 
 
@@ -102,15 +102,18 @@ class Resume(unittest.TestCase):
             parts.restore(state)
         same_state(self, trainer.load(whole.path("checkpoint.pt")), state)
         timing = ("ms/step", "images/s")
-        keep = lambda rows: [{k: v for k, v in r.items() if k not in timing} for r in rows]
+        keep = lambda rows: [{k: v for k, v in r.items() if k not in timing}
+                             for r in rows]
         self.assertEqual(keep(whole.rows), keep(parts.rows))
-        a, b = (safetensors_io.read(r.path("model.safetensors"))[0] for r in (whole, parts))
+        a, b = (safetensors_io.read(r.path("model.safetensors"))[0]
+                for r in (whole, parts))
         for k in a:
             self.assertTrue(np.array_equal(a[k], b[k]))
 
     def test_epochs_resume(self):
         video, _ = folders()
-        c = lambda: config.merge(dict(TINY, video=[video], order="epochs", epochs=3, batch=1,
+        c = lambda: config.merge(dict(TINY, video=[video], order="epochs", epochs=3,
+                                      batch=1,
                                       augment="paper"))
         whole = new_run("whole", c())
         self.assertTrue(whole.go())
@@ -121,7 +124,8 @@ class Resume(unittest.TestCase):
         same_state(self, *(trainer.load(r.path("checkpoint.pt")) for r in (whole, part)))
 
     def test_interrupt(self):
-        """A signal ends the run after the step, with a checkpoint; a crash leaves the last."""
+        """A signal ends the run after the step, with a checkpoint; a crash leaves the
+        last."""
         run = new_run("killed", settings())
         advance = run.trainer.advance
 
@@ -138,8 +142,9 @@ class Resume(unittest.TestCase):
         self.assertEqual((status, err), (0, ""))
         self.assertIn("goes on at step 6 of 8", out)
         status, _, err = main(run.folder, "--video", "folder:x", "--steps", 5)
-        self.assertEqual((status, err.strip()), (1, f"train.py: {run.folder}: holds a run: "
-                                                 "--resume goes on with it"))
+        self.assertEqual((status, err.strip()),
+                         (1, f"train.py: {run.folder}: holds a run: "
+                          "--resume goes on with it"))
 
     def test_not_finite(self):
         run = new_run("nan", settings(check_every=2))
@@ -171,8 +176,10 @@ class Learning(unittest.TestCase):
             os.symlink(os.path.join(source, name), os.path.join(folder, name))
         c = config.merge(dict(
             video=["folder:" + os.path.dirname(folder)], augment="none", max_stride=1,
-            size="224x128", base_width=16, hidden=48, objects=2, batch=2, length=3, steps=180,
-            late_length=0, lr=4e-3, lr_encoder=4e-3, warmup=10, ema=0.97, weight_decay=0.0))
+            size="224x128", base_width=16, hidden=48, objects=2, batch=2, length=3,
+            steps=180,
+            late_length=0, lr=4e-3, lr_encoder=4e-3, warmup=10, ema=0.97,
+            weight_decay=0.0))
         t = trainer.Trainer(c, lambda s: None)
         while t.step < c.steps:
             t.advance()
@@ -180,7 +187,8 @@ class Learning(unittest.TestCase):
         truth = (labels == 1).float()[None, :, None]
         for task in model.TASKS:
             with torch.no_grad():
-                steps = model.run(t.best_net(), task, images.permute(0, 2, 3, 1).numpy(), 2,
+                steps = model.run(t.best_net(), task,
+                                  images.permute(0, 2, 3, 1).numpy(), 2,
                                   size=t.size, seeds={0: (labels[0].numpy(), None)})
                 p = torch.stack([s.prob for s in steps])[None]
             iou = losses.soft_iou(p, truth).max().item()
@@ -192,7 +200,8 @@ class Learning(unittest.TestCase):
         video, _ = folders()
         base = dict(TINY, video=[video], steps=30, lr=3e-3, lr_encoder=3e-3)
         cases = [dict(base, variant=v) for v in model.VARIANTS]
-        paper = {k: v for k, v in config.PRESETS["paper"].items() if k not in ("epochs", "base")}
+        paper = {k: v for k,
+                 v in config.PRESETS["paper"].items() if k not in ("epochs", "base")}
         cases += [dict(base, **dict(paper, feed=f)) for f in ("true", "own")]
         cases += [dict(base, **dict(paper, tasks=["zero-shot"]))]
         for values in cases:
@@ -209,17 +218,21 @@ class Learning(unittest.TestCase):
     def test_stage_2_from_stage_1(self):
         video, _ = folders()
         one, two = fresh("stage1"), fresh("stage2")
-        shape = ("--base", "resnet18", "--hidden", 8, "--base-width", 8, "--size", "64x48",
+        shape = ("--base", "resnet18", "--hidden", 8, "--base-width", 8, "--size",
+                 "64x48",
                  "--length", 3, "--batch", 2, "--objects", 2, "--video", video)
-        self.assertEqual(main(one, "--preset", "paper", "--stage", 1, "--epochs", 1, *shape)[0],
+        self.assertEqual(main(one, "--preset", "paper", "--stage", 1, "--epochs", 1,
+                              *shape)[0],
                          0)
-        status, out, err = main(two, "--preset", "paper", "--stage", 2, "--epochs", 1, "--init",
+        status, out, err = main(two, "--preset", "paper", "--stage", 2, "--epochs", 1,
+                                "--init",
                                 one + "/checkpoint.pt", *shape)
         self.assertEqual((status, err), (0, ""))
         self.assertIn("0 new", out)
         c = config.load(two + "/config.yaml")
         self.assertEqual((c["feed"], c["order"], c["loss"], c["optimiser"], c["lr"],
-                          c["lr_encoder"]), ("own", "epochs", "paper", "adam", 1e-3, 1e-6))
+                          c["lr_encoder"]),
+                          ("own", "epochs", "paper", "adam", 1e-3, 1e-6))
 
     def test_longer_clips_and_minutes(self):
         t = trainer.Trainer(settings(late_length=5, late_from=0.5), lambda s: None)
@@ -236,7 +249,8 @@ class Learning(unittest.TestCase):
         self.assertEqual(run.trainer.step, run.trainer.total)
 
     def test_shown(self):
-        """Late objects are shown at their first frame, some of them; the rest must be empty."""
+        """Late objects are shown at their first frame, some of them; the rest must be
+        empty."""
         t = trainer.Trainer(settings(late_objects=0.5, objects=4), lambda s: None)
         late = 0
         for step in range(30):
@@ -281,10 +295,12 @@ class Encoders(unittest.TestCase):
                 if "num_batches" not in k:
                     self.assertTrue(torch.equal(v, state[k]))
         path = fresh("part.pt")
-        torch.save({k: v.half() for k, v in state.items() if not k.startswith("layer4")}, path)
+        torch.save({k: v.half() for k, v in state.items() if not k.startswith("layer4")},
+                   path)
         loaded, missing = encoder_init.load_encoder(model.ResNet("resnet18", 8), path)
         self.assertTrue(missing and all(k.startswith("layer4") for k in missing))
-        with self.assertRaisesRegex(ValueError, "conv1.weight is .*8, 3, 7, 7.*16, 3, 7, 7"):
+        with self.assertRaisesRegex(ValueError,
+                                    "conv1.weight is .*8, 3, 7, 7.*16, 3, 7, 7"):
             encoder_init.load_encoder(model.ResNet("resnet18", 16), path)
 
     def test_parameters(self):
@@ -292,10 +308,12 @@ class Encoders(unittest.TestCase):
         path = fresh("old.pt")
         torch.save({"conv1.weight": torch.nn.Parameter(torch.ones(8, 3, 7, 7))}, path,
                    _use_new_zipfile_serialization=False)
-        self.assertEqual(encoder_init.read_encoder(path)["conv1.weight"].sum().item(), 8 * 147)
+        self.assertEqual(encoder_init.read_encoder(path)["conv1.weight"].sum().item(),
+                         8 * 147)
 
     def test_folded(self):
-        """Folded weights get batch norms back that change nothing, with fitting statistics."""
+        """Folded weights get batch norms back that change nothing, with fitting
+        statistics."""
         base, other = self.net(), model.ResNet("resnet18", 8)
         path = fresh("folded.pt")
         torch.save(encoder_init.fold(base), path)
@@ -308,7 +326,8 @@ class Encoders(unittest.TestCase):
             pictures = torch.stack([torch.from_numpy(trainer.pixels.normalise(i))
                                     for i in self.images()])
             z = other.conv1(pictures)
-            torch.testing.assert_close(other.bn1.running_mean, z.mean((0, 2, 3)), atol=1e-4,
+            torch.testing.assert_close(other.bn1.running_mean, z.mean((0, 2, 3)),
+                                       atol=1e-4,
                                        rtol=1e-3)
         with self.assertRaisesRegex(ValueError, "folded"):
             encoder_init.load_encoder(model.ResNet("resnet18", 8), path)
@@ -326,8 +345,10 @@ class Export(unittest.TestCase):
     def run_it(self):
         video, stills = folders()
         path = fresh("run")
-        status, out, err = main(path, "--video", video, "--stills", stills, "--validation", video,
-                                "--steps", 20, "--lr", 0.01, "--lr-encoder", 0.01, *[w for k, v in TINY.items() for w in
+        status, out, err = main(path, "--video", video, "--stills", stills,
+                                "--validation", video,
+                                "--steps", 20, "--lr", 0.01, "--lr-encoder", 0.01,
+                                *[w for k, v in TINY.items() for w in
                                                  ("--" + k.replace("_", "-"), v)])
         self.assertEqual((status, err), (0, ""))
         return path
@@ -336,10 +357,12 @@ class Export(unittest.TestCase):
         """All files are there and say what they should; no path of this machine leaks."""
         path = self.run_it()
         names = set(os.listdir(path))
-        self.assertLessEqual({"config.yaml", "log.csv", "plot.png", "samples", "checkpoint.pt",
+        self.assertLessEqual({"config.yaml", "log.csv", "plot.png", "samples",
+                              "checkpoint.pt",
                               "model.safetensors", "model.md", "best.safetensors"}, names)
         self.assertEqual([n for n in names if n.endswith(".part")], [])
-        for name, size in (("plot.png", (900, 600)), ("samples/000020.jpg", (64 * 3, 48 * 3))):
+        for name, size in (("plot.png", (900, 600)),
+                           ("samples/000020.jpg", (64 * 3, 48 * 3))):
             with Image.open(os.path.join(path, name)) as im:
                 self.assertEqual(im.size, size)
         tensors, meta = safetensors_io.read(os.path.join(path, "model.safetensors"))
@@ -348,7 +371,8 @@ class Export(unittest.TestCase):
                           meta["rvos.tasks"]), ("64", "48", "2", "zero-shot,one-shot"))
         with open(os.path.join(path, "model.md")) as f:
             card = f.read()
-        for words in ("folder:videos", "folder:stills", "validation", "seed", "20 of 20 steps",
+        for words in ("folder:videos", "folder:stills", "validation", "seed",
+                      "20 of 20 steps",
                       "J |", "unknown", "PyTorch " + torch.__version__, "hidden: 8"):
             self.assertIn(words, card)
         for text in (card, *meta.values()):
@@ -363,7 +387,8 @@ class Export(unittest.TestCase):
                 self.assertTrue(torch.equal(v, state["ema"][k].half().float()), k)
 
     def test_round_trip_through_librvos(self):
-        """20 steps, exported in F32: the engine gives PyTorch's probabilities within 5e-4."""
+        """20 steps, exported in F32: the engine gives PyTorch's probabilities within
+        5e-4."""
         tool = os.environ.get("RVOS_SEGMENT") or shutil.which("rvos-segment")
         if not tool or not os.path.exists(tool):
             self.skipTest("no rvos-segment: name it in RVOS_SEGMENT")
@@ -386,7 +411,8 @@ class Export(unittest.TestCase):
         for engine in ("reference", "cpu"):
             for task in model.TASKS:
                 npy = os.path.join(path, "probs.npy")
-                command = [tool, "--model", file, "--task", task, "--engine", engine, "--objects",
+                command = [tool, "--model", file, "--task", task, "--engine", engine,
+                           "--objects",
                            "2", "--precision", "fp32", "--dump-probs", npy]
                 if task == "one-shot":
                     command += ["--init-mask", mask]
@@ -406,15 +432,22 @@ class Settings(unittest.TestCase):
     def test_errors(self):
         video, stills = folders()
         for args, words in (((), "no data"), (("--video", video), "say how long"),
-                            (("--video", video, "--steps", 5, "--minutes", 1), "with one of"),
-                            (("--video", video, "--steps", 5, "--hidden", 12), "divisible by 8"),
-                            (("--video", video, "--steps", 5, "--size", "9x9"), "no size such"),
+                            (("--video", video, "--steps", 5, "--minutes", 1),
+                             "with one of"),
+                            (("--video", video, "--steps", 5, "--hidden", 12),
+                             "divisible by 8"),
+                            (("--video", video, "--steps", 5, "--size", "9x9"),
+                             "no size such"),
                             (("--video", video, "--epochs", 5), "--order epochs"),
-                            (("--video", video, "--steps", 5, "--batch", 0), "batch is 0"),
+                            (("--video", video, "--steps", 5, "--batch", 0),
+                             "batch is 0"),
                             (("--video", "folder:/no/where", "--steps", 5), "/no/where"),
-                            (("--video", video, "--steps", 5, "--init", "/no/x.pt"), "/no/x.pt"),
-                            (("--video", video, "--steps", 5, "--graph", "--late-length", 0,
-                              "--device", "cpu", "--size", "64x48", "--hidden", 8), "CUDA")):
+                            (("--video", video, "--steps", 5, "--init", "/no/x.pt"),
+                             "/no/x.pt"),
+                            (("--video", video, "--steps", 5, "--graph",
+                              "--late-length", 0,
+                              "--device", "cpu", "--size", "64x48", "--hidden", 8),
+                              "CUDA")):
             status, _, err = main(fresh("errors"), *args)
             self.assertEqual(status, 1, args)
             self.assertIn(words, err)
@@ -425,11 +458,13 @@ class Settings(unittest.TestCase):
         with open(path, "w") as f:
             f.write(config.dump(c))
         self.assertEqual(config.merge(config.load(path)), c)
-        a = config.parser("").parse_args(["x", "--config", path, "--lr", "0.5", "--minutes", "3"])
+        a = config.parser("").parse_args(["x", "--config", path, "--lr", "0.5",
+                                          "--minutes", "3"])
         d = config.from_args(a)
         self.assertEqual((d.lr, d.minutes, d.steps, d.tasks), (0.5, 3.0, 0, ["one-shot"]))
         for values, words in (({"nose": 1}, "unknown setting 'nose'"),
-                              ({"batch": "x"}, "batch is 'x'"), ({"graph": 1}, "of type bool")):
+                              ({"batch": "x"}, "batch is 'x'"),
+                              ({"graph": 1}, "of type bool")):
             with self.assertRaisesRegex(ConfigError, words):
                 config.merge(values)
 
@@ -457,7 +492,8 @@ class Metrics(unittest.TestCase):
         return net.eval(), video
 
     def test_evaluate(self):
-        """A perfect one-shot result scores 100; the ends do not count; slots are chosen."""
+        """A perfect one-shot result scores 100; the ends do not count; slots are
+        chosen."""
         truth = np.zeros((4, 48, 64), np.uint8)
         truth[:, 5:20, 5:20], truth[:, 25:40, 30:60] = 1, 2
         self.assertEqual(metrics.sequence(truth, truth, (1, 2)), [(1, 1), (1, 1)])
@@ -467,7 +503,8 @@ class Metrics(unittest.TestCase):
         bad[1] = 0
         self.assertEqual(metrics.sequence(truth, bad, (1, 2)), [(0.5, 0.5)] * 2)
         masks = [truth[0] == 2, truth[0] == 0, truth[0] == 1]
-        self.assertEqual(metrics.assign([truth[0] == 1, truth[0] == 2], masks), {0: 2, 1: 0})
+        self.assertEqual(metrics.assign([truth[0] == 1, truth[0] == 2], masks),
+                         {0: 2, 1: 0})
         net, video = self.setting()
         scores = evaluate.evaluate(net, video, model.TASKS, (48, 64), slots=3, frames=4)
         self.assertEqual(scores["one-shot"]["objects"], 5)  # ids 1, 2 and 1, (2), 3
@@ -485,7 +522,8 @@ class Metrics(unittest.TestCase):
             """Shifted, with a hole, and for zero-shot in other slots"""
             out = np.roll(truth, 3, 2)
             out[2, :20] = out[3] = 0
-            return np.where(out, (out + 1) % 3 + 1, 0).astype(np.uint8) if slots == 3 and (
+            return np.where(out, (out + 1) % 3 + 1,
+                            0).astype(np.uint8) if slots == 3 and (
                 task == "zero-shot") else out
 
         old, evaluate.label_maps = evaluate.label_maps, imperfect
@@ -494,16 +532,22 @@ class Metrics(unittest.TestCase):
 
         def keep(name, task, images, labels):
             if task == wanted:
-                shutil.copytree(os.path.join(folders()[0][7:], name), os.path.join(truth, name),
-                                dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.jpg"))
+                shutil.copytree(os.path.join(folders()[0][7:], name),
+                                os.path.join(truth, name),
+                                dirs_exist_ok=True,
+                                ignore=shutil.ignore_patterns("*.jpg"))
                 os.makedirs(os.path.join(result, name), exist_ok=True)
                 for t, m in enumerate(labels):
-                    Image.fromarray(m, "P").save(os.path.join(result, name, f"{t:05d}.png"))
+                    Image.fromarray(m,
+                                    "P").save(os.path.join(result, name, f"{t:05d}.png"))
 
         for wanted, protocol in protocols.items():
-            scores = evaluate.evaluate(net, video, [wanted], (48, 64), 3, keep=keep)[wanted]
-            done = subprocess.run([tool, "-q", "--protocol", protocol, "--json", "-", truth,
-                                   result], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            scores = evaluate.evaluate(net, video, [wanted], (48, 64), 3,
+                                       keep=keep)[wanted]
+            done = subprocess.run([tool, "-q", "--protocol", protocol, "--json",
+                                   "-", truth,
+                                   result], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT,
                                   text=True)
             self.assertEqual(done.returncode, 0, done.stdout)
             mean = json.loads(done.stdout)["mean"]
@@ -518,7 +562,8 @@ class Report(unittest.TestCase):
     def test_palette_and_plot(self):
         self.assertEqual(report.palette()[:4].tolist(),
                          [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]])
-        rows = [{"step": 2, "loss a": 1.0}, {"step": 4, "loss a": 0.5}, {"step": 4, "J a": 50.0}]
+        rows = [{"step": 2, "loss a": 1.0}, {"step": 4, "loss a": 0.5},
+                {"step": 4, "J a": 50.0}]
         rows.append({"step": 6, "loss a": 0.4})
         path = fresh("plot.png")
         report.write_plot(path, rows)
