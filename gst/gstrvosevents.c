@@ -153,6 +153,16 @@ static void on_qos(GstRvosSeg *self, GstEvent *event)
     GST_OBJECT_UNLOCK(self);
 }
 
+static void on_latency(GstRvosSeg *self, GstEvent *event)
+{
+    GstClockTime latency;
+
+    gst_event_parse_latency(event, &latency);
+    GST_OBJECT_LOCK(self);
+    self->whole_latency = latency;
+    GST_OBJECT_UNLOCK(self);
+}
+
 gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
@@ -160,6 +170,8 @@ gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
 
     if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
         on_qos(self, event);
+    else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
+        on_latency(self, event);
     if (seek && gst_rvos_seg_seek_is_repeated(self, event)) {
         gst_event_unref(event);
         return TRUE;

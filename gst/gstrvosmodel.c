@@ -130,21 +130,20 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
         .log_opaque = self,
     };
     int status = rvos_device_open(&self->device, &device);
+    const gchar *why = self->words ? self->words : rvos_strerror(status);
 
     if (status == RVOS_OK)
         return TRUE;
     if (status == RVOS_ERR_MEMORY)
-        gst_rvos_failure_set(&self->failure, GST_RESOURCE_ERROR,
-                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, self->words,
-                             "There is not enough memory to start the engine %s.",
-                             device.backend);
+        gst_rvos_failure_set(
+            &self->failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT, why,
+            "There is not enough memory to start the engine %s.", device.backend);
     else
         gst_rvos_failure_set(&self->failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT,
-                             self->words, "The engine %s does not start: %s.%s",
-                             device.backend,
-                             self->words ? self->words : rvos_strerror(status),
+                             why, "The engine %s does not start (%s).%s", device.backend,
+                             why,
                              params->engine == GST_RVOS_SEG_ENGINE_CUDA
-                                 ? " Install librvos-cuda with libcudnn9, or set "
+                                 ? " Install librvos-cuda and libcudnn9, or set "
                                    "engine=cpu."
                                  : "");
     return FALSE;
@@ -322,7 +321,7 @@ GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **f
     if (self ||
         !g_error_matches(failure->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT))
         return self;
-    *fallback = g_strdup(failure->debug ? failure->debug : failure->error->message);
+    *fallback = g_strdup(failure->debug);
     gst_rvos_failure_clear(failure);
     concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
     return acquire(&concrete, failure);

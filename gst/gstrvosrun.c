@@ -177,16 +177,44 @@ static GstRvosPaceRules rules_of(const GstRvosSettings *settings)
     };
 }
 
-static gboolean is_late(GstRvosSeg *self)
+/* Running time now, less what the pipeline allows from a live source to the sinks: a
+ * frame from before that is late already. Sinks that neither wait nor report, such as a
+ * network's, would let a slow network slow the stream down. NONE if the source waits. */
+static GstClockTime live_deadline(GstRvosSeg *self)
 {
-    gboolean late;
+    GstClockTime now, allowed, base = gst_element_get_base_time(GST_ELEMENT(self));
+    GstClock *clock;
 
     GST_OBJECT_LOCK(self);
-    late = GST_CLOCK_TIME_IS_VALID(self->earliest) &&
-           GST_CLOCK_TIME_IS_VALID(self->frame.running_time) &&
-           self->frame.running_time <= self->earliest;
+    clock = self->live && GST_ELEMENT_CLOCK(self)
+                ? gst_object_ref(GST_ELEMENT_CLOCK(self))
+                : NULL;
+    allowed = GST_CLOCK_TIME_IS_VALID(self->whole_latency)
+                  ? MAX(self->whole_latency, self->latency)
+                  : self->latency;
     GST_OBJECT_UNLOCK(self);
-    return late;
+    if (!clock)
+        return GST_CLOCK_TIME_NONE;
+    now = gst_clock_get_time(clock);
+    gst_object_unref(clock);
+    return now > base + allowed ? now - base - allowed : GST_CLOCK_TIME_NONE;
+}
+
+/* Late by what a sink has reported, or by the clock of a live pipeline. */
+static gboolean is_late(GstRvosSeg *self)
+{
+    GstClockTime deadline = live_deadline(self), earliest;
+
+    GST_OBJECT_LOCK(self);
+    earliest = self->earliest;
+    GST_OBJECT_UNLOCK(self);
+    if (!GST_CLOCK_TIME_IS_VALID(earliest) ||
+        (GST_CLOCK_TIME_IS_VALID(deadline) && deadline > earliest))
+        earliest = deadline;
+    self->frame.earliest = earliest;
+    return GST_CLOCK_TIME_IS_VALID(earliest) &&
+           GST_CLOCK_TIME_IS_VALID(self->frame.running_time) &&
+           self->frame.running_time <= earliest;
 }
 
 static void hold(GstRvosSeg *self, gboolean late)

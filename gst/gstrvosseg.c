@@ -264,14 +264,16 @@ static gboolean upstream_is_live(GstRvosSeg *self)
 static void resume(GstRvosSeg *self)
 {
     GstClockTime now = clock_time(GST_ELEMENT(self)), since, max_gap;
+    gboolean live = upstream_is_live(self);
 
     GST_OBJECT_LOCK(self);
+    self->live = live;
     since = self->paused_at;
     max_gap = self->settings.max_gap;
     self->paused_at = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
     if (GST_CLOCK_TIME_IS_VALID(since) && GST_CLOCK_TIME_IS_VALID(now) && now > since &&
-        now - since > max_gap && upstream_is_live(self))
+        now - since > max_gap && live)
         gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
 }
 
@@ -402,7 +404,7 @@ static void gst_rvos_seg_init(GstRvosSeg *self)
     gst_rvos_timeline_clear(&self->timeline);
     g_queue_init(&self->requests);
     self->earliest = GST_CLOCK_TIME_NONE;
-    self->paused_at = GST_CLOCK_TIME_NONE;
+    self->paused_at = self->whole_latency = GST_CLOCK_TIME_NONE;
     gst_base_transform_set_qos_enabled(trans, FALSE);
     gst_base_transform_set_gap_aware(trans, TRUE);
     gst_base_transform_set_in_place(trans, TRUE);

@@ -59,6 +59,7 @@ typedef struct {
     gboolean inferred;        /* the network has run on it */
     gboolean late;            /* it was due, but is late: the mask is held */
     gboolean latency_changed;
+    GstClockTime earliest; /* running time up to which frames are late; NONE */
     GstClockTime timestamp, stream_time, running_time, duration;
 } GstRvosFrame;
 
@@ -77,8 +78,10 @@ struct _GstRvosSeg {
     guint32 seek_seqnum;        /* of the last SEEK that passed */
     gboolean seek_seen;
     GstRvosStats stats;
-    GstClockTime latency;   /* as told to the pipeline */
-    GstClockTime paused_at; /* clock time of PLAYING to PAUSED; NONE */
+    GstClockTime latency;       /* as told to the pipeline */
+    gboolean live;              /* whether the source is */
+    GstClockTime whole_latency; /* the pipeline's, of its LATENCY event; NONE */
+    GstClockTime paused_at;     /* clock time of PLAYING to PAUSED; NONE */
 
     /* ---- between start and stop; the streaming thread's while it runs ---- */
     GstRvosModel *model;

@@ -58,8 +58,8 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     model = gst_rvos_model_acquire(&params, &fallback, failure);
     if (model && fallback)
         GST_ELEMENT_WARNING(self, LIBRARY, INIT,
-                            ("CUDA does not start, the CPU computes: %s. Set engine=cpu "
-                             "if that is meant.",
+                            ("CUDA does not start (%s): the CPU is used. Set engine=cpu "
+                             "to choose it without this warning.",
                              fallback),
                             (NULL));
     g_free(fallback);

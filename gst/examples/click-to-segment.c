@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* click-to-segment [VIDEO]: click on things in a window, and they are followed.
+ *
+ * Without VIDEO the camera is used. A click marks a disc, a drag a box; each is a new
+ * object. The right button forgets them all. How it works: the sink sends mouse events
+ * upstream, a probe behind rvosseg sees them in the coordinates of the picture, and the
+ * signal set-mask takes a mask that is followed from the next frame on.
+ *
+ * --frames=N ends after N frames, --headless opens no window, and --click=X,Y,FRAME
+ * clicks by itself: for trying it without a screen.
+ */
+#include <gst/gst.h>
+#include <gst/video/navigation.h>
+#include <gst/video/video.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DRAG 8 /* pixels that the mouse must move to draw a box */
+
+typedef struct {
+    GMainLoop *loop;
+    GstElement *rvosseg;
+    gboolean failed;
+    gint frames, last_frame; /* seen; the last one that is wanted, or 0 */
+    gint click_x, click_y, click_frame;
+
+    gdouble down_x, down_y; /* where the button went down */
+    guint next_slot, slots;
+} App;
+
+/* ---- masks ------------------------------------------------------------------------ */
+
+static gboolean picture_size(App *app, gint *width, gint *height)
+{
+    GstPad *pad = gst_element_get_static_pad(app->rvosseg, "src");
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+    GstVideoInfo info;
+    gboolean good = caps && gst_video_info_from_caps(&info, caps);
+
+    if (good) {
+        *width = info.width;
+        *height = info.height;
+    }
+    gst_clear_caps(&caps);
+    gst_object_unref(pad);
+    return good;
+}
+
+/* Rows of GRAY8 are padded to 4 bytes where no GstVideoMeta says otherwise. */
+static gsize mask_size(gint width, gint height)
+{
+    return (gsize)GST_ROUND_UP_4(width) * (gsize)height;
+}
+
+/* Takes the pixels. */
+static GstSample *make_sample(guint8 *pixels, gint width, gint height)
+{
+    GstCaps *caps =
+        gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "GRAY8", "width",
+                            G_TYPE_INT, width, "height", G_TYPE_INT, height, NULL);
+    GstBuffer *buffer = gst_buffer_new_wrapped(pixels, mask_size(width, height));
+    GstSample *sample = gst_sample_new(buffer, caps, NULL, NULL);
+
+    gst_buffer_unref(buffer); /* the sample holds both */
+    gst_caps_unref(caps);
+    return sample;
+}
+
+static void fill_row(guint8 *pixels, gint width, gint height, gint y, gdouble from,
+                     gdouble to, guint slot)
+{
+    gint left = CLAMP((gint)from, 0, width), right = CLAMP((gint)to + 1, 0, width);
+
+    if (y >= 0 && y < height && right > left)
+        memset(pixels + (gsize)y * GST_ROUND_UP_4(width) + left, (int)slot,
+               (gsize)(right - left));
+}
+
+static void follow(App *app, gdouble x, gdouble y)
+{
+    gboolean box = fabs(x - app->down_x) > DRAG || fabs(y - app->down_y) > DRAG, good;
+    gint width, height;
+    gdouble radius;
+    GstSample *mask;
+    guint8 *pixels;
+
+    if (!picture_size(app, &width, &height))
+        return;
+    radius = height / 12.0;
+    pixels = g_malloc0(mask_size(width, height));
+    for (gint row = 0; row < height; row++) {
+        gdouble half = sqrt(MAX(0, radius * radius - (row - y) * (row - y)));
+
+        if (!box && half > 0)
+            fill_row(pixels, width, height, row, x - half, x + half, app->next_slot);
+        else if (box && row >= MIN(y, app->down_y) && row <= MAX(y, app->down_y))
+            fill_row(pixels, width, height, row, MIN(x, app->down_x), MAX(x, app->down_x),
+                     app->next_slot);
+    }
+    mask = make_sample(pixels, width, height);
+    g_signal_emit_by_name(app->rvosseg, "set-mask", mask, &good);
+    gst_sample_unref(mask);
+    printf("object %u: a %s at %.0f,%.0f%s\n", app->next_slot, box ? "box" : "disc", x, y,
+           good ? "" : " is refused");
+    app->next_slot = app->next_slot % app->slots + 1;
+}
+
+/* ---- events, in the threads of the sink and of the stream ----------------------------
+ */
+
+static void on_mouse(App *app, GstEvent *event)
+{
+    gdouble x, y;
+    gint button;
+
+    switch (gst_navigation_event_get_type(event)) {
+    case GST_NAVIGATION_EVENT_MOUSE_BUTTON_PRESS:
+        gst_navigation_event_parse_mouse_button_event(event, &button, &x, &y);
+        app->down_x = x;
+        app->down_y = y;
+        break;
+    case GST_NAVIGATION_EVENT_MOUSE_BUTTON_RELEASE:
+        gst_navigation_event_parse_mouse_button_event(event, &button, &x, &y);
+        if (button == 1) {
+            follow(app, x, y);
+        } else {
+            g_signal_emit_by_name(app->rvosseg, "reset");
+            app->next_slot = 1;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static GstPadProbeReturn on_upstream(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    GstEvent *event = GST_PAD_PROBE_INFO_EVENT(info);
+
+    (void)pad;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_NAVIGATION)
+        on_mouse(user, event);
+    return GST_PAD_PROBE_OK;
+}
+
+/* The click of --click, sent as a sink would send it. */
+static void click(App *app, GstPad *src)
+{
+    GstPad *sink = gst_pad_get_peer(src);
+
+    gst_pad_push_event(
+        sink, gst_navigation_event_new_mouse_button_press(1, app->click_x, app->click_y,
+                                                          GST_NAVIGATION_MODIFIER_NONE));
+    gst_pad_push_event(sink,
+                       gst_navigation_event_new_mouse_button_release(
+                           1, app->click_x, app->click_y, GST_NAVIGATION_MODIFIER_NONE));
+    gst_object_unref(sink);
+}
+
+static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    App *app = user;
+
+    (void)info;
+    app->frames++;
+    if (app->frames == app->click_frame)
+        click(app, pad);
+    if (app->frames == app->last_frame)
+        g_main_loop_quit(app->loop);
+    return GST_PAD_PROBE_OK;
+}
+
+/* ---- main
+ * ------------------------------------------------------------------------------ */
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
+{
+    App *app = user;
+    GError *error = NULL;
+
+    (void)bus;
+    switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_ERROR:
+        gst_message_parse_error(message, &error, NULL);
+        fprintf(stderr, "%s\n", error->message);
+        app->failed = TRUE;
+        g_main_loop_quit(app->loop);
+        break;
+    case GST_MESSAGE_EOS:
+        g_main_loop_quit(app->loop);
+        break;
+    case GST_MESSAGE_ELEMENT:
+        if (gst_message_has_name(message, "rvosseg-object")) {
+            const GstStructure *s = gst_message_get_structure(message);
+            guint slot = 0;
+
+            gst_structure_get_uint(s, "slot", &slot);
+            printf("object %u %s\n", slot, gst_structure_get_string(s, "event"));
+        }
+        break;
+    default:
+        break;
+    }
+    g_clear_error(&error);
+    return G_SOURCE_CONTINUE;
+}
+
+static GstElement *build(const gchar *video, gboolean headless)
+{
+    const gchar *sink = headless ? "fakesink sync=false" : "autovideosink";
+    gchar *source = video ? g_strdup("filesrc name=file ! decodebin")
+                          : g_strdup("autovideosrc ! queue leaky=downstream "
+                                     "max-size-buffers=1");
+    gchar *text = g_strdup_printf("%s ! videoconvert ! rvosseg name=r mode=one-shot ! "
+                                  "videoconvert ! %s",
+                                  source, sink);
+    GError *error = NULL;
+    GstElement *pipeline = gst_parse_launch(text, &error);
+    GstElement *file = NULL;
+
+    /* It returns what it could build, with an error, where an element is missing. */
+    if (error) {
+        fprintf(stderr, "%s\n", error->message);
+        g_error_free(error);
+        gst_clear_object(&pipeline);
+    } else if (video) {
+        file = gst_bin_get_by_name(GST_BIN(pipeline), "file");
+    }
+    if (file)
+        g_object_set(file, "location", video, NULL);
+    gst_clear_object(&file);
+    g_free(source);
+    g_free(text);
+    return pipeline;
+}
+
+static void run(App *app, GstElement *pipeline)
+{
+    GstBus *bus = gst_element_get_bus(pipeline);
+    GstPad *src;
+
+    app->loop = g_main_loop_new(NULL, FALSE);
+    app->rvosseg = gst_bin_get_by_name(GST_BIN(pipeline), "r");
+    app->next_slot = 1;
+    g_object_get(app->rvosseg, "objects", &app->slots, NULL);
+    src = gst_element_get_static_pad(app->rvosseg, "src");
+    gst_pad_add_probe(src, GST_PAD_PROBE_TYPE_EVENT_UPSTREAM, on_upstream, app, NULL);
+    gst_pad_add_probe(src, GST_PAD_PROBE_TYPE_BUFFER, on_frame, app, NULL);
+    gst_bus_add_watch(bus, on_message, app);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    g_main_loop_run(app->loop);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    gst_bus_remove_watch(bus);
+    gst_object_unref(src);
+    gst_object_unref(bus);
+    gst_object_unref(app->rvosseg);
+    g_main_loop_unref(app->loop);
+}
+
+int main(int argc, char **argv)
+{
+    static gboolean headless;
+    static gint frames;
+    static gchar *where;
+    const GOptionEntry entries[] = {
+        {"headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Open no window", NULL},
+        {"frames", 0, 0, G_OPTION_ARG_INT, &frames, "End after so many frames", "N"},
+        {"click", 0, 0, G_OPTION_ARG_STRING, &where, "Click at a frame", "X,Y,FRAME"},
+        G_OPTION_ENTRY_NULL};
+    GOptionContext *context = g_option_context_new("[VIDEO]");
+    GError *error = NULL;
+    GstElement *pipeline;
+    App app = {0};
+
+    g_option_context_add_main_entries(context, entries, NULL);
+    g_option_context_add_group(context, gst_init_get_option_group());
+    if (!g_option_context_parse(context, &argc, &argv, &error) ||
+        (where &&
+         sscanf(where, "%d,%d,%d", &app.click_x, &app.click_y, &app.click_frame) != 3)) {
+        fprintf(stderr, "%s\n", error ? error->message : "--click wants X,Y,FRAME");
+        return 2;
+    }
+    g_option_context_free(context);
+    app.last_frame = frames;
+    pipeline = build(argc > 1 ? argv[1] : NULL, headless);
+    if (!pipeline)
+        return 1;
+    run(&app, pipeline);
+    gst_object_unref(pipeline);
+    g_free(where);
+    return app.failed ? 1 : 0;
+}

@@ -1,0 +1,9 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# file.sh IN OUT.mp4 [PROPERTY=VALUE...]: a video with its objects drawn on it.
+set -eu
+in=$1 out=$2
+shift 2
+exec gst-launch-1.0 -q filesrc location="$in" ! decodebin ! videoconvert ! \
+    rvosseg "$@" ! videoconvert ! queue ! x264enc tune=zerolatency ! \
+    h264parse ! mp4mux ! filesink location="$out"

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""rtsp-server.py SOURCE [PORT]: a segmented stream at rtsp://HOST:PORT/rvosseg.
+
+SOURCE is what stands before rvosseg in a gst-launch line, such as v4l2src or
+"rtspsrc location=rtsp://camera/ ! decodebin".  Needs python3-gi and
+gir1.2-gst-rtsp-server-1.0.
+"""
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__.splitlines()[0])
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_service(sys.argv[2] if len(sys.argv) > 2 else "8554")
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_shared(True)  # one network for all viewers
+    factory.set_launch(f"( {sys.argv[1]} ! videoconvert ! "
+                       "queue leaky=downstream max-size-buffers=1 ! "
+                       "rvosseg max-inference-rate=10/1 ! queue ! videoconvert ! "
+                       "video/x-raw,format=I420 ! x264enc tune=zerolatency ! "
+                       "rtph264pay name=pay0 pt=96 )")
+    server.get_mount_points().add_factory("/rvosseg", factory)
+    if not server.attach(None):
+        sys.exit("the port is taken")
+    print(f"rtsp://127.0.0.1:{server.get_bound_port()}/rvosseg", flush=True)
+    GLib.MainLoop().run()
+
+
+if __name__ == "__main__":
+    main()
