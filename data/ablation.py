@@ -6,19 +6,18 @@
                 [--checkpoint NAME=FILE]... [--split NAME] [--tools DIR] [--only NAME,...]
                 [-- RVOS-SEGMENT OPTIONS]
 
-Rows are named as in the paper: RVOS-Mask-S, -T, -ST, -ST+ (one-shot; "+": trained further with
-inferred masks) and RVOS-S, -T, -ST (zero-shot). A row runs its own --checkpoint, else --model
-with that variant switched on; without a file for it, it is left out. Masks go to OUT_DIR/ROW,
-scores to OUT_DIR/ROW.json, the tables to OUT_DIR/ablation.md. Run again, it goes on where it
-was interrupted.
+Rows are named as in the paper: RVOS-Mask-S, -T, -ST, -ST+ (one-shot; "+": trained further
+with inferred masks) and RVOS-S, -T, -ST (zero-shot). A row runs its own --checkpoint,
+else --model with that variant switched on; without a file for it, it is left out. Masks
+go to OUT_DIR/ROW, scores to OUT_DIR/ROW.json, the tables to OUT_DIR/ablation.md. Run
+again, it goes on where it was interrupted.
 
-Zero-shot masks are chosen and painted by the annotation of an object's first frame, as the
-paper's authors did it (rvos-segment --assign). Published numbers are quoted from Ventura et
-al., "RVOS: End-to-End Recurrent Network for Video Object Segmentation", CVPR 2019, tables 1 to
-5 and section 4. They are of the YouTube-VOS validation server and of DAVIS-2017 test-dev: only
-the same set may be compared with them. For seen and unseen categories give --meta and --seen
-(see rvos-eval).
-"""
+Zero-shot masks are chosen and painted by the annotation of an object's first frame, as
+the paper's authors did it (rvos-segment --assign). Published numbers are quoted from
+Ventura et al., "RVOS: End-to-End Recurrent Network for Video Object Segmentation", CVPR
+2019, tables 1 to 5 and section 4. They are of the YouTube-VOS validation server and of
+DAVIS-2017 test-dev: only the same set may be compared with them. For seen and unseen
+categories give --meta and --seen (see rvos-eval). """
 import argparse
 import json
 import os
@@ -37,8 +36,10 @@ ROWS = {  # name: (task, variant)
 }
 
 # J seen, J unseen, F seen, F unseen; trained on 80 % of the training set
-TABLE_1 = {"RVOS-Mask-S": (54.7, 37.3, 57.4, 42.4), "RVOS-Mask-T": (59.9, 39.2, 63.1, 45.6),
-           "RVOS-Mask-ST": (60.8, 44.6, 63.7, 50.3), "RVOS-Mask-ST+": (63.1, 44.5, 67.1, 50.4)}
+TABLE_1 = {"RVOS-Mask-S": (54.7, 37.3, 57.4, 42.4),
+           "RVOS-Mask-T": (59.9, 39.2, 63.1, 45.6),
+           "RVOS-Mask-ST": (60.8, 44.6, 63.7, 50.3),
+           "RVOS-Mask-ST+": (63.1, 44.5, 67.1, 50.4)}
 # the same columns; trained on all of it
 TABLE_2 = {"OSVOS (online learning)": (59.8, 54.2, 60.5, 60.7),
            "MaskTrack (online learning)": (59.9, 45.0, 59.5, 47.9),
@@ -47,12 +48,14 @@ TABLE_2 = {"OSVOS (online learning)": (59.8, 54.2, 60.5, 60.7),
            "S2S without online learning": (66.7, 48.2, 65.5, 50.3),
            "RVOS-Mask-ST+": (63.6, 45.5, 67.2, 51.0)}
 # by number of objects in the video: J, F
-TABLE_3 = {1: (78.2, 75.5), 2: (62.8, 67.6), 3: (50.7, 56.1), 4: (50.2, 62.3), 5: (56.3, 66.4)}
+TABLE_3 = {1: (78.2, 75.5), 2: (62.8, 67.6), 3: (50.7, 56.1), 4: (50.2, 62.3),
+           5: (56.3, 66.4)}
 # DAVIS-2017 test-dev, one-shot: J, F
-TABLE_4 = {"OSVOS (online learning)": (47.0, 54.8), "OnAVOS (online learning)": (49.9, 55.7),
-           "OSVOS-S (online learning)": (52.9, 62.1), "CINM (online learning)": (64.5, 70.5),
-           "OSMN": (37.7, 44.9), "FAVOS": (42.9, 44.2),
-           "RVOS-Mask-ST+ (trained on YouTube-VOS)": (46.4, 50.6),
+TABLE_4 = {"OSVOS (online learning)": (47.0, 54.8),
+           "OnAVOS (online learning)": (49.9, 55.7),
+           "OSVOS-S (online learning)": (52.9, 62.1),
+           "CINM (online learning)": (64.5, 70.5), "OSMN": (37.7, 44.9),
+           "FAVOS": (42.9, 44.2), "RVOS-Mask-ST+ (trained on YouTube-VOS)": (46.4, 50.6),
            "RVOS-Mask-ST+ (fine-tuned on DAVIS)": (48.0, 52.6)}
 # DAVIS-2017 test-dev, zero-shot (section 4.2): J, F
 ZERO_SHOT_DAVIS = {"RVOS-ST (trained on YouTube-VOS)": (21.7, 27.3),
@@ -61,7 +64,7 @@ TABLE_5 = {"RVOS-S": (40.8, 19.9, 43.9, 23.2), "RVOS-T": (37.1, 20.2, 38.7, 21.6
            "RVOS-ST": (44.7, 21.2, 45.0, 23.9)}
 
 
-# ---- running ----------------------------------------------------------------------------
+# ---- running ---------------------------------------------------------------------------
 
 def fail(words):
     sys.exit(f"ablation.py: {words}")
@@ -83,8 +86,8 @@ def model_of(a, row):
 def run_row(a, row, annotations):
     task, variant = ROWS[row]
     masks, scores = a.out / row, a.out / f"{row}.json"
-    command = [tool(a, "rvos-segment"), "--dataset", a.dataset, "--model", model_of(a, row),
-               "--task", task, "--variant", variant, *a.options]
+    command = [tool(a, "rvos-segment"), "--dataset", a.dataset, "--model",
+               model_of(a, row), "--task", task, "--variant", variant, *a.options]
     if a.split:
         command += ["--split", a.split]
     if task == "zero-shot":
@@ -108,10 +111,10 @@ def run_row(a, row, annotations):
     return json.loads(scores.read_text())
 
 
-# ---- tables -----------------------------------------------------------------------------
+# ---- tables ----------------------------------------------------------------------------
 
 def columns_of(result):
-    """Seen and unseen apart where they are known: [(heading, value)] in the paper's order."""
+    """[(heading, value)] as in the paper: seen and unseen apart where they are known."""
     if "seen" in result and "unseen" in result:
         return [(f"{m} {g}", 100 * result[g][m]["mean"]) for m in "JF" for g in
                 ("seen", "unseen")]
@@ -158,7 +161,8 @@ def youtube_tables(results):
     for title, numbers, prefix in (
             ("Table 1: one-shot, recurrences", TABLE_1, "RVOS-Mask"),
             ("Table 5: zero-shot, recurrences", TABLE_5, "RVOS-")):
-        rows = [(r, ours_of(results, r, headings), published(numbers[r])) for r in numbers]
+        rows = [(r, ours_of(results, r, headings), published(numbers[r]))
+                for r in numbers]
         parts.append(table(title, headings, rows))
     rows = [(n, ours_of(results, n, headings), published(v)) for n, v in TABLE_2.items()]
     parts.insert(1, table("Table 2: one-shot, other methods", headings, rows))
@@ -187,7 +191,8 @@ def instance_table(a, results):
     rows = [(f"{n} object{'s' * (n > 1)}",
              tuple(100 * by[n][m]["mean"] for m in "JF") if n in by else None,
              TABLE_3.get(n) if a.dataset == "youtube-vos" else None)
-            for n in sorted(set(by) | (set(TABLE_3) if a.dataset == "youtube-vos" else set()))]
+            for n in sorted(set(by) |
+                            (set(TABLE_3) if a.dataset == "youtube-vos" else set()))]
     return [table(f"Table 3: {row} by number of objects", ("J", "F"), rows)]
 
 
@@ -198,8 +203,8 @@ def write_tables(a, results):
         mean = results[row]["mean"]
         lines.append(f"* {row}: {model_of(a, row)}; {mean['objects']} objects in "
                      f"{mean['sequences']} sequences")
-    lines += ["", "Percent. Published: Ventura et al., CVPR 2019; comparable only with the "
-              "same set and training data.", ""]
+    lines += ["", "Percent. Published: Ventura et al., CVPR 2019; comparable only with "
+              "the same set and training data.", ""]
     parts = (youtube_tables(results) if a.dataset == "youtube-vos"
              else davis_tables(a.dataset, results))
     text = "\n".join(lines) + "\n" + "\n".join(parts + instance_table(a, results))
@@ -207,7 +212,7 @@ def write_tables(a, results):
     return text
 
 
-# ---- command line -----------------------------------------------------------------------
+# ---- command line ----------------------------------------------------------------------
 
 def checkpoint(word):
     name, _, path = word.partition("=")
@@ -227,11 +232,13 @@ def arguments(argv):
     p.add_argument("dataset", choices=("davis2016", "davis2017", "youtube-vos"))
     p.add_argument("root", type=pathlib.Path, metavar="ROOT")
     p.add_argument("out", type=pathlib.Path, metavar="OUT_DIR")
-    p.add_argument("--model", type=pathlib.Path, help="for every row without a --checkpoint")
+    p.add_argument("--model", type=pathlib.Path,
+                   help="for every row without a --checkpoint")
     p.add_argument("--checkpoint", type=checkpoint, action="append", default=[],
                    metavar="NAME=FILE")
     p.add_argument("--split")
-    p.add_argument("--tools", type=pathlib.Path, help="folder of rvos-segment and rvos-eval")
+    p.add_argument("--tools", type=pathlib.Path,
+                   help="folder of rvos-segment and rvos-eval")
     p.add_argument("--only", help="rows, comma separated")
     p.add_argument("--meta", type=pathlib.Path)
     p.add_argument("--seen", type=pathlib.Path)

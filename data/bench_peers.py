@@ -7,10 +7,11 @@
                    [--ours OURS.json] [--peers-json PEERS.json] [--plot FILE.svg]
 
 First the outputs: probabilities of all frames must agree within 5e-4, or that row is not
-timed. Then one frame each in turn, the order changing from round to round, after a warm-up.
-Both files are in the format of rvos-bench --json: `rvos-bench --compare OURS PEERS` sets them
-side by side, `rvos-bench --plot` draws them. The peers (tests/bench/pytorch_peer.py) are the
-published formulation with batch norm folded: `jit` traced, frozen and optimised, `eager` not.
+timed. Then one frame each in turn, the order changing from round to round, after a
+warm-up. Both files are in the format of rvos-bench --json: `rvos-bench --compare OURS
+PEERS` sets them side by side, `rvos-bench --plot` draws them. The peers
+(tests/bench/pytorch_peer.py) are the published formulation with batch norm folded: `jit`
+traced, frozen and optimised, `eager` not.
 
 A busy machine measures nothing: the load is looked at before and after, and told.
 """
@@ -61,7 +62,8 @@ def info_of(tools, model):
     out = subprocess.run([tools / "rvos-info", model], check=True, capture_output=True,
                          text=True).stdout
     lines = dict(line.split(None, 1) for line in out.splitlines() if " " in line)
-    return lines["encoder"].strip(), int(lines["objects"]), int(lines["hidden"].split(",")[0])
+    hidden = int(lines["hidden"].split(",")[0])
+    return lines["encoder"].strip(), int(lines["objects"]), hidden
 
 
 def size_of(tools, model):
@@ -116,12 +118,14 @@ def agree(a, tools, model, task, objects, size, folder):
     Image.fromarray(labels).save(folder / "init.png")
     np.save(folder / "init.npy", labels)
     init = ["--init-mask", folder / "init.png"] if task == "one-shot" else []
-    subprocess.run([tools / "rvos-segment", "-q", "-m", model, "-t", task, "-n", str(objects),
-                    "-e", a.engine, "-j", str(a.threads), *init, "--dump-probs", ours,
-                    folder / "frames", folder / "masks"], check=True)
-    subprocess.run([sys.executable, PEER, model, "--task", task, "--objects", str(objects),
-                    "--threads", str(a.threads), "--frames", folder / "frames.npy",
-                    "--init-mask", folder / "init.npy", "--logits", theirs], check=True)
+    subprocess.run([tools / "rvos-segment", "-q", "-m", model, "-t", task, "-n",
+                    str(objects), "-e", a.engine, "-j", str(a.threads), *init,
+                    "--dump-probs", ours, folder / "frames", folder / "masks"],
+                   check=True)
+    subprocess.run([sys.executable, PEER, model, "--task", task, "--objects",
+                    str(objects), "--threads", str(a.threads), "--frames",
+                    folder / "frames.npy", "--init-mask", folder / "init.npy", "--logits",
+                    theirs], check=True)
     mine = np.load(ours)
     worst = 0.0
     for have, logits in zip(mine, np.load(theirs)):
@@ -133,8 +137,8 @@ def agree(a, tools, model, task, objects, size, folder):
 
 def time_in_turn(a, tools, model, task, objects, folder):
     common = ["--threads", str(a.threads), "--objects", str(objects), "--task", task]
-    sides = [Side("rvosseg", [tools / "rvos-bench", "--serve", model, "-e", a.engine, "--images",
-                              folder / "frames", *common])]
+    sides = [Side("rvosseg", [tools / "rvos-bench", "--serve", model, "-e", a.engine,
+                              "--images", folder / "frames", *common])]
     for name in a.peers.split(","):
         sides.append(Side(f"pytorch-{name}", [
             sys.executable, PEER, model, "--serve", "--frames", folder / "frames.npy",
@@ -166,7 +170,8 @@ def result(side, a, model, info, task, objects, size):
             "latency_ms": {"p50": at(.5), "p95": at(.95), "p99": at(.99), "min": at(0),
                            "max": at(1), "mean": float(ms.mean())},
             # medians of the first, middle and last third: what drift there was
-            "p50_runs": [float(np.median(part)) for part in np.array_split(side.times, 3)]}
+            "p50_runs": [float(np.median(part))
+                         for part in np.array_split(side.times, 3)]}
 
 
 def write(path, results):
@@ -200,7 +205,8 @@ def arguments(argv):
 def main(argv=None):
     a = arguments(argv)
     tools = a.tools or pathlib.Path(next(
-        (d for d in os.environ["PATH"].split(":") if os.path.exists(f"{d}/rvos-bench")), "."))
+        (d for d in os.environ["PATH"].split(":") if os.path.exists(f"{d}/rvos-bench")),
+        "."))
     ours, theirs, bad = [], [], 0
     print(f"load before: {os.getloadavg()[0]:.2f}")
     for model in a.models or [SHIPPED]:
@@ -220,11 +226,11 @@ def main(argv=None):
                 rows = [result(s, a, model, info, task, objects, size) for s in sides]
                 ours.append(rows[0])
                 theirs += rows[1:]
-                base = rows[0]["latency_ms"]["p50"]
-                print(f"{row}: differ by {worst:.1e}; " + ", ".join(
-                    f"{s.name} {r['latency_ms']['p50']:.1f} ms" for s, r in zip(sides, rows)) +
-                    "; " + ", ".join(f"{r['latency_ms']['p50'] / base:.2f}x {s.name}"
-                                     for s, r in zip(sides[1:], rows[1:])), flush=True)
+                medians = [(s.name, r["latency_ms"]["p50"]) for s, r in zip(sides, rows)]
+                print(f"{row}: differ by {worst:.1e}; " +
+                      ", ".join(f"{name} {ms:.1f} ms" for name, ms in medians) + "; " +
+                      ", ".join(f"{ms / medians[0][1]:.2f}x {name}"
+                                for name, ms in medians[1:]), flush=True)
     print(f"load after: {os.getloadavg()[0]:.2f}")
     write(a.ours, ours)
     write(a.peers_json, theirs)

@@ -7,7 +7,8 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Reference outputs lie beside the checkout, and are not part of it: tests skip without them.
+# Reference outputs lie beside the checkout, and are not part of it: tests skip without
+# them.
 SHARED = os.environ.get("RVOS_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
 GOLDEN = os.path.join(SHARED, "golden")
 MODEL = os.path.join(ROOT, "data", "models", "rvos-resnet18-h128.safetensors")
@@ -60,13 +61,14 @@ def tiny_model(**settings):
     sys.path.insert(0, os.path.join(ROOT, "data"))
     import golden
     name = "-".join(["tiny", *(f"{k}-{v}" for k, v in sorted(settings.items()))])
-    path = scratch("models", "".join(c if c.isalnum() else "-" for c in name) + ".safetensors")
+    path = scratch("models", "".join(c if c.isalnum() else "-" for c in name) +
+                   ".safetensors")
     if not os.path.exists(path):
         golden.write_network(path, {"seed": 1, **settings}, "f32")
     return path
 
 
-# ---- pictures ---------------------------------------------------------------------------
+# ---- pictures --------------------------------------------------------------------------
 
 def davis_palette():
     """Bits of the number, three at a time, are the top bits of red, green and blue."""
@@ -115,7 +117,7 @@ def clip_frames(folder, count=4, h=60, w=90, ext="png", seed=0):
     return masks
 
 
-# ---- asserting --------------------------------------------------------------------------
+# ---- asserting -------------------------------------------------------------------------
 
 class ToolTest(unittest.TestCase):
     def ok(self, name, *args, **more):

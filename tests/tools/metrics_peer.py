@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""J, F and the statistics of DAVIS in numpy, restated from their published definitions: the
-peer that rvos-eval is compared with and timed against. Straightforward on purpose: one
-object and one frame at a time, as the Python toolkits do it."""
+"""J, F and the statistics of DAVIS in numpy, restated from their published definitions:
+the peer that rvos-eval is compared with and timed against. Straightforward on purpose:
+one object and one frame at a time, as the Python toolkits do it."""
 import math
 
 import numpy as np

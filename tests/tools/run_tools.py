@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""run_tools.py BIN_DIR [TEST...]: all tests of the tools in this folder, or those named, such
-as test_eval or test_eval.Protocols. `meson test --suite tools` runs the same."""
+"""run_tools.py BIN_DIR [TEST...]: all tests of the tools in this folder, or those named,
+such as test_eval or test_eval.Protocols. `meson test --suite tools` runs the same."""
 import glob
 import os
 import sys

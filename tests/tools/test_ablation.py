@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/ablation.py end to end on tiny data sets and a tiny random network: its tables hold what
-rvos-eval says of what rvos-segment wrote. And data/bench_peers.py, where PyTorch is there."""
+"""data/ablation.py end to end on tiny data sets and a tiny random network: its tables
+hold what rvos-eval says of what rvos-segment wrote. And data/bench_peers.py, where
+PyTorch is there."""
 import json
 import os
 import shutil
@@ -20,7 +21,8 @@ except ImportError:
 
 
 def script(name, *args):
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "data", name), *map(str, args)],
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "data", name),
+                           *map(str, args)],
                           capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout, done.stderr
 
@@ -43,8 +45,8 @@ class Ablation(common.ToolTest):
         cls.model = tiny_model()
 
     def run_it(self, *args):
-        code, out, err = script("ablation.py", *args, "--tools", BIN, "--model", self.model,
-                                "--", "-q")
+        code, out, err = script("ablation.py", *args, "--tools", BIN, "--model",
+                                self.model, "--", "-q")
         self.assertEqual(code, 0, out + err)
         return out
 
@@ -54,11 +56,12 @@ class Ablation(common.ToolTest):
         self.run_it("davis2017", root, out, "--checkpoint", f"RVOS-Mask-ST+={self.model}")
         with open(os.path.join(out, "ablation.md")) as f:
             rows = rows_of(f.read())
-        for row in ("RVOS-Mask-S", "RVOS-Mask-T", "RVOS-Mask-ST", "RVOS-Mask-ST+", "RVOS-S",
-                    "RVOS-T", "RVOS-ST"):
+        for row in ("RVOS-Mask-S", "RVOS-Mask-T", "RVOS-Mask-ST", "RVOS-Mask-ST+",
+                    "RVOS-S", "RVOS-T", "RVOS-ST"):
             with open(os.path.join(out, row + ".json")) as f:
                 mean = json.load(f)["mean"]
-            self.assertEqual(rows[row][:2], [f"{100 * mean[m]['mean']:.1f}" for m in "JF"], row)
+            self.assertEqual(rows[row][:2],
+                             [f"{100 * mean[m]['mean']:.1f}" for m in "JF"], row)
         self.assertEqual(rows["RVOS-Mask-ST"], rows["RVOS-Mask-ST+"])  # the same file
         self.assertNotEqual(rows["RVOS-Mask-S"], rows["RVOS-Mask-ST"])
         self.assertEqual(rows["OSMN"][2:], ["37.7", "44.9"])
@@ -71,7 +74,8 @@ class Ablation(common.ToolTest):
         notes = os.path.join(root, "valid", "Annotations")
         for name in ("cat", "dog"):
             for t in (4, 5):
-                source = os.path.join(notes, name, "00002.png" if name == "dog" else "00000.png")
+                first = "00002.png" if name == "dog" else "00000.png"
+                source = os.path.join(notes, name, first)
                 shutil.copy(source, os.path.join(notes, name, f"{t:05d}.png"))
         meta, seen = scratch("meta.json"), scratch("seen.txt")
         with open(meta, "w") as f:
@@ -79,44 +83,46 @@ class Ablation(common.ToolTest):
                 "objects": {"1": {"category": "dog"}, "2": {"category": "emu"}}}}}, f)
         with open(seen, "w") as f:
             f.write("cat\ndog\n")
-        self.run_it("youtube-vos", root, out, "--only", "RVOS-Mask-ST,RVOS-ST", "--meta", meta,
-                    "--seen", seen)
+        self.run_it("youtube-vos", root, out, "--only", "RVOS-Mask-ST,RVOS-ST", "--meta",
+                    meta, "--seen", seen)
         with open(os.path.join(out, "ablation.md")) as f:
             rows = rows_of(f.read())
         with open(os.path.join(out, "RVOS-ST.json")) as f:
             result = json.load(f)
-        want = [f"{100 * result[g][m]['mean']:.1f}" for m in "JF" for g in ("seen", "unseen")]
+        want = [f"{100 * result[g][m]['mean']:.1f}" for m in "JF"
+                for g in ("seen", "unseen")]
         self.assertEqual(rows["RVOS-ST"], [*want, "44.7", "21.2", "45.0", "23.9"])
         self.assertEqual(rows["RVOS-S"][:4], [""] * 4)  # was not asked for
         self.assertEqual(rows["1 object"][2:], ["78.2", "75.5"])
 
     def test_refusals(self):
-        code, _, err = script("ablation.py", "davis2017", scratch("nowhere"), scratch("o"),
-                              "--model", self.model)
+        code, _, err = script("ablation.py", "davis2017", scratch("nowhere"),
+                              scratch("o"), "--model", self.model)
         self.assertNotEqual(code, 0)
         self.assertIn("is missing", err)
         root = make_davis(scratch("abl"))
         code, _, err = script("ablation.py", "davis2017", root, scratch("o"))
         self.assertIn("no row has a model", err)
-        code, _, err = script("ablation.py", "davis2017", root, scratch("o"), "--checkpoint",
-                              "RVOS-X=y")
+        code, _, err = script("ablation.py", "davis2017", root, scratch("o"),
+                              "--checkpoint", "RVOS-X=y")
         self.assertIn("RVOS-Mask-S", err)
 
 
 @unittest.skipUnless(torch, "no PyTorch")
 class Peers(common.ToolTest):
     def test_small(self):
-        """Outputs are compared, then both sides take turns; the files are rvos-bench's."""
+        """Outputs are compared, both sides take turns, the files are rvos-bench's."""
         common.tool("rvos-bench")
         ours, theirs = scratch("ours.json"), scratch("theirs.json")
-        code, out, err = script("bench_peers.py", tiny_model(), "--tools", BIN, "--rounds", 3,
-                                "--warm-up", 1, "--count", 2, "--threads", 1, "--objects", 2,
-                                "--task", "zero-shot,one-shot", "--ours", ours,
-                                "--peers-json", theirs)
+        code, out, err = script("bench_peers.py", tiny_model(), "--tools", BIN,
+                                "--rounds", 3, "--warm-up", 1, "--count", 2, "--threads",
+                                1, "--objects", 2, "--task", "zero-shot,one-shot",
+                                "--ours", ours, "--peers-json", theirs)
         self.assertEqual(code, 0, out + err)
         with open(theirs) as f:
             rows = json.load(f)["results"]
-        self.assertEqual([r["engine"] for r in rows], ["pytorch-jit", "pytorch-eager"] * 2)
+        self.assertEqual([r["engine"] for r in rows],
+                         ["pytorch-jit", "pytorch-eager"] * 2)
         text = self.ok("rvos-bench", "--compare", ours, theirs)
         self.assertIn("2 of 2 results", text)
         self.assertEqual(text.count("pytorch-jit"), 2)
@@ -128,8 +134,9 @@ class Peers(common.ToolTest):
         before = bench_peers.TOLERANCE
         try:
             bench_peers.TOLERANCE = -1.0
-            code = bench_peers.main([tiny_model(), "--tools", BIN, "--rounds", "1", "--warm-up",
-                                     "0", "--count", "1", "--threads", "1", "--objects", "1"])
+            code = bench_peers.main([tiny_model(), "--tools", BIN, "--rounds", "1",
+                                     "--warm-up", "0", "--count", "1", "--threads", "1",
+                                     "--objects", "1"])
         finally:
             bench_peers.TOLERANCE = before
         self.assertEqual(code, 1)

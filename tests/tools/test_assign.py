@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-segment --assign, the result step of the published evaluation: restated in numpy, and
-end to end against what the original wrote."""
+"""rvos-segment --assign, the result step of the published evaluation: restated in numpy,
+and end to end against what the original wrote."""
 import os
 import shutil
 import subprocess
@@ -35,8 +35,10 @@ class Assign(test_segment.SegmentTest):
             if t in annotations:
                 truth = annotations[t]
                 known = {i for _, i, _ in pairs}
-                ids = [i for i in np.unique(truth) if i not in (0, 255) and i not in known]
-                free = [k for k in range(probs.shape[1]) if k not in {k for _, _, k in pairs}]
+                ids = [i for i in np.unique(truth) if i not in (0, 255) and
+                       i not in known]
+                free = [k for k in range(probs.shape[1])
+                        if k not in {k for _, _, k in pairs}]
                 cost = np.array([[1 - self.iou(truth == i, masks[t, k]) for k in free]
                                  for i in ids])
                 for r, c in zip(*linear_sum_assignment(cost)):
@@ -73,7 +75,8 @@ class Assign(test_segment.SegmentTest):
             for annotations, given in (({0: first}, one), ({0: first, 2: late}, folder)):
                 if given == folder:
                     write_mask(os.path.join(folder, "00002.png"), late)
-                out = self.segment("assign", "-m", model, "-n", 6, "-d", path, "-a", given)
+                out = self.segment("assign", "-m", model, "-n", 6, "-d", path, "-a",
+                                   given)
                 probs = np.load(path)
                 self.assertGreater(np.ptp((probs > 0.5).sum((0, 2, 3))), 0)
                 np.testing.assert_array_equal(self.labels(out),
@@ -114,13 +117,13 @@ class Published(common.ToolTest):
             shutil.copyfileobj(f, to)
         cls.case, cls.model = case, scratch("h.safetensors")
         done = subprocess.run([sys.executable, os.path.join(ROOT, "data", "convert.py"),
-                               checkpoint, "-o", cls.model, "--size", "427x240", "--dtype",
-                               "f32"], capture_output=True, text=True)
+                               checkpoint, "-o", cls.model, "--size", "427x240",
+                               "--dtype", "f32"], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         cls.probs = scratch("h.npy")
         cls.out = scratch("h-out")
-        code, _, err = common.run("rvos-segment", "-q", "-m", cls.model, "-t", "zero-shot",
-                                  "--objects", 10, "--assign",
+        code, _, err = common.run("rvos-segment", "-q", "-m", cls.model, "-t",
+                                  "zero-shot", "--objects", 10, "--assign",
                                   os.path.join(case, "annotations", "00000.png"),
                                   "--dump-probs", cls.probs, os.path.join(case, "frames"),
                                   cls.out)
@@ -148,7 +151,8 @@ class Published(common.ToolTest):
             equal.append((have == want).mean())
             for i in range(1, 4):
                 a, b = have == i, want == i
-                self.assertGreaterEqual((a & b).sum() / max((a | b).sum(), 1), 0.999, (t, i))
+                self.assertGreaterEqual((a & b).sum() / max((a | b).sum(), 1), 0.999,
+                                        (t, i))
         print(f"equal pixels of the worst label image: {min(equal):.6f}")
         self.assertEqual(equal[0], 1.0)
         self.assertGreaterEqual(min(equal), 0.999)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-bench: what it writes is complete and consistent; how long things take is no matter of
-a test."""
+"""rvos-bench: what it writes is complete and consistent; how long things take is no
+matter of a test."""
 import json
 import subprocess
 import xml.etree.ElementTree as xml
@@ -18,15 +18,16 @@ class Bench(common.ToolTest):
 
     def measure(self, name, *args):
         path = scratch(name)
-        self.ok("rvos-bench", "-f", 4, "-w", 1, "--frame-size", "64x48", "--json", path, *args,
-                self.model)
+        self.ok("rvos-bench", "-f", 4, "-w", 1, "--frame-size", "64x48", "--json", path,
+                *args, self.model)
         with open(path) as f:
             return json.load(f)
 
     def test_one(self):
         r, = self.measure("one.json", "-n", 3, "-j", 1)["results"]
-        self.assertEqual((r["encoder"], r["objects"], r["streams"], r["threads"], r["frames"],
-                          r["task"], r["engine"]), ("resnet18", 3, 1, 1, 4, "zero-shot", "cpu"))
+        self.assertEqual((r["encoder"], r["objects"], r["streams"], r["threads"],
+                          r["frames"], r["task"], r["engine"]),
+                         ("resnet18", 3, 1, 1, 4, "zero-shot", "cpu"))
         ms = r["latency_ms"]
         self.assertTrue(0 < ms["min"] <= ms["p50"] <= ms["p95"] <= ms["p99"] <= ms["max"])
         self.assertTrue(ms["min"] <= ms["mean"] <= ms["max"])
@@ -42,8 +43,9 @@ class Bench(common.ToolTest):
         self.assertEqual(r["p50_runs"], [ms["p50"]])
 
     def test_all_combinations(self):
-        results = self.measure("all.json", "-n", "1,2", "-S", "1,3", "-e", "cpu,reference",
-                               "-t", "zero-shot,one-shot", "-s", "64x32")["results"]
+        results = self.measure("all.json", "-n", "1,2", "-S", "1,3", "-e",
+                               "cpu,reference", "-t", "zero-shot,one-shot", "-s",
+                               "64x32")["results"]
         seen = {(r["engine"], r["task"], r["objects"], r["streams"]) for r in results}
         self.assertEqual(len(results), 16)
         self.assertEqual(len(seen), 16)
@@ -76,18 +78,21 @@ class Bench(common.ToolTest):
         self.fault(2, "nowhere", "rvos-bench", "--images", "nowhere", self.model)
 
     def test_compare(self):
+        def row(engine, objects, p50, spread):
+            return {"engine": engine, "encoder": "resnet18", "hidden": 128,
+                    "task": "zero-shot", "objects": objects, "width": 448, "height": 256,
+                    "precision": "auto", "streams": 1, "threads": 2, "fps": 1000 / p50,
+                    "latency_ms": {"p50": p50}, "p50_runs": [p50 - spread, p50 + spread]}
+
         def write(name, *rows):
             with open(scratch(name), "w") as f:
-                json.dump({"results": [{
-                    "engine": e, "encoder": "resnet18", "hidden": 128, "task": "zero-shot",
-                    "objects": n, "width": 448, "height": 256, "precision": "auto",
-                    "streams": 1, "threads": 2, "fps": 1000 / p, "latency_ms": {"p50": p},
-                    "p50_runs": [p - s, p + s]} for e, n, p, s in rows]}, f)
+                json.dump({"results": [row(*r) for r in rows]}, f)
             return scratch(name)
         a = write("a.json", ("cpu", 5, 100, 1), ("cpu", 10, 200, 1), ("cpu", 7, 9, 1))
         b = write("b.json", ("cpu", 5, 150, 1), ("cpu", 10, 201, 1), ("torch", 10, 50, 1))
         text = self.ok("rvos-bench", "--compare", a, b)
-        rows = {(l.split()[3], l.split()[8]): l for l in text.splitlines() if "resnet18" in l}
+        rows = {(l.split()[3], l.split()[8]): l for l in text.splitlines()
+                if "resnet18" in l}
         self.assertIn("A is faster", rows["N=5", "cpu"])
         self.assertIn("0.67x", rows["N=5", "cpu"])
         self.assertIn("tie", rows["N=10", "cpu"])
@@ -100,8 +105,8 @@ class Bench(common.ToolTest):
 
     def test_plot(self):
         path, chart = scratch("plot.json"), scratch("plot.svg")
-        self.ok("rvos-bench", "-f", 2, "-w", 1, "-n", "1,3,5", "-S", "1,2", "--frame-size",
-                "64x48", "--json", path, "--plot", chart, self.model)
+        self.ok("rvos-bench", "-f", 2, "-w", 1, "-n", "1,3,5", "-S", "1,2",
+                "--frame-size", "64x48", "--json", path, "--plot", chart, self.model)
         root = xml.parse(chart).getroot()
         lines = root.findall(".//{*}polyline")
         self.assertEqual([len(l.get("points").split()) for l in lines], [3, 3, 2, 2, 2])
@@ -110,7 +115,8 @@ class Bench(common.ToolTest):
         self.fault(1, "--json", "rvos-bench", "--plot", chart, self.model)
 
     def test_serve(self):
-        done = subprocess.run([common.tool("rvos-bench"), "--serve", "-n", "2", self.model],
+        done = subprocess.run([common.tool("rvos-bench"), "--serve", "-n", "2",
+                               self.model],
                               input="run\nreset\nrun\nwhat\nquit\n", capture_output=True,
                               text=True, timeout=600)
         lines = done.stdout.splitlines()
@@ -128,8 +134,9 @@ class Bench(common.ToolTest):
             self.fault(1, words, "rvos-bench", *args, self.model)
         self.fault(3, "nowhere", "rvos-bench", "nowhere.safetensors")
         # what the engine cannot do does not keep it from the rest
-        text = self.fault(3, "--precision", "rvos-bench", "-f", 2, "-w", 1, "-p", "fp16,fp32",
-                          "-e", "reference", "-s", "32x32", "--frame-size", "32x32", self.model)
+        text = self.fault(3, "--precision", "rvos-bench", "-f", 2, "-w", 1, "-p",
+                          "fp16,fp32", "-e", "reference", "-s", "32x32", "--frame-size",
+                          "32x32", self.model)
         self.assertIn(" fp32 ", text)
         self.assertNotIn(" fp16 ", text)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-segment --dataset: layouts, resuming, sequences that fail, and the GStreamer element
-giving the same masks as the engine."""
+"""rvos-segment --dataset: layouts, resuming, sequences that fail, and the GStreamer
+element giving the same masks as the engine."""
 import os
 import shutil
 import signal
@@ -18,14 +18,15 @@ H, W = 60, 90
 def make_davis(root, names=("ant", "bee", "cow"), count=4, value=1, years=("2017",)):
     shutil.rmtree(root, ignore_errors=True)
     for k, name in enumerate(names):
-        masks = common.clip_frames(os.path.join(root, "JPEGImages", "480p", name), count, H, W,
-                                   seed=k)
+        masks = common.clip_frames(os.path.join(root, "JPEGImages", "480p", name), count,
+                                   H, W, seed=k)
         for t, mask in enumerate(masks):
             label = mask * value
             if value == 1:
                 label = label.copy()
                 label[:9, -9:] = 2
-            write_mask(os.path.join(root, "Annotations", "480p", name, f"{t:05d}.png"), label)
+            write_mask(os.path.join(root, "Annotations", "480p", name, f"{t:05d}.png"),
+                       label)
     for year in years:
         os.makedirs(os.path.join(root, "ImageSets", year))
         with open(os.path.join(root, "ImageSets", year, "val.txt"), "w") as f:
@@ -43,7 +44,8 @@ def make_youtube(root):
     """dog: object 2 appears at the third frame."""
     shutil.rmtree(root, ignore_errors=True)
     for name in ("cat", "dog"):
-        masks = common.clip_frames(os.path.join(root, "valid", "JPEGImages", name), 6, H, W)
+        masks = common.clip_frames(os.path.join(root, "valid", "JPEGImages", name), 6, H,
+                                   W)
         notes = os.path.join(root, "valid", "Annotations", name)
         label = masks[0] * 1
         write_mask(os.path.join(notes, "00000.png"), label)
@@ -89,9 +91,11 @@ class Layouts(DatasetTest):
         self.assertEqual({k.split("/")[0] for k in have}, {"ant", "bee"})
         for name in ("ant", "bee"):
             one = self.segment("d17-one", "-i",
-                               os.path.join(root, "Annotations", "480p", name, "00000.png"),
+                               os.path.join(root, "Annotations", "480p", name,
+                                            "00000.png"),
                                os.path.join(root, "JPEGImages", "480p", name))
-            self.same({k.split("/")[1]: v for k, v in have.items() if k.startswith(name)}, one)
+            self.same({k.split("/")[1]: v for k, v in have.items() if k.startswith(name)},
+                      one)
         self.assertGreater(max(v.max() for v in have.values()), 0)
         self.same(have, self.segment("d17-jobs", "-D", "davis2017", "--jobs", 3, root))
 
@@ -109,13 +113,16 @@ class Layouts(DatasetTest):
         self.assertEqual({k.split("/")[0] for k in have}, {"ant", "bee", "cow"})
         self.fault(2, "test-dev.txt", "rvos-segment", "-q", "-m", self.model, "-D",
                    "davis2017", "--split", "test-dev", root, scratch("lists-d"))
-        self.fault(2, ["JPEGImages", "root folder"], "rvos-segment", "-q", "-m", self.model,
-                   "-D", "davis2017", os.path.join(root, "Annotations"), scratch("lists-e"))
+        self.fault(2, ["JPEGImages", "root folder"], "rvos-segment", "-q", "-m",
+                   self.model, "-D", "davis2017", os.path.join(root, "Annotations"),
+                   scratch("lists-e"))
 
     def test_davis2016(self):
         """255 is the object; the other data set calls it void."""
-        have = self.segment("d16-out", "-D", "davis2016", make_davis(scratch("d16"), value=255))
-        want = self.segment("d16-one", "-D", "davis2016", make_davis(scratch("d16b"), value=3))
+        have = self.segment("d16-out", "-D", "davis2016",
+                            make_davis(scratch("d16"), value=255))
+        want = self.segment("d16-one", "-D", "davis2016",
+                            make_davis(scratch("d16b"), value=3))
         self.same(have, want)
         self.assertEqual({int(v.max()) for v in have.values()} | {0, 1}, {0, 1})
         self.fault(2, "shows no object", "rvos-segment", "-q", "-m", self.model, "-D",
@@ -124,7 +131,8 @@ class Layouts(DatasetTest):
     def test_youtube(self):
         root = make_youtube(scratch("yt"))
         have = self.segment("yt-out", "-D", "youtube-vos", root)
-        want = self.segment("yt-one", "-i", os.path.join(root, "valid", "Annotations", "dog"),
+        want = self.segment("yt-one", "-i",
+                            os.path.join(root, "valid", "Annotations", "dog"),
                             os.path.join(root, "valid", "JPEGImages", "dog"))
         self.same({k[4:]: v for k, v in have.items() if k.startswith("dog")}, want)
         again = self.segment("yt-split", "-D", "youtube-vos", os.path.join(root, "valid"))
@@ -154,7 +162,8 @@ class Resuming(DatasetTest):
         want = self.segment("res-out", "-D", "davis2017", root)
         before = self.times(out)
         os.remove(os.path.join(out, "bee", "00002.png"))
-        code, _, err = common.run("rvos-segment", "-m", self.model, "-D", "davis2017", root, out)
+        code, _, err = common.run("rvos-segment", "-m", self.model, "-D", "davis2017",
+                                  root, out)
         self.assertEqual(code, 0)
         self.assertIn("1 of 2 sequences were done before", err)
         self.assertIn("4 frames in", err)
@@ -162,14 +171,15 @@ class Resuming(DatasetTest):
         for path in before:
             self.assertEqual(before[path] == after[path], "/ant/" in path, path)
         self.same(tree(out), want)
-        self.ok("rvos-segment", "-q", "-m", self.model, "-D", "davis2017", "--force", root, out)
+        self.ok("rvos-segment", "-q", "-m", self.model, "-D", "davis2017", "--force",
+                root, out)
         self.assertTrue(all(after[p] != t for p, t in self.times(out).items()))
 
     def test_other_settings(self):
         root, out = make_davis(scratch("set")), scratch("set-out")
         self.segment("set-out", "-D", "davis2017", root)
-        args = ["rvos-segment", "-q", "-m", self.model, "-D", "davis2017", "-v", "spatial", root,
-                out]
+        args = ["rvos-segment", "-q", "-m", self.model, "-D", "davis2017", "-v",
+                "spatial", root, out]
         self.fault(4, ["set-out", "--force"], *args)
         self.ok(*args[:-2], "--force", root, out)
 
@@ -178,8 +188,8 @@ class Resuming(DatasetTest):
                           years=())
         want = self.segment("int-want", "-D", "davis2017", root)
         out = scratch("int-out")
-        command = [common.tool("rvos-segment"), "-q", "-m", self.model, "-s", "256x256", "-D",
-                   "davis2017", root, out]
+        command = [common.tool("rvos-segment"), "-q", "-m", self.model, "-s", "256x256",
+                   "-D", "davis2017", root, out]
         p = subprocess.Popen(command)
         for _ in range(3000):
             if len(tree_names(out)) > 14 or p.poll() is not None:
@@ -211,8 +221,8 @@ class BadSequences(DatasetTest):
         out = scratch("bad-out")
         shutil.rmtree(out, ignore_errors=True)
         spoil(os.path.join(root, "{}", "480p", "ant", name))
-        self.fault(2, [words, f"ant/{name}"], "rvos-segment", "-q", "-m", self.model, "-D",
-                   "davis2017", root, out)
+        self.fault(2, [words, f"ant/{name}"], "rvos-segment", "-q", "-m", self.model,
+                   "-D", "davis2017", root, out)
         self.assertEqual(sum("/ant/" not in p for p in tree_names(out)), 8)
         shutil.rmtree(out)
         self.fault(2, f"ant/{name}", "rvos-segment", "-q", "-m", self.model, "--jobs", 1,
@@ -220,7 +230,8 @@ class BadSequences(DatasetTest):
         self.assertEqual([p for p in tree_names(out) if "/ant/" not in p], [])
 
     def test_missing_mask(self):
-        self.broken("No such file", lambda p: os.remove(p.format("Annotations")), "00000.png")
+        self.broken("No such file", lambda p: os.remove(p.format("Annotations")),
+                    "00000.png")
 
     def test_rgb_mask(self):
         self.broken("RGB", lambda p: common.write_frame(p.format("Annotations"),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-eval: J, F and statistics against numpy and the original's scores, the rules of each
-protocol, reports, and what is said of bad data sets."""
+"""rvos-eval: J, F and statistics against numpy and the original's scores, the rules of
+each protocol, reports, and what is said of bad data sets."""
 import csv
 import itertools
 import json
@@ -154,8 +154,8 @@ class Protocols(common.ToolTest):
         self.assertEqual(o["one", 1]["frames"], [f"{t:05d}" for t in range(1, 6)])
         self.check(o["one", 1], *scores(range(1, 6), "one", 1))
         self.assertAlmostEqual(result["mean"]["J"]["mean"], o["one", 1]["J"]["mean"])
-        self.fault(2, "has an object 2, and there may be no more than 1", "rvos-eval", "-q",
-                   gt, pred)
+        self.fault(2, "has an object 2, and there may be no more than 1", "rvos-eval",
+                   "-q", gt, pred)
 
     def names(self, *names):
         path = scratch("names.txt")
@@ -198,8 +198,8 @@ class Protocols(common.ToolTest):
             self.check(o[s, i], *scores(range(7), s, i, without_void(truth),
                                         without_void(guess)))
         gt, pred = make_set(scratch("uns"), relabel=[0, 21, 20])
-        self.fault(2, "no more than 20", "rvos-eval", "-q", "-p", "davis2017-unsupervised",
-                   gt, pred, lines=2)
+        self.fault(2, "no more than 20", "rvos-eval", "-q", "-p",
+                   "davis2017-unsupervised", gt, pred, lines=2)
 
     def test_best_pairing(self):
         """Of many overlapping proposals, the total of (J + F) / 2 is what scipy's is."""
@@ -227,13 +227,15 @@ class Protocols(common.ToolTest):
             for i, k in itertools.product(range(n), range(20)):
                 j, f = [], []
                 for t in range(4):
-                    x, y = labels(objects, a, t) == i + 1, labels(proposals, b, t) == k + 1
+                    x = labels(objects, a, t) == i + 1
+                    y = labels(proposals, b, t) == k + 1
                     j.append(peer.region_similarity(x, y))
                     f.append(peer.contour_accuracy(x, y))
                 score[i, k] = (np.mean(j) + np.mean(f)) / 2
             rows, columns = linear_sum_assignment(-score)
             mine = [o["one", i + 1] for i in range(n)]
-            self.assertAlmostEqual(sum((m["J"]["mean"] + m["F"]["mean"]) / 2 for m in mine),
+            self.assertAlmostEqual(sum((m["J"]["mean"] + m["F"]["mean"]) / 2
+                                       for m in mine),
                                    score[rows, columns].sum(), 9)
             self.assertEqual(len({m["prediction"] for m in mine}), n)
 
@@ -255,7 +257,8 @@ class Protocols(common.ToolTest):
         """Each object from the frame after its first; seen and unseen apart."""
         gt, pred = make_set(scratch("yt"))
         meta = {"videos": {s: {"objects": {str(i): {"category": c} for i, c in o.items()}}
-                           for s, o in (("one", {1: "cat"}), ("two", {1: "cat", 2: "emu"}))}}
+                           for s, o in (("one", {1: "cat"}),
+                                        ("two", {1: "cat", 2: "emu"}))}}
         path = scratch("meta.json")
         with open(path, "w") as f:
             json.dump(meta, f)
@@ -283,7 +286,7 @@ class Protocols(common.ToolTest):
         self.check(zero["two", 2], *scores(range(3, 7), "two", 2))
 
     def test_meta_frames(self):
-        """Of frames annotated more often, those of meta.json count; its first one is the first."""
+        """Of denser annotations those in meta.json count; its first is the first."""
         gt, pred = make_set(scratch("lists"))
         frames = {("one", 1): ("00000", "00002", "00004"), ("two", 1): ("00001", "00005"),
                   ("two", 2): ("00003", "00006")}
@@ -314,8 +317,8 @@ class Reports(common.ToolTest):
     def test_reports_agree(self):
         gt, pred = make_set(scratch("rep"))
         table, page = scratch("rep.csv"), scratch("rep.html")
-        text = self.ok("rvos-eval", "-p", "youtube-vos", gt, pred, "--csv", table, "--html",
-                       page, "--json", scratch("rep.json"))
+        text = self.ok("rvos-eval", "-p", "youtube-vos", gt, pred, "--csv", table,
+                       "--html", page, "--json", scratch("rep.json"))
         with open(scratch("rep.json")) as f:
             o = objects_of(json.load(f))
         with open(table) as f:
@@ -325,7 +328,8 @@ class Reports(common.ToolTest):
             have = o[row["sequence"], int(row["object"])]
             for key in ("J", "F"):
                 for part in ("mean", "recall", "decay"):
-                    self.assertAlmostEqual(float(row[f"{key}_{part}"]), have[key][part], 8)
+                    self.assertAlmostEqual(float(row[f"{key}_{part}"]), have[key][part],
+                                           8)
             self.assertIn(f"{100 * have['J']['mean']:.1f}", text)
         with open(page) as f:
             html = f.read()
@@ -353,7 +357,8 @@ class BadData(common.ToolTest):
         self.assertIn("one ", out)
         self.assertIn("means", out)
         self.assertNotIn("two ", out)
-        self.assertEqual(self.fault(2, name, "rvos-eval", "-S", "-p", protocol, gt, pred), "")
+        self.assertEqual(self.fault(2, name, "rvos-eval", "-S", "-p", protocol, gt, pred),
+                         "")
 
     def test_missing_frame(self):
         def spoil(gt, pred):
@@ -369,7 +374,8 @@ class BadData(common.ToolTest):
 
     def test_rgb(self):
         def spoil(gt, pred):
-            common.write_frame(os.path.join(pred, "two", "00004.png"), np.zeros((*SIZE, 3)))
+            common.write_frame(os.path.join(pred, "two", "00004.png"),
+                               np.zeros((*SIZE, 3)))
             return "pred/two/00004.png"
         self.broken("RGB", spoil)
 
@@ -419,10 +425,10 @@ class BadData(common.ToolTest):
         self.fault(1, "--threads", "rvos-eval", "-j", "0", gt, pred)
         self.fault(2, "no folder of results", "rvos-eval", gt, pred + "x")
         self.fault(2, "No such file", "rvos-eval", gt + "x", pred)
-        self.fault(2, "nowhere.json", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred, "-m",
-                   "nowhere.json")
-        self.fault(4, "/no/such", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred, "--csv",
-                   "/no/such/x.csv")
+        self.fault(2, "nowhere.json", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred,
+                   "-m", "nowhere.json")
+        self.fault(4, "/no/such", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred,
+                   "--csv", "/no/such/x.csv")
         self.assertIn("Usage", self.ok("rvos-eval", "--help"))
 
 

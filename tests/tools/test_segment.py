@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-segment and rvos-info: results on tiny random networks, every option, every message."""
+"""rvos-segment and rvos-info: results on tiny random networks, every option, every
+message."""
 import os
 import shutil
 import signal
@@ -27,7 +28,8 @@ class SegmentTest(common.ToolTest):
     def segment(self, out, *args, frames=None):
         path = scratch(out)
         shutil.rmtree(path, ignore_errors=True)
-        self.ok("rvos-segment", "-q", "-m", self.model, *args, frames or self.frames, path)
+        self.ok("rvos-segment", "-q", "-m", self.model, *args, frames or self.frames,
+                path)
         return path
 
     def labels(self, folder):
@@ -57,13 +59,14 @@ class Results(SegmentTest):
 
     def test_probs(self):
         path = scratch("probs.npy")
-        labels = self.labels(self.segment("probs", "-n", 2, "--dump-probs", path, "--size",
-                                          "96x64"))
+        labels = self.labels(self.segment("probs", "-n", 2, "--dump-probs", path,
+                                          "--size", "96x64"))
         probs = np.load(path)
         self.assertEqual((probs.shape, probs.dtype), ((5, 2, 64, 96), np.float32))
         self.assertTrue((probs > 0).all() and (probs < 1).all())
         # at network size labels and probabilities agree but near the threshold
-        small = self.labels(self.segment("probs2", "-n", 2, "--size", "90x60", "-d", path))
+        small = self.labels(self.segment("probs2", "-n", 2, "--size", "90x60", "-d",
+                                         path))
         probs = np.load(path)
         want = np.where(probs.max(1) >= 0.5, probs.argmax(1) + 1, 0)
         near = np.sort(probs, 1)
@@ -230,7 +233,8 @@ class OneShot(SegmentTest):
         self.assertGreater(abs(late[2, 1] - first[2, 1]).max(), 1e-3)
         # complete annotations give no more away than first appearances
         for t in (1, 3, 4):
-            shutil.copy(self.seed("l1.png" if t < 2 else "l2.png", *([1] if t < 2 else [1, 2])),
+            shutil.copy(self.seed("l1.png" if t < 2 else "l2.png",
+                                  *([1] if t < 2 else [1, 2])),
                         os.path.join(folder, f"{t:05d}.png"))
         np.testing.assert_array_equal(self.probs("-i", folder), late)
 
@@ -257,7 +261,8 @@ class OneShot(SegmentTest):
 
     def test_notes(self):
         code, _, err = common.run("rvos-segment", "-m", self.model, "-n", 1, "-i",
-                                  self.seed("notes.png", 1, 2), self.frames, scratch("notes"))
+                                  self.seed("notes.png", 1, 2), self.frames,
+                                  scratch("notes"))
         self.assertEqual(code, 0)
         self.assertIn("objects above 1 (--objects) are left out", err)
 
@@ -268,9 +273,10 @@ class Refusals(SegmentTest):
         for option, word, told in (("-t", "no-shot", "zero-shot or one-shot"),
                                    ("-v", "x", "spatio-temporal"), ("-e", "gpu", "cuda"),
                                    ("-p", "fp8", "bf16"), ("-s", "448", "448x256"),
-                                   ("-s", "10x10", "448x256"), ("-s", "448x256x3", "448x256"),
-                                   ("-n", "0", "1 to 32"), ("-n", "33", "1 to 32"),
-                                   ("-n", "3x", "1 to 32"), ("-j", "0", "1 to 1024")):
+                                   ("-s", "10x10", "448x256"),
+                                   ("-s", "448x256x3", "448x256"), ("-n", "0", "1 to 32"),
+                                   ("-n", "33", "1 to 32"), ("-n", "3x", "1 to 32"),
+                                   ("-j", "0", "1 to 1024")):
             self.refused(1, [told, word], option, word)
         self.refused(1, "needs --init-mask", "-t", "one-shot")
         self.refused(1, "belongs to --task one-shot", "-t", "zero-shot", "-i", "x.png")
@@ -283,7 +289,8 @@ class Refusals(SegmentTest):
         self.refused(2, ["nowhere", "No such file"], frames="nowhere")
         self.refused(2, ["a-file.txt", "folder"], frames=self.file("a-file.txt", b"x"))
         self.refused(2, ["empty", "no picture"], frames=self.folder("empty"))
-        self.refused(2, ["0.png", "no PNG"], frames=self.folder("text", {"0.png": b"text"}))
+        self.refused(2, ["0.png", "no PNG"],
+                     frames=self.folder("text", {"0.png": b"text"}))
         self.refused(2, ["0.png", "no PNG"], frames=self.folder("none", {"0.png": b""}))
         with open(os.path.join(self.frames, "00000.png"), "rb") as f:
             png = f.read()
@@ -347,7 +354,8 @@ class Refusals(SegmentTest):
         self.fault(1, "is the folder of the frames", "rvos-segment", "-m", self.model,
                    self.frames, os.path.join(self.frames, "."))
         taken = self.file("taken", b"x")
-        self.fault(4, ["taken"], "rvos-segment", "-q", "-m", self.model, self.frames, taken)
+        self.fault(4, ["taken"], "rvos-segment", "-q", "-m", self.model, self.frames,
+                   taken)
         self.fault(4, ["taken"], "rvos-segment", "-q", "-m", self.model, self.frames,
                    os.path.join(taken, "below"))
         self.refused(4, ["/no/such/p.npy"], "-d", "/no/such/p.npy")
