@@ -196,6 +196,7 @@ gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query)
         return FALSE;
     gst_query_parse_latency(query, &live, &min, &max);
     GST_OBJECT_LOCK(self);
+    self->live = live; /* pipelines ask before they play */
     ours =
         self->settings.latency < 0 ? self->latency : (GstClockTime)self->settings.latency;
     GST_OBJECT_UNLOCK(self);

@@ -264,16 +264,14 @@ static gboolean upstream_is_live(GstRvosSeg *self)
 static void resume(GstRvosSeg *self)
 {
     GstClockTime now = clock_time(GST_ELEMENT(self)), since, max_gap;
-    gboolean live = upstream_is_live(self);
 
     GST_OBJECT_LOCK(self);
-    self->live = live;
     since = self->paused_at;
     max_gap = self->settings.max_gap;
     self->paused_at = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
     if (GST_CLOCK_TIME_IS_VALID(since) && GST_CLOCK_TIME_IS_VALID(now) && now > since &&
-        now - since > max_gap && live)
+        now - since > max_gap && upstream_is_live(self))
         gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
 }
 

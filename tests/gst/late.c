@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What becomes of late frames. Lateness is told by QOS events, so no clock is needed. */
+/* What becomes of late frames: told by QOS events, or by the clock of a live source. */
 #include "rig.h"
 
 /* All frames up to frame n are late from now on. */
@@ -72,6 +72,29 @@ GST_START_TEST(test_reuse)
     /* And the decoder upstream has heard of it. */
     fail_unless(gst_harness_upstream_events_received(rig->h) > 0);
     rig_free(rig);
+}
+GST_END_TEST;
+
+/* Behind a sink that neither waits nor reports, such as a network's, the clock tells. */
+static void late_by_clock(gboolean live, guint64 expected)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    gst_harness_set_live(rig->h, live);
+    gst_harness_use_testclock(rig->h);
+    gst_harness_query_latency(rig->h);
+    rig_run(rig, 0, 1, NOTHING);
+    fail_unless(gst_harness_set_time(rig->h, 10 * GST_SECOND));
+    rig_run(rig, 1, 5, NOTHING);
+    fail_unless_equals_uint64(rig_stat(rig, "reused-late"), expected);
+    fail_unless_equals_uint64(rig_stat(rig, "inferred"), 5 - expected);
+    rig_free(rig);
+}
+
+GST_START_TEST(test_live_without_reports)
+{
+    late_by_clock(TRUE, 4);
+    late_by_clock(FALSE, 0);
 }
 GST_END_TEST;
 
@@ -167,6 +190,7 @@ static Suite *late_suite(void)
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_qos_is_off);
     tcase_add_test(tc, test_reuse);
+    tcase_add_test(tc, test_live_without_reports);
     tcase_add_test(tc, test_always_late_still_advances);
     tcase_add_test(tc, test_slowness_is_said_once);
     tcase_add_test(tc, test_process);
