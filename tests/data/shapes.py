@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Small made-up datasets for the tests of training: discs and boxes of plain colours."""
 import os
+import shutil
 
 import numpy as np
 from PIL import Image
+
+import common
 
 COLOURS = ((40, 60, 50), (220, 40, 40), (40, 90, 230), (240, 220, 60))
 
@@ -48,3 +51,19 @@ def stills(folder, count=4, h=64, w=96):
     for n in range(count):
         save(os.path.join(folder, f"still{n}"), *picture(h, w, (1 + n % 3,)))
     return folder
+
+
+def fresh(name):
+    """A path in the scratch folder with nothing there."""
+    path = os.path.join(common.scratch(), name)
+    shutil.rmtree(path, ignore_errors=True)
+    return path
+
+
+def folders():
+    """Sources of two videos and of four stills of 64x48."""
+    moving, still = (os.path.join(common.scratch(), n) for n in ("videos", "stills"))
+    if not os.path.isdir(moving):
+        videos(moving, 2, 8, 48, 64)
+        stills(still, 4, 48, 64)
+    return "folder:" + moving, "folder:" + still

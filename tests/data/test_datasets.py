@@ -5,7 +5,6 @@ import contextlib
 import io
 import json
 import os
-import shutil
 import unittest
 
 import common
@@ -21,16 +20,11 @@ import datasets
 import prepare
 import shapes
 from datasets import DataError
+from shapes import fresh
 from store import Store
 
 SIZE = (64, 96)
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
-
-
-def fresh(name):
-    path = os.path.join(common.scratch(), name)
-    shutil.rmtree(path, ignore_errors=True)
-    return path
 
 
 class Readers(unittest.TestCase):

@@ -18,40 +18,21 @@ from PIL import Image
 
 import checkpoint
 import config
-import datasets
-import encoder_init
-import evaluate
 import export
 import losses
-import metrics
 import model
-import report
 import safetensors_io
 import shapes
 import train
 import trainer
-from common import GOLDEN, SHARED, shared_golden
+from common import SHARED
 from config import ConfigError
+from shapes import folders, fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 SAMPLE = os.path.join(SHARED, "data-sample")
 TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, late_length=0,
-            objects=2,
-            log_every=2, check_every=4, warmup=2, cut_outs=2)
-
-
-def fresh(name):
-    path = os.path.join(common.scratch(), name)
-    shutil.rmtree(path, ignore_errors=True)
-    return path
-
-
-def folders():
-    video, stills = (os.path.join(common.scratch(), n) for n in ("videos", "stills"))
-    if not os.path.isdir(video):
-        shapes.videos(video, 2, 8, 48, 64)
-        shapes.stills(stills, 4, 48, 64)
-    return "folder:" + video, "folder:" + stills
+            objects=2, log_every=2, check_every=4, warmup=2, cut_outs=2)
 
 
 def settings(**more):
@@ -264,77 +245,9 @@ class Learning(unittest.TestCase):
             late += float(shown[:, 1:].sum())
         self.assertGreater(late, 0)
 
-
-class Encoders(unittest.TestCase):
-    def net(self):
-        torch.manual_seed(1)
-        base = model.ResNet("resnet18", 8).eval()
-        for m in base.modules():
-            if isinstance(m, torch.nn.BatchNorm2d):
-                m.running_mean.uniform_(-0.5, 0.5)
-                m.running_var.uniform_(0.5, 2)
-                m.weight.data.uniform_(-1, 1)
-        return base
-
-    def images(self):
-        return np.random.RandomState(0).randint(0, 256, (4, 48, 64, 3), np.uint8)
-
-    def test_forms(self):
-        """torchvision's names, ours, DataParallel's; halves; with a classifier."""
-        base = self.net()
-        state = base.state_dict()
-        for prefix in ("", "encoder.base.", "module.base."):
-            path = fresh("encoder.pt")
-            some = {prefix + k: v for k, v in state.items()}
-            some[prefix + "fc.weight"] = torch.ones(10, 64)
-            torch.save(some, path)
-            other = model.ResNet("resnet18", 8)
-            loaded, missing = encoder_init.load_encoder(other, path)
-            self.assertEqual(missing, [])
-            for k, v in other.state_dict().items():
-                if "num_batches" not in k:
-                    self.assertTrue(torch.equal(v, state[k]))
-        path = fresh("part.pt")
-        torch.save({k: v.half() for k, v in state.items() if not k.startswith("layer4")},
-                   path)
-        loaded, missing = encoder_init.load_encoder(model.ResNet("resnet18", 8), path)
-        self.assertTrue(missing and all(k.startswith("layer4") for k in missing))
-        with self.assertRaisesRegex(ValueError,
-                                    "conv1.weight is .*8, 3, 7, 7.*16, 3, 7, 7"):
-            encoder_init.load_encoder(model.ResNet("resnet18", 16), path)
-
-    def test_parameters(self):
-        """Old torchvision files hold parameters."""
-        path = fresh("old.pt")
-        torch.save({"conv1.weight": torch.nn.Parameter(torch.ones(8, 3, 7, 7))}, path,
-                   _use_new_zipfile_serialization=False)
-        self.assertEqual(encoder_init.read_encoder(path)["conv1.weight"].sum().item(),
-                         8 * 147)
-
-    def test_folded(self):
-        """Folded weights get batch norms back that change nothing, with fitting
-        statistics."""
-        base, other = self.net(), model.ResNet("resnet18", 8)
-        path = fresh("folded.pt")
-        torch.save(encoder_init.fold(base), path)
-        loaded, missing = encoder_init.load_encoder(other, path, self.images())
-        self.assertEqual(missing, [])
-        x = torch.randn(2, 3, 48, 64)
-        with torch.no_grad():
-            for a, b in zip(base.eval()(x), other.eval()(x)):
-                self.assertLess((a - b).abs().max().item(), 1e-3 * a.abs().max().item())
-            pictures = torch.stack([torch.from_numpy(trainer.pixels.normalise(i))
-                                    for i in self.images()])
-            z = other.conv1(pictures)
-            torch.testing.assert_close(other.bn1.running_mean, z.mean((0, 2, 3)),
-                                       atol=1e-4,
-                                       rtol=1e-3)
-        with self.assertRaisesRegex(ValueError, "folded"):
-            encoder_init.load_encoder(model.ResNet("resnet18", 8), path)
-
     def test_training_starts_from_weights(self):
         path = fresh("encoder.pt")
-        torch.save(self.net().state_dict(), path)
+        torch.save(model.ResNet("resnet18", 8).state_dict(), path)
         t = trainer.Trainer(settings(weights=path), lambda s: None)
         want = checkpoint.read_state(path)["layer3.0.conv1.weight"]
         have = t.net.encoder.base.layer3[0].conv1.weight.detach().numpy()
@@ -467,112 +380,6 @@ class Settings(unittest.TestCase):
                               ({"graph": 1}, "of type bool")):
             with self.assertRaisesRegex(ConfigError, words):
                 config.merge(values)
-
-
-class Metrics(unittest.TestCase):
-    @shared_golden
-    def test_golden(self):
-        """Item 27: all pairs to 1e-6."""
-        import json
-        folder = os.path.join(GOLDEN, "j_metrics")
-        with open(os.path.join(folder, "scores.json")) as f:
-            scores = json.load(f)
-        load = lambda n: np.array(Image.open(os.path.join(folder, n + ".png"))) > 0
-        for s in scores:
-            a, b = load(s["name"] + "_pred"), load(s["name"] + "_gt")
-            self.assertAlmostEqual(metrics.jaccard(a, b), s["J"], 6, s["name"])
-            self.assertAlmostEqual(metrics.contour(a, b), s["F"], 6, s["name"])
-        self.assertEqual(len(scores), 15)
-
-    def setting(self):
-        torch.manual_seed(0)
-        net = model.RVOS("resnet18", 8, width=8)
-        net.settings.update(size=(48, 64), objects=3)
-        video = datasets.read_source(folders()[0])[0]
-        return net.eval(), video
-
-    def test_evaluate(self):
-        """A perfect one-shot result scores 100; the ends do not count; slots are
-        chosen."""
-        truth = np.zeros((4, 48, 64), np.uint8)
-        truth[:, 5:20, 5:20], truth[:, 25:40, 30:60] = 1, 2
-        self.assertEqual(metrics.sequence(truth, truth, (1, 2)), [(1, 1), (1, 1)])
-        bad = truth.copy()
-        bad[0] = bad[3] = 0
-        self.assertEqual(metrics.sequence(truth, bad, (1, 2)), [(1, 1), (1, 1)])
-        bad[1] = 0
-        self.assertEqual(metrics.sequence(truth, bad, (1, 2)), [(0.5, 0.5)] * 2)
-        masks = [truth[0] == 2, truth[0] == 0, truth[0] == 1]
-        self.assertEqual(metrics.assign([truth[0] == 1, truth[0] == 2], masks),
-                         {0: 2, 1: 0})
-        net, video = self.setting()
-        scores = evaluate.evaluate(net, video, model.TASKS, (48, 64), slots=3, frames=4)
-        self.assertEqual(scores["one-shot"]["objects"], 5)  # ids 1, 2 and 1, (2), 3
-
-    def test_as_rvos_eval(self):
-        """The same masks scored by the tool, within 1e-3."""
-        tool = os.environ.get("RVOS_EVAL") or shutil.which("rvos-eval")
-        if not tool or not os.path.exists(tool):
-            self.skipTest("no rvos-eval: name it in RVOS_EVAL")
-        import json
-        net, video = self.setting()
-        truth, result = fresh("truth"), fresh("result")
-
-        def imperfect(net, task, images, truth, slots, size):
-            """Shifted, with a hole, and for zero-shot in other slots"""
-            out = np.roll(truth, 3, 2)
-            out[2, :20] = out[3] = 0
-            return np.where(out, (out + 1) % 3 + 1,
-                            0).astype(np.uint8) if slots == 3 and (
-                task == "zero-shot") else out
-
-        old, evaluate.label_maps = evaluate.label_maps, imperfect
-        self.addCleanup(setattr, evaluate, "label_maps", old)
-        protocols = {"one-shot": "davis2017", "zero-shot": "davis2017-zero-shot"}
-
-        def keep(name, task, images, labels):
-            if task == wanted:
-                shutil.copytree(os.path.join(folders()[0][7:], name),
-                                os.path.join(truth, name),
-                                dirs_exist_ok=True,
-                                ignore=shutil.ignore_patterns("*.jpg"))
-                os.makedirs(os.path.join(result, name), exist_ok=True)
-                for t, m in enumerate(labels):
-                    Image.fromarray(m,
-                                    "P").save(os.path.join(result, name, f"{t:05d}.png"))
-
-        for wanted, protocol in protocols.items():
-            scores = evaluate.evaluate(net, video, [wanted], (48, 64), 3,
-                                       keep=keep)[wanted]
-            done = subprocess.run([tool, "-q", "--protocol", protocol, "--json",
-                                   "-", truth,
-                                   result], stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT,
-                                  text=True)
-            self.assertEqual(done.returncode, 0, done.stdout)
-            mean = json.loads(done.stdout)["mean"]
-            self.assertEqual(mean["objects"], scores["objects"])
-            for letter in "JF":
-                error = abs(mean[letter]["mean"] - scores[letter] / 100)
-                self.assertLess(error, 1e-3, (protocol, letter, mean, scores))
-                self.assertGreater(scores[letter], 0)
-
-
-class Report(unittest.TestCase):
-    def test_palette_and_plot(self):
-        self.assertEqual(report.palette()[:4].tolist(),
-                         [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]])
-        rows = [{"step": 2, "loss a": 1.0}, {"step": 4, "loss a": 0.5},
-                {"step": 4, "J a": 50.0}]
-        rows.append({"step": 6, "loss a": 0.4})
-        path = fresh("plot.png")
-        report.write_plot(path, rows)
-        with Image.open(path) as im:
-            self.assertEqual(im.size, (900, 600))
-        log = fresh("log.csv")
-        report.write_csv(log, rows)
-        with open(log) as f:
-            self.assertEqual(f.read().splitlines()[:2], ["step,loss a,J a", "2,1.0,"])
 
 
 if __name__ == "__main__":
