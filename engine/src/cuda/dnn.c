@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* dnn.c - descriptors and more descriptors. Nothing newer than cuDNN 9.14. */
+#include "dnn.h"
+
+typedef cudnnBackendDescriptor_t desc;
+
+/* Tensors of a graph, by their unique ids. */
+enum tensor { T_X = 1, T_W, T_BIAS, T_ADD, T_Y, T_V0, T_V1, T_V2 };
+
+/* ---- descriptors ---------------------------------------------------------------- */
+
+static bool set(desc d, cudnnBackendAttributeName_t name,
+                cudnnBackendAttributeType_t type, int64_t n, const void *values)
+{
+    return cudnnBackendSetAttribute(d, name, type, n, values) == CUDNN_STATUS_SUCCESS;
+}
+
+static bool set_desc(desc d, cudnnBackendAttributeName_t name, desc value)
+{
+    return value && set(d, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &value);
+}
+
+static desc create_desc(cudnnBackendDescriptorType_t type)
+{
+    desc d = NULL;
+
+    return cudnnBackendCreateDescriptor(type, &d) == CUDNN_STATUS_SUCCESS ? d : NULL;
+}
+
+void rv_dnn_destroy(desc *d)
+{
+    if (*d)
+        cudnnBackendDestroyDescriptor(*d);
+    *d = NULL;
+}
+
+static desc finalized(desc d, bool good)
+{
+    if (d && (!good || cudnnBackendFinalize(d) != CUDNN_STATUS_SUCCESS))
+        rv_dnn_destroy(&d);
+    return d;
+}
+
+/* n x c x h x w, channels last; a filter is k x c x r x s alike. */
+static desc make_tensor(enum tensor id, cudnnDataType_t type, int64_t n, int64_t c,
+                        int64_t h, int64_t w, bool virtual)
+{
+    desc d = create_desc(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+    const int64_t dims[4] = {n, c, h, w}, strides[4] = {h * w * c, 1, w * c, c};
+    const int64_t unique = id, alignment = 16;
+
+    return finalized(
+        d,
+        d && set(d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type) &&
+            set(d, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, 4, dims) &&
+            set(d, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, 4, strides) &&
+            set(d, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &unique) &&
+            set(d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment) &&
+            set(d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &virtual));
+}
+
+static desc make_convolution(const struct rv_conv_shape *s)
+{
+    desc d = create_desc(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+    const int64_t two = 2, pad[2] = {s->pad, s->pad}, one[2] = {1, 1},
+                  stride[2] = {s->stride, s->stride};
+    const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+    const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
+
+    return finalized(
+        d,
+        d && set(d, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &two) &&
+            set(d, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &compute) &&
+            set(d, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1,
+                &mode) &&
+            set(d, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, pad) &&
+            set(d, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, pad) &&
+            set(d, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, one) &&
+            set(d, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, stride));
+}
+
+static desc make_conv_op(desc conv, desc x, desc w, desc y)
+{
+    desc d = create_desc(CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR);
+    const float alpha = 1, beta = 0;
+
+    return finalized(
+        d, d && set_desc(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, conv) &&
+               set_desc(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, x) &&
+               set_desc(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W, w) &&
+               set_desc(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, y) &&
+               set(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA, CUDNN_TYPE_FLOAT, 1,
+                   &alpha) &&
+               set(d, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA, CUDNN_TYPE_FLOAT, 1,
+                   &beta));
+}
+
+static desc make_pointwise(cudnnPointwiseMode_t mode)
+{
+    desc d = create_desc(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+    const cudnnDataType_t compute = CUDNN_DATA_FLOAT;
+
+    return finalized(
+        d, d && set(d, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode) &&
+               set(d, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute));
+}
+
+/* b NULL: of one operand. */
+static desc make_pointwise_op(desc how, desc x, desc b, desc y)
+{
+    desc d = create_desc(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+
+    return finalized(
+        d, d && set_desc(d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how) &&
+               set_desc(d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x) &&
+               (!b || set_desc(d, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b)) &&
+               set_desc(d, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y));
+}
+
+/* ---- operation graphs --------------------------------------------------------- */
+
+static cudnnDataType_t type_of(bool half)
+{
+    return half ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
+}
+
+/* What the parts of a graph are kept in until it is made; most may be NULL. */
+struct parts {
+    desc tensor[T_V2 + 1], conv, add, relu, op[4];
+    int n_ops;
+};
+
+/* One pointwise operation behind the last; the final one writes y. */
+static void append(struct parts *p, desc how, enum tensor operand, enum tensor *at,
+                   bool last)
+{
+    enum tensor to = last ? T_Y : (enum tensor)(*at + 1);
+
+    p->op[p->n_ops] = make_pointwise_op(
+        how, p->tensor[*at], operand ? p->tensor[operand] : NULL, p->tensor[to]);
+    p->n_ops++;
+    *at = to;
+}
+
+/* In the order of cudnnConvolutionBiasActivationForward, for which there are precompiled
+ * engines, too. */
+static void make_parts(struct parts *p, const struct rv_conv_shape *s, enum rv_form form)
+{
+    const cudnnDataType_t in = type_of(s->half_in), f32 = CUDNN_DATA_FLOAT;
+    const cudnnDataType_t out = form == RV_FORM_FUSED    ? type_of(s->half_out)
+                                : form == RV_FORM_SUMS32 ? f32
+                                                         : in;
+    bool fused = form == RV_FORM_FUSED;
+    enum tensor at = T_V0;
+
+    p->tensor[T_X] = make_tensor(T_X, in, s->n, s->ic, s->ih, s->iw, false);
+    p->tensor[T_W] = make_tensor(T_W, in, s->oc, s->ic, s->size, s->size, false);
+    p->tensor[T_Y] = make_tensor(T_Y, out, s->n, s->oc, s->oh, s->ow, false);
+    p->conv = make_convolution(s);
+    if (fused) {
+        for (enum tensor v = T_V0; v <= T_V2; v++)
+            p->tensor[v] = make_tensor(v, f32, s->n, s->oc, s->oh, s->ow, true);
+        p->tensor[T_BIAS] = make_tensor(T_BIAS, f32, 1, s->oc, 1, 1, false);
+        p->tensor[T_ADD] = make_tensor(T_ADD, out, s->n, s->oc, s->oh, s->ow, false);
+        p->add = make_pointwise(CUDNN_POINTWISE_ADD);
+        p->relu = make_pointwise(CUDNN_POINTWISE_RELU_FWD);
+    }
+    p->op[p->n_ops++] = make_conv_op(p->conv, p->tensor[T_X], p->tensor[T_W],
+                                     p->tensor[fused ? T_V0 : T_Y]);
+    if (!fused)
+        return;
+    if (s->sum)
+        append(p, p->add, T_ADD, &at, false);
+    append(p, p->add, T_BIAS, &at, !s->relu);
+    if (s->relu)
+        append(p, p->relu, 0, &at, true);
+}
+
+desc rv_dnn_graph(const struct rv_dnn *dnn, const struct rv_conv_shape *s,
+                  enum rv_form form)
+{
+    struct parts p = {0};
+    desc d = NULL;
+    bool good = true;
+
+    make_parts(&p, s, form);
+    for (int i = 0; i < p.n_ops; i++)
+        good = good && p.op[i];
+    if (good)
+        d = create_desc(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+    good = d && set(d, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+                    p.n_ops, p.op);
+    if (good && dnn->handle)
+        good =
+            set(d, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &dnn->handle);
+    d = finalized(d, good);
+    for (int i = 0; i < p.n_ops; i++)
+        rv_dnn_destroy(&p.op[i]);
+    for (int i = 0; i <= T_V2; i++)
+        rv_dnn_destroy(&p.tensor[i]);
+    rv_dnn_destroy(&p.conv);
+    rv_dnn_destroy(&p.add);
+    rv_dnn_destroy(&p.relu);
+    return d;
+}
+
+/* ---- engines -------------------------------------------------------------------- */
+
+/* Whether an engine may be used. For fp32: multiply-adds in float32 and nothing else. */
+bool rv_dnn_suits(desc config, const struct rv_conv_shape *s)
+{
+    cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
+    desc engine = create_desc(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    int64_t n = 0;
+    bool good = engine &&
+                cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE,
+                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
+                                         &engine) == CUDNN_STATUS_SUCCESS &&
+                cudnnBackendGetAttribute(
+                    engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                    CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) == CUDNN_STATUS_SUCCESS;
+    bool exact = !s->half_in && !s->tf32;
+
+    for (int i = 0; i < n && good; i++)
+        switch (notes[i]) {
+        case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC: /* runs must repeat to the bit */
+        case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
+            good = false;
+            break;
+        case CUDNN_NUMERICAL_NOTE_TENSOR_CORE:
+            good = !exact;
+            break;
+        case CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS:
+            good = s->tf32;
+            break;
+        case CUDNN_NUMERICAL_NOTE_FFT:
+        case CUDNN_NUMERICAL_NOTE_WINOGRAD:
+        case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_4x4:
+        case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:
+        case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13:
+            good = false;
+            break;
+        default:
+            break;
+        }
+    rv_dnn_destroy(&engine);
+    return good;
+}
+
+desc rv_dnn_plan(const struct rv_dnn *dnn, desc config, int64_t *workspace)
+{
+    desc d = create_desc(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    int64_t n = 0;
+    bool good = d && set_desc(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
+
+    if (good && dnn->handle)
+        good =
+            set(d, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &dnn->handle);
+    else if (good)
+        good = set_desc(d, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, dnn->device);
+    d = finalized(d, good);
+    if (d && cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                      CUDNN_TYPE_INT64, 1, &n,
+                                      workspace) != CUDNN_STATUS_SUCCESS)
+        rv_dnn_destroy(&d);
+    return d;
+}
+
+/* Appends a mode's configurations; the caller destroys them. */
+static int ask(const struct rv_dnn *dnn, desc graph, cudnnBackendHeurMode_t mode,
+               desc *config, int n, int most)
+{
+    desc heur = create_desc(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+    int64_t got = 0;
+    int want = 0;
+    bool good = heur && set_desc(heur, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph) &&
+                set(heur, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+
+    if (good && !dnn->handle)
+        good = set_desc(heur, CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, dnn->device);
+    heur = finalized(heur, good);
+    if (!heur)
+        return n;
+    while (n + want < most) {
+        config[n + want] = create_desc(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+        if (!config[n + want])
+            break;
+        want++;
+    }
+    if (cudnnBackendGetAttribute(heur, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, want, &got,
+                                 config + n) != CUDNN_STATUS_SUCCESS)
+        got = 0;
+    got = got < want ? got : want; /* it may tell of more than it gave */
+    for (int i = (int)got; i < want; i++)
+        rv_dnn_destroy(&config[n + i]);
+    rv_dnn_destroy(&heur);
+    return n + (int)got;
+}
+
+int rv_dnn_configs(const struct rv_dnn *dnn, desc graph, desc *config, int most)
+{
+    int n = ask(dnn, graph, CUDNN_HEUR_MODE_A, config, 0, most - most / 4);
+
+    return ask(dnn, graph, CUDNN_HEUR_MODE_FALLBACK, config, n, most);
+}
+
+desc rv_dnn_pack(const struct rv_conv_shape *s, enum rv_form form,
+                 const struct rv_conv_io *io, const void *kernel, const void *bias,
+                 void *y, void *workspace)
+{
+    desc d = create_desc(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+    void *pointer[5] = {(void *)io->x, (void *)kernel, y, (void *)bias, (void *)io->add};
+    const int64_t id[5] = {T_X, T_W, T_Y, T_BIAS, T_ADD};
+    int n = form != RV_FORM_FUSED ? 3 : s->sum ? 5 : 4;
+
+    return finalized(
+        d, d &&
+               set(d, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n,
+                   pointer) &&
+               set(d, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, id) &&
+               set(d, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1,
+                   &workspace));
+}

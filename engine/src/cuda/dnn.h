@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* dnn.h - a convolution in the words of cuDNN's graph API: what it is, which
+ * engines there are for it, and an engine made ready. This header, dnn.c and
+ * conv_cudnn.c are the only files that include cudnn.h.
+ *
+ * All functions give NULL, false or 0 when cuDNN says no; nothing is logged. */
+#ifndef RV_CUDA_DNN_H
+#define RV_CUDA_DNN_H
+
+#include <cudnn.h>
+#include <stdbool.h>
+
+#include "conv.h"
+
+/* In the order in which they are tried:
+ *     fused    conv, + add, + bias, ReLU as one operation graph
+ *     sums32   conv alone to float32 sums, and our own kernel for the rest
+ *     sums     conv alone to sums of the operands' type, then the same */
+enum rv_form { RV_FORM_FUSED, RV_FORM_SUMS32, RV_FORM_SUMS, RV_FORMS };
+
+/* What to plan for: the GPU of a handle, or, without one (tests), a description. */
+struct rv_dnn {
+    cudnnHandle_t handle;
+    cudnnBackendDescriptor_t device;
+};
+
+cudnnBackendDescriptor_t rv_dnn_graph(const struct rv_dnn *dnn,
+                                      const struct rv_conv_shape *s, enum rv_form form);
+/* Engine configurations, the most promising first; the caller destroys them. */
+int rv_dnn_configs(const struct rv_dnn *dnn, cudnnBackendDescriptor_t graph,
+                   cudnnBackendDescriptor_t *config, int most);
+/* Whether an engine's numerics may be used for a shape. */
+bool rv_dnn_suits(cudnnBackendDescriptor_t config, const struct rv_conv_shape *s);
+/* Compiles kernels where need be: may take a second. */
+cudnnBackendDescriptor_t rv_dnn_plan(const struct rv_dnn *dnn,
+                                     cudnnBackendDescriptor_t config, int64_t *workspace);
+/* The addresses of one run. y: in the forms of sums, of the sums. */
+cudnnBackendDescriptor_t rv_dnn_pack(const struct rv_conv_shape *s, enum rv_form form,
+                                     const struct rv_conv_io *io, const void *kernel,
+                                     const void *bias, void *y, void *workspace);
+void rv_dnn_destroy(cudnnBackendDescriptor_t *d); /* sets it to NULL */
+
+#endif
