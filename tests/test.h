@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int test_checks, test_failures;
+static _Atomic int test_checks, test_failures; /* threads may check, too */
 
 /* True if `ok`; else says where it was not. After 20 failures it only counts. */
 static inline bool test_check(bool ok, const char *file, int line, const char *what)

@@ -37,6 +37,16 @@ struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
     return m;
 }
 
+/* Input channels of a cell's convolution. Not asked of net->weight: that table may
+ * move, while frames run, when another stream's plan is made. */
+static int cell_channels(const struct rv_plan *plan, const struct rv_step *s)
+{
+    rv_tid up = s->in[RV_CELL_BELOW], left = s->in[RV_CELL_H_LEFT];
+
+    return (up < 0 ? 0 : plan->program->tensor[up].c) +
+           (left < 0 ? 0 : plan->program->tensor[left].c);
+}
+
 struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s)
 {
     return (struct rv_cell_maps){
@@ -49,7 +59,7 @@ struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_ste
         .h = rv_plan_map(plan, s->out[0], 0),
         .c = rv_plan_map(plan, s->out[1], 0),
         .hidden = plan->program->tensor[s->out[0]].c,
-        .input_channels = s->weight >= 0 ? plan->net->weight[s->weight].in : 0,
+        .input_channels = cell_channels(plan, s),
     };
 }
 
@@ -71,7 +81,7 @@ static size_t conv_input_bytes(const struct rv_plan *plan, const struct rv_item 
 {
     const struct rv_tensor *h = &plan->program->tensor[item->step->out[0]];
     int rows = item->row1 - item->row0 + 2 * item->step->pad;
-    int channels = plan->net->weight[item->step->weight].in;
+    int channels = cell_channels(plan, item->step);
 
     return align64((size_t)rows * h->w * channels * (plan->bf16 ? 2 : 4));
 }
