@@ -131,7 +131,7 @@ meson_tests()
     rm -f "$folder/meson-logs/testlog.json"
     GST_REGISTRY=$root/$folder/registry.bin XDG_CACHE_HOME=$root/$folder/cache \
         meson test -C "$folder" --no-rebuild --print-errorlogs "$@" 2>&1 |
-        grep -v -e '^ninja: ' -e '^Full log written' -e '^$' -e ':  *0 *$'
+        grep --line-buffered -v -e '^ninja: ' -e '^Full log written' -e '^$' -e ':  *0 *$'
     results=$folder/meson-logs/testlog.json
     if [ ! -s "$results" ]; then
         count "$folder: meson test" 1
