@@ -112,8 +112,7 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
     return good;
 }
 
-/* ---- upstream -----------------------------------------------------------------------
- */
+/* ---- upstream -------------------------------------------------------------------- */
 
 gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event)
 {
@@ -184,8 +183,7 @@ gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
     return good;
 }
 
-/* ---- queries
- * ---------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------- */
 
 gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query)
 {

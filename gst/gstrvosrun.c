@@ -288,8 +288,7 @@ static gboolean segment(GstRvosSeg *self, GstBuffer *buffer, const rvos_image *i
     return TRUE;
 }
 
-/* ---- drawing
- * ---------------------------------------------------------------------------- */
+/* ---- drawing --------------------------------------------------------------------- */
 
 static gboolean anything_visible(const GstRvosSeg *self)
 {
@@ -346,8 +345,7 @@ static gboolean draw_held(GstRvosSeg *self, const rvos_image *image)
     return FALSE;
 }
 
-/* ---- the frame
- * -------------------------------------------------------------------------- */
+/* ---- the frame ------------------------------------------------------------------- */
 
 static void measure(GstRvosSeg *self, GstClockTime duration)
 {

@@ -122,8 +122,7 @@ static gboolean show_gray(GstRvosSeg *self, GstBuffer *buffer, const GstVideoInf
     return good;
 }
 
-/* ---- by signal ----------------------------------------------------------------------
- */
+/* ---- by signal ------------------------------------------------------------------- */
 
 static gboolean gray_info(GstSample *sample, GstVideoInfo *info)
 {
@@ -250,8 +249,7 @@ static gboolean apply_requests(GstRvosSeg *self, guint32 *taken, gboolean *appli
     return good;
 }
 
-/* ---- by file --------------------------------------------------------------------------
- */
+/* ---- by file --------------------------------------------------------------------- */
 
 static guint64 frame_number(GstRvosSeg *self)
 {
@@ -307,8 +305,7 @@ static gboolean apply_files(GstRvosSeg *self, guint32 *taken)
     return good;
 }
 
-/* ---- by metadata
- * ------------------------------------------------------------------------- */
+/* ---- by metadata ----------------------------------------------------------------- */
 
 static void fill_box(GstRvosMaskImage *image, const GstVideoRegionOfInterestMeta *roi,
                      guint8 slot)
@@ -380,8 +377,7 @@ static gboolean apply_metas(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
     return apply_regions(self, buffer, taken);
 }
 
-/* ---- all
- * ------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------- */
 
 gboolean gst_rvos_seeds_apply(GstRvosSeg *self, GstBuffer *buffer, gboolean *applied)
 {

@@ -47,8 +47,7 @@ GST_ELEMENT_REGISTER_DEFINE(rvosseg, "rvosseg", GST_RANK_NONE, GST_TYPE_RVOS_SEG
 
 #define TRANSFORM_PARENT GST_BASE_TRANSFORM_CLASS(gst_rvos_seg_parent_class)
 
-/* ---- start, stop, caps --------------------------------------------------------------
- */
+/* ---- start, stop, caps ----------------------------------------------------------- */
 
 static gboolean start(GstBaseTransform *trans)
 {
@@ -122,8 +121,7 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *
     return FALSE;
 }
 
-/* ---- frames
- * ---------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------- */
 
 static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
 {
@@ -236,8 +234,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     return GST_FLOW_OK;
 }
 
-/* ---- element
- * ---------------------------------------------------------------------------- */
+/* ---- element --------------------------------------------------------------------- */
 
 static GstClockTime clock_time(GstElement *element)
 {

@@ -61,8 +61,7 @@ void gst_rvos_timeline_advance(GstRvosTimeline *timeline, GstClockTime time,
     timeline->last = time;
 }
 
-/* ---- pace ---------------------------------------------------------------------------
- */
+/* ---- pace ------------------------------------------------------------------------ */
 
 void gst_rvos_pace_clear(GstRvosPace *pace)
 {
@@ -129,8 +128,7 @@ void gst_rvos_pace_held(GstRvosPace *pace)
         pace->held++;
 }
 
-/* ---- meter ----------------------------------------------------------------------------
- */
+/* ---- meter ----------------------------------------------------------------------- */
 
 void gst_rvos_meter_clear(GstRvosMeter *meter)
 {
@@ -159,8 +157,7 @@ void gst_rvos_meter_add(GstRvosMeter *meter, GstClockTime duration)
     meter->p95 = sorted[(n * 95 - 1) / 100];
 }
 
-/* ---- latency
- * ----------------------------------------------------------------------------- */
+/* ---- latency --------------------------------------------------------------------- */
 
 #define PATIENCE 100 /* measurements before the latency is lowered */
 

@@ -49,8 +49,7 @@ GstRvosReset gst_rvos_timeline_check(const GstRvosTimeline *timeline, GstClockTi
 void gst_rvos_timeline_advance(GstRvosTimeline *timeline, GstClockTime time,
                                GstClockTime length);
 
-/* ---- which frames are segmented: section 9 ------------------------------------------
- */
+/* ---- which frames are segmented: section 9 --------------------------------------- */
 
 typedef enum {
     GST_RVOS_PACE_RUN,
@@ -82,8 +81,7 @@ void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosPaceRules *rules,
                        GstClockTime stream_time, GstClockTime running_time);
 void gst_rvos_pace_held(GstRvosPace *pace);
 
-/* ---- how long a frame takes ----------------------------------------------------------
- */
+/* ---- how long a frame takes ------------------------------------------------------ */
 
 #define GST_RVOS_METER_SAMPLES 128
 

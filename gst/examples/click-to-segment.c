@@ -107,8 +107,7 @@ static void follow(App *app, gdouble x, gdouble y)
     app->next_slot = app->next_slot % app->slots + 1;
 }
 
-/* ---- events, in the threads of the sink and of the stream ----------------------------
- */
+/* ---- events, in the threads of the sink and of the stream ------------------------ */
 
 static void on_mouse(App *app, GstEvent *event)
 {
@@ -172,8 +171,7 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
     return GST_PAD_PROBE_OK;
 }
 
-/* ---- main
- * ------------------------------------------------------------------------------ */
+/* ---- main ------------------------------------------------------------------------ */
 
 static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
 {

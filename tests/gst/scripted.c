@@ -97,8 +97,7 @@ static int scripted_failure(const char *function)
         g_mutex_unlock(&lock);                                                           \
     } while (0)
 
-/* ---- device and model ---------------------------------------------------------------
- */
+/* ---- device and model ------------------------------------------------------------ */
 
 const char *rvos_strerror(int status)
 {
@@ -220,8 +219,7 @@ void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
     };
 }
 
-/* ---- stream ---------------------------------------------------------------------------
- */
+/* ---- stream ---------------------------------------------------------------------- */
 
 int rvos_stream_open(rvos_stream **out, rvos_model *model,
                      const rvos_stream_params *params)
@@ -421,8 +419,7 @@ uint32_t rvos_labels_slots(const rvos_labels *labels, int *highest)
     return slots;
 }
 
-/* ---- drawing
- * ------------------------------------------------------------------------------ */
+/* ---- drawing --------------------------------------------------------------------- */
 
 const rvos_palette rvos_davis_palette = {{{0, 0, 0}, {128, 0, 0}, {0, 128, 0}}};
 

@@ -30,7 +30,7 @@ struct rv_pool {
     void (*hello)(void);
 
     struct rv_turn callers;
-    pthread_mutex_t lock;    /* of what follows */
+    pthread_mutex_t lock; /* of what follows */
     pthread_cond_t start, finish, progress;
     unsigned long job; /* counts up */
     int busy;          /* workers that have not come back from it */
