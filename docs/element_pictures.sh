@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# element_pictures.sh [FOLDER]: a picture of each output of rvosseg, on the shipped clip
+# and model, as docs/images/element-*.jpg or into FOLDER.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+out=${1:-$root/docs/images}
+clip=$root/data/clips/cup.mp4
+frame=24 # of the clip
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir -p "$out"
+
+# All frames of one output, of which the last is kept.
+picture() {
+    name=$1
+    shift
+    # shellcheck disable=SC2086
+    gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
+        identity eos-after=$((frame + 1)) ! "$@" ! videoconvert ! videoscale ! \
+        video/x-raw,format=RGB,width=480,height=360 ! jpegenc quality=88 ! \
+        multifilesink location="$work/$name.jpg" post-messages=false
+    mv "$work/$name.jpg" "$out/element-$name.jpg"
+}
+
+picture overlay rvosseg engine=cpu
+picture contour rvosseg engine=cpu overlay-alpha=0 contour-width=4
+picture mask rvosseg engine=cpu output=mask
+picture none rvosseg engine=cpu output=none
+
+# The alpha channel, before a green background that is repeated.
+gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
+    video/x-raw,width=640,height=480 ! videoconvert ! \
+    videoscale ! video/x-raw,format=RGB,width=480,height=360 ! jpegenc quality=88 ! \
+    multifilesink location="$work/alpha%02d.jpg" post-messages=false \
+    videotestsrc pattern=solid-color foreground-color=0xff20a040 num-buffers=1 ! \
+    video/x-raw,width=640,height=480 ! c.sink_0 \
+    filesrc location="$clip" ! decodebin ! videoconvert ! \
+    identity eos-after=$((frame + 1)) ! rvosseg engine=cpu output=alpha ! queue ! c.sink_1
+mv "$work/alpha$((frame - 2)).jpg" "$out/element-alpha.jpg"
+
+# The pad `mask`: slots as grey values, here times 60 to be seen.
+gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
+    identity eos-after=$((frame + 1)) ! rvosseg name=r engine=cpu output=none \
+    r.src ! queue ! fakesink sync=false \
+    r.mask ! queue ! pngenc ! multifilesink location="$work/pad%02d.png" post-messages=false
+/usr/bin/python3 - "$work/pad$frame.png" "$out/element-pad.jpg" <<'END'
+import sys
+from PIL import Image
+mask = Image.open(sys.argv[1]).point([min(255, 60 * slot) for slot in range(256)])
+mask.resize((480, 360), Image.NEAREST).save(sys.argv[2], quality=88)
+END

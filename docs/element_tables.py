@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""element_tables.py [--check]: the tables of docs/element.md, from gst-inspect-1.0 rvosseg.
+
+Also keeps the golden page tests/gst/gst-inspect-1.22.txt.  --check changes nothing and
+exits with 1 where something differs.  Only for GStreamer 1.22, whose page is the golden
+one: exits with 77 on others.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "element.md"
+GOLDEN = ROOT / "tests" / "gst" / "gst-inspect-1.22.txt"
+BEGIN, END = "<!-- made by docs/element_tables.py: {} -->", "<!-- end: {} -->"
+INHERITED = {"name", "parent", "qos"}
+
+
+def inspect():
+    run = subprocess.run(["gst-inspect-1.0", "rvosseg"], capture_output=True, text=True)
+    if run.returncode:
+        sys.exit(run.stderr or "gst-inspect-1.0 does not know rvosseg")
+    # What is another one on each machine and in each version.
+    return re.sub(r"^(  (?:Filename|Version) +).*$", r"\1(left out)", run.stdout, flags=re.M)
+
+
+def properties(text):
+    """[(name, blurb, flags, type and default, [(nick, what it means)])]"""
+    part = text.split("Element Properties:\n")[1].split("\nElement ")[0]
+    out = []
+    for block in re.split(r"\n(?=  [a-z])", "\n" + part):
+        lines = block.strip("\n").split("\n")
+        name, blurb = (s.strip() for s in lines[0].split(":", 1)) if ":" in lines[0] else ("", "")
+        if not name or name in INHERITED:
+            continue
+        values = re.findall(r"^ +\([^)]+\): (\S+) +- (.*)$", block, flags=re.M)
+        out.append((name, blurb, lines[1].strip(), lines[2].strip(), values))
+    return out
+
+
+def mutability(flags):
+    if "writable" not in flags:
+        return "read only"
+    if "only in NULL or READY" in flags:
+        return "READY"
+    return "any time, controllable" if "controllable" in flags else "any time"
+
+
+def kind(line):
+    """"Unsigned Integer. Range: 0 - 64 Default: 2" as ("uint", "0..64", "2")."""
+    names = {"Unsigned Integer64": "uint64", "Unsigned Integer": "uint", "Integer64": "int64",
+             "Integer": "int", "Double": "double", "Boolean": "boolean", "String": "string",
+             "Fraction": "fraction"}
+    word = re.match(r"(Enum|Flags|Boxed|[A-Za-z0-9 ]+)", line).group(1).strip()
+    span = re.search(r"Range: +(\S+) - +(\S+)", line)
+    default = re.search(r"Default: +(.+?) *$", line)
+    default = default.group(1) if default else ""
+    quoted = re.search(r', "([^"]*)"$', default)
+    default = quoted.group(1) if quoted else default.strip('"')
+    big = {"4294967295", "18446744073709551615", "2147483647", "9223372036854775807",
+           "2147483647/1"}
+    limits = f"{span.group(1)}..{'' if span.group(2) in big else span.group(2)}" if span else ""
+    return names.get(word, word.lower()), limits, "" if default == "null" else default
+
+
+def property_table(text):
+    rows = ["| property | type | default | set | meaning |", "|---|---|---|---|---|"]
+    for name, blurb, flags, line, values in properties(text):
+        what, limits, default = kind(line)
+        if values:
+            what = ", ".join(f"`{nick}`" for nick, _ in values)
+        rows.append(f"| `{name}` | {(what + ' ' + limits).strip()} | "
+                    f"{'`' + default + '`' if default else ''} | {mutability(flags)} | "
+                    f"{blurb} |")
+    return "\n".join(rows)
+
+
+def value_table(text):
+    rows = ["| property | value | meaning |", "|---|---|---|"]
+    for name, _, _, _, values in properties(text):
+        rows += [f"| `{name}` | `{nick}` | {what} |" for nick, what in values]
+    return "\n".join(rows)
+
+
+def fill(page, name, table):
+    begin, end = BEGIN.format(name), END.format(name)
+    head, rest = page.split(begin)
+    return f"{head}{begin}\n{table}\n{end}{rest.split(end)[1]}"
+
+
+def main():
+    version = subprocess.run(["gst-inspect-1.0", "--version"], capture_output=True, text=True)
+    if " 1.22." not in version.stdout:
+        print("skipped: not GStreamer 1.22")
+        sys.exit(77)
+    text = inspect()
+    page = PAGE.read_text()
+    page = fill(page, "properties", property_table(text))
+    page = fill(page, "values", value_table(text))
+    wanted = {PAGE: page, GOLDEN: text}
+    if "--check" not in sys.argv:
+        for path, content in wanted.items():
+            path.write_text(content)
+        return
+    bad = [str(path.relative_to(ROOT)) for path, content in wanted.items()
+           if not path.exists() or path.read_text() != content]
+    if bad:
+        sys.exit("run docs/element_tables.py: " + ", ".join(bad) + " differ from gst-inspect")
+
+
+if __name__ == "__main__":
+    main()
