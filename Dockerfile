@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# rvosseg on Debian 12. Built from the root of the repository:
+#
+#     docker build -t rvosseg .
+#     docker run --rm -v "$PWD:/video" rvosseg \
+#         gst-launch-1.0 filesrc location=/video/in.mp4 ! decodebin ! videoconvert ! \
+#         rvosseg ! videoconvert ! x264enc ! mp4mux ! filesink location=/video/out.mp4
+#
+# With an NVIDIA GPU (needs the NVIDIA container toolkit on the host):
+#
+#     docker build -t rvosseg:cuda --target cuda .
+#     docker run --rm --gpus all -v "$PWD:/video" rvosseg:cuda gst-launch-1.0 ...
+#
+# The model that is copied in is for research and evaluation only.
+
+FROM debian:12 AS build
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        build-essential debhelper libdnnl-dev libgstreamer-plugins-base1.0-dev \
+        libgstreamer1.0-dev libjansson-dev libjpeg-dev libpng-dev meson pkgconf && \
+    rm -rf /var/lib/apt/lists/*
+COPY . /src/rvosseg
+RUN cd /src/rvosseg && dpkg-buildpackage -b -us -uc
+
+FROM debian:12 AS cpu
+COPY --from=build /src/*.deb /tmp/
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        /tmp/librvos0_*.deb /tmp/gstreamer1.0-rvosseg_*.deb /tmp/rvos-tools_*.deb \
+        /tmp/rvos-models_*.deb gstreamer1.0-tools gstreamer1.0-plugins-base \
+        gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly \
+        gstreamer1.0-libav && \
+    rm -rf /var/lib/apt/lists/* /tmp/*.deb && \
+    gst-inspect-1.0 rvosseg >/dev/null
+CMD ["gst-inspect-1.0", "rvosseg"]
+
+# The CUDA engine is compiled with NVIDIA's toolkit and runs with their cuDNN.
+FROM nvidia/cuda:13.0.1-cudnn-devel-ubuntu24.04 AS cuda-build
+ENV DEBIAN_FRONTEND=noninteractive
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        build-essential debhelper libdnnl-dev libgstreamer-plugins-base1.0-dev \
+        libgstreamer1.0-dev libjansson-dev libjpeg-dev libpng-dev meson pkgconf && \
+    rm -rf /var/lib/apt/lists/*
+COPY . /src/rvosseg
+# -d: the toolkit is NVIDIA's, not Debian's package.
+RUN cd /src/rvosseg && PATH=/usr/local/cuda/bin:$PATH \
+    dpkg-buildpackage -b -us -uc -d -Ppkg.rvosseg.cuda
+
+FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS cuda
+# compute: CUDA itself. utility: nvidia-smi. video: the decoders; without it the plugin
+# nvcodec registers nothing at all, and a pipeline that decodes on the GPU has no decoder.
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video \
+    DEBIAN_FRONTEND=noninteractive
+COPY --from=cuda-build /src/*.deb /tmp/
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        /tmp/librvos0_*.deb /tmp/librvos-cuda_*.deb /tmp/gstreamer1.0-rvosseg_*.deb \
+        /tmp/rvos-tools_*.deb /tmp/rvos-models_*.deb gstreamer1.0-tools \
+        gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad \
+        gstreamer1.0-plugins-ugly gstreamer1.0-libav && \
+    rm -rf /var/lib/apt/lists/* /tmp/*.deb && \
+    gst-inspect-1.0 rvosseg >/dev/null
+CMD ["gst-inspect-1.0", "rvosseg"]
+
+# What `docker build .` makes without --target.
+FROM cpu
