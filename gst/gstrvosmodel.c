@@ -73,7 +73,12 @@ void gst_rvos_failure_post(GstRvosFailure *failure, GstElement *element)
 
 gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure)
 {
-    static const gchar *const shipped[] = {GST_RVOS_INSTALLED_MODEL, GST_RVOS_TREE_MODEL};
+    static const gchar *const shipped[] = {
+        GST_RVOS_INSTALLED_MODEL,
+#ifdef GST_RVOS_TREE_MODEL
+        GST_RVOS_TREE_MODEL,
+#endif
+    };
     const gchar *path = wanted;
 
     if (!path || !*path)
