@@ -208,8 +208,8 @@ static void open_and_close(void)
     CHECK(entries_of("/proc/self/fd") == files);
     expect_threads(own_threads);
     pages = resident_pages() - pages;
-    if (!SANITIZED)
-        test_note(CHECK(pages < 256), "%ld pages more after 40 rounds", pages);
+    if (!SANITIZED) /* a heap of many threads breathes; a model is 250 pages a round */
+        test_note(CHECK(pages < 1024), "%ld pages more after 40 rounds", pages);
 }
 
 static void many_frames(void)
