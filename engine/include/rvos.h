@@ -78,7 +78,9 @@ typedef enum rvos_log_level {
 
 typedef struct rvos_device_params {
     const char *backend; /* "cpu", "cuda", or "reference" (plain C, slow, the
-                            definition of correct); NULL: the best that opens */
+                            definition of correct); NULL: "cpu". With RVOS_CUDA=1
+                            in the environment NULL tries "cuda" first: it is not
+                            the default while it has not been run on a GPU */
     int index;           /* which CUDA device */
     void *cuda_context;  /* a CUcontext to work in; NULL: the primary one */
     int threads;         /* the device's own CPU threads; 0: one per core that

@@ -19,7 +19,8 @@ static const struct rv_backend *load_module(rvos_device *dev)
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !dev->module; i++)
         dev->module = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!dev->module) {
-        rv_log(dev, RVOS_LOG_INFO, "no CUDA engine: %s", dlerror());
+        rv_log(dev, dev->params.backend ? RVOS_LOG_ERROR : RVOS_LOG_INFO,
+               "no CUDA engine: %s", dlerror());
         return NULL;
     }
     *(void **)&entry = dlsym(dev->module, "rv_backend_cuda");
@@ -65,6 +66,14 @@ static int open_backend(rvos_device *dev, const char *name)
     return ret;
 }
 
+/* Not by itself yet: no GPU has run the module so far (see rvos.h). */
+static bool cuda_is_wanted(void)
+{
+    const char *wanted = getenv("RVOS_CUDA");
+
+    return wanted && !strcmp(wanted, "1");
+}
+
 int rvos_device_open(rvos_device **out, const rvos_device_params *params)
 {
     rvos_device *dev;
@@ -89,7 +98,7 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
     if (dev->params.backend) {
         ret = open_backend(dev, dev->params.backend);
     } else {
-        ret = open_backend(dev, "cuda");
+        ret = cuda_is_wanted() ? open_backend(dev, "cuda") : RVOS_ERR_UNSUPPORTED;
         if (ret)
             ret = open_backend(dev, "cpu");
     }

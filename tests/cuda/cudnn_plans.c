@@ -11,7 +11,7 @@
 
 #include "dnn.h"
 #include "net/program.h"
-#include "test.h"
+#include "../test.h"
 
 struct gpu {
     const char *name;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_cudnn.c - convolutions by cuDNN, in the first form (dnn.h) that this GPU
- * and this cuDNN can do. fp32 without TF32 takes the second: cuDNN fuses on tensor cores
- * only. What none can do (odd channel counts in fp16) is RVOS_ERR_UNSUPPORTED, and
- * conv_plain.c's.
+/* conv_cudnn.c - convolutions by cuDNN, in the first form (dnn.h) that this GPU and this
+ * cuDNN can do. What none can do (odd channel counts in fp16) is RVOS_ERR_UNSUPPORTED,
+ * and conv_plain.c's.
  *
  * Of the engines that cuDNN's heuristics name, those whose numerics don't suit are left
  * out, the first few are timed, and the choice is kept on disk. */
@@ -17,7 +16,7 @@
 #include "kernels.h"
 
 #define CANDIDATES 8              /* that are timed, of one shape */
-#define WORKSPACE_MOST (64 << 20) /* an engine that wants more is left out */
+#define WORKSPACE_MOST (32 << 20) /* an engine that wants more is left out */
 #define BUDGET_S 12.0             /* of timing for one plan; then the first that works */
 
 #define DNN(dev, call)                                                                   \

@@ -6,8 +6,9 @@
 
 #include "context.h"
 
-#define OLDEST 12000 /* of the driver's CUDA versions; checked against the runtime, too  \
-                      */
+#define OLDEST                                                                           \
+    12000 /* of the driver's CUDA versions; checked against the runtime, too             \
+           */
 
 struct rv_driver {
     void *library;
@@ -30,6 +31,12 @@ struct rv_driver {
     CUresult (*current)(CUdevice *device);
     CUresult (*error_name)(CUresult error, const char **name);
 };
+
+/* Who asked for CUDA by name gets an error, who is given the CPU instead a warning. */
+static rvos_log_level level(const rvos_device *dev)
+{
+    return dev->params.backend ? RVOS_LOG_ERROR : RVOS_LOG_WARNING;
+}
 
 static int load(struct rv_driver *d, const rvos_device *dev)
 {
@@ -54,13 +61,13 @@ static int load(struct rv_driver *d, const rvos_device *dev)
 
     d->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!d->library) {
-        rv_log(dev, RVOS_LOG_ERROR, "cuda: no NVIDIA driver: %s", dlerror());
+        rv_log(dev, level(dev), "cuda: no NVIDIA driver: %s", dlerror());
         return RVOS_ERR_UNSUPPORTED;
     }
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         *(void **)wanted[i].to = dlsym(d->library, wanted[i].name);
         if (!*(void **)wanted[i].to) {
-            rv_log(dev, RVOS_LOG_ERROR, "cuda: the NVIDIA driver is too old: no %s",
+            rv_log(dev, level(dev), "cuda: the NVIDIA driver is too old: no %s",
                    wanted[i].name);
             return RVOS_ERR_UNSUPPORTED;
         }
@@ -74,7 +81,7 @@ static int failed(const struct rv_driver *d, const rvos_device *dev, CUresult er
     const char *name = NULL;
 
     d->error_name(error, &name);
-    rv_log(dev, RVOS_LOG_ERROR, "cuda: %s: %s", what, name ? name : "unknown error");
+    rv_log(dev, level(dev), "cuda: %s: %s", what, name ? name : "unknown error");
     return error == CUDA_ERROR_OUT_OF_MEMORY ? RVOS_ERR_MEMORY : RVOS_ERR_UNSUPPORTED;
 }
 
@@ -96,7 +103,7 @@ static int find_device(struct rv_driver *d, const rvos_device *dev, int index)
     }
     error = d->count(&count);
     if (!error && (index < 0 || index >= count)) {
-        rv_log(dev, RVOS_LOG_ERROR, "cuda: no GPU %d: there are %d", index, count);
+        rv_log(dev, level(dev), "cuda: no GPU %d: there are %d", index, count);
         return RVOS_ERR_UNSUPPORTED;
     }
     if (!error)
@@ -114,8 +121,8 @@ static int find_device(struct rv_driver *d, const rvos_device *dev, int index)
     d->capability = 10 * major + minor;
     if (d->capability >= 75)
         return 0;
-    rv_log(dev, RVOS_LOG_ERROR, "cuda: %s is sm_%d, and at least sm_75 is needed",
-           d->name, d->capability);
+    rv_log(dev, level(dev), "cuda: %s is sm_%d, and at least sm_75 is needed", d->name,
+           d->capability);
     return RVOS_ERR_UNSUPPORTED;
 }
 

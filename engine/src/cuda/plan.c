@@ -66,8 +66,8 @@ static int make_conv(struct rv_plan *plan, struct cuda_step *s,
         ret =
             s->engine->create(&s->conv, plan->dev, NULL, shape, weights, s->step->weight);
     }
-    if (!ret && s->engine->workspace_bytes(s->conv) > plan->workspace_bytes)
-        plan->workspace_bytes = s->engine->workspace_bytes(s->conv);
+    if (!ret && s->engine->workspace_bytes(s->conv) > plan->workspace_bytes[s->lane])
+        plan->workspace_bytes[s->lane] = s->engine->workspace_bytes(s->conv);
     return ret;
 }
 
@@ -205,6 +205,7 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
         plan->step[i].step = &p->step[i];
         plan->step[i].input = RV_NONE;
     }
+    ret = rv_plan_lanes(plan);
     for (int i = 0; i < p->n_steps && !ret; i++) {
         struct cuda_step *s = &plan->step[i];
 
@@ -217,7 +218,7 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
     }
     place_cell_inputs(plan);
     for (int l = 0; l < RV_LANES; l++)
-        plan->workspace[l] = take(plan, plan->workspace_bytes);
+        plan->workspace[l] = take(plan, plan->workspace_bytes[l]);
     return ret;
 }
 
@@ -254,7 +255,6 @@ static int make_lanes(struct rv_plan *plan)
     }
     CU(dev, cudaEventCreateWithFlags(&plan->start, cudaEventDisableTiming));
     CU(dev, cudaEventCreateWithFlags(&plan->frame_ready, cudaEventDisableTiming));
-    ret = rv_plan_lanes(plan);
 error:
     return ret;
 }
@@ -321,10 +321,8 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
         return ret;
     }
     rv_log(dev, RVOS_LOG_DEBUG,
-           "plan: %d steps, %d waves, %zu bytes, of which %zu are the arena and %zu "
-           "workspaces",
-           program->n_steps, program->n_waves, plan->bytes, program->arena_bytes,
-           RV_LANES * plan->workspace_bytes);
+           "plan: %d steps, %d waves, %zu bytes, of which %zu are the arena",
+           program->n_steps, program->n_waves, plan->bytes, program->arena_bytes);
     *out = plan;
     return 0;
 }

@@ -42,7 +42,7 @@ struct rv_plan {
     size_t image; /* the network's input, channels padded */
     int image_channels;
     size_t cell_input[RV_LEVELS], cell_gates[RV_LEVELS];
-    size_t workspace[RV_LANES], workspace_bytes;
+    size_t workspace[RV_LANES], workspace_bytes[RV_LANES];
     size_t mask_taps;
     float *mask_kernel, *mask_bias; /* device memory */
 

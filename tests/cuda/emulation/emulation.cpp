@@ -91,13 +91,15 @@ cudaError_t cudaGetLastError(void)
     return cudaSuccess;
 }
 
-// RVOS_EMULATED_FAIL=n: the n-th allocation and all later ones fail.
+// RVOS_EMULATED_FAIL=+n: the n-th allocation from when it was set fails.
 static bool fails(void)
 {
+    static long since;
     const char *text = getenv("RVOS_EMULATED_FAIL");
 
     counts.mallocs++;
-    return text && counts.mallocs >= atol(text);
+    since = text ? since + 1 : 0;
+    return text && since == atol(text);
 }
 
 cudaError_t cudaMalloc(void **p, size_t size)

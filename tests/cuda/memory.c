@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* memory.c - pictures in device memory, and drawing on them there, against the CPU's
+ * bytes; and how little is done for a frame. On the emulated GPU, whose device memory is
+ * the host's: tests/gpu.sh has the same for a real one in its benchmark.
+ *
+ *     cuda-memory MODEL_DIR */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "../engine/fixture.h"
+
+struct counts {
+    long mallocs, launches, graphs, nodes;
+};
+
+static struct log log_;
+
+struct picture {
+    rvos_image image;
+    uint8_t *bytes;
+    size_t size;
+};
+
+/* Odd sizes and strides wider than rows. */
+static struct picture make_picture(rvos_format format, int w, int h, uint64_t seed)
+{
+    struct picture p = {.image = {.format = format, .width = w, .height = h}};
+    bool planar = format == RVOS_NV12 || format == RVOS_I420;
+    int planes = format == RVOS_NV12 ? 2 : format == RVOS_I420 ? 3 : 1;
+    ptrdiff_t row = planar ? w : w * (format <= RVOS_BGR ? 3 : 4);
+    size_t at[3] = {0};
+
+    for (int i = 0; i < planes; i++) {
+        ptrdiff_t width = i == 0 ? row : (w + 1) / 2 * (format == RVOS_NV12 ? 2 : 1);
+
+        at[i] = p.size;
+        p.image.stride[i] = width + 5;
+        p.size += (size_t)p.image.stride[i] * (i ? (h + 1) / 2 : h);
+    }
+    p.bytes = malloc(p.size);
+    for (size_t i = 0; i < p.size; i++)
+        p.bytes[i] = (uint8_t)test_random(&seed);
+    for (int i = 0; i < planes; i++)
+        p.image.plane[i] = p.bytes + at[i];
+    return p;
+}
+
+static void draw_as_cpu(rvos_device *cpu, rvos_device *cuda)
+{
+    static const rvos_draw_params how[] = {{.opacity = 0.5f, .contour = 2},
+                                           {.opacity = 0.3f},
+                                           {.opacity = 0, .contour = 1},
+                                           {.opacity = 1, .contour = 7},
+                                           {.replace = true}};
+    enum { W = 61, H = 43 };
+    static uint8_t labels[2 * W * H];
+
+    for (int step = 1; step <= 2; step++)
+        for (int format = RVOS_RGB; format <= RVOS_I420; format++)
+            for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+                struct picture a = make_picture((rvos_format)format, W, H, 7);
+                struct picture b = make_picture((rvos_format)format, W, H, 7);
+                rvos_labels l = {.width = W,
+                                 .height = H,
+                                 .data = labels,
+                                 .stride = step * W,
+                                 .step = step};
+
+                for (int y = 0; y < H; y++)
+                    for (int x = 0; x < W; x++)
+                        labels[step * (y * W + x)] =
+                            (uint8_t)((x / 9 + y / 11) % 5 == 4 ? 33 + x
+                                                                : (x / 9 * y / 11) % 4);
+                CHECK(rvos_draw(cpu, &a.image, &l, &how[i]) == 0);
+                b.image.memory = l.memory = RVOS_MEMORY_CUDA;
+                CHECK(rvos_draw(cuda, &b.image, &l, &how[i]) == 0);
+                test_note(CHECK(!memcmp(a.bytes, b.bytes, a.size)), "format %d, way %zu",
+                          format, i);
+                free(a.bytes);
+                free(b.bytes);
+            }
+}
+
+static void alpha_as_cpu(rvos_device *cpu, rvos_device *cuda)
+{
+    uint8_t plane[31 * 17];
+    rvos_labels alpha = {.width = 31, .height = 17, .data = plane, .stride = 31};
+
+    for (size_t i = 0; i < sizeof(plane); i++)
+        plane[i] = (uint8_t)(i * 7);
+    for (int format = RVOS_RGBA; format <= RVOS_ABGR; format++) {
+        struct picture a = make_picture((rvos_format)format, 31, 17, 3);
+        struct picture b = make_picture((rvos_format)format, 31, 17, 3);
+
+        alpha.memory = RVOS_MEMORY_HOST;
+        CHECK(rvos_set_alpha(cpu, &a.image, &alpha) == 0);
+        b.image.memory = alpha.memory = RVOS_MEMORY_CUDA;
+        CHECK(rvos_set_alpha(cuda, &b.image, &alpha) == 0);
+        CHECK(!memcmp(a.bytes, b.bytes, a.size));
+        free(a.bytes);
+        free(b.bytes);
+    }
+}
+
+/* Labels and alpha of one frame, in memory of either kind. */
+static void segment(rvos_model *model, const struct picture *p, rvos_memory memory,
+                    uint8_t *labels, uint8_t *alpha, rvos_object *object)
+{
+    rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+    rvos_image image = p->image;
+    rvos_labels l = {
+        .memory = memory, .width = 91, .height = 67, .data = labels, .stride = 91};
+    rvos_labels a = {.memory = memory,
+                     .width = 50,
+                     .height = 40,
+                     .data = alpha,
+                     .stride = 100,
+                     .step = 2};
+
+    image.memory = memory;
+    CHECK(rvos_stream_process(stream, &image,
+                              &(rvos_output){.labels = &l,
+                                             .alpha = &a,
+                                             .threshold = 0.3f,
+                                             .min_object_size = 5}) == 0);
+    CHECK(rvos_stream_get_object(stream, 1, object) == 0);
+    rvos_stream_close(&stream);
+}
+
+/* Every format: the same from host and from device memory, and as the CPU's. */
+static void formats(rvos_model *cpu, rvos_model *cuda)
+{
+    for (int format = RVOS_RGB; format <= RVOS_I420; format++) {
+        struct picture p = make_picture((rvos_format)format, 163, 101, 11);
+        uint8_t labels[3][91 * 67] = {{0}}, alpha[3][40 * 100] = {{0}};
+        rvos_object object[3];
+        int off = 0, worst = 0;
+
+        segment(cpu, &p, RVOS_MEMORY_HOST, labels[0], alpha[0], &object[0]);
+        segment(cuda, &p, RVOS_MEMORY_HOST, labels[1], alpha[1], &object[1]);
+        segment(cuda, &p, RVOS_MEMORY_CUDA, labels[2], alpha[2], &object[2]);
+        CHECK(!memcmp(labels[1], labels[2], sizeof(labels[1])));
+        CHECK(!memcmp(alpha[1], alpha[2], sizeof(alpha[1])));
+        CHECK(!memcmp(&object[1], &object[2], sizeof(object[1])));
+        for (size_t i = 0; i < sizeof(labels[0]); i++)
+            off += labels[0][i] != labels[1][i];
+        for (size_t i = 0; i < sizeof(alpha[0]); i++) {
+            int d = abs(alpha[0][i] - alpha[1][i]);
+
+            worst = d > worst ? d : worst;
+        }
+        test_note(CHECK(off <= 3), "format %d: %d labels differ", format, off);
+        test_note(CHECK(worst <= 1), "format %d: alpha is off by %d", format, worst);
+        CHECK_NEAR(object[0].score, object[1].score, 1e-4);
+        free(p.bytes);
+    }
+}
+
+/* After the first frame nothing is allocated and no graph is made; one is launched. */
+static void frugal(rvos_model *model)
+{
+    struct counts *(*counts)(void);
+    void *module = dlopen("librvos-cuda.so", RTLD_NOW | RTLD_NOLOAD);
+    rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+    uint8_t labels[NET_W * NET_H];
+    rvos_labels l = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
+    struct counts before;
+
+    if (!CHECK(module))
+        return;
+    *(void **)&counts = dlsym(module, "rv_emulated_counts");
+    CHECK(process_frame(stream, 0, &(rvos_output){.labels = &l}) == 0);
+    before = *counts();
+    CHECK(before.mallocs > 0 && before.graphs > 0 && before.nodes > 50);
+    for (int t = 1; t < 5; t++)
+        CHECK(process_frame(stream, t, &(rvos_output){.labels = &l}) == 0);
+    CHECK(!memcmp(&before, counts(), sizeof(before)));
+    printf("%ld nodes in the graph\n", before.nodes);
+    rvos_stream_close(&stream);
+    dlclose(module);
+}
+
+/* Out of device memory, at every allocation in turn: an error, no leak, no crash. */
+static void starved(rvos_device *cuda, const char *folder)
+{
+    int failed = 0;
+
+    log_.quiet = true;
+    for (int n = 1; n < 400; n += n < 40 ? 1 : 17) {
+        rvos_model *model = NULL;
+        rvos_stream *stream = NULL;
+        char path[1024], at[16];
+        int ret;
+
+        snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
+        snprintf(at, sizeof(at), "+%d", n);
+        setenv("RVOS_EMULATED_FAIL", at, 1);
+        ret = rvos_model_load(&model, cuda, path,
+                              &(rvos_model_params){.width = NET_W, .height = NET_H});
+        if (!ret)
+            ret = rvos_stream_open(&stream, model, NULL);
+        if (!ret)
+            ret = process_frame(stream, 0, NULL);
+        CHECK(ret == 0 || ret == RVOS_ERR_MEMORY);
+        failed += ret != 0;
+        rvos_stream_close(&stream);
+        rvos_model_close(&model);
+        unsetenv("RVOS_EMULATED_FAIL");
+    }
+    log_.quiet = false;
+    CHECK(failed > 30);
+}
+
+int main(int argc, char **argv)
+{
+    rvos_device *cpu, *cuda;
+    rvos_model *a, *b;
+
+    if (argc < 2)
+        return test_skip("usage: cuda-memory MODEL_DIR");
+    cpu = open_device("cpu", 1, &log_);
+    cuda = open_device("cuda", 0, &log_);
+    if (!cpu || !cuda)
+        return test_done();
+    draw_as_cpu(cpu, cuda);
+    alpha_as_cpu(cpu, cuda);
+    a = load_model(cpu, argv[1], "r18", NET_W, NET_H);
+    {
+        char path[1024];
+
+        snprintf(path, sizeof(path), "%s/r18.safetensors", argv[1]);
+        CHECK(rvos_model_load(&b, cuda, path,
+                              &(rvos_model_params){.width = NET_W,
+                                                   .height = NET_H,
+                                                   .precision = RVOS_PRECISION_FP32}) ==
+              0);
+    }
+    formats(a, b);
+    frugal(b);
+    starved(cuda, argv[1]);
+    CHECK(log_.warnings == 0);
+    rvos_model_close(&a);
+    rvos_model_close(&b);
+    rvos_device_close(&cpu);
+    rvos_device_close(&cuda);
+    return test_done();
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* nogpu.c - the real module on a machine without a GPU: a clear refusal, and the CPU.
+ *
+ *     nogpu loaded|absent      with and without the module in LD_LIBRARY_PATH */
+#include <dlfcn.h>
+#include <string.h>
+
+#include "rvos.h"
+#include "../test.h"
+
+struct log {
+    int errors, warnings;
+    char line[1024];
+};
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    struct log *log = opaque;
+
+    if (level > RVOS_LOG_WARNING)
+        return;
+    snprintf(log->line, sizeof(log->line), "%s", line);
+    fprintf(stderr, "%s\n", line);
+    *(level == RVOS_LOG_ERROR ? &log->errors : &log->warnings) += 1;
+}
+
+static bool gpu_is_there(void)
+{
+    void *driver = dlopen("libcuda.so.1", RTLD_NOW);
+    int (*init)(unsigned int);
+
+    if (!driver)
+        return false;
+    *(void **)&init = dlsym(driver, "cuInit");
+    return init && init(0) == 0;
+}
+
+static rvos_device *open_device(const char *backend, int status, struct log *log)
+{
+    rvos_device *device = (void *)1;
+
+    *log = (struct log){0};
+    CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = backend,
+                                                          .threads = 1,
+                                                          .log = on_log,
+                                                          .log_opaque = log}) == status);
+    CHECK((status == 0) == (device != NULL));
+    return device;
+}
+
+static void check_is_cpu(rvos_device *device)
+{
+    rvos_device_info info;
+
+    rvos_device_get_info(device, &info);
+    CHECK(!strcmp(info.backend, "cpu"));
+    rvos_device_close(&device);
+}
+
+int main(int argc, char **argv)
+{
+    bool absent = argc > 1 && !strcmp(argv[1], "absent");
+    struct log log;
+
+    if (gpu_is_there())
+        return test_skip("there is a GPU");
+    unsetenv("RVOS_CUDA");
+    check_is_cpu(open_device(NULL, 0, &log));
+    CHECK(!log.errors && !log.warnings);
+    for (int i = 0; i < 2; i++) { /* and again, with the module still loaded */
+        open_device("cuda", RVOS_ERR_UNSUPPORTED, &log);
+        CHECK(log.errors == 1 && !log.warnings);
+        CHECK(strstr(log.line, absent ? "no CUDA engine" : "cuda: no"));
+    }
+    setenv("RVOS_CUDA", "1", 1);
+    check_is_cpu(open_device(NULL, 0, &log));
+    CHECK(!log.errors && log.warnings == (absent ? 0 : 1));
+    return test_done();
+}
