@@ -40,6 +40,11 @@ static int open_params(rvos_device_params params)
     return ret;
 }
 
+static bool is_cuda(void)
+{
+    return !strcmp(backend, "cuda");
+}
+
 static void devices(void)
 {
     rvos_device *device = NULL;
@@ -67,7 +72,7 @@ static void devices(void)
         memset(name, 0, sizeof(name)); /* params need live only for the call */
         rvos_device_get_info(device, &info);
         CHECK(!strcmp(info.backend, backend));
-        CHECK(i ? info.threads == i : info.threads >= 1);
+        CHECK(is_cuda() ? !info.threads : i ? info.threads == i : info.threads >= 1);
         CHECK(info.name[0] && info.library[0] && info.isa);
         rvos_device_close(&device);
         CHECK(!device);
@@ -111,10 +116,9 @@ static void models(rvos_device *device)
     EXPECT(
         RVOS_ERR_ARGUMENT, 1,
         load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_BF16 + 1}));
-    EXPECT(RVOS_ERR_UNSUPPORTED, 1,
-           load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_FP16}));
-    EXPECT(RVOS_ERR_UNSUPPORTED, 1,
-           load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_TF32}));
+    for (int p = RVOS_PRECISION_TF32; p <= RVOS_PRECISION_FP16; p++)
+        EXPECT(is_cuda() ? 0 : RVOS_ERR_UNSUPPORTED, is_cuda() ? 0 : 1,
+               load_params(device, (rvos_model_params){.precision = (rvos_precision)p}));
     EXPECT(0, 0,
            load_params(device, (rvos_model_params){.max_batch = 64,
                                                    .batch_wait_us = 1000,
