@@ -255,6 +255,8 @@ static int make_lanes(struct rv_plan *plan)
     }
     CU(dev, cudaEventCreateWithFlags(&plan->start, cudaEventDisableTiming));
     CU(dev, cudaEventCreateWithFlags(&plan->frame_ready, cudaEventDisableTiming));
+    for (int i = 0; i < 2 && getenv("RVOS_CUDA_TIMES"); i++)
+        CU(dev, cudaEventCreate(&plan->timer[i]));
 error:
     return ret;
 }
@@ -350,6 +352,9 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
         cudaEventDestroy(plan->start);
     if (plan->frame_ready)
         cudaEventDestroy(plan->frame_ready);
+    for (int i = 0; i < 2; i++)
+        if (plan->timer[i])
+            cudaEventDestroy(plan->timer[i]);
     rv_cuda_free(plan->memory);
     rv_cuda_free(plan->mask_kernel);
     rv_cuda_free(plan->mask_bias);

@@ -52,6 +52,7 @@ struct rv_plan {
 
     cudaStream_t lane[RV_LANES];
     cudaEvent_t start, joined[RV_LANES], frame_ready;
+    cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
     cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by live slots; made when first run */
     bool eager; /* capture failed: every frame is launched step by step */
 };

@@ -328,12 +328,32 @@ static void report(const struct rv_plan *plan, const struct rv_job *job)
     }
 }
 
+static int launch_timed(struct rv_plan *plan, int live)
+{
+    int ret = 0;
+
+    CU(plan->dev, cudaEventRecord(plan->timer[0], plan->lane[0]));
+    ret = launch(plan, live);
+    if (!ret)
+        CU(plan->dev, cudaEventRecord(plan->timer[1], plan->lane[0]));
+error:
+    return ret;
+}
+
+static void tell_time(const struct rv_plan *plan)
+{
+    float ms = 0;
+
+    if (cudaEventElapsedTime(&ms, plan->timer[0], plan->timer[1]) == cudaSuccess)
+        rv_log(plan->dev, RVOS_LOG_DEBUG, "cuda: graph %.4f ms", (double)ms);
+}
+
 static int run_job(struct rv_plan *plan, const struct rv_job *job)
 {
     int ret = begin(plan, job);
 
     if (!ret)
-        ret = launch(plan, job->live);
+        ret = plan->timer[1] ? launch_timed(plan, job->live) : launch(plan, job->live);
     if (!ret && job->frame)
         ret = rv_cuda_frame_out(job->pixels, job, plan->lane[0]);
     if (ret) { /* nothing of this frame may be under way when the caller goes on */
@@ -345,6 +365,8 @@ static int run_job(struct rv_plan *plan, const struct rv_job *job)
         rv_cuda_frame_done(job->pixels, job);
     if (job->out && job->out->labels)
         report(plan, job);
+    if (plan->timer[1])
+        tell_time(plan);
 error:
     return ret;
 }

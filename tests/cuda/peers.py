@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The engine and PyTorch on one GPU, frame by frame in turn.
+
+    peers.py CUDA_BENCH MODEL TASK OBJECTS [--rounds 60] [--json FILE] [--seconds 150]
+
+Peers: the published formulation (data/model.py) eager in float32 and TF32; with batch norm
+folded, fp16 and channels last: eager, as one CUDA graph, and by torch.compile with CUDA
+graphs. The network alone, without resizing and labels, which the engine has to do as well.
+A peer that fails is told and left out.
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "data"), str(ROOT / "tests" / "bench")]
+
+
+class Ours:
+    def __init__(self, command):
+        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline().split()[:1] != ["ready"]:
+            raise RuntimeError("the engine did not start")
+
+    def run(self):
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Peer:
+    """One frame of the network on the GPU, its state fed back in place."""
+
+    def __init__(self, torch, path, task, objects, kind):
+        import model
+        import pytorch_peer
+
+        self.torch = torch
+        net = model.load_bundle(path)
+        if kind in ("fp16", "graph", "compile"):
+            pytorch_peer.fold(net)
+        network = pytorch_peer.Network(net, task, objects).eval()
+        states = network.states()
+        h, w = network.size
+        half = kind in ("fp16", "graph", "compile")
+        torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
+        torch.backends.cudnn.allow_tf32 = kind == "tf32"
+        torch.backends.cudnn.benchmark = True
+        dtype = torch.float16 if half else torch.float32
+        layout = torch.channels_last if half else torch.contiguous_format
+        self.tf32 = kind == "tf32"
+        self.network = network.to("cuda", dtype=dtype, memory_format=layout)
+        self.image = torch.randn(1, 3, h, w, device="cuda").to(dtype, memory_format=layout)
+        self.fed = torch.zeros(1, objects, h, w, device="cuda", dtype=dtype)
+        self.states = [s.to("cuda", dtype) for s in states]
+        self.graph = None
+        if kind == "compile":
+            self.network = torch.compile(self.network, mode="reduce-overhead")
+        with torch.no_grad():
+            side = torch.cuda.Stream()
+            side.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(side):
+                for _ in range(4):
+                    self.frame()
+            torch.cuda.current_stream().wait_stream(side)
+            if kind == "graph":
+                self.graph = torch.cuda.CUDAGraph()
+                with torch.cuda.graph(self.graph):
+                    self.frame()
+        torch.cuda.synchronize()
+
+    def frame(self):
+        logits, prob, *hidden = self.network(self.image, self.fed, *self.states)
+        for old, new in zip(self.states, hidden):
+            old.copy_(new)
+        self.fed.copy_(prob)
+
+    def run(self):
+        self.torch.backends.cudnn.allow_tf32 = self.tf32
+        self.torch.backends.cuda.matmul.allow_tf32 = self.tf32
+        began = time.perf_counter()
+        with self.torch.no_grad():
+            if self.graph:
+                self.graph.replay()
+            else:
+                self.frame()
+        self.torch.cuda.synchronize()
+        return (time.perf_counter() - began) * 1e3
+
+    def close(self):
+        pass
+
+
+def row(name, times):
+    times = sorted(times)
+    return {"name": name, "p50_ms": statistics.median(times),
+            "p99_ms": times[int(0.99 * (len(times) - 1))], "frames": len(times)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("bench")
+    parser.add_argument("model")
+    parser.add_argument("task")
+    parser.add_argument("objects", type=int)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=150)
+    parser.add_argument("--peers", default="fp32,tf32,fp16,graph,compile")
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    try:
+        import torch
+    except ImportError:
+        print("skipped: no PyTorch")
+        return 77
+    if not torch.cuda.is_available():
+        print("skipped: no GPU")
+        return 77
+    began = time.monotonic()
+    sides, failed = {}, []
+    for precision in ("fp16", "fp32"):
+        try:
+            sides[f"rvosseg {precision}"] = Ours([args.bench, "--serve", args.model, args.task,
+                                                  args.objects, precision])
+        except (RuntimeError, OSError) as e:
+            failed.append(f"rvosseg {precision}: {e}")
+    for kind in args.peers.split(","):
+        if time.monotonic() - began > args.seconds * 0.7:
+            failed.append(f"PyTorch {kind}: no time left")
+            continue
+        try:
+            sides[f"PyTorch {torch.__version__} {kind}"] = Peer(torch, args.model, args.task,
+                                                                args.objects, kind)
+        except Exception as e:  # whatever a PyTorch version thinks of it
+            failed.append(f"PyTorch {kind}: {type(e).__name__}: {str(e).splitlines()[0]}")
+    times = {name: [] for name in sides}
+    names = list(sides)
+    for i in range(args.rounds):
+        if i > 10 and time.monotonic() - began > args.seconds:
+            break
+        for name in names if i % 2 else names[::-1]:
+            times[name].append(sides[name].run())
+    rows = [row(name, times[name]) for name in names]
+    for r in rows:
+        print(f"{r['name']:34} p50 {r['p50_ms']:9.3f} ms  p99 {r['p99_ms']:9.3f} ms  "
+              f"({r['frames']} frames)")
+    for line in failed:
+        print(f"left out: {line}")
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"model": os.path.basename(args.model), "task": args.task,
+                       "objects": args.objects, "gpu": torch.cuda.get_device_name(),
+                       "rows": rows, "left_out": failed}, f, indent=1)
+    for side in sides.values():
+        side.close()
+    return 1 if any(l.startswith("rvosseg") for l in failed) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
