@@ -37,7 +37,7 @@ static const GEnumValue gst_rvos_seg_mode_get_type_values[] = {
 DEFINE_TYPE(gst_rvos_seg_mode_get_type, "GstRvosSegMode", register_enum)
 
 static const GEnumValue gst_rvos_seg_engine_get_type_values[] = {
-    {GST_RVOS_SEG_ENGINE_AUTO, "CUDA if it starts, else the CPU with a warning", "auto"},
+    {GST_RVOS_SEG_ENGINE_AUTO, "The CPU; with RVOS_CUDA=1 CUDA if it starts", "auto"},
     {GST_RVOS_SEG_ENGINE_CPU, "The CPU", "cpu"},
     {GST_RVOS_SEG_ENGINE_CUDA, "CUDA, or an error", "cuda"},
     {GST_RVOS_SEG_ENGINE_REFERENCE, "Plain C: slow, for checks", "reference"},

@@ -320,6 +320,11 @@ GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **f
     *fallback = NULL;
     if (params->engine != GST_RVOS_SEG_ENGINE_AUTO)
         return acquire(params, failure);
+    /* As in rvos.h: not by itself while no GPU has run it. */
+    if (g_strcmp0(g_getenv("RVOS_CUDA"), "1") != 0) {
+        concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
+        return acquire(&concrete, failure);
+    }
     concrete.engine = GST_RVOS_SEG_ENGINE_CUDA;
     self = acquire(&concrete, failure);
     /* A bad model file is no reason to go to the CPU; a device that fails is. */

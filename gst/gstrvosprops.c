@@ -112,9 +112,9 @@ static void install_engine(GObjectClass *klass)
      */
     add(klass, GST_RVOS_PROP_ENGINE,
         g_param_spec_enum("engine", "Engine",
-                          "What computes: auto (the default) takes CUDA if it starts, "
-                          "else the CPU and warns; cuda never falls back; reference is "
-                          "slow, for checks.",
+                          "What computes: auto (the default) takes the CPU or, with "
+                          "RVOS_CUDA=1 in the environment, CUDA if it starts; cuda "
+                          "never falls back; reference is slow, for checks.",
                           gst_rvos_seg_engine_get_type(), GST_RVOS_SEG_ENGINE_AUTO,
                           RW(READY)));
     /**
@@ -157,7 +157,7 @@ static void install_engine(GObjectClass *klass)
         g_param_spec_uint(
             "max-batch", "Maximum Batch",
             "Most streams of one shared model that run in one pass (default "
-            "1: off).",
+            "1: off). The CPU runs them one after another all the same.",
             1, 16, 1, RW(READY)));
     /**
      * GstRvosSeg:batch-timeout:

@@ -22,7 +22,8 @@ typedef enum {
 
 /**
  * GstRvosSegEngine:
- * @GST_RVOS_SEG_ENGINE_AUTO: CUDA if it starts, else the CPU
+ * @GST_RVOS_SEG_ENGINE_AUTO: the CPU; with RVOS_CUDA=1 in the environment CUDA if it
+ *     starts, else the CPU with a warning
  * @GST_RVOS_SEG_ENGINE_CPU: the CPU
  * @GST_RVOS_SEG_ENGINE_CUDA: CUDA, or an error
  * @GST_RVOS_SEG_ENGINE_REFERENCE: plain C: slow, for checks

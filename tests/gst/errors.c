@@ -105,12 +105,29 @@ GST_START_TEST(test_cuda_never_falls_back)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_auto_falls_back_with_one_warning)
+GST_START_TEST(test_auto_is_the_cpu)
 {
     Rig *rig = rig_new(rig_element("engine", "auto", NULL));
-    GstMessage *message = rig_pop(rig, GST_MESSAGE_WARNING);
+    gchar *engine;
+
+    fail_unless(rig_pop(rig, GST_MESSAGE_WARNING) == NULL);
+    g_object_get(rig->element, "actual-engine", &engine, NULL);
+    assert_string(engine, "cpu");
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_auto_falls_back_with_one_warning)
+{
+    Rig *rig;
+    GstMessage *message;
     GError *error;
     gchar *engine;
+
+    g_setenv("RVOS_CUDA", "1", TRUE);
+    rig = rig_new(rig_element("engine", "auto", NULL));
+    g_unsetenv("RVOS_CUDA");
+    message = rig_pop(rig, GST_MESSAGE_WARNING);
 
     fail_unless(message != NULL);
     gst_message_parse_warning(message, &error, NULL);
@@ -242,6 +259,7 @@ static Suite *errors_suite(void)
     tcase_add_test(tc, test_mode_against_model);
     tcase_add_test(tc, test_settings);
     tcase_add_test(tc, test_cuda_never_falls_back);
+    tcase_add_test(tc, test_auto_is_the_cpu);
     tcase_add_test(tc, test_auto_falls_back_with_one_warning);
     tcase_add_test(tc, test_auto_and_bad_model);
     tcase_add_test(tc, test_memory);
