@@ -23,6 +23,8 @@ parts=$out/parts.txt
 : > "$log"; : > "$rows"; : > "$parts"
 export PATH=$PATH:/usr/local/cuda/bin XDG_CACHE_HOME=$build/cache PYTHONDONTWRITEBYTECODE=1
 worst=0
+python=python3
+"$python" -c 'import numpy' 2> /dev/null || python=/usr/bin/python3
 
 left() { echo $((limit - SECONDS)); }
 
@@ -72,7 +74,7 @@ machine() {
     nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv,noheader
     nvcc --version | tail -2
     uname -a
-    python3 -c 'import torch; print("PyTorch", torch.__version__, torch.version.cuda)'
+    "$python" -c 'import torch; print("PyTorch", torch.__version__, torch.version.cuda)'
     git -C "$root" log -1 --format=%h 2> /dev/null
     true
 }
@@ -92,7 +94,7 @@ golden() { # [environment] of one backend
 }
 
 shared_golden() {
-    python3 "$root/tests/engine/shared_golden.py" "$build/tests/golden" cuda "$root" "$build/tests"
+    "$python" "$root/tests/engine/shared_golden.py" "$build/tests/golden" cuda "$root" "$build/tests"
 }
 
 half_golden() {
@@ -114,12 +116,12 @@ sanitizer() { # TOOL CASE
 }
 
 peers() { # MODEL TASK OBJECTS SECONDS FILE
-    python3 "$root/tests/cuda/peers.py" "$build/tests/cuda/cuda-bench" "$1" "$2" "$3" \
+    "$python" "$root/tests/cuda/peers.py" "$build/tests/cuda/cuda-bench" "$1" "$2" "$3" \
         --seconds "$4" --json "$out/$5"
 }
 
 report() {
-    python3 - "$rows" "$out" <<'PYTHON'
+    "$python" - "$rows" "$out" <<'PYTHON'
 import glob, json, os, sys
 rows = [json.loads(l) for l in open(sys.argv[1]) if l.startswith("{")]
 print(f"{'encoder':10} {'task':9} {'N':>2} {'prec':5} {'streams':>7} {'memory':15} "
@@ -147,7 +149,7 @@ large=$build/resnet101.safetensors
 gpu=
 nvidia-smi -L 2> /dev/null | grep -q GPU && gpu=yes
 
-export root out build model large
+export root out build model large python
 export -f machine compile golden shared_golden half_golden agree sanitizer peers
 
 part "machine" 60 machine
@@ -178,7 +180,7 @@ for name in api badmodel output seeds stream; do
     part "$name" 60 "$build/tests/engine/$name" cuda "$dir"
 done
 
-part "random ResNet-101" 60 python3 "$root/data/golden.py" --random-bundle resnet101 -o "$large"
+part "random ResNet-101" 60 "$python" "$root/data/golden.py" --random-bundle resnet101 -o "$large"
 bench "$large" zero-shot 10 fp16 1 500       # with an empty cache of engine choices
 bench "$large" zero-shot 10 fp16 1 2000      # and with a warm one
 bench "$model" zero-shot 10 fp16 1 2000

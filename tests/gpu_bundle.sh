@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# gpu_bundle.sh OUT.tar.xz - the element and what it needs of GStreamer, in one file, for
+# a GPU machine that has no GStreamer.
+#
+# Made where GStreamer 1.22 with the nvcodec plugin is installed; taken there, unpacked,
+# and run by its own run.sh SOURCE_ROOT [MODULE_DIR [OUT_DIR]], which plays the clip of the
+# source tree through the decoder of the GPU and the element (MODULE_DIR: where
+# librvos-cuda.so was built, for it needs that machine's cuDNN). The element is built
+# without oneDNN, to be small.
+set -eu
+[ $# -eq 1 ] || { echo "usage: gpu_bundle.sh OUT.tar.xz" >&2; exit 2; }
+root=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bundle=$work/rvos-bundle
+plugins="coreelements isomp4 videoparsersbad nvcodec videoconvertscale"
+
+fail() { echo "gpu_bundle.sh: $*" >&2; exit 1; }
+
+from=$(pkg-config --variable=pluginsdir gstreamer-1.0) || fail "no gstreamer-1.0.pc"
+mkdir -p "$bundle/bin" "$bundle/lib" "$bundle/plugins"
+for p in $plugins; do
+    cp "$from/libgst$p.so" "$bundle/plugins/" || fail "no plugin $p: see data/packages.sh"
+done
+meson setup "$work/build" "$root" -Dgst=enabled -Donednn=disabled -Dcuda=disabled \
+    -Dtools=disabled -Dtests=disabled -Dbuildtype=release > "$work/log" ||
+    { cat "$work/log"; fail "meson"; }
+ninja -C "$work/build" > "$work/log" || { tail -30 "$work/log"; fail "ninja"; }
+cp "$work"/build/gst/*.so "$bundle/plugins/"
+cp -L "$work"/build/engine/librvos.so.0 "$bundle/lib/"
+for tool in gst-launch-1.0 gst-inspect-1.0; do
+    cp "$(command -v $tool)" "$bundle/bin/" || fail "no $tool"
+done
+scanner=$(pkg-config --variable=libexecdir gstreamer-1.0 2> /dev/null || true)
+find "${scanner:-/usr/lib}" -name gst-plugin-scanner 2> /dev/null | head -1 |
+    xargs -r -I{} cp {} "$bundle/bin/"
+
+# What they link to, but the C library, which must be the machine's own, and the driver.
+find "$bundle" -type f \( -name '*.so*' -o -path '*/bin/*' \) -print0 |
+    LD_LIBRARY_PATH=$bundle/lib xargs -0 ldd 2> /dev/null |
+    awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |
+    grep -vE '/(ld-linux.*|libc|libm|libdl|libpthread|librt|libresolv|libutil|libcuda|libnv.*)\.so|rvos-bundle' |
+    while read -r lib; do cp -L "$lib" "$bundle/lib/"; done
+find "$bundle" -name '*.so*' -exec strip --strip-unneeded {} +
+
+cat > "$bundle/run.sh" <<'RUN'
+#!/bin/bash
+# run.sh SOURCE_ROOT [MODULE_DIR [OUT_DIR]] - 0: all pipelines ran, 1: one did not, 77: no GPU.
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -ge 1 ] || { echo "usage: run.sh SOURCE_ROOT [MODULE_DIR [OUT_DIR]]" >&2; exit 2; }
+out=${3:-$(mktemp -d)}
+mkdir -p "$out"
+export LD_LIBRARY_PATH=$here/lib:${2:-}:${LD_LIBRARY_PATH:-} GST_PLUGIN_SYSTEM_PATH= \
+    GST_PLUGIN_PATH=$here/plugins GST_REGISTRY=$out/registry.bin PATH=$here/bin:$PATH
+[ -x "$here/bin/gst-plugin-scanner" ] && export GST_PLUGIN_SCANNER=$here/bin/gst-plugin-scanner
+model=$1/data/models/rvos-resnet18-h128.safetensors
+clip=$1/data/clips/cup.mp4
+worst=0
+
+play() { # NAME ELEMENTS...
+    local name=$1 began ended rc
+    shift
+    began=$(date +%s%N)
+    timeout 60 gst-launch-1.0 -q filesrc location="$clip" ! qtdemux ! h264parse ! "$@" \
+        > "$out/$name.log" 2>&1
+    rc=$?
+    ended=$(date +%s%N)
+    [ "$rc" = 0 ] || { worst=1; tail -5 "$out/$name.log"; }
+    printf '%-28s %-9s %6d ms\n' "$name" "$([ $rc = 0 ] && echo PASS || echo "FAIL $rc")" \
+        $(((ended - began) / 1000000))
+}
+
+gst-inspect-1.0 rvosseg > "$out/inspect.txt" 2>&1 || { echo "FAIL: no rvosseg"; exit 1; }
+if ! gst-inspect-1.0 nvh264dec > /dev/null 2>&1; then
+    echo "SKIP: the GPU has no decoder that nvcodec knows, or there is no GPU"
+    exit 77
+fi
+play decode nvh264dec ! fakesink sync=false
+play decode-to-host nvh264dec ! cudadownload ! fakesink sync=false
+play segment-cuda nvh264dec ! cudadownload ! rvosseg engine=cuda model="$model" ! fakesink sync=false
+# Frames that stay on the GPU; fails while the element's caps have no CUDAMemory.
+play segment-on-gpu nvh264dec ! rvosseg engine=cuda model="$model" ! cudadownload ! fakesink sync=false
+exit $worst
+RUN
+chmod +x "$bundle/run.sh"
+tar -C "$work" -cJf "$1" rvos-bundle
+size=$(stat -c %s "$1")
+echo "$1: $((size / 1024)) KB, $(find "$bundle/lib" -type f | wc -l) libraries"
+[ "$size" -le $((25 * 1024 * 1024)) ] || fail "larger than 25 MiB"
