@@ -69,8 +69,8 @@ gboolean gst_rvos_cut_check(GstRvosCut *cut, const GstVideoFrame *frame)
     change = difference(cut, &thumbnail);
     gst_video_frame_unmap(&thumbnail);
     is_cut = cut->seen && change >= LEAST_CHANGE && change >= LEAST_RATIO * cut->usual;
-    /* What a cut changes says nothing about the scene it begins. */
-    cut->usual = is_cut || !cut->seen ? 0 : MEMORY * cut->usual + (1 - MEMORY) * change;
+    if (cut->seen)
+        cut->usual = MEMORY * cut->usual + (1 - MEMORY) * change;
     cut->seen = TRUE;
     return is_cut;
 }

@@ -236,12 +236,14 @@ static gchar *make_key(const GstRvosModelParams *params)
     path = realpath(params->path, NULL);
     if (!path)
         return NULL;
-    key = g_strdup_printf("%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT
-                          "|%s|%d|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
-                          path, (gint64)st.st_mtime, (gint64)st.st_size,
-                          backend_name(params->engine), params->cuda_device,
-                          params->threads, params->width, params->height,
-                          params->max_batch, params->batch_timeout);
+    /* The inode too: files are replaced by renaming, maybe twice within one tick. */
+    key = g_strdup_printf(
+        "%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT ".%ld|%" G_GINT64_FORMAT
+        "|%s|%d|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
+        path, (guint64)st.st_ino, (gint64)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+        (gint64)st.st_size, backend_name(params->engine), params->cuda_device,
+        params->threads, params->width, params->height, params->max_batch,
+        params->batch_timeout);
     free(path);
     return key;
 }

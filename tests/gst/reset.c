@@ -311,6 +311,13 @@ GST_START_TEST(test_scene_cut)
     for (guint i = 0; i < 12; i++)
         push_grey(rig, n++, (guint8)(164 - 8 * i));
     assert_string(rig_resets(rig), "");
+    /* Flashing is taken for cuts at first, then for what is usual here. */
+    for (guint i = 0; i < 4; i++)
+        push_grey(rig, n++, i % 2 ? 60 : 120);
+    g_free(rig_resets(rig));
+    for (guint i = 0; i < 20; i++)
+        push_grey(rig, n++, i % 2 ? 60 : 120);
+    assert_string(rig_resets(rig), "");
     rig_free(rig);
 }
 GST_END_TEST;

@@ -288,6 +288,8 @@ int rvos_stream_seed(rvos_stream *stream, const rvos_labels *masks, uint32_t slo
 {
     stream->seeded |= slots;
     g_mutex_lock(&lock);
+    if (state.seeds < 8)
+        state.seed_log[state.seeds] = slots;
     state.seeds++;
     state.seeded = slots;
     state.seed_width = masks->width;

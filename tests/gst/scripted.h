@@ -16,6 +16,7 @@ typedef struct {
     int loads;                    /* so far */
     int runs, resets, seeds, drops, warm_ups, prepares, draws, alphas;
     uint32_t seeded;              /* slots of the last seed */
+    uint32_t seed_log[8];         /* slots of the first seeds */
     int seed_width;               /* of its mask */
     rvos_colorimetry colorimetry; /* of the last frame */
     rvos_image image;             /* the last frame; pixels are not to be touched */

@@ -82,7 +82,7 @@ GST_START_TEST(test_file_identity)
     gchar *roundabout = g_build_filename(dir, ".", "sharing.script", NULL);
     GstElement *a, *b;
 
-    fail_unless(g_file_set_contents(path, "zero-shot", -1, NULL));
+    fail_unless(g_file_set_contents(path, "one-shot zero-shot", -1, NULL));
     a = start(rig_element("model", path, NULL));
     b = start(rig_element("model", roundabout, NULL));
     fail_unless_equals_int(scripted_get().loads, 1);
