@@ -69,6 +69,10 @@ static void install_model(GObjectClass *klass)
                           "the model's own number. Fewer cost less time and leave the "
                           "masks of the first slots as they are.",
                           0, RVOS_MAX_OBJECTS, 5, RW(READY)));
+}
+
+static void install_network(GObjectClass *klass)
+{
     /**
      * GstRvosSeg:network-width:
      *
@@ -148,6 +152,10 @@ static void install_engine(GObjectClass *klass)
                           "CPU threads of the network (default 0: one for each core that "
                           "the process may use).",
                           0, 1024, 0, RW(READY)));
+}
+
+static void install_batch(GObjectClass *klass)
+{
     /**
      * GstRvosSeg:max-batch:
      *
@@ -270,6 +278,10 @@ static void install_masks(GObjectClass *klass)
                           "Segmented frames with an empty mask until an object is "
                           "announced as lost (default 5).",
                           1, G_MAXUINT, 5, RW(PLAYING)));
+}
+
+static void install_telling(GObjectClass *klass)
+{
     /**
      * GstRvosSeg:attach-meta:
      *
@@ -336,6 +348,10 @@ static void install_timing(GObjectClass *klass)
                                 "Most network runs in a second of stream time (default "
                                 "0/1: no limit).",
                                 0, 1, G_MAXINT, 1, 0, 1, RW(PLAYING)));
+}
+
+static void install_continuity(GObjectClass *klass)
+{
     /**
      * GstRvosSeg:max-gap:
      *
@@ -374,8 +390,12 @@ static void install_timing(GObjectClass *klass)
 void gst_rvos_props_install(GObjectClass *klass)
 {
     install_model(klass);
+    install_network(klass);
     install_engine(klass);
+    install_batch(klass);
     install_drawing(klass);
     install_masks(klass);
+    install_telling(klass);
     install_timing(klass);
+    install_continuity(klass);
 }

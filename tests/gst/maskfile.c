@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "maskfile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <glib/gstdio.h>
+
+gchar *folder(const gchar *name)
+{
+    gchar *path = g_build_filename(g_getenv("RVOSSEG_TEST_DIR"), name, NULL);
+    GDir *dir;
+
+    g_mkdir(path, 0700);
+    dir = g_dir_open(path, 0, NULL);
+    for (const gchar *entry; (entry = g_dir_read_name(dir)) != NULL;) {
+        gchar *old = g_build_filename(path, entry, NULL);
+
+        g_unlink(old);
+        g_free(old);
+    }
+    g_dir_close(dir);
+    return path;
+}
+
+void write_png(const gchar *path, int type, int depth, guint width, guint height,
+               const RigBox *boxes)
+{
+    guint channels = type == RGB ? 3 : depth == 16 ? 2 : 1; /* bytes a pixel */
+    guint8 *row = g_malloc0(width * channels);
+    png_color palette[16] = {{0, 0, 0}, {128, 0, 0}, {0, 128, 0}};
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
+    png_infop info = png_create_info_struct(png);
+    FILE *file = fopen(path, "wb");
+
+    fail_unless(file != NULL);
+    png_init_io(png, file);
+    png_set_IHDR(png, info, width, height, depth, type, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (type == PALETTE)
+        png_set_PLTE(png, info, palette, depth < 4 ? 1 << depth : 16);
+    png_write_info(png, info);
+    png_set_packing(png);
+    for (guint y = 0; y < height; y++) {
+        memset(row, 0, width * channels);
+        for (const RigBox *b = boxes; b->slot; b++)
+            if (y >= b->y && y < b->y + b->height)
+                memset(row + b->x * channels, (int)b->slot, b->width * channels);
+        png_write_row(png, row);
+    }
+    png_write_end(png, NULL);
+    png_destroy_write_struct(&png, &info);
+    fclose(file);
+    g_free(row);
+}
+
+void write_pgm(const gchar *path, const RigBox *box)
+{
+    FILE *file = fopen(path, "wb");
+
+    fprintf(file, "P5\n# a comment\n%d %d\n255\n", RIG_WIDTH, RIG_HEIGHT);
+    for (guint y = 0; y < RIG_HEIGHT; y++)
+        for (guint x = 0; x < RIG_WIDTH; x++)
+            fputc(x >= box->x && x < box->x + box->width && y >= box->y &&
+                          y < box->y + box->height
+                      ? (int)box->slot
+                      : 0,
+                  file);
+    fclose(file);
+}
