@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions. */
+/* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions.
+ * RVOS_EMULATED_CONV=sums: that in the two steps of conv_cudnn.c where cuDNN cannot fuse,
+ * sums into the workspace and the epilogue's kernel. */
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "context.h"
+#include "../../../engine/src/cuda/context.h"
+#include "../../../engine/src/cuda/kernels.h"
 
 struct rv_driver {
     int pushed;
@@ -46,7 +51,98 @@ const char *rv_driver_name(const struct rv_driver *driver)
     return "emulated GPU";
 }
 
+/* ---- sums, then the rest ------------------------------------------------------ */
+
+struct rv_conv {
+    rvos_device *dev;
+    struct rv_plain_conv args;
+    struct rv_conv_shape shape;
+    const float *bias;
+    float *zeroes;
+};
+
+static void library(char *text, size_t size)
+{
+    snprintf(text, size, "plain kernels, unfused");
+}
+
+static int engine_open(rvos_device *dev, void **opened)
+{
+    (void)dev;
+    *opened = NULL;
+    return 0;
+}
+
+static void nothing(void *opened)
+{
+    (void)opened;
+}
+
+static void destroy(struct rv_conv *c)
+{
+    free(c->zeroes);
+    free(c);
+}
+
+static int create(struct rv_conv **out, rvos_device *dev, void *opened,
+                  const struct rv_conv_shape *s, struct rv_weights *weights, int index)
+{
+    struct rv_conv *c = calloc(1, sizeof(*c));
+    const void *kernel;
+    int ret = RVOS_ERR_MEMORY;
+
+    (void)opened;
+    *out = NULL;
+    if (!c)
+        return ret;
+    c->zeroes = calloc((size_t)s->oc + 8, sizeof(float));
+    if (c->zeroes)
+        ret = rv_cuda_weights(dev, weights, index, s->ic, s->half_in, RV_LAYOUT_PLAIN,
+                              &kernel, &c->bias);
+    if (ret) {
+        destroy(c);
+        return ret;
+    }
+    c->dev = dev;
+    c->shape = *s;
+    c->args = (struct rv_plain_conv){s->n,       s->ih, s->iw,   s->ic,     s->oh,
+                                     s->ow,      s->oc, s->size, s->stride, s->pad,
+                                     s->half_in, 0,     0,       kernel,    c->zeroes};
+    *out = c;
+    return 0;
+}
+
+static size_t workspace_bytes(const struct rv_conv *c)
+{
+    return (size_t)c->shape.n * c->shape.oh * c->shape.ow * c->shape.oc * sizeof(float);
+}
+
+static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stream)
+{
+    const struct rv_conv_shape *s = &c->shape;
+    int ret = 0;
+
+    CU(c->dev, rv_cuda_conv(c->args, io->x, NULL, io->workspace, stream));
+    CU(c->dev, rv_cuda_epilogue(io->workspace, 0, c->bias, io->add, io->y, s->half_out,
+                                (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream));
+error:
+    return ret;
+}
+
+static const struct rv_conv_engine unfused = {
+    .library = library,
+    .open = engine_open,
+    .close = nothing,
+    .create = create,
+    .workspace_bytes = workspace_bytes,
+    .run = run,
+    .destroy = destroy,
+    .flush = nothing,
+};
+
 const struct rv_conv_engine *rv_conv_default(void)
 {
-    return &rv_conv_plain;
+    const char *which = getenv("RVOS_EMULATED_CONV");
+
+    return which && !strcmp(which, "sums") ? &unfused : &rv_conv_plain;
 }

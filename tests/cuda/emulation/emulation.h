@@ -20,7 +20,13 @@ struct emulated_index {
 };
 extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 
+/* Whatever the CPU has: the tests run billions of multiply-adds. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                   \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define __global__ __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
 #define __global__
+#endif
 #define __device__
 #define RV_SHARED static thread_local
 #define RV_SYNC
