@@ -96,7 +96,7 @@ static int cpu_open(rvos_device *dev)
     if (!onednn)
         rv_log(
             dev, RVOS_LOG_WARNING,
-            "librvos was built without oneDNN: the CPU engine is about 10 times slower");
+            "librvos was built without oneDNN: convolutions take 2 to 3 times as long");
     return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast);
 }
 
