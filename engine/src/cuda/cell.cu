@@ -5,7 +5,8 @@
 // A thread makes one channel of one pixel.
 static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_args m)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int w = m.input.w, i = thread_index();
         int c = i % m.input.pitch, x = i / m.input.pitch % w, y = i / m.input.pitch / w;
         int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
@@ -57,7 +58,8 @@ static __device__ inline float gate_sum(const struct rv_cuda_job *job,
 // A thread has one hidden channel of one pixel. Sums and c are float32.
 static __global__ void cell_update(const struct rv_cuda_job *job, struct rv_cell_args m)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), hidden = m.h.c, pixel = i / hidden, n = i % hidden;
         float in, forget, out, candidate, c;
 

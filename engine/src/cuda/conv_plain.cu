@@ -7,7 +7,8 @@
 static __global__ void conv(struct rv_plain_conv c, const void *x, const void *add,
                             void *y)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int groups = (c.oc + OUTPUTS - 1) / OUTPUTS, padded = groups * OUTPUTS;
         int i = thread_index(), n = (int)blockIdx.y;
         int first = i % groups * OUTPUTS, pixel = i / groups;

@@ -46,7 +46,8 @@ static __device__ inline void tint(const struct rv_ink *ink, int kind, int colou
 static __global__ void draw_packed(struct rv_frame f, struct rv_plane labels,
                                    struct rv_ink ink)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), x = i % f.width, y = i / f.width, kind;
         uint8_t *p = (uint8_t *)f.plane[0] + y * f.stride[0] + (size_t)x * f.size;
 
@@ -64,7 +65,8 @@ static __global__ void draw_packed(struct rv_frame f, struct rv_plane labels,
 static __global__ void draw_planar(struct rv_frame f, struct rv_plane labels,
                                    struct rv_ink ink)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int columns = (f.width + 1) / 2, rows = (f.height + 1) / 2;
         int i = thread_index(), x = 2 * (i % columns), y = 2 * (i / columns);
         int right = x + 1 < f.width ? 1 : 0, down = y + 1 < f.height ? 1 : 0, kind[4];
@@ -94,7 +96,8 @@ static __global__ void draw_planar(struct rv_frame f, struct rv_plane labels,
 
 static __global__ void set_alpha(struct rv_frame f, int at, struct rv_plane alpha)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), x = i % f.width, y = i / f.width;
 
         if (y >= f.height)
@@ -106,7 +109,8 @@ static __global__ void set_alpha(struct rv_frame f, int at, struct rv_plane alph
 
 static __global__ void fill(struct rv_plane labels, int value)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), x = i % labels.width, y = i / labels.width;
 
         if (y >= labels.height)

@@ -25,9 +25,8 @@ static __device__ inline float between(const float *plane, int w, int y, int dow
 
 // The slot from 1 of the largest logit above *best, which becomes it; 0: none.
 static __device__ inline int winner(const struct rv_cuda_job *job,
-                                    const struct rv_view *logits, int live,
-                                    uint32_t skip, int x, int y, int width, int height,
-                                    float *best)
+                                    const struct rv_view *logits, int live, uint32_t skip,
+                                    int x, int y, int width, int height, float *best)
 {
     int y0, x0, label = 0;
     float fy, fx;
@@ -82,14 +81,16 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
 {
     RV_SHARED struct rv_found mine[RV_CUDA_SLOTS];
 
-    RV_THREADS {
+    RV_THREADS
+    {
         struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
 
         if (threadIdx.x < RV_CUDA_SLOTS)
             mine[threadIdx.x] = none;
     }
     RV_SYNC
-    RV_THREADS {
+    RV_THREADS
+    {
         const struct rv_plane *out = &job->labels;
         int all = out->data ? out->width * out->height : 0;
         int small = out->data ? logits.w * logits.h : 0;
@@ -98,8 +99,8 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
         for (int i = thread_index(); i < all; i += step) {
             int x = i % out->width, y = i / out->width;
             float best = job->level;
-            int label = winner(job, &logits, live, 0, x, y, out->width, out->height,
-                               &best);
+            int label =
+                winner(job, &logits, live, 0, x, y, out->width, out->height, &best);
 
             if (label)
                 found_one(&mine[label - 1], x, y);
@@ -120,7 +121,8 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
         }
     }
     RV_SYNC
-    RV_THREADS {
+    RV_THREADS
+    {
         if (threadIdx.x < RV_CUDA_SLOTS)
             add_found(&job->found[threadIdx.x], &mine[threadIdx.x]);
     }
@@ -130,7 +132,8 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
 static __global__ void finish(const struct rv_cuda_job *job, struct rv_view logits,
                               int live)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         const struct rv_plane *out = &job->labels, *alpha = &job->alpha;
         int step = (int)(gridDim.x * blockDim.x), first = thread_index();
         int all = out->data && job->min_object_size > 1 ? out->width * out->height : 0;

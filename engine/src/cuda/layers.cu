@@ -6,7 +6,8 @@
 static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_view in,
                                struct rv_view out, int size, int stride, int pad)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), n = (int)blockIdx.y;
         int c = i % out.c, x = i / out.c % out.w, y = i / out.c / out.w;
         int x0 = x * stride - pad, y0 = y * stride - pad, x1 = x0 + size, y1 = y0 + size;
@@ -34,7 +35,8 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_view in,
 static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
                               struct rv_view out)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), n = (int)blockIdx.y, c = i % out.pitch;
         int pixel = i / out.pitch;
         float v = 0;
@@ -51,7 +53,8 @@ static __global__ void epilogue(const void *sums, int sums_half, const float *bi
                                 const void *add, void *out, int out_half, size_t count,
                                 int channels, int relu)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         size_t i = (size_t)blockIdx.x * blockDim.x + threadIdx.x;
         float v;
 
@@ -68,7 +71,8 @@ static __global__ void epilogue(const void *sums, int sums_half, const float *bi
 // channels here, and over taps where the picture is four times as large.
 static __global__ void mask_taps(const struct rv_cuda_job *job, struct rv_mask_args m)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int pixels = m.h.h * m.h.w, i = thread_index(), n = (int)blockIdx.y;
         int pixel = i % pixels, tap = i / pixels;
         const void *h = image_of(job, &m.h, n);
@@ -100,7 +104,8 @@ static __device__ inline float bilinear(const float *in, int h, int w, int y, in
 
 static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_args m)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int w = m.half.w, h = m.half.h, i = thread_index(), n = (int)blockIdx.y;
         int x = i % w, y = i / w, border = m.size / 2;
         float v = *m.bias;
@@ -121,7 +126,8 @@ static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_a
 
 static __global__ void mask_full(const struct rv_cuda_job *job, struct rv_mask_args m)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int w = m.logits.w, h = m.logits.h, i = thread_index(), n = (int)blockIdx.y;
         float v;
 

@@ -51,7 +51,8 @@ static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row
 // Also what every frame begins with: nothing has been found yet.
 static __global__ void shrink_x(const struct rv_cuda_job *job, int width)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int all = job->frame.width ? job->frame.height * width : 0;
         int step = (int)(gridDim.x * blockDim.x), first = thread_index();
 
@@ -80,7 +81,8 @@ static __global__ void shrink_x(const struct rv_cuda_job *job, int width)
 
 static __global__ void shrink_y(const struct rv_cuda_job *job, struct rv_view image)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int i = thread_index(), y = i / image.w;
         char *out = image_of(job, &image, 0);
         int sum[3] = {HALF, HALF, HALF};
@@ -108,7 +110,8 @@ static __global__ void shrink_y(const struct rv_cuda_job *job, struct rv_view im
 
 static __global__ void seed(const struct rv_cuda_job *job, struct rv_view prob)
 {
-    RV_THREADS {
+    RV_THREADS
+    {
         int slot = (int)blockIdx.y, i = thread_index();
 
         if (!(job->seed_slots >> slot & 1) || i >= prob.h * prob.w)

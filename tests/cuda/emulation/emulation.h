@@ -13,7 +13,9 @@
 
 struct dim3 {
     unsigned int x, y, z;
-    dim3(unsigned int x = 1, unsigned int y = 1, unsigned int z = 1) : x(x), y(y), z(z) {}
+    dim3(unsigned int x = 1, unsigned int y = 1, unsigned int z = 1) : x(x), y(y), z(z)
+    {
+    }
 };
 struct emulated_index {
     unsigned int x, y, z;
@@ -30,8 +32,7 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #define __device__
 #define RV_SHARED static thread_local
 #define RV_SYNC
-#define RV_THREADS                                                                       \
-    for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
+#define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
                             std::function<void()> block_function);
