@@ -11,7 +11,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 1
+#define RV_BACKEND_ABI 2
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -63,6 +63,7 @@ struct rv_job {
 struct rv_backend {
     const char *name;
     bool device_memory; /* takes RVOS_MEMORY_CUDA, too */
+    int max_batch;      /* most streams whose frames a plan runs in one pass */
     int (*open)(rvos_device *dev);
     void (*close)(rvos_device *dev);
 
@@ -75,11 +76,13 @@ struct rv_backend {
     /* Bytes of an element that is not wide; 0: this precision is not to be had. */
     size_t (*narrow_bytes)(rvos_device *dev, rvos_precision precision);
     /* Slow: reorders weights, picks algorithms, captures a CUDA graph. `program`
-     * stays where it is until plan_destroy. */
+     * stays where it is until plan_destroy. The plan runs frames of up to `batch`
+     * streams in one pass. */
     int (*plan_create)(rvos_device *dev, const struct rv_program *program,
-                       struct rv_weights *weights, rvos_precision precision,
+                       struct rv_weights *weights, rvos_precision precision, int batch,
                        struct rv_plan **out);
-    /* Fast: allocates nothing. One thread at a time. */
+    /* Fast: allocates nothing. One thread at a time; n_jobs from 1 to the plan's batch,
+     * each of another stream. On failure none of their frames is to be used. */
     int (*plan_run)(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
     void (*plan_destroy)(struct rv_plan *plan);
     void (*weights_free)(rvos_device *dev, struct rv_weights *weights);

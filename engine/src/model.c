@@ -145,7 +145,7 @@ static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
     ret = grow_prepared(&model->weights);
     if (!ret)
         ret = model->device->fn->plan_create(model->device, &p->program, &model->weights,
-                                             model->precision, &p->plan);
+                                             model->precision, 1, &p->plan);
     rv_st_drop_pages(model->file);
     return ret;
 }

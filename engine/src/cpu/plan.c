@@ -308,13 +308,14 @@ static void make(void *ctx, int worker)
 }
 
 int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
-                       struct rv_weights *weights, rvos_precision precision,
+                       struct rv_weights *weights, rvos_precision precision, int batch,
                        struct rv_plan **out)
 {
     struct rv_plan *plan = calloc(1, sizeof(*plan));
     struct cpu_device *cpu = dev->priv;
     struct maker m = {plan, weights, rv_pool_threads(cpu->pool), 0};
 
+    (void)batch; /* 1: frames of several streams run one after another */
     *out = NULL;
     if (!plan)
         return RVOS_ERR_MEMORY;

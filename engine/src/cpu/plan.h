@@ -112,7 +112,7 @@ void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *firs
 size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item);
 
 int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
-                       struct rv_weights *weights, rvos_precision precision,
+                       struct rv_weights *weights, rvos_precision precision, int batch,
                        struct rv_plan **out);
 int rv_cpu_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
 void rv_cpu_plan_destroy(struct rv_plan *plan);

@@ -292,13 +292,14 @@ static int make(struct rv_plan *plan, struct rv_weights *weights)
 }
 
 int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
-                        struct rv_weights *weights, rvos_precision precision,
+                        struct rv_weights *weights, rvos_precision precision, int batch,
                         struct rv_plan **out)
 {
     struct cuda_device *cuda = dev->priv;
     struct rv_plan *plan = calloc(1, sizeof(*plan));
     int ret = RVOS_ERR_MEMORY;
 
+    (void)batch;
     *out = NULL;
     if (!plan)
         return ret;

@@ -95,7 +95,7 @@ void rv_cuda_fill_labels(rvos_device *dev, const rvos_labels *labels, uint8_t va
 
 /* -- plan.c -- */
 int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
-                        struct rv_weights *weights, rvos_precision precision,
+                        struct rv_weights *weights, rvos_precision precision, int batch,
                         struct rv_plan **out);
 void rv_cuda_plan_destroy(struct rv_plan *plan);
 /* A tensor of the program, where it really lies. */
