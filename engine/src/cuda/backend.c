@@ -212,7 +212,7 @@ static void weights_free(rvos_device *dev, struct rv_weights *weights)
 static const struct rv_backend table = {
     .name = "cuda",
     .device_memory = true,
-    .max_batch = 1,
+    .max_batch = 16,
     .open = device_open,
     .close = device_close,
     .alloc = memory_alloc,

@@ -29,12 +29,13 @@ static size_t element(const struct rv_plan *plan)
 struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
 {
     const struct rv_program *p = plan->program;
-    const struct rv_tensor *x;
+    const struct rv_tensor *x, *root;
     struct rv_view v = {0};
 
     if (t < 0)
         return v;
     x = &p->tensor[t];
+    root = &p->tensor[rv_tensor_place(p, t).root];
     v = (struct rv_view){.where = x->home == RV_STATE ? RV_IN_STATE : RV_FIXED,
                          .half = plan->half && !x->wide,
                          .n = x->n,
@@ -44,9 +45,16 @@ struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
                          .pitch = (int)rv_tensor_pitch(p, t),
                          .base = plan->memory,
                          .offset = x->offset};
+    if (x->home == RV_ARENA) {
+        size_t pixels = (size_t)root->n * root->h * root->w;
+
+        v.offset += root->offset * (size_t)(plan->batch - 1);
+        v.stride = pixels * root->c * (v.half ? 2 : 4);
+    }
     if (t == p->step[0].out[0] && p->step[0].op == RV_OP_PREPROC) {
         v.offset = plan->image;
         v.pitch = plan->image_channels;
+        v.stride = (size_t)x->h * x->w * v.pitch * (v.half ? 2 : 4);
     }
     return v;
 }
@@ -79,7 +87,7 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
     const struct rv_tensor *in = &p->tensor[step->in[0]], *out = &p->tensor[step->out[0]];
     bool image = step->in[0] == p->step[0].out[0];
     struct rv_conv_shape shape = {
-        .n = in->n,
+        .n = in->n * plan->batch,
         .ih = in->h,
         .iw = in->w,
         .ic = s->channels = padded(plan, in->c),
@@ -100,7 +108,7 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
      * theirs when they are captured. */
     if (!image && (in->home == RV_STATE || s->channels != in->c))
         s->input =
-            take(plan, (size_t)in->n * in->h * in->w * s->channels * element(plan));
+            take(plan, (size_t)shape.n * in->h * in->w * s->channels * element(plan));
     return make_conv(plan, s, weights, &shape);
 }
 
@@ -110,9 +118,9 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
     const struct rv_step *step = s->step;
     const struct rv_tensor *h = &plan->program->tensor[step->out[0]];
     int level = rv_plan_level(plan->program, step);
-    size_t pixels = (size_t)h->h * h->w;
+    size_t pixels = (size_t)plan->batch * h->h * h->w;
     struct rv_conv_shape shape = {
-        .n = 1,
+        .n = plan->batch,
         .ih = h->h,
         .iw = h->w,
         .oh = h->h,
@@ -182,8 +190,8 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
         ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_bias, sizeof(float));
     if (!ret)
         ret = rv_cuda_upload(plan->dev, plan->mask_bias, &bias, sizeof(float));
-    plan->mask_taps =
-        take(plan, (size_t)plan->program->objects * taps * h->h * h->w * sizeof(float));
+    plan->mask_taps_stride = (size_t)plan->program->objects * taps * h->h * h->w;
+    plan->mask_taps = take(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
     free(oihw);
     free(kernel);
     return ret;
@@ -195,10 +203,10 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
     const struct rv_tensor *image = &p->tensor[p->step[0].out[0]];
     int ret = 0;
 
-    plan->bytes = (p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
+    plan->bytes = (plan->batch * p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
     plan->image_channels = padded(plan, image->c);
-    plan->image =
-        take(plan, (size_t)image->h * image->w * plan->image_channels * element(plan));
+    plan->image = take(plan, (size_t)plan->batch * image->h * image->w *
+                                 plan->image_channels * element(plan));
     for (int k = 0; k < RV_LEVELS; k++)
         plan->cell_input[k] = plan->cell_gates[k] = RV_NONE;
     for (int i = 0; i < p->n_steps; i++) {
@@ -225,14 +233,15 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
 static int make_memory(struct rv_plan *plan)
 {
     rvos_device *dev = plan->dev;
-    size_t found = RV_CUDA_SLOTS * sizeof(struct rv_found);
-    size_t seed = (size_t)plan->net->width * plan->net->height * sizeof(uint32_t);
+    size_t batch = (size_t)plan->batch, jobs = batch * sizeof(*plan->job);
+    size_t found = batch * RV_CUDA_SLOTS * sizeof(struct rv_found);
+    size_t seed = batch * plan->net->width * plan->net->height * sizeof(uint32_t);
     int ret = rv_cuda_alloc(dev, (void **)&plan->memory, plan->bytes);
 
     if (!ret)
-        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->job, sizeof(*plan->job));
+        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->job, jobs);
     if (!ret)
-        ret = rv_cuda_alloc(dev, (void **)&plan->job_device, sizeof(*plan->job));
+        ret = rv_cuda_alloc(dev, (void **)&plan->job_device, jobs);
     if (!ret)
         ret = rv_cuda_alloc(dev, (void **)&plan->found, found);
     if (!ret)
@@ -299,7 +308,6 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
     struct rv_plan *plan = calloc(1, sizeof(*plan));
     int ret = RVOS_ERR_MEMORY;
 
-    (void)batch;
     *out = NULL;
     if (!plan)
         return ret;
@@ -307,6 +315,7 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
     plan->cuda = cuda;
     plan->program = program;
     plan->net = weights->net;
+    plan->batch = batch;
     plan->half = program->narrow_bytes == 2;
     plan->tf32 = precision == RVOS_PRECISION_TF32;
     plan->step = calloc((size_t)program->n_steps, sizeof(*plan->step));
@@ -324,8 +333,9 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
         return ret;
     }
     rv_log(dev, RVOS_LOG_DEBUG,
-           "plan: %d steps, %d waves, %zu bytes, of which %zu are the arena",
-           program->n_steps, program->n_waves, plan->bytes, program->arena_bytes);
+           "plan for %d: %d steps, %d waves, %zu bytes, of which %zu are the arena",
+           batch, program->n_steps, program->n_waves, plan->bytes,
+           (size_t)batch * program->arena_bytes);
     *out = plan;
     return 0;
 }

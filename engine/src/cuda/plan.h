@@ -34,18 +34,22 @@ struct rv_plan {
     const struct rv_program *program;
     const struct rv_net *net;
     bool half, tf32;
+    int batch; /* frames of so many videos in one pass: images of all of them lie one
+                  behind another in every tensor but the state's */
 
     struct cuda_step *step; /* as many as the program has */
 
-    char *memory; /* the program's arena, then what follows here, by offset */
+    char *memory; /* the program's arena `batch` times as large, then what follows here,
+                     by offset */
     size_t bytes;
     size_t image; /* the network's input, channels padded */
     int image_channels;
     size_t cell_input[RV_LEVELS], cell_gates[RV_LEVELS];
     size_t workspace[RV_LANES], workspace_bytes[RV_LANES];
-    size_t mask_taps;
+    size_t mask_taps, mask_taps_stride;
     float *mask_kernel, *mask_bias; /* device memory */
 
+    /* For each of the batch: */
     struct rv_cuda_job *job, *job_device; /* pinned, and what kernels read */
     struct rv_found *found, *report;      /* device and pinned */
     uint32_t *seed, *seed_device;         /* pinned and device; NULL: zero-shot */
@@ -53,7 +57,8 @@ struct rv_plan {
     cudaStream_t lane[RV_LANES];
     cudaEvent_t start, joined[RV_LANES], frame_ready;
     cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
-    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by live slots; made when first run */
+    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by most live slots of the batch; made
+                                                    when first run */
     bool eager; /* capture failed: every frame is launched step by step */
 };
 
