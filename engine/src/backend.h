@@ -64,6 +64,7 @@ struct rv_backend {
     const char *name;
     bool device_memory; /* takes RVOS_MEMORY_CUDA, too */
     int max_batch;      /* most streams whose frames a plan runs in one pass */
+    int state_align;    /* channels of a hidden state come in multiples of this */
     int (*open)(rvos_device *dev);
     void (*close)(rvos_device *dev);
 

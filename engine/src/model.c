@@ -140,7 +140,7 @@ static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
     int ret;
 
     if (rv_program_build(&p->program, &model->net, objects, one_shot, spatial, temporal,
-                         model->narrow_bytes))
+                         model->narrow_bytes, model->device->fn->state_align))
         return RVOS_ERR_MEMORY;
     ret = grow_prepared(&model->weights);
     if (!ret)

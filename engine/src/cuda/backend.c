@@ -213,6 +213,7 @@ static const struct rv_backend table = {
     .name = "cuda",
     .device_memory = true,
     .max_batch = 16,
+    .state_align = 8, /* so that a pixel begins at 16 bytes */
     .open = device_open,
     .close = device_close,
     .alloc = memory_alloc,
