@@ -126,6 +126,18 @@ cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, int batch,
 cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, int batch,
                                 struct rv_cell_args cell, cudaStream_t stream);
 
+/* -- cell_tile.cu: all of a cell at once, fp16; `input` and `gates` are nowhere -- */
+struct rv_cell_tile {
+    struct rv_cell_args cell;
+    const void *kernel; /* [4 * hidden][tap][ic], fp16 */
+    const float *bias;
+    int ic, size; /* ic: channels below and on the left, a multiple of 8, as is hidden */
+};
+cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
+                              struct rv_cell_tile cell, cudaStream_t stream);
+/* Bytes of shared memory that a block takes: must not be more than the GPU has. */
+size_t rv_cuda_cell_tile_shared(int ic, int size);
+
 /* -- labels.cu: from the network to the picture -- */
 cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
                            struct rv_view logits, cudaStream_t stream);
@@ -151,6 +163,21 @@ struct rv_plain_conv {
 };
 cudaError_t rv_cuda_conv(struct rv_plain_conv c, const void *x, const void *add, void *y,
                          cudaStream_t stream);
+
+/* -- conv_tile.cu: fp16 operands, ic and oc multiples of 8 -- */
+struct rv_tile_conv {
+    int ih, iw, ic, oh, ow, oc, size, stride, pad, half_out, relu;
+    int columns;        /* of the product: size * size * ic */
+    int pixels;         /* its rows: n * oh * ow */
+    const void *kernel; /* [oc][tap][ic], fp16 */
+    const float *bias;  /* [oc] */
+    int *ticket;        /* a zero for each tile; zeroes again afterwards */
+};
+/* Tiles of m pixels by n outputs: 32 x 64, 64 x 32, 64 x 64 or 128 x 64. The columns are
+ * split into `parts`; of several the workspace holds [parts][pixels][oc] floats. */
+cudaError_t rv_cuda_conv_tile(struct rv_tile_conv c, int m, int n, int parts,
+                              const void *x, const void *add, void *y, void *workspace,
+                              cudaStream_t stream);
 
 #ifdef __cplusplus
 }

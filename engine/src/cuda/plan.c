@@ -59,23 +59,14 @@ struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
     return v;
 }
 
-/* By cuDNN, or where that has nothing to offer by our own kernel. */
 static int make_conv(struct rv_plan *plan, struct cuda_step *s,
                      struct rv_weights *weights, const struct rv_conv_shape *shape)
 {
-    struct cuda_device *cuda = plan->cuda;
-    int ret;
+    int ret = rv_conv_make(plan->dev, shape, weights, s->step->weight, &s->made);
+    size_t bytes = ret ? 0 : s->made.engine->workspace_bytes(s->made.conv);
 
-    s->engine = cuda->engine;
-    ret = s->engine->create(&s->conv, plan->dev, cuda->opened, shape, weights,
-                            s->step->weight);
-    if (ret == RVOS_ERR_UNSUPPORTED) {
-        s->engine = &rv_conv_plain;
-        ret =
-            s->engine->create(&s->conv, plan->dev, NULL, shape, weights, s->step->weight);
-    }
-    if (!ret && s->engine->workspace_bytes(s->conv) > plan->workspace_bytes[s->lane])
-        plan->workspace_bytes[s->lane] = s->engine->workspace_bytes(s->conv);
+    if (bytes > plan->workspace_bytes[s->lane])
+        plan->workspace_bytes[s->lane] = bytes;
     return ret;
 }
 
@@ -112,12 +103,30 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
     return make_conv(plan, s, weights, &shape);
 }
 
+/* In one kernel, if the shape and this GPU's shared memory allow it. */
+static int make_fused(struct rv_plan *plan, struct cuda_step *s,
+                      struct rv_weights *weights)
+{
+    const struct rv_weight *w = &plan->net->weight[s->step->weight];
+    const char *which = getenv("RVOS_CUDA_CELL"); /* "steps": to compare */
+    int ret;
+
+    if (!plan->half || w->in % 8 || w->out % 32 || (which && !strcmp(which, "steps")) ||
+        rv_cuda_cell_tile_shared(w->in, w->size) > plan->cuda->shared_bytes)
+        return 0;
+    s->fused.ic = w->in;
+    s->fused.size = w->size;
+    ret = rv_cuda_weights(plan->dev, weights, s->step->weight, w->in, true,
+                          RV_LAYOUT_FILTER, &s->fused.kernel, &s->fused.bias);
+    return ret;
+}
+
 static int make_cell(struct rv_plan *plan, struct cuda_step *s,
                      struct rv_weights *weights)
 {
     const struct rv_step *step = s->step;
     const struct rv_tensor *h = &plan->program->tensor[step->out[0]];
-    int level = rv_plan_level(plan->program, step);
+    int level = rv_plan_level(plan->program, step), ret;
     size_t pixels = (size_t)plan->batch * h->h * h->w;
     struct rv_conv_shape shape = {
         .n = plan->batch,
@@ -135,6 +144,9 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
 
     if (step->weight < 0)
         return 0;
+    ret = make_fused(plan, s, weights);
+    if (ret || s->fused.kernel)
+        return ret;
     shape.ic = s->channels = padded(plan, plan->net->weight[step->weight].in);
     /* Of all objects of a level, one after another in its lane; the first object's input
      * is the narrowest. */
@@ -290,6 +302,7 @@ static int make(struct rv_plan *plan, struct rv_weights *weights)
     pthread_mutex_lock(&plan->cuda->lock);
     ret = make_steps(plan, weights);
     plan->cuda->engine->flush(plan->cuda->opened);
+    rv_conv_best_save(plan->cuda->best);
     pthread_mutex_unlock(&plan->cuda->lock);
     if (!ret)
         ret = make_memory(plan);
@@ -348,8 +361,10 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
         if (plan->graph[i])
             cudaGraphExecDestroy(plan->graph[i]);
     for (int i = 0; i < plan->program->n_steps; i++) {
-        if (plan->step[i].conv)
-            plan->step[i].engine->destroy(plan->step[i].conv);
+        struct rv_made *made = &plan->step[i].made;
+
+        if (made->conv)
+            made->engine->destroy(made->conv);
         if (plan->step[i].done)
             cudaEventDestroy(plan->step[i].done);
     }

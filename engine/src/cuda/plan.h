@@ -10,6 +10,7 @@
 #define RV_CUDA_PLAN_H
 
 #include "context.h"
+#include "conv_best.h"
 #include "kernels.h"
 
 /* Cells of level k have a lane of their own, which the steps before them may share. */
@@ -18,8 +19,8 @@
 
 struct cuda_step {
     const struct rv_step *step;
-    const struct rv_conv_engine *engine;
-    struct rv_conv *conv; /* NULL: none */
+    struct rv_made made;       /* the convolution, if there is one of its own */
+    struct rv_cell_tile fused; /* kernel NULL: the cell is made in three steps */
     int lane;
     int wait[RV_LANES]; /* of other lanes: the last step to wait for; -1: none */
     cudaEvent_t done;   /* NULL: nobody waits for it */

@@ -45,10 +45,11 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
         CU(plan->dev, rv_cuda_gather(plan->job_device, plan->batch, x, packed, stream));
         x = packed;
     }
-    ret = s->engine->run(s->conv,
-                         &(struct rv_conv_io){address(&x), address(&add), address(&y),
-                                              plan->memory + plan->workspace[s->lane]},
-                         stream);
+    ret =
+        s->made.engine->run(s->made.conv,
+                            &(struct rv_conv_io){address(&x), address(&add), address(&y),
+                                                 plan->memory + plan->workspace[s->lane]},
+                            stream);
 error:
     return ret;
 }
@@ -70,12 +71,19 @@ static int run_cell(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
         .object = step->object,
     };
 
-    if (s->conv) {
+    if (s->fused.kernel) {
+        struct rv_cell_tile fused = s->fused;
+
+        fused.cell = cell;
+        CU(plan->dev, rv_cuda_cell_tile(plan->job_device, plan->batch, fused, stream));
+        return 0;
+    }
+    if (s->made.conv) {
         cell.input = fixed(plan, s->input, plan->half, 1, h, s->channels);
         cell.gates = fixed(plan, plan->cell_gates[level], false, 1, h, 4 * h->c);
         CU(plan->dev, rv_cuda_cell_input(plan->job_device, plan->batch, cell, stream));
-        ret = s->engine->run(
-            s->conv,
+        ret = s->made.engine->run(
+            s->made.conv,
             &(struct rv_conv_io){address(&cell.input), NULL, address(&cell.gates),
                                  plan->memory + plan->workspace[s->lane]},
             stream);
