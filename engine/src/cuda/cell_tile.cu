@@ -52,9 +52,11 @@ static __device__ inline struct layout layout_of(const struct rv_cell_tile &m,
     return l;
 }
 
-// Eight channels, from c on, of the coarser state at a pixel of this level.
-static __device__ inline struct rv_eight
-upsampled(const struct rv_view &v, const void *in, int y, int x, int c, int h, int w)
+// Eight channels, from c on, of the coarser state at a pixel of this level; `times` it if
+// that is not NULL.
+static __device__ inline struct rv_eight upsampled(const struct rv_view &v,
+                                                   const void *in, int y, int x, int c,
+                                                   int h, int w, const __half *times)
 {
     int y0, x0, p = v.pitch;
     float fy, fx;
@@ -64,25 +66,20 @@ upsampled(const struct rv_view &v, const void *in, int y, int x, int c, int h, i
     size_t down = y0 + 1 < v.h ? (size_t)v.w * p : 0, right = x0 + 1 < v.w ? p : 0;
     const __half *at = (const __half *)in + ((size_t)y0 * v.w + x0) * p + c;
     struct rv_eight a = get8(at), b = get8(at + right), d = get8(at + down);
-    struct rv_eight e = get8(at + down + right), out;
+    struct rv_eight e = get8(at + down + right), m, out;
 
+    if (times)
+        m = get8(times);
     RV_UNROLL
     for (int i = 0; i < 8; i++) {
         float l = __half2float(a.v[i]), r = __half2float(b.v[i]);
 
         l += fy * (__half2float(d.v[i]) - l);
         r += fy * (__half2float(e.v[i]) - r);
-        out.v[i] = __float2half_rn(l + fx * (r - l));
+        l += fx * (r - l);
+        out.v[i] = __float2half_rn(times ? l * __half2float(m.v[i]) : l);
     }
     return out;
-}
-
-static __device__ inline struct rv_eight times(struct rv_eight a, struct rv_eight b)
-{
-    RV_UNROLL
-    for (int i = 0; i < 8; i++)
-        a.v[i] = __float2half_rn(__half2float(a.v[i]) * __half2float(b.v[i]));
-    return a;
 }
 
 // Eight channels of the convolution's input at a pixel of the picture or outside it.
@@ -92,22 +89,22 @@ static __device__ inline struct rv_eight input8(const struct rv_cuda_job *job, i
 {
     int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
     size_t pixel = (size_t)y * m.h.w + x;
-    struct rv_eight v;
+    const __half *times = NULL;
+    struct rv_eight zero;
 
-    for (int i = 0; i < 8; i++)
-        v.v[i] = __float2half_rn(0);
-    if (y < 0 || y >= m.h.h || x < 0 || x >= m.h.w)
-        return v;
-    if (c < up) {
-        v = upsampled(m.below, image_of(job, j, &m.below, 0), y, x, c, m.h.h, m.h.w);
+    if (y >= 0 && y < m.h.h && x >= 0 && x < m.h.w && c < up) {
         if (m.mul.where)
-            v = times(v, get8((const __half *)image_of(job, j, &m.mul, 0) +
-                              pixel * m.mul.pitch + c));
-    } else if (c < up + left) {
-        v = get8((const __half *)image_of(job, j, &m.h_left, 0) + pixel * m.h_left.pitch +
-                 c - up);
+            times = (const __half *)image_of(job, j, &m.mul, 0) + pixel * m.mul.pitch + c;
+        return upsampled(m.below, image_of(job, j, &m.below, 0), y, x, c, m.h.h, m.h.w,
+                         times);
     }
-    return v;
+    if (y >= 0 && y < m.h.h && x >= 0 && x < m.h.w && c < up + left)
+        return get8((const __half *)image_of(job, j, &m.h_left, 0) +
+                    pixel * m.h_left.pitch + c - up);
+    RV_UNROLL
+    for (int i = 0; i < 8; i++)
+        zero.v[i] = __float2half_rn(0);
+    return zero;
 }
 
 static __device__ inline void make_picture(const struct rv_cuda_job *job, int j,
