@@ -133,7 +133,7 @@ static void try_tiling(const struct conv_case *k, const struct rv_tile_conv *c,
 
         CHECK(cudaMemsetAsync(m->y, 0xff, m->bytes, NULL) == 0);
         CHECK(rv_cuda_conv_tile(*c, tile_m, tile_n, parts, m->x, k->sum ? m->add : NULL,
-                                m->y, m->workspace, NULL) == 0);
+                                m->y, m->workspace, time, NULL) == 0);
         got = host_bytes(m->y, m->bytes);
         if (!CHECK(near(got, want, m->outputs, k->half_out)))
             fprintf(stderr, "%dx%dx%d to %d, size %d, stride %d, tiles %dx%d/%d\n", k->ih,

@@ -211,7 +211,7 @@ static int run(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t s
     int ret = 0;
 
     CU(conv->dev, rv_cuda_conv_tile(conv->args, t->m, t->n, t->parts, io->x, io->add,
-                                    io->y, io->workspace, stream));
+                                    io->y, io->workspace, io->chained, stream));
 error:
     return ret;
 }

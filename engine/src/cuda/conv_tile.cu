@@ -52,32 +52,39 @@ static __device__ inline void find_rows(const struct rv_tile_conv &c, struct til
     }
 }
 
-// One thread's share of columns `at` to at + STEP of both operands.
+// One thread's share of columns `at` to at + STEP of the left operand, and of the right.
 template <class T>
-static __device__ inline void fetch(const struct rv_tile_conv &c, struct tile<T> *t,
-                                    const __half *x, int stage, int at)
+static __device__ inline void fetch_left(const struct rv_tile_conv &c, struct tile<T> *t,
+                                         const __half *x, int stage, int at)
 {
     int chunk = (int)threadIdx.x % CHUNKS, k = at + chunk * 8;
     int tap = k / c.ic, channel = k - tap * c.ic, ty = tap / c.size;
     int tx = tap - ty * c.size, first = (int)threadIdx.x / CHUNKS;
-    bool inside = k < c.columns;
 
     RV_UNROLL
     for (int r = 0; r < T::M / ROWS; r++) {
         int m = first + r * ROWS;
         int y = t->row[m].y + ty, w = t->row[m].x + tx;
-        bool there = inside && y >= 0 && y < c.ih && w >= 0 && w < c.iw;
+        bool there = k < c.columns && y >= 0 && y < c.ih && w >= 0 && w < c.iw;
         const __half *from = x;
 
         if (there)
             from += t->row[m].base + ((long long)y * c.iw + w) * c.ic + channel;
         rv_copy16(&t->in.left[stage][m][chunk * 8], from, there);
     }
+}
+
+template <class T>
+static __device__ inline void fetch_right(const struct rv_tile_conv &c, struct tile<T> *t,
+                                          int stage, int at)
+{
+    int chunk = (int)threadIdx.x % CHUNKS, k = at + chunk * 8;
+    int first = (int)threadIdx.x / CHUNKS;
+
     RV_UNROLL
     for (int r = 0; r < T::N / ROWS; r++) {
-        int n = first + r * ROWS;
-        int o = (int)blockIdx.y * T::N + n;
-        bool there = inside && o < c.oc;
+        int n = first + r * ROWS, o = (int)blockIdx.y * T::N + n;
+        bool there = k < c.columns && o < c.oc;
         const __half *from = (const __half *)c.kernel;
 
         if (there)
@@ -120,9 +127,13 @@ static __device__ inline void sum_up(const struct rv_tile_conv &c, struct tile<T
 
     RV_THREADS
     {
-        for (int s = 0; s < lookahead; s++) {
+        for (int s = 0; s < lookahead && from + s < to; s++)
+            fetch_right(c, t, s, (from + s) * STEP);
+        RV_INPUTS_READY // weights are constants
+            for (int s = 0; s < lookahead; s++)
+        {
             if (from + s < to)
-                fetch(c, t, x, s, (from + s) * STEP);
+                fetch_left(c, t, x, s, (from + s) * STEP);
             rv_commit();
         }
     }
@@ -139,8 +150,11 @@ static __device__ inline void sum_up(const struct rv_tile_conv &c, struct tile<T
         RV_SYNC // also: all are done with the stage that is filled next
             RV_THREADS
         {
-            if (k + lookahead < to)
-                fetch(c, t, x, (k - from + lookahead) % T::S, (k + lookahead) * STEP);
+            if (k + lookahead < to) {
+                fetch_left(c, t, x, (k - from + lookahead) % T::S,
+                           (k + lookahead) * STEP);
+                fetch_right(c, t, (k - from + lookahead) % T::S, (k + lookahead) * STEP);
+            }
             rv_commit();
         }
         RV_WARPS
@@ -298,17 +312,15 @@ KERNEL(128, 64, 4, 1, 3)
 
 cudaError_t rv_cuda_conv_tile(struct rv_tile_conv c, int m, int n, int parts,
                               const void *x, const void *add, void *y, void *workspace,
-                              cudaStream_t stream)
+                              int chained, cudaStream_t stream)
 {
     dim3 grid((unsigned int)((c.pixels + m - 1) / m), (unsigned int)((c.oc + n - 1) / n),
               (unsigned int)parts);
-    float *sums = (float *)workspace;
+    auto kernel = m == 32              ? conv_32x64
+                  : m == 64 && n == 32 ? conv_64x32
+                  : m == 64            ? conv_64x64
+                                       : conv_128x64;
 
-    if (m == 32)
-        return RV_LAUNCH(conv_32x64, grid, 128, stream, c, x, add, y, sums);
-    if (m == 64 && n == 32)
-        return RV_LAUNCH(conv_64x32, grid, 128, stream, c, x, add, y, sums);
-    if (m == 64)
-        return RV_LAUNCH(conv_64x64, grid, 128, stream, c, x, add, y, sums);
-    return RV_LAUNCH(conv_128x64, grid, 128, stream, c, x, add, y, sums);
+    return RV_LAUNCH_CHAINED(kernel, grid, THREADS, stream, chained, c, x, add, y,
+                             (float *)workspace);
 }

@@ -174,10 +174,11 @@ struct rv_tile_conv {
     int *ticket;        /* a zero for each tile; zeroes again afterwards */
 };
 /* Tiles of m pixels by n outputs: 32 x 64, 64 x 32, 64 x 64 or 128 x 64. The columns are
- * split into `parts`; of several the workspace holds [parts][pixels][oc] floats. */
+ * split into `parts`; of several the workspace holds [parts][pixels][oc] floats.
+ * `chained`: as in struct rv_conv_io. */
 cudaError_t rv_cuda_conv_tile(struct rv_tile_conv c, int m, int n, int parts,
                               const void *x, const void *add, void *y, void *workspace,
-                              cudaStream_t stream);
+                              int chained, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -289,7 +289,9 @@ static int make_graph(struct rv_plan *plan)
     int ret = plan->dev->fn->alloc(plan->dev, plan->program->state_bytes, &state);
 
     if (!ret)
-        ret = rv_plan_warm_up(plan, state.ptr);
+        ret = rv_plan_warm_up(plan, state.ptr, 2);
+    if (!ret)
+        ret = rv_plan_choose_chain(plan, &state);
     if (state.ptr)
         plan->dev->fn->free(plan->dev, &state);
     return ret;
@@ -357,9 +359,7 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
 {
     if (!plan || rv_driver_push(plan->cuda->driver, plan->dev))
         return;
-    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++)
-        if (plan->graph[i])
-            cudaGraphExecDestroy(plan->graph[i]);
+    rv_plan_drop_graphs(plan);
     for (int i = 0; i < plan->program->n_steps; i++) {
         struct rv_made *made = &plan->step[i].made;
 

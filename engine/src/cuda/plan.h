@@ -60,7 +60,8 @@ struct rv_plan {
     cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
     cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by most live slots of the batch; made
                                                     when first run */
-    bool eager; /* capture failed: every frame is launched step by step */
+    bool eager;   /* capture failed: every frame is launched step by step */
+    bool chained; /* kernels may begin before those in front of them have ended */
 };
 
 /* Device and pinned memory of one size. */
@@ -114,8 +115,14 @@ int rv_plan_lanes(struct rv_plan *plan);
 
 /* -- run.c -- */
 int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
-/* Runs a frame without a picture twice, on the state at `state`: so that all kernels
- * are loaded, then captured. */
-int rv_plan_warm_up(struct rv_plan *plan, char *state);
+/* Frames without a picture on the state at `state`: the first step by step, so that all
+ * kernels are loaded, the others by the graph, which is captured if it is not there. */
+int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
+/* Forgets the graphs, which are captured anew when next run. */
+void rv_plan_drop_graphs(struct rv_plan *plan);
+
+/* -- chain.c -- */
+/* Chains kernels if that gives the same results to the bit, and sooner. */
+int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state);
 
 #endif

@@ -30,7 +30,8 @@ static char *address(const struct rv_view *v)
     return v->where ? v->base + v->offset : NULL;
 }
 
-static int run_conv(struct rv_plan *plan, const struct cuda_step *s, cudaStream_t stream)
+static int run_conv(struct rv_plan *plan, const struct cuda_step *s, bool chained,
+                    cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_tensor *in = &plan->program->tensor[step->in[0]];
@@ -44,12 +45,13 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
 
         CU(plan->dev, rv_cuda_gather(plan->job_device, plan->batch, x, packed, stream));
         x = packed;
+        chained = plan->chained; /* to the gathering */
     }
-    ret =
-        s->made.engine->run(s->made.conv,
-                            &(struct rv_conv_io){address(&x), address(&add), address(&y),
-                                                 plan->memory + plan->workspace[s->lane]},
-                            stream);
+    ret = s->made.engine->run(
+        s->made.conv,
+        &(struct rv_conv_io){address(&x), address(&add), address(&y),
+                             plan->memory + plan->workspace[s->lane], chained},
+        stream);
 error:
     return ret;
 }
@@ -85,7 +87,7 @@ static int run_cell(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
         ret = s->made.engine->run(
             s->made.conv,
             &(struct rv_conv_io){address(&cell.input), NULL, address(&cell.gates),
-                                 plan->memory + plan->workspace[s->lane]},
+                                 plan->memory + plan->workspace[s->lane], plan->chained},
             stream);
         if (ret)
             goto error;
@@ -136,7 +138,7 @@ error:
 }
 
 static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
-                    cudaStream_t stream)
+                    bool chained, cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_cuda_job *job = plan->job_device;
@@ -151,7 +153,7 @@ static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
                                        live, stream));
         break;
     case RV_OP_CONV:
-        ret = run_conv(plan, s, stream);
+        ret = run_conv(plan, s, chained, stream);
         break;
     case RV_OP_MAXPOOL:
         ret = run_pool(plan, step, live, stream);
@@ -175,6 +177,7 @@ error:
  * cell that is skipped is recorded all the same: others may wait for its memory. */
 static int enqueue(struct rv_plan *plan, int live)
 {
+    bool kernel_last[RV_LANES] = {false}; /* in the lane, and nothing to wait for since */
     rvos_device *dev = plan->dev;
     int ret = 0;
 
@@ -188,10 +191,14 @@ static int enqueue(struct rv_plan *plan, int live)
         cudaStream_t stream = plan->lane[s->lane];
 
         for (int l = 0; l < RV_LANES; l++)
-            if (s->wait[l] >= 0)
+            if (s->wait[l] >= 0) {
                 CU(dev, cudaStreamWaitEvent(stream, plan->step[s->wait[l]].done, 0));
-        if (s->step->object < live)
-            ret = run_step(plan, s, live, stream);
+                kernel_last[s->lane] = false;
+            }
+        if (s->step->object < live) {
+            ret = run_step(plan, s, live, plan->chained && kernel_last[s->lane], stream);
+            kernel_last[s->lane] = true;
+        }
         if (ret)
             return ret;
         if (s->done)
@@ -268,7 +275,16 @@ static struct rv_cuda_job *new_job(const struct rv_plan *plan, int j, char *stat
     return &plan->job[j];
 }
 
-int rv_plan_warm_up(struct rv_plan *plan, char *state)
+void rv_plan_drop_graphs(struct rv_plan *plan)
+{
+    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++) {
+        if (plan->graph[i])
+            cudaGraphExecDestroy(plan->graph[i]);
+        plan->graph[i] = NULL;
+    }
+}
+
+int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
 {
     rvos_device *dev = plan->dev;
     int live = plan->program->objects, ret;
@@ -279,7 +295,8 @@ int rv_plan_warm_up(struct rv_plan *plan, char *state)
     if (ret)
         return ret;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));
-    ret = launch(plan, live);
+    for (int i = 1; i < frames && !ret; i++)
+        ret = launch(plan, live);
     if (ret)
         return ret;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));

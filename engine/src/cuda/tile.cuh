@@ -31,6 +31,37 @@
     cudaFuncSetAttribute((const void *)kernel,                                           \
                          cudaFuncAttributeMaxDynamicSharedMemorySize, bytes)
 
+/* A chained kernel may begin before the one in front of it in its stream has ended. What
+ * it does before RV_INPUTS_READY must touch nothing but constants; behind it all that
+ * came before is done, and the next chained kernel may begin. */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define RV_INPUTS_READY                                                                  \
+    asm volatile("griddepcontrol.wait;" ::: "memory");                                   \
+    asm volatile("griddepcontrol.launch_dependents;");
+#else
+#define RV_INPUTS_READY
+#endif
+
+template <class... P, class... A>
+static inline cudaError_t rv_launch_chained(void (*kernel)(P...), dim3 grid,
+                                            unsigned int block, cudaStream_t stream,
+                                            int chained, A... arguments)
+{
+    cudaLaunchAttribute attribute = {};
+    cudaLaunchConfig_t config = {};
+
+    attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+    attribute.val.programmaticStreamSerializationAllowed = 1;
+    config.gridDim = grid;
+    config.blockDim = dim3(block);
+    config.stream = stream;
+    config.attrs = &attribute;
+    config.numAttrs = chained ? 1 : 0;
+    return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+#define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
+    rv_launch_chained(kernel, grid, block, stream, chained, __VA_ARGS__)
+
 /* 16 by 16 of the left operand, [row][k]; of the right one, which lies transposed; and of
  * float32 sums. Addresses are multiples of 32 bytes, pitches of 16. */
 typedef nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, 16, 16, 16, __half,

@@ -18,6 +18,7 @@ __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 struct node {
     std::function<void()> run;
     std::vector<int> after;
+    bool kernel;
 };
 struct CUgraph_st {
     std::vector<node> nodes;
@@ -39,7 +40,7 @@ struct CUevent_st {
 static thread_local CUgraph_st *current; // what this thread is capturing
 
 struct emulated_counts {
-    long mallocs, launches, graphs, nodes;
+    long mallocs, launches, graphs, nodes, chained;
 };
 static emulated_counts counts;
 
@@ -50,13 +51,14 @@ rv_emulated_counts(void)
     return &counts;
 }
 
-static cudaError_t issue(cudaStream_t stream, std::function<void()> run)
+static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
+                         bool kernel = false)
 {
     if (!stream || !stream->capture) {
         run();
         return cudaSuccess;
     }
-    stream->capture->nodes.push_back({run, stream->last});
+    stream->capture->nodes.push_back({run, stream->last, kernel});
     stream->last.assign(1, (int)stream->capture->nodes.size() - 1);
     return cudaSuccess;
 }
@@ -162,17 +164,25 @@ static void run_blocks(dim3 grid, const std::function<void()> &block_function,
 }
 
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
-                            std::function<void()> block_function, size_t shared)
+                            std::function<void()> block_function, size_t shared,
+                            int chained)
 {
     if (!grid.x || !grid.y || !grid.z || grid.y > 65535 || grid.z > 65535 ||
         block.x > 1024 || shared > SHARED_MOST)
         return cudaErrorInvalidValue;
+    if (chained && stream && stream->capture &&
+        (stream->last.size() != 1 || !stream->capture->nodes[stream->last[0]].kernel))
+        return cudaErrorInvalidValue;
     counts.launches++;
-    return issue(stream, [=] {
-        blockDim = {block.x, block.y, block.z};
-        gridDim = {grid.x, grid.y, grid.z};
-        run_blocks(grid, block_function, shared);
-    });
+    counts.chained += chained != 0;
+    return issue(
+        stream,
+        [=] {
+            blockDim = {block.x, block.y, block.z};
+            gridDim = {grid.x, grid.y, grid.z};
+            run_blocks(grid, block_function, shared);
+        },
+        true);
 }
 
 cudaError_t cudaGetDevice(int *device)

@@ -35,9 +35,11 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #define RV_SYNC
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 
-/* `shared`: bytes of shared memory that the block is given. */
+/* `shared`: bytes of shared memory that the block is given. `chained`: fails in a capture
+ * unless exactly one thing, a kernel, is in front of this one. */
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
-                            std::function<void()> block_function, size_t shared = 0);
+                            std::function<void()> block_function, size_t shared = 0,
+                            int chained = 0);
 #define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \
     emulated_launch(grid, block, stream, [=] { kernel(__VA_ARGS__); })
 
@@ -73,6 +75,10 @@ template <class T> static inline void atomicMax(T *p, T v)
     emulated_launch(                                                                     \
         grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes)
 #define RV_ALLOW_SHARED(kernel, bytes) cudaSuccess
+#define RV_INPUTS_READY
+#define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
+    emulated_launch(                                                                     \
+        grid, block, stream, [=] { kernel(__VA_ARGS__); }, 0, chained)
 
 /* Of the block that runs; full of NaNs when it begins, as is what it was not given. */
 extern __thread char *emulated_shared;
