@@ -121,6 +121,13 @@ int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
 /* Forgets the graphs, which are captured anew when next run. */
 void rv_plan_drop_graphs(struct rv_plan *plan);
 
+/* Puts one step of a frame of `live` slots into a stream. */
+int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
+                     bool chained, cudaStream_t stream);
+
+/* -- steps.c -- */
+void rv_plan_time_steps(struct rv_plan *plan);
+
 /* -- chain.c -- */
 /* Chains kernels if that gives the same results to the bit, and sooner. */
 int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state);

@@ -137,8 +137,8 @@ error:
     return ret;
 }
 
-static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
-                    bool chained, cudaStream_t stream)
+int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
+                     bool chained, cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_cuda_job *job = plan->job_device;
@@ -196,7 +196,8 @@ static int enqueue(struct rv_plan *plan, int live)
                 kernel_last[s->lane] = false;
             }
         if (s->step->object < live) {
-            ret = run_step(plan, s, live, plan->chained && kernel_last[s->lane], stream);
+            ret = rv_plan_run_step(plan, s, live, plan->chained && kernel_last[s->lane],
+                                   stream);
             kernel_last[s->lane] = true;
         }
         if (ret)
