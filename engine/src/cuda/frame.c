@@ -61,15 +61,13 @@ static void fill_values(float *value)
             value[c * 256 + v] = ((float)v / 255.0f - mean[c]) / std[c];
 }
 
-/* [ values | first, count, coef of x | of y | scratch ], the scratch on the device only.
- */
+/* [ values | first, count, coef of x | of y ] */
 static int make_tables(struct rv_pixels *p, const struct rv_net *net)
 {
     int tx = taps_of(p->width, net->width), ty = taps_of(p->height, net->height);
     size_t words_x = (size_t)net->width * (2 + tx),
            words_y = (size_t)net->height * (2 + ty);
     size_t bytes = (768 + words_x + words_y) * sizeof(int);
-    size_t scratch = (size_t)p->height * net->width * 3;
     int *host = calloc(1, bytes), *x = host + 768, *y = x + words_x, ret;
     const int *at;
 
@@ -78,7 +76,7 @@ static int make_tables(struct rv_pixels *p, const struct rv_net *net)
     fill_values((float *)(void *)host);
     fill_taps(p->width, net->width, tx, x, x + net->width, x + 2 * net->width);
     fill_taps(p->height, net->height, ty, y, y + net->height, y + 2 * net->height);
-    ret = rv_cuda_alloc(p->dev, &p->tables, bytes + scratch);
+    ret = rv_cuda_alloc(p->dev, &p->tables, bytes);
     if (!ret)
         ret = rv_cuda_upload(p->dev, p->tables, host, bytes);
     free(host);
@@ -89,7 +87,6 @@ static int make_tables(struct rv_pixels *p, const struct rv_net *net)
     p->x = (struct rv_taps){at, at + net->width, at + 2 * net->width, tx};
     at += words_x;
     p->y = (struct rv_taps){at, at + net->height, at + 2 * net->height, ty};
-    p->shrunk = (uint8_t *)p->tables + bytes;
     return 0;
 }
 
@@ -272,7 +269,6 @@ int rv_cuda_frame_in(struct rv_pixels *p, const struct rv_job *job,
     table->x = p->x;
     table->y = p->y;
     table->value = p->value;
-    table->shrunk = p->shrunk;
     table->frame = frame_of(job->frame);
     if (job->frame->memory == RVOS_MEMORY_HOST)
         ret = upload(p, job->frame, &table->frame, stream);

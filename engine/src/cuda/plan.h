@@ -77,7 +77,6 @@ struct rv_pixels {
     void *tables; /* all below, but `staging`, in device memory */
     struct rv_taps x, y;
     const float *value;
-    uint8_t *shrunk;
     struct rv_staging frame, labels, alpha; /* of host memory; made when first asked */
 };
 
