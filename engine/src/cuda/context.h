@@ -33,6 +33,7 @@ struct cuda_device {
     void *opened;         /* the engine's */
     cudaStream_t stream;  /* of what belongs to no plan: clearing, reading, drawing */
     pthread_mutex_t lock; /* of the engine and of captures: one plan is made at a time */
+    double searched, search_began; /* seconds, of conv_time.h */
     char library[64], isa[16];
 };
 
