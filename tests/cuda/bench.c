@@ -290,6 +290,7 @@ static int measure(struct bench *b, char **argv)
     if (run_streams(b, streams, ms, &f))
         fprintf(stderr, "a stream failed\n");
     close_video(&first, b);
+    rvos_model_get_info(b->model, &b->info);
     rvos_model_close(&b->model);
     f.closed_mb = used_mb();
     print(b, argv, streams, ms, &f);
