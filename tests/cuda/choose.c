@@ -113,7 +113,7 @@ void rv_dnn_destroy(cudnnBackendDescriptor_t *d)
     *d = NULL;
 }
 
-cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_made *made,
+cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched)
 {
@@ -137,7 +137,7 @@ size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form)
 /* The engine that is timed is the one that was made last. */
 static const struct engine *latest(void *opaque)
 {
-    return ((const struct rv_made *)((void **)opaque)[1])->plan;
+    return ((const struct rv_cudnn_plan *)((void **)opaque)[1])->plan;
 }
 
 float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t stream),
@@ -208,13 +208,14 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
 static struct cuda_device cuda;
 static rvos_device device = {.priv = &cuda, .params = {.log = on_log}};
 static char half_bias;
+static bool optional;
 
 /* The engine that a fresh device takes for a shape; -1: none. Twice: it is remembered. */
 static int take(enum rv_tune tune, int width, bool half_in)
 {
     struct rv_cudnn o = {.dev = &device, .tune = tune, .cache = rv_cache_open("t")};
     struct rv_conv c = {.opened = &o, .half_bias = half_in ? &half_bias : NULL};
-    const struct rv_made *m;
+    const struct rv_cudnn_plan *m;
     int index = -1;
 
     c.shape = (struct rv_conv_shape){.n = 1,
@@ -226,7 +227,8 @@ static int take(enum rv_tune tune, int width, bool half_in)
                                      .oc = 8,
                                      .size = 3,
                                      .half_in = half_in,
-                                     .half_out = half_in};
+                                     .half_out = half_in,
+                                     .optional = optional};
     snprintf(o.gpu, sizeof(o.gpu), "gpu");
     world.asked = world.made = world.restored = world.runs = 0;
     m = rv_cudnn_find(&c);
@@ -302,6 +304,14 @@ static void last_resorts(void)
 
     BE(compiled, 0); /* exactness before time */
     CHECK(take(RV_TUNE, 20, true) == 1);
+    optional = true; /* neither, where there are other means */
+    BE(compiled, 0);
+    CHECK(take(RV_TUNE, 23, true) == -1 && world.made == 0);
+    BE(compiled, 9);
+    CHECK(take(RV_TUNE, 24, true) == 1);
+    BE(several, 0);
+    CHECK(take(RV_TUNE, 25, true) == 0);
+    optional = false;
     BE(sums, 0);
     CHECK(take(RV_TUNE, 21, true) == 1);
     BE(sums, 0);

@@ -27,7 +27,7 @@ static const char *const form_names[] = {"fused", "fused32", "sums32", "sums"};
 
 struct timed {
     struct rv_conv *conv;
-    const struct rv_made *made;
+    const struct rv_cudnn_plan *made;
     struct rv_conv_io io;
 };
 
@@ -84,7 +84,7 @@ struct search {
     bool timing;
     struct candidate candidate[RV_FORMS * CONFIGS];
     int n, tried, best_at; /* best_at -1: none yet */
-    struct rv_made best;
+    struct rv_cudnn_plan best;
     float best_ms, best_cost;
     double until;
 };
@@ -123,13 +123,15 @@ static void gather(struct search *s, enum rv_form form)
     rv_dnn_destroy(&graph);
 }
 
-/* Whether one more may be tried: until something works, always. */
+/* Whether one more may be tried: until something works, always, but for what takes long
+ * where there are other means. */
 static bool goes_on(const struct search *s, bool compiles)
 {
     const struct rv_cudnn *o = s->timed.conv->opened;
     double after = rv_conv_clock() + (compiles ? o->compiling : 0);
+    bool must = s->best_at < 0 && !(compiles && s->timed.conv->shape.optional);
 
-    if (s->best_at < 0 || o->tune == RV_TUNE_ALL)
+    if (must || o->tune == RV_TUNE_ALL)
         return true;
     return s->timing && after < s->until;
 }
@@ -138,7 +140,7 @@ static void try(struct search *s, int i)
 {
     const struct candidate *a = &s->candidate[i];
     struct rv_cudnn *o = s->timed.conv->opened;
-    struct rv_made made = {.form = a->form};
+    struct rv_cudnn_plan made = {.form = a->form};
     double from = rv_conv_clock(), took;
     float ms, cost;
 
@@ -186,7 +188,7 @@ static void search(struct search *s)
         try_from(s, from, false);
     }
     try_from(s, 0, true);
-    if (s->best_at < 0) {
+    if (s->best_at < 0 && !s->timed.conv->shape.optional) {
         int from = s->n;
 
         gather(s, RV_FORM_SUMS);
@@ -198,7 +200,8 @@ static void search(struct search *s)
 /* ---- plans on disk: a line "FORM ENGINE", and cuDNN's text ----------------
  */
 
-static void keep(const struct rv_cudnn *o, const struct rv_made *m, const char *engine)
+static void keep(const struct rv_cudnn *o, const struct rv_cudnn_plan *m,
+                 const char *engine)
 {
     size_t size = 0;
     char *plan = rv_dnn_save(m->plan, &size), head[512];
@@ -215,7 +218,7 @@ static void keep(const struct rv_cudnn *o, const struct rv_made *m, const char *
 }
 
 /* What the file says, as far as it goes: a plan that cannot be made or run is no loss. */
-static bool restore_text(struct rv_conv *c, struct rv_made *m, const char *text,
+static bool restore_text(struct rv_conv *c, struct rv_cudnn_plan *m, const char *text,
                          size_t size)
 {
     struct timed t = {.conv = c, .made = m};
@@ -238,7 +241,7 @@ static bool restore_text(struct rv_conv *c, struct rv_made *m, const char *text,
     return false;
 }
 
-static bool restore(struct rv_conv *c, struct rv_made *m)
+static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m)
 {
     size_t size = 0;
     char *text;
@@ -259,7 +262,7 @@ static bool restore(struct rv_conv *c, struct rv_made *m)
 
 /* ---- finding ---------------------------------------------------------------------- */
 
-static bool choose(struct rv_conv *c, struct rv_made *m)
+static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m)
 {
     struct search *s = calloc(1, sizeof(*s));
     struct rv_cudnn *o = c->opened;
@@ -306,10 +309,10 @@ static void write_key(char *key, size_t size, const struct rv_conv *c)
              s->half_in && !c->half_bias ? "-bias32" : "");
 }
 
-const struct rv_made *rv_cudnn_find(struct rv_conv *c)
+const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
 {
     struct rv_cudnn *o = c->opened;
-    struct rv_made *m;
+    struct rv_cudnn_plan *m;
     char key[200];
 
     write_key(key, sizeof(key), c);
@@ -321,8 +324,9 @@ const struct rv_made *rv_cudnn_find(struct rv_conv *c)
         return NULL;
     snprintf(m->key, sizeof(m->key), "%s", key);
     if (!restore(c, m) && !choose(c, m)) {
-        rv_log(o->dev, RVOS_LOG_WARNING,
-               "cuDNN has no engine for %s: a slow kernel does it", key);
+        rv_log(o->dev, c->shape.optional ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
+               "cuDNN has no engine for %s: %s", key,
+               c->shape.optional ? "none that is precompiled" : "a slow kernel does it");
         free(m);
         return NULL;
     }

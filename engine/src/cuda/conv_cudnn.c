@@ -37,7 +37,7 @@ static bool is_fused(enum rv_form form)
     return form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
 }
 
-cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_made *made,
+cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched)
 {
@@ -100,7 +100,7 @@ static void engine_close(void *opened)
     if (!o)
         return;
     while (o->made) {
-        struct rv_made *m = o->made;
+        struct rv_cudnn_plan *m = o->made;
 
         o->made = m->next;
         rv_dnn_destroy(&m->plan);

@@ -10,8 +10,8 @@
 
 /* An execution plan, shared by all convolutions of its shape; lives as long as the
  * device. */
-struct rv_made {
-    struct rv_made *next;
+struct rv_cudnn_plan {
+    struct rv_cudnn_plan *next;
     char key[200];
     enum rv_form form;
     cudnnBackendDescriptor_t plan;
@@ -29,7 +29,7 @@ struct rv_cudnn {
     struct rv_dnn dnn;
     struct rv_cache *cache;
     char gpu[96]; /* the part of a key that names cuDNN and the GPU */
-    struct rv_made *made;
+    struct rv_cudnn_plan *made;
     char *scratch; /* of timing, until the next flush */
     size_t scratch_bytes;
     double compiling; /* seconds that the slowest kernel took to compile */
@@ -38,7 +38,7 @@ struct rv_cudnn {
 
 struct rv_conv {
     struct rv_cudnn *opened;
-    const struct rv_made *made;
+    const struct rv_cudnn_plan *made;
     struct rv_conv_shape shape;
     const void *kernel;
     const float *bias;
@@ -48,14 +48,14 @@ struct rv_conv {
 
 /* -- conv_cudnn.c -- */
 /* Without a word in the log, which candidates that fail should not fill. */
-cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_made *made,
+cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched);
 size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form);
 
 /* -- conv_choose.c -- */
 /* The plan for a shape, made if there is none yet; NULL: cuDNN has none. */
-const struct rv_made *rv_cudnn_find(struct rv_conv *c);
+const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c);
 void rv_cudnn_scratch_free(struct rv_cudnn *o);
 
 #endif
