@@ -181,6 +181,7 @@ numbers() {
     fi
     own=shared part "golden of the original, fp32" 60 shared_golden
     own=half part "golden, fp16" 90 half_golden
+    own=tiles part "own kernels against plain ones" 60 "$build/tests/cuda/cuda-tiles"
     own=long part "long cases, fp32" 150 long_golden
     unset RVOS_CUDA_TUNE
     own=agree part "fp16 against fp32" 60 agree

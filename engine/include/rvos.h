@@ -123,9 +123,33 @@ typedef enum rvos_precision {
     RVOS_PRECISION_BF16, /* coarse: never a default */
 } rvos_precision;
 
+/* Batching: with max_batch above 1, on a backend that can (CUDA: up to 16; the CPU runs
+ * frames one after another: 1), streams of the same task, variant and objects whose
+ * frames come at about the same time are run in one pass, each in its own state.
+ *
+ * Threads: none are made for it. Each stream is processed by a thread of its own, as
+ * ever; one of those that wait in rvos_stream_process runs the pass for all. Streams that
+ * one thread processes in turn never meet, and only wait in vain.
+ *
+ * Latency: a frame waits for the passes that run, or are due to frames that came before
+ * it, and once, up to batch_wait_us, for frames of other streams: not at all when
+ * max_batch frames are there or no stream is missing. A stream that others have waited
+ * for in vain is not waited for again before its next frame. With batch_wait_us 0 only
+ * frames that queued up behind a pass run together.
+ *
+ * Fairness: frames run in the order in which they came.
+ *
+ * Memory: the 2nd, 3rd, 5th and 9th stream that is open at a time makes, in
+ * rvos_stream_open, a further plan (of up to 2, 4, 8, 16 frames), about that many times
+ * the size of the first, which stays until the model is closed. If there is no memory for
+ * it, a warning says so, and passes stay smaller.
+ *
+ * Failure: a pass that fails, unless the device has failed, is run again frame by frame,
+ * so that each stream gets its own status. */
 typedef struct rvos_model_params {
-    int max_batch;     /* most streams run in one pass; 0: 1 */
-    int batch_wait_us; /* longest a frame waits for other streams' frames */
+    int max_batch;     /* most streams run in one pass, 1 to 64; 0: 1 */
+    int batch_wait_us; /* longest a frame waits for other streams' frames, in
+                          microseconds; without meaning when max_batch is 1 */
     int width, height; /* network size, each from 32 to 4096; 0: the file's */
     rvos_precision precision;
 } rvos_model_params;
@@ -135,15 +159,17 @@ typedef struct rvos_model_info {
     const char *encoder;              /* such as "resnet18" */
     const char *skip_mode;            /* "concat", "sum", "mul" or "none" */
     const char *licence, *provenance; /* of the weights; "" if the file is silent */
-    unsigned tasks;       /* the rvos_task bits that the file has decoders for */
-    int width, height;    /* the network size in use: frames are resized to it */
-    int objects;          /* slots it was trained with: a stream's default */
-    int hidden;           /* channels of the coarsest hidden state */
-    int kernel_size;      /* of skip, gate and output convolutions: 1 or 3 */
-    int64_t parameters;   /* of the encoder and all decoders, as used */
-    int64_t encoder_macs; /* multiply-accumulates a frame, skips included */
-    int64_t object_macs;  /* and for each object, gates as published */
-    size_t weights_bytes; /* taken on the device by now; grows with plans */
+    unsigned tasks;         /* the rvos_task bits that the file has decoders for */
+    int width, height;      /* the network size in use: frames are resized to it */
+    int objects;            /* slots it was trained with: a stream's default */
+    int hidden;             /* channels of the coarsest hidden state */
+    int kernel_size;        /* of skip, gate and output convolutions: 1 or 3 */
+    int64_t parameters;     /* of the encoder and all decoders, as used */
+    int64_t encoder_macs;   /* multiply-accumulates a frame, skips included */
+    int64_t object_macs;    /* and for each object, gates as published */
+    size_t weights_bytes;   /* taken on the device by now; grows with plans */
+    int max_batch;          /* in effect: what was asked for and the backend can do */
+    int64_t frames, passes; /* of all streams by now, and the passes they took */
 } rvos_model_info;
 
 /* Reads a .safetensors file written by data/convert.py. The file stays mapped
@@ -235,9 +261,11 @@ typedef struct rvos_stream_info {
     int live;           /* slots that the last frame ran, from 1 on */
     int64_t frames;     /* that the network has run since the last reset */
     size_t state_bytes; /* of recurrent state on the device: fixed */
+    int batch;          /* streams in the pass of the last frame, this one included */
 } rvos_stream_info;
 
-/* Slow for the first stream of its task, variant and objects: makes a plan. */
+/* Slow for the first stream of its task, variant and objects: makes a plan. With
+ * batching also for some later ones; streams that run are not held up. */
 RVOS_API int rvos_stream_open(rvos_stream **out, rvos_model *model,
                               const rvos_stream_params *params);
 RVOS_API void rvos_stream_close(rvos_stream **stream);

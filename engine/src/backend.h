@@ -64,6 +64,7 @@ struct rv_backend {
     const char *name;
     bool device_memory; /* takes RVOS_MEMORY_CUDA, too */
     int max_batch;      /* most streams whose frames a plan runs in one pass */
+    int state_align;    /* channels of a hidden state come in multiples of this */
     int (*open)(rvos_device *dev);
     void (*close)(rvos_device *dev);
 
@@ -82,7 +83,11 @@ struct rv_backend {
                        struct rv_weights *weights, rvos_precision precision, int batch,
                        struct rv_plan **out);
     /* Fast: allocates nothing. One thread at a time; n_jobs from 1 to the plan's batch,
-     * each of another stream. On failure none of their frames is to be used. */
+     * each of another stream, live slots, frame sizes and formats may differ. On failure
+     * none of their frames is to be used; after a failure other than RVOS_ERR_DEVICE of
+     * more than one job the state of every stream must be as before the call, as the jobs
+     * are then run again, one by one (batch.c). Warm-up jobs come without others, or n
+     * alike. */
     int (*plan_run)(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
     void (*plan_destroy)(struct rv_plan *plan);
     void (*weights_free)(rvos_device *dev, struct rv_weights *weights);

@@ -9,8 +9,14 @@
 
 static int check_params(rvos_device *device, const rvos_model_params *p)
 {
-    if (p->max_batch < 0 || p->max_batch > 64 || p->batch_wait_us < 0 ||
-        p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_BF16 ||
+    if (p->max_batch < 0 || p->max_batch > 64 || p->batch_wait_us < 0) {
+        rv_log(device, RVOS_LOG_ERROR,
+               "rvos_model_load: max_batch must be 0..64, not %d, and batch_wait_us not "
+               "negative (%d)",
+               p->max_batch, p->batch_wait_us);
+        return RVOS_ERR_ARGUMENT;
+    }
+    if (p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_BF16 ||
         p->width < 0 || p->height < 0) {
         rv_log(device, RVOS_LOG_ERROR, "rvos_model_load: a parameter is out of range");
         return RVOS_ERR_ARGUMENT;
@@ -26,16 +32,13 @@ static int check_params(rvos_device *device, const rvos_model_params *p)
 
 static void model_free(rvos_model *model)
 {
-    const struct rv_backend *fn = model->device->fn;
-
     for (struct rv_model_plan *p = model->plans, *next; p; p = next) {
         next = p->next;
-        fn->plan_destroy(p->plan);
+        rv_batch_finish(&p->batch);
         rv_program_free(&p->program);
-        rv_turn_finish(&p->turn);
         free(p);
     }
-    fn->weights_free(model->device, &model->weights);
+    model->device->fn->weights_free(model->device, &model->weights);
     free(model->weights.prepared);
     rv_net_free(&model->net);
     rv_st_close(&model->file);
@@ -43,6 +46,22 @@ static void model_free(rvos_model *model)
     free(model->path);
     rvos_device_close(&model->device);
     free(model);
+}
+
+static void set_batch(rvos_model *model, const rvos_model_params *params)
+{
+    const rvos_device *device = model->device;
+    int most =
+        device->fn->max_batch < RV_MAX_BATCH ? device->fn->max_batch : RV_MAX_BATCH;
+
+    model->batch_wait_us = params->batch_wait_us;
+    model->max_batch = params->max_batch < most ? params->max_batch : most;
+    if (model->max_batch < 1)
+        model->max_batch = 1;
+    if (model->max_batch < params->max_batch)
+        rv_log(device, RVOS_LOG_INFO,
+               "%s runs frames of up to %d streams in one pass, not %d",
+               device->info.backend, model->max_batch, params->max_batch);
 }
 
 int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
@@ -69,6 +88,7 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     pthread_mutex_init(&model->lock, NULL);
     model->precision = params->precision;
     model->narrow_bytes = device->fn->narrow_bytes(device, params->precision);
+    set_batch(model, params);
     model->weights =
         (struct rv_weights){.net = &model->net, .read = rv_weights_read, .opaque = model};
     model->path = strdup(path);
@@ -117,6 +137,14 @@ void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
     pthread_mutex_lock((pthread_mutex_t *)&model->lock);
     *info = model->info;
     info->weights_bytes = model->weights.prepared_bytes;
+    info->max_batch = model->max_batch;
+    for (struct rv_model_plan *p = model->plans; p; p = p->next) {
+        int64_t frames, passes;
+
+        rv_batch_count(&p->batch, &frames, &passes);
+        info->frames += frames;
+        info->passes += passes;
+    }
     pthread_mutex_unlock((pthread_mutex_t *)&model->lock);
 }
 
@@ -137,15 +165,19 @@ static int grow_prepared(struct rv_weights *weights)
 static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
                      bool spatial, bool temporal, int objects)
 {
+    struct rv_plan *plan;
     int ret;
 
     if (rv_program_build(&p->program, &model->net, objects, one_shot, spatial, temporal,
-                         model->narrow_bytes))
+                         model->narrow_bytes, model->device->fn->state_align))
         return RVOS_ERR_MEMORY;
     ret = grow_prepared(&model->weights);
     if (!ret)
         ret = model->device->fn->plan_create(model->device, &p->program, &model->weights,
-                                             model->precision, 1, &p->plan);
+                                             model->precision, 1, &plan);
+    if (!ret)
+        rv_batch_init(&p->batch, model->device, model->max_batch, model->batch_wait_us,
+                      plan);
     rv_st_drop_pages(model->file);
     return ret;
 }
@@ -166,7 +198,6 @@ int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
         ret = p ? make_plan(model, p, one_shot, spatial, temporal, objects)
                 : RVOS_ERR_MEMORY;
         if (!ret) {
-            rv_turn_init(&p->turn);
             p->next = model->plans;
             model->plans = p;
         } else if (p) {
@@ -182,13 +213,81 @@ int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
     return ret;
 }
 
-int rv_model_run(rvos_model *model, struct rv_model_plan *plan, const struct rv_job *job)
+/* One run on scratch states, so that no frame pays for being the first of its plan. */
+static int warm_up(rvos_device *dev, const struct rv_program *program,
+                   struct rv_plan *plan, int size)
 {
+    struct rv_job job[RV_MAX_BATCH] = {0};
+    size_t bytes = (program->state_bytes + 255) / 256 * 256; /* as if each had its own */
+    struct rv_buffer states;
+    int ret = dev->fn->alloc(dev, size * bytes, &states);
+
+    if (ret)
+        return ret;
+    for (int i = 0; i < size; i++) {
+        job[i].state.ptr = (char *)states.ptr + i * bytes;
+        job[i].state.size = program->state_bytes;
+        job[i].live = program->objects;
+    }
+    ret = dev->fn->plan_run(plan, job, size);
+    dev->fn->free(dev, &states);
+    return ret;
+}
+
+/* A plan of the next size. */
+static int add_plan(rvos_model *model, struct rv_model_plan *p)
+{
+    const struct rv_backend *fn = model->device->fn;
+    int size = 2 * p->batch.size[p->batch.plans - 1];
+    struct rv_plan *plan;
     int ret;
 
-    rv_turn_take(&plan->turn);
-    ret = model->device->fn->plan_run(plan->plan, job, 1);
-    rv_turn_give(&plan->turn);
+    if (size > fn->max_batch)
+        size = fn->max_batch;
+    ret = fn->plan_create(model->device, &p->program, &model->weights, model->precision,
+                          size, &plan);
+    rv_st_drop_pages(model->file);
+    if (!ret) {
+        ret = warm_up(model->device, &p->program, plan, size);
+        if (!ret)
+            rv_batch_add(&p->batch, plan, size);
+        else
+            fn->plan_destroy(plan);
+    }
+    if (!ret || ret == RVOS_ERR_DEVICE)
+        return ret;
+    p->full = true;
+    rv_log(model->device, RVOS_LOG_WARNING,
+           "%s: no plan of %d streams could be made (%s): up to %d run in one pass",
+           model->path, size, rvos_strerror(ret), p->batch.most);
+    return 0;
+}
+
+int rv_model_enter(rvos_model *model, struct rv_model_plan *plan)
+{
+    int wanted = atomic_fetch_add(&plan->streams, 1) + 1, ret = 0;
+
+    if (wanted > model->max_batch)
+        wanted = model->max_batch;
+    pthread_mutex_lock(&model->lock);
+    while (!ret && plan->batch.most < wanted && !plan->full)
+        ret = add_plan(model, plan);
+    pthread_mutex_unlock(&model->lock);
+    if (ret)
+        rv_model_leave(plan);
+    return ret;
+}
+
+void rv_model_leave(struct rv_model_plan *plan)
+{
+    atomic_fetch_sub(&plan->streams, 1);
+}
+
+int rv_model_run(rvos_model *model, struct rv_model_plan *plan, struct rv_member *member,
+                 const struct rv_job *job)
+{
+    int ret = rv_batch_run(&plan->batch, member, job);
+
     if (ret)
         rv_log(model->device, RVOS_LOG_ERROR, "%s: a frame failed: %s", model->path,
                rvos_strerror(ret));

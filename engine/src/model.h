@@ -7,16 +7,19 @@
 #include <stdatomic.h>
 
 #include "backend.h"
+#include "batch.h"
 #include "safetensors.h"
-#include "turn.h"
 
-/* A program and what the device made of it. Plans live as long as their model, and
- * are shared by all streams of the same task, variant and number of objects. */
+/* A program and what the device made of it: a plan of one frame and, if the model
+ * batches, of as many frames as there have been streams. Plans live as long as their
+ * model, and are shared by all streams of the same task, variant and number of objects.
+ */
 struct rv_model_plan {
     struct rv_model_plan *next;
     struct rv_program program;
-    struct rv_plan *plan;
-    struct rv_turn turn; /* one stream's frame at a time */
+    struct rv_batch batch; /* the plans, and the queue before them */
+    _Atomic int streams;   /* open ones whose frames run here, but maybe their first */
+    bool full;             /* a larger plan could not be made: it is not tried again */
 };
 
 struct rvos_model {
@@ -27,6 +30,7 @@ struct rvos_model {
     rvos_model_info info; /* strings belong to `file` */
     rvos_precision precision;
     size_t narrow_bytes;
+    int max_batch, batch_wait_us; /* in effect: max_batch is 1 to RV_MAX_BATCH */
 
     pthread_mutex_t lock; /* of all that follows */
     struct rv_net net;
@@ -39,8 +43,13 @@ rvos_model *rv_model_ref(rvos_model *model);
 /* The plan for a task and its recurrences; made, slowly, if there is none yet. */
 int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
                   int objects, struct rv_model_plan **out);
+/* One more stream whose frames run on that plan: makes the plans of several frames that
+ * its streams may now use together. What there is no memory for is done without. */
+int rv_model_enter(rvos_model *model, struct rv_model_plan *plan);
+void rv_model_leave(struct rv_model_plan *plan);
 /* One stream's frame. */
-int rv_model_run(rvos_model *model, struct rv_model_plan *plan, const struct rv_job *job);
+int rv_model_run(rvos_model *model, struct rv_model_plan *plan, struct rv_member *member,
+                 const struct rv_job *job);
 
 /* -- weights.c -- */
 /* What `weights` of a model are read from, for rv_weights.read. */

@@ -13,6 +13,8 @@ struct rvos_stream {
     rvos_model *model;
     rvos_stream_params params;          /* task and objects resolved */
     struct rv_model_plan *first, *plan; /* of frame 0, of the others; may be the same */
+    bool entered;                       /* it is counted at `plan` */
+    struct rv_member member;            /* it, where streams wait for each other */
     struct rv_buffer state;
     struct rv_pixels *pixels;
     int pixels_width, pixels_height;
@@ -37,6 +39,12 @@ static bool one_shot(const rvos_stream *s)
 static rvos_device *device_of(const rvos_stream *s)
 {
     return s->model->device;
+}
+
+/* Of the next frame. */
+static struct rv_model_plan *next_plan(const rvos_stream *s)
+{
+    return s->frames ? s->plan : s->first;
 }
 
 static uint32_t slots_below(int n)
@@ -102,6 +110,7 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
     if (!s)
         return rv_log_memory(model->device, RVOS_ERR_MEMORY, "rvos_stream_open");
     s->model = rv_model_ref(model);
+    rv_member_init(&s->member);
     if (params)
         s->params = *params;
     ret = check_params(model, &s->params);
@@ -116,6 +125,9 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
         if (!s->seed || !s->first_seed)
             ret = RVOS_ERR_MEMORY;
     }
+    if (!ret)
+        ret = rv_model_enter(model, s->plan);
+    s->entered = !ret;
     if (ret) {
         rv_log_memory(model->device, ret, "rvos_stream_open");
         rvos_stream_close(&s);
@@ -134,6 +146,9 @@ void rvos_stream_close(rvos_stream **stream)
     if (!s)
         return;
     *stream = NULL;
+    rv_member_finish(&s->member);
+    if (s->entered)
+        rv_model_leave(s->plan);
     if (s->pixels)
         device_of(s)->fn->pixels_destroy(s->pixels);
     if (s->state.ptr)
@@ -156,6 +171,7 @@ void rvos_stream_get_info(const rvos_stream *s, rvos_stream_info *info)
     info->live = s->frames ? s->live : 0;
     info->frames = s->frames;
     info->state_bytes = s->state.size;
+    info->batch = s->frames ? s->member.shared : 0;
 }
 
 void rvos_stream_reset(rvos_stream *s)
@@ -163,6 +179,7 @@ void rvos_stream_reset(rvos_stream *s)
     if (!s)
         return;
     s->frames = 0;
+    rv_member_move(&s->member, &s->first->batch);
     s->clear = true;
     s->drops = s->seed_slots = 0;
     s->live = one_shot(s) ? 0 : s->params.objects;
@@ -191,7 +208,8 @@ int rvos_stream_warm_up(rvos_stream *s)
         return rv_log_memory(dev, ret, "rvos_stream_warm_up");
     for (int i = 0; i < 2 && !ret; i++)
         if (!i || plans[1] != plans[0])
-            ret = rv_model_run(s->model, plans[i], &job);
+            ret = rv_model_run(s->model, plans[i], &s->member, &job);
+    rv_member_move(&s->member, &next_plan(s)->batch);
     dev->fn->free(dev, &job.state);
     return ret;
 }
@@ -394,11 +412,12 @@ int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_outp
     job.pixels = s->pixels;
     job.live = s->live;
     job.object = s->object;
-    ret = rv_model_run(s->model, s->frames ? s->plan : s->first, &job);
+    ret = rv_model_run(s->model, next_plan(s), &s->member, &job);
     if (ret)
         return ret;
     s->seed_slots = 0;
     s->frames++;
+    rv_member_move(&s->member, &s->plan->batch);
     return 0;
 }
 

@@ -236,6 +236,7 @@ static json_t *case_json(const struct measurement *m, const rvos_stream_info *st
         json_string(stream->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot"));
     json_object_set_new(result, "objects", json_integer(stream->objects));
     json_object_set_new(result, "streams", json_integer(m->c->streams));
+    json_object_set_new(result, "max_batch", json_integer(s->info.max_batch));
     json_object_set_new(result, "frames",
                         json_integer(m->options->frames * m->c->streams));
     return result;
@@ -254,6 +255,7 @@ static json_t *result_json(const struct measurement *m)
     int n = m->c->streams * m->options->frames;
     double *ms = malloc(sizeof *ms * (size_t)n), macs, rate;
     rvos_stream_info info;
+    rvos_model_info model;
     struct rusage usage;
     json_t *result;
 
@@ -270,6 +272,11 @@ static json_t *result_json(const struct measurement *m)
     result = case_json(m, &info);
     json_object_set_new(result, "latency_ms", latency_json(ms, n));
     json_object_set_new(result, "fps", json_real(rate));
+    if (s->info.max_batch > 1) {
+        rvos_model_get_info(s->model, &model);
+        json_object_set_new(result, "frames_a_pass",
+                            json_real((double)model.frames / (double)model.passes));
+    }
     json_object_set_new(result, "gmacs", json_real(macs / 1e9));
     json_object_set_new(result, "gflops", json_real(2e-9 * macs * rate));
     if (m->options->peak > 0 &&

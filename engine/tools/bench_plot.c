@@ -46,12 +46,16 @@ static char *line_name(const json_t *r, const char *over, const char *file, bool
 {
     bool objects = !strcmp(over, "objects");
     const char *slash = strrchr(file, '/');
+    char batch[24] = "";
 
-    return text_format(
-        "%s%s%s %s %s %s, %d threads, %s %d", many ? slash ? slash + 1 : file : "",
-        many ? ": " : "", get_word(r, "engine"), get_word(r, "encoder"),
-        get_word(r, "task"), get_word(r, "precision"), (int)get(r, "threads"),
-        objects ? "streams" : "objects", (int)get(r, objects ? "streams" : "objects"));
+    if (get(r, "max_batch") > 1)
+        snprintf(batch, sizeof batch, ", batch %d", (int)get(r, "max_batch"));
+    return text_format("%s%s%s %s %s %s, %d threads, %s %d%s",
+                       many ? slash ? slash + 1 : file : "", many ? ": " : "",
+                       get_word(r, "engine"), get_word(r, "encoder"), get_word(r, "task"),
+                       get_word(r, "precision"), (int)get(r, "threads"),
+                       objects ? "streams" : "objects",
+                       (int)get(r, objects ? "streams" : "objects"), batch);
 }
 
 static void add_point(struct chart *c, char *name, double x, double y)

@@ -31,10 +31,15 @@ static double latency(const json_t *result, const char *key)
 
 char *bench_label(const json_t *result)
 {
-    return text_format(
-        "%s h%d %s N=%d %dx%d %s x%d", word(result, "encoder"), number(result, "hidden"),
-        word(result, "task"), number(result, "objects"), number(result, "width"),
-        number(result, "height"), word(result, "precision"), number(result, "streams"));
+    char batch[16] = "";
+
+    if (number(result, "max_batch") > 1)
+        snprintf(batch, sizeof batch, " b%d", number(result, "max_batch"));
+    return text_format("%s h%d %s N=%d %dx%d %s x%d%s", word(result, "encoder"),
+                       number(result, "hidden"), word(result, "task"),
+                       number(result, "objects"), number(result, "width"),
+                       number(result, "height"), word(result, "precision"),
+                       number(result, "streams"), batch);
 }
 
 void bench_print_head(void)

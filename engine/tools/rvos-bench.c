@@ -23,6 +23,8 @@ static const char usage[] =
     "  -n, --objects LIST      slots; default: the model's own\n"
     "  -s, --size LIST         network sizes WxH; default: the model's own\n"
     "  -S, --streams LIST      videos at a time, a thread each; default: 1\n"
+    "  -b, --max-batch LIST    most of them in one pass; default: 1\n"
+    "      --batch-wait US     longest wait for others; default: 2000, as the element's\n"
     "  -j, --threads LIST      threads of the device; default: all cores\n"
     "  -f, --frames N          timed frames of each stream; default: 60\n"
     "  -w, --warm-up N         frames before them; default: 10\n"
@@ -49,7 +51,8 @@ struct list {
 };
 
 struct command {
-    struct list engine, precision, task, objects, size, streams, threads;
+    struct list engine, precision, task, objects, size, streams, max_batch, threads;
+    int batch_wait_us;
     struct bench_options options;
     char *const *file; /* models, or files of results */
     int files;
@@ -80,6 +83,16 @@ static int one_number(int *number, const char *name, const char *word,
                      name, word);
 }
 
+static int set_peak(struct bench_options *options, const char *word, struct fault *fault)
+{
+    options->peak = atof(word);
+    options->peak_given = options->peak > 0;
+    if (options->peak_given)
+        return 0;
+    return fault_set(fault, TOOL_USAGE, NULL,
+                     "--peak takes GFLOP/s, more than 0, not \"%s\"", word);
+}
+
 static int one_option(struct command *c, int option, char *word, struct fault *fault)
 {
     switch (option) {
@@ -95,6 +108,10 @@ static int one_option(struct command *c, int option, char *word, struct fault *f
         return cut(&c->size, word, fault);
     case 'S':
         return cut(&c->streams, word, fault);
+    case 'b':
+        return cut(&c->max_batch, word, fault);
+    case 'u':
+        return one_number(&c->batch_wait_us, "--batch-wait", word, fault);
     case 'j':
         return cut(&c->threads, word, fault);
     case 'f':
@@ -113,12 +130,7 @@ static int one_option(struct command *c, int option, char *word, struct fault *f
                              word);
         return 0;
     case 'k':
-        c->options.peak = atof(word);
-        c->options.peak_given = c->options.peak > 0;
-        if (!c->options.peak_given)
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "--peak takes GFLOP/s, more than 0, not \"%s\"", word);
-        return 0;
+        return set_peak(&c->options, word, fault);
     case 'J':
         c->json = word;
         return 0;
@@ -147,6 +159,8 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
                                             {"objects", required_argument, NULL, 'n'},
                                             {"size", required_argument, NULL, 's'},
                                             {"streams", required_argument, NULL, 'S'},
+                                            {"max-batch", required_argument, NULL, 'b'},
+                                            {"batch-wait", required_argument, NULL, 'u'},
                                             {"threads", required_argument, NULL, 'j'},
                                             {"frames", required_argument, NULL, 'f'},
                                             {"warm-up", required_argument, NULL, 'w'},
@@ -162,7 +176,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
                                             {NULL, 0, NULL, 0}};
     int option, err = 0;
 
-    while (!err && (option = getopt_long(argc, argv, "e:p:t:n:s:S:j:f:w:r:i:J:CP:h",
+    while (!err && (option = getopt_long(argc, argv, "e:p:t:n:s:S:b:j:f:w:r:i:J:CP:h",
                                          options, NULL)) != -1)
         err = one_option(c, option, optarg, fault);
     c->file = argv + optind;
@@ -184,6 +198,7 @@ static const char *choose(const struct list *list, int *index)
 static int make_case(const struct command *c, int index, struct bench_case *out,
                      struct fault *fault)
 {
+    const char *max_batch = choose(&c->max_batch, &index);
     const char *streams = choose(&c->streams, &index),
                *objects = choose(&c->objects, &index);
     const char *threads = choose(&c->threads, &index), *size = choose(&c->size, &index);
@@ -192,9 +207,12 @@ static int make_case(const struct command *c, int index, struct bench_case *out,
     const char *engine = choose(&c->engine, &index);
 
     *out = (struct bench_case){.task = RVOS_TASK_ZERO_SHOT, .streams = 1};
+    out->session.batch_wait_us = c->batch_wait_us;
     out->session.model = c->files ? c->file[index] : session_default_model();
     if (streams && !parse_number(streams, 1, 256, &out->streams))
         return fault_set(fault, TOOL_USAGE, NULL, "--streams: not \"%s\"", streams);
+    if (max_batch && !parse_number(max_batch, 1, 64, &out->session.max_batch))
+        return fault_set(fault, TOOL_USAGE, NULL, "--max-batch: not \"%s\"", max_batch);
     if (objects && !parse_number(objects, 1, RVOS_MAX_OBJECTS, &out->objects))
         return fault_set(fault, TOOL_USAGE, NULL, "--objects: not \"%s\"", objects);
     if (threads && !parse_number(threads, 1, 1024, &out->session.threads))
@@ -214,8 +232,8 @@ static int make_case(const struct command *c, int index, struct bench_case *out,
 
 static int case_count(const struct command *c)
 {
-    const struct list *all[] = {&c->streams, &c->objects,   &c->threads, &c->size,
-                                &c->task,    &c->precision, &c->engine};
+    const struct list *all[] = {&c->max_batch, &c->streams, &c->objects,   &c->threads,
+                                &c->size,      &c->task,    &c->precision, &c->engine};
     int n = c->files ? c->files : 1;
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -340,7 +358,8 @@ static int run(struct command *c, struct fault *fault)
 
 int main(int argc, char **argv)
 {
-    struct command command = {.options = {.warm_up = 10,
+    struct command command = {.batch_wait_us = 2000,
+                              .options = {.warm_up = 10,
                                           .frames = 60,
                                           .repeats = 1,
                                           .frame_width = 854,

@@ -96,7 +96,9 @@ int session_open_device(struct session *s, const struct session_options *options
 int session_open(struct session *s, const struct session_options *options,
                  struct fault *fault)
 {
-    rvos_model_params params = {.width = options->width,
+    rvos_model_params params = {.max_batch = options->max_batch,
+                                .batch_wait_us = options->batch_wait_us,
+                                .width = options->width,
                                 .height = options->height,
                                 .precision = options->precision};
     int err = session_open_device(s, options, fault);

@@ -14,8 +14,9 @@ struct session_options {
     const char *model;  /* file */
     const char *engine; /* NULL: the best that opens */
     rvos_precision precision;
-    int threads;       /* 0: all */
-    int width, height; /* network size; 0: the file's */
+    int threads;                  /* 0: all */
+    int width, height;            /* network size; 0: the file's */
+    int max_batch, batch_wait_us; /* as in rvos.h */
 };
 
 struct session {

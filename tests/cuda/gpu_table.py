@@ -54,13 +54,13 @@ def parts(text):
 # ---- lines of the table: (what, bar, measured, verdict) ---------------------------------
 
 
-def limit(what, bar, value, most=None, least=None, unit="", digits=3):
+def limit(what, bar, value, most=None, least=None, unit="", how=".3f"):
     """A figure against a bar; None: nothing was measured."""
     if value is None:
         return what, bar, "-", "SKIP"
     good = (most is None or value <= most) and (least is None or value >= least)
     verdict = "" if most is None and least is None else "PASS" if good else "FAIL"
-    return what, bar, f"{value:.{digits}f}{unit}", verdict
+    return what, bar, f"{value:{how}}{unit}", verdict
 
 
 def part_line(data, what, *names):
@@ -83,7 +83,7 @@ def exact_lines(folder, data):
     cases = golden(read(folder, "golden.log")) + golden(read(folder, "shared.log"))
     worst = max((p for _, p in cases), default=None)
     out = [limit(f"fp32, {len(cases)} golden cases, probability", "<= 5e-4", worst, most=5e-4,
-                 digits=7)]
+                 how=".1e")]
     played = golden(read(folder, "long.log"))
     for base in ("resnet50", "resnet101"):
         for task in ("zero_shot", "one_shot"):
@@ -93,7 +93,7 @@ def exact_lines(folder, data):
             if mine and frames < 20:
                 value = float("inf")  # too short to count
             out.append(limit(f"fp32, {base} {task.replace('_', '-')}, {frames} frames",
-                             "<= 5e-4", value, most=5e-4, digits=7))
+                             "<= 5e-4", value, most=5e-4, how=".1e"))
     out.append(part_line(data, "fp32 parts", "golden, fp32", "golden of the original, fp32",
                          "long cases, fp32"))
     return out
@@ -103,9 +103,9 @@ def agree_lines(folder):
     m = re.search(r"(\d+) frames: IoU (\S+) in the mean, (\S+) in the worst; (\S+) % of labels",
                   read(folder, "agree.log"))
     frames, mean, worst, labels = (int(m[1]), *map(float, m.groups()[1:])) if m else (None,) * 4
-    return [limit("fp16 against fp32, frames", ">= 60", frames, least=60, digits=0),
-            limit("fp16 against fp32, mask IoU, mean", ">= 0.99", mean, least=0.99, digits=4),
-            limit("fp16 against fp32, mask IoU, worst", ">= 0.97", worst, least=0.97, digits=4),
+    return [limit("fp16 against fp32, frames", ">= 60", frames, least=60, how=".0f"),
+            limit("fp16 against fp32, mask IoU, mean", ">= 0.99", mean, least=0.99, how=".4f"),
+            limit("fp16 against fp32, mask IoU, worst", ">= 0.97", worst, least=0.97, how=".4f"),
             limit("fp16 against fp32, labels alike", ">= 99.5 %", labels, least=99.5,
                   unit=" %")]
 
@@ -134,7 +134,7 @@ def latency_lines(data):
                          unit=" ms"))
     rows = pick(data, "latency r101 10")
     out.append(limit(f"{FULL}: one stream", ">= 1000 fps", median(rows, "fps"), least=1000,
-                     unit=" fps", digits=0))
+                     unit=" fps", how=".0f"))
     return out
 
 
@@ -145,7 +145,7 @@ def stream_lines(data):
             rows = pick(data, f"streams r101 {streams} {how}")
             bar = least if how == "batched" else None
             out.append(limit(f"{FULL}: {streams} streams, {how}", f">= {bar} fps" if bar else
-                             "", median(rows, "fps"), least=bar, unit=" fps", digits=0))
+                             "", median(rows, "fps"), least=bar, unit=" fps", how=".0f"))
     return out
 
 
@@ -153,16 +153,16 @@ def start_lines(data):
     cold, warm = (median(pick(data, w), "start_ms") for w in ("start cold", "start warm"))
     rows = pick(data, "start warm")
     return [limit(f"{FULL}: first frame, cold cache", "<= 20 s", cold and cold / 1e3, most=20,
-                  unit=" s", digits=2),
+                  unit=" s", how=".2f"),
             limit(f"{FULL}: first frame, warm cache", "<= 1 s", warm and warm / 1e3, most=1,
-                  unit=" s", digits=2),
+                  unit=" s", how=".2f"),
             limit("of which context of the driver", "", median(rows, "context_ms"), unit=" ms",
-                  digits=0),
+                  how=".0f"),
             limit(f"{FULL}: memory of a model", "<= 300 MB", median(rows, "model_mb"), most=300,
-                  unit=" MB", digits=0),
+                  unit=" MB", how=".0f"),
             limit(f"{FULL}: memory of a stream", "<= 40 MB",
                   median(pick(data, "streams r101 16 each alone"), "stream_mb"), most=40,
-                  unit=" MB", digits=1)]
+                  unit=" MB", how=".1f")]
 
 
 def peer_lines(data):

@@ -10,7 +10,7 @@
 #include "../engine/fixture.h"
 
 struct counts {
-    long mallocs, launches, graphs, nodes;
+    long mallocs, launches, graphs, nodes, chained;
 };
 
 static struct log log_;

@@ -52,6 +52,14 @@ class Bench(common.ToolTest):
         self.assertTrue(all(r["frames"] == 4 * r["streams"] for r in results))
         self.assertTrue(all((r["width"], r["height"]) == (64, 32) for r in results))
 
+    def test_batches(self):
+        """The CPU runs frames one after another, and says so."""
+        results = self.measure("batches.json", "-S", "1,4", "-b", "1,8", "--batch-wait",
+                               "100", "-n", "2")["results"]
+        self.assertEqual(sorted(r["streams"] for r in results), [1, 1, 4, 4])
+        self.assertTrue(all(r["max_batch"] == 1 for r in results))
+        self.assertTrue(all("frames_a_pass" not in r for r in results))
+
     def test_macs(self):
         """As rvos-info counts them."""
         r, = self.measure("macs.json", "-n", 5)["results"]
@@ -129,6 +137,8 @@ class Bench(common.ToolTest):
 
     def test_refusals(self):
         for args, words in ((["-n", "1,x"], "--objects"), (["-S", "0"], "--streams"),
+                            (["-b", "65"], "--max-batch"),
+                            (["--batch-wait", "x"], "--batch-wait"),
                             (["-e", "gpu"], "--engine"), (["-s", "5"], "--size"),
                             (["-f", "0"], "--frames"), (["-t", "two"], "--task")):
             self.fault(1, words, "rvos-bench", *args, self.model)

@@ -57,6 +57,7 @@ static void build(struct machine *m, const struct options *o)
                              .height = o->height};
     snprintf(m->net.base, sizeof(m->net.base), "%s", o->base);
     m->p = (struct rv_program){.objects = o->objects,
+                               .align = o->narrow == 2 ? 8 : 1,
                                .one_shot = o->one_shot,
                                .spatial = o->spatial,
                                .temporal = o->temporal,

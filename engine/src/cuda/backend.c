@@ -67,6 +67,7 @@ static void device_close(rvos_device *dev)
     if (!cuda)
         return;
     if (cuda->driver && !rv_driver_push(cuda->driver, dev)) {
+        rv_conv_best_close(cuda->best);
         if (cuda->engine)
             cuda->engine->close(cuda->opened);
         if (cuda->stream)
@@ -82,12 +83,21 @@ static void device_close(rvos_device *dev)
 static int open_in_context(rvos_device *dev, struct cuda_device *cuda)
 {
     const struct rv_conv_engine *engine = rv_conv_default();
-    int ret = 0;
+    int ret = 0, bytes = 0, index = 0;
 
     CU(dev, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
+    CU(dev, cudaGetDevice(&index));
+    CU(dev,
+       cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
+    cuda->shared_bytes = (size_t)bytes;
     ret = engine->open(dev, &cuda->opened);
-    if (!ret)
-        cuda->engine = engine;
+    if (ret)
+        goto error;
+    cuda->engine = engine;
+    engine->library(cuda->library, sizeof(cuda->library));
+    cuda->best = rv_conv_best_open(dev);
+    if (!cuda->best)
+        ret = RVOS_ERR_MEMORY;
 error:
     return ret;
 }
@@ -112,7 +122,6 @@ static int device_open(rvos_device *dev)
         device_close(dev);
         return ret;
     }
-    cuda->engine->library(cuda->library, sizeof(cuda->library));
     snprintf(cuda->isa, sizeof(cuda->isa), "sm_%d", rv_driver_capability(cuda->driver));
     dev->info.name = rv_driver_name(cuda->driver);
     dev->info.library = cuda->library;
@@ -212,7 +221,8 @@ static void weights_free(rvos_device *dev, struct rv_weights *weights)
 static const struct rv_backend table = {
     .name = "cuda",
     .device_memory = true,
-    .max_batch = 1,
+    .max_batch = 16,
+    .state_align = 8, /* so that a pixel begins at 16 bytes */
     .open = device_open,
     .close = device_close,
     .alloc = memory_alloc,

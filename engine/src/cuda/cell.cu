@@ -7,15 +7,15 @@ static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_
 {
     RV_THREADS
     {
-        int w = m.input.w, i = thread_index();
+        int w = m.input.w, i = thread_index(), j = (int)blockIdx.y;
         int c = i % m.input.pitch, x = i / m.input.pitch % w, y = i / m.input.pitch / w;
         int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
         float v = 0;
 
-        if (y >= m.input.h)
+        if (y >= m.input.h || m.object >= job[j].live)
             continue;
         if (c < up) {
-            const void *in = image_of(job, &m.below, 0);
+            const void *in = image_of(job, j, &m.below, 0);
             int y0, x0, p = m.below.pitch, bw = m.below.w;
             float fy, fx, a, b;
             size_t at;
@@ -31,27 +31,27 @@ static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_
             b += fy * (get(in, at + down + right, m.below.half) - b);
             v = a + fx * (b - a);
             if (m.mul.where)
-                v *= get(image_of(job, &m.mul, 0), ((size_t)y * w + x) * m.mul.pitch + c,
-                         m.mul.half);
+                v *= get(image_of(job, j, &m.mul, 0),
+                         ((size_t)y * w + x) * m.mul.pitch + c, m.mul.half);
         } else if (c < up + left) {
-            v = get(image_of(job, &m.h_left, 0),
+            v = get(image_of(job, j, &m.h_left, 0),
                     ((size_t)y * w + x) * m.h_left.pitch + c - up, m.h_left.half);
         }
-        put(image_of(job, &m.input, 0), (size_t)i, m.input.half, v);
+        put(image_of(job, j, &m.input, 0), (size_t)i, m.input.half, v);
     }
 }
 
-static __device__ inline float gate_sum(const struct rv_cuda_job *job,
+static __device__ inline float gate_sum(const struct rv_cuda_job *job, int j,
                                         const struct rv_cell_args *m, int pixel, int c)
 {
     float v = 0;
 
     if (m->gates.where)
-        v = get(image_of(job, &m->gates, 0), (size_t)pixel * m->gates.pitch + c, 0);
+        v = get(image_of(job, j, &m->gates, 0), (size_t)pixel * m->gates.pitch + c, 0);
     if (m->time.where)
-        v += get(image_of(job, &m->time, 0), (size_t)pixel * m->time.pitch + c, 0);
+        v += get(image_of(job, j, &m->time, 0), (size_t)pixel * m->time.pitch + c, 0);
     if (m->skip.where)
-        v += get(image_of(job, &m->skip, 0), (size_t)pixel * m->skip.pitch + c, 0);
+        v += get(image_of(job, j, &m->skip, 0), (size_t)pixel * m->skip.pitch + c, 0);
     return v;
 }
 
@@ -61,35 +61,38 @@ static __global__ void cell_update(const struct rv_cuda_job *job, struct rv_cell
     RV_THREADS
     {
         int i = thread_index(), hidden = m.h.c, pixel = i / hidden, n = i % hidden;
+        int j = (int)blockIdx.y;
         float in, forget, out, candidate, c;
 
-        if (pixel >= m.h.h * m.h.w)
+        if (pixel >= m.h.h * m.h.w || m.object >= job[j].live)
             continue;
-        in = gate_sum(job, &m, pixel, n);
-        forget = gate_sum(job, &m, pixel, hidden + n);
-        out = gate_sum(job, &m, pixel, 2 * hidden + n);
-        candidate = gate_sum(job, &m, pixel, 3 * hidden + n);
+        in = gate_sum(job, j, &m, pixel, n);
+        forget = gate_sum(job, j, &m, pixel, hidden + n);
+        out = gate_sum(job, j, &m, pixel, 2 * hidden + n);
+        candidate = gate_sum(job, j, &m, pixel, 3 * hidden + n);
         c = logistic(in) * tanhf(candidate);
         if (m.c_left.where)
-            c += logistic(forget) * get(image_of(job, &m.c_left, 0), (size_t)i, 0);
-        put(image_of(job, &m.c, 0), (size_t)i, 0, c);
-        put(image_of(job, &m.h, 0), (size_t)pixel * m.h.pitch + n, m.h.half,
+            c += logistic(forget) * get(image_of(job, j, &m.c_left, 0), (size_t)i, 0);
+        put(image_of(job, j, &m.c, 0), (size_t)i, 0, c);
+        put(image_of(job, j, &m.h, 0), (size_t)pixel * m.h.pitch + n, m.h.half,
             logistic(out) * tanhf(c));
     }
 }
 
-cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, struct rv_cell_args cell,
-                               cudaStream_t stream)
+cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, int batch,
+                               struct rv_cell_args cell, cudaStream_t stream)
 {
     size_t threads = (size_t)cell.input.h * cell.input.w * cell.input.pitch;
+    dim3 grid(blocks_for(threads), (unsigned int)batch);
 
-    return RV_LAUNCH(cell_input, blocks_for(threads), RV_BLOCK, stream, job, cell);
+    return RV_LAUNCH(cell_input, grid, RV_BLOCK, stream, job, cell);
 }
 
-cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, struct rv_cell_args cell,
-                                cudaStream_t stream)
+cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, int batch,
+                                struct rv_cell_args cell, cudaStream_t stream)
 {
     size_t threads = (size_t)cell.h.h * cell.h.w * cell.h.c;
+    dim3 grid(blocks_for(threads), (unsigned int)batch);
 
-    return RV_LAUNCH(cell_update, blocks_for(threads), RV_BLOCK, stream, job, cell);
+    return RV_LAUNCH(cell_update, grid, RV_BLOCK, stream, job, cell);
 }

@@ -14,6 +14,8 @@
 #include "../log.h"
 #include "conv.h"
 
+struct rv_conv_best;
+
 /* -- driver.c, or the tests' emulation of it -- */
 struct rv_driver;
 /* Finds GPU `index` and makes the context: `context` if given, else the primary one.
@@ -30,7 +32,9 @@ const char *rv_driver_name(const struct rv_driver *driver);
 struct cuda_device {
     struct rv_driver *driver;
     const struct rv_conv_engine *engine;
-    void *opened;         /* the engine's */
+    void *opened; /* the engine's */
+    struct rv_conv_best *best;
+    size_t shared_bytes;  /* of shared memory that a block can have */
     cudaStream_t stream;  /* of what belongs to no plan: clearing, reading, drawing */
     pthread_mutex_t lock; /* of the engine and of captures: one plan is made at a time */
     double searched, search_began; /* seconds, of conv_time.h */

@@ -31,6 +31,9 @@ struct rv_conv; /* each engine's own */
 struct rv_conv_io {
     const void *x, *add; /* add NULL: none */
     void *y, *workspace;
+    /* The last work in the stream is a kernel, and this one may begin before that has
+     * ended, as long as it waits before it reads or writes what the frame computes. */
+    bool chained;
 };
 
 struct rv_conv_engine {

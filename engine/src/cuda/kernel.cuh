@@ -48,11 +48,11 @@ static __device__ inline void put(void *p, size_t i, int half, float v)
         ((float *)p)[i] = v;
 }
 
-/* Where image n of a tensor begins. */
-static __device__ inline char *image_of(const struct rv_cuda_job *job,
+/* Where image n of job j's tensor begins. */
+static __device__ inline char *image_of(const struct rv_cuda_job *job, int j,
                                         const struct rv_view *v, int n)
 {
-    char *base = v->where == RV_IN_STATE ? job->state : v->base;
+    char *base = v->where == RV_IN_STATE ? job[j].state : v->base + j * v->stride;
     size_t element = v->half ? 2 : 4;
 
     return base + v->offset + (size_t)n * v->h * v->w * v->pitch * element;

@@ -21,14 +21,14 @@ extern "C" {
 enum rv_where { RV_NOWHERE, RV_FIXED, RV_IN_STATE };
 
 /* A tensor: n images of h x w pixels of c channels, `pitch` elements apart (more than c
- * in a slice, or where channels are padded). At base + offset, or at `offset` in the
- * state of the job. */
+ * in a slice, or where channels are padded). Of job j of a batch at base + offset +
+ * j * stride, or at `offset` in the job's state. */
 struct rv_view {
     int where; /* enum rv_where */
     int half;  /* elements are fp16, else float32 */
     int n, h, w, c, pitch;
     char *base;
-    size_t offset;
+    size_t offset, stride; /* bytes */
 };
 
 /* Pillow's filter along one axis, in device memory: output i is the sum over
@@ -62,8 +62,11 @@ struct rv_found {
     int x0, y0, x1, y1;       /* box in the labels: x0 <= x < x1 */
 };
 
+/* One frame of one video. Launchers take the table's `batch` jobs; those behind the last
+ * frame of a pass that is not full have no live slots. */
 struct rv_cuda_job {
     char *state;
+    int live; /* slots that run; no other slot's state is touched */
     struct rv_frame frame;
     struct rv_taps x, y;  /* from the frame's size to the network's */
     const float *value;   /* [3][256]: a byte, normalised, by channel */
@@ -79,17 +82,21 @@ struct rv_cuda_job {
 };
 
 /* -- pixels.cu: from the picture to the network -- */
-cudaError_t rv_cuda_image(const struct rv_cuda_job *job, struct rv_view image,
+cudaError_t rv_cuda_image(const struct rv_cuda_job *job, int batch, struct rv_view image,
                           cudaStream_t stream);
-cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, struct rv_view prob, int slots,
-                         cudaStream_t stream);
+cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, int batch, struct rv_view prob,
+                         int slots, cudaStream_t stream);
 
 /* -- layers.cu -- */
-cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, struct rv_view in,
-                            struct rv_view out, int images, int size, int stride, int pad,
-                            cudaStream_t stream);
-/* out = in, with zeroes in the channels behind. */
-cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, struct rv_view in,
+/* `slots` > 0: image n is slot n, and so many run at most; else all images are made. */
+struct rv_pool_args {
+    struct rv_view in, out;
+    int slots, size, stride, pad;
+};
+cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
+                            struct rv_pool_args pool, cudaStream_t stream);
+/* out = in, with zeroes in the channels behind, and for slots that don't run. */
+cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
                            struct rv_view out, cudaStream_t stream);
 /* out = act(sums + bias + add), of packed tensors; add NULL: none; out may be add. */
 cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
@@ -101,9 +108,10 @@ struct rv_mask_args {
     float *taps;                          /* scratch: [image][size * size][h][w] */
     const float *kernel;                  /* [tap][channel] */
     const float *bias;                    /* one */
-    int size, images;
+    size_t taps_stride;                   /* of it, between jobs, in elements */
+    int size, slots;                      /* slots: so many run at most */
 };
-cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, struct rv_mask_args m,
+cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mask_args m,
                          cudaStream_t stream);
 
 /* -- cell.cu: see enum rv_cell_in -- */
@@ -111,15 +119,28 @@ struct rv_cell_args {
     struct rv_view below, h_left, c_left, time, skip, mul, h, c;
     struct rv_view input; /* of the convolution, [ up(below) * mul | h_left | zeroes ] */
     struct rv_view gates; /* its sums; nowhere: there is no convolution */
+    int object;           /* from 0: jobs of fewer live slots are left alone */
 };
-cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, struct rv_cell_args cell,
-                               cudaStream_t stream);
-cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, struct rv_cell_args cell,
-                                cudaStream_t stream);
+cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, int batch,
+                               struct rv_cell_args cell, cudaStream_t stream);
+cudaError_t rv_cuda_cell_update(const struct rv_cuda_job *job, int batch,
+                                struct rv_cell_args cell, cudaStream_t stream);
+
+/* -- cell_tile.cu: all of a cell at once, fp16; `input` and `gates` are nowhere -- */
+struct rv_cell_tile {
+    struct rv_cell_args cell;
+    const void *kernel; /* [4 * hidden][tap][ic], fp16 */
+    const float *bias;
+    int ic, size; /* ic: channels below and on the left, a multiple of 8, as is hidden */
+};
+cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
+                              struct rv_cell_tile cell, cudaStream_t stream);
+/* Bytes of shared memory that a block takes: must not be more than the GPU has. */
+size_t rv_cuda_cell_tile_shared(int ic, int size);
 
 /* -- labels.cu: from the network to the picture -- */
-cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, struct rv_view logits, int live,
-                           cudaStream_t stream);
+cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
+                           struct rv_view logits, cudaStream_t stream);
 
 /* -- draw.cu: device memory, no job -- */
 struct rv_ink {
@@ -142,6 +163,22 @@ struct rv_plain_conv {
 };
 cudaError_t rv_cuda_conv(struct rv_plain_conv c, const void *x, const void *add, void *y,
                          cudaStream_t stream);
+
+/* -- conv_tile.cu: fp16 operands, ic and oc multiples of 8 -- */
+struct rv_tile_conv {
+    int ih, iw, ic, oh, ow, oc, size, stride, pad, half_out, relu;
+    int columns;        /* of the product: size * size * ic */
+    int pixels;         /* its rows: n * oh * ow */
+    const void *kernel; /* [oc][tap][ic], fp16 */
+    const float *bias;  /* [oc] */
+    int *ticket;        /* a zero for each tile; zeroes again afterwards */
+};
+/* Tiles of m pixels by n outputs: 32 x 64, 64 x 32, 64 x 64 or 128 x 64. The columns are
+ * split into `parts`; of several the workspace holds [parts][pixels][oc] floats.
+ * `chained`: as in struct rv_conv_io. */
+cudaError_t rv_cuda_conv_tile(struct rv_tile_conv c, int m, int n, int parts,
+                              const void *x, const void *add, void *y, void *workspace,
+                              int chained, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -24,9 +24,9 @@ static __device__ inline float between(const float *plane, int w, int y, int dow
 }
 
 // The slot from 1 of the largest logit above *best, which becomes it; 0: none.
-static __device__ inline int winner(const struct rv_cuda_job *job,
-                                    const struct rv_view *logits, int live, uint32_t skip,
-                                    int x, int y, int width, int height, float *best)
+static __device__ inline int winner(const struct rv_cuda_job *jobs, int j,
+                                    const struct rv_view *logits, uint32_t skip, int x,
+                                    int y, int width, int height, float *best)
 {
     int y0, x0, label = 0;
     float fy, fx;
@@ -35,13 +35,13 @@ static __device__ inline int winner(const struct rv_cuda_job *job,
     place(x, logits->w, width, &x0, &fx);
     int down = y0 + 1 < logits->h ? logits->w : 0;
     int right = x0 + 1 < logits->w && logits->w != width ? 1 : 0;
-    for (int n = 0; n < live; n++) {
+    for (int n = 0; n < jobs[j].live; n++) {
         float v;
 
         if (skip >> n & 1)
             continue;
-        v = between((const float *)image_of(job, logits, n), logits->w, y0, down, fy, x0,
-                    right, fx);
+        v = between((const float *)image_of(jobs, j, logits, n), logits->w, y0, down, fy,
+                    x0, right, fx);
         if (v > *best) {
             *best = v;
             label = n + 1;
@@ -76,8 +76,7 @@ static __device__ inline void add_found(struct rv_found *all, const struct rv_fo
 
 // Labels, and what each object has in them and at network size. A block counts in its
 // own memory first.
-static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logits,
-                              int live)
+static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view logits)
 {
     RV_SHARED struct rv_found mine[RV_CUDA_SLOTS];
 
@@ -91,7 +90,9 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
     RV_SYNC
     RV_THREADS
     {
+        const struct rv_cuda_job *job = &jobs[blockIdx.y];
         const struct rv_plane *out = &job->labels;
+        int j = (int)blockIdx.y;
         int all = out->data ? out->width * out->height : 0;
         int small = out->data ? logits.w * logits.h : 0;
         int step = (int)(gridDim.x * blockDim.x);
@@ -99,8 +100,7 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
         for (int i = thread_index(); i < all; i += step) {
             int x = i % out->width, y = i / out->width;
             float best = job->level;
-            int label =
-                winner(job, &logits, live, 0, x, y, out->width, out->height, &best);
+            int label = winner(jobs, j, &logits, 0, x, y, out->width, out->height, &best);
 
             if (label)
                 found_one(&mine[label - 1], x, y);
@@ -110,8 +110,8 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
         }
         for (int i = thread_index(); i < small; i += step) {
             float best = job->level;
-            int label = winner(job, &logits, live, 0, i % logits.w, i / logits.w,
-                               logits.w, logits.h, &best);
+            int label = winner(jobs, j, &logits, 0, i % logits.w, i / logits.w, logits.w,
+                               logits.h, &best);
 
             if (!label)
                 continue;
@@ -124,16 +124,17 @@ static __global__ void labels(const struct rv_cuda_job *job, struct rv_view logi
     RV_THREADS
     {
         if (threadIdx.x < RV_CUDA_SLOTS)
-            add_found(&job->found[threadIdx.x], &mine[threadIdx.x]);
+            add_found(&jobs[blockIdx.y].found[threadIdx.x], &mine[threadIdx.x]);
     }
 }
 
 // When all is counted: small objects go, and the foreground without them.
-static __global__ void finish(const struct rv_cuda_job *job, struct rv_view logits,
-                              int live)
+static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view logits)
 {
     RV_THREADS
     {
+        int j = (int)blockIdx.y;
+        const struct rv_cuda_job *job = &jobs[j];
         const struct rv_plane *out = &job->labels, *alpha = &job->alpha;
         int step = (int)(gridDim.x * blockDim.x), first = thread_index();
         int all = out->data && job->min_object_size > 1 ? out->width * out->height : 0;
@@ -142,7 +143,7 @@ static __global__ void finish(const struct rv_cuda_job *job, struct rv_view logi
 
         if (first < RV_CUDA_SLOTS)
             job->report[first] = job->found[first];
-        for (int n = 0; n < live && out->data; n++)
+        for (int n = 0; n < job->live && out->data; n++)
             if ((long long)job->found[n].area < job->min_object_size)
                 small |= UINT32_C(1) << n;
         for (int i = first; i < all && small; i += step) {
@@ -155,7 +156,7 @@ static __global__ void finish(const struct rv_cuda_job *job, struct rv_view logi
         for (int i = first; i < soft; i += step) {
             int x = i % alpha->width, y = i / alpha->width;
             float best = -6.5f; // 255 times its probability rounds to 0
-            int any = winner(job, &logits, live, small | job->hidden, x, y, alpha->width,
+            int any = winner(jobs, j, &logits, small | job->hidden, x, y, alpha->width,
                              alpha->height, &best);
 
             alpha->data[y * alpha->stride + (long long)x * alpha->step] =
@@ -164,12 +165,13 @@ static __global__ void finish(const struct rv_cuda_job *job, struct rv_view logi
     }
 }
 
-cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, struct rv_view logits, int live,
-                           cudaStream_t stream)
+cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
+                           struct rv_view logits, cudaStream_t stream)
 {
-    cudaError_t ret = RV_LAUNCH(labels, BLOCKS, RV_BLOCK, stream, job, logits, live);
+    dim3 grid(BLOCKS, (unsigned int)batch);
+    cudaError_t ret = RV_LAUNCH(labels, grid, RV_BLOCK, stream, job, logits);
 
     if (!ret)
-        ret = RV_LAUNCH(finish, BLOCKS, RV_BLOCK, stream, job, logits, live);
+        ret = RV_LAUNCH(finish, grid, RV_BLOCK, stream, job, logits);
     return ret;
 }

@@ -17,7 +17,7 @@ static struct range bytes_of(const struct rv_program *p, rv_tid root)
 }
 
 /* Whether two tensors share memory, as slices of one or by the arena's reuse. */
-static bool overlap(const struct rv_program *p, rv_tid a, rv_tid b)
+static bool same_bytes(const struct rv_program *p, rv_tid a, rv_tid b)
 {
     struct rv_place x, y;
     struct range r, s;
@@ -27,25 +27,10 @@ static bool overlap(const struct rv_program *p, rv_tid a, rv_tid b)
     x = rv_tensor_place(p, a);
     y = rv_tensor_place(p, b);
     if (x.root == y.root)
-        return x.n0 < y.n1 && y.n0 < x.n1 && x.c0 < y.c1 && y.c0 < x.c1;
+        return rv_same_elements(p, a, b);
     r = bytes_of(p, x.root);
     s = bytes_of(p, y.root);
     return r.from < s.to && s.from < r.to;
-}
-
-static bool must_follow(const struct rv_program *p, const struct rv_step *later,
-                        const struct rv_step *s)
-{
-    for (int o = 0; o < 3; o++) {
-        for (int i = 0; i < RV_CELL_INPUTS; i++)
-            if (overlap(p, s->out[o], later->in[i]) ||
-                overlap(p, s->in[i], later->out[o]))
-                return true;
-        for (int q = 0; q < 3; q++)
-            if (overlap(p, s->out[o], later->out[q]))
-                return true;
-    }
-    return false;
 }
 
 int rv_plan_level(const struct rv_program *p, const struct rv_step *cell)
@@ -70,7 +55,7 @@ static int choose(const struct rv_plan *plan, int i, const int last[RV_LANES])
         return RV_CELL_LANE + rv_plan_level(p, s);
     for (int l = 0; l < RV_LANES; l++)
         for (int o = 0; o < 3 && last[l] >= 0; o++)
-            if (overlap(p, plan->step[last[l]].step->out[o], s->in[0]))
+            if (same_bytes(p, plan->step[last[l]].step->out[o], s->in[0]))
                 return l;
     for (int l = 1; l < RV_LANES; l++)
         if (last[l] < last[idle])
@@ -94,7 +79,7 @@ int rv_plan_lanes(struct rv_plan *plan)
             s->wait[l] = -1;
         for (int j = 0; j < i; j++)
             if (plan->step[j].lane != s->lane &&
-                must_follow(p, s->step, plan->step[j].step))
+                rv_must_follow(p, s->step, plan->step[j].step, same_bytes))
                 s->wait[plan->step[j].lane] = j;
         for (int l = 0; l < RV_LANES; l++)
             if (s->wait[l] >= 0 && !plan->step[s->wait[l]].done)

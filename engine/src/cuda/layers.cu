@@ -3,19 +3,23 @@
 #include "kernel.cuh"
 
 // Windows are cut at the borders.
-static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_view in,
-                               struct rv_view out, int size, int stride, int pad)
+static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_args m,
+                               int images)
 {
     RV_THREADS
     {
-        int i = thread_index(), n = (int)blockIdx.y;
+        const struct rv_view in = m.in, out = m.out;
+        int i = thread_index(), j = (int)blockIdx.y / images,
+            n = (int)blockIdx.y % images;
         int c = i % out.c, x = i / out.c % out.w, y = i / out.c / out.w;
-        int x0 = x * stride - pad, y0 = y * stride - pad, x1 = x0 + size, y1 = y0 + size;
-        const void *from = image_of(job, &in, n);
+        int x0 = x * m.stride - m.pad, y0 = y * m.stride - m.pad;
+        int x1 = x0 + m.size, y1 = y0 + m.size;
+        const void *from;
         float max;
 
-        if (y >= out.h)
+        if (y >= out.h || (m.slots && n >= job[j].live))
             continue;
+        from = image_of(job, j, &in, n);
         x0 = x0 < 0 ? 0 : x0;
         y0 = y0 < 0 ? 0 : y0;
         x1 = x1 < in.w ? x1 : in.w;
@@ -27,7 +31,7 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_view in,
 
                 max = v > max ? v : max;
             }
-        put(image_of(job, &out, n), ((size_t)y * out.w + x) * out.pitch + c, out.half,
+        put(image_of(job, j, &out, n), ((size_t)y * out.w + x) * out.pitch + c, out.half,
             max);
     }
 }
@@ -37,15 +41,15 @@ static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
 {
     RV_THREADS
     {
-        int i = thread_index(), n = (int)blockIdx.y, c = i % out.pitch;
-        int pixel = i / out.pitch;
+        int i = thread_index(), j = (int)blockIdx.y / in.n, n = (int)blockIdx.y % in.n;
+        int pixel = i / out.pitch, c = i % out.pitch;
         float v = 0;
 
         if (pixel >= out.h * out.w)
             continue;
-        if (c < in.c)
-            v = get(image_of(job, &in, n), (size_t)pixel * in.pitch + c, in.half);
-        put(image_of(job, &out, n), (size_t)i, out.half, v);
+        if (c < in.c && (in.where != RV_IN_STATE || n < job[j].live))
+            v = get(image_of(job, j, &in, n), (size_t)pixel * in.pitch + c, in.half);
+        put(image_of(job, j, &out, n), (size_t)i, out.half, v);
     }
 }
 
@@ -73,17 +77,20 @@ static __global__ void mask_taps(const struct rv_cuda_job *job, struct rv_mask_a
 {
     RV_THREADS
     {
-        int pixels = m.h.h * m.h.w, i = thread_index(), n = (int)blockIdx.y;
+        int j = (int)blockIdx.y / m.slots, n = (int)blockIdx.y % m.slots;
+        int pixels = m.h.h * m.h.w, i = thread_index();
         int pixel = i % pixels, tap = i / pixels;
-        const void *h = image_of(job, &m.h, n);
+        const void *h;
         float v = 0;
 
-        if (tap >= m.size * m.size)
+        if (tap >= m.size * m.size || n >= job[j].live)
             continue;
+        h = image_of(job, j, &m.h, n);
         for (int c = 0; c < m.h.c; c++)
             v += get(h, (size_t)pixel * m.h.pitch + c, m.h.half) *
                  m.kernel[tap * m.h.c + c];
-        m.taps[((size_t)n * m.size * m.size + tap) * pixels + pixel] = v;
+        m.taps[j * m.taps_stride + ((size_t)n * m.size * m.size + tap) * pixels + pixel] =
+            v;
     }
 }
 
@@ -106,21 +113,23 @@ static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_a
 {
     RV_THREADS
     {
-        int w = m.half.w, h = m.half.h, i = thread_index(), n = (int)blockIdx.y;
+        int j = (int)blockIdx.y / m.slots, n = (int)blockIdx.y % m.slots;
+        int w = m.half.w, h = m.half.h, i = thread_index();
         int x = i % w, y = i / w, border = m.size / 2;
+        const float *taps = m.taps + j * m.taps_stride;
         float v = *m.bias;
 
-        if (y >= h)
+        if (y >= h || n >= job[j].live)
             continue;
+        taps += (size_t)n * m.size * m.size * m.h.h * m.h.w;
         for (int t = 0; t < m.size * m.size; t++) {
             int ty = y + t / m.size - border, tx = x + t % m.size - border;
 
             if (ty < 0 || ty >= h || tx < 0 || tx >= w)
                 continue;
-            v += bilinear(m.taps + ((size_t)n * m.size * m.size + t) * m.h.h * m.h.w,
-                          m.h.h, m.h.w, ty, tx, h, w);
+            v += bilinear(taps + (size_t)t * m.h.h * m.h.w, m.h.h, m.h.w, ty, tx, h, w);
         }
-        ((float *)image_of(job, &m.half, n))[i] = v;
+        ((float *)image_of(job, j, &m.half, n))[i] = v;
     }
 }
 
@@ -128,32 +137,35 @@ static __global__ void mask_full(const struct rv_cuda_job *job, struct rv_mask_a
 {
     RV_THREADS
     {
-        int w = m.logits.w, h = m.logits.h, i = thread_index(), n = (int)blockIdx.y;
+        int j = (int)blockIdx.y / m.slots, n = (int)blockIdx.y % m.slots;
+        int w = m.logits.w, h = m.logits.h, i = thread_index();
         float v;
 
-        if (i >= h * w)
+        if (i >= h * w || n >= job[j].live)
             continue;
-        v = bilinear((const float *)image_of(job, &m.half, n), m.half.h, m.half.w, i / w,
-                     i % w, h, w);
-        ((float *)image_of(job, &m.logits, n))[i] = v;
+        v = bilinear((const float *)image_of(job, j, &m.half, n), m.half.h, m.half.w,
+                     i / w, i % w, h, w);
+        ((float *)image_of(job, j, &m.logits, n))[i] = v;
         if (m.prob.where)
-            ((float *)image_of(job, &m.prob, n))[i] = logistic(v);
+            ((float *)image_of(job, j, &m.prob, n))[i] = logistic(v);
     }
 }
 
-cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, struct rv_view in,
-                            struct rv_view out, int images, int size, int stride, int pad,
-                            cudaStream_t stream)
+cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
+                            struct rv_pool_args pool, cudaStream_t stream)
 {
-    dim3 grid(blocks_for((size_t)out.h * out.w * out.c), (unsigned int)images);
+    size_t threads = (size_t)pool.out.h * pool.out.w * pool.out.c;
+    int images = pool.slots ? pool.slots : pool.out.n;
+    dim3 grid(blocks_for(threads), (unsigned int)(images * batch));
 
-    return RV_LAUNCH(maxpool, grid, RV_BLOCK, stream, job, in, out, size, stride, pad);
+    return RV_LAUNCH(maxpool, grid, RV_BLOCK, stream, job, pool, images);
 }
 
-cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, struct rv_view in,
+cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
                            struct rv_view out, cudaStream_t stream)
 {
-    dim3 grid(blocks_for((size_t)out.h * out.w * out.pitch), (unsigned int)out.n);
+    size_t threads = (size_t)out.h * out.w * out.pitch;
+    dim3 grid(blocks_for(threads), (unsigned int)(in.n * batch));
 
     return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, out);
 }
@@ -168,10 +180,10 @@ cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
                      add, out, out_half, count, channels, relu);
 }
 
-cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, struct rv_mask_args m,
+cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mask_args m,
                          cudaStream_t stream)
 {
-    unsigned int n = (unsigned int)m.images;
+    unsigned int n = (unsigned int)(m.slots * batch);
     dim3 taps(blocks_for((size_t)m.h.h * m.h.w * m.size * m.size), n);
     dim3 half(blocks_for((size_t)m.half.h * m.half.w), n);
     dim3 full(blocks_for((size_t)m.logits.h * m.logits.w), n);

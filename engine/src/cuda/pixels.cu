@@ -49,10 +49,11 @@ static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row
 }
 
 // Also what every frame begins with: nothing has been found yet.
-static __global__ void shrink_x(const struct rv_cuda_job *job, int width)
+static __global__ void shrink_x(const struct rv_cuda_job *jobs, int width)
 {
     RV_THREADS
     {
+        const struct rv_cuda_job *job = &jobs[blockIdx.y];
         int all = job->frame.width ? job->frame.height * width : 0;
         int step = (int)(gridDim.x * blockDim.x), first = thread_index();
 
@@ -79,12 +80,13 @@ static __global__ void shrink_x(const struct rv_cuda_job *job, int width)
     }
 }
 
-static __global__ void shrink_y(const struct rv_cuda_job *job, struct rv_view image)
+static __global__ void shrink_y(const struct rv_cuda_job *jobs, struct rv_view image)
 {
     RV_THREADS
     {
+        const struct rv_cuda_job *job = &jobs[blockIdx.y];
         int i = thread_index(), y = i / image.w;
-        char *out = image_of(job, &image, 0);
+        char *out = image_of(jobs, (int)blockIdx.y, &image, 0);
         int sum[3] = {HALF, HALF, HALF};
 
         if (y >= image.h)
@@ -108,34 +110,38 @@ static __global__ void shrink_y(const struct rv_cuda_job *job, struct rv_view im
     }
 }
 
-static __global__ void seed(const struct rv_cuda_job *job, struct rv_view prob)
+static __global__ void seed(const struct rv_cuda_job *jobs, struct rv_view prob,
+                            int slots)
 {
     RV_THREADS
     {
-        int slot = (int)blockIdx.y, i = thread_index();
+        int j = (int)blockIdx.y / slots, slot = (int)blockIdx.y % slots;
+        const struct rv_cuda_job *job = &jobs[j];
+        int i = thread_index();
 
-        if (!(job->seed_slots >> slot & 1) || i >= prob.h * prob.w)
+        if (slot >= job->live || !(job->seed_slots >> slot & 1) || i >= prob.h * prob.w)
             continue;
-        ((float *)image_of(job, &prob, slot))[i] =
+        ((float *)image_of(jobs, j, &prob, slot))[i] =
             job->seed ? (float)(job->seed[i] >> slot & 1) : 0.0f;
     }
 }
 
-cudaError_t rv_cuda_image(const struct rv_cuda_job *job, struct rv_view image,
+cudaError_t rv_cuda_image(const struct rv_cuda_job *job, int batch, struct rv_view image,
                           cudaStream_t stream)
 {
-    cudaError_t ret = RV_LAUNCH(shrink_x, BLOCKS, RV_BLOCK, stream, job, image.w);
+    dim3 wide(BLOCKS, (unsigned int)batch);
+    dim3 small(blocks_for((size_t)image.h * image.w), (unsigned int)batch);
+    cudaError_t ret = RV_LAUNCH(shrink_x, wide, RV_BLOCK, stream, job, image.w);
 
     if (!ret)
-        ret = RV_LAUNCH(shrink_y, blocks_for((size_t)image.h * image.w), RV_BLOCK, stream,
-                        job, image);
+        ret = RV_LAUNCH(shrink_y, small, RV_BLOCK, stream, job, image);
     return ret;
 }
 
-cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, struct rv_view prob, int slots,
-                         cudaStream_t stream)
+cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, int batch, struct rv_view prob,
+                         int slots, cudaStream_t stream)
 {
-    dim3 grid(blocks_for((size_t)prob.h * prob.w), (unsigned int)slots);
+    dim3 grid(blocks_for((size_t)prob.h * prob.w), (unsigned int)(slots * batch));
 
-    return RV_LAUNCH(seed, grid, RV_BLOCK, stream, job, prob);
+    return RV_LAUNCH(seed, grid, RV_BLOCK, stream, job, prob, slots);
 }

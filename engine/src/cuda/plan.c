@@ -29,12 +29,13 @@ static size_t element(const struct rv_plan *plan)
 struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
 {
     const struct rv_program *p = plan->program;
-    const struct rv_tensor *x;
+    const struct rv_tensor *x, *root;
     struct rv_view v = {0};
 
     if (t < 0)
         return v;
     x = &p->tensor[t];
+    root = &p->tensor[rv_tensor_place(p, t).root];
     v = (struct rv_view){.where = x->home == RV_STATE ? RV_IN_STATE : RV_FIXED,
                          .half = plan->half && !x->wide,
                          .n = x->n,
@@ -44,30 +45,28 @@ struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
                          .pitch = (int)rv_tensor_pitch(p, t),
                          .base = plan->memory,
                          .offset = x->offset};
+    if (x->home == RV_ARENA) {
+        size_t pixels = (size_t)root->n * root->h * root->w;
+
+        v.offset += root->offset * (size_t)(plan->batch - 1);
+        v.stride = pixels * root->c * (v.half ? 2 : 4);
+    }
     if (t == p->step[0].out[0] && p->step[0].op == RV_OP_PREPROC) {
         v.offset = plan->image;
         v.pitch = plan->image_channels;
+        v.stride = (size_t)x->h * x->w * v.pitch * (v.half ? 2 : 4);
     }
     return v;
 }
 
-/* By cuDNN, or where that has nothing to offer by our own kernel. */
 static int make_conv(struct rv_plan *plan, struct cuda_step *s,
                      struct rv_weights *weights, const struct rv_conv_shape *shape)
 {
-    struct cuda_device *cuda = plan->cuda;
-    int ret;
+    int ret = rv_conv_make(plan->dev, shape, weights, s->step->weight, &s->made);
+    size_t bytes = ret ? 0 : s->made.engine->workspace_bytes(s->made.conv);
 
-    s->engine = cuda->engine;
-    ret = s->engine->create(&s->conv, plan->dev, cuda->opened, shape, weights,
-                            s->step->weight);
-    if (ret == RVOS_ERR_UNSUPPORTED) {
-        s->engine = &rv_conv_plain;
-        ret =
-            s->engine->create(&s->conv, plan->dev, NULL, shape, weights, s->step->weight);
-    }
-    if (!ret && s->engine->workspace_bytes(s->conv) > plan->workspace_bytes[s->lane])
-        plan->workspace_bytes[s->lane] = s->engine->workspace_bytes(s->conv);
+    if (bytes > plan->workspace_bytes[s->lane])
+        plan->workspace_bytes[s->lane] = bytes;
     return ret;
 }
 
@@ -79,7 +78,7 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
     const struct rv_tensor *in = &p->tensor[step->in[0]], *out = &p->tensor[step->out[0]];
     bool image = step->in[0] == p->step[0].out[0];
     struct rv_conv_shape shape = {
-        .n = in->n,
+        .n = in->n * plan->batch,
         .ih = in->h,
         .iw = in->w,
         .ic = s->channels = padded(plan, in->c),
@@ -100,8 +99,26 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
      * theirs when they are captured. */
     if (!image && (in->home == RV_STATE || s->channels != in->c))
         s->input =
-            take(plan, (size_t)in->n * in->h * in->w * s->channels * element(plan));
+            take(plan, (size_t)shape.n * in->h * in->w * s->channels * element(plan));
     return make_conv(plan, s, weights, &shape);
+}
+
+/* In one kernel, if the shape and this GPU's shared memory allow it. */
+static int make_fused(struct rv_plan *plan, struct cuda_step *s,
+                      struct rv_weights *weights)
+{
+    const struct rv_weight *w = &plan->net->weight[s->step->weight];
+    const char *which = getenv("RVOS_CUDA_CELL"); /* "steps": to compare */
+    int ret;
+
+    if (!plan->half || w->in % 8 || w->out % 32 || (which && !strcmp(which, "steps")) ||
+        rv_cuda_cell_tile_shared(w->in, w->size) > plan->cuda->shared_bytes)
+        return 0;
+    s->fused.ic = w->in;
+    s->fused.size = w->size;
+    ret = rv_cuda_weights(plan->dev, weights, s->step->weight, w->in, true,
+                          RV_LAYOUT_FILTER, &s->fused.kernel, &s->fused.bias);
+    return ret;
 }
 
 static int make_cell(struct rv_plan *plan, struct cuda_step *s,
@@ -109,10 +126,10 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
 {
     const struct rv_step *step = s->step;
     const struct rv_tensor *h = &plan->program->tensor[step->out[0]];
-    int level = rv_plan_level(plan->program, step);
-    size_t pixels = (size_t)h->h * h->w;
+    int level = rv_plan_level(plan->program, step), ret;
+    size_t pixels = (size_t)plan->batch * h->h * h->w;
     struct rv_conv_shape shape = {
-        .n = 1,
+        .n = plan->batch,
         .ih = h->h,
         .iw = h->w,
         .oh = h->h,
@@ -127,6 +144,9 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
 
     if (step->weight < 0)
         return 0;
+    ret = make_fused(plan, s, weights);
+    if (ret || s->fused.kernel)
+        return ret;
     shape.ic = s->channels = padded(plan, plan->net->weight[step->weight].in);
     /* Of all objects of a level, one after another in its lane; the first object's input
      * is the narrowest. */
@@ -182,8 +202,8 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
         ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_bias, sizeof(float));
     if (!ret)
         ret = rv_cuda_upload(plan->dev, plan->mask_bias, &bias, sizeof(float));
-    plan->mask_taps =
-        take(plan, (size_t)plan->program->objects * taps * h->h * h->w * sizeof(float));
+    plan->mask_taps_stride = (size_t)plan->program->objects * taps * h->h * h->w;
+    plan->mask_taps = take(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
     free(oihw);
     free(kernel);
     return ret;
@@ -195,10 +215,10 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
     const struct rv_tensor *image = &p->tensor[p->step[0].out[0]];
     int ret = 0;
 
-    plan->bytes = (p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
+    plan->bytes = (plan->batch * p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
     plan->image_channels = padded(plan, image->c);
-    plan->image =
-        take(plan, (size_t)image->h * image->w * plan->image_channels * element(plan));
+    plan->image = take(plan, (size_t)plan->batch * image->h * image->w *
+                                 plan->image_channels * element(plan));
     for (int k = 0; k < RV_LEVELS; k++)
         plan->cell_input[k] = plan->cell_gates[k] = RV_NONE;
     for (int i = 0; i < p->n_steps; i++) {
@@ -225,14 +245,15 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
 static int make_memory(struct rv_plan *plan)
 {
     rvos_device *dev = plan->dev;
-    size_t found = RV_CUDA_SLOTS * sizeof(struct rv_found);
-    size_t seed = (size_t)plan->net->width * plan->net->height * sizeof(uint32_t);
+    size_t batch = (size_t)plan->batch, jobs = batch * sizeof(*plan->job);
+    size_t found = batch * RV_CUDA_SLOTS * sizeof(struct rv_found);
+    size_t seed = batch * plan->net->width * plan->net->height * sizeof(uint32_t);
     int ret = rv_cuda_alloc(dev, (void **)&plan->memory, plan->bytes);
 
     if (!ret)
-        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->job, sizeof(*plan->job));
+        ret = rv_cuda_alloc_pinned(dev, (void **)&plan->job, jobs);
     if (!ret)
-        ret = rv_cuda_alloc(dev, (void **)&plan->job_device, sizeof(*plan->job));
+        ret = rv_cuda_alloc(dev, (void **)&plan->job_device, jobs);
     if (!ret)
         ret = rv_cuda_alloc(dev, (void **)&plan->found, found);
     if (!ret)
@@ -268,7 +289,9 @@ static int make_graph(struct rv_plan *plan)
     int ret = plan->dev->fn->alloc(plan->dev, plan->program->state_bytes, &state);
 
     if (!ret)
-        ret = rv_plan_warm_up(plan, state.ptr);
+        ret = rv_plan_warm_up(plan, state.ptr, 2);
+    if (!ret)
+        ret = rv_plan_choose_chain(plan, &state);
     if (state.ptr)
         plan->dev->fn->free(plan->dev, &state);
     return ret;
@@ -281,6 +304,7 @@ static int make(struct rv_plan *plan, struct rv_weights *weights)
     pthread_mutex_lock(&plan->cuda->lock);
     ret = make_steps(plan, weights);
     plan->cuda->engine->flush(plan->cuda->opened);
+    rv_conv_best_save(plan->cuda->best);
     pthread_mutex_unlock(&plan->cuda->lock);
     if (!ret)
         ret = make_memory(plan);
@@ -299,7 +323,6 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
     struct rv_plan *plan = calloc(1, sizeof(*plan));
     int ret = RVOS_ERR_MEMORY;
 
-    (void)batch;
     *out = NULL;
     if (!plan)
         return ret;
@@ -307,6 +330,7 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
     plan->cuda = cuda;
     plan->program = program;
     plan->net = weights->net;
+    plan->batch = batch;
     plan->half = program->narrow_bytes == 2;
     plan->tf32 = precision == RVOS_PRECISION_TF32;
     plan->step = calloc((size_t)program->n_steps, sizeof(*plan->step));
@@ -324,8 +348,9 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
         return ret;
     }
     rv_log(dev, RVOS_LOG_DEBUG,
-           "plan: %d steps, %d waves, %zu bytes, of which %zu are the arena",
-           program->n_steps, program->n_waves, plan->bytes, program->arena_bytes);
+           "plan for %d: %d steps, %d waves, %zu bytes, of which %zu are the arena",
+           batch, program->n_steps, program->n_waves, plan->bytes,
+           (size_t)batch * program->arena_bytes);
     *out = plan;
     return 0;
 }
@@ -334,12 +359,12 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
 {
     if (!plan || rv_driver_push(plan->cuda->driver, plan->dev))
         return;
-    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++)
-        if (plan->graph[i])
-            cudaGraphExecDestroy(plan->graph[i]);
+    rv_plan_drop_graphs(plan);
     for (int i = 0; i < plan->program->n_steps; i++) {
-        if (plan->step[i].conv)
-            plan->step[i].engine->destroy(plan->step[i].conv);
+        struct rv_made *made = &plan->step[i].made;
+
+        if (made->conv)
+            made->engine->destroy(made->conv);
         if (plan->step[i].done)
             cudaEventDestroy(plan->step[i].done);
     }

@@ -10,6 +10,7 @@
 #define RV_CUDA_PLAN_H
 
 #include "context.h"
+#include "conv_best.h"
 #include "kernels.h"
 
 /* Cells of level k have a lane of their own, which the steps before them may share. */
@@ -18,8 +19,8 @@
 
 struct cuda_step {
     const struct rv_step *step;
-    const struct rv_conv_engine *engine;
-    struct rv_conv *conv; /* NULL: none */
+    struct rv_made made;       /* the convolution, if there is one of its own */
+    struct rv_cell_tile fused; /* kernel NULL: the cell is made in three steps */
     int lane;
     int wait[RV_LANES]; /* of other lanes: the last step to wait for; -1: none */
     cudaEvent_t done;   /* NULL: nobody waits for it */
@@ -34,18 +35,22 @@ struct rv_plan {
     const struct rv_program *program;
     const struct rv_net *net;
     bool half, tf32;
+    int batch; /* frames of so many videos in one pass: images of all of them lie one
+                  behind another in every tensor but the state's */
 
     struct cuda_step *step; /* as many as the program has */
 
-    char *memory; /* the program's arena, then what follows here, by offset */
+    char *memory; /* the program's arena `batch` times as large, then what follows here,
+                     by offset */
     size_t bytes;
     size_t image; /* the network's input, channels padded */
     int image_channels;
     size_t cell_input[RV_LEVELS], cell_gates[RV_LEVELS];
     size_t workspace[RV_LANES], workspace_bytes[RV_LANES];
-    size_t mask_taps;
+    size_t mask_taps, mask_taps_stride;
     float *mask_kernel, *mask_bias; /* device memory */
 
+    /* For each of the batch: */
     struct rv_cuda_job *job, *job_device; /* pinned, and what kernels read */
     struct rv_found *found, *report;      /* device and pinned */
     uint32_t *seed, *seed_device;         /* pinned and device; NULL: zero-shot */
@@ -53,8 +58,10 @@ struct rv_plan {
     cudaStream_t lane[RV_LANES];
     cudaEvent_t start, joined[RV_LANES], frame_ready;
     cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
-    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by live slots; made when first run */
-    bool eager; /* capture failed: every frame is launched step by step */
+    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by most live slots of the batch; made
+                                                    when first run */
+    bool eager;   /* capture failed: every frame is launched step by step */
+    bool chained; /* kernels may begin before those in front of them have ended */
 };
 
 /* Device and pinned memory of one size. */
@@ -108,8 +115,14 @@ int rv_plan_lanes(struct rv_plan *plan);
 
 /* -- run.c -- */
 int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
-/* Runs a frame without a picture twice, on the state at `state`: so that all kernels
- * are loaded, then captured. */
-int rv_plan_warm_up(struct rv_plan *plan, char *state);
+/* Frames without a picture on the state at `state`: the first step by step, so that all
+ * kernels are loaded, the others by the graph, which is captured if it is not there. */
+int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
+/* Forgets the graphs, which are captured anew when next run. */
+void rv_plan_drop_graphs(struct rv_plan *plan);
+
+/* -- chain.c -- */
+/* Chains kernels if that gives the same results to the bit, and sooner. */
+int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* run.c - one frame: the job table, one graph, one wait. Nothing is allocated here, but
- * a graph when a number of live slots is new, and staging when a size is. */
+/* run.c - a frame of each video of a batch: the job table, one graph, one wait. Nothing
+ * is allocated here, but a graph when a number of live slots is new, and staging when a
+ * size is. */
 #include <math.h>
 #include <string.h>
 
@@ -19,7 +20,9 @@ static struct rv_view fixed(const struct rv_plan *plan, size_t offset, bool half
                             .c = channels,
                             .pitch = channels,
                             .base = plan->memory,
-                            .offset = offset};
+                            .offset = offset,
+                            .stride = (size_t)n * like->h * like->w * channels *
+                                      (half ? 2 : 4)};
 }
 
 static char *address(const struct rv_view *v)
@@ -27,7 +30,8 @@ static char *address(const struct rv_view *v)
     return v->where ? v->base + v->offset : NULL;
 }
 
-static int run_conv(struct rv_plan *plan, const struct cuda_step *s, cudaStream_t stream)
+static int run_conv(struct rv_plan *plan, const struct cuda_step *s, bool chained,
+                    cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_tensor *in = &plan->program->tensor[step->in[0]];
@@ -39,13 +43,15 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
     if (s->input != RV_NONE) {
         struct rv_view packed = fixed(plan, s->input, plan->half, in->n, in, s->channels);
 
-        CU(plan->dev, rv_cuda_gather(plan->job_device, x, packed, stream));
+        CU(plan->dev, rv_cuda_gather(plan->job_device, plan->batch, x, packed, stream));
         x = packed;
+        chained = plan->chained; /* to the gathering */
     }
-    ret = s->engine->run(s->conv,
-                         &(struct rv_conv_io){address(&x), address(&add), address(&y),
-                                              plan->memory + plan->workspace[s->lane]},
-                         stream);
+    ret = s->made.engine->run(
+        s->made.conv,
+        &(struct rv_conv_io){address(&x), address(&add), address(&y),
+                             plan->memory + plan->workspace[s->lane], chained},
+        stream);
 error:
     return ret;
 }
@@ -64,21 +70,29 @@ static int run_cell(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
         .mul = rv_plan_view(plan, step->in[RV_CELL_MUL]),
         .h = rv_plan_view(plan, step->out[0]),
         .c = rv_plan_view(plan, step->out[1]),
+        .object = step->object,
     };
 
-    if (s->conv) {
+    if (s->fused.kernel) {
+        struct rv_cell_tile fused = s->fused;
+
+        fused.cell = cell;
+        CU(plan->dev, rv_cuda_cell_tile(plan->job_device, plan->batch, fused, stream));
+        return 0;
+    }
+    if (s->made.conv) {
         cell.input = fixed(plan, s->input, plan->half, 1, h, s->channels);
         cell.gates = fixed(plan, plan->cell_gates[level], false, 1, h, 4 * h->c);
-        CU(plan->dev, rv_cuda_cell_input(plan->job_device, cell, stream));
-        ret = s->engine->run(
-            s->conv,
+        CU(plan->dev, rv_cuda_cell_input(plan->job_device, plan->batch, cell, stream));
+        ret = s->made.engine->run(
+            s->made.conv,
             &(struct rv_conv_io){address(&cell.input), NULL, address(&cell.gates),
-                                 plan->memory + plan->workspace[s->lane]},
+                                 plan->memory + plan->workspace[s->lane], plan->chained},
             stream);
         if (ret)
             goto error;
     }
-    CU(plan->dev, rv_cuda_cell_update(plan->job_device, cell, stream));
+    CU(plan->dev, rv_cuda_cell_update(plan->job_device, plan->batch, cell, stream));
 error:
     return ret;
 }
@@ -87,13 +101,16 @@ static int run_pool(struct rv_plan *plan, const struct rv_step *s, int live,
                     cudaStream_t stream)
 {
     const struct rv_program *p = plan->program;
-    struct rv_view out = rv_plan_view(plan, s->out[0]);
-    bool mask = p->prob >= 0 && out.c == 1; /* an image per slot */
+    struct rv_pool_args pool = {.in = rv_plan_view(plan, s->in[0]),
+                                .out = rv_plan_view(plan, s->out[0]),
+                                .size = s->size,
+                                .stride = s->stride,
+                                .pad = s->pad};
     int ret = 0;
 
-    CU(plan->dev,
-       rv_cuda_maxpool(plan->job_device, rv_plan_view(plan, s->in[0]), out,
-                       mask ? live : out.n, s->size, s->stride, s->pad, stream));
+    if (p->prob >= 0 && pool.out.c == 1) /* of masks: an image per slot */
+        pool.slots = live;
+    CU(plan->dev, rv_cuda_maxpool(plan->job_device, plan->batch, pool, stream));
 error:
     return ret;
 }
@@ -109,18 +126,19 @@ static int run_mask(struct rv_plan *plan, const struct rv_step *s, int live,
         .taps = (float *)(void *)(plan->memory + plan->mask_taps),
         .kernel = plan->mask_kernel,
         .bias = plan->mask_bias,
+        .taps_stride = plan->mask_taps_stride,
         .size = s->size,
-        .images = live,
+        .slots = live,
     };
     int ret = 0;
 
-    CU(plan->dev, rv_cuda_mask(plan->job_device, m, stream));
+    CU(plan->dev, rv_cuda_mask(plan->job_device, plan->batch, m, stream));
 error:
     return ret;
 }
 
 static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
-                    cudaStream_t stream)
+                    bool chained, cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_cuda_job *job = plan->job_device;
@@ -128,13 +146,14 @@ static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
 
     switch (step->op) {
     case RV_OP_PREPROC:
-        CU(plan->dev, rv_cuda_image(job, rv_plan_view(plan, step->out[0]), stream));
+        CU(plan->dev,
+           rv_cuda_image(job, plan->batch, rv_plan_view(plan, step->out[0]), stream));
         if (step->out[1] >= 0)
-            CU(plan->dev,
-               rv_cuda_seed(job, rv_plan_view(plan, step->out[1]), live, stream));
+            CU(plan->dev, rv_cuda_seed(job, plan->batch, rv_plan_view(plan, step->out[1]),
+                                       live, stream));
         break;
     case RV_OP_CONV:
-        ret = run_conv(plan, s, stream);
+        ret = run_conv(plan, s, chained, stream);
         break;
     case RV_OP_MAXPOOL:
         ret = run_pool(plan, step, live, stream);
@@ -146,7 +165,8 @@ static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
         ret = run_mask(plan, step, live, stream);
         break;
     case RV_OP_LABELS:
-        CU(plan->dev, rv_cuda_labels(job, rv_plan_view(plan, step->in[0]), live, stream));
+        CU(plan->dev,
+           rv_cuda_labels(job, plan->batch, rv_plan_view(plan, step->in[0]), stream));
         break;
     }
 error:
@@ -157,10 +177,11 @@ error:
  * cell that is skipped is recorded all the same: others may wait for its memory. */
 static int enqueue(struct rv_plan *plan, int live)
 {
+    bool kernel_last[RV_LANES] = {false}; /* in the lane, and nothing to wait for since */
     rvos_device *dev = plan->dev;
     int ret = 0;
 
-    CU(dev, cudaMemcpyAsync(plan->job_device, plan->job, sizeof(*plan->job),
+    CU(dev, cudaMemcpyAsync(plan->job_device, plan->job, plan->batch * sizeof(*plan->job),
                             cudaMemcpyHostToDevice, plan->lane[0]));
     CU(dev, cudaEventRecord(plan->start, plan->lane[0]));
     for (int l = 1; l < RV_LANES; l++)
@@ -170,10 +191,14 @@ static int enqueue(struct rv_plan *plan, int live)
         cudaStream_t stream = plan->lane[s->lane];
 
         for (int l = 0; l < RV_LANES; l++)
-            if (s->wait[l] >= 0)
+            if (s->wait[l] >= 0) {
                 CU(dev, cudaStreamWaitEvent(stream, plan->step[s->wait[l]].done, 0));
-        if (s->step->object < live)
-            ret = run_step(plan, s, live, stream);
+                kernel_last[s->lane] = false;
+            }
+        if (s->step->object < live) {
+            ret = run_step(plan, s, live, plan->chained && kernel_last[s->lane], stream);
+            kernel_last[s->lane] = true;
+        }
         if (ret)
             return ret;
         if (s->done)
@@ -239,18 +264,39 @@ error:
     return ret;
 }
 
-int rv_plan_warm_up(struct rv_plan *plan, char *state)
+/* The table's entry j for a frame of `live` slots; 0: none. */
+static struct rv_cuda_job *new_job(const struct rv_plan *plan, int j, char *state,
+                                   int live)
+{
+    plan->job[j] = (struct rv_cuda_job){.state = state,
+                                        .live = live,
+                                        .found = plan->found + j * RV_CUDA_SLOTS,
+                                        .report = plan->report + j * RV_CUDA_SLOTS};
+    return &plan->job[j];
+}
+
+void rv_plan_drop_graphs(struct rv_plan *plan)
+{
+    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++) {
+        if (plan->graph[i])
+            cudaGraphExecDestroy(plan->graph[i]);
+        plan->graph[i] = NULL;
+    }
+}
+
+int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
 {
     rvos_device *dev = plan->dev;
     int live = plan->program->objects, ret;
 
-    *plan->job = (struct rv_cuda_job){
-        .state = state, .found = plan->found, .report = plan->report};
+    for (int j = 0; j < plan->batch; j++)
+        new_job(plan, j, state, j ? 0 : live);
     ret = enqueue_locked(plan, live, false);
     if (ret)
         return ret;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));
-    ret = launch(plan, live);
+    for (int i = 1; i < frames && !ret; i++)
+        ret = launch(plan, live);
     if (ret)
         return ret;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));
@@ -269,50 +315,52 @@ static float level_of(float threshold)
     return nextafterf((float)logit, -INFINITY);
 }
 
-static int show_seed(struct rv_plan *plan, const struct rv_job *job)
+static int show_seed(struct rv_plan *plan, const struct rv_job *job, int j)
 {
-    size_t bytes = (size_t)plan->net->width * plan->net->height * sizeof(uint32_t);
+    size_t pixels = (size_t)plan->net->width * plan->net->height;
+    uint32_t *pinned = plan->seed + j * pixels, *device = plan->seed_device + j * pixels;
     int ret = 0;
 
-    plan->job->seed_slots = plan->seed ? job->seed_slots : 0;
-    if (!plan->job->seed_slots || !job->seed)
+    if (!plan->seed || !job->seed_slots)
         return 0;
-    memcpy(plan->seed, job->seed, bytes);
-    CU(plan->dev, cudaMemcpyAsync(plan->seed_device, plan->seed, bytes,
+    plan->job[j].seed_slots = job->seed_slots;
+    if (!job->seed)
+        return 0;
+    memcpy(pinned, job->seed, pixels * sizeof(*pinned));
+    CU(plan->dev, cudaMemcpyAsync(device, pinned, pixels * sizeof(*pinned),
                                   cudaMemcpyHostToDevice, plan->lane[0]));
-    plan->job->seed = plan->seed_device;
+    plan->job[j].seed = device;
 error:
     return ret;
 }
 
-static int begin(struct rv_plan *plan, const struct rv_job *job)
+static int begin(struct rv_plan *plan, const struct rv_job *job, int j)
 {
+    struct rv_cuda_job *entry = new_job(plan, j, job->state.ptr, job->live);
     const rvos_output *out = job->out;
     int ret;
 
-    *plan->job = (struct rv_cuda_job){
-        .state = job->state.ptr, .found = plan->found, .report = plan->report};
     if (out) {
-        plan->job->level = level_of(out->threshold);
-        plan->job->hidden = out->hidden;
-        plan->job->min_object_size = out->min_object_size;
+        entry->level = level_of(out->threshold);
+        entry->hidden = out->hidden;
+        entry->min_object_size = out->min_object_size;
     }
-    ret = show_seed(plan, job);
+    ret = show_seed(plan, job, j);
     if (!ret && job->frame && job->frame->memory == RVOS_MEMORY_CUDA &&
         job->frame->cuda_stream) {
         CU(plan->dev, cudaEventRecord(plan->frame_ready, job->frame->cuda_stream));
         CU(plan->dev, cudaStreamWaitEvent(plan->lane[0], plan->frame_ready, 0));
     }
     if (!ret && job->frame)
-        ret = rv_cuda_frame_in(job->pixels, job, plan->job, plan->lane[0]);
+        ret = rv_cuda_frame_in(job->pixels, job, entry, plan->lane[0]);
 error:
     return ret;
 }
 
-static void report(const struct rv_plan *plan, const struct rv_job *job)
+static void report(const struct rv_plan *plan, const struct rv_job *job, int j)
 {
     for (int n = 0; n < job->live; n++) {
-        const struct rv_found *f = &plan->report[n];
+        const struct rv_found *f = &plan->report[j * RV_CUDA_SLOTS + n];
         rvos_object *o = &job->object[n];
 
         *o = (rvos_object){0};
@@ -348,38 +396,54 @@ static void tell_time(const struct rv_plan *plan)
         rv_log(plan->dev, RVOS_LOG_DEBUG, "cuda: graph %.4f ms", (double)ms);
 }
 
-static int run_job(struct rv_plan *plan, const struct rv_job *job)
+/* All frames of the pass into the lanes; what the graph runs for is the one with the most
+ * live slots. */
+static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
-    int ret = begin(plan, job);
+    int live = 1, ret = 0;
 
+    for (int j = 0; j < n_jobs && !ret; j++) {
+        ret = begin(plan, &jobs[j], j);
+        live = jobs[j].live > live ? jobs[j].live : live;
+    }
+    for (int j = n_jobs; j < plan->batch; j++)
+        new_job(plan, j, jobs[0].state.ptr, 0);
     if (!ret)
-        ret = plan->timer[1] ? launch_timed(plan, job->live) : launch(plan, job->live);
-    if (!ret && job->frame)
-        ret = rv_cuda_frame_out(job->pixels, job, plan->lane[0]);
-    if (ret) { /* nothing of this frame may be under way when the caller goes on */
+        ret = plan->timer[1] ? launch_timed(plan, live) : launch(plan, live);
+    for (int j = 0; j < n_jobs && !ret; j++)
+        if (jobs[j].frame)
+            ret = rv_cuda_frame_out(jobs[j].pixels, &jobs[j], plan->lane[0]);
+    return ret;
+}
+
+static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
+{
+    int ret = issue(plan, jobs, n_jobs);
+
+    if (ret) { /* nothing of these frames may be under way when the callers go on */
         cudaStreamSynchronize(plan->lane[0]);
         return ret;
     }
     CU(plan->dev, cudaStreamSynchronize(plan->lane[0]));
-    if (job->frame)
-        rv_cuda_frame_done(job->pixels, job);
-    if (job->out && job->out->labels)
-        report(plan, job);
+    for (int j = 0; j < n_jobs; j++) {
+        if (jobs[j].frame)
+            rv_cuda_frame_done(jobs[j].pixels, &jobs[j]);
+        if (jobs[j].out && jobs[j].out->labels)
+            report(plan, &jobs[j], j);
+    }
     if (plan->timer[1])
         tell_time(plan);
 error:
     return ret;
 }
 
-/* Streams are not batched yet: one graph after another. */
 int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
     int ret = rv_driver_push(plan->cuda->driver, plan->dev);
 
     if (ret)
         return ret;
-    for (int j = 0; j < n_jobs && !ret; j++)
-        ret = run_job(plan, &jobs[j]);
+    ret = run(plan, jobs, n_jobs);
     rv_driver_pop(plan->cuda->driver);
     return ret;
 }

@@ -79,13 +79,14 @@ static void emit_state(struct rv_program *p, const struct rv_net *net,
 {
     for (int k = 0; k < RV_LEVELS; k++) {
         struct rv_tensor f;
+        int channels;
 
         if (p->failed)
             return;
         f = p->tensor[skip[k]];
-        p->hidden[k] = rv_tensor_new(p, p->objects, f.h, f.w,
-                                     hidden_of(net, k) + (p->one_shot && p->temporal),
-                                     RV_STATE, false);
+        channels = hidden_of(net, k) + (p->one_shot && p->temporal);
+        channels = (channels + p->align - 1) / p->align * p->align;
+        p->hidden[k] = rv_tensor_new(p, p->objects, f.h, f.w, channels, RV_STATE, false);
     }
 }
 

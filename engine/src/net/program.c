@@ -182,7 +182,7 @@ int64_t rv_step_macs(const struct rv_program *p, const struct rv_net *net,
 }
 
 int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
-                     bool spatial, bool temporal, size_t narrow_bytes)
+                     bool spatial, bool temporal, size_t narrow_bytes, int align)
 {
     rv_tid image, skip[RV_LEVELS];
     struct rv_step *s;
@@ -192,6 +192,7 @@ int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool
                              .spatial = spatial,
                              .temporal = temporal,
                              .narrow_bytes = narrow_bytes,
+                             .align = align,
                              .prob = -1};
     image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
     if (one_shot)

@@ -77,6 +77,7 @@ struct rv_program {
     struct rv_step *step; /* in the order of their emission, sorted by wave later */
     int n_tensors, n_steps, n_waves;
     size_t narrow_bytes; /* of an element that is not wide: 4 or 2 */
+    int align;           /* channels of a hidden state are a multiple of this */
     size_t arena_bytes, state_bytes;
     int objects;
     bool one_shot;            /* which decoder: with the previous masks, or without */
@@ -85,7 +86,7 @@ struct rv_program {
                                  state so that they can be read after the frame */
     rv_tid prob;              /* masks that are fed, one-shot; else -1 */
     rv_tid hidden[RV_LEVELS]; /* h of all objects, in the state; one-shot: and the
-                                 mask, behind h's channels */
+                                 mask, behind h's channels; then zeroes up to `align` */
     bool failed;
 };
 
@@ -135,7 +136,7 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
 /* The whole frame, scheduled. 0, or -1 when memory ran out or the network size
  * does not suit the encoder. Free with rv_program_free in both cases. */
 int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
-                     bool spatial, bool temporal, size_t narrow_bytes);
+                     bool spatial, bool temporal, size_t narrow_bytes, int align);
 void rv_program_free(struct rv_program *p);
 void rv_net_free(struct rv_net *net);
 
@@ -166,5 +167,13 @@ size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t); /* elements a pixe
 /* Waves, from what each step reads and writes in the order of emission, and the
  * places of all tensors. Fails (-1) only for lack of memory. */
 int rv_schedule(struct rv_program *p);
+/* Whether two tensors (-1: none) have anything in common. */
+typedef bool rv_overlap(const struct rv_program *p, rv_tid a, rv_tid b);
+/* As what they are: slices of one tensor that share elements. */
+rv_overlap rv_same_elements;
+/* Whether `later`, a step that was emitted after `s`, must not overtake it: because one
+ * of them writes what the other reads or writes. */
+bool rv_must_follow(const struct rv_program *p, const struct rv_step *later,
+                    const struct rv_step *s, rv_overlap *overlap);
 
 #endif

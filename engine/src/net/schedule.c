@@ -13,7 +13,7 @@
 
 #define ALIGN 64
 
-static bool overlap(const struct rv_program *p, rv_tid a, rv_tid b)
+bool rv_same_elements(const struct rv_program *p, rv_tid a, rv_tid b)
 {
     struct rv_place x, y;
 
@@ -24,8 +24,8 @@ static bool overlap(const struct rv_program *p, rv_tid a, rv_tid b)
     return x.root == y.root && x.n0 < y.n1 && y.n0 < x.n1 && x.c0 < y.c1 && y.c0 < x.c1;
 }
 
-static bool must_follow(const struct rv_program *p, const struct rv_step *later,
-                        const struct rv_step *s)
+bool rv_must_follow(const struct rv_program *p, const struct rv_step *later,
+                    const struct rv_step *s, rv_overlap *overlap)
 {
     for (int o = 0; o < 3; o++) {
         for (int i = 0; i < RV_CELL_INPUTS; i++)
@@ -56,7 +56,8 @@ static void set_waves(struct rv_program *p)
 
         s->wave = 0;
         for (int j = 0; j < i; j++)
-            if (p->step[j].wave >= s->wave && must_follow(p, s, &p->step[j]))
+            if (p->step[j].wave >= s->wave &&
+                rv_must_follow(p, s, &p->step[j], rv_same_elements))
                 s->wave = p->step[j].wave + 1;
         if (s->wave >= p->n_waves)
             p->n_waves = s->wave + 1;

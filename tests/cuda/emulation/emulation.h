@@ -30,19 +30,26 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #define __global__
 #endif
 #define __device__
+#define __host__
 #define RV_SHARED static thread_local
 #define RV_SYNC
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 
+/* `shared`: bytes of shared memory that the block is given. `chained`: fails in a capture
+ * unless exactly one thing, a kernel, is in front of this one. */
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
-                            std::function<void()> block_function);
+                            std::function<void()> block_function, size_t shared = 0,
+                            int chained = 0);
 #define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \
     emulated_launch(grid, block, stream, [=] { kernel(__VA_ARGS__); })
 
 /* Only one thread at a time runs: plain code is atomic. */
-template <class T> static inline void atomicAdd(T *p, T v)
+template <class T> static inline T atomicAdd(T *p, T v)
 {
+    T old = *p;
+
     *p += v;
+    return old;
 }
 template <class T> static inline void atomicMin(T *p, T v)
 {
@@ -51,6 +58,40 @@ template <class T> static inline void atomicMin(T *p, T v)
 template <class T> static inline void atomicMax(T *p, T v)
 {
     *p = v > *p ? v : *p;
+}
+
+/* ---- tile.cuh ---- */
+#define RV_MOST_WARPS 32
+#define RV_WARPS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x += 32)
+#define RV_KEPT(type, name, count)                                                       \
+    static thread_local type name##_kept[RV_MOST_WARPS][count]
+#define RV_KEPT_ARGUMENT(type, name, count) type(&name##_kept)[RV_MOST_WARPS][count]
+#define RV_PASS(name) name##_kept
+#define RV_MINE(name) name##_kept[threadIdx.x / 32]
+#define RV_FENCE
+#define RV_UNROLL
+#define RV_DYNAMIC_SHARED(name) char *name = emulated_shared
+#define RV_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                        \
+    emulated_launch(                                                                     \
+        grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes)
+#define RV_ALLOW_SHARED(kernel, bytes) cudaSuccess
+#define RV_INPUTS_READY
+#define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
+    emulated_launch(                                                                     \
+        grid, block, stream, [=] { kernel(__VA_ARGS__); }, 0, chained)
+
+/* Of the block that runs; full of NaNs when it begins, as is what it was not given. */
+extern __thread char *emulated_shared;
+
+/* Copies of the thread that runs: asked for, closed, landed. */
+void emulated_copy16(void *to, const void *from, bool there);
+void emulated_commit(void);
+void emulated_wait(int but);
+#define rv_copy16 emulated_copy16
+#define rv_commit emulated_commit
+template <int but> static inline void rv_wait(void)
+{
+    emulated_wait(but);
 }
 
 /* IEEE binary16, rounded to nearest, ties to even. */
@@ -95,6 +136,53 @@ static inline __half __float2half_rn(float f)
     }
     rest += 0xfff + (rest >> 13 & 1) - 0x38000000;
     return {(uint16_t)(sign | rest >> 13)};
+}
+
+/* 16 by 16, as floats: the left operand by [row][k], the right one by [k][column]. */
+struct rv_left {
+    float v[16][16];
+};
+struct rv_right {
+    float v[16][16];
+};
+struct rv_sums {
+    float v[16][16];
+};
+void emulated_multiply_add(float *sums, const float *left, const float *right);
+/* Aborts where tensor cores would fault. */
+void emulated_check_fragment(const void *p, size_t pitch);
+
+static inline void rv_load(rv_left &f, const __half *p, int pitch)
+{
+    emulated_check_fragment(p, pitch * sizeof(*p));
+    for (int i = 0; i < 16; i++)
+        for (int k = 0; k < 16; k++)
+            f.v[i][k] = __half2float(p[i * pitch + k]);
+}
+
+static inline void rv_load(rv_right &f, const __half *p, int pitch)
+{
+    emulated_check_fragment(p, pitch * sizeof(*p));
+    for (int n = 0; n < 16; n++)
+        for (int k = 0; k < 16; k++)
+            f.v[k][n] = __half2float(p[n * pitch + k]);
+}
+
+static inline void rv_store(float *p, const rv_sums &s, int pitch)
+{
+    emulated_check_fragment(p, pitch * sizeof(*p));
+    for (int i = 0; i < 16; i++)
+        memcpy(p + i * pitch, s.v[i], sizeof(s.v[i]));
+}
+
+static inline void rv_zero(rv_sums &s)
+{
+    s = rv_sums{};
+}
+
+static inline void rv_multiply_add(rv_sums &s, const rv_left &a, const rv_right &b)
+{
+    emulated_multiply_add(s.v[0], a.v[0], b.v[0]);
 }
 
 #endif

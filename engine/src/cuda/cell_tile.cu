@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+// cell_tile.cu - a whole ConvLSTM cell in one kernel, on tensor cores.
+//
+// A block makes CHANNELS hidden channels of WIDE x HIGH pixels. What the convolution
+// reads of [ up(below) * mul | h_left ] for them, a border included, is made once in
+// shared memory; there sixteen pixels of a row are the rows of a fragment, whichever tap
+// it is for. Only the weights stream by. The warps share out pixels two ways and columns
+// four ways; then a thread adds up the four sums of a gate and what was summed before
+// (time, skip), and has the cell.
+#include "tile.cuh"
+
+#define WIDE 16
+#define HIGH 4
+#define PIXELS (WIDE * HIGH)
+#define CHANNELS 8             // hidden channels of a block
+#define OUTPUTS (4 * CHANNELS) // its gates, gate by gate
+#define THREADS 256
+#define SPLIT 4           // ways in which columns are shared out
+#define STEP (16 * SPLIT) // columns at a time
+#define PITCH (STEP + 8)  // halves; rows begin in different banks
+#define STAGES 4
+#define SUMS_PITCH (OUTPUTS + 4)
+
+// Halves from pixel to pixel: fragments must begin at 32 bytes, and no more than two of
+// eight pixels in the same banks.
+static __host__ __device__ inline int pitch_of(int channels)
+{
+    int p = (channels + 15) / 16 * 16;
+
+    return p % 32 == 16 ? p : p + 16;
+}
+
+struct layout {
+    int border, across; // of the convolution; pixels of a row in shared memory
+    int blocks, pitch;  // of 16 channels; halves of a pixel
+    __half *picture, *weights;
+    float *sums; // in the place of both, afterwards
+};
+
+static __device__ inline struct layout layout_of(const struct rv_cell_tile &m,
+                                                 char *memory)
+{
+    struct layout l;
+
+    l.border = m.size / 2;
+    l.across = WIDE + 2 * l.border;
+    l.blocks = (m.ic + 15) / 16;
+    l.pitch = pitch_of(m.ic);
+    l.picture = (__half *)memory;
+    l.weights = l.picture + (HIGH + 2 * l.border) * l.across * l.pitch;
+    l.sums = (float *)memory;
+    return l;
+}
+
+// Eight channels, from c on, of the coarser state at a pixel of this level; `times` it if
+// that is not NULL.
+static __device__ inline struct rv_eight upsampled(const struct rv_view &v,
+                                                   const void *in, int y, int x, int c,
+                                                   int h, int w, const __half *times)
+{
+    int y0, x0, p = v.pitch;
+    float fy, fx;
+
+    place(y, v.h, h, &y0, &fy);
+    place(x, v.w, w, &x0, &fx);
+    size_t down = y0 + 1 < v.h ? (size_t)v.w * p : 0, right = x0 + 1 < v.w ? p : 0;
+    const __half *at = (const __half *)in + ((size_t)y0 * v.w + x0) * p + c;
+    struct rv_eight a = get8(at), b = get8(at + right), d = get8(at + down);
+    struct rv_eight e = get8(at + down + right), m, out;
+
+    if (times)
+        m = get8(times);
+    RV_UNROLL
+    for (int i = 0; i < 8; i++) {
+        float l = __half2float(a.v[i]), r = __half2float(b.v[i]);
+
+        l += fy * (__half2float(d.v[i]) - l);
+        r += fy * (__half2float(e.v[i]) - r);
+        l += fx * (r - l);
+        out.v[i] = __float2half_rn(times ? l * __half2float(m.v[i]) : l);
+    }
+    return out;
+}
+
+// Eight channels of the convolution's input at a pixel of the picture or outside it.
+static __device__ inline struct rv_eight input8(const struct rv_cuda_job *job, int j,
+                                                const struct rv_cell_args &m, int y,
+                                                int x, int c)
+{
+    int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
+    size_t pixel = (size_t)y * m.h.w + x;
+    const __half *times = NULL;
+    struct rv_eight zero;
+
+    if (y >= 0 && y < m.h.h && x >= 0 && x < m.h.w && c < up) {
+        if (m.mul.where)
+            times = (const __half *)image_of(job, j, &m.mul, 0) + pixel * m.mul.pitch + c;
+        return upsampled(m.below, image_of(job, j, &m.below, 0), y, x, c, m.h.h, m.h.w,
+                         times);
+    }
+    if (y >= 0 && y < m.h.h && x >= 0 && x < m.h.w && c < up + left)
+        return get8((const __half *)image_of(job, j, &m.h_left, 0) +
+                    pixel * m.h_left.pitch + c - up);
+    RV_UNROLL
+    for (int i = 0; i < 8; i++)
+        zero.v[i] = __float2half_rn(0);
+    return zero;
+}
+
+static __device__ inline void make_picture(const struct rv_cuda_job *job, int j,
+                                           const struct rv_cell_args &m,
+                                           const struct layout &l)
+{
+    int tiles = (m.h.w + WIDE - 1) / WIDE, groups = l.blocks * 2;
+    int x0 = (int)blockIdx.x % tiles * WIDE - l.border;
+    int y0 = (int)blockIdx.x / tiles * HIGH - l.border;
+    int all = (HIGH + 2 * l.border) * l.across * groups;
+
+    for (int i = (int)threadIdx.x; i < all; i += THREADS) {
+        int c = i % groups * 8, pixel = i / groups;
+        int y = pixel / l.across, x = pixel - y * l.across;
+
+        put8(l.picture + pixel * l.pitch + c, input8(job, j, m, y0 + y, x0 + x, c));
+    }
+}
+
+// A thread's sixteen bytes of a step's weights.
+static __device__ inline void fetch(const struct rv_cell_tile &m, const struct layout &l,
+                                    int step)
+{
+    int chunk = (int)threadIdx.x % (STEP / 8), row = (int)threadIdx.x / (STEP / 8);
+    int block = step * SPLIT + chunk / 2, tap = block / l.blocks;
+    int c = (block - tap * l.blocks) * 16 + chunk % 2 * 8, taps = m.size * m.size;
+    int gate = row / CHANNELS, n = (int)blockIdx.y * CHANNELS + row % CHANNELS;
+    bool there = tap < taps && c < m.ic;
+    const __half *from = (const __half *)m.kernel;
+    __half *to = l.weights + ((step % STAGES) * OUTPUTS + row) * PITCH + chunk * 8;
+
+    if (there)
+        from += ((long long)(gate * m.cell.h.c + n) * taps + tap) * m.ic + c;
+    rv_copy16(to, from, there);
+}
+
+// A warp's products: its quarter of a step's columns, for its half of the pixels.
+static __device__ inline void multiply(const struct rv_cell_tile &m,
+                                       const struct layout &l, int step, rv_sums sums[4])
+{
+    int warp = (int)threadIdx.x / 32, half = warp / SPLIT, part = warp % SPLIT;
+    int block = step * SPLIT + part, tap = block / l.blocks;
+    int c = (block - tap * l.blocks) * 16, ty = tap / m.size, tx = tap - ty * m.size;
+    const __half *w = l.weights + step % STAGES * OUTPUTS * PITCH + part * 16;
+    rv_left left[2];
+    rv_right right[2];
+
+    if (tap >= m.size * m.size)
+        return;
+    RV_UNROLL
+    for (int i = 0; i < 2; i++) {
+        int y = half * (HIGH / 2) + i + ty;
+
+        rv_load(left[i], l.picture + (y * l.across + tx) * l.pitch + c, l.pitch);
+        rv_load(right[i], w + 16 * i * PITCH, PITCH);
+    }
+    RV_UNROLL
+    for (int i = 0; i < 4; i++)
+        rv_multiply_add(sums[i], left[i / 2], right[i % 2]);
+}
+
+// Sums of columns, [part][pixel][output].
+static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
+                                       const struct rv_cell_tile &m,
+                                       const struct layout &l)
+{
+    RV_KEPT(rv_sums, sums, 4);
+    int steps = (l.blocks * m.size * m.size + SPLIT - 1) / SPLIT;
+
+    RV_THREADS
+    {
+        for (int s = 0; s < STAGES - 1; s++) {
+            if (s < steps)
+                fetch(m, l, s);
+            rv_commit();
+        }
+        make_picture(job, j, m.cell, l);
+    }
+    RV_WARPS
+    {
+        for (int i = 0; i < 4; i++)
+            rv_zero(RV_MINE(sums)[i]);
+    }
+    for (int s = 0; s < steps; s++) {
+        RV_THREADS
+        {
+            rv_wait<STAGES - 2>();
+        }
+        RV_SYNC // also: the picture is made, and all are done with the step filled next
+            RV_THREADS
+        {
+            if (s + STAGES - 1 < steps)
+                fetch(m, l, s + STAGES - 1);
+            rv_commit();
+        }
+        RV_WARPS
+        {
+            multiply(m, l, s, RV_MINE(sums));
+        }
+    }
+    RV_THREADS
+    {
+        rv_wait<0>();
+    }
+    RV_SYNC // sums overwrite the picture
+        RV_WARPS
+    {
+        int warp = (int)threadIdx.x / 32, half = warp / SPLIT, part = warp % SPLIT;
+
+        RV_UNROLL
+        for (int i = 0; i < 4; i++) {
+            int pixel = part * PIXELS + (half * (HIGH / 2) + i / 2) * WIDE;
+
+            rv_store(l.sums + pixel * SUMS_PITCH + i % 2 * 16, RV_MINE(sums)[i],
+                     SUMS_PITCH);
+        }
+    }
+    RV_SYNC
+}
+
+static __device__ inline float gate_sum(const struct rv_cuda_job *job, int j,
+                                        const struct rv_cell_tile &m,
+                                        const struct layout &l, int in_block,
+                                        size_t pixel, int gate, int n)
+{
+    int c = gate * m.cell.h.c + (int)blockIdx.y * CHANNELS + n;
+    float v = 0;
+
+    RV_UNROLL
+    for (int p = 0; p < SPLIT; p++)
+        v += l.sums[(p * PIXELS + in_block) * SUMS_PITCH + gate * CHANNELS + n];
+    v += m.bias[c];
+    if (m.cell.time.where)
+        v += ((const float *)image_of(job, j, &m.cell.time,
+                                      0))[pixel * m.cell.time.pitch + c];
+    if (m.cell.skip.where)
+        v += ((const float *)image_of(job, j, &m.cell.skip,
+                                      0))[pixel * m.cell.skip.pitch + c];
+    return v;
+}
+
+// The order of additions is that of cell.cu.
+static __device__ inline void update(const struct rv_cuda_job *job, int j,
+                                     const struct rv_cell_tile &m, const struct layout &l,
+                                     int i)
+{
+    const struct rv_cell_args &cell = m.cell;
+    int hidden = cell.h.c, n = i % CHANNELS, in_block = i / CHANNELS;
+    int tiles = (cell.h.w + WIDE - 1) / WIDE;
+    int x = (int)blockIdx.x % tiles * WIDE + in_block % WIDE;
+    int y = (int)blockIdx.x / tiles * HIGH + in_block / WIDE;
+    int channel = (int)blockIdx.y * CHANNELS + n;
+    size_t pixel = (size_t)y * cell.h.w + x;
+    float in, forget, out, candidate, c;
+
+    if (x >= cell.h.w || y >= cell.h.h)
+        return;
+    in = gate_sum(job, j, m, l, in_block, pixel, 0, n);
+    forget = gate_sum(job, j, m, l, in_block, pixel, 1, n);
+    out = gate_sum(job, j, m, l, in_block, pixel, 2, n);
+    candidate = gate_sum(job, j, m, l, in_block, pixel, 3, n);
+    c = logistic(in) * tanhf(candidate);
+    if (cell.c_left.where)
+        c += logistic(forget) *
+             ((const float *)image_of(job, j, &cell.c_left, 0))[pixel * hidden + channel];
+    ((float *)image_of(job, j, &cell.c, 0))[pixel * hidden + channel] = c;
+    ((__half *)image_of(job, j, &cell.h, 0))[pixel * cell.h.pitch + channel] =
+        __float2half_rn(logistic(out) * tanhf(c));
+}
+
+static __global__ void cell_tile(const struct rv_cuda_job *job, struct rv_cell_tile m)
+{
+    RV_DYNAMIC_SHARED(memory);
+    struct layout l = layout_of(m, memory);
+    int j = (int)blockIdx.z;
+
+    if (m.cell.object >= job[j].live)
+        return;
+    convolve(job, j, m, l);
+    RV_THREADS
+    {
+        for (int i = (int)threadIdx.x; i < PIXELS * CHANNELS; i += THREADS)
+            update(job, j, m, l, i);
+    }
+}
+
+size_t rv_cuda_cell_tile_shared(int ic, int size)
+{
+    size_t pixels = (size_t)(HIGH + size / 2 * 2) * (WIDE + size / 2 * 2);
+    size_t work = (pixels * pitch_of(ic) + STAGES * OUTPUTS * PITCH) * sizeof(__half);
+    size_t sums = (size_t)SPLIT * PIXELS * SUMS_PITCH * sizeof(float);
+
+    return work > sums ? work : sums;
+}
+
+cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
+                              struct rv_cell_tile m, cudaStream_t stream)
+{
+    int tiles = (m.cell.h.w + WIDE - 1) / WIDE * ((m.cell.h.h + HIGH - 1) / HIGH);
+    dim3 grid((unsigned int)tiles, (unsigned int)(m.cell.h.c / CHANNELS),
+              (unsigned int)batch);
+    size_t bytes = rv_cuda_cell_tile_shared(m.ic, m.size);
+    cudaError_t ret = RV_ALLOW_SHARED(cell_tile, (int)bytes);
+
+    if (!ret)
+        ret = RV_LAUNCH_SHARED(cell_tile, grid, THREADS, bytes, stream, job, m);
+    return ret;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* chain.c - whether kernels are chained (programmatic dependent launch).
+ *
+ * A chained kernel is launched while the one in front of it still runs, fetches weights,
+ * and waits: about a microsecond saved, a hundred times in a deep encoder. Whether a
+ * driver takes such edges in a graph, and whether they pay, is found out here: both
+ * graphs run some frames, and chaining is kept if the states are equal to the bit and
+ * the time is less. RVOS_CUDA_CHAIN=0 or 1 in the environment decides without a look. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+#define FRAMES 6   /* that are compared */
+#define LAUNCHES 8 /* that are timed, of which the quickest counts */
+
+/* The state after some frames from zeroes, for the host. */
+static int final_state(struct rv_plan *plan, const struct rv_buffer *state, char *out)
+{
+    rvos_device *dev = plan->dev;
+    struct rv_buffer all = *state;
+    int ret = dev->fn->clear(dev, &all, 0, all.size);
+
+    if (!ret)
+        ret = rv_plan_warm_up(plan, state->ptr, FRAMES);
+    if (!ret)
+        ret = dev->fn->read(dev, state, 0, out, state->size);
+    return ret;
+}
+
+/* Milliseconds of one frame by the graph; 0: it could not be found out. */
+static float graph_time(struct rv_plan *plan)
+{
+    cudaGraphExec_t graph = plan->graph[plan->program->objects];
+    cudaStream_t stream = plan->lane[0];
+    cudaEvent_t from = NULL, to = NULL;
+    float best = 0, ms;
+
+    if (!graph || cudaEventCreate(&from) || cudaEventCreate(&to))
+        goto out;
+    for (int i = 0; i < LAUNCHES; i++) {
+        if (cudaEventRecord(from, stream) || cudaGraphLaunch(graph, stream) ||
+            cudaEventRecord(to, stream) || cudaStreamSynchronize(stream) ||
+            cudaEventElapsedTime(&ms, from, to)) {
+            best = 0;
+            break;
+        }
+        best = best == 0 || ms < best ? ms : best;
+    }
+out:
+    if (from)
+        cudaEventDestroy(from);
+    if (to)
+        cudaEventDestroy(to);
+    cudaGetLastError();
+    return best;
+}
+
+/* Whether the chained graph, which is left in the plan, is the better one. */
+static bool is_better(struct rv_plan *plan, const struct rv_buffer *state, char *want,
+                      char *got)
+{
+    float plain, chained;
+    bool same;
+
+    if (final_state(plan, state, want))
+        return false;
+    plain = graph_time(plan);
+    rv_plan_drop_graphs(plan);
+    plan->chained = true;
+    same = !final_state(plan, state, got) && !memcmp(want, got, state->size);
+    chained = graph_time(plan);
+    rv_log(plan->dev, RVOS_LOG_DEBUG,
+           "cuda: graph %.4f ms, with chained kernels %.4f ms, %s results", (double)plain,
+           (double)chained, same ? "the same" : "other");
+    return same && chained > 0 && chained < plain;
+}
+
+int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state)
+{
+    const char *which = getenv("RVOS_CUDA_CHAIN");
+    char *want, *got;
+    bool better = which && !strcmp(which, "1");
+
+    if (plan->eager || rv_driver_capability(plan->cuda->driver) < 90 ||
+        (which && !strcmp(which, "0")))
+        return 0;
+    want = malloc(state->size);
+    got = malloc(state->size);
+    if (!better && want && got)
+        better = is_better(plan, state, want, got);
+    free(want);
+    free(got);
+    if (plan->chained && better)
+        return 0;
+    /* A chained graph that could not be captured must not cost the plain one. */
+    plan->eager = false;
+    rv_plan_drop_graphs(plan);
+    plan->chained = better;
+    return rv_plan_warm_up(plan, state->ptr, 2);
+}

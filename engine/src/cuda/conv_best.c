@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "conv_best.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "choices.h"
+#include "context.h"
+#include "conv_tile.h"
+#include "conv_time.h"
+
+#define LIBRARY 0 /* remembered in place of a tiling: the library was faster */
+
+struct rv_conv_best {
+    struct rv_choices *choices;
+    char gpu[144]; /* the part of a key that names GPU and library */
+    bool measure;
+    bool tile, library; /* may be taken */
+};
+
+struct rv_conv_best *rv_conv_best_open(const rvos_device *dev)
+{
+    const struct cuda_device *cuda = dev->priv;
+    const char *which = getenv("RVOS_CUDA_CONV"), *tune = getenv("RVOS_CUDA_TUNE");
+    struct rv_conv_best *b = calloc(1, sizeof(*b));
+
+    if (!b)
+        return NULL;
+    b->choices = rv_choices_open("tilings-1");
+    if (!b->choices) {
+        free(b);
+        return NULL;
+    }
+    snprintf(b->gpu, sizeof(b->gpu), "%s-%.40s-sm%d", cuda->library,
+             rv_driver_name(cuda->driver), rv_driver_capability(cuda->driver));
+    for (char *p = b->gpu; *p; p++)
+        *p = *p == ' ' ? '_' : *p;
+    b->tile = !which || !strcmp(which, "tile");
+    b->library = !which || !strcmp(which, "cudnn");
+    b->measure = b->tile && b->library && !(tune && !strcmp(tune, "0"));
+    return b;
+}
+
+void rv_conv_best_close(struct rv_conv_best *b)
+{
+    if (!b)
+        return;
+    rv_choices_close(b->choices);
+    free(b);
+}
+
+void rv_conv_best_save(struct rv_conv_best *b)
+{
+    rv_choices_save(b->choices);
+}
+
+/* ---- measuring ------------------------------------------------------------------ */
+
+struct trial {
+    struct rv_made made;
+    struct rv_conv_io io;
+};
+
+static int run(void *opaque, cudaStream_t stream)
+{
+    const struct trial *t = opaque;
+
+    return t->made.engine->run(t->made.conv, &t->io, stream);
+}
+
+/* Memory for tries of a shape. Zeroes are as slow as anything else. */
+static int open_trial(rvos_device *dev, const struct rv_conv_shape *s, size_t workspace,
+                      char **memory, struct rv_conv_io *io)
+{
+    struct cuda_device *cuda = dev->priv;
+    size_t x = ((size_t)s->n * s->ih * s->iw * s->ic * 4 + 255) / 256 * 256;
+    size_t y = ((size_t)s->n * s->oh * s->ow * s->oc * 4 + 255) / 256 * 256;
+    int ret = rv_cuda_alloc(dev, (void **)memory, x + 2 * y + workspace);
+
+    if (ret)
+        return ret;
+    *io = (struct rv_conv_io){*memory, s->sum ? *memory + x + y : NULL, *memory + x,
+                              *memory + x + 2 * y};
+    CU(dev, cudaMemsetAsync(*memory, 0, x + 2 * y, cuda->stream));
+    CU(dev, cudaStreamSynchronize(cuda->stream));
+error:
+    return ret;
+}
+
+static size_t workspace_for(struct rv_conv *tile, const struct rv_tiling *tiling, int n,
+                            const struct rv_made *library)
+{
+    size_t most = library->engine->workspace_bytes(library->conv);
+
+    for (int i = 0; i < n; i++) {
+        size_t bytes;
+
+        rv_conv_tile_set(tile, tiling[i]);
+        bytes = rv_conv_tile.workspace_bytes(tile);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
+/* The code of the fastest tiling, or LIBRARY; *whole: all have been tried. */
+static int measure(rvos_device *dev, const struct rv_conv_shape *s,
+                   const struct rv_made *library, struct rv_conv *tile, const char *key,
+                   bool *whole)
+{
+    struct rv_tiling tiling[RV_TILINGS];
+    int n = rv_conv_tilings(s, tiling), best = LIBRARY, i;
+    struct trial t = {.made = *library};
+    char *memory = NULL;
+    float least, own = -1, ms;
+    double until;
+
+    *whole = false;
+    if (open_trial(dev, s, workspace_for(tile, tiling, n, library), &memory, &t.io)) {
+        rv_cuda_free(memory);
+        return LIBRARY;
+    }
+    until = rv_conv_search_begin(dev);
+    least = rv_conv_time(dev, run, &t);
+    t.made = (struct rv_made){&rv_conv_tile, tile};
+    for (i = 0; i < n && (i == 0 || rv_conv_clock() < until); i++) {
+        rv_conv_tile_set(tile, tiling[i]);
+        ms = rv_conv_time(dev, run, &t);
+        if (ms >= 0 && (own < 0 || ms < own))
+            own = ms;
+        if (ms < 0 || (least >= 0 && ms >= least))
+            continue;
+        best = rv_tiling_code(tiling[i]);
+        least = ms;
+    }
+    *whole = i == n;
+    rv_conv_search_end(dev);
+    rv_cuda_free(memory);
+    rv_log(dev, RVOS_LOG_DEBUG, "cuda: %s: own kernel %.4f ms, best %.4f ms: %s", key,
+           (double)own, (double)least, best == LIBRARY ? "library" : "own");
+    return best;
+}
+
+/* ---- choosing ------------------------------------------------------------------- */
+
+static void write_key(char *key, size_t size, const struct rv_conv_best *b,
+                      const struct rv_conv_shape *s)
+{
+    snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s", b->gpu, s->n, s->ih,
+             s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
+             s->half_out ? "f16" : "f32", s->sum ? "-sum" : "", s->relu ? "-relu" : "");
+}
+
+/* The library's and our own are both there: keeps one. */
+static void choose(rvos_device *dev, const struct rv_conv_shape *s,
+                   const struct rv_made *library, const struct rv_made *own,
+                   struct rv_made *out)
+{
+    struct cuda_device *cuda = dev->priv;
+    struct rv_conv_best *b = cuda->best;
+    struct rv_tiling tiling;
+    char key[200];
+    int code;
+
+    write_key(key, sizeof(key), b, s);
+    if (!rv_choices_get(b->choices, key, &code)) {
+        bool whole;
+
+        code = measure(dev, s, library, own->conv, key, &whole);
+        if (whole)
+            rv_choices_set(b->choices, key, code);
+    }
+    if (rv_tiling_of_code(s, code, &tiling)) {
+        rv_conv_tile_set(own->conv, tiling);
+        *out = *own;
+        library->engine->destroy(library->conv);
+        return;
+    }
+    *out = *library;
+    own->engine->destroy(own->conv);
+}
+
+static int make_by(const struct rv_conv_engine *engine, void *opened, rvos_device *dev,
+                   const struct rv_conv_shape *s, struct rv_weights *weights, int index,
+                   struct rv_made *out)
+{
+    int ret = engine->create(&out->conv, dev, opened, s, weights, index);
+
+    out->engine = engine;
+    return ret == RVOS_ERR_UNSUPPORTED ? 0 : ret; /* then conv is NULL */
+}
+
+int rv_conv_make(rvos_device *dev, const struct rv_conv_shape *s,
+                 struct rv_weights *weights, int index, struct rv_made *out)
+{
+    struct cuda_device *cuda = dev->priv;
+    struct rv_conv_best *b = cuda->best;
+    struct rv_made library = {0}, own = {0};
+    bool plain = cuda->engine == &rv_conv_plain;
+    int ret = 0;
+
+    if (b->library && !plain)
+        ret = make_by(cuda->engine, cuda->opened, dev, s, weights, index, &library);
+    if (!ret && b->tile && (b->measure || !library.conv))
+        ret = make_by(&rv_conv_tile, NULL, dev, s, weights, index, &own);
+    if (!ret && library.conv && own.conv)
+        choose(dev, s, &library, &own, out);
+    else if (!ret && (library.conv || own.conv))
+        *out = library.conv ? library : own;
+    else if (!ret)
+        ret = make_by(&rv_conv_plain, NULL, dev, s, weights, index, out);
+    else if (library.conv)
+        library.engine->destroy(library.conv);
+    return ret;
+}
