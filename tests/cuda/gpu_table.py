@@ -197,14 +197,32 @@ def objects_lines(data):
             for n in (1, 2, 3, 5, 10, 20, 32)]
 
 
+def shape_of(key):
+    """A key's part that says the shape, the same for both kinds of engines."""
+    m = re.search(r"-(n\d+-\d+x.*)$", key)
+    shape = m[1] if m else key
+    return re.sub(r"-(f16|tf32|f32)(f16|f32)\b", r"-\2", shape) if m else shape
+
+
 def engine_lines(text):
-    """Times of convolutions, the longest first, from the log of a cold start."""
-    found = re.findall(r"^(.*?): (\S+) (\d+\.\d+) ms, best of (.*)$", text, re.M)
-    found.sort(key=lambda f: -float(f[2]))
-    total = sum(float(f[2]) for f in found)
-    head = f"{len(found)} shapes, {total:.4f} ms if each ran once:" if found else "none"
-    return [head] + [f"  {ms:>8} ms  {form:8} {shape.split('-n', 1)[-1]:55} {rest}"
-                     for shape, form, ms, rest in found]
+    """What was measured of each shape, the slowest first, from the log of a cold start:
+    cuDNN's best and its engine, our own kernel's best, and which was taken."""
+    found = {}
+    for key, form, ms, rest in re.findall(r"^cuDNN: (.*?): (\S+) (\d+\.\d+) ms, best of (.*)$",
+                                          text, re.M):
+        found.setdefault(shape_of(key), {}).update(cudnn=float(ms), how=f"{form}, of {rest}")
+    for key, own, best, who in re.findall(
+            r"^cuda: (.*?): own kernel (\S+) ms, best (\S+) ms: (\w+)$", text, re.M):
+        found.setdefault(shape_of(key), {}).update(own=float(own), best=float(best), who=who)
+    for f in found.values():
+        f.setdefault("best", f.get("cudnn", 0))
+    total = sum(f["best"] for f in found.values())
+    out = [f"{len(found)} shapes, {total:.4f} ms if each ran once:" if found else "none"]
+    for shape, f in sorted(found.items(), key=lambda item: -item[1]["best"]):
+        times = [f"{f[k]:8.4f}" if k in f else f"{'-':>8}" for k in ("best", "cudnn", "own")]
+        out.append(f"  {times[0]} ms  {f.get('who', 'library'):8} cuDNN {times[1]}  own {times[2]}"
+                   f"  {shape:50} {f.get('how', '')}")
+    return out
 
 
 def table(folder):

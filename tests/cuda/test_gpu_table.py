@@ -62,6 +62,7 @@ def good(folder):
     write(folder, "engines-cold.txt", """plan: 3 steps
 cuDNN: 91400-GPU-sm90-n1-8x8x8-8x8x8-k3s1p1-f16f16-relu: fused 0.0042 ms, best of 3 of 5: engine 41 2=5
 cuDNN: 91400-GPU-sm90-n1-9x9x8-8x8x8-k3s1p1-f16f16: fused32 0.0120 ms, best of 1 of 6: engine 7
+cuda: cuDNN_9-GPU-sm90-n1-9x9x8-8x8x8-k3s1p1-f16: own kernel 0.0080 ms, best 0.0080 ms: own
 """)
 
 
@@ -90,8 +91,9 @@ def test_good(folder):
     check(t["compute-sanitizer"][1:] == ("1 passed", "PASS"), t["compute-sanitizer"])
     check(data["parts"]["racecheck"] == "SKIP (no time left)", data["parts"])
     text = gpu_table.text_of(*gpu_table.table(folder)[::-1], folder)
-    check(text.index("0.0120 ms") < text.index("0.0042 ms"), "the slowest shape first")
-    check("2 shapes, 0.0162 ms" in text, "the sum")
+    check(text.index("  0.0080 ms  own ") < text.index("  0.0042 ms  library"), "slowest first")
+    check("cuDNN   0.0120  own   0.0080  n1-9x9x8-8x8x8-k3s1p1-f16 " in text, "both of a shape")
+    check("2 shapes, 0.0122 ms" in text, "the sum")
 
 
 def test_bad(folder):
