@@ -3,13 +3,18 @@
 # gpu.sh OUT_DIR [MINUTES] - all that needs a GPU, in one go, unattended.
 #
 # For a bare machine: gcc, nvcc 13, cuDNN 9, meson, ninja, python3 with numpy and PyTorch;
-# no GStreamer, no network. Builds, checks the numbers, runs compute-sanitizer, measures,
-# and measures PyTorch in turn. A part that fails does not stop the others. Writes a log,
-# one results file and one table into OUT_DIR; 0: all passed, 1: something failed, 77:
-# there is no GPU (the build is tried all the same).
+# no GStreamer, no network. Builds, checks the numbers, measures, measures PyTorch in turn,
+# runs compute-sanitizer. A part that fails does not stop the others. Leaves logs, one table
+# (table.txt) and results.json in OUT_DIR; 0: all passed, 1: something failed, 77: there is
+# no GPU (the build is tried all the same).
 #
-# RVOS_SHARED: folder with the golden data of the original (else ./shared or ../shared).
-# RVOS_FRAMES: raw RGB frames of 448x256 for the comparison of fp16 and fp32.
+# RVOS_GPU_PARTS   of "numbers speed peers checks", what to run; all. Several calls may share
+#                  OUT_DIR and RVOS_GPU_BUILD, and the table is of all.
+# RVOS_GPU_BUILD   build folder, kept; else a new one in /tmp.
+# RVOS_FRAMES      for fp16 against fp32: pictures of 448x256 (tests/gpu_frames.sh), or one
+#                  file of raw RGB.
+# RVOS_SHARED      folder with the golden data of the original (else ./shared).
+# shellcheck disable=SC2317 # functions are called by part()
 set -u
 [ $# -ge 1 ] || { echo "usage: gpu.sh OUT_DIR [MINUTES]" >&2; exit 2; }
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,28 +22,33 @@ mkdir -p "$1" || exit 2
 out=$(cd "$1" && pwd)
 limit=$((${2:-8} * 60))
 build=${RVOS_GPU_BUILD:-$(mktemp -d /tmp/rvos-gpu-XXXXXX)}
+wanted=${RVOS_GPU_PARTS:-numbers speed peers checks}
 log=$out/gpu.log
 rows=$out/rows.jsonl
 parts=$out/parts.txt
-: > "$log"; : > "$rows"; : > "$parts"
+[ -n "${RVOS_GPU_PARTS:-}" ] || rm -f "$log" "$rows" "$parts" "$out"/*.log "$out"/peers-*.json
+touch "$log" "$rows" "$parts"
 export PATH=$PATH:/usr/local/cuda/bin XDG_CACHE_HOME=$build/cache PYTHONDONTWRITEBYTECODE=1
 worst=0
 python=python3
 "$python" -c 'import numpy' 2> /dev/null || python=/usr/bin/python3
 
 left() { echo $((limit - SECONDS)); }
+wants() { [[ " $wanted " == *" $1 "* ]]; }
 
-# part NAME SECONDS COMMAND...: runs it, in the log; tells PASS, FAIL or SKIP.
+# part NAME SECONDS COMMAND...: runs it; tells PASS, FAIL or SKIP. What it says is in the
+# log, and in OUT_DIR/$own.log if own is set.
 part() {
-    local name=$1 most=$2 began=$SECONDS rc verdict
+    local name=$1 most=$2 began=$SECONDS rc verdict file=/dev/null
     shift 2
+    [ -n "${own:-}" ] && file=$out/$own.log
     [ "$most" -le "$(left)" ] || most=$(left)
     if [ "$most" -lt 5 ]; then
         verdict="SKIP (no time left)"
     else
         { echo; echo "==== $name: $*"; } >> "$log"
-        timeout -k 5 "$most" bash -c '"$@"' part "$@" >> "$log" 2>&1
-        rc=$?
+        timeout -k 5 "$most" bash -c '"$@"' part "$@" 2>&1 | tee "$file" >> "$log"
+        rc=${PIPESTATUS[0]}
         case $rc in
             0) verdict=PASS ;;
             77) verdict="SKIP" ;;
@@ -50,20 +60,21 @@ part() {
     [ "$verdict" = PASS ]
 }
 
-# bench MODEL TASK OBJECTS PRECISION STREAMS FRAMES [host]: one row of results.
+# bench WHAT MODEL TASK OBJECTS PRECISION STREAMS FRAMES [OPTION...]: a row of results.
 bench() {
-    local line times=()
+    local what=$1 line times=()
+    shift
     [ "$5" = 1 ] && times=(RVOS_CUDA_TIMES=1)
-    if [ "$(left)" -lt 20 ] || [ ! -x "$build/tests/cuda/cuda-bench" ]; then
-        echo "SKIP bench $2 $3 $4 $5" >> "$log"
+    if [ "$(left)" -lt 15 ] || [ ! -x "$build/tests/cuda/cuda-bench" ] || [ ! -s "$1" ]; then
+        echo "==== SKIP bench $what" >> "$log"
         return
     fi
-    echo "==== bench $*" >> "$log"
-    line=$(env "${times[@]}" timeout -k 5 60 "$build/tests/cuda/cuda-bench" "$@" 2>> "$log")
-    if [ -n "$line" ]; then
-        echo "$line" | tee -a "$rows" >> "$log"
+    echo "==== bench $what: $*" >> "$log"
+    line=$(env "${times[@]}" timeout -k 5 "${bench_s:-45}" "$build/tests/cuda/cuda-bench" "$@" 2>> "$log")
+    if [[ $line == "{"* ]]; then
+        echo "{\"what\": \"$what\", ${line#\{}" | tee -a "$rows" >> "$log"
     else
-        printf '%-34s FAIL\n' "bench $(basename "$1") $2 $3 $4 $5" | tee -a "$parts"
+        printf '%-34s FAIL\n' "bench $what" | tee -a "$parts"
         worst=1
     fi
 }
@@ -71,9 +82,10 @@ bench() {
 machine() {
     date -u
     command -v nvidia-smi > /dev/null || return 77
-    nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.max.sm --format=csv,noheader
+    nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.max.sm --format=csv,noheader
     nvcc --version | tail -2
     uname -a
+    nproc
     "$python" -c 'import torch; print("PyTorch", torch.__version__, torch.version.cuda)'
     git -C "$root" log -1 --format=%h 2> /dev/null
     true
@@ -89,7 +101,7 @@ compile() {
     ninja -C "$build"
 }
 
-golden() { # [environment] of one backend
+golden() {
     "$build/tests/golden" cuda "$build/tests/models" "$root"/tests/golden/*.safetensors
 }
 
@@ -97,7 +109,7 @@ shared_golden() {
     "$python" "$root/tests/engine/shared_golden.py" "$build/tests/golden" cuda "$root" "$build/tests"
 }
 
-half_golden() { # a few: cuDNN compiles a kernel for each shape
+half_golden() { # a few: each has shapes of its own to find engines for
     "$build/tests/cuda/cuda-half" "$build/tests/models" \
         "$root"/tests/golden/{r18_one,r18_zero_odd,r50_one,vgg16_zero}.safetensors || return
     [ -f "$build/tests/shared-cases/done" ] || return 0
@@ -105,9 +117,44 @@ half_golden() { # a few: cuDNN compiles a kernel for each shape
         "$build"/tests/shared-cases/reference_*.safetensors
 }
 
+# Written beside the compiler's work: minutes of PyTorch on the CPU.
+write_long() {
+    [ -f "$build/long/done" ] ||
+        { "$python" "$root/tests/cuda/long_cases.py" "$build/long" --size 128x224 && touch "$build/long/done"; }
+    echo $? > "$build/long.rc"
+}
+
+long_golden() {
+    while [ ! -f "$build/long.rc" ]; do sleep 1; done
+    cat "$build/long.log"
+    local rc
+    rc=$(cat "$build/long.rc")
+    [ "$rc" = 0 ] || return "$rc"
+    "$build/tests/golden" cuda "$build/long" "$build"/long/*_20.safetensors
+}
+
+# RVOS_FRAMES as raw frames in the build folder.
+raw_frames() {
+    [ -n "${RVOS_FRAMES:-}" ] || { echo "no RVOS_FRAMES: see tests/gpu_frames.sh"; return 77; }
+    [ -d "$RVOS_FRAMES" ] || { ln -sf "$(realpath "$RVOS_FRAMES")" "$build/frames.rgb"; return; }
+    "$python" - "$RVOS_FRAMES" "$build/frames.rgb" <<'PYTHON'
+import pathlib, sys
+try:
+    from PIL import Image
+except ImportError:
+    print("skipped: this python has no PIL to read pictures")
+    sys.exit(77)
+names = sorted(p for p in pathlib.Path(sys.argv[1]).iterdir() if p.suffix in (".jpg", ".png"))
+with open(sys.argv[2], "wb") as f:
+    for name in names:
+        f.write(Image.open(name).convert("RGB").resize((448, 256)).tobytes())
+print(len(names), "frames")
+PYTHON
+}
+
 agree() {
-    [ -n "${RVOS_FRAMES:-}" ] || return 77
-    "$build/tests/cuda/cuda-agree" "$model" "$RVOS_FRAMES"
+    raw_frames || return
+    "$build/tests/cuda/cuda-agree" "$model" "$build/frames.rgb"
 }
 
 sanitizer() { # TOOL CASE
@@ -116,33 +163,84 @@ sanitizer() { # TOOL CASE
         "$build/tests/golden" cuda "$build/tests/models" "$root/tests/golden/$2.safetensors"
 }
 
-peers() { # MODEL TASK OBJECTS SECONDS FILE
-    "$python" "$root/tests/cuda/peers.py" "$build/tests/cuda/cuda-bench" "$1" "$2" "$3" \
-        --seconds "$4" --json "$out/$5"
+peers() { # NAME MODEL OBJECTS SECONDS [OPTION...]
+    local name=$1 model=$2 objects=$3 seconds=$4
+    shift 4
+    "$python" "$root/tests/cuda/peers.py" "$build/tests/cuda/cuda-bench" "$model" zero-shot "$objects" \
+        --seconds "$seconds" --json "$out/peers-$name.json" "$@"
 }
 
-report() {
-    "$python" - "$rows" "$out" <<'PYTHON'
-import glob, json, os, sys
-rows = [json.loads(l) for l in open(sys.argv[1]) if l.startswith("{")]
-print(f"{'encoder':10} {'task':9} {'N':>2} {'prec':5} {'streams':>7} {'memory':15} "
-      f"{'p50 ms':>8} {'p99 ms':>8} {'graph ms':>8} {'fps':>8} {'start ms':>8} {'MB':>7}")
-for r in rows:
-    print(f"{r['encoder']:10} {r['task']:9} {r['objects']:2} {r['precision']:5} {r['streams']:7} "
-          f"{r['memory']:15} {r['p50_ms']:8.3f} {r['p99_ms']:8.3f} {r['graph_p50_ms']:8.3f} "
-          f"{r['fps']:8.1f} {r['start_ms']:8.0f} {r['device_mb']:7.1f}")
-peers = {}
-for name in sorted(glob.glob(os.path.join(sys.argv[2], "peers-*.json"))):
-    peers[os.path.basename(name)] = p = json.load(open(name))
-    print(f"\nin turn, {p['model']}, {p['task']}, {p['objects']} objects, {p['gpu']}:")
-    for r in p["rows"]:
-        print(f"  {r['name']:34} p50 {r['p50_ms']:9.3f} ms  p99 {r['p99_ms']:9.3f} ms")
-    for l in p["left_out"]:
-        print(f"  left out: {l}")
-parts = [l.rstrip() for l in open(os.path.join(sys.argv[2], "parts.txt"))]
-json.dump({"rows": rows, "peers": peers, "parts": parts},
-          open(os.path.join(sys.argv[2], "results.json"), "w"), indent=1)
-PYTHON
+# ---- what is run ---------------------------------------------------------------------
+
+numbers() {
+    # Shapes by the hundred, each for a few frames: not worth timing engines for.
+    export RVOS_CUDA_TUNE=0
+    if ! own=golden part "golden, fp32" 120 golden; then
+        # Whose fault it is: without cuDNN the same must come out.
+        RVOS_CUDA_CONV=plain own=golden-plain part "golden, fp32, without cuDNN" 60 golden
+    fi
+    own=shared part "golden of the original, fp32" 60 shared_golden
+    own=half part "golden, fp16" 90 half_golden
+    own=tiles part "own kernels against plain ones" 60 "$build/tests/cuda/cuda-tiles"
+    own=long part "long cases, fp32" 150 long_golden
+    unset RVOS_CUDA_TUNE
+    own=agree part "fp16 against fp32" 60 agree
+    own=faults part "faults" 90 "$build/tests/cuda/cuda-faults" "$model"
+}
+
+speed() {
+    local streams objects
+    rm -rf "$XDG_CACHE_HOME"
+    RVOS_BENCH_LOG=$out/engines-cold.txt bench "start cold" "$large" zero-shot 10 fp16 1 200
+    for _ in 1 2 3; do
+        RVOS_BENCH_LOG=$out/start-warm.txt bench "start warm" "$large" zero-shot 10 fp16 1 50
+    done
+    for _ in 1 2 3 4 5; do
+        bench "latency r101 10" "$large" zero-shot 10 fp16 1 1000
+        bench "latency r18 10" "$model" zero-shot 10 fp16 1 1000
+        bench "latency r18 5" "$model" zero-shot 5 fp16 1 1000
+    done
+    for streams in 16 4 64; do
+        bench "streams r101 $streams batched" "$large" zero-shot 10 fp16 "$streams" \
+            $((4000 / streams + 50)) batch=16 wait=2000
+        bench "streams r101 $streams each alone" "$large" zero-shot 10 fp16 "$streams" \
+            $((2000 / streams + 20))
+    done
+    RVOS_CUDA_STEPS=1 RVOS_BENCH_LOG=$out/steps-r101.txt bench "steps r101" "$large" zero-shot 10 fp16 1 20
+    RVOS_CUDA_STEPS=1 RVOS_BENCH_LOG=$out/steps-r18.txt bench "steps r18" "$model" zero-shot 10 fp16 1 20
+    for objects in 1 2 3 5 10 20 32; do
+        bench "objects r18 $objects" "$model" zero-shot "$objects" fp16 1 300
+    done
+    for streams in 2 8 32; do
+        bench "streams r101 $streams batched" "$large" zero-shot 10 fp16 "$streams" \
+            $((2000 / streams + 20)) batch=16 wait=2000
+    done
+    for streams in 1 4 16 64; do
+        bench "streams r18 $streams batched" "$model" zero-shot 10 fp16 "$streams" \
+            $((4000 / streams + 20)) batch=16 wait=2000
+    done
+    bench "fp32 r101 10" "$large" zero-shot 10 fp32 1 100
+    bench "tf32 r101 10" "$large" zero-shot 10 tf32 1 200
+    bench "one-shot r18 10" "$model" one-shot 10 fp16 1 500
+    bench "one-shot r101 10" "$large" one-shot 10 fp16 1 300
+    bench "host r18 5" "$model" zero-shot 5 fp16 1 300 host
+    # What the compiled engines would add, whatever they cost.
+    bench_s=100 RVOS_CUDA_TUNE=all XDG_CACHE_HOME=$build/cache-all RVOS_BENCH_LOG=$out/engines-all.txt \
+        bench "all engines r101 10" "$large" zero-shot 10 fp16 1 500
+}
+
+checks() {
+    local name dir
+    # Of the engine around the convolutions, and of our own kernels.
+    export RVOS_CUDA_CONV=plain
+    for name in api badmodel output seeds stream; do
+        dir=$build/tests/models
+        case $name in api|badmodel) dir=$build/tests/engine/broken ;; esac
+        part "$name" 60 "$build/tests/engine/$name" cuda "$dir"
+    done
+    part "memcheck" 60 sanitizer memcheck r18_one
+    part "racecheck" 60 sanitizer racecheck r18_zero
+    unset RVOS_CUDA_CONV
 }
 
 model=$root/data/models/rvos-resnet18-h128.safetensors
@@ -151,64 +249,39 @@ gpu=
 nvidia-smi -L 2> /dev/null | grep -q GPU && gpu=yes
 
 export root out build model large python
-export -f machine compile golden shared_golden half_golden agree sanitizer peers
+export -f machine compile golden shared_golden half_golden long_golden raw_frames agree sanitizer peers
 
 part "machine" 60 machine
+if [ -n "$gpu" ] && wants numbers; then
+    rm -f "$build/long.rc"
+    write_long > "$build/long.log" 2>&1 &
+    writer=$!
+fi
 part "build" 300 compile
 if [ -z "$gpu" ]; then
-    for name in "golden, fp32" "golden of the original, fp32" "golden, fp16" "fp16 against fp32" \
-        "api" "memcheck" "racecheck" "benchmark" "PyTorch in turn"; do
+    for name in "golden, fp32" "golden of the original, fp32" "golden, fp16" "long cases, fp32" \
+        "fp16 against fp32" "faults" "benchmark" "PyTorch in turn" "api" "memcheck" "racecheck"; do
         printf '%-34s SKIP (no GPU)\n' "$name" | tee -a "$parts"
     done
+    "$python" "$root/tests/cuda/gpu_table.py" "$out" > /dev/null || worst=1
+    echo "no GPU; log: $log"
     [ "$worst" = 0 ] && exit 77
     exit 1
 fi
 export LD_LIBRARY_PATH=$build/engine/src/cuda:${LD_LIBRARY_PATH:-}
 [ -n "${RVOS_SHARED:-}" ] || { [ -d "$root/shared/golden" ] && export RVOS_SHARED=$root/shared; }
+[ -s "$large" ] || part "random ResNet-101" 60 "$python" "$root/data/golden.py" --random-bundle resnet101 -o "$large"
 
-# Shapes by the hundred, each for a few frames: not worth timing engines for. Whose fault
-# it is when the numbers are off: without cuDNN the same must come out.
-export RVOS_CUDA_TUNE=0
-if ! part "golden, fp32" 120 golden; then
-    export RVOS_CUDA_CONV=plain
-    part "golden, fp32, without cuDNN" 60 golden
-    unset RVOS_CUDA_CONV
+wants numbers && numbers
+[ -n "${writer:-}" ] && { kill "$writer" 2> /dev/null; wait "$writer" 2> /dev/null; }
+wants speed && speed
+if wants peers; then
+    part "PyTorch in turn, ResNet-101" 75 peers resnet101 "$large" 10 55 --peers fp32,tf32,fp16,graph
+    part "PyTorch in turn, ResNet-18" 45 peers resnet18 "$model" 10 30 --peers fp32,graph --ours fp16
+    part "PyTorch compiled, ResNet-101" 170 peers resnet101-compiled "$large" 10 150 --peers compile --ours fp16
 fi
-part "golden of the original, fp32" 60 shared_golden
-part "golden, fp16" 90 half_golden
-unset RVOS_CUDA_TUNE
-part "fp16 against fp32" 60 agree
+wants checks && checks
 
-# Of the engine around the convolutions, and of our own kernels.
-export RVOS_CUDA_CONV=plain
-for name in api badmodel output seeds stream; do
-    dir=$build/tests/models
-    case $name in api|badmodel) dir=$build/tests/engine/broken ;; esac
-    part "$name" 60 "$build/tests/engine/$name" cuda "$dir"
-done
-part "memcheck" 60 sanitizer memcheck r18_one
-part "racecheck" 60 sanitizer racecheck r18_zero
-unset RVOS_CUDA_CONV
-
-part "random ResNet-101" 60 "$python" "$root/data/golden.py" --random-bundle resnet101 -o "$large"
-bench "$large" zero-shot 10 fp16 1 500       # with an empty cache of engine choices
-bench "$large" zero-shot 10 fp16 1 2000      # and with a warm one
-bench "$model" zero-shot 10 fp16 1 2000
-bench "$model" zero-shot 5 fp16 1 2000
-part "PyTorch in turn, ResNet-101" 110 peers "$large" zero-shot 10 95 peers-resnet101.json
-bench "$large" zero-shot 10 fp32 1 100
-bench "$large" zero-shot 10 tf32 1 200
-bench "$model" one-shot 10 fp16 1 1000
-bench "$model" zero-shot 5 fp16 1 500 host
-for streams in 4 16 64; do
-    bench "$large" zero-shot 10 fp16 "$streams" $((800 / streams + 20))
-    bench "$model" zero-shot 10 fp16 "$streams" $((1600 / streams + 20))
-done
-for objects in 1 2 3 20 32; do
-    bench "$model" zero-shot "$objects" fp16 1 500
-done
-part "PyTorch in turn, ResNet-18" 70 peers "$model" zero-shot 10 55 peers-resnet18.json
-
-{ cat "$parts"; echo; report; } | tee "$out/table.txt"
+"$python" "$root/tests/cuda/gpu_table.py" "$out" || worst=1
 echo "took $SECONDS s; log: $log"
 exit $worst

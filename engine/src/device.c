@@ -2,27 +2,44 @@
 #include "device.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "image.h"
 #include "log.h"
 
-/* In the folder that the library was installed to, then wherever the loader looks. */
-static const struct rv_backend *load_module(rvos_device *dev)
+/* In the folder that the library was installed to, then wherever the loader looks. A
+ * module that is there and lacks a library of its own is worth more words than none. */
+static void open_module(rvos_device *dev)
 {
     static const char *const names[] = {RVOS_MODULE_DIR "/librvos-cuda.so",
                                         "librvos-cuda.so"};
+    char why[512] = "";
+    bool lacks = false;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !lacks; i++) {
+        dev->module = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
+        if (dev->module)
+            return;
+        snprintf(why, sizeof(why), "%s", dlerror());
+        lacks = strncmp(why, names[i], strlen(names[i])) != 0;
+    }
+    rv_log(dev,
+           dev->params.backend ? RVOS_LOG_ERROR
+           : lacks             ? RVOS_LOG_WARNING
+                               : RVOS_LOG_INFO,
+           "no CUDA engine: %s%s", lacks ? "librvos-cuda.so needs " : "", why);
+}
+
+static const struct rv_backend *load_module(rvos_device *dev)
+{
     rv_backend_entry entry;
     const struct rv_backend *fn;
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !dev->module; i++)
-        dev->module = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    if (!dev->module) {
-        rv_log(dev, dev->params.backend ? RVOS_LOG_ERROR : RVOS_LOG_INFO,
-               "no CUDA engine: %s", dlerror());
+    open_module(dev);
+    if (!dev->module)
         return NULL;
-    }
     *(void **)&entry = dlsym(dev->module, "rv_backend_cuda");
     fn = entry ? entry(RV_BACKEND_ABI) : NULL;
     if (!fn)

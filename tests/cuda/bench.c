@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* bench.c - the engine on a GPU: frames in device memory in, labels in device memory out.
  *
- *     cuda-bench MODEL TASK OBJECTS PRECISION STREAMS FRAMES [host]
- *         prints one line of JSON: the host call, p50 and p99; the graph alone by device
- *         events, p50; frames a second of all streams together; memory; start-up
+ *     cuda-bench MODEL TASK OBJECTS PRECISION STREAMS FRAMES [host] [batch=N] [wait=US]
+ *         prints one line of JSON: the host call, p50, p99, min; the graph alone by
+ * device events, p50 (RVOS_CUDA_TIMES=1); frames a second of all streams together; memory
+ *         of the model with its first stream, and of each further one; start-up
  *     cuda-bench --serve MODEL TASK OBJECTS PRECISION
  *         a line of milliseconds for each line "run" on the standard input
  *
- * `host`: frames and labels in host memory, 1920x1080 NV12. */
+ * `host`: frames and labels in host memory, 1920x1080 NV12. RVOS_BENCH_LOG: a file for
+ * all that the engine logs.
+ *
+ * Start-up is from the program's start to the first frame's labels, the context included.
+ * Memory is what closing the model gives back, so that neither the context nor the
+ * libraries' code counts. */
 #include <cuda_runtime_api.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -24,8 +30,11 @@ struct bench {
     rvos_model *model;
     rvos_model_info info;
     rvos_task task;
-    int objects, frames;
+    int objects, frames, batch, wait_us;
     bool host;
+    double began; /* ms */
+    char encoder[32];
+    FILE *log;
     double graph[MOST]; /* ms by device events, of a single stream */
     int n_graph;
 };
@@ -43,6 +52,8 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
     struct bench *b = opaque;
     double ms;
 
+    if (b->log)
+        fprintf(b->log, "%s\n", line);
     if (level <= RVOS_LOG_WARNING)
         fprintf(stderr, "%s\n", line);
     else if (sscanf(line, "cuda: graph %lf", &ms) == 1 && b->n_graph < MOST)
@@ -67,7 +78,9 @@ static rvos_precision precision_of(const char *name)
 static int open_bench(struct bench *b, char **argv)
 {
     rvos_device_params device = {.backend = "cuda", .log = on_log, .log_opaque = b};
-    rvos_model_params model = {.precision = precision_of(argv[3])};
+    rvos_model_params model = {.precision = precision_of(argv[3]),
+                               .max_batch = b->batch,
+                               .batch_wait_us = b->wait_us};
 
     b->task = strcmp(argv[1], "one-shot") ? RVOS_TASK_ZERO_SHOT : RVOS_TASK_ONE_SHOT;
     b->objects = atoi(argv[2]);
@@ -75,6 +88,7 @@ static int open_bench(struct bench *b, char **argv)
         rvos_model_load(&b->model, b->device, argv[0], &model))
         return -1;
     rvos_model_get_info(b->model, &b->info);
+    snprintf(b->encoder, sizeof(b->encoder), "%s", b->info.encoder);
     return 0;
 }
 
@@ -147,7 +161,7 @@ static int run_frame(struct video *v)
                                &(rvos_output){.labels = &v->labels});
 }
 
-/* Ten frames to warm up, then all threads together. */
+/* Some frames to warm up, then all threads together. */
 static void *work(void *opaque)
 {
     struct worker *w = opaque;
@@ -155,9 +169,10 @@ static void *work(void *opaque)
     double from;
 
     w->failed = open_video(&v, w->bench);
-    for (int i = 0; i < 10 && !w->failed; i++)
+    for (int i = 0; i < 50 && !w->failed; i++)
         w->failed = run_frame(&v);
     pthread_barrier_wait(w->barrier);
+    pthread_barrier_wait(w->barrier); /* memory is looked at */
     from = now();
     for (int i = 0; i < w->bench->frames && !w->failed; i++) {
         double begin = now();
@@ -189,63 +204,98 @@ static double quantile(double *ms, int n, double q)
     return ms[(int)(q * (n - 1))];
 }
 
-static size_t used_memory(void)
+static double used_mb(void)
 {
     size_t left = 0, all = 0;
 
-    return cudaMemGetInfo(&left, &all) == cudaSuccess ? all - left : 0;
+    return cudaMemGetInfo(&left, &all) == cudaSuccess ? (double)(all - left) / 1e6 : 0;
 }
 
-static int measure(struct bench *b, char **argv)
+struct figures {
+    double context_ms, start_ms;                  /* since the program's start */
+    double empty_mb, first_mb, all_mb, closed_mb; /* in use on the whole GPU */
+    double seconds;                               /* of the slowest stream */
+    int failed;
+};
+
+/* All streams open, then all run at once. */
+static int run_streams(struct bench *b, int streams, double *ms, struct figures *f)
 {
-    int streams = atoi(argv[4]), failed = 0;
     struct worker *workers = calloc((size_t)streams, sizeof(*workers));
     pthread_t *threads = calloc((size_t)streams, sizeof(*threads));
-    double *ms = calloc(MOST, sizeof(*ms)), slowest = 0, began, ready;
     pthread_barrier_t barrier;
-    size_t before, model;
-    rvos_device_info info;
-    struct video first;
 
-    b->frames = atoi(argv[5]) < MOST ? atoi(argv[5]) : MOST;
-    cudaFree(NULL);
-    before = used_memory();
-    began = now();
-    if (!workers || !threads || !ms || open_bench(b, argv) || open_video(&first, b) ||
-        run_frame(&first))
-        return 1;
-    ready = now() - began;
-    model = used_memory() - before;
+    if (!workers || !threads)
+        return -1;
     pthread_barrier_init(&barrier, NULL, (unsigned int)streams + 1);
     for (int i = 0; i < streams; i++) {
         workers[i] = (struct worker){b, &barrier, i ? NULL : ms, 0, 0};
         if (pthread_create(&threads[i], NULL, work, &workers[i]))
-            return 1;
+            exit(1); /* the others wait for it */
     }
     pthread_barrier_wait(&barrier);
     b->n_graph = 0;
+    f->all_mb = used_mb();
+    pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
     for (int i = 0; i < streams; i++) {
         pthread_join(threads[i], NULL);
-        failed |= workers[i].failed;
-        slowest = workers[i].seconds > slowest ? workers[i].seconds : slowest;
+        f->failed |= workers[i].failed;
+        f->seconds = workers[i].seconds > f->seconds ? workers[i].seconds : f->seconds;
     }
+    free(workers);
+    free(threads);
+    return f->failed;
+}
+
+static void print(struct bench *b, char **argv, int streams, double *ms,
+                  const struct figures *f)
+{
+    rvos_device_info info;
+
     rvos_device_get_info(b->device, &info);
     printf("{\"engine\": \"rvosseg\", \"gpu\": \"%s\", \"library\": \"%s\", \"encoder\": "
            "\"%s\", \"task\": \"%s\", \"objects\": %d, \"precision\": \"%s\", "
-           "\"streams\": %d, \"memory\": \"%s\", \"p50_ms\": %.4f, \"p99_ms\": %.4f, "
-           "\"graph_p50_ms\": %.4f, \"fps\": %.1f, \"start_ms\": %.0f, "
-           "\"device_mb\": %.1f, \"weights_mb\": %.1f, \"failed\": %d}\n",
-           info.name, info.library, b->info.encoder, argv[1], b->objects, argv[3],
-           streams, b->host ? "host 1080p NV12" : "device", quantile(ms, b->frames, 0.5),
-           quantile(ms, b->frames, 0.99), quantile(b->graph, b->n_graph, 0.5),
-           slowest > 0 ? streams * b->frames / slowest : 0, ready, (double)model / 1e6,
-           (double)b->info.weights_bytes / 1e6, failed);
+           "\"streams\": %d, \"batch\": %d, \"memory\": \"%s\", \"frames\": %d, ",
+           info.name, info.library, b->encoder, argv[1], b->objects, argv[3], streams,
+           b->batch, b->host ? "host 1080p NV12" : "device", b->frames);
+    printf("\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"min_ms\": %.4f, \"graph_p50_ms\": "
+           "%.4f, \"fps\": %.1f, ",
+           quantile(ms, b->frames, 0.5), quantile(ms, b->frames, 0.99),
+           quantile(ms, b->frames, 0), quantile(b->graph, b->n_graph, 0.5),
+           f->seconds > 0 ? streams * b->frames / f->seconds : 0);
+    printf("\"context_ms\": %.0f, \"start_ms\": %.0f, \"model_mb\": %.1f, "
+           "\"stream_mb\": %.1f, \"library_mb\": %.1f, \"weights_mb\": %.1f, "
+           "\"failed\": %d}\n",
+           f->context_ms, f->start_ms, f->first_mb - f->closed_mb,
+           (f->all_mb - f->first_mb) / streams, f->closed_mb - f->empty_mb,
+           (double)b->info.weights_bytes / 1e6, f->failed);
+}
+
+static int measure(struct bench *b, char **argv)
+{
+    int streams = atoi(argv[4]) > 0 ? atoi(argv[4]) : 1;
+    double *ms = calloc(MOST, sizeof(*ms));
+    struct figures f = {0};
+    struct video first;
+
+    b->frames = atoi(argv[5]) < MOST ? atoi(argv[5]) : MOST;
+    cudaFree(NULL);
+    f.context_ms = now() - b->began;
+    f.empty_mb = used_mb();
+    if (!ms || open_bench(b, argv) || open_video(&first, b) || run_frame(&first))
+        return 1;
+    f.start_ms = now() - b->began;
+    f.first_mb = used_mb();
+    if (run_streams(b, streams, ms, &f))
+        fprintf(stderr, "a stream failed\n");
     close_video(&first, b);
-    free(workers);
-    free(threads);
+    rvos_model_get_info(b->model, &b->info);
+    rvos_model_close(&b->model);
+    f.closed_mb = used_mb();
+    print(b, argv, streams, ms, &f);
     free(ms);
-    return failed != 0;
+    return f.failed != 0;
 }
 
 static int serve(struct bench *b, char **argv)
@@ -271,6 +321,20 @@ static int serve(struct bench *b, char **argv)
     return 0;
 }
 
+static void options(struct bench *b, int argc, char **argv)
+{
+    const char *log = getenv("RVOS_BENCH_LOG");
+
+    for (int i = 0; i < argc; i++) {
+        b->host = b->host || !strcmp(argv[i], "host");
+        if (!strncmp(argv[i], "batch=", 6))
+            b->batch = atoi(argv[i] + 6);
+        if (!strncmp(argv[i], "wait=", 5))
+            b->wait_us = atoi(argv[i] + 5);
+    }
+    b->log = log ? fopen(log, "w") : NULL;
+}
+
 int main(int argc, char **argv)
 {
     struct bench *b = calloc(1, sizeof(*b));
@@ -278,15 +342,17 @@ int main(int argc, char **argv)
 
     if (!b)
         return 1;
+    b->began = now();
     if (cudaGetDeviceCount(&count) != cudaSuccess || !count) {
         fprintf(stderr, "skipped: no GPU\n");
         free(b);
         return 77;
     }
     if (argc == 6 && !strcmp(argv[1], "--serve")) {
+        options(b, 0, NULL);
         ret = serve(b, argv + 2);
     } else if (argc >= 7) {
-        b->host = argc > 7;
+        options(b, argc - 7, argv + 7);
         ret = measure(b, argv + 1);
     } else {
         fprintf(stderr, "usage: see the head of bench.c\n");
@@ -294,6 +360,8 @@ int main(int argc, char **argv)
     }
     rvos_model_close(&b->model);
     rvos_device_close(&b->device);
+    if (b->log)
+        fclose(b->log);
     free(b);
     return ret;
 }

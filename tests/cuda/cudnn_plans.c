@@ -4,11 +4,15 @@
  *
  *     cudnn-plans [BASE [OBJECTS [GPU [fp16|fp32|tf32]]]]
  *
- * Each distinct shape must get a plan: in fp16 a fused one. Prints one line a shape.
- * Needs some libcuda.so.1 that can be loaded: where there is no driver, a link of that
- * name to the toolkit's stubs/libcuda.so, in LD_LIBRARY_PATH. */
+ * Each distinct shape must get a plan: in fp16 a fused one. Each plan goes to disk and
+ * comes back, and what is spoilt is refused. Prints one line a shape, and times.
+ *
+ * Kernels that cuDNN compiles are loaded by the driver. Where there is none, nodriver/
+ * in LD_LIBRARY_PATH is one that says yes to that. */
 #include <string.h>
+#include <time.h>
 
+#include "cache.h"
 #include "dnn.h"
 #include "net/program.h"
 #include "../test.h"
@@ -80,66 +84,122 @@ static struct rv_conv_shape shape_of(const struct rv_program *p, const struct rv
                                   .sum = !cell && s->in[1] >= 0};
 }
 
-/* A kernel was compiled for the GPU that is not there, and could not be loaded. */
-static bool only_loading_failed(void)
-{
-    char why[1024] = "";
+/* ---- plans -------------------------------------------------------------------- */
 
-    cudnnGetLastErrorString(why, sizeof(why));
-    return strstr(why, "cuLibraryLoadData") != NULL;
+static struct {
+    double asking, making, keeping; /* ms: heuristics, plans, and from disk */
+    int compiled, plans;
+} total;
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-/* How many engines of a form there are, and how many of the first few that suit can be
- * made ready. */
-static int ready(const struct rv_dnn *dnn, const struct rv_conv_shape *s,
-                 enum rv_form form, int *named, int *suited, long long *workspace)
+/* A plan that was kept is the same plan; half of it, or with a hole in it, is none. */
+static void check_kept(const struct rv_dnn *dnn, struct rv_cache *cache, const char *key,
+                       cudnnBackendDescriptor_t plan, int64_t workspace)
 {
-    cudnnBackendDescriptor_t graph = rv_dnn_graph(dnn, s, form), config[64];
-    int n, good = 0;
+    size_t size = 0, got = 0, again = 0;
+    char *text = rv_dnn_save(plan, &size), *kept, *same;
+    cudnnBackendDescriptor_t back;
+    int64_t bytes = -1;
+    double from;
 
-    *named = *suited = 0;
-    *workspace = -1;
-    if (!graph)
-        return 0;
-    *named = n = rv_dnn_configs(dnn, graph, config, 64);
-    for (int i = 0; i < n; i++) {
-        cudnnBackendDescriptor_t plan = NULL;
-        int64_t bytes = 0;
-
-        if (rv_dnn_suits(config[i], s) && ++*suited <= 2)
-            plan = rv_dnn_plan(dnn, config[i], &bytes);
-        good += plan || (*suited > 0 && *suited <= 2 && only_loading_failed());
-        if (plan && (*workspace < 0 || bytes < *workspace))
-            *workspace = bytes;
-        rv_dnn_destroy(&plan);
-        rv_dnn_destroy(&config[i]);
+    if (!CHECK(text != NULL))
+        return;
+    rv_cache_put(cache, key, text, size);
+    from = now();
+    kept = rv_cache_get(cache, key, &got);
+    if (!CHECK(kept && got == size && !memcmp(kept, text, size))) {
+        free(text);
+        return;
     }
-    rv_dnn_destroy(&graph);
-    return good;
+    back = rv_dnn_restore(dnn, kept, got, &bytes);
+    total.keeping += now() - from;
+    CHECK(back && bytes == workspace);
+    same = back ? rv_dnn_save(back, &again) : NULL;
+    CHECK(same && again == size && !memcmp(same, text, size));
+    free(same);
+    rv_dnn_destroy(&back);
+    for (size_t cut = 0; cut < size; cut += size / 7 + 1) {
+        back = rv_dnn_restore(dnn, kept, cut, &bytes);
+        CHECK(!back);
+        rv_dnn_destroy(&back);
+    }
+    memset(kept + size / 2, ' ', 40);
+    back = rv_dnn_restore(dnn, kept, size, &bytes); /* either way, but no crash */
+    rv_dnn_destroy(&back);
+    free(kept);
+    free(text);
 }
 
-static void check_shape(const struct rv_dnn *dnn, const struct rv_conv_shape *s)
+/* Of one form: how many engines there are, that suit, are precompiled; and the first of
+ * these, or the first of all, as a plan. */
+static void ready(const struct rv_dnn *dnn, const struct rv_conv_shape *s,
+                  enum rv_form form, struct rv_cache *cache)
 {
-    static const char *const names[] = {"fused", "sums32", "sums"};
-    int named, suited, good = 0, form;
-    long long workspace;
+    cudnnBackendDescriptor_t config[64], graph, plan = NULL;
+    int n, suited = 0, precompiled = 0, first = -1;
+    double from = now();
+    char key[100], engine[256];
+    int64_t bytes = 0;
 
-    for (form = 0; form < RV_FORMS && !good; form++)
-        good = ready(dnn, s, (enum rv_form)form, &named, &suited, &workspace);
+    graph = rv_dnn_graph(dnn, s, form);
+    if (!graph)
+        return;
+    n = rv_dnn_configs(dnn, graph, config, 64);
+    total.asking += now() - from;
+    for (int i = 0; i < n; i++) {
+        bool suits = rv_dnn_suits(config[i], s), compiles = rv_dnn_compiles(config[i]);
+
+        suited += suits;
+        if (suits && (first < 0 || (!compiles && !precompiled)))
+            first = i;
+        precompiled += suits && !compiles;
+    }
+    from = now();
+    if (first >= 0)
+        plan = rv_dnn_plan(dnn, config[first], &bytes);
+    if (plan) {
+        total.making += now() - from;
+        total.compiled += !precompiled;
+        total.plans++;
+        rv_dnn_describe(config[first], engine, sizeof(engine));
+        printf("%d engines, %d suit, %d precompiled; %.1f ms, workspace %lld, %s\n", n,
+               suited, precompiled, now() - from, (long long)bytes, engine);
+        snprintf(key, sizeof(key), "plan-%d", total.plans);
+        check_kept(dnn, cache, key, plan, bytes);
+    }
+    for (int i = 0; i < n; i++)
+        rv_dnn_destroy(&config[i]);
+    rv_dnn_destroy(&graph);
+    rv_dnn_destroy(&plan);
+}
+
+static void check_shape(const struct rv_dnn *dnn, const struct rv_conv_shape *s,
+                        struct rv_cache *cache)
+{
+    static const char *const names[] = {"fused", "fused32", "sums32", "sums"};
+    int form, plans = total.plans;
+
     printf("n%-2d %3dx%-3d c%-4d -> %3dx%-3d c%-4d k%d s%d %s%s%s: ", s->n, s->ih, s->iw,
            s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->half_out ? "f16" : "f32",
            s->sum ? " +add" : "", s->relu ? " relu" : "");
-    if (good)
-        printf("%-6s %d of 2 tried can be made, %d of %d suit, workspace %lld\n",
-               names[form - 1], good, suited, named, workspace);
-    else
+    for (form = 0; form < RV_FORMS && total.plans == plans; form++)
+        ready(dnn, s, (enum rv_form)form, cache);
+    if (!CHECK(total.plans > plans))
         printf("nothing\n");
-    CHECK(good > 0);
-    CHECK(!s->half_in || form - 1 == RV_FORM_FUSED);
+    else if (form > 1)
+        printf("    (%s)\n", names[form - 1]);
+    CHECK(!s->half_in || form - 1 <= RV_FORM_FUSED32);
 }
 
 static void check_program(const struct rv_dnn *dnn, const char *base, int objects,
-                          bool one_shot, bool half, bool tf32)
+                          bool one_shot, bool half, bool tf32, struct rv_cache *cache)
 {
     struct rv_net net = {.base_width = 64,
                          .hidden = 128,
@@ -169,7 +229,7 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
         if (old < n || n == 256)
             continue;
         seen[n++] = shape;
-        check_shape(dnn, &shape);
+        check_shape(dnn, &shape, cache);
     }
     printf("%s, %s, %d objects: %d shapes\n", base, one_shot ? "one-shot" : "zero-shot",
            objects, n);
@@ -177,21 +237,40 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
     rv_net_free(&net);
 }
 
+static void clear(const char *folder)
+{
+    char command[200];
+
+    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+    CHECK(system(command) == 0);
+}
+
 int main(int argc, char **argv)
 {
     const char *base = argc > 1 ? argv[1] : "resnet18";
     int objects = argc > 2 ? atoi(argv[2]) : 5;
     const char *name = argc > 3 ? argv[3] : "H200", *how = argc > 4 ? argv[4] : "fp16";
+    char folder[64] = "/tmp/rvos-plans-XXXXXX";
     struct rv_dnn dnn = {NULL, NULL};
+    struct rv_cache *cache;
 
     for (size_t i = 0; i < sizeof(gpus) / sizeof(gpus[0]); i++)
         if (strstr(gpus[i].name, name))
             dnn.device = describe(&gpus[i]);
     if (!dnn.device)
         return test_skip("this cuDNN plans for no GPU that is not there");
+    if (!CHECK(mkdtemp(folder)))
+        return test_done();
+    setenv("XDG_CACHE_HOME", folder, 1);
+    cache = rv_cache_open("plans");
     for (int task = 0; task < 2; task++)
         check_program(&dnn, base, objects, task, !strcmp(how, "fp16"),
-                      !strcmp(how, "tf32"));
+                      !strcmp(how, "tf32"), cache);
+    printf("%d plans, %d of them compiled: heuristics %.0f ms, making %.0f ms; from disk "
+           "%.1f ms\n",
+           total.plans, total.compiled, total.asking, total.making, total.keeping);
+    rv_cache_close(cache);
     rv_dnn_destroy(&dnn.device);
+    clear(folder);
     return test_done();
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* nogpu.c - the real module on a machine without a GPU: a clear refusal, and the CPU.
  *
- *     nogpu loaded|absent      with and without the module in LD_LIBRARY_PATH */
+ *     nogpu loaded|absent|lacking      with and without the module in LD_LIBRARY_PATH,
+ * and with one that lacks a library of its own */
 #include <dlfcn.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ static void check_is_cpu(rvos_device *device)
 int main(int argc, char **argv)
 {
     bool absent = argc > 1 && !strcmp(argv[1], "absent");
+    bool lacking = argc > 1 && !strcmp(argv[1], "lacking");
     struct log log;
 
     if (gpu_is_there())
@@ -70,7 +72,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < 2; i++) { /* and again, with the module still loaded */
         open_device("cuda", RVOS_ERR_UNSUPPORTED, &log);
         CHECK(log.errors == 1 && !log.warnings);
-        CHECK(strstr(log.line, absent ? "no CUDA engine" : "cuda: no"));
+        CHECK(strstr(log.line, absent || lacking ? "no CUDA engine" : "cuda: no"));
+        CHECK(!lacking || strstr(log.line, "needs librvos-nowhere.so.9"));
     }
     setenv("RVOS_CUDA", "1", 1);
     check_is_cpu(open_device(NULL, 0, &log));

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The engine and PyTorch on one GPU, frame by frame in turn.
 
-    peers.py CUDA_BENCH MODEL TASK OBJECTS [--rounds 60] [--json FILE] [--seconds 150]
+    peers.py CUDA_BENCH MODEL TASK OBJECTS [--rounds 400] [--json FILE]
+             [--seconds 150] [--ours fp16,fp32] [--peers fp32,tf32,fp16,graph,compile]
 
 Peers: the published formulation (data/model.py) eager in float32 and TF32; with batch norm
 folded, fp16 and channels last: eager, as one CUDA graph, and by torch.compile with CUDA
 graphs. The network alone, without resizing and labels, which the engine has to do as well.
-A peer that fails is told and left out.
+A peer that fails, in its preparation or later, is told and left out. The first 20 rounds
+don't count.
 """
 import argparse
 import json
@@ -32,10 +34,16 @@ class Ours:
     def run(self):
         self.process.stdin.write("run\n")
         self.process.stdin.flush()
-        return float(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        if not answer:
+            raise RuntimeError("the engine ended early")
+        return float(answer)
 
     def close(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
         self.process.wait()
 
 
@@ -65,7 +73,8 @@ class Peer:
         self.fed = torch.zeros(1, objects, h, w, device="cuda", dtype=dtype)
         self.states = [s.to("cuda", dtype) for s in states]
         self.graph = None
-        if kind == "compile":
+        self.compiled = kind == "compile"
+        if self.compiled:
             self.network = torch.compile(self.network, mode="reduce-overhead")
         with torch.no_grad():
             side = torch.cuda.Stream()
@@ -81,6 +90,8 @@ class Peer:
         torch.cuda.synchronize()
 
     def frame(self):
+        if self.compiled and hasattr(self.torch, "compiler"):
+            self.torch.compiler.cudagraph_mark_step_begin()
         logits, prob, *hidden = self.network(self.image, self.fed, *self.states)
         for old, new in zip(self.states, hidden):
             old.copy_(new)
@@ -108,14 +119,62 @@ def row(name, times):
             "p99_ms": times[int(0.99 * (len(times) - 1))], "frames": len(times)}
 
 
+def prepare(args, torch, began, failed):
+    """{name: side}"""
+    sides = {}
+    for precision in args.ours.split(","):
+        try:
+            sides[f"rvosseg {precision}"] = Ours([args.bench, "--serve", args.model, args.task,
+                                                  args.objects, precision])
+        except (RuntimeError, OSError) as e:
+            failed.append(f"rvosseg {precision}: {e}")
+    for kind in filter(None, args.peers.split(",")):
+        if time.monotonic() - began > args.seconds * 0.7:
+            failed.append(f"PyTorch {kind}: no time left")
+            continue
+        try:
+            sides[f"PyTorch {torch.__version__} {kind}"] = Peer(torch, args.model, args.task,
+                                                                args.objects, kind)
+        except Exception as e:  # whatever a PyTorch version thinks of it
+            failed.append(f"PyTorch {kind}: {reason(e)}")
+    return sides
+
+
+def reason(e):
+    return f"{type(e).__name__}: {(str(e).splitlines() or [''])[0][:200]}"
+
+
+def in_turn(sides, rounds, until, failed):
+    """{name: ms of each round}; who fails is out from then on."""
+    times = {name: [] for name in sides}
+    for i in range(rounds + WARM_UP):
+        if i > WARM_UP + 10 and time.monotonic() > until:
+            break
+        for name in list(sides) if i % 2 else list(sides)[::-1]:
+            try:
+                ms = sides[name].run()
+            except Exception as e:
+                failed.append(f"{name}: {reason(e)}")
+                sides.pop(name).close()
+                times.pop(name)
+                continue
+            if i >= WARM_UP:
+                times[name].append(ms)
+    return times
+
+
+WARM_UP = 20
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("bench")
     parser.add_argument("model")
     parser.add_argument("task")
     parser.add_argument("objects", type=int)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument("--seconds", type=float, default=150)
+    parser.add_argument("--ours", default="fp16,fp32")
     parser.add_argument("--peers", default="fp32,tf32,fp16,graph,compile")
     parser.add_argument("--json")
     args = parser.parse_args()
@@ -128,30 +187,10 @@ def main():
         print("skipped: no GPU")
         return 77
     began = time.monotonic()
-    sides, failed = {}, []
-    for precision in ("fp16", "fp32"):
-        try:
-            sides[f"rvosseg {precision}"] = Ours([args.bench, "--serve", args.model, args.task,
-                                                  args.objects, precision])
-        except (RuntimeError, OSError) as e:
-            failed.append(f"rvosseg {precision}: {e}")
-    for kind in args.peers.split(","):
-        if time.monotonic() - began > args.seconds * 0.7:
-            failed.append(f"PyTorch {kind}: no time left")
-            continue
-        try:
-            sides[f"PyTorch {torch.__version__} {kind}"] = Peer(torch, args.model, args.task,
-                                                                args.objects, kind)
-        except Exception as e:  # whatever a PyTorch version thinks of it
-            failed.append(f"PyTorch {kind}: {type(e).__name__}: {str(e).splitlines()[0]}")
-    times = {name: [] for name in sides}
-    names = list(sides)
-    for i in range(args.rounds):
-        if i > 10 and time.monotonic() - began > args.seconds:
-            break
-        for name in names if i % 2 else names[::-1]:
-            times[name].append(sides[name].run())
-    rows = [row(name, times[name]) for name in names]
+    failed = []
+    sides = prepare(args, torch, began, failed)
+    times = in_turn(sides, args.rounds, began + args.seconds, failed)
+    rows = [row(name, ms) for name, ms in times.items() if ms]
     for r in rows:
         print(f"{r['name']:34} p50 {r['p50_ms']:9.3f} ms  p99 {r['p99_ms']:9.3f} ms  "
               f"({r['frames']} frames)")

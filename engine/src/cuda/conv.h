@@ -20,6 +20,9 @@ struct rv_conv_shape {
     bool tf32;              /* float32 operands may be cut to 10 bits */
     bool relu;
     bool sum; /* y = act(conv + bias + add); add may be y */
+    /* Another engine can do it: one that would have to compile a kernel first, for which
+     * no time is left, may say RVOS_ERR_UNSUPPORTED. */
+    bool optional;
 };
 
 struct rv_conv; /* each engine's own */

@@ -2,6 +2,9 @@
 /* dnn.c - descriptors and more descriptors. Nothing newer than cuDNN 9.14. */
 #include "dnn.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 typedef cudnnBackendDescriptor_t desc;
 
 /* Tensors of a graph, by their unique ids. */
@@ -147,10 +150,11 @@ static void append(struct parts *p, desc how, enum tensor operand, enum tensor *
 static void make_parts(struct parts *p, const struct rv_conv_shape *s, enum rv_form form)
 {
     const cudnnDataType_t in = type_of(s->half_in), f32 = CUDNN_DATA_FLOAT;
-    const cudnnDataType_t out = form == RV_FORM_FUSED    ? type_of(s->half_out)
+    bool fused = form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
+    const cudnnDataType_t out = fused                    ? type_of(s->half_out)
                                 : form == RV_FORM_SUMS32 ? f32
                                                          : in;
-    bool fused = form == RV_FORM_FUSED;
+    const cudnnDataType_t bias = form == RV_FORM_FUSED ? in : f32;
     enum tensor at = T_V0;
 
     p->tensor[T_X] = make_tensor(T_X, in, s->n, s->ic, s->ih, s->iw, false);
@@ -160,7 +164,7 @@ static void make_parts(struct parts *p, const struct rv_conv_shape *s, enum rv_f
     if (fused) {
         for (enum tensor v = T_V0; v <= T_V2; v++)
             p->tensor[v] = make_tensor(v, f32, s->n, s->oc, s->oh, s->ow, true);
-        p->tensor[T_BIAS] = make_tensor(T_BIAS, f32, 1, s->oc, 1, 1, false);
+        p->tensor[T_BIAS] = make_tensor(T_BIAS, bias, 1, s->oc, 1, 1, false);
         p->tensor[T_ADD] = make_tensor(T_ADD, out, s->n, s->oc, s->oh, s->ow, false);
         p->add = make_pointwise(CUDNN_POINTWISE_ADD);
         p->relu = make_pointwise(CUDNN_POINTWISE_RELU_FWD);
@@ -206,19 +210,29 @@ desc rv_dnn_graph(const struct rv_dnn *dnn, const struct rv_conv_shape *s,
 
 /* ---- engines -------------------------------------------------------------------- */
 
+/* The engine of a configuration; the caller destroys it. */
+static desc engine_of(desc config)
+{
+    desc engine = create_desc(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    int64_t n = 0;
+
+    if (engine && cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE,
+                                           CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
+                                           &engine) != CUDNN_STATUS_SUCCESS)
+        rv_dnn_destroy(&engine);
+    return engine;
+}
+
 /* Whether an engine may be used. For fp32: multiply-adds in float32 and nothing else. */
 bool rv_dnn_suits(desc config, const struct rv_conv_shape *s)
 {
     cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
-    desc engine = create_desc(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    desc engine = engine_of(config);
     int64_t n = 0;
-    bool good = engine &&
-                cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE,
-                                         CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
-                                         &engine) == CUDNN_STATUS_SUCCESS &&
-                cudnnBackendGetAttribute(
-                    engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
-                    CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) == CUDNN_STATUS_SUCCESS;
+    bool good =
+        engine && cudnnBackendGetAttribute(
+                      engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+                      CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) == CUDNN_STATUS_SUCCESS;
     bool exact = !s->half_in && !s->tf32;
 
     for (int i = 0; i < n && good; i++)
@@ -247,23 +261,124 @@ bool rv_dnn_suits(desc config, const struct rv_conv_shape *s)
     return good;
 }
 
+bool rv_dnn_compiles(desc config)
+{
+    cudnnBackendBehaviorNote_t notes[CUDNN_BEHAVIOR_NOTE_TYPE_COUNT];
+    desc engine = engine_of(config);
+    int64_t n = 0;
+    bool compiles = false;
+
+    if (engine && cudnnBackendGetAttribute(
+                      engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
+                      CUDNN_BEHAVIOR_NOTE_TYPE_COUNT, &n, notes) == CUDNN_STATUS_SUCCESS)
+        for (int i = 0; i < n && i < CUDNN_BEHAVIOR_NOTE_TYPE_COUNT; i++)
+            compiles = compiles || notes[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
+    rv_dnn_destroy(&engine);
+    return compiles;
+}
+
+/* And the workspace that it wants. */
+static desc finalized_plan(desc d, bool good, int64_t *workspace)
+{
+    int64_t n = 0;
+
+    d = finalized(d, good);
+    if (d && (cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
+                                       CUDNN_TYPE_INT64, 1, &n,
+                                       workspace) != CUDNN_STATUS_SUCCESS ||
+              *workspace < 0))
+        rv_dnn_destroy(&d);
+    return d;
+}
+
+static bool set_target(desc plan, const struct rv_dnn *dnn)
+{
+    if (dnn->handle)
+        return set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1,
+                   &dnn->handle);
+    return set_desc(plan, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, dnn->device);
+}
+
 desc rv_dnn_plan(const struct rv_dnn *dnn, desc config, int64_t *workspace)
 {
     desc d = create_desc(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    int64_t n = 0;
-    bool good = d && set_desc(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
+    bool good = d && set_desc(d, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config) &&
+                set_target(d, dnn);
 
-    if (good && dnn->handle)
-        good =
-            set(d, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &dnn->handle);
-    else if (good)
-        good = set_desc(d, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, dnn->device);
-    d = finalized(d, good);
-    if (d && cudnnBackendGetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE,
-                                      CUDNN_TYPE_INT64, 1, &n,
-                                      workspace) != CUDNN_STATUS_SUCCESS)
-        rv_dnn_destroy(&d);
-    return d;
+    return finalized_plan(d, good, workspace);
+}
+
+/* ---- plans as text -------------------------------------------------------------- */
+
+char *rv_dnn_save(desc plan, size_t *size)
+{
+    int64_t length = 0, got = 0;
+    char *text;
+
+    if (cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION,
+                                 CUDNN_TYPE_CHAR, 0, &length,
+                                 NULL) != CUDNN_STATUS_SUCCESS ||
+        length <= 1)
+        return NULL;
+    text = calloc(1, (size_t)length + 1);
+    if (text && (cudnnBackendGetAttribute(
+                     plan, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                     length, &got, text) != CUDNN_STATUS_SUCCESS ||
+                 got > length)) {
+        free(text);
+        return NULL;
+    }
+    *size = text ? (size_t)got : 0;
+    return text;
+}
+
+desc rv_dnn_restore(const struct rv_dnn *dnn, const char *text, size_t size,
+                    int64_t *workspace)
+{
+    desc d = create_desc(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+    bool good = d && set_target(d, dnn) &&
+                set(d, CUDNN_ATTR_EXECUTION_PLAN_JSON_REPRESENTATION, CUDNN_TYPE_CHAR,
+                    (int64_t)size, text);
+
+    return finalized_plan(d, good, workspace);
+}
+
+static int64_t number(desc d, cudnnBackendAttributeName_t name,
+                      cudnnBackendAttributeType_t type)
+{
+    int64_t n = 0, value = -1;
+    int32_t narrow = -1;
+
+    if (type == CUDNN_TYPE_INT64)
+        return cudnnBackendGetAttribute(d, name, type, 1, &n, &value) ? -1 : value;
+    return cudnnBackendGetAttribute(d, name, type, 1, &n, &narrow) ? -1 : narrow;
+}
+
+void rv_dnn_describe(desc config, char *text, size_t size)
+{
+    desc engine = engine_of(config), knob[32] = {0};
+    int64_t n = 0, at;
+    int room = 0;
+
+    at = snprintf(text, size, "engine %lld",
+                  engine ? (long long)number(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX,
+                                             CUDNN_TYPE_INT64)
+                         : -1LL);
+    while (room < 32 && (knob[room] = create_desc(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR)))
+        room++;
+    if (cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES,
+                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, room, &n,
+                                 knob) != CUDNN_STATUS_SUCCESS)
+        n = 0;
+    for (int i = 0; i < n && i < room && at < (int64_t)size; i++)
+        at += snprintf(text + at, size - (size_t)at, " %lld=%lld",
+                       (long long)number(knob[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE,
+                                         CUDNN_TYPE_KNOB_TYPE),
+                       (long long)number(knob[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE,
+                                         CUDNN_TYPE_INT64));
+    for (int i = 0; i < room; i++)
+        rv_dnn_destroy(&knob[i]);
+    rv_dnn_destroy(&engine);
 }
 
 /* Appends a mode's configurations; the caller destroys them. */
@@ -312,7 +427,8 @@ desc rv_dnn_pack(const struct rv_conv_shape *s, enum rv_form form,
     desc d = create_desc(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
     void *pointer[5] = {(void *)io->x, (void *)kernel, y, (void *)bias, (void *)io->add};
     const int64_t id[5] = {T_X, T_W, T_Y, T_BIAS, T_ADD};
-    int n = form != RV_FORM_FUSED ? 3 : s->sum ? 5 : 4;
+    bool fused = form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
+    int n = !fused ? 3 : s->sum ? 5 : 4;
 
     return finalized(
         d, d &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* dnn.h - a convolution in the words of cuDNN's graph API: what it is, which
- * engines there are for it, and an engine made ready. This header, dnn.c and
- * conv_cudnn.c are the only files that include cudnn.h.
+ * engines there are for it, and an engine made ready. Only conv_cudnn.c and
+ * conv_choose.c include this, and with it cudnn.h.
  *
  * All functions give NULL, false or 0 when cuDNN says no; nothing is logged. */
 #ifndef RV_CUDA_DNN_H
@@ -13,10 +13,13 @@
 #include "conv.h"
 
 /* In the order in which they are tried:
- *     fused    conv, + add, + bias, ReLU as one operation graph
+ *     fused    conv, + add, + bias, ReLU as one operation graph, the bias in the type of
+ *              the operands: for fp16 results there are dozens of precompiled engines
+ *     fused32  the same with the bias in float32, where that is another type: engines
+ *              that are compiled at run time
  *     sums32   conv alone to float32 sums, and our own kernel for the rest
  *     sums     conv alone to sums of the operands' type, then the same */
-enum rv_form { RV_FORM_FUSED, RV_FORM_SUMS32, RV_FORM_SUMS, RV_FORMS };
+enum rv_form { RV_FORM_FUSED, RV_FORM_FUSED32, RV_FORM_SUMS32, RV_FORM_SUMS, RV_FORMS };
 
 /* What to plan for: the GPU of a handle, or, without one (tests), a description. */
 struct rv_dnn {
@@ -31,9 +34,18 @@ int rv_dnn_configs(const struct rv_dnn *dnn, cudnnBackendDescriptor_t graph,
                    cudnnBackendDescriptor_t *config, int most);
 /* Whether an engine's numerics may be used for a shape. */
 bool rv_dnn_suits(cudnnBackendDescriptor_t config, const struct rv_conv_shape *s);
+/* Whether making its plan compiles a kernel. */
+bool rv_dnn_compiles(cudnnBackendDescriptor_t config);
 /* Compiles kernels where need be: may take a second. */
 cudnnBackendDescriptor_t rv_dnn_plan(const struct rv_dnn *dnn,
                                      cudnnBackendDescriptor_t config, int64_t *workspace);
+/* A plan as text, compiled kernels included, for this cuDNN version and GPU; the caller
+ * frees it. And back: in a millisecond. */
+char *rv_dnn_save(cudnnBackendDescriptor_t plan, size_t *size);
+cudnnBackendDescriptor_t rv_dnn_restore(const struct rv_dnn *dnn, const char *text,
+                                        size_t size, int64_t *workspace);
+/* A configuration's engine and its knobs, as "engine 41 5=1 ...", for the log. */
+void rv_dnn_describe(cudnnBackendDescriptor_t config, char *text, size_t size);
 /* The addresses of one run. y: in the forms of sums, of the sums. */
 cudnnBackendDescriptor_t rv_dnn_pack(const struct rv_conv_shape *s, enum rv_form form,
                                      const struct rv_conv_io *io, const void *kernel,

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv_choose.c - which of cuDNN's engines does a convolution.
+ *
+ * Those whose numerics don't suit are left out, the others are timed on the shape: first
+ * all that are precompiled, which takes milliseconds, and then, while there is time,
+ * those that cuDNN compiles on the spot, which takes a second each. The winner's plan is
+ * kept on disk, its compiled kernel with it, so that the next start needs neither. */
+#include "conv_cudnn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conv_time.h"
+
+/* Each of six lanes has the largest of its plans'. */
+#define WORKSPACE_MOST (8 << 20)
+#define WORTH 1.03f /* a workspace must gain 3 % */
+#define CONFIGS 64  /* of one form */
+#define COMPILE_S 0.5
+
+typedef cudnnBackendDescriptor_t desc;
+
+static const char *const form_names[] = {"fused", "fused32", "sums32", "sums"};
+
+/* ---- timing ----------------------------------------------------------------------- */
+
+struct timed {
+    struct rv_conv *conv;
+    const struct rv_cudnn_plan *made;
+    struct rv_conv_io io;
+};
+
+static int run_timed(void *opaque, cudaStream_t stream)
+{
+    struct timed *t = opaque;
+    cudaError_t launched;
+
+    return rv_cudnn_execute(t->conv, t->made, &t->io, stream, &launched) || launched;
+}
+
+void rv_cudnn_scratch_free(struct rv_cudnn *o)
+{
+    rv_cuda_free(o->scratch);
+    o->scratch = NULL;
+    o->scratch_bytes = 0;
+}
+
+/* Operands to try a plan with; false: no memory is left for that, and nothing is timed.
+ */
+static bool get_scratch(struct rv_conv *c, struct rv_conv_io *io)
+{
+    const struct rv_conv_shape *s = &c->shape;
+    struct rv_cudnn *o = c->opened;
+    struct cuda_device *cuda = o->dev->priv;
+    size_t x = ((size_t)s->n * s->ih * s->iw * s->ic * 4 + 255) / 256 * 256;
+    size_t y = ((size_t)s->n * s->oh * s->ow * s->oc * 4 + 255) / 256 * 256;
+    size_t size = x + 3 * y + WORKSPACE_MOST; /* sums are at most a y */
+
+    if (o->scratch_bytes < size) {
+        rv_cudnn_scratch_free(o);
+        if (cudaMalloc((void **)&o->scratch, size) != cudaSuccess) {
+            cudaGetLastError();
+            o->scratch = NULL;
+            return false;
+        }
+        o->scratch_bytes = size;
+    }
+    *io = (struct rv_conv_io){o->scratch, s->sum ? o->scratch + x + y : NULL,
+                              o->scratch + x, o->scratch + x + 2 * y};
+    return cudaMemsetAsync(o->scratch, 0, size, cuda->stream) == cudaSuccess;
+}
+
+/* ---- searching -------------------------------------------------------------------- */
+
+struct candidate {
+    enum rv_form form;
+    desc config;
+    bool compiles;
+};
+
+struct search {
+    struct timed timed;
+    bool timing;
+    struct candidate candidate[RV_FORMS * CONFIGS];
+    int n, tried, best_at; /* best_at -1: none yet */
+    struct rv_cudnn_plan best;
+    float best_ms, best_cost;
+    double until;
+};
+
+static bool form_exists(const struct rv_conv *c, enum rv_form form)
+{
+    switch (form) {
+    case RV_FORM_FUSED:
+        return !c->shape.half_in || c->half_bias;
+    case RV_FORM_FUSED32:
+    case RV_FORM_SUMS:
+        return c->shape.half_in; /* else they are the others */
+    default:
+        return true;
+    }
+}
+
+static void gather(struct search *s, enum rv_form form)
+{
+    struct rv_conv *c = s->timed.conv;
+    desc graph, config[CONFIGS];
+    int n;
+
+    if (!form_exists(c, form))
+        return;
+    graph = rv_dnn_graph(&c->opened->dnn, &c->shape, form);
+    if (!graph)
+        return;
+    n = rv_dnn_configs(&c->opened->dnn, graph, config, CONFIGS);
+    for (int i = 0; i < n; i++)
+        if (rv_dnn_suits(config[i], &c->shape))
+            s->candidate[s->n++] =
+                (struct candidate){form, config[i], rv_dnn_compiles(config[i])};
+        else
+            rv_dnn_destroy(&config[i]);
+    rv_dnn_destroy(&graph);
+}
+
+/* Whether one more may be tried: until something works, always, but for what takes long
+ * where there are other means. */
+static bool goes_on(const struct search *s, bool compiles)
+{
+    const struct rv_cudnn *o = s->timed.conv->opened;
+    double after = rv_conv_clock() + (compiles ? o->compiling : 0);
+    bool must = s->best_at < 0 && !(compiles && s->timed.conv->shape.optional);
+
+    if (must || o->tune == RV_TUNE_ALL)
+        return true;
+    return s->timing && after < s->until;
+}
+
+static void try(struct search *s, int i)
+{
+    const struct candidate *a = &s->candidate[i];
+    struct rv_cudnn *o = s->timed.conv->opened;
+    struct rv_cudnn_plan made = {.form = a->form};
+    double from = rv_conv_clock(), took;
+    float ms, cost;
+
+    made.plan = rv_dnn_plan(&o->dnn, a->config, &made.workspace);
+    took = rv_conv_clock() - from;
+    if (a->compiles && took > o->compiling)
+        o->compiling = took;
+    if (!made.plan)
+        return;
+    if (made.workspace > WORKSPACE_MOST) {
+        rv_dnn_destroy(&made.plan);
+        return;
+    }
+    s->tried++;
+    s->timed.made = &made;
+    ms = s->timing ? rv_conv_time(o->dev, run_timed, &s->timed) : 0;
+    cost = ms * (made.workspace > 1024 ? WORTH : 1);
+    if (ms < 0 || (s->best_at >= 0 && cost >= s->best_cost)) {
+        rv_dnn_destroy(&made.plan);
+        return;
+    }
+    rv_dnn_destroy(&s->best.plan);
+    s->best.form = made.form;
+    s->best.plan = made.plan;
+    s->best.workspace = made.workspace;
+    s->best_ms = ms;
+    s->best_cost = cost;
+    s->best_at = i;
+}
+
+static void try_from(struct search *s, int from, bool compiles)
+{
+    for (int i = from; i < s->n && goes_on(s, compiles); i++)
+        if (s->candidate[i].compiles == compiles)
+            try(s, i);
+}
+
+/* Of all forms but the least exact one, which is for where there is nothing else. */
+static void search(struct search *s)
+{
+    for (int form = 0; form < RV_FORM_SUMS && goes_on(s, false); form++) {
+        int from = s->n;
+
+        gather(s, (enum rv_form)form);
+        try_from(s, from, false);
+    }
+    try_from(s, 0, true);
+    if (s->best_at < 0 && !s->timed.conv->shape.optional) {
+        int from = s->n;
+
+        gather(s, RV_FORM_SUMS);
+        try_from(s, from, false);
+        try_from(s, from, true);
+    }
+}
+
+/* ---- plans on disk: a line "FORM ENGINE", and cuDNN's text ----------------
+ */
+
+static void keep(const struct rv_cudnn *o, const struct rv_cudnn_plan *m,
+                 const char *engine)
+{
+    size_t size = 0;
+    char *plan = rv_dnn_save(m->plan, &size), head[512];
+    int n = snprintf(head, sizeof(head), "%d %.400s\n", (int)m->form, engine);
+    char *text = plan ? malloc((size_t)n + size) : NULL;
+
+    if (text) {
+        memcpy(text, head, (size_t)n);
+        memcpy(text + n, plan, size);
+        rv_cache_put(o->cache, m->key, text, (size_t)n + size);
+    }
+    free(text);
+    free(plan);
+}
+
+/* What the file says, as far as it goes: a plan that cannot be made or run is no loss. */
+static bool restore_text(struct rv_conv *c, struct rv_cudnn_plan *m, const char *text,
+                         size_t size)
+{
+    struct timed t = {.conv = c, .made = m};
+    struct cuda_device *cuda = c->opened->dev->priv;
+    const char *end = memchr(text, '\n', size);
+    int form = -1;
+
+    if (!end || sscanf(text, "%d", &form) != 1 || form < 0 || form >= RV_FORMS ||
+        !form_exists(c, (enum rv_form)form))
+        return false;
+    m->form = (enum rv_form)form;
+    m->plan = rv_dnn_restore(&c->opened->dnn, end + 1, size - (size_t)(end + 1 - text),
+                             &m->workspace);
+    if (m->plan && m->workspace <= WORKSPACE_MOST &&
+        (!get_scratch(c, &t.io) || (!run_timed(&t, cuda->stream) &&
+                                    cudaStreamSynchronize(cuda->stream) == cudaSuccess)))
+        return true;
+    cudaGetLastError();
+    rv_dnn_destroy(&m->plan);
+    return false;
+}
+
+static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m)
+{
+    size_t size = 0;
+    char *text;
+    bool good;
+
+    if (c->opened->tune == RV_TUNE_ALL)
+        return false;
+    text = rv_cache_get(c->opened->cache, m->key, &size);
+    if (!text)
+        return false;
+    good = restore_text(c, m, text, size);
+    rv_log(c->opened->dev, RVOS_LOG_DEBUG, "cuDNN: %s: %s %.200s", m->key,
+           good ? form_names[m->form] : "what was kept is of no use:",
+           good ? "as kept" : "it is made again");
+    free(text);
+    return good;
+}
+
+/* ---- finding ---------------------------------------------------------------------- */
+
+static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m)
+{
+    struct search *s = calloc(1, sizeof(*s));
+    struct rv_cudnn *o = c->opened;
+    char engine[256] = "";
+    bool found;
+
+    if (!s)
+        return false;
+    s->timed.conv = c;
+    s->best_at = -1;
+    s->until = rv_conv_search_begin(o->dev);
+    s->timing = o->tune != RV_TUNE_NOT && get_scratch(c, &s->timed.io);
+    if (o->compiling <= 0)
+        o->compiling = COMPILE_S;
+    search(s);
+    rv_conv_search_end(o->dev);
+    found = s->best_at >= 0;
+    if (found) {
+        m->form = s->best.form;
+        m->plan = s->best.plan;
+        m->workspace = s->best.workspace;
+        rv_dnn_describe(s->candidate[s->best_at].config, engine, sizeof(engine));
+        rv_log(o->dev, RVOS_LOG_DEBUG, "cuDNN: %s: %s %.4f ms, best of %d of %d: %s",
+               m->key, form_names[m->form], (double)s->best_ms, s->tried, s->n, engine);
+        if (s->timing)
+            keep(o, m, engine);
+    }
+    for (int i = 0; i < s->n; i++)
+        rv_dnn_destroy(&s->candidate[i].config);
+    free(s);
+    return found;
+}
+
+static void write_key(char *key, size_t size, const struct rv_conv *c)
+{
+    const struct rv_conv_shape *s = &c->shape;
+
+    snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s%s%s", c->opened->gpu,
+             s->n, s->ih, s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
+             s->half_in ? "f16"
+             : s->tf32  ? "tf32"
+                        : "f32",
+             s->half_out ? "f16" : "f32", s->sum ? "-sum" : "", s->relu ? "-relu" : "",
+             s->half_in && !c->half_bias ? "-bias32" : "");
+}
+
+const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
+{
+    struct rv_cudnn *o = c->opened;
+    struct rv_cudnn_plan *m;
+    char key[200];
+
+    write_key(key, sizeof(key), c);
+    for (m = o->made; m; m = m->next)
+        if (!strcmp(m->key, key))
+            return m;
+    m = calloc(1, sizeof(*m));
+    if (!m)
+        return NULL;
+    snprintf(m->key, sizeof(m->key), "%s", key);
+    if (!restore(c, m) && !choose(c, m)) {
+        rv_log(o->dev, c->shape.optional ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
+               "cuDNN has no engine for %s: %s", key,
+               c->shape.optional ? "none that is precompiled" : "a slow kernel does it");
+        free(m);
+        return NULL;
+    }
+    m->next = o->made;
+    o->made = m;
+    return m;
+}

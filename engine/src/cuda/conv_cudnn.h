@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv_cudnn.h - what conv_cudnn.c, which runs cuDNN's plans, and conv_choose.c, which
+ * finds them, share. */
+#ifndef RV_CUDA_CONV_CUDNN_H
+#define RV_CUDA_CONV_CUDNN_H
+
+#include "cache.h"
+#include "context.h"
+#include "dnn.h"
+
+/* An execution plan, shared by all convolutions of its shape; lives as long as the
+ * device. */
+struct rv_cudnn_plan {
+    struct rv_cudnn_plan *next;
+    char key[200];
+    enum rv_form form;
+    cudnnBackendDescriptor_t plan;
+    int64_t workspace;
+};
+
+enum rv_tune {
+    RV_TUNE_NOT, /* the first engine that works, and nothing is remembered */
+    RV_TUNE,
+    RV_TUNE_ALL, /* every engine, however long it takes, and again */
+};
+
+struct rv_cudnn {
+    rvos_device *dev;
+    struct rv_dnn dnn;
+    struct rv_cache *cache;
+    char gpu[96]; /* the part of a key that names cuDNN and the GPU */
+    struct rv_cudnn_plan *made;
+    char *scratch; /* of timing, until the next flush */
+    size_t scratch_bytes;
+    double compiling; /* seconds that the slowest kernel took to compile */
+    enum rv_tune tune;
+};
+
+struct rv_conv {
+    struct rv_cudnn *opened;
+    const struct rv_cudnn_plan *made;
+    struct rv_conv_shape shape;
+    const void *kernel;
+    const float *bias;
+    void *half_bias; /* of RV_FORM_FUSED, if operands are fp16; else NULL */
+    size_t sums;     /* bytes, of the forms that have them, in front of the workspace */
+};
+
+/* -- conv_cudnn.c -- */
+/* Without a word in the log, which candidates that fail should not fill. */
+cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
+                               const struct rv_conv_io *io, cudaStream_t stream,
+                               cudaError_t *launched);
+size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form);
+
+/* -- conv_choose.c -- */
+/* The plan for a shape, made if there is none yet; NULL: cuDNN has none. */
+const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c);
+void rv_cudnn_scratch_free(struct rv_cudnn *o);
+
+#endif

@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* choose.c - which engine is taken, and what becomes of it on disk, with a cuDNN and a
+ * clock that are made up here. */
+#include <string.h>
+
+#include "conv_cudnn.h"
+#include "conv_time.h"
+#include "../test.h"
+
+/* An engine of a form. Descriptors are addresses of these. */
+struct engine {
+    enum rv_form form;
+    float ms; /* below 0: does not run */
+    bool compiles, unfit, unmakeable;
+    int workspace;
+};
+
+static struct {
+    const struct engine *engine;
+    int n;
+    double clock, share; /* seconds */
+    int asked, made, restored, refs, runs;
+    bool no_memory, runs_fail;
+} world;
+
+static char logged[2000];
+
+/* ---- the made-up library -------------------------------------------------------------
+ */
+
+cudnnBackendDescriptor_t rv_dnn_graph(const struct rv_dnn *dnn,
+                                      const struct rv_conv_shape *s, enum rv_form form)
+{
+    (void)dnn;
+    (void)s;
+    world.asked++;
+    world.refs++;
+    return (char *)0x1000 + form;
+}
+
+int rv_dnn_configs(const struct rv_dnn *dnn, cudnnBackendDescriptor_t graph,
+                   cudnnBackendDescriptor_t *config, int most)
+{
+    int n = 0;
+
+    (void)dnn;
+    for (int i = 0; i < world.n && n < most; i++)
+        if ((char *)graph == (char *)0x1000 + world.engine[i].form) {
+            config[n++] = (void *)&world.engine[i];
+            world.refs++;
+        }
+    return n;
+}
+
+bool rv_dnn_suits(cudnnBackendDescriptor_t config, const struct rv_conv_shape *s)
+{
+    (void)s;
+    return !((struct engine *)config)->unfit;
+}
+
+bool rv_dnn_compiles(cudnnBackendDescriptor_t config)
+{
+    return ((struct engine *)config)->compiles;
+}
+
+cudnnBackendDescriptor_t rv_dnn_plan(const struct rv_dnn *dnn,
+                                     cudnnBackendDescriptor_t config, int64_t *workspace)
+{
+    struct engine *e = config;
+
+    (void)dnn;
+    CHECK(!e->unfit);
+    world.clock += e->compiles ? 1 : 0;
+    if (e->unmakeable)
+        return NULL;
+    *workspace = e->workspace;
+    world.made++;
+    world.refs++;
+    return e;
+}
+
+char *rv_dnn_save(cudnnBackendDescriptor_t plan, size_t *size)
+{
+    char *text = malloc(40);
+
+    *size = (size_t)snprintf(text, 40, "plan %d",
+                             (int)((struct engine *)plan - world.engine));
+    return text;
+}
+
+cudnnBackendDescriptor_t rv_dnn_restore(const struct rv_dnn *dnn, const char *text,
+                                        size_t size, int64_t *workspace)
+{
+    int i;
+
+    (void)dnn;
+    if (size < 6 || sscanf(text, "plan %d", &i) != 1)
+        return NULL;
+    *workspace = world.engine[i].workspace;
+    world.restored++;
+    world.refs++;
+    return (void *)&world.engine[i];
+}
+
+void rv_dnn_describe(cudnnBackendDescriptor_t config, char *text, size_t size)
+{
+    snprintf(text, size, "engine %d", (int)((struct engine *)config - world.engine));
+}
+
+void rv_dnn_destroy(cudnnBackendDescriptor_t *d)
+{
+    world.refs -= *d != NULL;
+    *d = NULL;
+}
+
+cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
+                               const struct rv_conv_io *io, cudaStream_t stream,
+                               cudaError_t *launched)
+{
+    (void)c;
+    (void)stream;
+    CHECK(made->plan && io->x && io->y && io->workspace);
+    *launched = cudaSuccess;
+    world.runs++;
+    return world.runs_fail || ((struct engine *)made->plan)->ms < 0
+               ? CUDNN_STATUS_EXECUTION_FAILED
+               : CUDNN_STATUS_SUCCESS;
+}
+
+size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form)
+{
+    (void)s;
+    (void)form;
+    return 0;
+}
+
+/* The engine that is timed is the one that was made last. */
+static const struct engine *latest(void *opaque)
+{
+    return ((const struct rv_cudnn_plan *)((void **)opaque)[1])->plan;
+}
+
+float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t stream),
+                   void *opaque)
+{
+    (void)dev;
+    world.clock += 0.002;
+    return run(opaque, NULL) ? -1 : latest(opaque)->ms;
+}
+
+double rv_conv_clock(void)
+{
+    return world.clock;
+}
+
+double rv_conv_search_begin(rvos_device *dev)
+{
+    (void)dev;
+    return world.clock + world.share;
+}
+
+void rv_conv_search_end(rvos_device *dev)
+{
+    (void)dev;
+}
+
+cudaError_t cudaMalloc(void **p, size_t size)
+{
+    *p = world.no_memory ? NULL : malloc(size ? 64 : 1);
+    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+void rv_cuda_free(void *p)
+{
+    free(p);
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
+{
+    (void)p;
+    (void)value;
+    (void)size;
+    (void)stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    (void)stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError(void)
+{
+    return cudaSuccess;
+}
+
+/* ---- one shape at a time -------------------------------------------------------------
+ */
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    (void)opaque;
+    (void)level;
+    snprintf(logged, sizeof(logged), "%s", line);
+}
+
+static struct cuda_device cuda;
+static rvos_device device = {.priv = &cuda, .params = {.log = on_log}};
+static char half_bias;
+static bool optional;
+
+/* The engine that a fresh device takes for a shape; -1: none. Twice: it is remembered. */
+static int take(enum rv_tune tune, int width, bool half_in)
+{
+    struct rv_cudnn o = {.dev = &device, .tune = tune, .cache = rv_cache_open("t")};
+    struct rv_conv c = {.opened = &o, .half_bias = half_in ? &half_bias : NULL};
+    const struct rv_cudnn_plan *m;
+    int index = -1;
+
+    c.shape = (struct rv_conv_shape){.n = 1,
+                                     .ih = 8,
+                                     .iw = width,
+                                     .ic = 8,
+                                     .oh = 8,
+                                     .ow = width,
+                                     .oc = 8,
+                                     .size = 3,
+                                     .half_in = half_in,
+                                     .half_out = half_in,
+                                     .optional = optional};
+    snprintf(o.gpu, sizeof(o.gpu), "gpu");
+    world.asked = world.made = world.restored = world.runs = 0;
+    m = rv_cudnn_find(&c);
+    if (m) {
+        index = (int)((struct engine *)m->plan - world.engine);
+        CHECK(m->form == world.engine[index].form &&
+              m->workspace == world.engine[index].workspace);
+        CHECK(rv_cudnn_find(&c) == m);
+        world.refs--;
+        o.made = NULL;
+        free((void *)m);
+    }
+    CHECK(world.refs == 0);
+    rv_cudnn_scratch_free(&o);
+    rv_cache_close(o.cache);
+    return index;
+}
+
+static void be(const struct engine *engine, int n, double share)
+{
+    memset(&world, 0, sizeof(world));
+    world.engine = engine;
+    world.n = n;
+    world.share = share;
+}
+
+#define BE(engines, share) be(engines, (int)(sizeof(engines) / sizeof(*(engines))), share)
+
+static const struct engine several[] = {
+    {.form = RV_FORM_FUSED, .ms = 5},
+    {.form = RV_FORM_FUSED, .ms = 1, .unfit = true},
+    {.form = RV_FORM_FUSED, .ms = -1},
+    {.form = RV_FORM_FUSED, .ms = 3},
+    {.form = RV_FORM_FUSED, .ms = 2, .workspace = 64 << 20},
+    {.form = RV_FORM_FUSED, .ms = 2, .compiles = true},
+    {.form = RV_FORM_FUSED32, .ms = 1, .compiles = true},
+    {.form = RV_FORM_SUMS32, .ms = 4},
+    {.form = RV_FORM_SUMS, .ms = 0.5f},
+};
+
+static void chosen(void)
+{
+    BE(several, 0.4); /* no time to compile: the fastest of those that are there */
+    CHECK(take(RV_TUNE, 1, true) == 3);
+    BE(several, 100);
+    CHECK(take(RV_TUNE, 2, true) == 6);
+    BE(several, 1.6); /* time for one */
+    CHECK(take(RV_TUNE, 3, true) == 5);
+    BE(several, 0); /* no time at all: the first */
+    CHECK(take(RV_TUNE, 4, true) == 0);
+    BE(several, 0);
+    CHECK(take(RV_TUNE_ALL, 5, true) == 6);
+    BE(several, 100);
+    CHECK(take(RV_TUNE_NOT, 6, true) == 0 && world.runs == 0);
+    BE(several, 100);
+    world.no_memory = true; /* for trying: as if it were not to be tried */
+    CHECK(take(RV_TUNE, 7, true) == 0 && world.runs == 0);
+    BE(several, 100); /* float32: the same bias in both, and sums are sums32 */
+    CHECK(take(RV_TUNE, 8, false) == 5);
+}
+
+static void last_resorts(void)
+{
+    static const struct engine compiled[] = {
+        {.form = RV_FORM_FUSED, .ms = 3, .compiles = true, .unmakeable = true},
+        {.form = RV_FORM_FUSED32, .ms = 3, .compiles = true},
+        {.form = RV_FORM_SUMS, .ms = 1},
+    };
+    static const struct engine sums[] = {
+        {.form = RV_FORM_FUSED, .ms = -1},
+        {.form = RV_FORM_SUMS, .ms = 1},
+    };
+
+    BE(compiled, 0); /* exactness before time */
+    CHECK(take(RV_TUNE, 20, true) == 1);
+    optional = true; /* neither, where there are other means */
+    BE(compiled, 0);
+    CHECK(take(RV_TUNE, 23, true) == -1 && world.made == 0);
+    BE(compiled, 9);
+    CHECK(take(RV_TUNE, 24, true) == 1);
+    BE(several, 0);
+    CHECK(take(RV_TUNE, 25, true) == 0);
+    optional = false;
+    BE(sums, 0);
+    CHECK(take(RV_TUNE, 21, true) == 1);
+    BE(sums, 0);
+    CHECK(take(RV_TUNE, 22, false) == -1);
+    CHECK(strstr(logged, "no engine"));
+}
+
+static void workspaces(void)
+{
+    static const struct engine close[] = {
+        {.form = RV_FORM_FUSED, .ms = 1.00f, .workspace = 1 << 20},
+        {.form = RV_FORM_FUSED, .ms = 1.02f},
+        {.form = RV_FORM_FUSED, .ms = 1.01f, .workspace = 2 << 20},
+    };
+    static const struct engine far[] = {
+        {.form = RV_FORM_FUSED, .ms = 1.00f},
+        {.form = RV_FORM_FUSED, .ms = 0.90f, .workspace = 2 << 20},
+    };
+
+    BE(close, 10);
+    CHECK(take(RV_TUNE, 30, true) == 1);
+    BE(far, 10);
+    CHECK(take(RV_TUNE, 31, true) == 1);
+}
+
+static void on_disk(void)
+{
+    struct rv_cache *cache = rv_cache_open("t");
+    const char *key = "gpu-n1-8x40x8-8x40x8-k3s0p0-f16f16";
+    const char *const bad[] = {
+        "",         "0 engine",        "x\nplan 3",  "99 e\nplan 3",
+        "-1 e\npl", "0 e\nnot a plan", "0 e\nplan 4"};
+
+    BE(several, 0.4);
+    CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
+    BE(several, 0.4);
+    CHECK(take(RV_TUNE, 40, true) == 3);
+    CHECK(!world.asked && !world.made && world.restored == 1 && world.runs == 1);
+    CHECK(strstr(logged, "as kept"));
+    CHECK(take(RV_TUNE_NOT, 40, true) == 3 && !world.asked);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        rv_cache_put(cache, key, bad[i], strlen(bad[i]));
+        BE(several, 0.4);
+        CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
+        CHECK(take(RV_TUNE, 40, true) == 3 && !world.asked); /* and is mended */
+    }
+    /* It comes back but does not run: something else is found, and kept. */
+    rv_cache_put(cache, key, "0 e\nplan 2", 10);
+    CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
+    CHECK(take(RV_TUNE, 40, true) == 3 && !world.asked);
+    /* With everything, what is kept does not count but is written. */
+    BE(several, 0);
+    CHECK(take(RV_TUNE_ALL, 40, true) == 6 && world.asked > 0);
+    CHECK(take(RV_TUNE, 40, true) == 6 && !world.asked);
+    /* What was not timed is not kept. */
+    CHECK(take(RV_TUNE_NOT, 41, true) == 0 && world.asked > 0);
+    CHECK(take(RV_TUNE_NOT, 41, true) == 0 && world.asked > 0);
+    rv_cache_close(cache);
+}
+
+int main(void)
+{
+    char folder[64] = "/tmp/rvos-choose-XXXXXX", command[100];
+
+    if (!CHECK(mkdtemp(folder)))
+        return test_done();
+    setenv("XDG_CACHE_HOME", folder, 1);
+    chosen();
+    last_resorts();
+    workspaces();
+    on_disk();
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    CHECK(system(command) == 0);
+    return test_done();
+}

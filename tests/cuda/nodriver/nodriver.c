@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* nodriver.c - a libcuda.so.1 that has no GPU and takes every kernel: so that cuDNN's
+ * compiler can be tried where there is no driver. See cudnn_plans.c. */
+#include <string.h>
+
+#define NOT_SUPPORTED 801
+#pragma GCC visibility push(default)
+
+int cuInit(unsigned int flags);
+int cuDriverGetVersion(int *version);
+int cuDeviceGetCount(int *count);
+int cuGetErrorString(int error, const char **text);
+int cuGetErrorName(int error, const char **text);
+int cuLibraryLoadData(void **library, const void *code, ...);
+int cuLibraryUnload(void *library);
+int cuLibraryGetKernel(void **kernel, void *library, const char *name);
+int cuKernelGetFunction(void **function, void *kernel);
+int cuKernelSetAttribute(int attribute, int value, void *kernel, int device);
+int cuKernelGetAttribute(int *value, int attribute, void *kernel, int device);
+int cuFuncSetAttribute(void *function, int attribute, int value);
+int cuGetProcAddress_v2(const char *name, void **out, int version,
+                        unsigned long long flags, int *status);
+
+static int a_library, a_kernel;
+
+int cuInit(unsigned int flags)
+{
+    (void)flags;
+    return 0;
+}
+
+int cuDriverGetVersion(int *version)
+{
+    *version = 13000;
+    return 0;
+}
+
+int cuDeviceGetCount(int *count)
+{
+    *count = 0;
+    return 0;
+}
+
+int cuGetErrorString(int error, const char **text)
+{
+    (void)error;
+    *text = "there is no driver";
+    return 0;
+}
+
+int cuGetErrorName(int error, const char **text)
+{
+    return cuGetErrorString(error, text);
+}
+
+int cuLibraryLoadData(void **library, const void *code, ...)
+{
+    (void)code;
+    *library = &a_library;
+    return 0;
+}
+
+int cuLibraryUnload(void *library)
+{
+    (void)library;
+    return 0;
+}
+
+int cuLibraryGetKernel(void **kernel, void *library, const char *name)
+{
+    (void)library;
+    (void)name;
+    *kernel = &a_kernel;
+    return 0;
+}
+
+int cuKernelGetFunction(void **function, void *kernel)
+{
+    *function = kernel;
+    return 0;
+}
+
+int cuKernelSetAttribute(int attribute, int value, void *kernel, int device)
+{
+    (void)attribute;
+    (void)value;
+    (void)kernel;
+    (void)device;
+    return 0;
+}
+
+int cuKernelGetAttribute(int *value, int attribute, void *kernel, int device)
+{
+    (void)attribute;
+    (void)kernel;
+    (void)device;
+    *value = 0;
+    return 0;
+}
+
+int cuFuncSetAttribute(void *function, int attribute, int value)
+{
+    (void)function;
+    (void)attribute;
+    (void)value;
+    return 0;
+}
+
+/* The rest of what cuDNN looks for. */
+#define REFUSED(name)                                                                    \
+    int name(void);                                                                      \
+    int name(void)                                                                       \
+    {                                                                                    \
+        return NOT_SUPPORTED;                                                            \
+    }
+REFUSED(cuCtxGetCurrent)
+REFUSED(cuCtxGetDevice)
+REFUSED(cuCtxGetLimit)
+REFUSED(cuCtxPopCurrent)
+REFUSED(cuCtxPushCurrent)
+REFUSED(cuDeviceGet)
+REFUSED(cuDeviceGetAttribute)
+REFUSED(cuDevicePrimaryCtxRelease)
+REFUSED(cuDevicePrimaryCtxReset)
+REFUSED(cuDevicePrimaryCtxRetain)
+REFUSED(cuFuncGetAttribute)
+REFUSED(cuGetExportTable)
+REFUSED(cuGetProcAddress)
+REFUSED(cuLaunchCooperativeKernel)
+REFUSED(cuLaunchKernel)
+REFUSED(cuLaunchKernelEx)
+REFUSED(cuLibraryGetGlobal)
+REFUSED(cuLibraryLoadFromFile)
+REFUSED(cuLinkAddData)
+REFUSED(cuLinkAddData_v2)
+REFUSED(cuLinkAddFile_v2)
+REFUSED(cuLinkComplete)
+REFUSED(cuLinkCreate)
+REFUSED(cuLinkCreate_v2)
+REFUSED(cuLinkDestroy)
+REFUSED(cuMemcpyDtoH_v2)
+REFUSED(cuModuleGetFunction)
+REFUSED(cuModuleGetGlobal_v2)
+REFUSED(cuModuleLoadData)
+REFUSED(cuModuleLoadDataEx)
+REFUSED(cuModuleLoadFatBinary)
+REFUSED(cuModuleUnload)
+REFUSED(cuOccupancyMaxActiveBlocksPerMultiprocessor)
+REFUSED(cuOccupancyMaxPotentialClusterSize)
+REFUSED(cuStreamGetCtx)
+REFUSED(cuStreamSynchronize)
+REFUSED(cuTensorMapEncodeTiled)
+
+int cuGetProcAddress_v2(const char *name, void **out, int version,
+                        unsigned long long flags, int *status)
+{
+    (void)version;
+    (void)flags;
+    *out = !strcmp(name, "cuInit")               ? (void *)cuInit
+           : !strcmp(name, "cuDriverGetVersion") ? (void *)cuDriverGetVersion
+           : !strcmp(name, "cuDeviceGetCount")   ? (void *)cuDeviceGetCount
+           : !strcmp(name, "cuGetProcAddress")   ? (void *)cuGetProcAddress_v2
+                                                 : (void *)cuGetProcAddress;
+    if (status)
+        *status = 0;
+    return 0;
+}
