@@ -83,15 +83,16 @@ struct rv_pixels {
 int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
                           int height, struct rv_pixels **out);
 void rv_cuda_pixels_destroy(struct rv_pixels *pixels);
-/* Fills in what the job's frame and outputs are for kernels; uploads what is in host
- * memory, in `stream`. */
+/* What the caller has in host memory to and from the pinned memory of its stream. */
+int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job);
+void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job);
+/* Fills in what the job's frame and outputs are for kernels; what has been prepared is
+ * uploaded in `stream`. */
 int rv_cuda_frame_in(struct rv_pixels *pixels, const struct rv_job *job,
                      struct rv_cuda_job *table, cudaStream_t stream);
-/* Puts the download of what host memory asked for into `stream`; when that is through,
- * rv_cuda_frame_done hands it over. */
+/* Puts the download of what host memory asked for into `stream`. */
 int rv_cuda_frame_out(struct rv_pixels *pixels, const struct rv_job *job,
                       cudaStream_t stream);
-void rv_cuda_frame_done(const struct rv_pixels *pixels, const struct rv_job *job);
 
 int rv_cuda_draw_image(rvos_device *dev, const rvos_image *image,
                        const rvos_labels *labels, const rvos_draw_params *params);

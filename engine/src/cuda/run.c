@@ -427,8 +427,6 @@ static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     }
     CU(plan->dev, cudaStreamSynchronize(plan->lane[0]));
     for (int j = 0; j < n_jobs; j++) {
-        if (jobs[j].frame)
-            rv_cuda_frame_done(jobs[j].pixels, &jobs[j]);
         if (jobs[j].out && jobs[j].out->labels)
             report(plan, &jobs[j], j);
     }
