@@ -266,10 +266,12 @@ static void print(struct bench *b, char **argv, int streams, double *ms,
            f->seconds > 0 ? streams * b->frames / f->seconds : 0);
     printf("\"context_ms\": %.0f, \"start_ms\": %.0f, \"model_mb\": %.1f, "
            "\"stream_mb\": %.1f, \"library_mb\": %.1f, \"weights_mb\": %.1f, "
-           "\"failed\": %d}\n",
+           "\"per_pass\": %.2f, \"failed\": %d}\n",
            f->context_ms, f->start_ms, f->first_mb - f->closed_mb,
            (f->all_mb - f->first_mb) / streams, f->closed_mb - f->empty_mb,
-           (double)b->info.weights_bytes / 1e6, f->failed);
+           (double)b->info.weights_bytes / 1e6,
+           b->info.passes ? (double)b->info.frames / (double)b->info.passes : 1,
+           f->failed);
 }
 
 static int measure(struct bench *b, char **argv)

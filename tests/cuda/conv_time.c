@@ -212,7 +212,8 @@ static void shares(void)
     CHECK(rv_conv_clock() - began < 5);
     rv_conv_search_reset(&device);
     until = rv_conv_search_begin(&device);
-    CHECK(until - rv_conv_clock() > 0.9 * first);
+    CHECK(until - rv_conv_clock() > 0.4 * first);
+    CHECK(until - rv_conv_clock() < 0.6 * first);
     rv_conv_search_end(&device);
 }
 

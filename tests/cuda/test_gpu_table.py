@@ -102,7 +102,7 @@ def test_bad(folder):
             row("latency r18 10", failed=1), row("start cold", start_ms=21000.0),
             row("start warm", start_ms=1100.0, model_mb=320.0),
             row("streams r101 16 each alone", stream_mb=41.0),
-            row("streams r101 16 batched", fps=2900.0)]
+            row("streams r101 16 batched", fps=2900.0, stream_mb=50.0)]
     write(folder, "rows.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
     write(folder, "golden.log", GOLDEN.format("r18_zero.safetensors", "6.00e-04"))
     write(folder, "long.log", GOLDEN.format("resnet50_zero_shot_19.safetensors", "1e-06")

@@ -53,10 +53,13 @@ static bool get_scratch(struct rv_conv *c, struct rv_conv_io *io)
     const struct rv_conv_shape *s = &c->shape;
     struct rv_cudnn *o = c->opened;
     struct cuda_device *cuda = o->dev->priv;
-    size_t x = ((size_t)s->n * s->ih * s->iw * s->ic * 4 + 255) / 256 * 256;
-    size_t y = ((size_t)s->n * s->oh * s->ow * s->oc * 4 + 255) / 256 * 256;
-    size_t size = x + 3 * y + WORKSPACE_MOST; /* sums are at most a y */
+    size_t pixels = (size_t)s->n * s->oh * s->ow;
+    size_t x = (size_t)s->n * s->ih * s->iw * s->ic * (s->half_in ? 2 : 4);
+    size_t y = (pixels * s->oc * (s->half_out ? 2 : 4) + 255) / 256 * 256;
+    size_t size = WORKSPACE_MOST + rv_cudnn_sums(s, RV_FORM_SUMS32);
 
+    x = (x + 255) / 256 * 256;
+    size += x + 2 * y;
     if (o->scratch_bytes < size) {
         rv_cudnn_scratch_free(o);
         if (cudaMalloc((void **)&o->scratch, size) != cudaSuccess) {

@@ -42,6 +42,7 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
                                cudaError_t *launched)
 {
     const struct rv_conv_shape *s = &c->shape;
+    struct cuda_device *cuda = c->opened->dev->priv;
     bool fused = is_fused(made->form);
     const void *bias = made->form == RV_FORM_FUSED && c->half_bias
                            ? c->half_bias
@@ -61,6 +62,8 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
             y, s->half_in && made->form == RV_FORM_SUMS, c->bias, io->add, io->y,
             s->half_out, (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream);
     rv_dnn_destroy(&pack);
+    /* The handle must not keep a stream that may be gone when it gets the next. */
+    cudnnSetStream(c->opened->dnn.handle, cuda->stream);
     return status;
 }
 

@@ -9,7 +9,7 @@
 #define LAUNCHES 6    /* of the graph; the least counts */
 #define ENOUGH_MS 2.f /* slow runs are repeated less */
 
-#define SEARCH_S 8.0     /* for all searches of a plan */
+#define SEARCH_S 8.0     /* for all searches of the first plan */
 #define SHARE (1 / 12.0) /* of what is left, for one */
 
 struct timer {
@@ -138,5 +138,5 @@ void rv_conv_search_reset(rvos_device *dev)
 {
     struct cuda_device *cuda = dev->priv;
 
-    cuda->searched = 0;
+    cuda->searched = SEARCH_S / 2;
 }

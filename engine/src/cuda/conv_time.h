@@ -43,7 +43,8 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
  * have the lock of struct cuda_device. */
 double rv_conv_search_begin(rvos_device *dev);
 void rv_conv_search_end(rvos_device *dev);
-/* The next plan has its own time. */
+/* The next plan has time of its own: half as much, as a model that runs several streams
+ * in one pass makes five of them. */
 void rv_conv_search_reset(rvos_device *dev);
 double rv_conv_clock(void); /* seconds */
 
