@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* draw.c - tint, contour, mask picture and alpha on every format, against the rule
  * applied pixel by pixel in double. */
-#include "../../engine/src/cpu/pixels.h"
+#include "../../engine/src/pixels/draw.h"
 
 #include "images.h"
 

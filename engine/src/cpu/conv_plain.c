@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clones.h"
+#include "../pixels/clones.h"
 #include "conv.h"
 
 /* Output channels and pixels summed at a time: what stays in registers. */

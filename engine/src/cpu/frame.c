@@ -2,6 +2,7 @@
 /* frame.c - tables that depend on a frame's size, and drawing, by the pool. */
 #include <stdlib.h>
 
+#include "../pixels/draw.h"
 #include "plan.h"
 
 int rv_image_rows(const struct rv_net *net, int threads)

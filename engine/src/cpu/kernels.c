@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clones.h"
+#include "../pixels/clones.h"
 
 int rv_axis_init(struct rv_axis *axis, int in, int out)
 {

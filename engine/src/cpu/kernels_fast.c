@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clones.h"
+#include "../pixels/clones.h"
 #include "kernels.h"
 #include "mathf.h"
 

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clones.h"
-#include "color.h"
+#include "../pixels/clones.h"
+#include "../pixels/color.h"
 
 #define BITS 22 /* of a coefficient's fraction */
 #define HALF (1 << (BITS - 1))

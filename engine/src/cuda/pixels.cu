@@ -122,8 +122,7 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
             for (int t = from < 0 ? -from : 0; t < n && from + t < STRIP; t++)
                 for (int c = 0; c < 3; c++)
                     RV_MY(sum)
-                    [c] +=
-                        job->y.coef[(size_t)y * job->y.taps + t] * strip[from + t][x][c];
+            [c] += job->y.coef[(size_t)y * job->y.taps + t] * strip[from + t][x][c];
         }
         RV_SYNC // the strip is filled anew
     }

@@ -167,12 +167,10 @@ size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t); /* elements a pixe
 /* Waves, from what each step reads and writes in the order of emission, and the
  * places of all tensors. Fails (-1) only for lack of memory. */
 int rv_schedule(struct rv_program *p);
-/* Whether two tensors (-1: none) have anything in common. */
+/* Whether two tensors (-1: none) have anything in common: as slices of one tensor. */
 typedef bool rv_overlap(const struct rv_program *p, rv_tid a, rv_tid b);
-/* As what they are: slices of one tensor that share elements. */
 rv_overlap rv_same_elements;
-/* Whether `later`, a step that was emitted after `s`, must not overtake it: because one
- * of them writes what the other reads or writes. */
+/* Whether `later` must not overtake `s`: one writes what the other reads or writes. */
 bool rv_must_follow(const struct rv_program *p, const struct rv_step *later,
                     const struct rv_step *s, rv_overlap *overlap);
 

@@ -4,7 +4,7 @@
  * A row is first turned into kinds: 0 where nothing is drawn, else the label, plus EDGE
  * on a contour. Kinds come in runs, and within a run every byte of a plane changes by
  * the same few constants, byte * keep + add, so the inner loop knows no pixel format. */
-#include "pixels.h"
+#include "draw.h"
 
 #include <math.h>
 #include <string.h>
