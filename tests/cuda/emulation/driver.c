@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions. A
  * context that is given is pushed and popped as the driver of tests/cuda/fakedriver does,
- * so that it sees who works where.
+ * so that it sees who works where. With RVOS_EMULATED_NO_GPU there is no "GPU" at all.
  * RVOS_EMULATED_CONV=sums: that in the two steps of conv_cudnn.c where cuDNN cannot fuse,
  * sums into the workspace and the epilogue's kernel. */
 #include <dlfcn.h>
@@ -37,8 +37,9 @@ int rv_driver_open(rvos_device *dev, int index, void *context, struct rv_driver 
     int ret = 0;
 
     *out = NULL;
-    if (index && !context) {
-        rv_log(dev, RVOS_LOG_ERROR, "cuda: no GPU %d: there are 1", index);
+    if ((index && !context) || getenv("RVOS_EMULATED_NO_GPU")) {
+        rv_log(dev, RVOS_LOG_ERROR, "cuda: no GPU %d: there are %d", index,
+               getenv("RVOS_EMULATED_NO_GPU") ? 0 : 1);
         return RVOS_ERR_UNSUPPORTED;
     }
     d = calloc(1, sizeof(*d));

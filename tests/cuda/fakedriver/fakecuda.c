@@ -12,7 +12,7 @@
 /* Behind the macros of cuda.h are newer ones of some; these names too are asked for. */
 #undef cuStreamDestroy
 
-#define MAX_DEPTH 16
+#define MAX_DEPTH 64
 #define PITCH 512
 
 /* Never freed: so that the use of one after its end is noticed. */
@@ -265,13 +265,21 @@ static CUcontext new_context(CUdevice device, int retained)
     return context;
 }
 
+static CUresult push(CUcontext context, const char *function)
+{
+    if (depth == MAX_DEPTH)
+        return misused(CUDA_ERROR_INVALID_VALUE, function, "never popped");
+    stack[depth++] = context;
+    return CUDA_SUCCESS;
+}
+
 /* As the driver does: it becomes current. */
 FAKECUDA CUresult cuCtxCreate_v2(CUcontext *out, unsigned int flags, CUdevice device)
 {
     (void)flags;
     ENTER(needs_init);
     *out = new_context(device, -1);
-    stack[depth++] = *out;
+    result = push(*out, __func__);
     LEAVE;
 }
 
@@ -297,12 +305,8 @@ FAKECUDA CUresult cuCtxPushCurrent_v2(CUcontext context)
         result = misused(CUDA_ERROR_INVALID_CONTEXT, __func__, "no living context");
         goto out;
     }
-    if (depth == MAX_DEPTH) {
-        result = misused(CUDA_ERROR_INVALID_VALUE, __func__, "never popped");
-        goto out;
-    }
     counts.pushes++;
-    stack[depth++] = context;
+    result = push(context, __func__);
     LEAVE;
 }
 

@@ -46,8 +46,8 @@ GstElement *gpu_element(const gchar *property, ...)
     va_list args;
 
     fail_unless(element != NULL);
-    g_object_set(element, "model", real_model(), "objects", 3, "min-age", 0,
-                 "network-width", 64, "network-height", 48, NULL);
+    g_object_set(element, "model", real_model(), "objects", 2, "min-age", 0,
+                 "network-width", 32, "network-height", 32, NULL);
     gst_util_set_object_arg(G_OBJECT(element), "engine", "cuda");
     va_start(args, property);
     for (; property; property = va_arg(args, const gchar *))
