@@ -8,7 +8,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-#include "fakecuda.h"
+#include "fakedriver/fakecuda.h"
 #include "rvos.h"
 #include "../test.h"
 
