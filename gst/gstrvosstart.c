@@ -286,8 +286,27 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
     return gst_rvos_seg_prepare(self);
 }
 
+/* The last word, for whoever measures: GST_DEBUG=rvosseg:4. */
+static void log_stats(GstRvosSeg *self)
+{
+    const GstRvosMeter *work = &self->work, *network = &self->network;
+    GstStructure *stats;
+
+    if (work->count == 0 || network->count == 0)
+        return;
+    stats = gst_rvos_stats_report(self);
+    GST_INFO_OBJECT(self,
+                    "%" G_GUINT64_FORMAT " frames of %" G_GUINT64_FORMAT
+                    " us each on average, %" G_GUINT64_FORMAT
+                    " us in the engine; %" GST_PTR_FORMAT,
+                    work->count, work->sum / work->count / 1000,
+                    network->sum / network->count / 1000, (void *)stats);
+    gst_structure_free(stats);
+}
+
 void gst_rvos_seg_close(GstRvosSeg *self)
 {
+    log_stats(self);
     close_model(self);
     gst_rvos_seeds_close(self);
     clear_state(self);

@@ -106,6 +106,8 @@ GST_START_TEST(test_held)
     gpu_run(gpu, 0, 8);
     fail_unless_equals_int(gst_harness_buffers_received(mask), 8);
     fail_unless_equals_int(fake_cuda_get().to_host, 2);
+    fail_unless_equals_uint64(gpu_stat(gpu, "readback-bytes"),
+                              2 * GST_ROUND_UP_4(WIDTH) * HEIGHT);
     gst_harness_teardown(mask);
     gpu_free(gpu);
     gst_object_unref(context);
