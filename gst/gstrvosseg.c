@@ -23,6 +23,11 @@
  * videoconvert ! autovideosink r.mask ! queue ! fakesink
  * ]|
  * Without the queue behind `mask` both sinks would wait for each other in one thread.
+ * |[
+ * gst-launch-1.0 filesrc location=in.mp4 ! qtdemux ! h264parse ! nvh264dec ! rvosseg
+ * engine=cuda ! cudadownload ! videoconvert ! autovideosink
+ * ]|
+ * Frames of a decoder on the GPU are segmented and drawn on there.
  *
  * Since: 0.1
  */

@@ -173,39 +173,6 @@ FAKECUDA CUresult cuInit(unsigned int flags)
     LEAVE;
 }
 
-FAKECUDA CUresult cuDriverGetVersion(int *version)
-{
-    *version = setting("FAKE_CUDA_VERSION", 13000);
-    return CUDA_SUCCESS;
-}
-
-FAKECUDA CUresult cuGetErrorName(CUresult error, const char **text)
-{
-    static const struct {
-        CUresult error;
-        const char *name;
-    } names[] = {
-        {CUDA_SUCCESS, "CUDA_SUCCESS"},
-        {CUDA_ERROR_INVALID_VALUE, "CUDA_ERROR_INVALID_VALUE"},
-        {CUDA_ERROR_OUT_OF_MEMORY, "CUDA_ERROR_OUT_OF_MEMORY"},
-        {CUDA_ERROR_NO_DEVICE, "CUDA_ERROR_NO_DEVICE"},
-        {CUDA_ERROR_INVALID_CONTEXT, "CUDA_ERROR_INVALID_CONTEXT"},
-        {CUDA_ERROR_CONTEXT_IS_DESTROYED, "CUDA_ERROR_CONTEXT_IS_DESTROYED"},
-        {CUDA_ERROR_LAUNCH_FAILED, "CUDA_ERROR_LAUNCH_FAILED"},
-    };
-
-    *text = "CUDA_ERROR_UNKNOWN";
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (names[i].error == error)
-            *text = names[i].name;
-    return CUDA_SUCCESS;
-}
-
-FAKECUDA CUresult cuGetErrorString(CUresult error, const char **text)
-{
-    return cuGetErrorName(error, text);
-}
-
 FAKECUDA CUresult cuDeviceGetCount(int *count)
 {
     ENTER(needs_init);
@@ -241,15 +208,6 @@ FAKECUDA CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute what,
              : what == CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT        ? PITCH
                                                                     : 0;
     LEAVE;
-}
-
-/* As of one GPU by itself, and of two that are no peers. */
-FAKECUDA CUresult cuDeviceCanAccessPeer(int *can, CUdevice device, CUdevice peer)
-{
-    (void)device;
-    (void)peer;
-    *can = 0;
-    return CUDA_SUCCESS;
 }
 
 /* ---- contexts -----------------------------------------------------------------------
@@ -355,19 +313,6 @@ FAKECUDA CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
             counts.live_contexts--;
         }
     LEAVE;
-}
-
-FAKECUDA CUresult cuCtxEnablePeerAccess(CUcontext peer, unsigned int flags)
-{
-    (void)peer;
-    (void)flags;
-    return CUDA_ERROR_NOT_SUPPORTED;
-}
-
-FAKECUDA CUresult cuCtxDisablePeerAccess(CUcontext peer)
-{
-    (void)peer;
-    return CUDA_ERROR_NOT_SUPPORTED;
 }
 
 /* ---- memory -------------------------------------------------------------------------
