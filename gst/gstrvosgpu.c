@@ -262,20 +262,22 @@ GstBuffer *gst_rvos_gpu_read_mask(GstRvosSeg *self, GstBuffer *mask)
     GstBuffer *copy = NULL;
     gboolean good = FALSE;
 
-    if (gst_rvos_mask_pad_alloc(self, &copy) != GST_FLOW_OK)
-        return NULL;
-    if (gst_video_frame_map(&from, &self->mask.info, mask, GST_MAP_READ)) {
+    if (gst_rvos_mask_pad_alloc(self, &copy) == GST_FLOW_OK &&
+        gst_video_frame_map(&from, &self->mask.info, mask, GST_MAP_READ)) {
         if (gst_video_frame_map(&to, &self->mask.info, copy, GST_MAP_WRITE)) {
             good = gst_video_frame_copy(&to, &from);
             gst_video_frame_unmap(&to);
         }
         gst_video_frame_unmap(&from);
     }
-    if (!good)
+    if (!good) {
         gst_clear_buffer(&copy);
+        GST_ELEMENT_ERROR(self, LIBRARY, FAILED,
+                          ("A mask could not be copied from the GPU."), (NULL));
+        return NULL;
+    }
     GST_OBJECT_LOCK(self);
-    if (good)
-        self->stats.readback_bytes += GST_VIDEO_INFO_SIZE(&self->mask.info);
+    self->stats.readback_bytes += GST_VIDEO_INFO_SIZE(&self->mask.info);
     GST_OBJECT_UNLOCK(self);
     return copy;
 }

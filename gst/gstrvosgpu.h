@@ -45,7 +45,7 @@ gboolean gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer, gboolean *cuda
 
 /* A GRAY8 buffer of the frame's size in CUDA memory. */
 GstFlowReturn gst_rvos_gpu_alloc_mask(GstRvosSeg *self, GstBuffer **buffer);
-/* Its copy in system memory; NULL: that failed. */
+/* Its copy in system memory; NULL: that failed, an error is posted. */
 GstBuffer *gst_rvos_gpu_read_mask(GstRvosSeg *self, GstBuffer *mask);
 /* Frames of another size come, or others altogether. */
 void gst_rvos_gpu_drop_pool(GstRvosSeg *self);

@@ -333,6 +333,7 @@ static void finalize(GObject *object)
     GstRvosSeg *self = GST_RVOS_SEG(object);
 
     gst_rvos_mask_pad_finalize(self);
+    gst_rvos_gpu_drop_context(self); /* one that was set and never used */
     gst_rvos_props_clear(self);
     g_queue_clear_full(&self->requests, gst_rvos_request_free);
     G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);

@@ -92,6 +92,20 @@ GST_START_TEST(test_given_of_another_gpu)
 }
 GST_END_TEST;
 
+GST_START_TEST(test_given_and_never_started)
+{
+    GstCudaContext *context = gpu_context(0);
+    GstContext *wrapped = gst_context_new_cuda_context(context);
+    GstElement *element = gpu_element(NULL, NULL);
+
+    gst_element_set_context(element, wrapped);
+    gst_context_unref(wrapped);
+    gst_object_unref(element);
+    gst_object_unref(context);
+    fail_unless_equals_int(fake_cuda_get().live_contexts, 0);
+}
+GST_END_TEST;
+
 /* No CUDA engine, no context. */
 GST_START_TEST(test_none_on_the_cpu)
 {
@@ -463,6 +477,7 @@ static Suite *contexts_suite(void)
     tcase_add_test(tc, test_messages);
     tcase_add_test(tc, test_given);
     tcase_add_test(tc, test_given_of_another_gpu);
+    tcase_add_test(tc, test_given_and_never_started);
     tcase_add_test(tc, test_none_on_the_cpu);
     tcase_add_test(tc, test_shared);
     tcase_add_test(tc, test_models_by_context);

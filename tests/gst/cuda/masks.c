@@ -179,6 +179,26 @@ GST_START_TEST(test_unlinked)
 }
 GST_END_TEST;
 
+/* The GPU goes just when a mask is copied. */
+GST_START_TEST(test_copy_fails)
+{
+    GstCudaContext *context = gpu_context(0);
+    Gpu *gpu = on_gpu(context, "1");
+    GstHarness *mask = mask_of(gpu, NULL);
+    GstBuffer *frame;
+
+    gpu_run(gpu, 0, 1);
+    frame = gpu_frame(gpu, 1);
+    fake_cuda_fail("cuMemcpy2D_v2", CUDA_ERROR_LAUNCH_FAILED, 0);
+    fail_unless_equals_int(gst_harness_push(gpu->h, frame), GST_FLOW_ERROR);
+    fake_cuda_clear();
+    gpu_expect_error(gpu->bus, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, "copied");
+    gst_harness_teardown(mask);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
 /* While frames flow: another peer, and one that comes late. */
 GST_START_TEST(test_another_peer)
 {
@@ -243,6 +263,7 @@ static Suite *masks_suite(void)
     tcase_add_test(tc, test_in_cuda_memory);
     tcase_add_test(tc, test_peers_wish);
     tcase_add_test(tc, test_unlinked);
+    tcase_add_test(tc, test_copy_fails);
     tcase_add_test(tc, test_another_peer);
     tcase_add_test(tc, test_seeds_from_cuda_memory);
     return s;
