@@ -4,7 +4,8 @@
  * that of fakedriver/; it has no kernels, so the module can get no further than this.
  *
  *     cuda-faults              against fakecuda.c
- *     cuda-faults old          against olddriver.c, which lacks a function */
+ *     cuda-faults old          against olddriver.c, which lacks a function
+ *     cuda-faults nocudnn      with a module that misses a library */
 #include <dlfcn.h>
 #include <string.h>
 
@@ -153,6 +154,11 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && !strcmp(argv[1], "old"))
         return old_driver();
+    if (argc > 1 && !strcmp(argv[1], "nocudnn")) {
+        refused(0, NULL, RVOS_ERR_UNSUPPORTED,
+                "no CUDA engine: libcudnn.so.0: cannot open");
+        return test_done();
+    }
     if (!load_driver())
         return test_skip("libcuda.so.1 is not the fake one");
     environment("FAKE_CUDA_DEVICES", "0", "no GPU 0: there are 0");

@@ -393,6 +393,36 @@ GST_START_TEST(test_no_such_gpu)
 }
 GST_END_TEST;
 
+/* engine=auto where CUDA was wanted and does not start: the CPU, and one warning why. */
+GST_START_TEST(test_falls_back)
+{
+    GstMessage *message;
+    GError *error;
+    gchar *engine;
+    Gpu *gpu;
+
+    g_setenv("RVOS_CUDA", "1", TRUE);
+    g_setenv("RVOS_EMULATED_NO_GPU", "1", TRUE);
+    gpu = gpu_new(gpu_element("engine", "auto", NULL), NULL, FALSE, NV12);
+    g_unsetenv("RVOS_EMULATED_NO_GPU");
+    g_unsetenv("RVOS_CUDA");
+    gpu_run(gpu, 0, 2);
+    message = gst_bus_pop_filtered(gpu->bus, GST_MESSAGE_WARNING);
+    fail_unless(message != NULL);
+    gst_message_parse_warning(message, &error, NULL);
+    fail_unless(g_error_matches(error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
+    fail_unless(strstr(error->message, "no GPU 0") != NULL, "%s", error->message);
+    g_error_free(error);
+    gst_message_unref(message);
+    fail_unless(gst_bus_pop_filtered(gpu->bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR) ==
+                NULL);
+    engine = gpu_text_stat(gpu, "engine");
+    fail_unless_equals_string(engine, "cpu");
+    g_free(engine);
+    gpu_free(gpu);
+}
+GST_END_TEST;
+
 /* The GPU goes while frames flow: one error, and the element can be started again. */
 static void lose(const gchar *function, gint result, GQuark domain, gint code)
 {
@@ -488,6 +518,7 @@ static Suite *contexts_suite(void)
     tcase_add_test(tc, test_flush);
     tcase_add_test(tc, test_system_memory);
     tcase_add_test(tc, test_no_such_gpu);
+    tcase_add_test(tc, test_falls_back);
     tcase_add_test(tc, test_device_lost);
     tcase_add_test(tc, test_out_of_device_memory);
     tcase_add_test(tc, test_cannot_follow);

@@ -195,6 +195,32 @@ GST_START_TEST(test_other_memory_in_mid_stream)
 }
 GST_END_TEST;
 
+/* Another size and format, as after a cut in a playlist. */
+GST_START_TEST(test_other_caps_in_mid_stream)
+{
+    GstCudaContext *context = gpu_context(0);
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, "NV12", 64, 48);
+    Gpu *host = gpu_new(gpu_element(NULL, NULL), NULL, FALSE, "NV12", 64, 48);
+    gchar *resets;
+
+    for (guint n = 0; n < 6; n++) {
+        if (n == 2 || n == 4) {
+            gpu_set_caps(gpu, n == 2 ? "NV12" : "BGRA", 131, 75);
+            gpu_set_caps(host, n == 2 ? "NV12" : "BGRA", 131, 75);
+        }
+        push_to_both(gpu, host, n, "overlay");
+    }
+    resets = gpu_resets(gpu);
+    fail_unless(g_str_has_prefix(resets, "start,caps"), "%s", resets);
+    fail_unless_equals_int(fake_cuda_get().to_host, 0);
+    fail_unless_equals_int(fake_cuda_get().to_device, 0);
+    g_free(resets);
+    gpu_free(gpu);
+    gpu_free(host);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
 /* Comparing pictures is the CPU's work: the one property that costs a copy of each frame.
  */
 GST_START_TEST(test_scene_cut_copies)
@@ -247,6 +273,7 @@ static Suite *frames_suite(void)
     tcase_add_test(tc, test_shared_frame);
     tcase_add_test(tc, test_mask_in_metadata);
     tcase_add_test(tc, test_other_memory_in_mid_stream);
+    tcase_add_test(tc, test_other_caps_in_mid_stream);
     tcase_add_test(tc, test_scene_cut_copies);
     tcase_add_test(tc, test_untouched);
     return s;
