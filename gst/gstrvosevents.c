@@ -212,5 +212,8 @@ gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
 
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
         return gst_rvos_seg_answer_latency(self, query);
+    if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT &&
+        gst_rvos_gpu_answer_context(self, query))
+        return TRUE;
     return PARENT(self)->query(trans, direction, query);
 }

@@ -44,10 +44,11 @@ static rvos_colorimetry to_colorimetry(const GstVideoColorimetry *in)
     return out;
 }
 
-gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_image *image)
+gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
+                                 rvos_image *image)
 {
     *image = (rvos_image){
-        .memory = RVOS_MEMORY_HOST,
+        .memory = memory,
         .width = GST_VIDEO_FRAME_WIDTH(frame),
         .height = GST_VIDEO_FRAME_HEIGHT(frame),
         .colorimetry = to_colorimetry(&frame->info.colorimetry),
@@ -61,10 +62,11 @@ gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_image *image)
     return TRUE;
 }
 
-void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_labels *labels)
+void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_memory memory,
+                              rvos_labels *labels)
 {
     *labels = (rvos_labels){
-        .memory = RVOS_MEMORY_HOST,
+        .memory = memory,
         .width = GST_VIDEO_FRAME_WIDTH(frame),
         .height = GST_VIDEO_FRAME_HEIGHT(frame),
         .data = GST_VIDEO_FRAME_PLANE_DATA(frame, 0),

@@ -14,10 +14,12 @@ G_BEGIN_DECLS
 #define GST_RVOS_ALPHA_FORMATS "{ RGBA, BGRA, ARGB, ABGR }"
 
 /* FALSE: a format that librvos does not know. */
-gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_image *image);
+gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
+                                 rvos_image *image);
 
 /* Of a GRAY8 frame. */
-void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_labels *labels);
+void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_memory memory,
+                              rvos_labels *labels);
 
 G_END_DECLS
 #endif

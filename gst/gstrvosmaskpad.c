@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvoscuda.h"
 #include "gstrvosseg.h"
 
 #include <gst/video/gstvideopool.h>
@@ -48,8 +49,13 @@ static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
 
 static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *query)
 {
+    GstRvosSeg *self = GST_RVOS_SEG(parent);
+
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
-        return gst_rvos_seg_answer_latency(GST_RVOS_SEG(parent), query);
+        return gst_rvos_seg_answer_latency(self, query);
+    if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT &&
+        gst_rvos_gpu_answer_context(self, query))
+        return TRUE;
     return gst_pad_query_default(pad, parent, query);
 }
 
@@ -177,30 +183,65 @@ static GstEvent *rewrite_stream_start(GstEvent *event)
     return out;
 }
 
-static GstEvent *rewrite_caps(GstEvent *event)
+GstCaps *gst_rvos_mask_pad_caps(gboolean cuda)
+{
+    GstCaps *caps = gst_caps_from_string(GST_VIDEO_CAPS_MAKE("GRAY8"));
+
+    if (cuda)
+        gst_caps_append(caps, gst_caps_from_string(GST_VIDEO_CAPS_MAKE_WITH_FEATURES(
+                                  GST_RVOS_CUDA_MEMORY, "GRAY8")));
+    return caps;
+}
+
+/* What the peer likes best. One that takes anything knows nothing of CUDA memory. */
+static gboolean peer_wants_cuda(GstPad *pad)
+{
+    GstCaps *ours = gst_rvos_mask_pad_caps(TRUE);
+    GstCaps *theirs = gst_pad_peer_query_caps(pad, NULL);
+    gboolean wants;
+
+    gst_caps_take(&theirs,
+                  gst_caps_intersect_full(theirs, ours, GST_CAPS_INTERSECT_FIRST));
+    wants = gst_rvos_gpu_caps_in_cuda(theirs);
+    gst_caps_unref(theirs);
+    gst_caps_unref(ours);
+    return wants;
+}
+
+/* New caps of the mask, for caps of frames. */
+static GstCaps *gray_caps(GstPad *pad, const GstCaps *caps)
 {
     static const gchar *const kept[] = {"width", "height", "framerate",
                                         "pixel-aspect-ratio"};
-    GstCaps *caps, *gray = gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING,
-                                               "GRAY8", NULL);
-    const GstStructure *from;
-    GstEvent *out;
+    GstCaps *gray =
+        gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "GRAY8", NULL);
+    const GstStructure *from = gst_caps_get_structure(caps, 0);
 
-    gst_event_parse_caps(event, &caps);
-    from = gst_caps_get_structure(caps, 0);
     for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
         const GValue *value = gst_structure_get_value(from, kept[i]);
 
         if (value)
             gst_caps_set_value(gray, kept[i], value);
     }
+    if (gst_rvos_gpu_caps_in_cuda(caps) && peer_wants_cuda(pad))
+        gst_caps_set_features(gray, 0, gst_caps_features_new(GST_RVOS_CUDA_MEMORY, NULL));
+    return gray;
+}
+
+static GstEvent *rewrite_caps(GstPad *pad, GstEvent *event)
+{
+    GstCaps *caps, *gray;
+    GstEvent *out;
+
+    gst_event_parse_caps(event, &caps);
+    gray = gray_caps(pad, caps);
     out = gst_event_new_caps(gray);
     gst_caps_unref(gray);
     return out;
 }
 
 /* A new reference: the event as the mask pad sends it. */
-static GstEvent *translate(GstEvent *event)
+static GstEvent *translate(GstPad *pad, GstEvent *event)
 {
     GstEvent *out;
 
@@ -209,7 +250,7 @@ static GstEvent *translate(GstEvent *event)
         out = rewrite_stream_start(event);
         break;
     case GST_EVENT_CAPS:
-        out = rewrite_caps(event);
+        out = rewrite_caps(pad, event);
         break;
     default:
         return gst_event_ref(event);
@@ -221,7 +262,7 @@ static GstEvent *translate(GstEvent *event)
 static gboolean replay(GstPad *sink, GstEvent **event, gpointer user)
 {
     (void)sink;
-    gst_pad_push_event(GST_PAD(user), translate(*event));
+    gst_pad_push_event(GST_PAD(user), translate(GST_PAD(user), *event));
     return TRUE;
 }
 
@@ -253,7 +294,7 @@ void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event)
         return;
     if (GST_EVENT_IS_SERIALIZED(event) && GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_STOP)
         send_sticky(self, pad);
-    gst_pad_push_event(pad, translate(event));
+    gst_pad_push_event(pad, translate(pad, event));
     gst_object_unref(pad);
 }
 
@@ -333,13 +374,33 @@ static gboolean make_pool(GstRvosSeg *self, GstPad *pad)
     return good;
 }
 
+/* Another peer may want the masks in memory of the other kind. */
+static void reconfigure(GstRvosSeg *self, GstPad *pad)
+{
+    GstCaps *frames, *now, *wanted;
+
+    if (!gst_pad_check_reconfigure(pad))
+        return;
+    self->mask.pool_due = TRUE;
+    frames = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
+    now = gst_pad_get_current_caps(pad);
+    if (frames && now) { /* else the sticky events are still to come */
+        wanted = gray_caps(pad, frames);
+        if (!gst_caps_is_equal(now, wanted))
+            gst_pad_push_event(pad, gst_event_new_caps(wanted));
+        gst_caps_unref(wanted);
+    }
+    gst_clear_caps(&frames);
+    gst_clear_caps(&now);
+}
+
 GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer)
 {
     GstPad *pad = ref_pad(self);
     gboolean good = TRUE;
 
-    if (pad && gst_pad_check_reconfigure(pad))
-        self->mask.pool_due = TRUE;
+    if (pad)
+        reconfigure(self, pad);
     if (self->mask.pool_due || !self->mask.pool)
         good = make_pool(self, pad);
     gst_clear_object(&pad);
@@ -370,6 +431,19 @@ static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
     return out;
 }
 
+static gboolean wants_copy(GstPad *pad, GstBuffer *mask)
+{
+    GstCaps *caps;
+    gboolean wants;
+
+    if (!gst_rvos_cuda_context_of(mask) || !gst_pad_is_linked(pad))
+        return FALSE;
+    caps = gst_pad_get_current_caps(pad);
+    wants = !gst_rvos_gpu_caps_in_cuda(caps);
+    gst_clear_caps(&caps);
+    return wants;
+}
+
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 {
     GstPad *pad = ref_pad(self);
@@ -377,7 +451,16 @@ void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
     if (!pad)
         return;
     send_sticky(self, pad);
-    combine(self, pad, gst_pad_push(pad, with_time_of(mask, frame)));
+    reconfigure(self, pad);
+    if (wants_copy(pad, mask)) {
+        if (!self->held.copy)
+            self->held.copy = gst_rvos_gpu_read_mask(self, mask);
+        mask = self->held.copy;
+    }
+    if (mask)
+        combine(self, pad, gst_pad_push(pad, with_time_of(mask, frame)));
+    else
+        combine(self, pad, GST_FLOW_ERROR);
     gst_object_unref(pad);
 }
 

@@ -44,6 +44,9 @@ GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
                                   const gchar *name, const GstCaps *caps);
 void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad);
 
+/* New caps of the pad: in system memory and, where `cuda`, behind it in CUDA memory. */
+GstCaps *gst_rvos_mask_pad_caps(gboolean cuda);
+
 /* From set_info. */
 void gst_rvos_mask_pad_set_info(GstRvosSeg *self, const GstVideoInfo *frame);
 
@@ -53,10 +56,12 @@ void gst_rvos_mask_pad_stop(GstRvosSeg *self);
 /* Sends an event of the sink pad to the mask pad, in its words; borrows it. */
 void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event);
 
-/* A GRAY8 buffer of the frame's size, from the peer's pool or our own. */
+/* A GRAY8 buffer of the frame's size in system memory, from the peer's pool or our own.
+ */
 GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer);
 
-/* Pushes `mask` with the time of `frame`. */
+/* Pushes `mask` with the time of `frame`; from CUDA memory as a copy, unless the peer
+ * wants it there. */
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame);
 
 /* Of a frame without a mask: something must come, or sinks would wait. */

@@ -31,7 +31,8 @@ GstStructure *gst_rvos_stats_report(GstRvosSeg *self)
         G_TYPE_STRING, stats->library, "isa", G_TYPE_STRING, stats->isa, "device",
         G_TYPE_STRING, stats->device, "model-users", G_TYPE_UINT, users, "weights-bytes",
         G_TYPE_UINT64, (guint64)stats->weights_bytes, "state-bytes", G_TYPE_UINT64,
-        (guint64)stats->state_bytes, "readback-bytes", G_TYPE_UINT64, (guint64)0, NULL);
+        (guint64)stats->state_bytes, "readback-bytes", G_TYPE_UINT64,
+        stats->readback_bytes, NULL);
     GST_OBJECT_UNLOCK(self);
     return s;
 }

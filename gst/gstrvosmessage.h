@@ -22,6 +22,7 @@ typedef struct {
     /* What the element runs on; the strings live as long as the model. */
     const gchar *engine, *library, *isa, *device;
     gsize weights_bytes, state_bytes;
+    guint64 readback_bytes; /* of masks, from the GPU to system memory */
 } GstRvosStats;
 
 /* To be freed. */

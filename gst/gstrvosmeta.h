@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 
 /* What all three kinds of metadata tell. */
 typedef struct {
-    GstBuffer *mask; /* GRAY8, of the frame's size; borrowed */
+    GstBuffer *mask; /* GRAY8, of the frame's size, maybe in CUDA memory; borrowed */
     guint width, height;
     guint64 epoch;
     gboolean stale; /* the mask was made for an earlier frame */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosmodel.h"
+
+#include "gstrvoscuda.h"
 #include "gstrvosprops.h"
 
 #include <stdlib.h>
@@ -14,6 +16,7 @@ enum state { LOADING, READY, FAILED };
 struct _GstRvosModel {
     rvos_device *device;
     rvos_model *model;
+    GstObject *context; /* CUDA's, if one was given: it must outlive the device */
 
     /* Under table.lock. */
     gchar *key; /* NULL: not in the table, as it is not shared or has failed */
@@ -130,6 +133,7 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
     rvos_device_params device = {
         .backend = backend_name(params->engine),
         .index = MAX(params->cuda_device, 0),
+        .cuda_context = gst_rvos_cuda_handle(params->cuda_context),
         .threads = (int)params->threads,
         .log = on_log,
         .log_opaque = self,
@@ -203,6 +207,8 @@ static gboolean load(GstRvosModel *self, const GstRvosModelParams *params)
     };
     int status;
 
+    if (params->cuda_context)
+        self->context = gst_object_ref(params->cuda_context);
     if (!open_device(self, params))
         return FALSE;
     status = rvos_model_load(&self->model, self->device, params->path, &model);
@@ -215,6 +221,7 @@ static void free_model(GstRvosModel *self)
 {
     rvos_model_close(&self->model);
     rvos_device_close(&self->device);
+    gst_clear_object(&self->context);
     gst_rvos_failure_clear(&self->failure);
     g_mutex_clear(&self->words_lock);
     g_free(self->words);
@@ -239,11 +246,12 @@ static gchar *make_key(const GstRvosModelParams *params)
     /* The inode too: files are replaced by renaming, maybe twice within one tick. */
     key = g_strdup_printf(
         "%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT ".%ld|%" G_GINT64_FORMAT
-        "|%s|%d|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
+        "|%s|%d|%p|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
         path, (guint64)st.st_ino, (gint64)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-        (gint64)st.st_size, backend_name(params->engine), params->cuda_device,
-        params->threads, params->width, params->height, params->max_batch,
-        params->batch_timeout);
+        (gint64)st.st_size, backend_name(params->engine),
+        params->cuda_context ? 0 : params->cuda_device,
+        gst_rvos_cuda_handle(params->cuda_context), params->threads, params->width,
+        params->height, params->max_batch, params->batch_timeout);
     free(path);
     return key;
 }
@@ -313,6 +321,25 @@ static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *f
     return NULL;
 }
 
+/* As in rvos.h: auto is not by itself CUDA while no GPU has run it. */
+gboolean gst_rvos_model_tries_cuda(gint engine)
+{
+    return engine == GST_RVOS_SEG_ENGINE_CUDA ||
+           (engine == GST_RVOS_SEG_ENGINE_AUTO &&
+            g_strcmp0(g_getenv("RVOS_CUDA"), "1") == 0);
+}
+
+/* On the CPU a CUDA context is of no use. */
+static GstRvosModel *acquire_cpu(const GstRvosModelParams *params,
+                                 GstRvosFailure *failure)
+{
+    GstRvosModelParams concrete = *params;
+
+    concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
+    concrete.cuda_context = NULL;
+    return acquire(&concrete, failure);
+}
+
 GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
                                      GstRvosFailure *failure)
 {
@@ -322,11 +349,8 @@ GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **f
     *fallback = NULL;
     if (params->engine != GST_RVOS_SEG_ENGINE_AUTO)
         return acquire(params, failure);
-    /* As in rvos.h: not by itself while no GPU has run it. */
-    if (g_strcmp0(g_getenv("RVOS_CUDA"), "1") != 0) {
-        concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
-        return acquire(&concrete, failure);
-    }
+    if (!gst_rvos_model_tries_cuda(params->engine))
+        return acquire_cpu(params, failure);
     concrete.engine = GST_RVOS_SEG_ENGINE_CUDA;
     self = acquire(&concrete, failure);
     /* A bad model file is no reason to go to the CPU; a device that fails is. */
@@ -335,8 +359,7 @@ GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **f
         return self;
     *fallback = g_strdup(failure->debug);
     gst_rvos_failure_clear(failure);
-    concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
-    return acquire(&concrete, failure);
+    return acquire_cpu(params, failure);
 }
 
 void gst_rvos_model_release(GstRvosModel *self)
@@ -365,6 +388,11 @@ guint gst_rvos_model_users(GstRvosModel *self)
 rvos_device *gst_rvos_model_device(GstRvosModel *self)
 {
     return self->device;
+}
+
+GstObject *gst_rvos_model_context(const GstRvosModel *self)
+{
+    return self ? self->context : NULL;
 }
 
 rvos_model *gst_rvos_model_model(GstRvosModel *self)

@@ -18,6 +18,7 @@ typedef struct {
     const gchar *path;
     gint engine; /* GstRvosSegEngine */
     gint cuda_device;
+    GstObject *cuda_context; /* to work in; NULL: the primary one of cuda_device */
     guint threads;
     guint width, height; /* of the network; 0: the model's own */
     guint max_batch;
@@ -45,6 +46,9 @@ void gst_rvos_failure_post(GstRvosFailure *failure, GstElement *element);
  * model, else the build tree's. NULL with `failure` set where there is none. */
 gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure);
 
+/* Whether this GstRvosSegEngine is CUDA's, if that starts. */
+gboolean gst_rvos_model_tries_cuda(gint engine);
+
 /* Blocks while the model is loaded, be it by another element, whose failure is then
  * shared. With engine auto `fallback` gets the reason why it is not CUDA, or NULL. */
 GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
@@ -53,6 +57,10 @@ void gst_rvos_model_release(GstRvosModel *model);
 
 rvos_device *gst_rvos_model_device(GstRvosModel *model);
 rvos_model *gst_rvos_model_model(GstRvosModel *model);
+
+/* The context that it was given and lives in; borrowed. NULL for NULL, for other engines
+ * and in the primary context. */
+GstObject *gst_rvos_model_context(const GstRvosModel *model);
 
 /* Elements that hold it now. */
 guint gst_rvos_model_users(GstRvosModel *model);

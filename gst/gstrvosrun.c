@@ -6,6 +6,7 @@
  */
 #include "gstrvosseg.h"
 
+#include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
@@ -19,6 +20,7 @@ void gst_rvos_run_clear_held(GstRvosSeg *self)
 {
     gst_clear_buffer(&self->held.labels);
     gst_clear_buffer(&self->held.alpha);
+    gst_clear_buffer(&self->held.copy);
     self->held.age = 0;
 }
 
@@ -94,18 +96,37 @@ static gboolean wants_alpha(const GstRvosSeg *self)
     return self->frame.settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
 }
 
+/* Where the pixels of the frame in hand are, and so its masks. */
+static rvos_memory memory_of(const GstRvosSeg *self)
+{
+    return self->frame.cuda ? RVOS_MEMORY_CUDA : RVOS_MEMORY_HOST;
+}
+
+static gboolean map_mask(GstRvosSeg *self, GstBuffer *buffer, GstMapFlags flags,
+                         GstVideoFrame *frame, rvos_labels *view)
+{
+    const GstVideoInfo *info = &self->mask.info;
+
+    if (self->frame.cuda ? !gst_rvos_cuda_map(frame, info, buffer, flags)
+                         : !gst_video_frame_map(frame, info, buffer, flags))
+        return FALSE;
+    gst_rvos_frame_to_labels(frame, memory_of(self), view);
+    return TRUE;
+}
+
 /* A new GRAY8 buffer, mapped for writing. */
 static gboolean map_new(GstRvosSeg *self, GstBuffer **buffer, GstVideoFrame *frame,
                         rvos_labels *view)
 {
-    if (gst_rvos_mask_pad_alloc(self, buffer) != GST_FLOW_OK)
+    GstFlowReturn flow = self->frame.cuda ? gst_rvos_gpu_alloc_mask(self, buffer)
+                                          : gst_rvos_mask_pad_alloc(self, buffer);
+
+    if (flow != GST_FLOW_OK)
         return FALSE;
-    if (!gst_video_frame_map(frame, &self->mask.info, *buffer, GST_MAP_WRITE)) {
-        gst_clear_buffer(buffer);
-        return FALSE;
-    }
-    gst_rvos_frame_to_labels(frame, view);
-    return TRUE;
+    if (map_mask(self, *buffer, GST_MAP_WRITE, frame, view))
+        return TRUE;
+    gst_clear_buffer(buffer);
+    return FALSE;
 }
 
 static int process(GstRvosSeg *self, const rvos_image *image, const rvos_labels *labels,
@@ -137,6 +158,17 @@ static void look_at_objects(GstRvosSeg *self)
                             self->frame.running_time);
 }
 
+/* Masks that the GPU has made for a frame in system memory. */
+static void count_readback(GstRvosSeg *self)
+{
+    guint64 bytes = GST_VIDEO_INFO_SIZE(&self->mask.info) * (self->held.alpha ? 2 : 1);
+
+    GST_OBJECT_LOCK(self);
+    if (!self->frame.cuda && g_strcmp0(self->actual_engine, "cuda") == 0)
+        self->stats.readback_bytes += bytes;
+    GST_OBJECT_UNLOCK(self);
+}
+
 /* Makes the masks of this frame. */
 static gboolean make_masks(GstRvosSeg *self, const rvos_image *image)
 {
@@ -160,10 +192,22 @@ static gboolean make_masks(GstRvosSeg *self, const rvos_image *image)
     gst_rvos_run_clear_held(self);
     self->held.labels = labels;
     self->held.alpha = alpha;
-    if (status == RVOS_OK)
+    if (status == RVOS_OK) {
+        count_readback(self);
         return TRUE;
+    }
     explain(self, status, "A frame could not be segmented");
     return FALSE;
+}
+
+/* The masks of the last frame, if they are all there, and where this frame's pixels are.
+ * (From the GPU's they could be had for a frame in system memory, but not back.) */
+static gboolean can_hold(const GstRvosSeg *self)
+{
+    const GstRvosHeld *held = &self->held;
+
+    return held->labels && (held->alpha || !wants_alpha(self)) &&
+           (!self->frame.cuda || gst_rvos_cuda_context_of(held->labels));
 }
 
 static GstRvosPaceRules rules_of(const GstRvosSettings *settings)
@@ -263,7 +307,7 @@ static gboolean idle(GstRvosSeg *self, const rvos_image *image, gboolean changed
                              "init-mask-location or emit set-mask."),
                             (NULL));
     }
-    if (self->held.labels && !changed && (self->held.alpha || !wants_alpha(self)))
+    if (can_hold(self) && !changed)
         return TRUE;
     return make_masks(self, image);
 }
@@ -279,7 +323,7 @@ static gboolean segment(GstRvosSeg *self, GstBuffer *buffer, const rvos_image *i
         return FALSE;
     if (one_shot(self) && self->seeds.followed == 0)
         return idle(self, image, changed);
-    if (!changed && self->held.labels && (self->held.alpha || !wants_alpha(self)))
+    if (!changed && can_hold(self))
         verdict = gst_rvos_pace_decide(&self->pace, &rules, self->frame.stream_time,
                                        self->frame.running_time, is_late(self));
     if (verdict == GST_RVOS_PACE_RUN)
@@ -331,11 +375,10 @@ static gboolean draw_held(GstRvosSeg *self, const rvos_image *image)
     rvos_labels view;
     int status;
 
-    if (!gst_video_frame_map(&frame, &self->mask.info, mask, GST_MAP_READ)) {
+    if (!map_mask(self, mask, GST_MAP_READ, &frame, &view)) {
         explain(self, RVOS_ERR_MEMORY, "A mask could not be mapped");
         return FALSE;
     }
-    gst_rvos_frame_to_labels(&frame, &view);
     status = wants_alpha(self) ? draw_alpha(self, image, &view)
                                : draw_labels(self, image, &view);
     gst_video_frame_unmap(&frame);
@@ -358,17 +401,31 @@ static void measure(GstRvosSeg *self, GstClockTime duration)
     GST_OBJECT_UNLOCK(self);
 }
 
+/* Pictures are compared by the CPU: a frame on the GPU is copied for it. */
+void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer)
+{
+    GstVideoFrame frame;
+
+    if (!(self->frame.settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_DETECT) ||
+        !gst_video_frame_map(
+            &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
+            (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)))
+        return;
+    if (gst_rvos_cut_check(&self->cut, &frame))
+        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SCENE_CUT);
+    gst_video_frame_unmap(&frame);
+}
+
 GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolean draw)
 {
     GstClockTime begin = gst_util_get_timestamp();
     rvos_image image;
 
     self->frame.mapped = TRUE;
-    if (!gst_rvos_frame_to_image(frame, &image))
+    if (!gst_rvos_frame_to_image(frame, memory_of(self), &image))
         return GST_FLOW_NOT_NEGOTIATED;
-    if (self->frame.settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_DETECT &&
-        gst_rvos_cut_check(&self->cut, frame))
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SCENE_CUT);
+    if (self->frame.cuda)
+        image.cuda_stream = gst_rvos_cuda_stream_of(frame->buffer);
     if (!segment(self, frame->buffer, &image))
         return GST_FLOW_ERROR;
     if (draw && !draw_held(self, &image))

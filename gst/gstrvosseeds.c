@@ -116,7 +116,7 @@ static gboolean show_gray(GstRvosSeg *self, GstBuffer *buffer, const GstVideoInf
         GST_WARNING_OBJECT(self, "an initial mask cannot be mapped");
         return TRUE;
     }
-    gst_rvos_frame_to_labels(&frame, &masks);
+    gst_rvos_frame_to_labels(&frame, RVOS_MEMORY_HOST, &masks);
     good = show(self, &masks, allowed, taken);
     gst_video_frame_unmap(&frame);
     return good;

@@ -23,24 +23,20 @@
  * videoconvert ! autovideosink r.mask ! queue ! fakesink
  * ]|
  * Without the queue behind `mask` both sinks would wait for each other in one thread.
+ * |[
+ * gst-launch-1.0 filesrc location=in.mp4 ! qtdemux ! h264parse ! nvh264dec ! rvosseg
+ * engine=cuda ! cudadownload ! videoconvert ! autovideosink
+ * ]|
+ * Frames of a decoder on the GPU are segmented and drawn on there.
  *
  * Since: 0.1
  */
 #include "gstrvosseg.h"
 
+#include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
-
-#define FRAME_CAPS GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS)
-#define MASK_CAPS GST_VIDEO_CAPS_MAKE("GRAY8")
-
-static GstStaticPadTemplate sink_template = GST_STATIC_PAD_TEMPLATE(
-    "sink", GST_PAD_SINK, GST_PAD_ALWAYS, GST_STATIC_CAPS(FRAME_CAPS));
-static GstStaticPadTemplate src_template = GST_STATIC_PAD_TEMPLATE(
-    "src", GST_PAD_SRC, GST_PAD_ALWAYS, GST_STATIC_CAPS(FRAME_CAPS));
-static GstStaticPadTemplate mask_template = GST_STATIC_PAD_TEMPLATE(
-    "mask", GST_PAD_SRC, GST_PAD_REQUEST, GST_STATIC_CAPS(MASK_CAPS));
 
 G_DEFINE_TYPE(GstRvosSeg, gst_rvos_seg, GST_TYPE_VIDEO_FILTER)
 GST_ELEMENT_REGISTER_DEFINE(rvosseg, "rvosseg", GST_RANK_NONE, GST_TYPE_RVOS_SEG)
@@ -68,15 +64,16 @@ static GstCaps *transform_caps(GstBaseTransform *trans, GstPadDirection directio
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
     GstCaps *out, *other;
-    gboolean alpha;
+    gboolean alpha, cuda;
 
     GST_OBJECT_LOCK(self);
     alpha = self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
+    cuda = gst_rvos_gpu_usable(self);
     GST_OBJECT_UNLOCK(self);
     (void)direction;
     out = gst_caps_ref(caps);
-    if (alpha) {
-        other = gst_caps_from_string(GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS));
+    if (alpha || (gst_rvos_cuda_built && !cuda)) {
+        other = gst_rvos_gpu_frame_caps(cuda, alpha);
         gst_caps_take(&out,
                       gst_caps_intersect_full(out, other, GST_CAPS_INTERSECT_FIRST));
         gst_caps_unref(other);
@@ -94,31 +91,55 @@ static gboolean same_stream(const GstVideoInfo *a, const GstVideoInfo *b)
            gst_video_colorimetry_is_equal(&a->colorimetry, &b->colorimetry);
 }
 
+gboolean gst_rvos_seg_prepare(GstRvosSeg *self)
+{
+    const GstVideoInfo *info = &self->caps_info;
+    int status = rvos_stream_prepare(self->stream, GST_VIDEO_INFO_WIDTH(info),
+                                     GST_VIDEO_INFO_HEIGHT(info));
+
+    if (status == RVOS_OK)
+        return TRUE;
+    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
+                      ("There is not enough memory for frames of %dx%d.",
+                       GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info)),
+                      ("%s", rvos_strerror(status)));
+    return FALSE;
+}
+
 static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *in,
                          GstCaps *outcaps, GstVideoInfo *out)
 {
     GstRvosSeg *self = GST_RVOS_SEG(filter);
-    int status;
+    gboolean cuda = gst_rvos_gpu_caps_in_cuda(incaps);
 
-    (void)incaps;
     (void)outcaps;
     (void)out;
     if (self->caps_known && !same_stream(in, &self->caps_info)) {
         gst_rvos_seg_request_reset(self, GST_RVOS_RESET_CAPS);
         gst_rvos_run_clear_held(self);
     }
+    if (cuda != self->caps_cuda) /* the next frame makes its mask where it is */
+        gst_rvos_run_clear_held(self);
     self->caps_info = *in;
+    self->caps_cuda = cuda;
     self->caps_known = TRUE;
+    gst_rvos_gpu_drop_pool(self);
     gst_rvos_mask_pad_set_info(self, in);
-    status = rvos_stream_prepare(self->stream, GST_VIDEO_INFO_WIDTH(in),
-                                 GST_VIDEO_INFO_HEIGHT(in));
-    if (status == RVOS_OK)
+    return gst_rvos_seg_prepare(self);
+}
+
+/* The parent asks downstream, as frames go on as they come. Where nobody there has a pool
+ * in CUDA memory, we have. Whether rows may be padded is for downstream to say, so no
+ * GstVideoMeta is added. */
+static gboolean propose_allocation(GstBaseTransform *trans, GstQuery *decide,
+                                   GstQuery *query)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    gboolean answered = TRANSFORM_PARENT->propose_allocation(trans, decide, query);
+
+    if (self->caps_cuda && gst_rvos_gpu_propose_pool(self, query))
         return TRUE;
-    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
-                      ("There is not enough memory for frames of %dx%d.",
-                       GST_VIDEO_INFO_WIDTH(in), GST_VIDEO_INFO_HEIGHT(in)),
-                      ("%s", rvos_strerror(status)));
-    return FALSE;
+    return answered;
 }
 
 /* ---- frames ---------------------------------------------------------------------- */
@@ -192,21 +213,24 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
     return gst_rvos_run_frame(GST_RVOS_SEG(filter), frame, TRUE);
 }
 
-/* For reading only: the parent would map for writing, which copies the pixels of a
- * frame that others hold too. */
-static GstFlowReturn run_read_only(GstRvosSeg *self, GstBuffer *buffer)
+/* Not by the parent, which would map for writing, and so copy the pixels of a frame that
+ * others hold too, and would map CUDA memory by copying it to system memory. */
+static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean draw)
 {
+    const GstVideoInfo *info = &GST_VIDEO_FILTER(self)->in_info;
+    GstMapFlags flags = (GstMapFlags)((draw ? GST_MAP_READWRITE : GST_MAP_READ) |
+                                      GST_VIDEO_FRAME_MAP_FLAG_NO_REF);
     GstVideoFrame frame;
     GstFlowReturn flow;
+    gboolean mapped = self->frame.cuda ? gst_rvos_cuda_map(&frame, info, buffer, flags)
+                                       : gst_video_frame_map(&frame, info, buffer, flags);
 
-    if (!gst_video_frame_map(
-            &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
-            (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF))) {
+    if (!mapped) {
         GST_ELEMENT_WARNING(self, CORE, NOT_IMPLEMENTED, (NULL),
                             ("a video buffer cannot be mapped"));
         return GST_FLOW_OK;
     }
-    flow = gst_rvos_run_frame(self, &frame, FALSE);
+    flow = gst_rvos_run_frame(self, &frame, draw);
     gst_video_frame_unmap(&frame);
     return flow;
 }
@@ -214,14 +238,19 @@ static GstFlowReturn run_read_only(GstRvosSeg *self, GstBuffer *buffer)
 static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
+    gboolean draw = self->frame.settings.output != GST_RVOS_SEG_OUTPUT_NONE;
     GstFlowReturn flow;
 
     if (!self->frame.wanted)
         return skip(self);
-    if (self->frame.settings.output == GST_RVOS_SEG_OUTPUT_NONE)
-        flow = run_read_only(self, buffer);
-    else
+    /* No stream: it was lost on the way to another context, and an error was posted. */
+    if (!self->stream || !gst_rvos_gpu_follow(self, buffer, &self->frame.cuda))
+        return GST_FLOW_ERROR;
+    gst_rvos_run_look_for_cut(self, buffer);
+    if (draw && !self->frame.cuda)
         flow = TRANSFORM_PARENT->transform_ip(trans, buffer);
+    else
+        flow = run_mapped(self, buffer, draw);
     if (flow != GST_FLOW_OK)
         return flow;
     if (!self->frame.mapped) {
@@ -288,6 +317,12 @@ static GstStateChangeReturn change_state(GstElement *element, GstStateChange cha
     return GST_ELEMENT_CLASS(gst_rvos_seg_parent_class)->change_state(element, change);
 }
 
+static void set_context(GstElement *element, GstContext *context)
+{
+    gst_rvos_gpu_set_context(element, context);
+    GST_ELEMENT_CLASS(gst_rvos_seg_parent_class)->set_context(element, context);
+}
+
 static void on_reset(GstRvosSeg *self)
 {
     gst_rvos_seg_request_reset(self, GST_RVOS_RESET_REQUEST);
@@ -298,6 +333,7 @@ static void finalize(GObject *object)
     GstRvosSeg *self = GST_RVOS_SEG(object);
 
     gst_rvos_mask_pad_finalize(self);
+    gst_rvos_gpu_drop_context(self); /* one that was set and never used */
     gst_rvos_props_clear(self);
     g_queue_clear_full(&self->requests, gst_rvos_request_free);
     G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);
@@ -347,6 +383,25 @@ static void install_signals(GstRvosSegClass *klass)
                                G_TYPE_BOOLEAN, 1, G_TYPE_UINT);
 }
 
+static void add_template(GstElementClass *klass, const gchar *name,
+                         GstPadDirection direction, GstPadPresence presence,
+                         GstCaps *caps)
+{
+    gst_element_class_add_pad_template(
+        klass, gst_pad_template_new(name, direction, presence, caps));
+    gst_caps_unref(caps);
+}
+
+static void add_templates(GstElementClass *klass)
+{
+    GstCaps *frame = gst_rvos_gpu_frame_caps(gst_rvos_cuda_built, FALSE);
+
+    add_template(klass, "sink", GST_PAD_SINK, GST_PAD_ALWAYS, gst_caps_ref(frame));
+    add_template(klass, "src", GST_PAD_SRC, GST_PAD_ALWAYS, frame);
+    add_template(klass, "mask", GST_PAD_SRC, GST_PAD_REQUEST,
+                 gst_rvos_mask_pad_caps(gst_rvos_cuda_built));
+}
+
 static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
 {
     GObjectClass *object = G_OBJECT_CLASS(klass);
@@ -361,11 +416,10 @@ static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
     install_signals(klass);
 
     element->change_state = GST_DEBUG_FUNCPTR(change_state);
+    element->set_context = GST_DEBUG_FUNCPTR(set_context);
     element->request_new_pad = GST_DEBUG_FUNCPTR(gst_rvos_mask_pad_request);
     element->release_pad = GST_DEBUG_FUNCPTR(gst_rvos_mask_pad_release);
-    gst_element_class_add_static_pad_template(element, &sink_template);
-    gst_element_class_add_static_pad_template(element, &src_template);
-    gst_element_class_add_static_pad_template(element, &mask_template);
+    add_templates(element);
     gst_element_class_set_static_metadata(
         element, "RVOS video object segmentation (shipped weights: research only)",
         "Filter/Analyzer/Video",
@@ -377,6 +431,7 @@ static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
 
     trans->start = GST_DEBUG_FUNCPTR(start);
     trans->stop = GST_DEBUG_FUNCPTR(stop);
+    trans->propose_allocation = GST_DEBUG_FUNCPTR(propose_allocation);
     trans->transform_caps = GST_DEBUG_FUNCPTR(transform_caps);
     trans->before_transform = GST_DEBUG_FUNCPTR(before_transform);
     trans->submit_input_buffer = GST_DEBUG_FUNCPTR(submit_input_buffer);

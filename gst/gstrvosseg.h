@@ -16,6 +16,7 @@
  *     gstrvosmessage.c  bus messages and `stats`
  *     gstrvosmaskpad.c  the request pad
  *     gstrvosframe.c    GstVideoFrame to rvos_image
+ *     gstrvosgpu.c      frames and masks in CUDA memory (gstrvoscuda.c: gst-cuda)
  *     gstrvosmodel.c    the model, shared between elements
  */
 #ifndef GST_RVOS_SEG_H
@@ -26,6 +27,7 @@
 #include <rvos.h>
 
 #include "gstrvoscut.h"
+#include "gstrvosgpu.h"
 #include "gstrvosmaskpad.h"
 #include "gstrvosmessage.h"
 #include "gstrvosmeta.h"
@@ -48,7 +50,8 @@ GST_ELEMENT_REGISTER_DECLARE(rvosseg)
 typedef struct {
     GstBuffer *labels; /* GRAY8, frame size; NULL: none since the reset */
     GstBuffer *alpha;  /* likewise, soft; NULL unless output=alpha */
-    guint age;         /* frames since it was made */
+    GstBuffer *copy; /* of labels in CUDA memory, for readers in system memory; or NULL */
+    guint age;       /* frames since it was made */
 } GstRvosHeld;
 
 /* What is known of the frame in hand, from before_transform to the push. */
@@ -56,6 +59,7 @@ typedef struct {
     GstRvosSettings settings; /* the snapshot */
     gboolean wanted;          /* it is to be segmented */
     gboolean mapped;          /* its pixels could be reached */
+    gboolean cuda;            /* ... on the GPU */
     gboolean inferred;        /* the network has run on it */
     gboolean late;            /* it was due, but is late: the mask is held */
     gboolean latency_changed;
@@ -98,11 +102,13 @@ struct _GstRvosSeg {
     GstRvosFrame frame;
     gboolean caps_known;
     GstVideoInfo caps_info; /* of the stream the state belongs to */
+    gboolean caps_cuda;     /* they are of frames in CUDA memory */
     gchar *stream_id;
     guint group_id;
     gboolean slow_said; /* that the network is slower than the source */
 
     GstRvosMaskPad mask;
+    GstRvosGpu gpu;
 };
 
 /* gstrvosvalues.c */
@@ -124,8 +130,15 @@ void gst_rvos_seg_request_reset(GstRvosSeg *self, GstRvosReset reason);
 /* gstrvosstart.c: model, stream and warm-up; what is wrong is posted. */
 gboolean gst_rvos_seg_open(GstRvosSeg *self);
 void gst_rvos_seg_close(GstRvosSeg *self);
+/* The model and the stream anew, in gpu.context, while frames flow. What was remembered
+ * is lost, hence a reset. */
+gboolean gst_rvos_seg_reopen(GstRvosSeg *self);
+/* For frames of caps_info's size. */
+gboolean gst_rvos_seg_prepare(GstRvosSeg *self);
 
 /* gstrvosrun.c */
+/* Before it: whether the scene has changed. */
+void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer);
 /* Segments or holds, and draws if asked to, on a frame that is mapped for it. */
 GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolean draw);
 /* After the frame is unmapped: messages, metadata, mask pad. */

@@ -41,6 +41,7 @@ static gboolean check(const GstRvosSettings *settings, const gchar *palette,
 static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
 {
     const GstRvosSettings *settings = &self->settings;
+    gboolean cuda = gst_rvos_model_tries_cuda(settings->engine);
     GstRvosModelParams params = {
         .path = path,
         .engine = settings->engine,
@@ -55,6 +56,10 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     GstRvosModel *model;
     gchar *fallback;
 
+    if (cuda) {
+        gst_rvos_gpu_find_context(self);
+        params.cuda_context = self->gpu.context;
+    }
     model = gst_rvos_model_acquire(&params, &fallback, failure);
     if (model && fallback)
         GST_ELEMENT_WARNING(self, LIBRARY, INIT,
@@ -66,6 +71,8 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     GST_OBJECT_LOCK(self);
     self->model = model;
     GST_OBJECT_UNLOCK(self);
+    if (!gst_rvos_model_context(model))
+        gst_rvos_gpu_drop_context(self);
     return model != NULL;
 }
 
@@ -161,8 +168,8 @@ static void clear_state(GstRvosSeg *self)
     self->slow_said = FALSE;
 }
 
-/* The first things that `stats` and `actual-engine` can tell. */
-static void publish(GstRvosSeg *self, const gchar *path)
+/* What `stats` and `actual-engine` tell of the model, and that its state is new. */
+static void publish_model(GstRvosSeg *self)
 {
     rvos_device_info device;
     rvos_model_info model;
@@ -172,25 +179,31 @@ static void publish(GstRvosSeg *self, const gchar *path)
     rvos_model_get_info(gst_rvos_model_model(self->model), &model);
     rvos_stream_get_info(self->stream, &stream);
     GST_OBJECT_LOCK(self);
-    self->stats = (GstRvosStats){
-        .epoch = self->tracker.epoch,
-        .engine = device.backend,
-        .library = device.library,
-        .isa = device.isa,
-        .device = device.name,
-        .weights_bytes = model.weights_bytes,
-        .state_bytes = stream.state_bytes,
-    };
-    g_free(self->model_in_use);
-    self->model_in_use = g_strdup(path);
+    self->stats.engine = device.backend;
+    self->stats.library = device.library;
+    self->stats.isa = device.isa;
+    self->stats.device = device.name;
+    self->stats.weights_bytes = model.weights_bytes;
+    self->stats.state_bytes = stream.state_bytes;
     self->actual_engine = g_intern_string(device.backend);
     self->pending_reset = GST_RVOS_RESET_START;
+    GST_OBJECT_UNLOCK(self);
+    if (*model.licence)
+        GST_INFO_OBJECT(self, "licence of the weights: %s", model.licence);
+}
+
+/* The first things that can be told. */
+static void publish(GstRvosSeg *self, const gchar *path)
+{
+    GST_OBJECT_LOCK(self);
+    self->stats = (GstRvosStats){.epoch = self->tracker.epoch};
+    g_free(self->model_in_use);
+    self->model_in_use = g_strdup(path);
     self->earliest = GST_CLOCK_TIME_NONE;
     self->seek_seen = FALSE;
     self->paused_at = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
-    if (*model.licence)
-        GST_INFO_OBJECT(self, "licence of the weights: %s", model.licence);
+    publish_model(self);
 }
 
 static gboolean try_open(GstRvosSeg *self, const GstRvosStrings *strings,
@@ -237,23 +250,71 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
     return TRUE;
 }
 
-void gst_rvos_seg_close(GstRvosSeg *self)
+static void close_model(GstRvosSeg *self)
 {
     GstRvosModel *model;
 
     rvos_stream_close(&self->stream);
-    gst_rvos_seeds_close(self);
-    clear_state(self);
+    gst_rvos_run_clear_held(self);
     GST_OBJECT_LOCK(self);
     model = self->model;
     self->model = NULL;
-    self->started = FALSE;
     self->actual_engine = NULL;
-    self->latency = 0;
     self->stats.engine = self->stats.library = self->stats.isa = NULL;
     self->stats.device = NULL;
-    g_clear_pointer(&self->model_in_use, g_free);
     GST_OBJECT_UNLOCK(self);
     if (model)
         gst_rvos_model_release(model);
+}
+
+gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
+{
+    GstRvosFailure failure = {0};
+    gchar *path = g_strdup(self->model_in_use); /* start and stop alone change it */
+    gboolean good;
+
+    close_model(self);
+    good = open_model(self, path, &failure) && open_stream(self, path, &failure);
+    g_free(path);
+    if (!good) {
+        close_model(self);
+        gst_rvos_failure_post(&failure, GST_ELEMENT(self));
+        return FALSE;
+    }
+    publish_model(self);
+    g_object_notify(G_OBJECT(self), "actual-engine");
+    return gst_rvos_seg_prepare(self);
+}
+
+/* The last word, for whoever measures: GST_DEBUG=rvosseg:4. */
+static void log_stats(GstRvosSeg *self)
+{
+    const GstRvosMeter *work = &self->work, *network = &self->network;
+    GstStructure *stats;
+
+    if (work->count == 0 || network->count == 0)
+        return;
+    stats = gst_rvos_stats_report(self);
+    GST_INFO_OBJECT(self,
+                    "%" G_GUINT64_FORMAT " frames of %" G_GUINT64_FORMAT
+                    " us each on average, %" G_GUINT64_FORMAT
+                    " us in the engine; %" GST_PTR_FORMAT,
+                    work->count, work->sum / work->count / 1000,
+                    network->sum / network->count / 1000, (void *)stats);
+    gst_structure_free(stats);
+}
+
+void gst_rvos_seg_close(GstRvosSeg *self)
+{
+    log_stats(self);
+    close_model(self);
+    gst_rvos_seeds_close(self);
+    clear_state(self);
+    gst_rvos_gpu_drop_pool(self);
+    gst_rvos_gpu_drop_context(self);
+    GST_OBJECT_LOCK(self);
+    self->started = FALSE;
+    self->latency = 0;
+    g_clear_pointer(&self->model_in_use, g_free);
+    GST_OBJECT_UNLOCK(self);
 }

@@ -157,16 +157,22 @@ tests_without()
 
 # ---- packages -------------------------------------------------------------------
 
+# gst-cuda brings 200 MB of other packages: only where it can be built on.
+cuda_packages=''
+if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; then
+    cuda_packages=libgstreamer-plugins-bad1.0-dev
+fi
 section "packages"
 # shellcheck source=data/packages.sh
 . "$root/data/packages.sh"
+# shellcheck disable=SC2086 # a name or none
 if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev libjpeg-dev libjansson-dev \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps \
     gstreamer1.0-plugins-good python3 python3-numpy python3-pil \
     -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     python3-torch python3-scipy python3-yaml python3-gi python3-gst-1.0 \
-    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev; then
+    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev $cuda_packages; then
     echo "all there"
 else
     echo "some are missing: going on with what is here"

@@ -10,7 +10,7 @@
 #include "../engine/fixture.h"
 
 struct counts {
-    long mallocs, launches, graphs, nodes, chained;
+    long mallocs, launches, graphs, nodes, chained, copied[5];
 };
 
 static struct log log_;
@@ -180,7 +180,7 @@ static void frugal(rvos_model *model)
     CHECK(before.mallocs > 0 && before.graphs > 0 && before.nodes > 50);
     for (int t = 1; t < 5; t++)
         CHECK(process_frame(stream, t, &(rvos_output){.labels = &l}) == 0);
-    CHECK(!memcmp(&before, counts(), sizeof(before)));
+    CHECK(!memcmp(&before, counts(), offsetof(struct counts, copied)));
     printf("%ld nodes in the graph\n", before.nodes);
     rvos_stream_close(&stream);
     dlclose(module);

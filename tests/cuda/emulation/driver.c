@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions.
+/* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions. A
+ * context that is given is pushed and popped as the driver of tests/cuda/fakedriver does,
+ * so that it sees who works where. With RVOS_EMULATED_NO_GPU there is no "GPU" at all.
  * RVOS_EMULATED_CONV=sums: that in the two steps of conv_cudnn.c where cuDNN cannot fuse,
  * sums into the workspace and the epilogue's kernel. */
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,33 +13,72 @@
 #include "../../../engine/src/cuda/kernels.h"
 
 struct rv_driver {
-    int pushed;
+    void *context, *library; /* NULL: none */
+    int (*push)(void *context);
+    int (*pop)(void **context);
 };
+
+static int open_context(rvos_device *dev, struct rv_driver *d)
+{
+    d->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (d->library) {
+        *(void **)&d->push = dlsym(d->library, "cuCtxPushCurrent_v2");
+        *(void **)&d->pop = dlsym(d->library, "cuCtxPopCurrent_v2");
+    }
+    if (d->push && d->pop)
+        return 0;
+    rv_log(dev, RVOS_LOG_ERROR, "cuda: a context without a driver");
+    return RVOS_ERR_UNSUPPORTED;
+}
 
 int rv_driver_open(rvos_device *dev, int index, void *context, struct rv_driver **out)
 {
-    (void)context;
-    *out = index == 0 ? calloc(1, sizeof(**out)) : NULL;
-    if (index)
-        rv_log(dev, RVOS_LOG_ERROR, "cuda: no GPU %d: there are 1", index);
-    return index ? RVOS_ERR_UNSUPPORTED : *out ? 0 : RVOS_ERR_MEMORY;
+    struct rv_driver *d;
+    int ret = 0;
+
+    *out = NULL;
+    if ((index && !context) || getenv("RVOS_EMULATED_NO_GPU")) {
+        rv_log(dev, RVOS_LOG_ERROR, "cuda: no GPU %d: there are %d", index,
+               getenv("RVOS_EMULATED_NO_GPU") ? 0 : 1);
+        return RVOS_ERR_UNSUPPORTED;
+    }
+    d = calloc(1, sizeof(*d));
+    if (!d)
+        return RVOS_ERR_MEMORY;
+    d->context = context;
+    if (context)
+        ret = open_context(dev, d);
+    if (ret) {
+        rv_driver_close(d);
+        return ret;
+    }
+    *out = d;
+    return 0;
 }
 
 void rv_driver_close(struct rv_driver *driver)
 {
+    if (driver && driver->library)
+        dlclose(driver->library);
     free(driver);
 }
 
 int rv_driver_push(struct rv_driver *driver, const rvos_device *dev)
 {
-    (void)driver;
-    (void)dev;
-    return 0;
+    int error = driver->context ? driver->push(driver->context) : 0;
+
+    if (!error)
+        return 0;
+    rv_log(dev, RVOS_LOG_ERROR, "cuda: the context is gone: error %d", error);
+    return RVOS_ERR_DEVICE;
 }
 
 void rv_driver_pop(struct rv_driver *driver)
 {
-    (void)driver;
+    void *context;
+
+    if (driver->context)
+        driver->pop(&context);
 }
 
 int rv_driver_capability(const struct rv_driver *driver)

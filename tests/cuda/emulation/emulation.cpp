@@ -41,6 +41,7 @@ static thread_local CUgraph_st *current; // what this thread is capturing
 
 struct emulated_counts {
     long mallocs, launches, graphs, nodes, chained;
+    long copied[5]; // bytes, by enum cudaMemcpyKind
 };
 static emulated_counts counts;
 
@@ -255,8 +256,10 @@ cudaError_t cudaFreeHost(void *p)
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size,
                             enum cudaMemcpyKind kind, cudaStream_t stream)
 {
-    (void)kind;
-    return issue(stream, [=] { memcpy(dst, src, size); });
+    return issue(stream, [=] {
+        counts.copied[kind] += (long)size;
+        memcpy(dst, src, size);
+    });
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvoscuda.c - gst-cuda, of GStreamer 1.22 and newer.
+ *
+ * Never its Cu... wrappers, nor its allocator: they differ between versions. From 1.24 on
+ * memory may have a stream in which its pixels become ready; before, whoever pushes a
+ * buffer has waited for them.
+ */
+#include "gstrvoscuda.h"
+
+#define GST_USE_UNSTABLE_API
+#include <gst/cuda/gstcudabufferpool.h>
+#include <gst/cuda/gstcudacontext.h>
+#include <gst/cuda/gstcudaloader.h>
+#include <gst/cuda/gstcudamemory.h>
+#include <gst/cuda/gstcudautils.h>
+
+const gboolean gst_rvos_cuda_built = TRUE;
+
+/* Nearly all of gst-cuda aborts when it is used without the driver's library. */
+static gboolean load(void)
+{
+    if (!gst_cuda_load_library())
+        return FALSE;
+    gst_cuda_memory_init_once();
+    return TRUE;
+}
+
+gboolean gst_rvos_cuda_find(GstElement *element, gint device, GstObject **context)
+{
+    return load() && gst_cuda_ensure_element_context(
+                         element, device, (GstCudaContext **)(gpointer)context);
+}
+
+GstObject *gst_rvos_cuda_take(GstElement *element, GstContext *context, gint device)
+{
+    GstCudaContext *taken = NULL;
+
+    if (!context || !gst_context_has_context_type(context, GST_CUDA_CONTEXT_TYPE) ||
+        !load())
+        return NULL;
+    gst_cuda_handle_set_context(element, context, device, &taken);
+    return (GstObject *)taken;
+}
+
+gboolean gst_rvos_cuda_answer(GstElement *element, GstQuery *query, GstObject *context)
+{
+    return context &&
+           gst_cuda_handle_context_query(element, query, (GstCudaContext *)context);
+}
+
+gpointer gst_rvos_cuda_handle(GstObject *context)
+{
+    return context ? gst_cuda_context_get_handle((GstCudaContext *)context) : NULL;
+}
+
+gint gst_rvos_cuda_device(GstObject *context)
+{
+    guint device;
+
+    g_object_get(context, "cuda-device-id", &device, NULL);
+    return (gint)device;
+}
+
+static GstCudaMemory *memory_of(GstBuffer *buffer)
+{
+    GstMemory *memory =
+        gst_buffer_n_memory(buffer) == 1 ? gst_buffer_peek_memory(buffer, 0) : NULL;
+
+    return gst_is_cuda_memory(memory) ? GST_CUDA_MEMORY_CAST(memory) : NULL;
+}
+
+GstObject *gst_rvos_cuda_context_of(GstBuffer *buffer)
+{
+    GstCudaMemory *memory = memory_of(buffer);
+
+    return memory ? GST_OBJECT_CAST(memory->context) : NULL;
+}
+
+gpointer gst_rvos_cuda_stream_of(GstBuffer *buffer)
+{
+#if GST_CHECK_VERSION(1, 24, 0)
+    GstCudaMemory *memory = memory_of(buffer);
+    GstCudaStream *stream = memory ? gst_cuda_memory_get_stream(memory) : NULL;
+
+    return stream ? gst_cuda_stream_get_handle(stream) : NULL;
+#else
+    (void)buffer;
+    return NULL;
+#endif
+}
+
+gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
+                           GstBuffer *buffer, GstMapFlags flags)
+{
+    GstVideoInfo padded = *info;
+    GstCudaMemory *memory = memory_of(buffer);
+
+    /* Rows on the GPU are padded; gst-cuda's own pool says so in a meta, others may not.
+     */
+    if (memory && !gst_buffer_get_video_meta(buffer)) {
+        padded.size = memory->info.size;
+        for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(info); i++) {
+            padded.offset[i] = memory->info.offset[i];
+            padded.stride[i] = memory->info.stride[i];
+        }
+    }
+    return gst_video_frame_map(frame, &padded, buffer,
+                               (GstMapFlags)(flags | GST_MAP_CUDA));
+}
+
+GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context)
+{
+    return gst_cuda_buffer_pool_new((GstCudaContext *)context);
+}
+
+gboolean gst_rvos_cuda_is_pool(GstBufferPool *pool)
+{
+    return GST_IS_CUDA_BUFFER_POOL(pool);
+}

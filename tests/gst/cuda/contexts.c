@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* In which CUDA context the element works, with whom it shares it, and what happens when
+ * the GPU fails. There are two GPUs. */
+#include "gpurig.h"
+
+#include <string.h>
+
+#define NV12 "NV12", 64, 48
+
+/* ---- who has the context ------------------------------------------------------------
+ */
+
+static guint device_of(GstContext *context)
+{
+    GstCudaContext *cuda;
+    guint device;
+
+    fail_unless_equals_string(gst_context_get_context_type(context),
+                              GST_CUDA_CONTEXT_TYPE);
+    fail_unless(gst_structure_get(gst_context_get_structure(context),
+                                  GST_CUDA_CONTEXT_TYPE, GST_TYPE_CUDA_CONTEXT, &cuda,
+                                  NULL));
+    g_object_get(cuda, "cuda-device-id", &device, NULL);
+    gst_object_unref(cuda);
+    return device;
+}
+
+/* Alone: asks by a message, then makes one, on the GPU that it was told, and says so. */
+GST_START_TEST(test_messages)
+{
+    for (gint wanted = -1; wanted < 2; wanted++) {
+        gchar *id = g_strdup_printf("%d", wanted);
+        Gpu *gpu = gpu_new(gpu_element("cuda-device-id", id, NULL), NULL, FALSE, NV12);
+        GstMessage *message = gpu_pop(gpu->bus, GST_MESSAGE_NEED_CONTEXT);
+        GstContext *context;
+
+        fail_unless(message != NULL);
+        gst_message_unref(message);
+        message = gpu_pop(gpu->bus, GST_MESSAGE_HAVE_CONTEXT);
+        fail_unless(message != NULL);
+        gst_message_parse_have_context(message, &context);
+        fail_unless_equals_int(device_of(context), MAX(wanted, 0));
+        gst_context_unref(context);
+        gst_message_unref(message);
+        fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
+        gpu_free(gpu);
+        g_free(id);
+    }
+}
+GST_END_TEST;
+
+/* Told before: no message, no context of its own; neighbours that ask get it. */
+GST_START_TEST(test_given)
+{
+    GstCudaContext *context = gpu_context(1), *got;
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
+    GstQuery *query = gst_query_new_context(GST_CUDA_CONTEXT_TYPE);
+    GstContext *answer;
+
+    gpu_run(gpu, 0, 2);
+    fail_unless(gpu_pop(gpu->bus, GST_MESSAGE_NEED_CONTEXT | GST_MESSAGE_HAVE_CONTEXT) ==
+                NULL);
+    fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
+    fail_unless(gst_pad_peer_query(gpu->h->srcpad, query));
+    gst_query_parse_context(query, &answer);
+    fail_unless_equals_int(device_of(answer), 1);
+    fail_unless(gst_structure_get(gst_context_get_structure(answer),
+                                  GST_CUDA_CONTEXT_TYPE, GST_TYPE_CUDA_CONTEXT, &got,
+                                  NULL));
+    fail_unless(got == context);
+    gst_object_unref(got);
+    gst_query_unref(query);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
+/* One of another GPU is not taken. */
+GST_START_TEST(test_given_of_another_gpu)
+{
+    GstCudaContext *context = gpu_context(1);
+    GstContext *wrapped = gst_context_new_cuda_context(context);
+    GstElement *element = gpu_element("cuda-device-id", "0", NULL);
+    Gpu *gpu;
+
+    gst_element_set_context(element, wrapped);
+    gst_context_unref(wrapped);
+    gpu = gpu_new(element, NULL, FALSE, NV12);
+    fail_unless_equals_int(fake_cuda_get().live_contexts, 2);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_given_and_never_started)
+{
+    GstCudaContext *context = gpu_context(0);
+    GstContext *wrapped = gst_context_new_cuda_context(context);
+    GstElement *element = gpu_element(NULL, NULL);
+
+    gst_element_set_context(element, wrapped);
+    gst_context_unref(wrapped);
+    gst_object_unref(element);
+    gst_object_unref(context);
+    fail_unless_equals_int(fake_cuda_get().live_contexts, 0);
+}
+GST_END_TEST;
+
+/* No CUDA engine, no context. */
+GST_START_TEST(test_none_on_the_cpu)
+{
+    GstCudaContext *context = gpu_context(0);
+    GstContext *wrapped = gst_context_new_cuda_context(context);
+    GstElement *element = gpu_element("engine", "cpu", NULL);
+    GstQuery *query = gst_query_new_context(GST_CUDA_CONTEXT_TYPE);
+    Gpu *gpu;
+
+    gst_element_set_context(element, wrapped);
+    gst_context_unref(wrapped);
+    gpu = gpu_new(element, NULL, FALSE, NV12);
+    gpu_run(gpu, 0, 1);
+    fail_unless(gpu_pop(gpu->bus, GST_MESSAGE_NEED_CONTEXT) == NULL);
+    fail_if(gst_pad_peer_query(gpu->h->srcpad, query));
+    gst_query_unref(query);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
+/* Two elements of a pipeline have one context between them, and one model. */
+GST_START_TEST(test_shared)
+{
+    GstElement *bin = gst_parse_launch(
+        "videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=64,height=48 ! "
+        "tee name=t t. ! queue ! rvosseg name=a engine=cuda ! fakesink async=false "
+        "t. ! queue ! rvosseg name=b engine=cuda ! fakesink async=false",
+        NULL);
+    GstBus *bus = gst_element_get_bus(bin);
+    GstMessage *message;
+    GstElement *r;
+
+    for (guint i = 0; i < 2; i++) {
+        r = gst_bin_get_by_name(GST_BIN(bin), i ? "b" : "a");
+        g_object_set(r, "model", real_model(), "network-width", 32, "network-height", 32,
+                     NULL);
+        gst_object_unref(r);
+    }
+    gst_element_set_state(bin, GST_STATE_PLAYING);
+    message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND,
+                                         GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+    gst_message_unref(message);
+    fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
+    r = gst_bin_get_by_name(GST_BIN(bin), "a");
+    fail_unless_equals_uint64(gpu_stat(&(Gpu){.element = r}, "model-users"), 2);
+    gst_object_unref(r);
+    gst_element_set_state(bin, GST_STATE_NULL);
+    gst_object_unref(bus);
+    gst_object_unref(bin);
+}
+GST_END_TEST;
+
+/* Weights of one context are of no use in another. */
+GST_START_TEST(test_models_by_context)
+{
+    GstCudaContext *contexts[2] = {gpu_context(0), gpu_context(0)};
+    Gpu *a = gpu_new(gpu_element(NULL, NULL), contexts[0], TRUE, NV12);
+    Gpu *b = gpu_new(gpu_element(NULL, NULL), contexts[1], TRUE, NV12);
+    Gpu *c = gpu_new(gpu_element(NULL, NULL), contexts[1], TRUE, NV12);
+
+    fail_unless_equals_uint64(gpu_stat(a, "model-users"), 1);
+    fail_unless_equals_uint64(gpu_stat(b, "model-users"), 2);
+    gpu_free(a);
+    gpu_free(b);
+    gpu_free(c);
+    gst_object_unref(contexts[0]);
+    gst_object_unref(contexts[1]);
+}
+GST_END_TEST;
+
+/* ---- following the frames -----------------------------------------------------------
+ */
+
+static void expect_resets(Gpu *gpu, const gchar *wanted)
+{
+    gchar *resets = gpu_resets(gpu);
+
+    fail_unless_equals_string(resets, wanted);
+    g_free(resets);
+}
+
+/* Upstream does not say in what context its frames are until they come. */
+GST_START_TEST(test_follows)
+{
+    GstCudaContext *contexts[3] = {gpu_context(0), gpu_context(1), gpu_context(1)};
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), contexts[0], FALSE, NV12);
+
+    for (guint i = 0; i < 3; i++) {
+        gst_object_replace((GstObject **)&gpu->context, GST_OBJECT(contexts[i]));
+        gpu_set_caps(gpu, NV12);
+        for (guint n = 0; n < 3; n++) {
+            GstBuffer *out = gpu_push(gpu, 3 * i + n);
+
+            fail_unless(gpu_is_cuda(out));
+            gst_buffer_unref(out);
+        }
+    }
+    /* Before the first frame, and then twice with what was remembered lost. */
+    expect_resets(gpu, "start,start,start");
+    fail_unless_equals_uint64(gpu_stat(gpu, "frames-in"), 9);
+    fail_unless_equals_uint64(gpu_stat(gpu, "inferred"), 9);
+    fail_unless_equals_int(fake_cuda_get().to_host, 0);
+    fail_unless_equals_int(fake_cuda_get().to_device, 0);
+    gpu_free(gpu);
+    /* Its own, made at the start, went when it was left. */
+    fail_unless_equals_int(fake_cuda_get().live_contexts, 3);
+    for (guint i = 0; i < 3; i++)
+        gst_object_unref(contexts[i]);
+}
+GST_END_TEST;
+
+/* A number that was set is kept to, in whatever context of that GPU. */
+GST_START_TEST(test_follows_on_its_gpu_only)
+{
+    GstCudaContext *contexts[2] = {gpu_context(1), gpu_context(0)};
+    Gpu *gpu =
+        gpu_new(gpu_element("cuda-device-id", "1", NULL), contexts[0], FALSE, NV12);
+
+    gpu_run(gpu, 0, 2);
+    gst_object_replace((GstObject **)&gpu->context, GST_OBJECT(contexts[1]));
+    gpu_set_caps(gpu, NV12);
+    fail_unless_equals_int(gst_harness_push(gpu->h, gpu_frame(gpu, 2)), GST_FLOW_ERROR);
+    gpu_expect_error(gpu->bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+                     "on GPU 0, but cuda-device-id is 1");
+    gpu_free(gpu);
+    gst_object_unref(contexts[0]);
+    gst_object_unref(contexts[1]);
+}
+GST_END_TEST;
+
+/* ---- starting and stopping ----------------------------------------------------------
+ */
+
+static void set_state(Gpu *gpu, GstState state)
+{
+    fail_unless_equals_int(gst_element_set_state(gpu->element, state),
+                           GST_STATE_CHANGE_SUCCESS);
+}
+
+static void push_segment(Gpu *gpu)
+{
+    GstSegment segment;
+
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    fail_unless(gst_harness_push_event(gpu->h, gst_event_new_segment(&segment)));
+}
+
+static void start_again(Gpu *gpu)
+{
+    set_state(gpu, GST_STATE_PLAYING);
+    fail_unless(gst_harness_push_event(gpu->h, gst_event_new_stream_start("again")));
+    gpu_set_caps(gpu, NV12);
+    push_segment(gpu);
+}
+
+/* The emulated engine takes seconds to start under valgrind. */
+static guint times(void)
+{
+    const gchar *preloaded = g_getenv("LD_PRELOAD");
+
+    return preloaded && strstr(preloaded, "vgpreload") ? 3 : 20;
+}
+
+/* 20 times NULL to PLAYING, with frames, in a context that was given once. */
+GST_START_TEST(test_20_times)
+{
+    GstCudaContext *context = gpu_context(1);
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
+
+    for (guint i = 0; i < times(); i++) {
+        fake_cuda_counts counts;
+
+        set_state(gpu, GST_STATE_NULL);
+        counts = fake_cuda_get();
+        fail_unless_equals_int(counts.live_contexts, 1);
+        start_again(gpu);
+        gpu_run(gpu, 0, 2);
+        fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
+    }
+    fail_unless_equals_int(fake_cuda_get().to_host, 0);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
+/* In a pipeline: each start makes a context, or finds the one that the bin has kept. */
+GST_START_TEST(test_pipeline_20_times)
+{
+    GstElement *bin = gst_parse_launch(
+        "videotestsrc num-buffers=2 ! video/x-raw,format=NV12,width=64,height=48 ! "
+        "rvosseg name=r engine=cuda ! fakesink",
+        NULL);
+    GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
+    GstBus *bus = gst_element_get_bus(bin);
+
+    g_object_set(r, "model", real_model(), "network-width", 32, "network-height", 32,
+                 NULL);
+    for (guint i = 0; i < times(); i++) {
+        GstMessage *message;
+
+        gst_element_set_state(bin, GST_STATE_PLAYING);
+        message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND,
+                                             GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+        fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+        gst_message_unref(message);
+        fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
+        gst_element_set_state(bin, GST_STATE_NULL);
+    }
+    gst_object_unref(r);
+    gst_object_unref(bus);
+    gst_object_unref(bin);
+}
+GST_END_TEST;
+
+/* A flushing seek forgets the objects, and nothing else. */
+GST_START_TEST(test_flush)
+{
+    GstCudaContext *context = gpu_context(0);
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
+    glong allocs;
+
+    gpu_run(gpu, 0, 3);
+    allocs = fake_cuda_get().allocs;
+    for (guint i = 0; i < 3; i++) {
+        gst_harness_push_event(gpu->h, gst_event_new_flush_start());
+        gst_harness_push_event(gpu->h, gst_event_new_flush_stop(TRUE));
+        push_segment(gpu);
+        gpu_run(gpu, 0, 3);
+    }
+    expect_resets(gpu, "start,flush,flush,flush");
+    fail_unless_equals_int(fake_cuda_get().allocs, allocs);
+    fail_unless_equals_int(fake_cuda_get().to_host, 0);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
+/* Frames in system memory, through the CUDA engine: of the frame's copies gst-cuda knows
+ * nothing, as librvos makes them. */
+GST_START_TEST(test_system_memory)
+{
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), NULL, FALSE, NV12);
+    gchar *engine;
+    glong up[2], down[2];
+
+    gpu_run(gpu, 0, 1);
+    gpu_engine_copies(&up[0], &down[0]);
+    gpu_run(gpu, 1, 3);
+    gpu_engine_copies(&up[1], &down[1]);
+    engine = gpu_text_stat(gpu, "engine");
+    fail_unless_equals_string(engine, "cuda");
+    fail_unless(up[1] - up[0] >= 2 * 64 * 48 * 3 / 2);
+    fail_unless(down[1] - down[0] >= 2 * 64 * 48);
+    fail_unless_equals_uint64(gpu_stat(gpu, "readback-bytes"), 3 * 64 * 48);
+    fail_unless_equals_int(fake_cuda_get().to_host, 0);
+    fail_unless_equals_int(fake_cuda_get().allocs, 0);
+    g_free(engine);
+    gpu_free(gpu);
+}
+GST_END_TEST;
+
+/* ---- faults -------------------------------------------------------------------------
+ */
+
+static void expect_no_start(const gchar *property, const gchar *value, const gchar *words)
+{
+    GstElement *element = gpu_element(property, value, NULL);
+    GstBus *bus = gst_bus_new();
+
+    gst_element_set_bus(element, bus);
+    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
+                           GST_STATE_CHANGE_FAILURE);
+    gpu_expect_error(bus, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT, words);
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_element_set_bus(element, NULL);
+    gst_object_unref(bus);
+    gst_object_unref(element);
+}
+
+GST_START_TEST(test_no_such_gpu)
+{
+    expect_no_start("cuda-device-id", "2", "no GPU 2");
+}
+GST_END_TEST;
+
+/* engine=auto where CUDA was wanted and does not start: the CPU, and one warning why. */
+GST_START_TEST(test_falls_back)
+{
+    GstMessage *message;
+    GError *error;
+    gchar *engine;
+    Gpu *gpu;
+
+    g_setenv("RVOS_CUDA", "1", TRUE);
+    g_setenv("RVOS_EMULATED_NO_GPU", "1", TRUE);
+    gpu = gpu_new(gpu_element("engine", "auto", NULL), NULL, FALSE, NV12);
+    g_unsetenv("RVOS_EMULATED_NO_GPU");
+    g_unsetenv("RVOS_CUDA");
+    gpu_run(gpu, 0, 2);
+    message = gst_bus_pop_filtered(gpu->bus, GST_MESSAGE_WARNING);
+    fail_unless(message != NULL);
+    gst_message_parse_warning(message, &error, NULL);
+    fail_unless(g_error_matches(error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
+    fail_unless(strstr(error->message, "no GPU 0") != NULL, "%s", error->message);
+    g_error_free(error);
+    gst_message_unref(message);
+    fail_unless(gst_bus_pop_filtered(gpu->bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR) ==
+                NULL);
+    engine = gpu_text_stat(gpu, "engine");
+    fail_unless_equals_string(engine, "cpu");
+    g_free(engine);
+    gpu_free(gpu);
+}
+GST_END_TEST;
+
+/* The GPU goes while frames flow: one error, and the element can be started again. */
+static void lose(const gchar *function, gint result, GQuark domain, gint code)
+{
+    GstCudaContext *context = gpu_context(0);
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
+    GstBuffer *frame;
+
+    gpu_run(gpu, 0, 2);
+    frame = gpu_frame(gpu, 2);
+    fake_cuda_fail(function, result, 0);
+    fail_unless_equals_int(gst_harness_push(gpu->h, frame), GST_FLOW_ERROR);
+    fake_cuda_clear();
+    gpu_expect_error(gpu->bus, domain, code, "");
+    set_state(gpu, GST_STATE_NULL);
+    start_again(gpu);
+    gpu_run(gpu, 0, 2);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+
+GST_START_TEST(test_device_lost)
+{
+    lose("cuCtxPushCurrent_v2", CUDA_ERROR_LAUNCH_FAILED, GST_LIBRARY_ERROR,
+         GST_LIBRARY_ERROR_FAILED);
+}
+GST_END_TEST;
+
+/* The third mask of a reader that keeps them all does not fit any more. */
+GST_START_TEST(test_out_of_device_memory)
+{
+    GstCudaContext *context = gpu_context(0);
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
+    GstBuffer *kept[2], *frame;
+
+    for (guint n = 0; n < 2; n++)
+        kept[n] = gpu_push(gpu, n);
+    frame = gpu_frame(gpu, 2);
+    fake_cuda_fail("cuMemAllocPitch_v2", CUDA_ERROR_OUT_OF_MEMORY, 0);
+    fail_unless_equals_int(gst_harness_push(gpu->h, frame), GST_FLOW_ERROR);
+    fake_cuda_clear();
+    gpu_expect_error(gpu->bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+                     "memory");
+    gst_buffer_unref(kept[0]);
+    gst_buffer_unref(kept[1]);
+    gpu_free(gpu);
+    gst_object_unref(context);
+}
+GST_END_TEST;
+
+/* On the way to the frames' context the engine does not start: an error, no crash, also
+ * at the frame after. */
+GST_START_TEST(test_cannot_follow)
+{
+    GstCudaContext *contexts[2] = {gpu_context(0), gpu_context(1)};
+    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), contexts[0], TRUE, NV12);
+    GstBuffer *frames[2];
+
+    gpu_run(gpu, 0, 1);
+    gst_object_replace((GstObject **)&gpu->context, GST_OBJECT(contexts[1]));
+    gpu_set_caps(gpu, NV12);
+    frames[0] = gpu_frame(gpu, 1);
+    frames[1] = gpu_frame(gpu, 2);
+    g_setenv("RVOS_EMULATED_FAIL", "+1", TRUE);
+    fail_unless_equals_int(gst_harness_push(gpu->h, frames[0]), GST_FLOW_ERROR);
+    g_unsetenv("RVOS_EMULATED_FAIL");
+    fail_unless_equals_int(gst_harness_push(gpu->h, frames[1]), GST_FLOW_ERROR);
+    gpu_expect_error(gpu->bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT, "");
+    gpu_free(gpu);
+    gst_object_unref(contexts[0]);
+    gst_object_unref(contexts[1]);
+}
+GST_END_TEST;
+
+static Suite *contexts_suite(void)
+{
+    Suite *s = suite_create("cuda-contexts");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_set_timeout(tc, 120);
+    tcase_add_checked_fixture(tc, gpu_setup, gpu_teardown);
+    tcase_add_test(tc, test_messages);
+    tcase_add_test(tc, test_given);
+    tcase_add_test(tc, test_given_of_another_gpu);
+    tcase_add_test(tc, test_given_and_never_started);
+    tcase_add_test(tc, test_none_on_the_cpu);
+    tcase_add_test(tc, test_shared);
+    tcase_add_test(tc, test_models_by_context);
+    tcase_add_test(tc, test_follows);
+    tcase_add_test(tc, test_follows_on_its_gpu_only);
+    tcase_add_test(tc, test_20_times);
+    tcase_add_test(tc, test_pipeline_20_times);
+    tcase_add_test(tc, test_flush);
+    tcase_add_test(tc, test_system_memory);
+    tcase_add_test(tc, test_no_such_gpu);
+    tcase_add_test(tc, test_falls_back);
+    tcase_add_test(tc, test_device_lost);
+    tcase_add_test(tc, test_out_of_device_memory);
+    tcase_add_test(tc, test_cannot_follow);
+    return s;
+}
+
+GST_CHECK_MAIN(contexts)

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gpurig.h - the element on frames in CUDA memory: the real gst-cuda on the driver of
+ * tests/cuda/fakedriver, and librvos with the emulated CUDA engine of tests/cuda.
+ *
+ * That memory is the host's, so tests put pixels into it and look at them by the very
+ * addresses, which is no copy to the driver. */
+#ifndef GPURIG_H
+#define GPURIG_H
+
+#include "../real.h"
+
+#define GST_USE_UNSTABLE_API
+#include <gst/cuda/gstcudabufferpool.h>
+#include <gst/cuda/gstcudacontext.h>
+#include <gst/cuda/gstcudaloader.h>
+#include <gst/cuda/gstcudamemory.h>
+#include <gst/cuda/gstcudautils.h>
+
+#include <fakecuda.h>
+
+typedef struct {
+    GstElement *element;
+    GstHarness *h;
+    GstBus *bus;
+    GstVideoInfo info;
+    GstCudaContext *context; /* of the frames; NULL: they are in system memory */
+    GstBufferPool *pool;
+} Gpu;
+
+/* Contexts are the test's to unref. */
+GstCudaContext *gpu_context(gint device);
+
+/* rvosseg with engine=cuda and the properties named, as strings, up to NULL. */
+GstElement *gpu_element(const gchar *property, ...) G_GNUC_NULL_TERMINATED;
+
+/* Takes the element, starts it and sends caps. With a context frames are in its memory,
+ * and if `told`, so is the element, before it starts. */
+Gpu *gpu_new(GstElement *element, GstCudaContext *context, gboolean told,
+             const gchar *format, gint width, gint height);
+void gpu_free(Gpu *gpu);
+void gpu_set_caps(Gpu *gpu, const gchar *format, gint width, gint height);
+
+/* Frame n of real_picture. */
+GstBuffer *gpu_frame(Gpu *gpu, guint n);
+/* Pushes it and takes what comes out. */
+GstBuffer *gpu_push(Gpu *gpu, guint n);
+void gpu_run(Gpu *gpu, guint from, guint to);
+
+/* All visible bytes, plane by plane, row by row; to be freed. */
+GBytes *gpu_pixels(const GstVideoInfo *info, GstBuffer *buffer);
+gboolean gpu_is_cuda(GstBuffer *buffer);
+
+guint64 gpu_stat(Gpu *gpu, const gchar *name);
+gchar *gpu_text_stat(Gpu *gpu, const gchar *name);
+/* Reasons of the resets so far, comma separated; to be freed. */
+gchar *gpu_resets(Gpu *gpu);
+/* The next message of the type, or NULL; others are thrown away. */
+GstMessage *gpu_pop(GstBus *bus, GstMessageType type);
+void gpu_expect_error(GstBus *bus, GQuark domain, gint code, const gchar *words);
+
+/* Bytes that librvos has copied to and from the GPU. */
+void gpu_engine_copies(glong *to_device, glong *to_host);
+
+/* As a fixture: counts forgotten before, and after all is gone and nobody misused the
+ * driver. */
+void gpu_setup(void);
+void gpu_teardown(void);
+
+#endif
