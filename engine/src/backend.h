@@ -11,7 +11,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 2
+#define RV_BACKEND_ABI 3
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -90,6 +90,10 @@ struct rv_backend {
      * alike. */
     int (*plan_run)(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
     void (*plan_destroy)(struct rv_plan *plan);
+    /* May be NULL. What the CPU does for a frame in front of plan_run and behind it, in
+     * the stream's own thread: so that streams don't wait for each other's copies. */
+    int (*job_prepare)(rvos_device *dev, const struct rv_job *job);
+    void (*job_finish)(rvos_device *dev, const struct rv_job *job);
     void (*weights_free)(rvos_device *dev, struct rv_weights *weights);
 
     /* Tables for frames of one size at a network size. */

@@ -286,8 +286,13 @@ void rv_model_leave(struct rv_model_plan *plan)
 int rv_model_run(rvos_model *model, struct rv_model_plan *plan, struct rv_member *member,
                  const struct rv_job *job)
 {
-    int ret = rv_batch_run(&plan->batch, member, job);
+    const struct rv_backend *fn = model->device->fn;
+    int ret = fn->job_prepare ? fn->job_prepare(model->device, job) : 0;
 
+    if (!ret)
+        ret = rv_batch_run(&plan->batch, member, job);
+    if (!ret && fn->job_finish)
+        fn->job_finish(model->device, job);
     if (ret)
         rv_log(model->device, RVOS_LOG_ERROR, "%s: a frame failed: %s", model->path,
                rvos_strerror(ret));

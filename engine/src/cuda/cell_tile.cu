@@ -52,19 +52,42 @@ static __device__ inline struct layout layout_of(const struct rv_cell_tile &m,
     return l;
 }
 
-// Eight channels, from c on, of the coarser state at a pixel of this level; `times` it if
-// that is not NULL.
-static __device__ inline struct rv_eight upsampled(const struct rv_view &v,
-                                                   const void *in, int y, int x, int c,
-                                                   int h, int w, const __half *times)
-{
-    int y0, x0, p = v.pitch;
-    float fy, fx;
+// Rows and columns of a block's picture, and what of the coarser map each lies between.
+struct place_on_axis {
+    int at; // outside the map: -1
+    float frac;
+};
+struct places {
+    struct place_on_axis row[HIGH + 2], column[WIDE + 2];
+};
 
-    place(y, v.h, h, &y0, &fy);
-    place(x, v.w, w, &x0, &fx);
-    size_t down = y0 + 1 < v.h ? (size_t)v.w * p : 0, right = x0 + 1 < v.w ? p : 0;
-    const __half *at = (const __half *)in + ((size_t)y0 * v.w + x0) * p + c;
+static __device__ inline void find_places(const struct rv_cell_args &m,
+                                          const struct layout &l, struct places *p)
+{
+    int tiles = (m.h.w + WIDE - 1) / WIDE, i = (int)threadIdx.x;
+    bool rows = i < HIGH + 2;
+    int k = rows ? i : i - (HIGH + 2), size = rows ? m.h.h : m.h.w;
+    int at = (rows ? (int)blockIdx.x / tiles * HIGH : (int)blockIdx.x % tiles * WIDE) +
+             k - l.border;
+    struct place_on_axis *out = rows ? &p->row[k] : &p->column[k];
+
+    if (k >= (rows ? HIGH : WIDE) + 2 * l.border)
+        return;
+    out->at = at < 0 || at >= size ? -1 : at;
+    out->frac = 0;
+    if (out->at >= 0 && m.below.where)
+        place(at, rows ? m.below.h : m.below.w, size, &out->at, &out->frac);
+}
+
+// Eight channels of the coarser state between four of its pixels; `times` them if that is
+// not NULL.
+static __device__ inline struct rv_eight
+upsampled(const struct rv_view &v, const __half *in, struct place_on_axis y,
+          struct place_on_axis x, const __half *times)
+{
+    size_t down = y.at + 1 < v.h ? (size_t)v.w * v.pitch : 0;
+    size_t right = x.at + 1 < v.w ? v.pitch : 0;
+    const __half *at = in + ((size_t)y.at * v.w + x.at) * v.pitch;
     struct rv_eight a = get8(at), b = get8(at + right), d = get8(at + down);
     struct rv_eight e = get8(at + down + right), m, out;
 
@@ -74,53 +97,51 @@ static __device__ inline struct rv_eight upsampled(const struct rv_view &v,
     for (int i = 0; i < 8; i++) {
         float l = __half2float(a.v[i]), r = __half2float(b.v[i]);
 
-        l += fy * (__half2float(d.v[i]) - l);
-        r += fy * (__half2float(e.v[i]) - r);
-        l += fx * (r - l);
+        l += y.frac * (__half2float(d.v[i]) - l);
+        r += y.frac * (__half2float(e.v[i]) - r);
+        l += x.frac * (r - l);
         out.v[i] = __float2half_rn(times ? l * __half2float(m.v[i]) : l);
     }
     return out;
 }
 
-// Eight channels of the convolution's input at a pixel of the picture or outside it.
-static __device__ inline struct rv_eight input8(const struct rv_cuda_job *job, int j,
-                                                const struct rv_cell_args &m, int y,
-                                                int x, int c)
+// n / d of numbers below 2^20, quicker than a division.
+static __device__ inline int ratio(int n, float reciprocal)
 {
-    int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
-    size_t pixel = (size_t)y * m.h.w + x;
-    const __half *times = NULL;
-    struct rv_eight zero;
-
-    if (y >= 0 && y < m.h.h && x >= 0 && x < m.h.w && c < up) {
-        if (m.mul.where)
-            times = (const __half *)image_of(job, j, &m.mul, 0) + pixel * m.mul.pitch + c;
-        return upsampled(m.below, image_of(job, j, &m.below, 0), y, x, c, m.h.h, m.h.w,
-                         times);
-    }
-    if (y >= 0 && y < m.h.h && x >= 0 && x < m.h.w && c < up + left)
-        return get8((const __half *)image_of(job, j, &m.h_left, 0) +
-                    pixel * m.h_left.pitch + c - up);
-    RV_UNROLL
-    for (int i = 0; i < 8; i++)
-        zero.v[i] = __float2half_rn(0);
-    return zero;
+    return (int)(((float)n + 0.5f) * reciprocal);
 }
 
 static __device__ inline void make_picture(const struct rv_cuda_job *job, int j,
                                            const struct rv_cell_args &m,
-                                           const struct layout &l)
+                                           const struct layout &l, const struct places *p)
 {
     int tiles = (m.h.w + WIDE - 1) / WIDE, groups = l.blocks * 2;
     int x0 = (int)blockIdx.x % tiles * WIDE - l.border;
     int y0 = (int)blockIdx.x / tiles * HIGH - l.border;
     int all = (HIGH + 2 * l.border) * l.across * groups;
+    int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
+    const __half *below = up ? (const __half *)image_of(job, j, &m.below, 0) : NULL;
+    const __half *h_left = left ? (const __half *)image_of(job, j, &m.h_left, 0) : NULL;
+    const __half *mul = m.mul.where ? (const __half *)image_of(job, j, &m.mul, 0) : NULL;
+    float by_groups = 1.0f / (float)groups, by_across = 1.0f / (float)l.across;
 
     for (int i = (int)threadIdx.x; i < all; i += THREADS) {
-        int c = i % groups * 8, pixel = i / groups;
-        int y = pixel / l.across, x = pixel - y * l.across;
+        int pixel = ratio(i, by_groups), c = (i - pixel * groups) * 8;
+        int y = ratio(pixel, by_across), x = pixel - y * l.across;
+        size_t at = (size_t)(y0 + y) * m.h.w + x0 + x; // if it is inside
+        struct rv_eight v;
 
-        put8(l.picture + pixel * l.pitch + c, input8(job, j, m, y0 + y, x0 + x, c));
+        if (p->row[y].at < 0 || p->column[x].at < 0 || c >= up + left) {
+            RV_UNROLL
+            for (int k = 0; k < 8; k++)
+                v.v[k] = __float2half_rn(0);
+        } else if (c < up) {
+            v = upsampled(m.below, below + c, p->row[y], p->column[x],
+                          mul ? mul + at * m.mul.pitch + c : NULL);
+        } else {
+            v = get8(h_left + at * m.h_left.pitch + c - up);
+        }
+        put8(l.picture + pixel * l.pitch + c, v);
     }
 }
 
@@ -171,6 +192,7 @@ static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
                                        const struct rv_cell_tile &m,
                                        const struct layout &l)
 {
+    RV_SHARED struct places places;
     RV_KEPT(rv_sums, sums, 4);
     int steps = (l.blocks * m.size * m.size + SPLIT - 1) / SPLIT;
 
@@ -181,7 +203,12 @@ static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
                 fetch(m, l, s);
             rv_commit();
         }
-        make_picture(job, j, m.cell, l);
+        find_places(m.cell, l, &places);
+    }
+    RV_SYNC
+    RV_THREADS
+    {
+        make_picture(job, j, m.cell, l, &places);
     }
     RV_WARPS
     {
@@ -291,7 +318,7 @@ static __global__ void cell_tile(const struct rv_cuda_job *job, struct rv_cell_t
     }
 }
 
-size_t rv_cuda_cell_tile_shared(int ic, int size)
+static size_t dynamic_bytes(int ic, int size)
 {
     size_t pixels = (size_t)(HIGH + size / 2 * 2) * (WIDE + size / 2 * 2);
     size_t work = (pixels * pitch_of(ic) + STAGES * OUTPUTS * PITCH) * sizeof(__half);
@@ -300,13 +327,18 @@ size_t rv_cuda_cell_tile_shared(int ic, int size)
     return work > sums ? work : sums;
 }
 
+size_t rv_cuda_cell_tile_shared(int ic, int size)
+{
+    return dynamic_bytes(ic, size) + sizeof(struct places);
+}
+
 cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
                               struct rv_cell_tile m, cudaStream_t stream)
 {
     int tiles = (m.cell.h.w + WIDE - 1) / WIDE * ((m.cell.h.h + HIGH - 1) / HIGH);
     dim3 grid((unsigned int)tiles, (unsigned int)(m.cell.h.c / CHANNELS),
               (unsigned int)batch);
-    size_t bytes = rv_cuda_cell_tile_shared(m.ic, m.size);
+    size_t bytes = dynamic_bytes(m.ic, m.size);
     cudaError_t ret = RV_ALLOW_SHARED(cell_tile, (int)bytes);
 
     if (!ret)

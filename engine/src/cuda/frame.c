@@ -61,15 +61,13 @@ static void fill_values(float *value)
             value[c * 256 + v] = ((float)v / 255.0f - mean[c]) / std[c];
 }
 
-/* [ values | first, count, coef of x | of y | scratch ], the scratch on the device only.
- */
+/* [ values | first, count, coef of x | of y ] */
 static int make_tables(struct rv_pixels *p, const struct rv_net *net)
 {
     int tx = taps_of(p->width, net->width), ty = taps_of(p->height, net->height);
     size_t words_x = (size_t)net->width * (2 + tx),
            words_y = (size_t)net->height * (2 + ty);
     size_t bytes = (768 + words_x + words_y) * sizeof(int);
-    size_t scratch = (size_t)p->height * net->width * 3;
     int *host = calloc(1, bytes), *x = host + 768, *y = x + words_x, ret;
     const int *at;
 
@@ -78,7 +76,7 @@ static int make_tables(struct rv_pixels *p, const struct rv_net *net)
     fill_values((float *)(void *)host);
     fill_taps(p->width, net->width, tx, x, x + net->width, x + 2 * net->width);
     fill_taps(p->height, net->height, ty, y, y + net->height, y + 2 * net->height);
-    ret = rv_cuda_alloc(p->dev, &p->tables, bytes + scratch);
+    ret = rv_cuda_alloc(p->dev, &p->tables, bytes);
     if (!ret)
         ret = rv_cuda_upload(p->dev, p->tables, host, bytes);
     free(host);
@@ -89,7 +87,6 @@ static int make_tables(struct rv_pixels *p, const struct rv_net *net)
     p->x = (struct rv_taps){at, at + net->width, at + 2 * net->width, tx};
     at += words_x;
     p->y = (struct rv_taps){at, at + net->height, at + 2 * net->height, ty};
-    p->shrunk = (uint8_t *)p->tables + bytes;
     return 0;
 }
 
@@ -217,70 +214,113 @@ static int reserve(const rvos_device *dev, struct rv_staging *s, size_t size)
     return ret;
 }
 
-static int upload(struct rv_pixels *p, const rvos_image *image, struct rv_frame *f,
-                  cudaStream_t stream)
+static size_t frame_bytes(const rvos_image *image)
 {
     size_t size = 0, row;
-    char *to;
-    int rows, ret;
+    int rows;
 
-    for (int i = 0; i < f->planes; i++) {
+    for (int i = 0; i < planes_of(image); i++) {
         plane_size(image, i, &row, &rows);
         size += row * rows;
     }
-    ret = reserve(p->dev, &p->frame, size);
-    if (ret)
-        return ret;
-    to = p->frame.pinned;
-    for (int i = 0; i < f->planes; i++) {
+    return size;
+}
+
+/* Rows without gaps, plane by plane. */
+static void pack(const rvos_image *image, char *to)
+{
+    size_t row;
+    int rows;
+
+    for (int i = 0; i < planes_of(image); i++) {
         const char *from = image->plane[i];
 
         plane_size(image, i, &row, &rows);
-        f->plane[i] = (uint8_t *)p->frame.device + (to - p->frame.pinned);
-        f->stride[i] = (long long)row;
         for (int y = 0; y < rows; y++, to += row)
             memcpy(to, from + y * image->stride[i], row);
     }
-    CU(p->dev, cudaMemcpyAsync(p->frame.device, p->frame.pinned, size,
+}
+
+/* Room for what a host's plane gets. */
+static int reserve_plane(struct rv_pixels *p, const rvos_labels *labels,
+                         struct rv_staging *s)
+{
+    if (!labels || labels->memory != RVOS_MEMORY_HOST)
+        return 0;
+    return reserve(p->dev, s, (size_t)labels->width * labels->height);
+}
+
+int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job)
+{
+    struct cuda_device *cuda = dev->priv;
+    struct rv_pixels *p = job->pixels;
+    bool upload = job->frame && job->frame->memory == RVOS_MEMORY_HOST;
+    int ret;
+
+    if (!job->frame)
+        return 0;
+    ret = rv_driver_push(cuda->driver, dev);
+    if (ret)
+        return ret;
+    if (upload)
+        ret = reserve(dev, &p->frame, frame_bytes(job->frame));
+    if (!ret && job->out)
+        ret = reserve_plane(p, job->out->labels, &p->labels);
+    if (!ret && job->out)
+        ret = reserve_plane(p, job->out->alpha, &p->alpha);
+    rv_driver_pop(cuda->driver);
+    if (!ret && upload)
+        pack(job->frame, p->frame.pinned);
+    return ret;
+}
+
+static int upload(struct rv_pixels *p, const rvos_image *image, struct rv_frame *f,
+                  cudaStream_t stream)
+{
+    size_t at = 0, row;
+    int rows, ret = 0;
+
+    for (int i = 0; i < f->planes; i++) {
+        plane_size(image, i, &row, &rows);
+        f->plane[i] = (uint8_t *)p->frame.device + at;
+        f->stride[i] = (long long)row;
+        at += row * rows;
+    }
+    CU(p->dev, cudaMemcpyAsync(p->frame.device, p->frame.pinned, at,
                                cudaMemcpyHostToDevice, stream));
 error:
     return ret;
 }
 
-static int target(struct rv_pixels *p, const rvos_labels *labels, struct rv_staging *s,
-                  struct rv_plane *out)
+static struct rv_plane target(const rvos_labels *labels, const struct rv_staging *s)
 {
-    int ret;
+    struct rv_plane out = {0};
 
     if (!labels)
-        return 0;
-    *out = plane_of(labels);
-    if (labels->memory == RVOS_MEMORY_CUDA)
-        return 0;
-    ret = reserve(p->dev, s, (size_t)labels->width * labels->height);
-    out->data = (uint8_t *)s->device;
-    out->stride = labels->width;
-    out->step = 1;
-    return ret;
+        return out;
+    out = plane_of(labels);
+    if (labels->memory == RVOS_MEMORY_HOST) {
+        out.data = (uint8_t *)s->device;
+        out.stride = labels->width;
+        out.step = 1;
+    }
+    return out;
 }
 
 int rv_cuda_frame_in(struct rv_pixels *p, const struct rv_job *job,
                      struct rv_cuda_job *table, cudaStream_t stream)
 {
-    int ret = 0;
-
     table->x = p->x;
     table->y = p->y;
     table->value = p->value;
-    table->shrunk = p->shrunk;
     table->frame = frame_of(job->frame);
+    if (job->out) {
+        table->labels = target(job->out->labels, &p->labels);
+        table->alpha = target(job->out->alpha, &p->alpha);
+    }
     if (job->frame->memory == RVOS_MEMORY_HOST)
-        ret = upload(p, job->frame, &table->frame, stream);
-    if (!ret && job->out)
-        ret = target(p, job->out->labels, &p->labels, &table->labels);
-    if (!ret && job->out)
-        ret = target(p, job->out->alpha, &p->alpha, &table->alpha);
-    return ret;
+        return upload(p, job->frame, &table->frame, stream);
+    return 0;
 }
 
 static int download(struct rv_pixels *p, const rvos_labels *labels, struct rv_staging *s,
@@ -323,12 +363,13 @@ static void hand_over(const rvos_labels *labels, const struct rv_staging *s)
     }
 }
 
-void rv_cuda_frame_done(const struct rv_pixels *p, const struct rv_job *job)
+void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job)
 {
-    if (!job->out)
+    (void)dev;
+    if (!job->frame || !job->out)
         return;
-    hand_over(job->out->labels, &p->labels);
-    hand_over(job->out->alpha, &p->alpha);
+    hand_over(job->out->labels, &job->pixels->labels);
+    hand_over(job->out->alpha, &job->pixels->alpha);
 }
 
 /* ---- drawing ---------------------------------------------------------------- */

@@ -3,8 +3,8 @@
  *
  * Kernels are written so that the same text runs on the CPU, where tests/cuda proves it:
  * RV_THREADS { } is what each thread of a block does, `continue` ends a thread's part,
- * and RV_SYNC between two parts is the block's barrier. Nothing but RV_SHARED variables
- * outlives a part. */
+ * and RV_SYNC between two parts is the block's barrier. Nothing outlives a part but
+ * RV_SHARED variables and a thread's own RV_OWN ones, which are called RV_MY(name). */
 #ifndef RV_CUDA_KERNEL_CUH
 #define RV_CUDA_KERNEL_CUH
 
@@ -14,6 +14,8 @@
 #define RV_THREADS for (int once_ = 1; once_; once_ = 0)
 #define RV_SYNC __syncthreads();
 #define RV_SHARED __shared__
+#define RV_OWN(type, name, count) type name##_own[1][count]
+#define RV_MY(name) name##_own[0]
 #define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \
     (kernel<<<grid, block, 0, stream>>>(__VA_ARGS__), cudaGetLastError())
 #else

@@ -70,7 +70,6 @@ struct rv_cuda_job {
     struct rv_frame frame;
     struct rv_taps x, y;  /* from the frame's size to the network's */
     const float *value;   /* [3][256]: a byte, normalised, by channel */
-    uint8_t *shrunk;      /* scratch: frame height x network width x 3 */
     const uint32_t *seed; /* bit i of each pixel: slot i; NULL: it counts as empty */
     uint32_t seed_slots;
     struct rv_plane labels, alpha;

@@ -2,7 +2,8 @@
 // labels.cu - network-size logits to labels and soft foreground of any size.
 //
 // Built without fused multiply-add, and the sums in the CPU's order, so that both find
-// the same label where two objects are close. Fixed grids: see pixels.cu.
+// the same label where two objects are close. Grids are fixed, and each thread takes
+// every so-manieth pixel, since the size is the job's.
 #include "kernel.cuh"
 
 #define BLOCKS 1024

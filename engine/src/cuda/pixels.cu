@@ -2,12 +2,14 @@
 // pixels.cu - from the caller's picture and masks to the network's input.
 //
 // The same integers as the CPU's resize (Pillow's BILINEAR: network.md 10), so the same
-// bytes: first in x, for all rows of the picture, then in y. The grids are fixed, and
-// each thread takes every so-manieth pixel, since the picture's size is the job's.
+// bytes: first in x, then in y, and rounded to bytes in between. The picture's size is
+// the job's, and not known when the kernel is captured.
 #include "kernel.cuh"
 
-#define BLOCKS 1024
-#define BITS 22 // of a coefficient's fraction
+#define WIDE 32
+#define HIGH 8
+#define STRIP 64 // of the picture's rows: 1080 to 256 takes one strip
+#define BITS 22  // of a coefficient's fraction
 #define HALF (1 << (BITS - 1))
 
 static __device__ inline int clip(int v)
@@ -48,64 +50,96 @@ static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row
     rgb[2] = clip(y + f->bu * u);
 }
 
-// Also what every frame begins with: nothing has been found yet.
-static __global__ void shrink_x(const struct rv_cuda_job *jobs, int width)
+// A pixel of the picture's row, shrunk in x: three bytes.
+static __device__ inline void shrink_pixel(const struct rv_cuda_job *job, int x, int row,
+                                           uint8_t out[3])
 {
-    RV_THREADS
-    {
-        const struct rv_cuda_job *job = &jobs[blockIdx.y];
-        int all = job->frame.width ? job->frame.height * width : 0;
-        int step = (int)(gridDim.x * blockDim.x), first = thread_index();
+    int from = job->x.first[x], sum[3] = {HALF, HALF, HALF};
+    const int *coef = job->x.coef + (size_t)x * job->x.taps;
 
-        if (first < RV_CUDA_SLOTS) {
-            struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
+    for (int t = 0, n = job->x.count[x]; t < n; t++) {
+        int rgb[3];
 
-            job->found[first] = none;
-        }
-        for (int i = first; i < all; i += step) {
-            int x = i % width, row = i / width, from = job->x.first[x];
-            const int *coef = job->x.coef + (size_t)x * job->x.taps;
-            int sum[3] = {HALF, HALF, HALF};
-
-            for (int t = 0, n = job->x.count[x]; t < n; t++) {
-                int rgb[3];
-
-                pixel_rgb(&job->frame, from + t, row, rgb);
-                for (int c = 0; c < 3; c++)
-                    sum[c] += coef[t] * rgb[c];
-            }
-            for (int c = 0; c < 3; c++)
-                job->shrunk[(size_t)i * 3 + c] = (uint8_t)(sum[c] >> BITS);
-        }
+        pixel_rgb(&job->frame, from + t, row, rgb);
+        for (int c = 0; c < 3; c++)
+            sum[c] += coef[t] * rgb[c];
     }
+    for (int c = 0; c < 3; c++)
+        out[c] = (uint8_t)(sum[c] >> BITS);
 }
 
-static __global__ void shrink_y(const struct rv_cuda_job *jobs, struct rv_view image)
+// The picture's rows that output rows y0 to y1 are made of.
+static __device__ inline void rows_of(const struct rv_taps *y, int y0, int y1, int *first,
+                                      int *end)
 {
+    *first = y->first[y0];
+    *end = 0;
+    for (int i = y0; i < y1; i++)
+        *end = y->first[i] + y->count[i] > *end ? y->first[i] + y->count[i] : *end;
+}
+
+// A block makes WIDE x HIGH pixels, from a strip of the picture's rows at a time that it
+// has shrunk in x. Also what every frame begins with: nothing has been found yet.
+static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view image)
+{
+    RV_SHARED uint8_t strip[STRIP][WIDE][3];
+    RV_OWN(int, sum, 3);
+    const struct rv_cuda_job *job = &jobs[blockIdx.y];
+    int across = (image.w + WIDE - 1) / WIDE, x0 = (int)blockIdx.x % across * WIDE;
+    int y0 = (int)blockIdx.x / across * HIGH, first = 0, end = 0;
+
+    if (job->frame.width)
+        rows_of(&job->y, y0, y0 + HIGH < image.h ? y0 + HIGH : image.h, &first, &end);
     RV_THREADS
     {
-        const struct rv_cuda_job *job = &jobs[blockIdx.y];
-        int i = thread_index(), y = i / image.w;
-        char *out = image_of(jobs, (int)blockIdx.y, &image, 0);
-        int sum[3] = {HALF, HALF, HALF};
+        struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
 
-        if (y >= image.h)
-            continue;
-        if (job->frame.width) {
-            const int *coef = job->y.coef + (size_t)y * job->y.taps;
-            const uint8_t *p = job->shrunk + (size_t)job->y.first[y] * image.w * 3 +
-                               (size_t)(i % image.w) * 3;
+        if (blockIdx.x == 0 && threadIdx.x < RV_CUDA_SLOTS)
+            job->found[threadIdx.x] = none;
+        for (int c = 0; c < 3; c++)
+            RV_MY(sum)[c] = HALF;
+    }
+    for (int at = first; at < end; at += STRIP) {
+        RV_THREADS
+        {
+            for (int i = (int)threadIdx.x; i < STRIP * WIDE; i += WIDE * HIGH) {
+                int x = i % WIDE, row = i / WIDE;
 
-            for (int t = 0, n = job->y.count[y]; t < n; t++, p += (size_t)image.w * 3)
-                for (int c = 0; c < 3; c++)
-                    sum[c] += coef[t] * p[c];
+                if (at + row < end && x0 + x < image.w)
+                    shrink_pixel(job, x0 + x, at + row, strip[row][x]);
+            }
         }
+        RV_SYNC
+        RV_THREADS
+        {
+            int x = (int)threadIdx.x % WIDE, y = y0 + (int)threadIdx.x / WIDE;
+            int from, n;
+
+            if (y >= image.h)
+                continue;
+            from = job->y.first[y] - at;
+            n = job->y.count[y];
+            for (int t = from < 0 ? -from : 0; t < n && from + t < STRIP; t++)
+                for (int c = 0; c < 3; c++)
+                    RV_MY(sum)
+                    [c] +=
+                        job->y.coef[(size_t)y * job->y.taps + t] * strip[from + t][x][c];
+        }
+        RV_SYNC // the strip is filled anew
+    }
+    RV_THREADS
+    {
+        int x = x0 + (int)threadIdx.x % WIDE, y = y0 + (int)threadIdx.x / WIDE;
+        char *out = image_of(jobs, (int)blockIdx.y, &image, 0);
+
+        if (x >= image.w || y >= image.h)
+            continue;
         for (int c = 0; c < image.pitch; c++) {
             float v = 0;
 
             if (c < 3 && job->frame.width)
-                v = job->value[c * 256 + (sum[c] >> BITS)];
-            put(out, (size_t)i * image.pitch + c, image.half, v);
+                v = job->value[c * 256 + (RV_MY(sum)[c] >> BITS)];
+            put(out, ((size_t)y * image.w + x) * image.pitch + c, image.half, v);
         }
     }
 }
@@ -129,13 +163,10 @@ static __global__ void seed(const struct rv_cuda_job *jobs, struct rv_view prob,
 cudaError_t rv_cuda_image(const struct rv_cuda_job *job, int batch, struct rv_view image,
                           cudaStream_t stream)
 {
-    dim3 wide(BLOCKS, (unsigned int)batch);
-    dim3 small(blocks_for((size_t)image.h * image.w), (unsigned int)batch);
-    cudaError_t ret = RV_LAUNCH(shrink_x, wide, RV_BLOCK, stream, job, image.w);
+    int tiles = (image.w + WIDE - 1) / WIDE * ((image.h + HIGH - 1) / HIGH);
+    dim3 grid((unsigned int)tiles, (unsigned int)batch);
 
-    if (!ret)
-        ret = RV_LAUNCH(shrink_y, small, RV_BLOCK, stream, job, image);
-    return ret;
+    return RV_LAUNCH(shrink, grid, WIDE * HIGH, stream, job, image);
 }
 
 cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, int batch, struct rv_view prob,

@@ -292,6 +292,8 @@ static int make_graph(struct rv_plan *plan)
         ret = rv_plan_warm_up(plan, state.ptr, 2);
     if (!ret)
         ret = rv_plan_choose_chain(plan, &state);
+    if (!ret)
+        rv_plan_time_steps(plan);
     if (state.ptr)
         plan->dev->fn->free(plan->dev, &state);
     return ret;

@@ -77,22 +77,22 @@ struct rv_pixels {
     void *tables; /* all below, but `staging`, in device memory */
     struct rv_taps x, y;
     const float *value;
-    uint8_t *shrunk;
     struct rv_staging frame, labels, alpha; /* of host memory; made when first asked */
 };
 
 int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
                           int height, struct rv_pixels **out);
 void rv_cuda_pixels_destroy(struct rv_pixels *pixels);
-/* Fills in what the job's frame and outputs are for kernels; uploads what is in host
- * memory, in `stream`. */
+/* What the caller has in host memory to and from the pinned memory of its stream. */
+int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job);
+void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job);
+/* Fills in what the job's frame and outputs are for kernels; what has been prepared is
+ * uploaded in `stream`. */
 int rv_cuda_frame_in(struct rv_pixels *pixels, const struct rv_job *job,
                      struct rv_cuda_job *table, cudaStream_t stream);
-/* Puts the download of what host memory asked for into `stream`; when that is through,
- * rv_cuda_frame_done hands it over. */
+/* Puts the download of what host memory asked for into `stream`. */
 int rv_cuda_frame_out(struct rv_pixels *pixels, const struct rv_job *job,
                       cudaStream_t stream);
-void rv_cuda_frame_done(const struct rv_pixels *pixels, const struct rv_job *job);
 
 int rv_cuda_draw_image(rvos_device *dev, const rvos_image *image,
                        const rvos_labels *labels, const rvos_draw_params *params);
@@ -120,6 +120,13 @@ int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs
 int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
 /* Forgets the graphs, which are captured anew when next run. */
 void rv_plan_drop_graphs(struct rv_plan *plan);
+
+/* Puts one step of a frame of `live` slots into a stream. */
+int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
+                     bool chained, cudaStream_t stream);
+
+/* -- steps.c -- */
+void rv_plan_time_steps(struct rv_plan *plan);
 
 /* -- chain.c -- */
 /* Chains kernels if that gives the same results to the bit, and sooner. */

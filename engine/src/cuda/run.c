@@ -137,8 +137,8 @@ error:
     return ret;
 }
 
-static int run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
-                    bool chained, cudaStream_t stream)
+int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
+                     bool chained, cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_cuda_job *job = plan->job_device;
@@ -196,7 +196,8 @@ static int enqueue(struct rv_plan *plan, int live)
                 kernel_last[s->lane] = false;
             }
         if (s->step->object < live) {
-            ret = run_step(plan, s, live, plan->chained && kernel_last[s->lane], stream);
+            ret = rv_plan_run_step(plan, s, live, plan->chained && kernel_last[s->lane],
+                                   stream);
             kernel_last[s->lane] = true;
         }
         if (ret)
@@ -426,8 +427,6 @@ static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     }
     CU(plan->dev, cudaStreamSynchronize(plan->lane[0]));
     for (int j = 0; j < n_jobs; j++) {
-        if (jobs[j].frame)
-            rv_cuda_frame_done(jobs[j].pixels, &jobs[j]);
         if (jobs[j].out && jobs[j].out->labels)
             report(plan, &jobs[j], j);
     }

@@ -32,6 +32,8 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #define __device__
 #define __host__
 #define RV_SHARED static thread_local
+#define RV_OWN(type, name, count) static thread_local type name##_own[1024][count]
+#define RV_MY(name) name##_own[threadIdx.x]
 #define RV_SYNC
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 

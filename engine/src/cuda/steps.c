@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* steps.c - how long each step of a frame takes by itself, in the log at level debug;
+ * with RVOS_CUDA_STEPS set in the environment. Together they take longer than a frame,
+ * where steps run side by side: it is for finding out which is worth work. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "conv_time.h"
+#include "plan.h"
+
+struct run {
+    struct rv_plan *plan;
+    const struct cuda_step *step;
+};
+
+static int run(void *opaque, cudaStream_t stream)
+{
+    const struct run *r = opaque;
+
+    return rv_plan_run_step(r->plan, r->step, r->plan->program->objects, false, stream);
+}
+
+static void describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
+                     size_t size)
+{
+    static const char *const names[] = {"preproc", "conv", "maxpool",
+                                        "cell",    "mask", "labels"};
+    const struct rv_program *p = plan->program;
+    rv_tid in = s->step->in[0], out = s->step->out[0];
+    const struct rv_tensor none = {0};
+    const struct rv_tensor *x = in < 0 ? &none : &p->tensor[in];
+    const struct rv_tensor *y = out < 0 ? &none : &p->tensor[out];
+    char engine[64] = "";
+
+    if (s->made.conv)
+        s->made.engine->library(engine, sizeof(engine));
+    snprintf(text, size, "%-8s %2d  %dx%dx%dx%d to %dx%dx%dx%d, size %d, stride %d%s%s%s",
+             names[s->step->op], s->step->object, x->n, x->h, x->w, x->c, y->n, y->h,
+             y->w, y->c, s->step->size, s->step->stride, engine[0] ? ", " : "", engine,
+             s->fused.kernel ? ", fused" : "");
+}
+
+void rv_plan_time_steps(struct rv_plan *plan)
+{
+    double sum = 0;
+
+    if (!getenv("RVOS_CUDA_STEPS"))
+        return;
+    for (int i = 0; i < plan->program->n_steps; i++) {
+        struct run r = {plan, &plan->step[i]};
+        char text[192];
+        float ms;
+
+        pthread_mutex_lock(&plan->cuda->lock);
+        ms = rv_conv_time(plan->dev, run, &r);
+        pthread_mutex_unlock(&plan->cuda->lock);
+        describe(plan, r.step, text, sizeof(text));
+        sum += ms > 0 ? (double)ms : 0;
+        rv_log(plan->dev, RVOS_LOG_DEBUG, "step %3d wave %2d lane %d %7.2f us  %s", i,
+               r.step->step->wave, r.step->lane, (double)ms * 1e3, text);
+    }
+    rv_log(plan->dev, RVOS_LOG_DEBUG, "steps, one after another: %.4f ms", sum);
+}
