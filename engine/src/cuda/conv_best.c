@@ -91,7 +91,7 @@ error:
 static size_t workspace_for(struct rv_conv *tile, const struct rv_tiling *tiling, int n,
                             const struct rv_made *library)
 {
-    size_t most = library->engine->workspace_bytes(library->conv);
+    size_t most = library->conv ? library->engine->workspace_bytes(library->conv) : 0;
 
     for (int i = 0; i < n; i++) {
         size_t bytes;
@@ -103,7 +103,8 @@ static size_t workspace_for(struct rv_conv *tile, const struct rv_tiling *tiling
     return most;
 }
 
-/* The code of the fastest tiling, or LIBRARY; *whole: all have been tried. */
+/* The code of the fastest tiling, or LIBRARY; *whole: all have been tried. There may be
+ * no library's. */
 static int measure(rvos_device *dev, const struct rv_conv_shape *s,
                    const struct rv_made *library, struct rv_conv *tile, const char *key,
                    bool *whole)
@@ -112,7 +113,7 @@ static int measure(rvos_device *dev, const struct rv_conv_shape *s,
     int n = rv_conv_tilings(s, tiling), best = LIBRARY, i;
     struct trial t = {.made = *library};
     char *memory = NULL;
-    float least, own = -1, ms;
+    float least = -1, own = -1, ms;
     double until;
 
     *whole = false;
@@ -121,7 +122,8 @@ static int measure(rvos_device *dev, const struct rv_conv_shape *s,
         return LIBRARY;
     }
     until = rv_conv_search_begin(dev);
-    least = rv_conv_time(dev, run, &t);
+    if (library->conv)
+        least = rv_conv_time(dev, run, &t);
     t.made = (struct rv_made){&rv_conv_tile, tile};
     for (i = 0; i < n && (i == 0 || rv_conv_clock() < until); i++) {
         rv_conv_tile_set(tile, tiling[i]);
@@ -151,35 +153,6 @@ static void write_key(char *key, size_t size, const struct rv_conv_best *b,
              s->half_out ? "f16" : "f32", s->sum ? "-sum" : "", s->relu ? "-relu" : "");
 }
 
-/* The library's and our own are both there: keeps one. */
-static void choose(rvos_device *dev, const struct rv_conv_shape *s,
-                   const struct rv_made *library, const struct rv_made *own,
-                   struct rv_made *out)
-{
-    struct cuda_device *cuda = dev->priv;
-    struct rv_conv_best *b = cuda->best;
-    struct rv_tiling tiling;
-    char key[200];
-    int code;
-
-    write_key(key, sizeof(key), b, s);
-    if (!rv_choices_get(b->choices, key, &code)) {
-        bool whole;
-
-        code = measure(dev, s, library, own->conv, key, &whole);
-        if (whole)
-            rv_choices_set(b->choices, key, code);
-    }
-    if (rv_tiling_of_code(s, code, &tiling)) {
-        rv_conv_tile_set(own->conv, tiling);
-        *out = *own;
-        library->engine->destroy(library->conv);
-        return;
-    }
-    *out = *library;
-    own->engine->destroy(own->conv);
-}
-
 static int make_by(const struct rv_conv_engine *engine, void *opened, rvos_device *dev,
                    const struct rv_conv_shape *s, struct rv_weights *weights, int index,
                    struct rv_made *out)
@@ -190,26 +163,76 @@ static int make_by(const struct rv_conv_engine *engine, void *opened, rvos_devic
     return ret == RVOS_ERR_UNSUPPORTED ? 0 : ret; /* then conv is NULL */
 }
 
+static void drop(struct rv_made *made)
+{
+    if (made->conv)
+        made->engine->destroy(made->conv);
+    made->conv = NULL;
+}
+
+/* What is remembered, or measured now: our own in its best tiling, or the library's. One
+ * of both is left. Where our own is known to be faster, the library is not asked at all;
+ * where both are to be had, the library need not go to any length (rv_conv_shape). */
+static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
+                       struct rv_weights *weights, int index, struct rv_made *own,
+                       struct rv_made *library)
+{
+    struct cuda_device *cuda = dev->priv;
+    struct rv_conv_best *b = cuda->best;
+    struct rv_conv_shape shape = *s;
+    struct rv_tiling tiling;
+    bool known, whole;
+    char key[200];
+    int code, ret;
+
+    write_key(key, sizeof(key), b, s);
+    known = rv_choices_get(b->choices, key, &code);
+    if (known && rv_tiling_of_code(s, code, &tiling)) {
+        rv_conv_tile_set(own->conv, tiling);
+        return 0;
+    }
+    shape.optional = true;
+    ret = make_by(cuda->engine, cuda->opened, dev, &shape, weights, index, library);
+    if (ret)
+        return ret;
+    if (!known) {
+        code = measure(dev, s, library, own->conv, key, &whole);
+        if (whole)
+            rv_choices_set(b->choices, key, code);
+    }
+    if (rv_tiling_of_code(s, code, &tiling)) {
+        rv_conv_tile_set(own->conv, tiling);
+        drop(library);
+    } else if (library->conv) {
+        drop(own);
+    }
+    return 0;
+}
+
 int rv_conv_make(rvos_device *dev, const struct rv_conv_shape *s,
                  struct rv_weights *weights, int index, struct rv_made *out)
 {
     struct cuda_device *cuda = dev->priv;
     struct rv_conv_best *b = cuda->best;
     struct rv_made library = {0}, own = {0};
-    bool plain = cuda->engine == &rv_conv_plain;
+    bool ask = b->library && cuda->engine != &rv_conv_plain;
     int ret = 0;
 
-    if (b->library && !plain)
-        ret = make_by(cuda->engine, cuda->opened, dev, s, weights, index, &library);
-    if (!ret && b->tile && (b->measure || !library.conv))
+    if (b->tile && (b->measure || !ask))
         ret = make_by(&rv_conv_tile, NULL, dev, s, weights, index, &own);
-    if (!ret && library.conv && own.conv)
-        choose(dev, s, &library, &own, out);
-    else if (!ret && (library.conv || own.conv))
-        *out = library.conv ? library : own;
-    else if (!ret)
-        ret = make_by(&rv_conv_plain, NULL, dev, s, weights, index, out);
-    else if (library.conv)
-        library.engine->destroy(library.conv);
-    return ret;
+    if (!ret && ask && own.conv)
+        ret = make_faster(dev, s, weights, index, &own, &library);
+    else if (!ret && ask)
+        ret = make_by(cuda->engine, cuda->opened, dev, s, weights, index, &library);
+    if (!ret && b->tile && !own.conv && !library.conv)
+        ret = make_by(&rv_conv_tile, NULL, dev, s, weights, index, &own);
+    if (!ret && !own.conv && !library.conv)
+        return make_by(&rv_conv_plain, NULL, dev, s, weights, index, out);
+    if (ret) {
+        drop(&own);
+        drop(&library);
+        return ret;
+    }
+    *out = own.conv ? own : library;
+    return 0;
 }

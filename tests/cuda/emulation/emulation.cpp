@@ -297,11 +297,15 @@ cudaError_t cudaEventCreate(cudaEvent_t *out)
     return cudaEventCreateWithFlags(out, 0);
 }
 
+// Nothing takes any time, or with RVOS_EMULATED_CLOCK set any time at all, so that whoever
+// measures takes now this and now that.
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
+    static int calls;
+
     (void)from;
     (void)to;
-    *ms = 0;
+    *ms = getenv("RVOS_EMULATED_CLOCK") ? 0.001f * (float)(1 + calls++ * 7919 % 97) : 0;
     return cudaSuccess;
 }
 
