@@ -12,6 +12,9 @@ import yaml
 from convert import parse_size
 from layout import BLOCKS
 
+# of cells.py, named here so that settings can be read without PyTorch
+KINDS = ("auto", "torch", "compile", "triton", "prototype")
+
 
 class ConfigError(ValueError):
     """Which setting is wrong, and how."""
@@ -80,6 +83,9 @@ class Config:
     seed: int = option(0, "")
     device: str = option("auto", "cuda, cpu, or whichever is there")
     precision: str = option("auto", "bf16 on CUDA, else fp32", ("auto", "fp32", "bf16"))
+    cells: str = option("auto", "who updates the cells; auto: triton on CUDA, else "
+                        "torch; prototype: object by object, as the prototype did",
+                        KINDS)
     graph: bool = option(False, "capture the passes as CUDA graphs (fixed clip length)")
     compile: bool = option(False, "torch.compile the encoder (PyTorch 2.1 or later)")
     memory: float = option(32.0,

@@ -132,8 +132,6 @@ class Trainer:
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = self.half
             torch.backends.cudnn.allow_tf32 = self.half
-            if hasattr(torch, "compile"):
-                recurrent.fuse()
         torch.manual_seed(c.seed)
         self.data = Data(c, self.size, self.device)
         self.net = build(c, self.size)
@@ -195,10 +193,11 @@ class Trainer:
         self.encode = cast(encoder)
         self.zero = self.one = None
         if "zero-shot" in c.tasks:
-            self.zero = cast(recurrent.ZeroClip(self.net.zero_shot, c.objects, c.variant))
+            self.zero = cast(recurrent.ZeroClip(self.net.zero_shot, c.objects, c.variant,
+                                                c.cells))
         if "one-shot" in c.tasks:
             self.one = cast(recurrent.OneClip(self.net.one_shot, c.objects, c.variant,
-                                              twice=c.loss != "paper"))
+                                              c.cells, twice=c.loss != "paper"))
         if c.graph:
             self.capture()
 
@@ -323,12 +322,15 @@ class Trainer:
         out = self.losses(step, plan)
         self.opt.zero_grad(set_to_none=True)
         sum(out.values()).backward()
+        self.update(step)
+        self.step += 1
+        return {k: v.detach() for k, v in out.items()}
+
+    def update(self, step):
         if self.c.clip_norm:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.c.clip_norm)
         self.opt.step()
         self.average(step)
-        self.step += 1
-        return {k: v.detach() for k, v in out.items()}
 
     def average(self, step):
         if self.ema is None:
