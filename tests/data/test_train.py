@@ -319,7 +319,7 @@ class Export(unittest.TestCase):
             images.append(image)
             if t == 0:
                 mask = os.path.join(common.scratch(), "mask.png")
-                Image.fromarray(labels, "P").save(mask)
+                shapes.save_labels(mask, labels)
                 first = labels
         for engine in ("reference", "cpu"):
             for task in model.TASKS:
