@@ -78,6 +78,12 @@ class Data:
         out = []
         for source in sources:
             sequences, kind, licence = datasets.read_source(source)
+            if use != "backgrounds":  # a frame without a mask says nothing of objects
+                for s in sequences:
+                    s.frames = [f for f in s.frames if f.png]
+                sequences = [s for s in sequences if s.frames]
+                if not sequences:
+                    raise datasets.DataError(f"{source}: no frame is annotated")
             path = source.split(":")[1] if ":" in source else source
             self.sources.append(dict(
                 name=f"{kind}:{path.rstrip('/').rsplit('/', 1)[-1]}", use=use,
@@ -127,8 +133,12 @@ class Trainer:
         if c.threads:
             torch.set_num_threads(c.threads)
         on_cuda = self.device.startswith("cuda")
+        if c.graph and not on_cuda:
+            raise TrainError("--graph needs a CUDA device")
+        self.captured = None  # length of the clips whose passes are graphs
         self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
+            torch.cuda.set_device(self.device)  # Triton launches on the current one
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = self.half
             torch.backends.cudnn.allow_tf32 = self.half
@@ -198,31 +208,29 @@ class Trainer:
         if "one-shot" in c.tasks:
             self.one = cast(recurrent.OneClip(self.net.one_shot, c.objects, c.variant,
                                               c.cells, twice=c.loss != "paper"))
-        if c.graph:
-            self.capture()
-
-    def capture(self):
-        """The passes over a clip as CUDA graphs: some thousand small kernels a step
-        otherwise wait for Python."""
+    def capture(self, length):
+        """The passes over clips of a length as CUDA graphs: some thousand small kernels a
+        step otherwise wait for Python.  Once, and again where clips become longer."""
         c, dev, (h, w) = self.c, self.device, self.size
-        if not dev.startswith("cuda"):
-            raise TrainError("--graph needs a CUDA device")
+        self.make_passes()  # frees the graphs of another length
+        self.captured = length
+        self.opt.zero_grad(set_to_none=True)
+        # capturing runs on noise, which batch norms remember
+        before = copy.deepcopy(self.net.state_dict())
         self.net.train()
-        x = torch.randn(c.batch, c.length, 3, h, w, device=dev)
+        x = torch.randn(c.batch, length, 3, h, w, device=dev)
         feats = [torch.randn_like(f).requires_grad_() for f in self.encode(x)]
-        truth = torch.rand(c.batch, c.length, c.objects, h, w, device=dev)
-        shown = torch.ones(c.batch, c.length, c.objects, device=dev)
-        teach = torch.ones(c.batch, c.length, device=dev)
+        truth = torch.rand(c.batch, length, c.objects, h, w, device=dev)
+        shown = torch.ones(c.batch, length, c.objects, device=dev)
+        teach = torch.ones(c.batch, length, device=dev)
         passes = {"encode": (x,)}
         if self.zero:
             passes["zero"] = tuple(feats)
         if self.one:
             passes["one"] = (truth, shown, teach, *feats)
-        before = copy.deepcopy(self.net.state_dict())
         graphed = torch.cuda.make_graphed_callables(
             tuple(getattr(self, n) for n in passes), tuple(passes.values()),
             allow_unused_input=True)
-        # capturing runs on noise, which batch norms remember
         self.net.load_state_dict(before)
         self.opt.zero_grad(set_to_none=True)
         for name, g in zip(passes, graphed):
@@ -278,6 +286,8 @@ class Trainer:
             b, t = x.shape[:2]
             x = self.normalise(x)
             half = nn.functional.avg_pool2d(targets.flatten(0, 1), 2).unflatten(0, (b, t))
+        if self.c.graph and self.captured != t:
+            self.capture(t)
         feats = self.encode(x)
         out = {}
         if self.zero:

@@ -81,6 +81,7 @@ def fake(values, device, patches=()):
         for name, value in (("torch.cuda.is_available", lambda: True),
                             ("torch.cuda.is_bf16_supported", lambda *a, **k: True),
                             ("torch.cuda.is_current_stream_capturing", lambda: False),
+                            ("torch.cuda.set_device", lambda device: None),
                             ("torch._subclasses.fake_tensor.init_gpu_context",
                              lambda device: None),
                             ("torch.nn.Module.to", move),

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import unittest
+from unittest import mock
 
 import common
 
@@ -37,7 +38,7 @@ TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, late_length
 
 def settings(**more):
     video, stills = folders()
-    return config.merge(dict(TINY, video=[video], stills=[stills], steps=8, **more))
+    return config.merge(dict(TINY, video=[video], stills=[stills], **{"steps": 8, **more}))
 
 
 def new_run(name, c):
@@ -126,6 +127,35 @@ class Resume(unittest.TestCase):
         self.assertEqual((status, err.strip()),
                          (1, f"train.py: {run.folder}: holds a run: "
                           "--resume goes on with it"))
+
+    def test_graphs(self):
+        """Capturing, here of nothing, leaves no trace: the same bits; once a length."""
+        lengths = []
+
+        def capture(passes, args, **_):
+            lengths.append(args[0][0].shape[1])
+            return passes
+
+        c = dict(steps=4, late_length=4, late_from=0.5)
+        plain, graphed = (new_run(n, settings(**c)) for n in ("plain", "graphed"))
+        plain.go()
+        graphed.trainer.c.graph = True
+        with mock.patch("torch.cuda.make_graphed_callables", capture):
+            graphed.go()
+        self.assertEqual(lengths, [3, 4])
+        same_state(self, *(trainer.load(r.path("checkpoint.pt"))
+                           for r in (plain, graphed)))
+
+    def test_best_survives(self):
+        """The best score is in the checkpoint that was written with it."""
+        video, _ = folders()
+        run = new_run("best", settings(validation=[video], validation_frames=3,
+                                       check_every=2))
+        run.go(stop_at=2)
+        self.assertGreaterEqual(run.best, 0)
+        meta = trainer.load(run.path("checkpoint.pt"))["meta"]
+        self.assertEqual((meta["best"], meta["took"]), (run.best, run.took))
+        self.assertEqual([r["step"] for r in run.rows if "J one-shot" in r], [0, 2])
 
     def test_not_finite(self):
         run = new_run("nan", settings(check_every=2))
@@ -364,6 +394,26 @@ class Settings(unittest.TestCase):
             status, _, err = main(fresh("errors"), *args)
             self.assertEqual(status, 1, args)
             self.assertIn(words, err)
+
+    def test_frames_without_masks(self):
+        """Are not trained on; and nothing is validated with them, which is told before
+        the first step."""
+        path = shapes.videos(fresh("gaps"), 2, 6, 48, 64)
+        for t in (1, 3):
+            os.remove(f"{path}/video0/{t:05d}.png")
+        c = dict(TINY, video=["folder:" + path], steps=5)
+        self.assertEqual(len(trainer.Trainer(config.merge(c), print).data.store), 10)
+        args = ("--steps", 5, "--size", "64x48", "--hidden", 8)
+        status, _, err = main(fresh("errors"), "--video", c["video"][0],
+                              "--validation", c["video"][0], *args)
+        self.assertEqual((status, err), (
+            1, "train.py: video0: frames without annotation: nothing to validate with\n"))
+        bare = os.path.join(fresh("bare"), "video")
+        shapes.save(bare + "/00000", shapes.picture(48, 64, (1,))[0])
+        status, _, err = main(fresh("errors"), "--video",
+                              "folder:" + os.path.dirname(bare), *args)
+        self.assertEqual(status, 1)
+        self.assertIn("no frame is annotated", err)
 
     def test_yaml(self):
         c = settings(lr=1e-4, tasks=["one-shot"])
