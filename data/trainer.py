@@ -124,7 +124,7 @@ def build(c, size):
 
 
 class Trainer:
-    def __init__(self, c, say=print):
+    def __init__(self, c, say=print, data=None):
         self.c, self.say = c, say
         self.size = config.check(c)
         self.device = c.device
@@ -135,6 +135,8 @@ class Trainer:
         on_cuda = self.device.startswith("cuda")
         if c.graph and not on_cuda:
             raise TrainError("--graph needs a CUDA device")
+        if c.compile and not hasattr(torch, "compile"):
+            raise TrainError(f"--compile needs PyTorch 2.1, this is {torch.__version__}")
         self.captured = None  # length of the clips whose passes are graphs
         self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
@@ -143,7 +145,7 @@ class Trainer:
             torch.backends.cuda.matmul.allow_tf32 = self.half
             torch.backends.cudnn.allow_tf32 = self.half
         torch.manual_seed(c.seed)
-        self.data = Data(c, self.size, self.device)
+        self.data = data or Data(c, self.size, self.device)
         self.net = build(c, self.size)
         self.start_weights()
         self.net.to(self.device, memory_format=torch.channels_last)
