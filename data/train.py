@@ -101,6 +101,8 @@ class Run:
                 self.measure()
                 if t.step % t.c.check_every == 0 and t.step != t.total:
                     self.check()
+            if self.count:  # of the last steps; their number may have been set just now
+                self.log(t.step - 1)
             self.check(final=True)
             return True
         finally:
@@ -114,8 +116,12 @@ class Run:
         self.count += 1
         self.images += t.c.batch * length
         t.elapsed = self.spent + time.monotonic() - self.start
-        if t.step % t.c.log_every and t.step != t.total:
-            return
+        if t.step % t.c.log_every == 0:
+            self.log(step)
+
+    def log(self, step):
+        """A line of the log: means since the last one."""
+        t = self.trainer
         row = {"step": t.step}
         row.update({f"loss {k}": float(v) / self.count for k, v in self.sums.items()})
         now = time.monotonic()  # after the device has caught up
