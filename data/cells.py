@@ -158,5 +158,6 @@ class Level(torch.autograd.Function):
         if weight is not None:
             dweight = torch.zeros_like(weight) if len(h) == 1 else convolution_gradients(
                 ds[1:].flatten(0, 1), h[:-1].flatten(0, 1), weight, False, True)[1]
-        return (None, None, None if ctx.alone else ds, ds[0] if len(h) == 1 else ds.sum(0),
-                dweight)
+        # summed as it lies in memory, so that the sum lies so, too
+        dshared = ds.permute(0, 1, 3, 4, 2).sum(0).permute(0, 3, 1, 2)
+        return None, None, None if ctx.alone else ds, dshared, dweight

@@ -97,8 +97,12 @@ class ClipDecoder(nn.Module):
             parts += [] if planes is None else [planes[k]]
             ahead = None
             if parts:
-                x = parts[0] if len(parts) == 1 else torch.cat(parts, 2)
-                ahead = convolve(x, first if before is None else later)
+                # flat, since PyTorch keeps channels innermost in four dimensions only
+                parts = [p.flatten(0, 1) for p in parts]
+                x = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+                w = first if before is None else later
+                ahead = F.conv2d(x, w, None, padding=w.shape[-1] // 2).unflatten(
+                    0, (self.objects, len(shared[0])))
             h = cells.Level.apply(self.update, self.objects, ahead, shared[k],
                                   left if spatial else None)
             hidden.append(h)
@@ -114,8 +118,9 @@ class ClipDecoder(nn.Module):
             return self.prototype_clip(features, feed)
         dtype = features[0].dtype
         kernels = self.kernels(dtype)
-        # unbound at once: the gradients of slices are stacked, not added up one by one
-        shared = [convolve(f, w[0], w[1]).unbind(0) for f, w in zip(features, kernels)]
+        # split at once: gradients of the parts are put together, not added up one by one
+        shared = [convolve(f, w[0], w[1]).flatten(0, 1).split(f.shape[1])
+                  for f, w in zip(features, kernels)]
         before, out = None, []
         for t in range(len(features[0])):
             masks = feed(t, out[-1] if out else None)

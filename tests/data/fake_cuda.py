@@ -41,6 +41,7 @@ class Launches(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.count = collections.Counter()
+        self.layouts = collections.Counter()  # convolutions of tensors that are not NHWC
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
@@ -48,6 +49,11 @@ class Launches(TorchDispatchMode):
         if not (func.is_view or name.startswith(FREE) or func.namespace == "prim"
                 or isinstance(out, (int, float, torch.dtype))):
             self.count[name] += 1
+        if name.startswith("convolution") and not all(
+                v.is_contiguous(memory_format=torch.channels_last)
+                for v in args[:3] if isinstance(v, torch.Tensor) and v.dim() == 4):
+            self.layouts[str([(tuple(v.shape), v.stride()) for v in args[:3]
+                              if isinstance(v, torch.Tensor)])] += 1
         return out
 
     def triton(self, kernel, count, *args, **options):
@@ -101,7 +107,8 @@ def fake(values, device, patches=()):
 
 
 def count_step(values):
-    """A whole step.  {part: {operation: launches}}"""
+    """A whole step: {part: {operation: launches}}, and convolutions that are not
+    NHWC."""
     launches = Launches()
     patches = [("cells_triton.launch", launches.triton)]
     with fake(values, "cpu", patches) as (t, plan), launches:
@@ -125,7 +132,7 @@ def count_step(values):
         mark("forward")
         sum(found.values()).backward()
         mark("backward")
-    return parts
+    return dict(parts=parts, layouts=launches.layouts)
 
 
 def cuda_step(values, bad=False):
