@@ -6,6 +6,7 @@ All on the device of the store, from one generator: the same seed gives the same
 """
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -23,14 +24,14 @@ def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
     rows = []
     for lo in range(0, len(store), step):
         _, masks = store.fetch(torch.arange(lo, min(lo + step, len(store))))
-        for i, m in enumerate(masks.cpu()):
-            for k in m.unique().tolist():
-                area = int((m == k).sum()) if k else 0
-                if not min_area * h * w <= area <= max_area * h * w:
-                    continue
-                ys, xs = torch.nonzero(m == k, as_tuple=True)
-                x0, x1, y0, y1 = (int(v)
-                                  for v in (xs.min(), xs.max(), ys.min(), ys.max()))
+        for i, m in enumerate(masks.cpu().numpy()):
+            areas = np.bincount(m.ravel())
+            areas[0] = 0
+            for k in np.flatnonzero((areas >= min_area * h * w)
+                                    & (areas <= max_area * h * w)):
+                at = m == k
+                x0, x1 = (int(v) for v in np.flatnonzero(at.any(0))[[0, -1]])
+                y0, y1 = (int(v) for v in np.flatnonzero(at.any(1))[[0, -1]])
                 cut = (x0 <= 1) + (x1 >= w - 2) + (y0 <= 1) + (y1 >= h - 2)
                 if cut >= 2 or min(x1 - x0, y1 - y0) < 0.045 * h:
                     continue

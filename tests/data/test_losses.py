@@ -134,6 +134,18 @@ class Matching(unittest.TestCase):
         return min(itertools.permutations(range(n)),
                    key=lambda p: sum(cost[i][p[i]] for i in range(n)))
 
+    def test_assign(self):
+        """All orders are tried up to six slots, beyond that SciPy is asked."""
+        for n in range(1, losses.FEW + 2):
+            orders = losses._orders(n, "cpu").tolist()
+            self.assertEqual(sorted(map(tuple, orders)),
+                             sorted(itertools.permutations(range(n))))
+            cost = random(2, n, n, seed=n)
+            for c, have in zip(cost.tolist(), losses.assign(cost).tolist()):
+                self.assertEqual(tuple(have), self.best(c))
+        cost[0, 0, 0] = math.nan  # the trainer finds out by itself
+        self.assertEqual(sorted(losses.assign(cost)[0].tolist()), list(range(n)))
+
     def test_clip_match(self):
         for seed in range(20):
             z = random(2, 2, 4, 4, 4, seed=seed) * 8 - 4
