@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 
-# ---- the update in plain PyTorch ---------------------------------------------------------
+# ---- the update in plain PyTorch -------------------------------------------------------
 
 def cell_forward(parts, c_left, dtype):
     """Sum of the parts (B,4C,h,w) in gate order i, f, o, g -> hidden state, cell state,
@@ -93,7 +93,7 @@ def kernels(kind, device="cpu"):
     return Plain
 
 
-# ---- a level -----------------------------------------------------------------------------
+# ---- a level ---------------------------------------------------------------------------
 
 def empty(like, *shape, dtype=None):
     """(N,B,C,h,w) with channels innermost."""

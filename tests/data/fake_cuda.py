@@ -15,7 +15,7 @@ import sys
 from unittest import mock
 
 os.environ["TRITON_INTERPRET"] = "1"  # Triton must not look for a GPU
-import common
+import common  # noqa: F401, for the path
 
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
