@@ -32,8 +32,8 @@ def open_gates(s):
 
 
 def cell_backward(dh, dh_right, dc, s, c, c_left):
-    """dh, dh_right: gradients of the hidden state, from outside and from the object to the
-    right.  -> gradients of the sum and of the cell state to the left."""
+    """dh, dh_right: gradients of the hidden state, from outside and from the object to
+    the right.  -> gradients of the sum and of the cell state to the left."""
     (i, f, o), g = open_gates(s.to(c.dtype))
     dh = dh.to(c.dtype) if dh_right is None else dh.to(c.dtype) + dh_right.to(c.dtype)
     t = torch.tanh(c)
@@ -62,7 +62,8 @@ class Plain:
 
 
 def kernels(kind, device="cpu"):
-    """Who updates the cells (a kind of config.py); None for the prototype's way.  auto: Triton on CUDA where it is, else PyTorch."""
+    """Who updates the cells (a kind of config.py); None for the prototype's way.  auto:
+    Triton on CUDA where it is, else PyTorch."""
     if kind == "prototype":
         return None
     if kind == "auto":
