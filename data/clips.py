@@ -168,10 +168,10 @@ def select_objects(labels, slots, draw, min_share=5e-4):
     objects of each clip, in random order; those below min_share of a picture are left
     out."""
     b, t, h, w = labels.shape
-    flat = labels.reshape(b,
-                          -1).long() + 256 * torch.arange(b,
-                                                          device=labels.device)[:, None]
-    counts = torch.bincount(flat.flatten(), minlength=256 * b).view(b, 256).float()
+    # bins of a histogram; bincount would have the host wait for the largest value
+    ids = torch.arange(b, device=labels.device)[:, None] * 256 + 0.5
+    counts = torch.histc(labels.reshape(b, -1).float() + ids, 256 * b, 0,
+                         256 * b).view(b, 256)
     counts[:, 0] = 0
     counts[counts < min_share * t * h * w] = 0
     top, ids = counts.topk(slots, 1)

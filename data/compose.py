@@ -6,6 +6,7 @@ All on the device of the store, from one generator: the same seed gives the same
 """
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -23,14 +24,14 @@ def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
     rows = []
     for lo in range(0, len(store), step):
         _, masks = store.fetch(torch.arange(lo, min(lo + step, len(store))))
-        for i, m in enumerate(masks.cpu()):
-            for k in m.unique().tolist():
-                area = int((m == k).sum()) if k else 0
-                if not min_area * h * w <= area <= max_area * h * w:
-                    continue
-                ys, xs = torch.nonzero(m == k, as_tuple=True)
-                x0, x1, y0, y1 = (int(v)
-                                  for v in (xs.min(), xs.max(), ys.min(), ys.max()))
+        for i, m in enumerate(masks.cpu().numpy()):
+            areas = np.bincount(m.ravel())
+            areas[0] = 0
+            for k in np.flatnonzero((areas >= min_area * h * w)
+                                    & (areas <= max_area * h * w)):
+                at = m == k
+                x0, x1 = (int(v) for v in np.flatnonzero(at.any(0))[[0, -1]])
+                y0, y1 = (int(v) for v in np.flatnonzero(at.any(1))[[0, -1]])
                 cut = (x0 <= 1) + (x1 >= w - 2) + (y0 <= 1) + (y1 >= h - 2)
                 if cut >= 2 or min(x1 - x0, y1 - y0) < 0.045 * h:
                     continue
@@ -41,19 +42,29 @@ def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-def repeat(v, t):
-    """(B,...) -> (B*t,...)"""
-    return v[:, None].expand(-1, t, *v.shape[1:]).flatten(0, 1)
+def warp_still(x, grid, mode, padding):
+    """x (B,C,H,W), grid (B,T,H,W,2) -> (B,C,T,H,W): a still seen T times, without T
+    copies of it."""
+    b, t, h, w, _ = grid.shape
+    return warp(x, grid.view(b, t * h, w, 2), mode, padding).view(b, -1, t, h, w)
+
+
+def views(a, shift, size):
+    """Maps (b,t,2,2) and shifts (b,t,2) -> grids (b,t,H,W,2)."""
+    b, t = shift.shape[:2]
+    theta = torch.cat([a, shift[..., None]], -1).view(b * t, 2, 3)
+    return F.affine_grid(theta, (b * t, 1, *size), align_corners=False).view(
+        b, t, *size, 2)
 
 
 def ripple(draw, b, t, size, amount):
-    """Smooth displacements that change slowly: (b*t,H,W,2) in units of the grid."""
+    """Smooth displacements that change slowly: (b,t,H,W,2) in units of the grid."""
     def field():
         return draw.normal(b, 1, 2, 4, 6) * amount * draw.rand(b, 1, 1, 1, 1)
     phase = torch.linspace(0, math.pi, t, device=draw.device).view(1, t, 1, 1, 1)
     f = field() * torch.cos(phase) + field() * torch.sin(phase)
     f = F.interpolate(f.flatten(0, 1), size=size, mode="bicubic", align_corners=False)
-    return f.permute(0, 2, 3, 1)
+    return f.permute(0, 2, 3, 1).unflatten(0, (b, t))
 
 
 def path(draw, b, t):
@@ -81,6 +92,7 @@ class SyntheticClips:
         self.store, self.bg = store, backgrounds or store
         self.count, self.photo = objects, photo
         self.table = cut_outs(store)
+        self.chance = torch.tensor(PRESENT[:objects], device=store.device)[:, None]
 
     def plan(self, batch, length, draw):
         """Which frames and objects, drawn on the CPU: a cut-out may be a look-alike,
@@ -103,15 +115,13 @@ class SyntheticClips:
         a = a * scale[..., None, None]
         a = torch.cat([a[..., :1] * draw.sign(b, 1)[..., None, None], a[..., 1:]], -1)
         shift = draw.sym(b, 1, 2) * 0.2 + draw.sym(b, 1, 2) * 0.08 * time[None, :, None]
-        grid = F.affine_grid(torch.cat([a, shift[..., None]], -1).view(b * t, 2, 3),
-                             (b * t, 1, *size), align_corners=False)
-        grid = grid + ripple(draw, b, t, size, 0.02)
-        x = warp(repeat(image.float() / 255, t), grid, "bilinear", "reflection")
-        y = warp(repeat(labels[:, None].float(), t), grid, "nearest", "zeros")
-        return x, torch.where(y >= FIRST, torch.zeros_like(y), y).to(torch.uint8)
+        grid = views(a, shift, size) + ripple(draw, b, t, size, 0.02)
+        x = warp_still(image.float() / 255, grid, "bilinear", "reflection")
+        y = warp_still(labels[:, None].float(), grid, "nearest", "zeros")[:, 0]
+        return x, torch.where(y >= FIRST, 0, y).to(torch.uint8)
 
-    def layer(self, row, t, draw):
-        """One cut-out of each clip: colours (B*t,3,H,W) and soft outline (B*t,1,H,W)."""
+    def layers(self, row, t, draw):
+        """Cut-outs, a row each: colours (n,3,t,H,W) and soft outlines (n,t,H,W)."""
         b, size, dev = len(row), self.store.size, draw.device
         time = torch.linspace(-1, 1, t, device=dev)
         image, labels = self.store.fetch(row[:, 0].long())
@@ -125,28 +135,29 @@ class SyntheticClips:
         flip = draw.sign(b, 1)[..., None, None]
         a = torch.cat([a[:, :, :1] * flip, a[:, :, 1:]], -2)
         offset = row[:, None, 2:4] - (a @ path(draw, b, t)[..., None])[..., 0]
-        grid = F.affine_grid(torch.cat([a, offset[..., None]], -1).view(b * t, 2, 3),
-                             (b * t, 1, *size), align_corners=False)
-        grid = grid + ripple(draw, b, t, size, 0.05)
+        grid = views(a, offset, size) + ripple(draw, b, t, size, 0.05)
         alpha = (labels == row[:, 1, None, None].to(torch.uint8)).float()[:, None]
         rgb = image.float() / 255
         if self.photo:
             rgb = rgb * (0.8 + 0.4 * draw.rand(b, 3, 1, 1))
-        out = warp(repeat(torch.cat([rgb, alpha], 1), t), grid, "bilinear", "zeros")
-        soft = ((F.avg_pool2d(out[:, 3:], 3, 1, 1) - 0.5) * 3 + 0.5).clamp(0, 1)
+        out = warp_still(torch.cat([rgb, alpha], 1), grid, "bilinear", "zeros")
+        soft = ((F.avg_pool2d(out[:, 3], 3, 1, 1) - 0.5) * 3 + 0.5).clamp(0, 1)
         return out[:, :3], soft
 
     def make(self, plan, draw):
         rows, back, t = plan
-        b = len(back)
+        b, count = rows.shape[:2]
         x, y = self.background(back, t, draw)
-        for k in range(self.count):  # back to front: later ones cover earlier ones
-            colour, soft = self.layer(rows[:, k], t, draw)
-            here = (draw.rand(b) < PRESENT[k]).float()
-            soft = soft * repeat(here.view(b, 1, 1, 1), t)
-            x = x * (1 - soft) + colour * soft
-            y = torch.where(soft > 0.5, torch.full_like(y, FIRST + k), y)
-        x = x.unflatten(0, (b, t))
+        # all layers at once, cut-out by cut-out: a layer alone is some hundred small
+        # kernels
+        colour, soft = self.layers(rows.transpose(0, 1).flatten(0, 1), t, draw)
+        here = draw.rand(count, b) < self.chance.to(draw.device)
+        soft = soft.unflatten(0, (count, b)) * here[..., None, None, None]
+        colour = colour.unflatten(0, (count, b))
+        for k in range(count):  # back to front: later ones cover earlier ones
+            x = torch.lerp(x, colour[k], soft[k][:, None])
+            y = torch.where(soft[k] > 0.5, FIRST + k, y)
+        x = x.transpose(1, 2)
         if self.photo:
             x = photometric(x, draw)
-        return x, y.view(b, t, *self.store.size), torch.ones(b, device=x.device)
+        return x, y, torch.ones(b, device=x.device)

@@ -12,6 +12,9 @@ import yaml
 from convert import parse_size
 from layout import BLOCKS
 
+# of cells.py, named here so that settings can be read without PyTorch
+KINDS = ("auto", "torch", "compile", "triton", "prototype")
+
 
 class ConfigError(ValueError):
     """Which setting is wrong, and how."""
@@ -80,7 +83,10 @@ class Config:
     seed: int = option(0, "")
     device: str = option("auto", "cuda, cpu, or whichever is there")
     precision: str = option("auto", "bf16 on CUDA, else fp32", ("auto", "fp32", "bf16"))
-    graph: bool = option(False, "capture the passes as CUDA graphs (fixed clip length)")
+    cells: str = option("auto", "who updates the cells; auto: triton on CUDA, else "
+                        "torch; prototype: object by object, as the prototype did",
+                        KINDS)
+    graph: bool = option(False, "capture the passes as CUDA graphs")
     compile: bool = option(False, "torch.compile the encoder (PyTorch 2.1 or later)")
     memory: float = option(32.0,
                            "GB of decoded frames to keep on the device; more is streamed")
@@ -125,8 +131,6 @@ def check(c):
     bad = set(c.tasks) - {"zero-shot", "one-shot"}
     if bad or not c.tasks:
         raise ConfigError("tasks are zero-shot and one-shot")
-    if c.graph and c.late_length not in (0, c.length):
-        raise ConfigError("--graph needs clips of one length: give --late-length 0")
     for f in dataclasses.fields(c):
         value, choices = getattr(c, f.name), f.metadata["choices"]
         if choices and value not in choices:

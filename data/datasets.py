@@ -99,6 +99,7 @@ class CocoFrame:
     jpg: str
     size: tuple  # height, width
     annotations: list
+    png = True  # as in the others: there is a mask
 
     def image(self):
         return open_image(self.jpg, self.jpg)

@@ -14,21 +14,30 @@ import sys
 
 import numpy as np
 import torch
+from PIL import Image
 
 import datasets
 import metrics
 import model
 
 
-def load_video(sequence, frames=None):
-    """Images (list of uint8 H,W,3), annotations (T,h,w), and the ids 1..n, n the largest
-    of the first annotation."""
+def check(sequences, frames=None):
+    """Raises DataError where frames have no annotation to compare with."""
+    for s in sequences:
+        if not all(f.png for f in s.frames[:frames]):
+            raise datasets.DataError(f"{s.name}: frames without annotation: nothing to "
+                                     "validate with")
+
+
+def load_video(sequence, size, frames=None):
+    """Images of the network's size (list of uint8 H,W,3), annotations (T,h,w), and the
+    ids 1..n, n the largest of the first annotation."""
     chosen = sequence.frames[:frames]
-    masks = [f.mask() for f in chosen]
-    if any(m is None for m in masks):
-        raise datasets.DataError(f"{sequence.name}: frames without annotation")
+    masks = np.stack([f.mask() for f in chosen])
+    resize = lambda im: np.asarray(im if im.size == size[::-1] else
+                                   im.resize(size[::-1], Image.BILINEAR))
     ids = list(range(1, int(masks[0].max()) + 1))
-    return [np.asarray(f.image()) for f in chosen], np.stack(masks), ids
+    return [resize(f.image()) for f in chosen], masks, ids
 
 
 def label_maps(net, task, images, truth, slots, size):
@@ -40,9 +49,9 @@ def label_maps(net, task, images, truth, slots, size):
                                             seeds=seeds)])
 
 
-def score_video(net, task, sequence, size, slots=10, frames=None, keep=None):
+def score_video(net, task, name, video, size, slots=10, keep=None):
     """[(J, F)] of each object."""
-    images, truth, ids = load_video(sequence, frames)
+    images, truth, ids = video
     if not ids:
         return []
     if task == "one-shot":
@@ -58,7 +67,7 @@ def score_video(net, task, sequence, size, slots=10, frames=None, keep=None):
             renamed[labels == column + 1] = ids[row]
         labels = renamed
     if keep:
-        keep(sequence.name, task, images, labels)
+        keep(name, task, images, labels)
     return metrics.sequence(truth, labels, ids)
 
 
@@ -66,13 +75,16 @@ def evaluate(net, sequences, tasks, size, slots=10, frames=None, keep=None):
     """{task: {J, F, objects}} in percent, the mean over objects."""
     was = net.training
     net.eval()
-    out = {}
-    for task in tasks:
-        scores = [s for q in sequences
-                  for s in score_video(net, task, q, size, slots, frames, keep)]
-        if scores:
-            j, f = np.mean(scores, 0) * 100
-            out[task] = dict(J=float(j), F=float(f), objects=len(scores))
+    check(sequences, frames)
+    scores, out = {task: [] for task in tasks}, {}
+    for s in sequences:  # read once, and one at a time
+        video = load_video(s, size, frames)
+        for task in tasks:
+            scores[task] += score_video(net, task, s.name, video, size, slots, keep)
+    for task, found in scores.items():
+        if found:
+            j, f = np.mean(found, 0) * 100
+            out[task] = dict(J=float(j), F=float(f), objects=len(found))
     net.train(was)
     return out
 

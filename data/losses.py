@@ -4,6 +4,8 @@
 Shapes: B clips, T frames, N slots, K objects.  Targets are 0 or 1 and in [0, 1] where
 they were averaged down; a slot without an object has an empty target and valid = False.
 """
+import math
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -23,7 +25,7 @@ def paper_loss(logits, targets, valid):
     """logits, targets (B,T,N,H,W) at full size, valid (B,N): mean over the valid pairs
     of a frame (over all if there is none), sum over the frames."""
     cost = paper_cost(logits.sigmoid(), targets).transpose(1, 2)  # B N T
-    pick = valid if valid.any() else torch.ones_like(valid)
+    pick = valid | ~valid.any()
     return (cost * pick[..., None]).sum() / pick.sum()
 
 
@@ -35,16 +37,40 @@ def paper_match(logits, targets, valid):
         p, y = logits[:, 0].sigmoid(), targets[:, 0]
         cost = paper_cost(p[:, None], y[:, :, None])  # B objects slots
         off = ~valid
-        cost = cost.masked_fill(off[:, :, None] | off[:, None, :], 10.0).cpu().numpy()
-    return _hungarian(cost.transpose(0, 2, 1), logits.device)
+        cost = cost.masked_fill(off[:, :, None] | off[:, None, :], 10.0)
+        return assign(cost.transpose(1, 2))
 
 
-def _hungarian(cost, device):
+FEW = 6  # slots up to which all orders are tried
+
+
+def assign(cost):
     """cost (B,N,K = N) -> (B,N): the column of each row, of least total.  NaN is no
-    cost, and no error here: the trainer looks at the loss."""
-    cost = np.nan_to_num(cost)
-    pick = np.stack([linear_sum_assignment(c)[1] for c in cost])
-    return torch.from_numpy(pick).to(device)
+    cost, and no error here: the trainer looks at the loss.
+
+    All 720 orders of six slots are less work for a GPU than its waiting for SciPy."""
+    cost, n = torch.nan_to_num(cost), cost.shape[-1]
+    if n <= FEW:
+        orders = _orders(n, cost.device)
+        total = cost[:, torch.arange(n, device=cost.device), orders].sum(-1)
+        return orders[total.argmin(1)]
+    pick = np.stack([linear_sum_assignment(c)[1] for c in cost.cpu().numpy()])
+    return torch.from_numpy(pick).to(cost.device)
+
+
+def _orders(n, device):
+    """All permutations, (n!, n), counted out on the device: a table sent there would be
+    waited for."""
+    code = torch.arange(math.factorial(n), device=device)
+    left = torch.arange(n, device=device).expand(len(code), n)
+    out = []
+    for k in range(n, 0, -1):
+        unit = math.factorial(k - 1)
+        at, code = torch.div(code, unit, rounding_mode="floor"), code % unit
+        out.append(left.gather(1, at[:, None]))
+        rest = torch.arange(k - 1, device=device)
+        left = left.gather(1, rest + (rest >= at[:, None]).long())
+    return torch.cat(out, 1)
 
 
 def permute(targets, valid, pick):
@@ -69,8 +95,7 @@ def clip_match(logits, targets, valid):
     """Matches over the clip, among all slots.  Returns (B,N)."""
     with torch.no_grad():
         score = soft_iou(logits.sigmoid(), targets)
-        score = score.masked_fill(~valid[:, None, :], -1).cpu().numpy()
-    return _hungarian(-score, logits.device)
+        return assign(-score.masked_fill(~valid[:, None, :], -1))
 
 
 def pair_loss(logits, targets, since=None):

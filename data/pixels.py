@@ -7,30 +7,42 @@ STD = np.array((0.229, 0.224, 0.225), np.float32)
 
 
 def _taps(src, dst):
-    """Integer weights (dst, src) of the antialiased bilinear filter, 22 fraction bits."""
+    """Of the antialiased bilinear filter: source positions (dst, taps) and integer
+    weights of 22 fraction bits."""
     scale = src / dst
     support = max(1.0, scale)
-    out = np.zeros((dst, src), np.int64)
+    lists = []
     for d in range(dst):
         centre = (d + 0.5) * scale
         lo = max(0, int(centre - support + 0.5))
         hi = min(src, int(centre + support + 0.5))
         w = np.maximum(0.0, 1 - np.abs(np.arange(lo, hi) - centre + 0.5) / support)
         w /= w.sum()
-        out[d, lo:hi] = np.floor(w * (1 << 22) + 0.5).astype(np.int64)
-    return out
+        lists.append((lo, np.floor(w * (1 << 22) + 0.5).astype(np.int64)))
+    most = max(len(w) for _, w in lists)
+    at, weights = np.zeros((2, dst, most), np.int64)
+    for d, (lo, w) in enumerate(lists):
+        at[d] = np.minimum(lo + np.arange(most), src - 1)
+        weights[d, :len(w)] = w
+    return at, weights
+
+
+def _filter(x, src, dst):
+    """Along the first axis, rounded to 8 bits."""
+    at, weights = _taps(src, dst)
+    total = np.full((dst, *x.shape[1:]), 1 << 21, np.int64)
+    for a, w in zip(at.T, weights.T):
+        total += x[a] * w[:, None, None]
+    return np.clip(total >> 22, 0, 255)
 
 
 def resize_bilinear(image, height, width):
     """uint8 (h,w,c) -> (height,width,c), the same bytes as Pillow's BILINEAR."""
     x = np.asarray(image, np.uint8).astype(np.int64)
-    half = 1 << 21
     if x.shape[1] != width:  # horizontal pass first; each pass rounds to 8 bits
-        x = np.clip((np.einsum("ds,hsc->hdc", _taps(x.shape[1], width), x) + half) >> 22,
-                    0, 255)
+        x = _filter(x.transpose(1, 0, 2), x.shape[1], width).transpose(1, 0, 2)
     if x.shape[0] != height:
-        x = np.clip((np.einsum("ds,swc->dwc", _taps(x.shape[0], height), x) + half) >> 22,
-                    0, 255)
+        x = _filter(x, x.shape[0], height)
     return x.astype(np.uint8)
 
 

@@ -27,23 +27,33 @@ from safetensors_io import atomic
 FORMAT = "rvosseg-pack-1"
 
 
-def encode(frame, size, quality):
-    """(JPEG bytes, PNG bytes or None, ids in the mask)"""
+def encode_image(frame, size, quality):
+    """JPEG bytes; those of the file where it has the size already."""
+    if isinstance(frame, datasets.FileFrame):
+        with Image.open(frame.jpg) as im:
+            keep = im.format == "JPEG" and im.mode == "RGB" and im.size == size
+        if keep:
+            with open(frame.jpg, "rb") as f:
+                return f.read()
     image = frame.image()
     if image.size != size:
         image = image.resize(size, Image.BILINEAR)
     jpg = io.BytesIO()
     image.save(jpg, "JPEG", quality=quality)
-    mask = frame.mask()
+    return jpg.getvalue()
+
+
+def encode(frame, size, quality):
+    """(JPEG bytes, PNG bytes or None, ids in the mask)"""
+    jpg, mask = encode_image(frame, size, quality), frame.mask()
     if mask is None:
-        return jpg.getvalue(), None, ()
+        return jpg, None, ()
     picture = Image.fromarray(mask)
     if picture.size != size:
         picture = picture.resize(size, Image.NEAREST)
     png = io.BytesIO()
     picture.save(png, "PNG", optimize=True)
-    return jpg.getvalue(), png.getvalue(), [int(k)
-                                            for k in np.unique(np.array(picture)) if k]
+    return jpg, png.getvalue(), [int(k) for k in np.unique(np.array(picture)) if k]
 
 
 def add(z, name, sequence, every, size, quality):

@@ -1,149 +1,195 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The decoder as it is trained: model.py's parameters and numbers, in a faster order.
 
-A gate convolution is linear in its input channels, so it is done in parts: image features
-are shared by all objects of a frame, the temporal hidden states of all objects are known
-before the frame starts; only what comes from the level below, from the object before and
-from the fed mask is convolved object by object.  Kernels are split and cast once per
-clip. Skip mode concat only.
+A gate convolution is linear in its input channels, so it is done in parts.  Image
+features are shared by all objects and known for all frames: one convolution a clip.
+Object i of a level needs the level below of object i only, not of the objects behind it:
+so a frame is done level by level, and what comes from below, from the fed mask and from
+the frame before is one convolution for all objects.  The rest, to the left, is cells.py.
+Kernels are split and cast once per clip.  Skip mode concat only.
+
+Frames or objects come first, (T,B,C,h,w) and (N,B,C,h,w), channels innermost: slices are
+dense NHWC tensors.
 """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import cells
 import model
 
 
-# The four gates need one pass each way over memory instead of some twenty kernels: fused
-# on CUDA by TorchScript, or better by fuse(); autograd keeps seven tensors, no graph.
-
-def cell_forward(gates, c_left):
-    i, f, o, g = gates.float().chunk(4, 1)
-    i, f, o, g = torch.sigmoid(i), torch.sigmoid(f), torch.sigmoid(o), torch.tanh(g)
-    c = f * c_left + i * g
-    t = torch.tanh(c)
-    return o * t, c, i, f, o, g, t
+def nhwc(x):
+    return x.contiguous(memory_format=torch.channels_last)
 
 
-def cell_backward(dh, dc, i, f, o, g, t, c_left):
-    dc = dc + dh * o * (1 - t * t)
-    di = dc * g * i * (1 - i)
-    df = dc * c_left * f * (1 - f)
-    do = dh * t * o * (1 - o)
-    dg = dc * i * (1 - g * g)
-    return torch.cat([di, df, do, dg], 1), dc * f
+def wide(x):
+    """In float32 at least."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
-fused = dict(forward=torch.jit.script(cell_forward),
-             backward=torch.jit.script(cell_backward))
+def convolve(x, weight, bias=None):
+    """Of (A,B,C,h,w), as one batch."""
+    y = F.conv2d(x.flatten(0, 1), weight, bias, padding=weight.shape[-1] // 2)
+    return y.unflatten(0, x.shape[:2])
 
 
-def fuse():
-    """Compiles the cells by Triton (PyTorch >= 2.1 on CUDA); once, before training."""
-    fused["forward"] = torch.compile(cell_forward, dynamic=True)
-    fused["backward"] = torch.compile(cell_backward, dynamic=True)
+def resize(x, size):
+    """Bilinear, of (A,B,C,h,w)."""
+    return model.upsample(x.flatten(0, 1), size).unflatten(0, x.shape[:2])
 
 
-class CellUpdate(torch.autograd.Function):
-    """Gate sums (B,4C,h,w) and the cell state to the left -> hidden and cell state."""
-
-    @staticmethod
-    def forward(ctx, gates, c_left):
-        if gates.dtype == torch.float64:  # gradient checks
-            i, f, o, g = gates.chunk(4, 1)
-            i, f, o, g = i.sigmoid(), f.sigmoid(), o.sigmoid(), g.tanh()
-            c = f * c_left + i * g
-            t = c.tanh()
-            h = o * t
-        else:
-            h, c, i, f, o, g, t = fused["forward"](gates, c_left)
-        ctx.save_for_backward(i, f, o, g, t, c_left)
-        ctx.dtype = gates.dtype
-        return h.to(gates.dtype), c
-
-    @staticmethod
-    def backward(ctx, dh, dc):
-        i, f, o, g, t, c_left = ctx.saved_tensors
-        dgates, dleft = fused["backward"](dh.to(i.dtype), dc.to(i.dtype), i, f, o, g,
-                                          t, c_left)
-        return dgates.to(ctx.dtype), dleft
+def split(cell, level, mask):
+    """A cell's gate kernel by what it reads: below, feature, mask, left, before."""
+    w, h = cell.Gates.weight, cell.hidden
+    joint = w.shape[1] - 2 * h - int(mask)
+    low = 0 if level == 0 else joint // 2
+    return w.split((low, joint - low, int(mask), h, h), 1)
 
 
 class ClipDecoder(nn.Module):
-    """Runs a model.Decoder over clips."""
+    """Runs a model.Decoder over clips.  how: a kind of cells.py."""
 
-    def __init__(self, decoder, objects, variant="spatio-temporal"):
+    def __init__(self, decoder, objects, variant="spatio-temporal", how="torch"):
         super().__init__()
         if decoder.skip_mode != "concat":
             raise ValueError(f"no training with skip mode {decoder.skip_mode}")
         self.decoder, self.objects, self.variant = decoder, objects, variant
+        device = next(decoder.parameters()).device
+        self.update = cells.kernels(how, device)
 
     def kernels(self, dtype):
-        """Of each level: features, bias, temporal, the sequential rest; cast once."""
+        """Of each level: feature, bias, ahead at the first frame, ahead later, left.
+        "ahead" reads [below | before | mask], padded to a multiple of 8 channels, which
+        tensor cores like."""
         out = []
         for k, cell in enumerate(self.decoder.clstm_list):
-            w, h, m = cell.Gates.weight.to(dtype), cell.hidden, int(self.decoder.mask)
-            joint = w.shape[1] - 2 * h - m
-            low = 0 if k == 0 else joint // 2
-            below, feature, mask, left, before = w.split((low, joint - low, m, h, h), 1)
-            pack = lambda *parts: torch.cat(parts, 1).contiguous(
-                memory_format=torch.channels_last)
-            out.append((pack(feature), cell.Gates.bias.to(dtype), pack(before),
-                        pack(below, mask, left), pack(below, mask) if low + m else None))
+            below, feature, mask, left, before = split(cell, k, self.decoder.mask)
+            if self.decoder.mask:
+                wide = below.shape[1] + before.shape[1] + 1
+                mask = F.pad(mask, (0, 0, 0, 0, 0, -wide % 8))
+            pack = lambda *w: nhwc(torch.cat(w, 1).to(dtype))
+            out.append((pack(feature), cell.Gates.bias.to(dtype),
+                        pack(below, mask) if k or self.decoder.mask else None,
+                        pack(below, before, mask), pack(left)))
         return out
 
-    def frame(self, features, kernels, before, masks, spatial):
+    def planes(self, masks, kernels, dtype):
+        """The fed masks (B,N,H,W) as the channels behind the hidden states at each level:
+        the mask and the zeros that pad."""
+        with torch.no_grad():
+            out = []
+            for k, m in enumerate(model.mask_pyramid(masks)):
+                b, n, height, width = m.shape
+                below = 2 * kernels[k][4].shape[1] if k else 0
+                count = kernels[k][2].shape[1] - below
+                plane = cells.empty(m, n, b, count, height, width, dtype=dtype).zero_()
+                plane[:, :, 0] = m.transpose(0, 1)
+                out.append(plane)
+            return out
+
+    def frame(self, shared, kernels, before, planes, spatial):
+        """Half-size logits (N,B,1,h,w) and hidden states, 4 of (N,B,C,h,w)."""
+        low, hidden = None, []
+        for k, (_, _, first, later, left) in enumerate(kernels):
+            parts = [] if low is None else [low]
+            parts += [] if before is None else [before[k]]
+            parts += [] if planes is None else [planes[k]]
+            ahead = None
+            if parts:
+                # flat, since PyTorch keeps channels innermost in four dimensions only
+                parts = [p.flatten(0, 1) for p in parts]
+                x = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+                w = first if before is None else later
+                ahead = F.conv2d(x, w, None, padding=w.shape[-1] // 2).unflatten(
+                    0, (self.objects, len(shared[0])))
+            h = cells.Level.apply(self.update, self.objects, ahead, shared[k],
+                                  left if spatial else None)
+            hidden.append(h)
+            size = shared[k + 1].shape[-2:] if k < 3 else [2 * n for n in h.shape[-2:]]
+            low = resize(h, size)
+        out = self.decoder.conv_out
+        return convolve(low, out.weight, out.bias), hidden
+
+    def clip(self, features, feed):
+        """features: 4 of (T,B,C,h,w); feed(t, logits of t-1) -> masks of frame t, or
+        None.  Returns half-size logits (B,T,N,h,w)."""
+        if self.update is None:
+            return self.prototype_clip(features, feed)
+        dtype = features[0].dtype
+        kernels = self.kernels(dtype)
+        # split at once: gradients of the parts are put together, not added up one by one
+        shared = [convolve(f, w[0], w[1]).flatten(0, 1).split(f.shape[1])
+                  for f, w in zip(features, kernels)]
+        before, out = None, []
+        for t in range(len(features[0])):
+            masks = feed(t, out[-1] if out else None)
+            planes = None if masks is None else self.planes(masks, kernels, dtype)
+            logits, hidden = self.frame([s[t] for s in shared], kernels, before, planes,
+                                        self.variant != "temporal" or t == 0)
+            before = None if self.variant == "spatial" else hidden
+            out.append(logits.squeeze(2).transpose(0, 1))
+        return wide(torch.stack(out, 1))
+
+    # ---- the prototype's order: object by object, level by level -----------------------
+
+    def prototype_clip(self, features, feed):
+        """What made the shipped model, kept to compare speed with: the same numbers."""
+        mask, kernels = self.decoder.mask, []
+        for k, cell in enumerate(self.decoder.clstm_list):
+            w = [v.to(features[0].dtype) for v in split(cell, k, mask)]
+            below, feature, fed, left, before = w
+            kernels.append((nhwc(feature), cell.Gates.bias.to(feature), nhwc(before),
+                            nhwc(torch.cat([below, fed, left], 1)),
+                            nhwc(torch.cat([below, fed], 1)) if k or mask else None))
+        before, out = None, []
+        for t in range(len(features[0])):
+            masks = feed(t, out[-1] if out else None)
+            logits, hidden = self.prototype_frame([f[t] for f in features], kernels,
+                                                  before, masks,
+                                                  self.variant != "temporal" or t == 0)
+            before = None if self.variant == "spatial" else hidden
+            out.append(logits)
+        return wide(torch.stack(out, 1))
+
+    def prototype_frame(self, features, kernels, before, masks, spatial):
         """Half-size logits (B,N,h,w) and hidden states, 4 of (B,N,C,h,w)."""
-        pad = [n // 2 for n in kernels[0][0].shape[-2:]]
+        pad = kernels[0][0].shape[-1] // 2
         shared = [F.conv2d(f, w[0], w[1], padding=pad) for f, w in zip(features, kernels)]
-        temporal = None
-        if before is not None:
-            temporal = [F.conv2d(h.flatten(0, 1), w[2], None, padding=pad).unflatten(
-                0, h.shape[:2]) for h, w in zip(before, kernels)]
-        pyramid = None
-        if masks is not None:
-            pyramid = [m.to(features[0].dtype) for m in model.mask_pyramid(masks)]
-        left, cells = [None] * 4, [None] * 4
+        temporal = None if before is None else [
+            F.conv2d(h.flatten(0, 1), w[2], None, padding=pad).unflatten(0, h.shape[:2])
+            for h, w in zip(before, kernels)]
+        pyramid = None if masks is None else model.mask_pyramid(masks)
+        left, state = [None] * 4, [None] * 4
         new, logits = ([], [], [], []), []
         for i in range(self.objects):
             low = None
             for k, (_, _, _, full, first) in enumerate(kernels):
                 if not spatial:
-                    left[k] = cells[k] = None
+                    left[k] = state[k] = None
                 g = shared[k] if temporal is None else shared[k] + temporal[k][:, i]
                 parts = [] if low is None else [low]
                 if pyramid is not None:
-                    parts.append(pyramid[k][:, i:i + 1])
+                    parts.append(pyramid[k][:, i:i + 1].to(g.dtype))
                 if left[k] is not None:
                     parts.append(left[k])
                 if parts:
-                    w = first if left[k] is None else full
-                    g = g + F.conv2d(torch.cat(parts, 1), w, None, padding=pad)
-                if cells[k] is None:
-                    cells[k] = torch.zeros_like(g[:, ::4], dtype=torch.promote_types(
-                        g.dtype, torch.float32))
-                left[k], cells[k] = CellUpdate.apply(g, cells[k])
+                    g = g + F.conv2d(torch.cat(parts, 1), first if left[k] is None
+                                     else full, None, padding=pad)
+                left[k], state[k] = prototype_update(g, state[k])
                 new[k].append(left[k])
-                h, w = left[k].shape[-2:]
-                low = model.upsample(left[k], features[k + 1].shape[-2:] if k < 3
-                                     else (2 * h, 2 * w))
+                low = model.upsample(left[k], features[k + 1].shape[-2:] if k < 3 else
+                                     [2 * n for n in left[k].shape[-2:]])
             logits.append(self.decoder.conv_out(low))
         return torch.cat(logits, 1), [torch.stack(v, 1) for v in new]
 
-    def clip(self, features, feed):
-        """features: 4 of (B,T,C,h,w); feed(t, logits of t-1) -> masks of frame t, or
-        None. Returns half-size logits (B,T,N,h,w)."""
-        kernels = self.kernels(features[0].dtype)
-        before, out = None, []
-        for t in range(features[0].shape[1]):
-            masks = feed(t, out[-1] if out else None)
-            spatial = self.variant != "temporal" or t == 0
-            logits, hidden = self.frame([f[:, t] for f in features], kernels,
-                                        before, masks,
-                                        spatial)
-            before = None if self.variant == "spatial" else hidden
-            out.append(logits)
-        return torch.stack(out, 1).float()
+
+def prototype_update(gates, c_left):
+    i, f, o, g = gates.chunk(4, 1)
+    c = torch.sigmoid(i) * torch.tanh(g)
+    if c_left is not None:
+        c = c + torch.sigmoid(f) * c_left
+    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 class ZeroClip(ClipDecoder):
@@ -157,8 +203,8 @@ class OneClip(ClipDecoder):
     network said. twice: frame 1 is fed the annotation of frame 0 again, as at
     inference."""
 
-    def __init__(self, *args, twice=True):
-        super().__init__(*args)
+    def __init__(self, *args, twice=True, **options):
+        super().__init__(*args, **options)
         self.twice = twice
 
     def forward(self, truth, shown, teach, *features):
@@ -173,7 +219,7 @@ class OneClip(ClipDecoder):
             else:
                 # No gradient goes through a fed mask.  Before an object is shown it is
                 # fed what the network said of its empty slot.
-                own = model.upsample(logits.detach().float(), size).sigmoid()
+                own = model.upsample(wide(logits.detach()), size).sigmoid()
                 seen = shown[:, :t].amax(1)[..., None, None]
                 k = teach[:, t, None, None, None] * seen
                 fed = k * truth[:, t - 1] + (1 - k) * own
@@ -183,14 +229,13 @@ class OneClip(ClipDecoder):
 
 
 class EncodeClip(nn.Module):
-    """Images (B,T,3,H,W) -> 4 features of (B,T,C,h,w)."""
+    """Images (B,T,3,H,W) -> 4 features of (T,B,C,h,w)."""
 
     def __init__(self, encoder):
         super().__init__()
         self.encoder = encoder
 
     def forward(self, x):
-        shape = x.shape[:2]
-        return tuple(f.unflatten(0, shape)
-                     for f in self.encoder(x.flatten(0, 1).contiguous(
-            memory_format=torch.channels_last)))
+        x = x.transpose(0, 1)
+        return tuple(f.unflatten(0, x.shape[:2])
+                     for f in self.encoder(nhwc(x.flatten(0, 1))))

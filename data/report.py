@@ -61,7 +61,7 @@ def panel(draw, rows, names, box):
     if not values:
         return
     low, high = min(0.0, min(values)), max(values) or 1.0
-    last = max(s for p in points.values() for s, _ in p) or 1
+    last = max(r["step"] for r in rows) or 1  # the same axis for all panels
     place = lambda s, v: (x0 + w * s / last, y0 + h - h * (v - low) / ((high - low) or 1))
     colours = [tuple(int(v) for v in c) for c in palette(8)[1:]]
     draw.rectangle((x0, y0, x0 + w, y0 + h), outline="grey")

@@ -62,9 +62,10 @@ class Run:
     def __init__(self, folder, trainer, say=print):
         self.folder, self.trainer, self.say = folder, trainer, say
         self.rows, self.scores, self.sums, self.count = [], {}, {}, 0
-        self.best, self.validation = -1.0, []
+        self.best, self.validation, self.took = -1.0, [], 0.0
         for source in trainer.c.validation:
             sequences, kind, licence = datasets.read_source(source)
+            evaluate.check(sequences, trainer.c.validation_frames or None)
             self.validation += sequences
             trainer.data.sources.append(dict(
                 name=f"{kind}:{os.path.basename(source.split(':')[1].rstrip('/'))}",
@@ -84,6 +85,8 @@ class Run:
         self.start, self.spent = time.monotonic(), t.elapsed
         stop, plan = Stop(), None
         try:
+            if not t.step and self.validation:
+                self.validate()  # where it starts from, and how long that takes
             while not t.total or t.step < t.total:
                 if stop.asked or t.step == stop_at:
                     self.checkpoint()
@@ -98,6 +101,8 @@ class Run:
                 self.measure()
                 if t.step % t.c.check_every == 0 and t.step != t.total:
                     self.check()
+            if self.count:  # of the last steps; their number may have been set just now
+                self.log(t.step - 1)
             self.check(final=True)
             return True
         finally:
@@ -111,11 +116,15 @@ class Run:
         self.count += 1
         self.images += t.c.batch * length
         t.elapsed = self.spent + time.monotonic() - self.start
-        if t.step % t.c.log_every and t.step != t.total:
-            return
-        now = time.monotonic()
+        if t.step % t.c.log_every == 0:
+            self.log(step)
+
+    def log(self, step):
+        """A line of the log: means since the last one."""
+        t = self.trainer
         row = {"step": t.step}
         row.update({f"loss {k}": float(v) / self.count for k, v in self.sums.items()})
+        now = time.monotonic()  # after the device has caught up
         if not all(v == v and abs(v) < 1e9 for v in row.values()):
             raise TrainError(f"the loss is not finite at step {t.step}: lower --lr, or "
                              "look at the data; the last checkpoint is kept")
@@ -141,15 +150,20 @@ class Run:
     def measure(self):
         """--minutes: fixes the number of steps, once; from then on the run repeats
         exactly."""
-        t, now = self.trainer, time.monotonic()
+        t = self.trainer
         if not t.c.minutes or t.total:
             return
+        if t.step in MEASURE and t.device.startswith("cuda"):
+            torch.cuda.synchronize()
+        now = time.monotonic()
         if t.step == MEASURE[0]:
             self.tick = now
         used = t.elapsed
         if t.step >= MEASURE[1] and hasattr(self, "tick"):
             each = (now - self.tick) / (t.step - MEASURE[0])
-            t.total = max(t.step, t.step + int((t.c.minutes * 60 - used) / each))
+            # a validation now and then, and one at the end
+            left = t.c.minutes * 60 - used - self.took
+            t.total = t.step + max(0, int(left / (each + self.took / t.c.check_every)))
             self.say(f"{each * 1e3:.0f} ms a step: {t.total} steps in {t.c.minutes:g} "
                      "minutes")
         elif used > t.c.minutes * 60:
@@ -157,32 +171,37 @@ class Run:
 
     # ---- now and then ------------------------------------------------------------------
 
+    def validate(self):
+        t, begin = self.trainer, time.monotonic()
+        self.scores = evaluate.evaluate(
+            t.best_net(), self.validation, t.c.tasks, t.size, max(10, t.c.objects),
+            t.c.validation_frames or None)
+        row = {"step": t.step}
+        for task, s in self.scores.items():
+            row.update({f"J {task}": s["J"], f"F {task}": s["F"]})
+            self.say(f"step {t.step}  validation {task}: J {s['J']:.1f} F {s['F']:.1f}")
+        self.rows.append(row)
+        report.write_csv(self.path("log.csv"), self.rows)
+        self.took = time.monotonic() - begin
+        self.mark = time.monotonic()
+
     def check(self, final=False):
         """Validation, a sample, a checkpoint; at the end the model, too."""
         t = self.trainer
         if self.validation:
-            self.scores = evaluate.evaluate(
-                t.best_net(), self.validation, t.c.tasks, t.size, max(10, t.c.objects),
-                t.c.validation_frames or None)
-            row = {"step": t.step}
-            for task, s in self.scores.items():
-                row.update({f"J {task}": s["J"], f"F {task}": s["F"]})
-                self.say(f"step {t.step}  validation {task}: J {s['J']:.1f} F "
-                         f"{s['F']:.1f}")
-            self.rows.append(row)
-            report.write_csv(self.path("log.csv"), self.rows)
+            self.validate()
         os.makedirs(self.path("samples"), exist_ok=True)
         # a clip that no step trains on
         plan = t.data.plan(0 if t.data.epochs else -1, t.c.length)
         report.write_sample(self.path(f"samples/{t.step:06d}.jpg"), t, plan, -1)
         report.write_plot(self.path("plot.png"), self.rows)
-        self.checkpoint()
         mean = sum(s["J"] for s in self.scores.values()) / max(1, len(self.scores))
         if self.scores and mean > self.best:
             self.best = mean
             export.write(t.best_net(), t.c, self.facts(), self.path("best.safetensors"))
         if final:
             export.write(t.best_net(), t.c, self.facts(), self.path("model.safetensors"))
+        self.checkpoint()  # last: a resumed run must know which model is the best
         self.mark = time.monotonic()
 
     def facts(self):
@@ -198,7 +217,7 @@ class Run:
     def checkpoint(self):
         state = self.trainer.state()
         state["meta"].update(rows=self.rows, scores=self.scores, best=self.best,
-                             count=self.count)
+                             count=self.count, took=self.took)
         state["sums"] = {k: torch.as_tensor(v) for k, v in self.sums.items()}
         save(self.path("checkpoint.pt"), state)
         with atomic(self.path("facts.json")) as f:
@@ -209,6 +228,7 @@ class Run:
         meta = state["meta"]
         self.rows, self.scores = meta["rows"], meta["scores"]
         self.best, self.count = meta["best"], meta["count"]
+        self.took = meta["took"]
         self.sums = {k: v.to(self.trainer.device) for k, v in state["sums"].items()}
 
 

@@ -78,6 +78,12 @@ class Data:
         out = []
         for source in sources:
             sequences, kind, licence = datasets.read_source(source)
+            if use != "backgrounds":  # a frame without a mask says nothing of objects
+                for s in sequences:
+                    s.frames = [f for f in s.frames if f.png]
+                sequences = [s for s in sequences if s.frames]
+                if not sequences:
+                    raise datasets.DataError(f"{source}: no frame is annotated")
             path = source.split(":")[1] if ":" in source else source
             self.sources.append(dict(
                 name=f"{kind}:{path.rstrip('/').rsplit('/', 1)[-1]}", use=use,
@@ -118,7 +124,7 @@ def build(c, size):
 
 
 class Trainer:
-    def __init__(self, c, say=print):
+    def __init__(self, c, say=print, data=None):
         self.c, self.say = c, say
         self.size = config.check(c)
         self.device = c.device
@@ -127,15 +133,19 @@ class Trainer:
         if c.threads:
             torch.set_num_threads(c.threads)
         on_cuda = self.device.startswith("cuda")
+        if c.graph and not on_cuda:
+            raise TrainError("--graph needs a CUDA device")
+        if c.compile and not hasattr(torch, "compile"):
+            raise TrainError(f"--compile needs PyTorch 2.1, this is {torch.__version__}")
+        self.captured = None  # length of the clips whose passes are graphs
         self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
+            torch.cuda.set_device(self.device)  # Triton launches on the current one
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = self.half
             torch.backends.cudnn.allow_tf32 = self.half
-            if hasattr(torch, "compile"):
-                recurrent.fuse()
         torch.manual_seed(c.seed)
-        self.data = Data(c, self.size, self.device)
+        self.data = data or Data(c, self.size, self.device)
         self.net = build(c, self.size)
         self.start_weights()
         self.net.to(self.device, memory_format=torch.channels_last)
@@ -195,35 +205,34 @@ class Trainer:
         self.encode = cast(encoder)
         self.zero = self.one = None
         if "zero-shot" in c.tasks:
-            self.zero = cast(recurrent.ZeroClip(self.net.zero_shot, c.objects, c.variant))
+            self.zero = cast(recurrent.ZeroClip(self.net.zero_shot, c.objects, c.variant,
+                                                c.cells))
         if "one-shot" in c.tasks:
             self.one = cast(recurrent.OneClip(self.net.one_shot, c.objects, c.variant,
-                                              twice=c.loss != "paper"))
-        if c.graph:
-            self.capture()
-
-    def capture(self):
-        """The passes over a clip as CUDA graphs: some thousand small kernels a step
-        otherwise wait for Python."""
+                                              c.cells, twice=c.loss != "paper"))
+    def capture(self, length):
+        """The passes over clips of a length as CUDA graphs: some thousand small kernels a
+        step otherwise wait for Python.  Once, and again where clips become longer."""
         c, dev, (h, w) = self.c, self.device, self.size
-        if not dev.startswith("cuda"):
-            raise TrainError("--graph needs a CUDA device")
+        self.make_passes()  # frees the graphs of another length
+        self.captured = length
+        self.opt.zero_grad(set_to_none=True)
+        # capturing runs on noise, which batch norms remember
+        before = copy.deepcopy(self.net.state_dict())
         self.net.train()
-        x = torch.randn(c.batch, c.length, 3, h, w, device=dev)
+        x = torch.randn(c.batch, length, 3, h, w, device=dev)
         feats = [torch.randn_like(f).requires_grad_() for f in self.encode(x)]
-        truth = torch.rand(c.batch, c.length, c.objects, h, w, device=dev)
-        shown = torch.ones(c.batch, c.length, c.objects, device=dev)
-        teach = torch.ones(c.batch, c.length, device=dev)
+        truth = torch.rand(c.batch, length, c.objects, h, w, device=dev)
+        shown = torch.ones(c.batch, length, c.objects, device=dev)
+        teach = torch.ones(c.batch, length, device=dev)
         passes = {"encode": (x,)}
         if self.zero:
             passes["zero"] = tuple(feats)
         if self.one:
             passes["one"] = (truth, shown, teach, *feats)
-        before = copy.deepcopy(self.net.state_dict())
         graphed = torch.cuda.make_graphed_callables(
             tuple(getattr(self, n) for n in passes), tuple(passes.values()),
             allow_unused_input=True)
-        # capturing runs on noise, which batch norms remember
         self.net.load_state_dict(before)
         self.opt.zero_grad(set_to_none=True)
         for name, g in zip(passes, graphed):
@@ -279,6 +288,8 @@ class Trainer:
             b, t = x.shape[:2]
             x = self.normalise(x)
             half = nn.functional.avg_pool2d(targets.flatten(0, 1), 2).unflatten(0, (b, t))
+        if self.c.graph and self.captured != t:
+            self.capture(t)
         feats = self.encode(x)
         out = {}
         if self.zero:
@@ -323,12 +334,15 @@ class Trainer:
         out = self.losses(step, plan)
         self.opt.zero_grad(set_to_none=True)
         sum(out.values()).backward()
+        self.update(step)
+        self.step += 1
+        return {k: v.detach() for k, v in out.items()}
+
+    def update(self, step):
         if self.c.clip_norm:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.c.clip_norm)
         self.opt.step()
         self.average(step)
-        self.step += 1
-        return {k: v.detach() for k, v in out.items()}
 
     def average(self, step):
         if self.ema is None:

@@ -27,14 +27,19 @@ def picture(h, w, objects, shift=0):
     return image, labels
 
 
+def save_labels(path, labels):
+    """A palette PNG.  Without a palette some versions of Pillow write too few bits."""
+    im = Image.fromarray(labels).convert("P")
+    im.putpalette([v for c in COLOURS for v in c] + [0] * (768 - 12))
+    im.save(path)
+
+
 def save(path, image, labels=None):
     """path without suffix"""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     Image.fromarray(image).save(path + ".jpg", quality=97, subsampling=0)
     if labels is not None:
-        im = Image.fromarray(labels, "P")
-        im.putpalette([v for c in COLOURS for v in c] + [0] * (768 - 12))
-        im.save(path + ".png")
+        save_labels(path + ".png", labels)
 
 
 def videos(folder, count=2, frames=8, h=64, w=96):

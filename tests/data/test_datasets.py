@@ -63,8 +63,7 @@ class Readers(unittest.TestCase):
             shapes.save(f"{root}/valid/JPEGImages/abc/{t:05d}", image)
             if t == 0:
                 os.makedirs(f"{root}/valid/Annotations/abc")
-                Image.fromarray(labels,
-                                "P").save(f"{root}/valid/Annotations/abc/{t:05d}.png")
+                shapes.save_labels(f"{root}/valid/Annotations/abc/{t:05d}.png", labels)
         with open(f"{root}/valid/meta.json", "w") as f:
             json.dump({"videos": {"abc": {"objects": {
                 "2": {"category": "cat"}, "1": {"category": "dog"}}}}}, f)
@@ -128,7 +127,7 @@ class Readers(unittest.TestCase):
         shapes.save(f"{root}/JPEGImages/a", image)
         shapes.save(f"{root}/JPEGImages/b", image)
         os.makedirs(f"{root}/SegmentationObject")
-        Image.fromarray(labels, "P").save(f"{root}/SegmentationObject/a.png")
+        shapes.save_labels(f"{root}/SegmentationObject/a.png", labels)
         (s,), _, _ = datasets.read_source(f"pascal:{root}")
         self.assertEqual(np.unique(s.frames[0].mask()).tolist(), [0, 1, 2])
         root = fresh("folder")

@@ -20,6 +20,7 @@ import metrics
 import model
 import report
 from common import GOLDEN, shared_golden
+import shapes
 from shapes import folders, fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
@@ -92,8 +93,8 @@ class Metrics(unittest.TestCase):
                                 ignore=shutil.ignore_patterns("*.jpg"))
                 os.makedirs(os.path.join(result, name), exist_ok=True)
                 for t, m in enumerate(labels):
-                    Image.fromarray(m,
-                                    "P").save(os.path.join(result, name, f"{t:05d}.png"))
+                    shapes.save_labels(
+                        os.path.join(result, name, f"{t:05d}.png"), m)
 
         for wanted, protocol in protocols.items():
             scores = evaluate.evaluate(net, video, [wanted], (48, 64), 3,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The trainer: resuming, overfitting, presets, export; the exported model in librvos."""
+"""The trainer: resuming, presets, export; the exported model in librvos."""
 import contextlib
 import io
 import os
@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import unittest
+from unittest import mock
 
 import common
 
@@ -19,25 +20,23 @@ from PIL import Image
 import checkpoint
 import config
 import export
-import losses
 import model
 import safetensors_io
 import shapes
 import train
 import trainer
-from common import SHARED
 from config import ConfigError
 from shapes import folders, fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
-SAMPLE = os.path.join(SHARED, "data-sample")
 TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, late_length=0,
             objects=2, log_every=2, check_every=4, warmup=2, cut_outs=2)
 
 
 def settings(**more):
     video, stills = folders()
-    return config.merge(dict(TINY, video=[video], stills=[stills], steps=8, **more))
+    values = dict(TINY, video=[video], stills=[stills], steps=8)
+    return config.merge(dict(values, **more))
 
 
 def new_run(name, c):
@@ -127,6 +126,35 @@ class Resume(unittest.TestCase):
                          (1, f"train.py: {run.folder}: holds a run: "
                           "--resume goes on with it"))
 
+    def test_graphs(self):
+        """Capturing, here of nothing, leaves no trace: the same bits; once a length."""
+        lengths = []
+
+        def capture(passes, args, **_):
+            lengths.append(args[0][0].shape[1])
+            return passes
+
+        c = dict(steps=4, late_length=4, late_from=0.5)
+        plain, graphed = (new_run(n, settings(**c)) for n in ("plain", "graphed"))
+        plain.go()
+        graphed.trainer.c.graph = True
+        with mock.patch("torch.cuda.make_graphed_callables", capture):
+            graphed.go()
+        self.assertEqual(lengths, [3, 4])
+        same_state(self, *(trainer.load(r.path("checkpoint.pt"))
+                           for r in (plain, graphed)))
+
+    def test_best_survives(self):
+        """The best score is in the checkpoint that was written with it."""
+        video, _ = folders()
+        run = new_run("best", settings(validation=[video], validation_frames=3,
+                                       check_every=2))
+        run.go(stop_at=2)
+        self.assertGreaterEqual(run.best, 0)
+        meta = trainer.load(run.path("checkpoint.pt"))["meta"]
+        self.assertEqual((meta["best"], meta["took"]), (run.best, run.took))
+        self.assertEqual([r["step"] for r in run.rows if "J one-shot" in r], [0, 2])
+
     def test_not_finite(self):
         run = new_run("nan", settings(check_every=2))
         run.go(stop_at=2)
@@ -146,36 +174,6 @@ class Resume(unittest.TestCase):
 
 
 class Learning(unittest.TestCase):
-    def test_overfit(self):
-        """Soft IoU above 0.9 on one real clip, both tasks, with inference's own loop."""
-        if not os.path.isdir(SAMPLE):
-            self.skipTest(f"no {SAMPLE}")
-        folder = os.path.join(common.scratch(), "clip", "bear")
-        os.makedirs(folder, exist_ok=True)
-        source = os.path.join(SAMPLE, "video", "bear")
-        for name in sorted(os.listdir(source))[:6]:
-            os.symlink(os.path.join(source, name), os.path.join(folder, name))
-        c = config.merge(dict(
-            video=["folder:" + os.path.dirname(folder)], augment="none", max_stride=1,
-            size="224x128", base_width=16, hidden=48, objects=2, batch=2, length=3,
-            steps=180,
-            late_length=0, lr=4e-3, lr_encoder=4e-3, warmup=10, ema=0.97,
-            weight_decay=0.0))
-        t = trainer.Trainer(c, lambda s: None)
-        while t.step < c.steps:
-            t.advance()
-        images, labels = t.data.store.fetch(torch.arange(3))
-        truth = (labels == 1).float()[None, :, None]
-        for task in model.TASKS:
-            with torch.no_grad():
-                steps = model.run(t.best_net(), task,
-                                  images.permute(0, 2, 3, 1).numpy(), 2,
-                                  size=t.size, seeds={0: (labels[0].numpy(), None)})
-                p = torch.stack([s.prob for s in steps])[None]
-            iou = losses.soft_iou(p, truth).max().item()
-            print(f"overfit, {task}: soft IoU {iou:.3f}")
-            self.assertGreater(iou, 0.9)
-
     def test_variants_and_presets(self):
         """Every variant, and the paper's stages, run and learn something."""
         video, _ = folders()
@@ -319,7 +317,7 @@ class Export(unittest.TestCase):
             images.append(image)
             if t == 0:
                 mask = os.path.join(common.scratch(), "mask.png")
-                Image.fromarray(labels, "P").save(mask)
+                shapes.save_labels(mask, labels)
                 first = labels
         for engine in ("reference", "cpu"):
             for task in model.TASKS:
@@ -364,6 +362,26 @@ class Settings(unittest.TestCase):
             status, _, err = main(fresh("errors"), *args)
             self.assertEqual(status, 1, args)
             self.assertIn(words, err)
+
+    def test_frames_without_masks(self):
+        """Are not trained on; and nothing is validated with them, which is told before
+        the first step."""
+        path = shapes.videos(fresh("gaps"), 2, 6, 48, 64)
+        for t in (1, 3):
+            os.remove(f"{path}/video0/{t:05d}.png")
+        c = dict(TINY, video=["folder:" + path], steps=5)
+        self.assertEqual(len(trainer.Trainer(config.merge(c), print).data.store), 10)
+        args = ("--steps", 5, "--size", "64x48", "--hidden", 8)
+        status, _, err = main(fresh("errors"), "--video", c["video"][0],
+                              "--validation", c["video"][0], *args)
+        self.assertEqual((status, err), (
+            1, "train.py: video0: frames without annotation: nothing to validate with\n"))
+        bare = os.path.join(fresh("bare"), "video")
+        shapes.save(bare + "/00000", shapes.picture(48, 64, (1,))[0])
+        status, _, err = main(fresh("errors"), "--video",
+                              "folder:" + os.path.dirname(bare), *args)
+        self.assertEqual(status, 1)
+        self.assertIn("no frame is annotated", err)
 
     def test_yaml(self):
         c = settings(lr=1e-4, tasks=["one-shot"])

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A training step on a CUDA device that is not there, and the counting of its kernels.
+
+PyTorch's fake tensors have shapes, types, strides and devices, and no values.  Whatever
+would mix devices raises, and so does whatever the host would have to wait for: item(),
+nonzero(), bincount().  The autograd engine itself wants a real device, so the whole step,
+there and back, is fake on the CPU, and the way there and the optimiser on CUDA, too.
+"""
+import collections
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from unittest import mock
+
+os.environ["TRITON_INTERPRET"] = "1"  # Triton must not look for a GPU
+import common  # noqa: F401, for the path
+
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
+
+import cells
+import config
+import losses
+import trainer
+
+try:
+    import cells_triton
+except ImportError:
+    cells_triton = None
+
+FREE = ("empty", "new_empty", "detach", "lift_fresh", "alias")
+
+
+class Launches(TorchDispatchMode):
+    """Counts operations that launch a kernel: all but views and allocations."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = collections.Counter()
+        self.layouts = collections.Counter()  # convolutions of tensors that are not NHWC
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.overloadpacket.__name__
+        out = func(*args, **(kwargs or {}))
+        if not (func.is_view or name.startswith(FREE) or func.namespace == "prim"
+                or isinstance(out, (int, float, torch.dtype))):
+            self.count[name] += 1
+        if name.startswith("convolution") and not all(
+                v.is_contiguous(memory_format=torch.channels_last)
+                for v in args[:3] if isinstance(v, torch.Tensor) and v.dim() == 4):
+            self.layouts[str([(tuple(v.shape), v.stride()) for v in args[:3]
+                              if isinstance(v, torch.Tensor)])] += 1
+        return out
+
+    def triton(self, kernel, count, *args, **options):
+        self.count["triton"] += 1
+        devices = {a.device for a in args}
+        assert len(devices) == 1, devices
+
+
+def move(module, device, memory_format):
+    """As Module.to(), which fake parameters do not bear."""
+    for m in module.modules():
+        for own in (m._parameters, m._buffers):
+            for k, v in own.items():
+                if v is None:
+                    continue
+                new = torch.empty(v.shape, dtype=v.dtype, device=device,
+                                  memory_format=memory_format if v.dim() == 4 else
+                                  torch.contiguous_format)
+                own[k] = torch.nn.Parameter(new) if own is m._parameters else new
+    return module
+
+
+@contextlib.contextmanager
+def fake(values, device, patches=()):
+    """(Trainer, plan of step 0) on a device; plans and tables are drawn really."""
+    c = config.merge(dict(values, device=device, precision="bf16"))
+    data = trainer.Data(c, config.check(c), "cpu")
+    plan = data.plan(0, c.length)
+    with contextlib.ExitStack() as stack:
+        mode = stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        for name, value in (("torch.cuda.is_available", lambda: True),
+                            ("torch.cuda.is_bf16_supported", lambda *a, **k: True),
+                            ("torch.cuda.is_current_stream_capturing", lambda: False),
+                            ("torch.cuda.set_device", lambda device: None),
+                            ("torch._subclasses.fake_tensor.init_gpu_context",
+                             lambda device: None),
+                            ("torch.nn.Module.to", move),
+                            ("clips.generator", lambda *a: None),
+                            ("trainer.Data", lambda *a: data), *patches):
+            stack.enter_context(mock.patch(name, value))
+        for s in {data.store, data.synthetic.store, data.synthetic.bg}:
+            s.device = torch.device(device)
+            for name in ("images", "masks"):
+                setattr(s, name, torch.empty(getattr(s, name).shape, dtype=torch.uint8,
+                                             device=device))
+            s.exhaustive = mode.from_tensor(s.exhaustive)
+        data.synthetic.chance = mode.from_tensor(data.synthetic.chance)
+        data.device = device
+        yield (trainer.Trainer(c, lambda s: None),
+               tree_map_only(torch.Tensor, mode.from_tensor, plan))
+
+
+def count_step(values):
+    """A whole step: {part: {operation: launches}}, and convolutions that are not
+    NHWC."""
+    launches = Launches()
+    patches = [("cells_triton.launch", launches.triton)]
+    with fake(values, "cpu", patches) as (t, plan), launches:
+        parts, last = {}, collections.Counter()
+
+        def mark(name):
+            nonlocal last
+            parts[name] = launches.count - last
+            last = launches.count.copy()
+
+        make = t.prepare
+
+        def prepare(*args):
+            out = make(*args)
+            mark("data")
+            return out
+
+        t.prepare = prepare
+        t.net.train()
+        found = t.losses(0, plan)
+        mark("forward")
+        sum(found.values()).backward()
+        mark("backward")
+    return dict(parts=parts, layouts=launches.layouts)
+
+
+def cuda_step(values, bad=False):
+    """All but the autograd engine on CUDA: data, forward, losses, optimiser, average.
+    bad: with a loss that is read back."""
+    launches = Launches()
+    patches = [("cells_triton.launch", launches.triton)]
+    if bad:
+        old = losses.empty_loss
+        patches.append(("losses.empty_loss", lambda z: old(z) * old(z).sum().item()))
+    with fake(values, "cuda:0", patches) as (t, plan), launches:
+        t.net.train()
+        found = t.losses(0, plan)
+        for p in t.net.parameters():
+            p.grad = torch.empty_like(p)
+        t.update(0)
+        return dict(losses={k: [str(v.device), str(v.dtype)] for k, v in found.items()},
+                    half=t.half, launches=launches.count)
+
+
+def level_backward():
+    """The one backward that is ours, with the devices and types of a step."""
+    launches, ctx = Launches(), mock.Mock()
+    ctx.save_for_backward = lambda *v: setattr(ctx, "saved_tensors", v)
+    with FakeTensorMode(), mock.patch("cells_triton.launch", launches.triton):
+        make = lambda *s: torch.empty(s, device="cuda:0", dtype=torch.bfloat16)
+        h = cells.Level.forward(ctx, cells_triton.Fused, 5, make(5, 2, 64, 8, 6),
+                                make(2, 64, 8, 6), make(64, 16, 3, 3))
+        grads = cells.Level.backward(ctx, make(*h.shape))[2:]
+        return dict(grads=[[list(g.shape), str(g.device), str(g.dtype)] for g in grads],
+                    launches=launches.count)
+
+
+def apart(name, *args):
+    """Calls a function above in a process of its own, which ends without tidying up:
+    PyTorch does not take it well when fake CUDA tensors are freed late."""
+    done = subprocess.run([sys.executable, __file__, name, json.dumps(args)], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        raise RuntimeError(f"{name}: status {done.returncode}\n{done.stderr[-3000:]}")
+    return json.loads(lines[-1])
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    try:
+        print(json.dumps(globals()[sys.argv[1]](*json.loads(sys.argv[2]))), flush=True)
+    except DataDependentOutputException as e:
+        print(json.dumps(dict(waits=str(e))), flush=True)
+    os._exit(0)
