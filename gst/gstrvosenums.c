@@ -45,6 +45,17 @@ static const GEnumValue gst_rvos_seg_engine_get_type_values[] = {
 };
 DEFINE_TYPE(gst_rvos_seg_engine_get_type, "GstRvosSegEngine", register_enum)
 
+static const GEnumValue gst_rvos_seg_precision_get_type_values[] = {
+    {GST_RVOS_SEG_PRECISION_AUTO, "The engine's own: fp32 on the CPU, fp16 with CUDA",
+     "auto"},
+    {GST_RVOS_SEG_PRECISION_FP32, "Exact float32", "fp32"},
+    {GST_RVOS_SEG_PRECISION_TF32, "CUDA: float32 with products of 10 bits", "tf32"},
+    {GST_RVOS_SEG_PRECISION_FP16, "CUDA: half precision, sums in float32", "fp16"},
+    {GST_RVOS_SEG_PRECISION_BF16, "CPU with oneDNN: bfloat16, coarse", "bf16"},
+    {0, NULL, NULL},
+};
+DEFINE_TYPE(gst_rvos_seg_precision_get_type, "GstRvosSegPrecision", register_enum)
+
 static const GEnumValue gst_rvos_seg_output_get_type_values[] = {
     {GST_RVOS_SEG_OUTPUT_OVERLAY, "Objects tinted and outlined on the picture",
      "overlay"},

@@ -196,6 +196,22 @@ static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, i
                          "The model \"%s\" %s.", params->path, what);
 }
 
+static rvos_precision precision_of(gint precision)
+{
+    switch (precision) {
+    case GST_RVOS_SEG_PRECISION_FP32:
+        return RVOS_PRECISION_FP32;
+    case GST_RVOS_SEG_PRECISION_TF32:
+        return RVOS_PRECISION_TF32;
+    case GST_RVOS_SEG_PRECISION_FP16:
+        return RVOS_PRECISION_FP16;
+    case GST_RVOS_SEG_PRECISION_BF16:
+        return RVOS_PRECISION_BF16;
+    default:
+        return RVOS_PRECISION_DEFAULT;
+    }
+}
+
 /* Whoever made the entry calls this, outside every lock. */
 static gboolean load(GstRvosModel *self, const GstRvosModelParams *params)
 {
@@ -204,6 +220,7 @@ static gboolean load(GstRvosModel *self, const GstRvosModelParams *params)
         .batch_wait_us = (int)MIN(params->batch_timeout / GST_USECOND, G_MAXINT),
         .width = (int)params->width,
         .height = (int)params->height,
+        .precision = precision_of(params->precision),
     };
     int status;
 
@@ -246,9 +263,9 @@ static gchar *make_key(const GstRvosModelParams *params)
     /* The inode too: files are replaced by renaming, maybe twice within one tick. */
     key = g_strdup_printf(
         "%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT ".%ld|%" G_GINT64_FORMAT
-        "|%s|%d|%p|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
+        "|%s|%d|%d|%p|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
         path, (guint64)st.st_ino, (gint64)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-        (gint64)st.st_size, backend_name(params->engine),
+        (gint64)st.st_size, backend_name(params->engine), params->precision,
         params->cuda_context ? 0 : params->cuda_device,
         gst_rvos_cuda_handle(params->cuda_context), params->threads, params->width,
         params->height, params->max_batch, params->batch_timeout);

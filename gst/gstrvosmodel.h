@@ -16,7 +16,8 @@ typedef struct _GstRvosModel GstRvosModel;
 
 typedef struct {
     const gchar *path;
-    gint engine; /* GstRvosSegEngine */
+    gint engine;    /* GstRvosSegEngine */
+    gint precision; /* GstRvosSegPrecision */
     gint cuda_device;
     GstObject *cuda_context; /* to work in; NULL: the primary one of cuda_device */
     guint threads;

@@ -132,6 +132,17 @@ static void install_engine(GObjectClass *klass)
                             "(the default) before.",
                             NULL, RO));
     /**
+     * GstRvosSeg:precision:
+     *
+     * Since: 0.1
+     */
+    add(klass, GST_RVOS_PROP_PRECISION,
+        g_param_spec_enum("precision", "Precision",
+                          "Of the network's numbers (default auto: fp32 on the CPU, fp16 "
+                          "with CUDA). What the engine cannot do is an error.",
+                          gst_rvos_seg_precision_get_type(), GST_RVOS_SEG_PRECISION_AUTO,
+                          RW(READY)));
+    /**
      * GstRvosSeg:cuda-device-id:
      *
      * Since: 0.1

@@ -38,6 +38,24 @@ typedef enum {
 } GstRvosSegEngine;
 
 /**
+ * GstRvosSegPrecision:
+ * @GST_RVOS_SEG_PRECISION_AUTO: the engine's own: fp32 on the CPU, fp16 with CUDA
+ * @GST_RVOS_SEG_PRECISION_FP32: exact float32
+ * @GST_RVOS_SEG_PRECISION_TF32: CUDA: float32 with products of 10 bits
+ * @GST_RVOS_SEG_PRECISION_FP16: CUDA: half precision, sums in float32
+ * @GST_RVOS_SEG_PRECISION_BF16: CPU with oneDNN: bfloat16, coarse
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_PRECISION_AUTO,
+    GST_RVOS_SEG_PRECISION_FP32,
+    GST_RVOS_SEG_PRECISION_TF32,
+    GST_RVOS_SEG_PRECISION_FP16,
+    GST_RVOS_SEG_PRECISION_BF16,
+} GstRvosSegPrecision;
+
+/**
  * GstRvosSegOutput:
  * @GST_RVOS_SEG_OUTPUT_OVERLAY: objects tinted and outlined on the picture
  * @GST_RVOS_SEG_OUTPUT_MASK: palette colours on black
@@ -110,6 +128,7 @@ typedef enum {
 
 GType gst_rvos_seg_mode_get_type(void);
 GType gst_rvos_seg_engine_get_type(void);
+GType gst_rvos_seg_precision_get_type(void);
 GType gst_rvos_seg_output_get_type(void);
 GType gst_rvos_seg_late_policy_get_type(void);
 GType gst_rvos_seg_scene_cut_get_type(void);
@@ -122,6 +141,7 @@ GType gst_rvos_seg_post_messages_get_type(void);
 typedef struct {
     gint mode;
     gint engine;
+    gint precision;
     gint cuda_device_id;
     guint n_threads;
     gboolean share_model;
@@ -164,6 +184,7 @@ enum {
     GST_RVOS_PROP_MODEL,
     GST_RVOS_PROP_ENGINE,
     GST_RVOS_PROP_ACTUAL_ENGINE,
+    GST_RVOS_PROP_PRECISION,
     GST_RVOS_PROP_CUDA_DEVICE_ID,
     GST_RVOS_PROP_N_THREADS,
     GST_RVOS_PROP_SHARE_MODEL,

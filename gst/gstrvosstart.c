@@ -45,6 +45,7 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     GstRvosModelParams params = {
         .path = path,
         .engine = settings->engine,
+        .precision = settings->precision,
         .cuda_device = settings->cuda_device_id,
         .threads = settings->n_threads,
         .width = settings->network_width,

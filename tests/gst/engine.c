@@ -226,6 +226,44 @@ GST_START_TEST(test_two_streams)
 }
 GST_END_TEST;
 
+/* What the engine can do starts, and what it cannot is said so. */
+GST_START_TEST(test_precision)
+{
+    static const struct {
+        const gchar *precision;
+        gboolean can;
+    } all[] = {{"auto", TRUE}, {"fp32", TRUE}, {"tf32", FALSE}, {"fp16", FALSE}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+        GstElement *element = gst_element_factory_make("rvosseg", NULL);
+        GstBus *bus = gst_bus_new();
+        GstStateChangeReturn got;
+        GstMessage *message;
+        GError *error = NULL;
+
+        gst_element_set_bus(element, bus);
+        gst_util_set_object_arg(G_OBJECT(element), "engine", "reference");
+        gst_util_set_object_arg(G_OBJECT(element), "precision", all[i].precision);
+        g_object_set(element, "model", real_model(), NULL);
+        got = gst_element_set_state(element, GST_STATE_PAUSED);
+        fail_unless_equals_int(got == GST_STATE_CHANGE_FAILURE, !all[i].can);
+        message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+        fail_unless_equals_int(message != NULL, !all[i].can);
+        if (message) {
+            gst_message_parse_error(message, &error, NULL);
+            fail_unless(
+                g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS));
+            g_error_free(error);
+            gst_message_unref(message);
+        }
+        gst_element_set_state(element, GST_STATE_NULL);
+        gst_element_set_bus(element, NULL);
+        gst_object_unref(bus);
+        gst_object_unref(element);
+    }
+}
+GST_END_TEST;
+
 static Suite *engine_suite(void)
 {
     Suite *s = suite_create("engine");
@@ -237,6 +275,7 @@ static Suite *engine_suite(void)
     tcase_add_test(tc, test_one_shot);
     tcase_add_test(tc, test_again_and_after_a_seek);
     tcase_add_test(tc, test_two_streams);
+    tcase_add_test(tc, test_precision);
     return s;
 }
 

@@ -61,7 +61,7 @@ GST_START_TEST(test_not_shared)
     static const gchar *const others[][2] = {
         {"share-model", "false"}, {"engine", "reference"}, {"network-width", "64"},
         {"network-height", "64"}, {"n-threads", "3"},      {"max-batch", "2"},
-        {"batch-timeout", "1"}};
+        {"batch-timeout", "1"},   {"precision", "fp32"}};
     GstElement *a = start(rig_element(NULL, NULL)), *b;
 
     for (guint i = 0; i < G_N_ELEMENTS(others); i++) {
