@@ -163,6 +163,12 @@ sanitizer() { # TOOL CASE
         "$build/tests/golden" cuda "$build/tests/models" "$root/tests/golden/$2.safetensors"
 }
 
+tiles_checked() { # TOOL
+    command -v compute-sanitizer > /dev/null || return 77
+    compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 \
+        "$build/tests/cuda/cuda-tiles" quick
+}
+
 peers() { # NAME MODEL OBJECTS SECONDS [OPTION...]
     local name=$1 model=$2 objects=$3 seconds=$4
     shift 4
@@ -181,6 +187,10 @@ numbers() {
     fi
     own=shared part "golden of the original, fp32" 60 shared_golden
     own=half part "golden, fp16" 90 half_golden
+    RVOS_CUDA_CONV=tile RVOS_CUDA_CHAIN=0 own=half-tile \
+        part "golden, fp16, own kernels" 60 half_golden
+    RVOS_CUDA_CONV=tile RVOS_CUDA_CHAIN=1 own=half-chained \
+        part "golden, fp16, chained" 60 half_golden
     own=tiles part "own kernels against plain ones" 60 "$build/tests/cuda/cuda-tiles"
     own=long part "long cases, fp32" 150 long_golden
     unset RVOS_CUDA_TUNE
@@ -241,6 +251,8 @@ checks() {
     part "memcheck" 60 sanitizer memcheck r18_one
     part "racecheck" 60 sanitizer racecheck r18_zero
     unset RVOS_CUDA_CONV
+    part "memcheck, own kernels" 60 tiles_checked memcheck
+    part "racecheck, own kernels" 60 tiles_checked racecheck
 }
 
 model=$root/data/models/rvos-resnet18-h128.safetensors
@@ -249,7 +261,8 @@ gpu=
 nvidia-smi -L 2> /dev/null | grep -q GPU && gpu=yes
 
 export root out build model large python
-export -f machine compile golden shared_golden half_golden long_golden raw_frames agree sanitizer peers
+export -f machine compile golden shared_golden half_golden long_golden raw_frames agree sanitizer tiles_checked \
+    peers
 
 part "machine" 60 machine
 if [ -n "$gpu" ] && wants numbers; then
