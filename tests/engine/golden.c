@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* golden.c - whole videos against what data/model.py, or the original, computed.
  *
- *     golden BACKEND MODEL_DIR CASE...
+ *     golden BACKEND [--frames N] MODEL_DIR CASE...
  *
  * A case is a .safetensors file, see tests/golden/README.md. Each is run twice on one
  * stream with a reset in between, and must give the same twice, to the bit. */
@@ -164,7 +164,7 @@ static void run(const struct golden *g, rvos_stream *stream, uint8_t *labels,
     }
 }
 
-static void run_case(rvos_device *device, const char *models, const char *path)
+static void run_case(rvos_device *device, const char *models, const char *path, int most)
 {
     struct golden g;
     struct worst first = {0}, again = {0};
@@ -177,6 +177,7 @@ static void run_case(rvos_device *device, const char *models, const char *path)
 
     if (!open_case(&g, path))
         goto out;
+    g.frames = most && most < g.frames ? most : g.frames;
     size = (size_t)(g.images->dim[1] * g.images->dim[2]);
     name = meta(&g, "case.model");
     snprintf(file, sizeof(file), "%s/%s", name[0] == '/' ? "" : models, name);
@@ -220,14 +221,19 @@ out:
 int main(int argc, char **argv)
 {
     rvos_device *device;
+    int at = 2, most = 0;
 
-    if (argc < 4)
-        return test_skip("usage: golden BACKEND MODEL_DIR CASE...");
+    if (argc > 3 && !strcmp(argv[2], "--frames")) {
+        most = atoi(argv[3]);
+        at = 4;
+    }
+    if (argc < at + 2)
+        return test_skip("usage: golden BACKEND [--frames N] MODEL_DIR CASE...");
     if (!CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = argv[1],
                                                                .log = on_log}) == 0))
         return test_done();
-    for (int i = 3; i < argc; i++)
-        run_case(device, argv[2], argv[i]);
+    for (int i = at + 1; i < argc; i++)
+        run_case(device, argv[at], argv[i], most);
     rvos_device_close(&device);
     return test_done();
 }

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""shared_golden.py GOLDEN_EXE BACKEND SOURCE_ROOT WORK_DIR: the original's own outputs and the
-trained model's reference, in ../shared beside the source, against one backend."""
+"""shared_golden.py GOLDEN_EXE BACKEND SOURCE_ROOT WORK_DIR [OPTION...]: the original's own
+outputs and the trained model's reference, in ../shared beside the source, against one
+backend.  OPTION: of GOLDEN_EXE."""
 import fcntl
 import os
 import pathlib
 import subprocess
 import sys
 
-exe, backend, source, work = sys.argv[1:5]
+exe, backend, source, work, *options = sys.argv[1:]
 shared = pathlib.Path(os.environ.get("RVOS_SHARED", pathlib.Path(source).parent / "shared"))
 if not (shared / "golden").is_dir():
     print("skipped: no golden data of the original at ../shared/golden")
@@ -25,4 +26,4 @@ files = sorted(str(f) for f in cases.glob("*.safetensors")
                if b"case.model" in f.open("rb").read(65536))
 if not files:
     sys.exit("no cases were written")
-sys.exit(subprocess.run([exe, backend, cases, *files]).returncode)
+sys.exit(subprocess.run([exe, backend, *options, cases, *files]).returncode)
