@@ -68,7 +68,7 @@ static void device_close(rvos_device *dev)
         return;
     if (cuda->driver && !rv_driver_push(cuda->driver, dev)) {
         rv_conv_best_close(cuda->best);
-        if (cuda->engine)
+        if (cuda->engine && cuda->engine->close)
             cuda->engine->close(cuda->opened);
         if (cuda->stream)
             cudaStreamDestroy(cuda->stream);
@@ -90,7 +90,8 @@ static int open_in_context(rvos_device *dev, struct cuda_device *cuda)
     CU(dev,
        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
     cuda->shared_bytes = (size_t)bytes;
-    ret = engine->open(dev, &cuda->opened);
+    if (engine->open)
+        ret = engine->open(dev, &cuda->opened);
     if (ret)
         goto error;
     cuda->engine = engine;

@@ -38,6 +38,7 @@ struct rv_conv_io {
 
 struct rv_conv_engine {
     void (*library)(char *text, size_t size); /* its name and version */
+    /* Of a device; both NULL: there is nothing to open. */
     int (*open)(rvos_device *dev, void **opened);
     void (*close)(void *opened);
     /* On error the reason is logged. */
@@ -48,7 +49,8 @@ struct rv_conv_engine {
     /* Puts the work into a stream, which may be captured. */
     int (*run)(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t stream);
     void (*destroy)(struct rv_conv *conv);
-    /* When a model is done with measuring: what is worth keeping goes to disk. */
+    /* When a model is done with measuring: what is worth keeping goes to disk. NULL:
+     * nothing is. */
     void (*flush)(void *opened);
 };
 

@@ -17,18 +17,6 @@ static void library(char *text, size_t size)
     snprintf(text, size, "plain kernels");
 }
 
-static int engine_open(rvos_device *dev, void **opened)
-{
-    (void)dev;
-    *opened = NULL;
-    return 0;
-}
-
-static void engine_close(void *opened)
-{
-    (void)opened;
-}
-
 static int create(struct rv_conv **out, rvos_device *dev, void *opened,
                   const struct rv_conv_shape *shape, struct rv_weights *weights,
                   int index)
@@ -88,18 +76,10 @@ static void destroy(struct rv_conv *conv)
     free(conv);
 }
 
-static void flush(void *opened)
-{
-    (void)opened;
-}
-
 const struct rv_conv_engine rv_conv_plain = {
     .library = library,
-    .open = engine_open,
-    .close = engine_close,
     .create = create,
     .workspace_bytes = workspace_bytes,
     .run = run,
     .destroy = destroy,
-    .flush = flush,
 };

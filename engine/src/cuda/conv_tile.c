@@ -120,18 +120,6 @@ static void library(char *text, size_t size)
     snprintf(text, size, "own kernels on tensor cores");
 }
 
-static int engine_open(rvos_device *dev, void **opened)
-{
-    (void)dev;
-    *opened = NULL;
-    return 0;
-}
-
-static void engine_close(void *opened)
-{
-    (void)opened;
-}
-
 static void destroy(struct rv_conv *conv)
 {
     rv_cuda_free(conv->args.ticket);
@@ -216,18 +204,10 @@ error:
     return ret;
 }
 
-static void flush(void *opened)
-{
-    (void)opened;
-}
-
 const struct rv_conv_engine rv_conv_tile = {
     .library = library,
-    .open = engine_open,
-    .close = engine_close,
     .create = create,
     .workspace_bytes = workspace_bytes,
     .run = run,
     .destroy = destroy,
-    .flush = flush,
 };

@@ -305,7 +305,8 @@ static int make(struct rv_plan *plan, struct rv_weights *weights)
 
     pthread_mutex_lock(&plan->cuda->lock);
     ret = make_steps(plan, weights);
-    plan->cuda->engine->flush(plan->cuda->opened);
+    if (plan->cuda->engine->flush)
+        plan->cuda->engine->flush(plan->cuda->opened);
     rv_conv_best_save(plan->cuda->best);
     pthread_mutex_unlock(&plan->cuda->lock);
     if (!ret)

@@ -110,18 +110,6 @@ static void library(char *text, size_t size)
     snprintf(text, size, "plain kernels, unfused");
 }
 
-static int engine_open(rvos_device *dev, void **opened)
-{
-    (void)dev;
-    *opened = NULL;
-    return 0;
-}
-
-static void nothing(void *opened)
-{
-    (void)opened;
-}
-
 static void destroy(struct rv_conv *c)
 {
     free(c->zeroes);
@@ -175,13 +163,10 @@ error:
 
 static const struct rv_conv_engine unfused = {
     .library = library,
-    .open = engine_open,
-    .close = nothing,
     .create = create,
     .workspace_bytes = workspace_bytes,
     .run = run,
     .destroy = destroy,
-    .flush = nothing,
 };
 
 const struct rv_conv_engine *rv_conv_default(void)
