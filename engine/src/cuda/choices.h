@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* choices.h - which of a library's algorithms was the fastest, kept from run to run.
+/* choices.h - which way of doing something was the fastest, kept from run to run.
  *
  * A text file of "KEY VALUE" lines in $XDG_CACHE_HOME/rvos (else ~/.cache/rvos). A file
  * that cannot be read or written is passed over; it is replaced whole, by a rename, so

@@ -4,7 +4,7 @@
  *
  * As in kernel.cuh the same text runs on the CPU. RV_WARPS { } is what a warp does, all
  * its threads together; a fragment belongs to the warp. What a warp keeps from part to
- * part is declared with RV_KEPT, handed on as RV_PASS(name) and called RV_MINE(name).
+ * part is declared with RV_KEPT and called RV_MINE(name).
  * Copies land in shared memory at the earliest when the thread that asked for them has
  * waited; on the CPU they land then and not before. */
 #ifndef RV_CUDA_TILE_CUH
@@ -18,8 +18,6 @@
 
 #define RV_WARPS RV_THREADS
 #define RV_KEPT(type, name, count) type name##_kept[1][count]
-#define RV_KEPT_ARGUMENT(type, name, count) type(&name##_kept)[1][count]
-#define RV_PASS(name) name##_kept
 #define RV_MINE(name) name##_kept[0]
 #define RV_FENCE __threadfence();
 #define RV_DYNAMIC_SHARED(name) extern __shared__ __align__(32) char name[]

@@ -67,8 +67,6 @@ template <class T> static inline void atomicMax(T *p, T v)
 #define RV_WARPS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x += 32)
 #define RV_KEPT(type, name, count)                                                       \
     static thread_local type name##_kept[RV_MOST_WARPS][count]
-#define RV_KEPT_ARGUMENT(type, name, count) type(&name##_kept)[RV_MOST_WARPS][count]
-#define RV_PASS(name) name##_kept
 #define RV_MINE(name) name##_kept[threadIdx.x / 32]
 #define RV_FENCE
 #define RV_UNROLL
