@@ -141,8 +141,10 @@ typedef enum rvos_precision {
  *
  * Memory: the 2nd, 3rd, 5th and 9th stream that is open at a time makes, in
  * rvos_stream_open, a further plan (of up to 2, 4, 8, 16 frames), about that many times
- * the size of the first, which stays until the model is closed. If there is no memory for
- * it, a warning says so, and passes stay smaller.
+ * the size of the first, which stays until the model is closed. Most of it is scratch,
+ * which the larger plans have in common where the GPU's virtual memory allows that (all
+ * that librvos knows do): then they take about as much as the largest. If there is no
+ * memory for one, a warning says so, and passes stay smaller.
  *
  * Failure: a pass that fails, unless the device has failed, is run again frame by frame,
  * so that each stream gets its own status. */

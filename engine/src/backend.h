@@ -11,7 +11,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 3
+#define RV_BACKEND_ABI 4
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -82,6 +82,10 @@ struct rv_backend {
     int (*plan_create)(rvos_device *dev, const struct rv_program *program,
                        struct rv_weights *weights, rvos_precision precision, int batch,
                        struct rv_plan **out);
+    /* May be NULL. From now on `plan` and `with`, a smaller one of the same program and
+     * weights, never run at the same time: so they may have scratch in common. `with` may
+     * be running. After a failure `plan` is only good for plan_destroy. */
+    int (*plan_share)(struct rv_plan *plan, const struct rv_plan *with);
     /* Fast: allocates nothing. One thread at a time; n_jobs from 1 to the plan's batch,
      * each of another stream, live slots, frame sizes and formats may differ. On failure
      * none of their frames is to be used; after a failure other than RVOS_ERR_DEVICE of

@@ -249,6 +249,8 @@ static int add_plan(rvos_model *model, struct rv_model_plan *p)
     rv_st_drop_pages(model->file);
     if (!ret) {
         ret = warm_up(model->device, &p->program, plan, size);
+        if (!ret && fn->plan_share) /* the batch runs one of them at a time */
+            ret = fn->plan_share(plan, p->batch.plan[p->batch.plans - 1]);
         if (!ret)
             rv_batch_add(&p->batch, plan, size);
         else

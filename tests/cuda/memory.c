@@ -11,6 +11,7 @@
 
 struct counts {
     long mallocs, launches, graphs, nodes, chained, copied[5];
+    long physical; /* bytes of virtual memory */
 };
 
 static struct log log_;
@@ -162,19 +163,27 @@ static void formats(rvos_model *cpu, rvos_model *cuda)
     }
 }
 
+static struct counts *(*counts)(void);
+
+static bool find_counts(void)
+{
+    void *module = dlopen("librvos-cuda.so", RTLD_NOW | RTLD_NOLOAD);
+
+    if (!CHECK(module))
+        return false;
+    *(void **)&counts = dlsym(module, "rv_emulated_counts");
+    dlclose(module); /* the device keeps it */
+    return CHECK(counts);
+}
+
 /* After the first frame nothing is allocated and no graph is made; one is launched. */
 static void frugal(rvos_model *model)
 {
-    struct counts *(*counts)(void);
-    void *module = dlopen("librvos-cuda.so", RTLD_NOW | RTLD_NOLOAD);
     rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
     uint8_t labels[NET_W * NET_H];
     rvos_labels l = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
     struct counts before;
 
-    if (!CHECK(module))
-        return;
-    *(void **)&counts = dlsym(module, "rv_emulated_counts");
     CHECK(process_frame(stream, 0, &(rvos_output){.labels = &l}) == 0);
     before = *counts();
     CHECK(before.mallocs > 0 && before.graphs > 0 && before.nodes > 50);
@@ -183,7 +192,102 @@ static void frugal(rvos_model *model)
     CHECK(!memcmp(&before, counts(), offsetof(struct counts, copied)));
     printf("%ld nodes in the graph\n", before.nodes);
     rvos_stream_close(&stream);
-    dlclose(module);
+}
+
+static rvos_model *load_batched(rvos_device *cuda, const char *folder, int max_batch)
+{
+    rvos_model *model = NULL;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
+    CHECK(rvos_model_load(&model, cuda, path,
+                          &(rvos_model_params){.max_batch = max_batch,
+                                               .width = NET_W,
+                                               .height = NET_H}) == 0);
+    return model;
+}
+
+/* Plans for 2, 4 and 8 frames take what the one for 8 takes; that each computes the same
+ * as ever is batch.c's. */
+static void shared(rvos_device *cuda, const char *folder)
+{
+    rvos_model *model = load_batched(cuda, folder, 8);
+    rvos_stream *stream[8];
+    long after[9] = {0}; /* so many streams were opened */
+
+    for (int n = 0; n < 8; n++) {
+        stream[n] = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+        after[n + 1] = counts()->physical;
+        CHECK(process_frame(stream[n / 2], 0, NULL) == 0);
+    }
+    printf("scratch of 2, 4, 8 frames: %ld, %ld, %ld bytes\n", after[2], after[4],
+           after[8]);
+    CHECK(after[1] == 0 && after[2] > 0 && after[3] == after[4] && after[5] == after[8]);
+    CHECK(after[4] > after[2] && after[4] < 2.3 * after[2]);
+    CHECK(after[8] > after[4] && after[8] < 2.3 * after[4]);
+    for (int n = 0; n < 8; n++)
+        rvos_stream_close(&stream[n]);
+    rvos_model_close(&model);
+    CHECK(counts()->physical == 0);
+}
+
+/* Where there is no virtual memory, each plan has its own. */
+static void unshared(rvos_device *cuda, const char *folder)
+{
+    rvos_model *model = load_batched(cuda, folder, 4);
+    rvos_stream *stream[3];
+
+    setenv("RVOS_EMULATED_GRANULARITY", "0", 1);
+    for (int n = 0; n < 3; n++)
+        stream[n] = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+    CHECK(counts()->physical == 0);
+    unsetenv("RVOS_EMULATED_GRANULARITY");
+    for (int n = 0; n < 3; n++) {
+        CHECK(process_frame(stream[n], 0, NULL) == 0);
+        rvos_stream_close(&stream[n]);
+    }
+    rvos_model_close(&model);
+}
+
+/* Whatever of a larger plan's memory cannot be had: the streams run all the same, in
+ * passes as large as there are plans for, and nothing is lost. */
+static void starved_plans(rvos_device *cuda, const char *folder)
+{
+    int warned = 0, n;
+
+    log_.quiet = true;
+    for (n = 1; n < 400; n++) {
+        rvos_model *model = load_batched(cuda, folder, 4);
+        rvos_stream *stream[3] = {0};
+        int warnings = log_.warnings, ret = 0;
+        long mallocs;
+        char at[16];
+
+        stream[0] = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+        snprintf(at, sizeof(at), "+%d", n);
+        setenv("RVOS_EMULATED_FAIL", at, 1);
+        mallocs = counts()->mallocs;
+        for (int i = 1; i < 3 && !ret; i++)
+            ret =
+                rvos_stream_open(&stream[i], model, &(rvos_stream_params){.objects = 3});
+        mallocs = counts()->mallocs - mallocs;
+        unsetenv("RVOS_EMULATED_FAIL");
+        CHECK(ret == 0 || ret == RVOS_ERR_MEMORY);
+        CHECK(log_.warnings - warnings <= 1);
+        warned += log_.warnings > warnings;
+        for (int i = 0; i < 3; i++) {
+            CHECK(!stream[i] || process_frame(stream[i], 0, NULL) == 0);
+            rvos_stream_close(&stream[i]);
+        }
+        rvos_model_close(&model);
+        CHECK(counts()->physical == 0);
+        if (mallocs < n) /* so many are needed at all */
+            break;
+    }
+    log_.quiet = false;
+    log_.warnings = 0;
+    CHECK(n < 400 && warned > 10);
+    printf("%d allocations failed in turn, %d cost a plan\n", n - 1, warned);
 }
 
 /* Out of device memory, at every allocation in turn: an error, no leak, no crash. */
@@ -242,9 +346,15 @@ int main(int argc, char **argv)
               0);
     }
     formats(a, b);
-    frugal(b);
+    if (find_counts()) {
+        frugal(b);
+        shared(cuda, argv[1]);
+        unshared(cuda, argv[1]);
+    }
     starved(cuda, argv[1]);
     CHECK(log_.warnings == 0);
+    if (counts)
+        starved_plans(cuda, argv[1]);
     rvos_model_close(&a);
     rvos_model_close(&b);
     rvos_device_close(&cpu);

@@ -232,6 +232,7 @@ static const struct rv_backend table = {
     .read = memory_read,
     .narrow_bytes = narrow_bytes,
     .plan_create = rv_cuda_plan_create,
+    .plan_share = rv_cuda_plan_share,
     .plan_run = rv_cuda_plan_run,
     .plan_destroy = rv_cuda_plan_destroy,
     .job_prepare = rv_cuda_job_prepare,

@@ -28,6 +28,21 @@ void rv_driver_pop(struct rv_driver *driver);
 int rv_driver_capability(const struct rv_driver *driver);
 const char *rv_driver_name(const struct rv_driver *driver);
 
+/* Virtual memory: addresses, memory, and what lies where, each by itself. Sizes are
+ * multiples of the granularity, which is 0 where there is no such thing; false: it was
+ * refused, without a word in the log. Nothing may be at work in what is unmapped. */
+size_t rv_driver_granularity(const struct rv_driver *driver);
+bool rv_driver_reserve(struct rv_driver *driver, size_t size, char **at);
+void rv_driver_unreserve(struct rv_driver *driver, char *at, size_t size);
+bool rv_driver_new_memory(struct rv_driver *driver, size_t size, uint64_t *memory);
+/* One more name for what is mapped at `at` under the name `memory`. */
+bool rv_driver_retain(struct rv_driver *driver, char *at, uint64_t memory,
+                      uint64_t *again);
+/* It is gone when all its names are released, and it is mapped nowhere. */
+void rv_driver_release(struct rv_driver *driver, uint64_t memory);
+bool rv_driver_map(struct rv_driver *driver, char *at, size_t size, uint64_t memory);
+void rv_driver_unmap(struct rv_driver *driver, char *at, size_t size);
+
 /* rvos_device.priv */
 struct cuda_device {
     struct rv_driver *driver;
@@ -36,7 +51,7 @@ struct cuda_device {
     struct rv_conv_best *best;
     size_t shared_bytes;  /* of shared memory that a block can have */
     cudaStream_t stream;  /* of what belongs to no plan: clearing, reading, drawing */
-    pthread_mutex_t lock; /* of the engine and of captures: one plan is made at a time */
+    pthread_mutex_t lock; /* of choosing convolutions: one plan is made at a time */
     double searched, search_began; /* seconds, of conv_time.h */
     char library[64], isa[16];
 };

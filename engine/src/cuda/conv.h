@@ -46,7 +46,8 @@ struct rv_conv_engine {
                   const struct rv_conv_shape *shape, struct rv_weights *weights,
                   int index);
     size_t (*workspace_bytes)(const struct rv_conv *conv);
-    /* Puts the work into a stream, which may be captured. */
+    /* Puts the work into a stream, which may be captured. From any thread, also while
+     * another one is in create. */
     int (*run)(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t stream);
     void (*destroy)(struct rv_conv *conv);
     /* When a model is done with measuring: what is worth keeping goes to disk. NULL:

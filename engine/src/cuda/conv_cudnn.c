@@ -37,12 +37,27 @@ static bool is_fused(enum rv_form form)
     return form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
 }
 
+static cudnnStatus_t execute(struct rv_cudnn *o, cudnnBackendDescriptor_t plan,
+                             cudnnBackendDescriptor_t pack, cudaStream_t stream)
+{
+    struct cuda_device *cuda = o->dev->priv;
+    cudnnStatus_t status;
+
+    pthread_mutex_lock(&o->running);
+    status = cudnnSetStream(o->runner, stream);
+    if (!status)
+        status = cudnnBackendExecute(o->runner, plan, pack);
+    /* The handle must not keep a stream that may be gone when it gets the next. */
+    cudnnSetStream(o->runner, cuda->stream);
+    pthread_mutex_unlock(&o->running);
+    return status;
+}
+
 cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched)
 {
     const struct rv_conv_shape *s = &c->shape;
-    struct cuda_device *cuda = c->opened->dev->priv;
     bool fused = is_fused(made->form);
     const void *bias = made->form == RV_FORM_FUSED && c->half_bias
                            ? c->half_bias
@@ -51,19 +66,16 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
     void *y = fused ? io->y : io->workspace;
     cudnnBackendDescriptor_t pack =
         rv_dnn_pack(s, made->form, io, c->kernel, bias, y, workspace);
-    cudnnStatus_t status =
-        pack ? cudnnSetStream(c->opened->dnn.handle, stream) : CUDNN_STATUS_BAD_PARAM;
+    cudnnStatus_t status = pack ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_BAD_PARAM;
 
     *launched = cudaSuccess;
     if (!status)
-        status = cudnnBackendExecute(c->opened->dnn.handle, made->plan, pack);
+        status = execute(c->opened, made->plan, pack, stream);
     if (!status && !fused)
         *launched = rv_cuda_epilogue(
             y, s->half_in && made->form == RV_FORM_SUMS, c->bias, io->add, io->y,
             s->half_out, (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream);
     rv_dnn_destroy(&pack);
-    /* The handle must not keep a stream that may be gone when it gets the next. */
-    cudnnSetStream(c->opened->dnn.handle, cuda->stream);
     return status;
 }
 
@@ -110,8 +122,11 @@ static void engine_close(void *opened)
         free(m);
     }
     rv_cudnn_scratch_free(o);
+    if (o->runner)
+        cudnnDestroy(o->runner);
     if (o->dnn.handle)
         cudnnDestroy(o->dnn.handle);
+    pthread_mutex_destroy(&o->running);
     rv_cache_close(o->cache);
     free(o);
 }
@@ -140,6 +155,7 @@ static int engine_open(rvos_device *dev, void **opened)
     if (!o)
         return ret;
     o->dev = dev;
+    pthread_mutex_init(&o->running, NULL);
     snprintf(o->gpu, sizeof(o->gpu), "%zu-%.60s-sm%d", cudnnGetVersion(),
              rv_driver_name(cuda->driver), rv_driver_capability(cuda->driver));
     for (char *p = o->gpu; *p; p++)
@@ -153,6 +169,8 @@ static int engine_open(rvos_device *dev, void **opened)
     if (!o->cache)
         goto error;
     status = cudnnCreate(&o->dnn.handle);
+    if (status == CUDNN_STATUS_SUCCESS)
+        status = cudnnCreate(&o->runner);
     if (status != CUDNN_STATUS_SUCCESS) {
         ret = refuse(dev, status);
         goto error;

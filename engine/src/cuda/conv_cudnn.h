@@ -26,7 +26,9 @@ enum rv_tune {
 
 struct rv_cudnn {
     rvos_device *dev;
-    struct rv_dnn dnn;
+    struct rv_dnn dnn; /* for planning, under the device's lock, which can take seconds */
+    cudnnHandle_t runner; /* for what does not wait for that: a handle is one thread's */
+    pthread_mutex_t running;
     struct rv_cache *cache;
     char gpu[96]; /* the part of a key that names cuDNN and the GPU */
     struct rv_cudnn_plan *made;

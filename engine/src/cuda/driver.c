@@ -30,6 +30,23 @@ struct rv_driver {
     CUresult (*pop)(CUcontext *context);
     CUresult (*current)(CUdevice *device);
     CUresult (*error_name)(CUresult error, const char **name);
+
+    /* Virtual memory; granularity 0: there is none, and the functions may be missing. */
+    size_t granularity;
+    CUresult (*get_granularity)(size_t *bytes, const CUmemAllocationProp *prop,
+                                CUmemAllocationGranularity_flags which);
+    CUresult (*reserve)(CUdeviceptr *at, size_t size, size_t alignment, CUdeviceptr where,
+                        unsigned long long flags);
+    CUresult (*unreserve)(CUdeviceptr at, size_t size);
+    CUresult (*new_memory)(CUmemGenericAllocationHandle *memory, size_t size,
+                           const CUmemAllocationProp *prop, unsigned long long flags);
+    CUresult (*release_memory)(CUmemGenericAllocationHandle memory);
+    CUresult (*retain_memory)(CUmemGenericAllocationHandle *memory, void *at);
+    CUresult (*map)(CUdeviceptr at, size_t size, size_t offset,
+                    CUmemGenericAllocationHandle memory, unsigned long long flags);
+    CUresult (*unmap)(CUdeviceptr at, size_t size);
+    CUresult (*allow)(CUdeviceptr at, size_t size, const CUmemAccessDesc *access,
+                      size_t count);
 };
 
 /* Who asked for CUDA by name gets an error, who is given the CPU instead a warning. */
@@ -73,6 +90,45 @@ static int load(struct rv_driver *d, const rvos_device *dev)
         }
     }
     return 0;
+}
+
+static CUmemAllocationProp own_memory(const struct rv_driver *d)
+{
+    return (CUmemAllocationProp){
+        .type = CU_MEM_ALLOCATION_TYPE_PINNED,
+        .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = d->device}};
+}
+
+/* A driver or GPU that lacks anything of it has none. */
+static void find_virtual_memory(struct rv_driver *d)
+{
+    const struct {
+        const char *name;
+        void *to;
+    } wanted[] = {
+        {"cuMemGetAllocationGranularity", &d->get_granularity},
+        {"cuMemAddressReserve", &d->reserve},
+        {"cuMemAddressFree", &d->unreserve},
+        {"cuMemCreate", &d->new_memory},
+        {"cuMemRelease", &d->release_memory},
+        {"cuMemRetainAllocationHandle", &d->retain_memory},
+        {"cuMemMap", &d->map},
+        {"cuMemUnmap", &d->unmap},
+        {"cuMemSetAccess", &d->allow},
+    };
+    CUmemAllocationProp prop = own_memory(d);
+    size_t bytes = 0;
+    int there = 0;
+
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        *(void **)wanted[i].to = dlsym(d->library, wanted[i].name);
+        if (!*(void **)wanted[i].to)
+            return;
+    }
+    if (!d->attribute(&there, CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED,
+                      d->device) &&
+        there && !d->get_granularity(&bytes, &prop, CU_MEM_ALLOC_GRANULARITY_RECOMMENDED))
+        d->granularity = bytes;
 }
 
 static int failed(const struct rv_driver *d, const rvos_device *dev, CUresult error,
@@ -119,6 +175,7 @@ static int find_device(struct rv_driver *d, const rvos_device *dev, int index)
     if (error)
         return failed(d, dev, error, "the GPU could not be opened");
     d->capability = 10 * major + minor;
+    find_virtual_memory(d);
     if (d->capability >= 75)
         return 0;
     rv_log(dev, level(dev), "cuda: %s is sm_%d, and at least sm_75 is needed", d->name,
@@ -212,4 +269,70 @@ int rv_driver_capability(const struct rv_driver *d)
 const char *rv_driver_name(const struct rv_driver *d)
 {
     return d->name;
+}
+
+/* ---- virtual memory ------------------------------------------------------------- */
+
+size_t rv_driver_granularity(const struct rv_driver *d)
+{
+    return d->granularity;
+}
+
+bool rv_driver_reserve(struct rv_driver *d, size_t size, char **at)
+{
+    CUdeviceptr start = 0;
+    bool good = d->reserve(&start, size, 0, 0, 0) == CUDA_SUCCESS;
+
+    *at = good ? (char *)(uintptr_t)start : NULL;
+    return good;
+}
+
+void rv_driver_unreserve(struct rv_driver *d, char *at, size_t size)
+{
+    d->unreserve((CUdeviceptr)(uintptr_t)at, size);
+}
+
+bool rv_driver_new_memory(struct rv_driver *d, size_t size, uint64_t *memory)
+{
+    CUmemAllocationProp prop = own_memory(d);
+    CUmemGenericAllocationHandle handle = 0;
+    bool good = d->new_memory(&handle, size, &prop, 0) == CUDA_SUCCESS;
+
+    *memory = handle;
+    return good;
+}
+
+bool rv_driver_retain(struct rv_driver *d, char *at, uint64_t memory, uint64_t *again)
+{
+    CUmemGenericAllocationHandle handle = 0;
+    bool good = d->retain_memory(&handle, at) == CUDA_SUCCESS;
+
+    (void)memory; /* CUDA finds it by the address */
+    *again = handle;
+    return good;
+}
+
+void rv_driver_release(struct rv_driver *d, uint64_t memory)
+{
+    d->release_memory((CUmemGenericAllocationHandle)memory);
+}
+
+bool rv_driver_map(struct rv_driver *d, char *at, size_t size, uint64_t memory)
+{
+    const CUmemAccessDesc access = {
+        .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = d->device},
+        .flags = CU_MEM_ACCESS_FLAGS_PROT_READWRITE};
+    CUdeviceptr start = (CUdeviceptr)(uintptr_t)at;
+
+    if (d->map(start, size, 0, (CUmemGenericAllocationHandle)memory, 0) != CUDA_SUCCESS)
+        return false;
+    if (d->allow(start, size, &access, 1) == CUDA_SUCCESS)
+        return true;
+    d->unmap(start, size);
+    return false;
+}
+
+void rv_driver_unmap(struct rv_driver *d, char *at, size_t size)
+{
+    d->unmap((CUdeviceptr)(uintptr_t)at, size);
 }

@@ -248,8 +248,9 @@ static int make_memory(struct rv_plan *plan)
     size_t batch = (size_t)plan->batch, jobs = batch * sizeof(*plan->job);
     size_t found = batch * RV_CUDA_SLOTS * sizeof(struct rv_found);
     size_t seed = batch * plan->net->width * plan->net->height * sizeof(uint32_t);
-    int ret = rv_cuda_alloc(dev, (void **)&plan->memory, plan->bytes);
+    int ret = rv_scratch_alloc(dev, plan->bytes, plan->batch > 1, &plan->scratch);
 
+    plan->memory = plan->scratch.at;
     if (!ret)
         ret = rv_cuda_alloc_pinned(dev, (void **)&plan->job, jobs);
     if (!ret)
@@ -358,6 +359,22 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
     return 0;
 }
 
+int rv_cuda_plan_share(struct rv_plan *plan, const struct rv_plan *with)
+{
+    size_t own = plan->scratch.bytes;
+    int ret = rv_driver_push(plan->cuda->driver, plan->dev);
+
+    if (ret)
+        return ret;
+    ret = rv_scratch_share(plan->dev, &plan->scratch, &with->scratch);
+    rv_driver_pop(plan->cuda->driver);
+    if (plan->scratch.pieces > 1)
+        rv_log(plan->dev, RVOS_LOG_DEBUG,
+               "plan for %d: %zu of its %zu bytes are those of the plan for %d",
+               plan->batch, with->scratch.bytes, own, with->batch);
+    return ret;
+}
+
 void rv_cuda_plan_destroy(struct rv_plan *plan)
 {
     if (!plan || rv_driver_push(plan->cuda->driver, plan->dev))
@@ -384,7 +401,7 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
     for (int i = 0; i < 2; i++)
         if (plan->timer[i])
             cudaEventDestroy(plan->timer[i]);
-    rv_cuda_free(plan->memory);
+    rv_scratch_free(plan->dev, &plan->scratch);
     rv_cuda_free(plan->mask_kernel);
     rv_cuda_free(plan->mask_bias);
     rv_cuda_free(plan->job_device);

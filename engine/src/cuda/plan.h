@@ -12,6 +12,7 @@
 #include "context.h"
 #include "conv_best.h"
 #include "kernels.h"
+#include "scratch.h"
 
 /* Cells of level k have a lane of their own, which the steps before them may share. */
 #define RV_LANES 6
@@ -40,8 +41,9 @@ struct rv_plan {
 
     struct cuda_step *step; /* as many as the program has */
 
-    char *memory; /* the program's arena `batch` times as large, then what follows here,
-                     by offset */
+    struct rv_scratch scratch;
+    char *memory; /* scratch.at: the program's arena `batch` times as large, then what
+                     follows here, by offset. Nothing of it lasts from pass to pass. */
     size_t bytes;
     size_t image; /* the network's input, channels padded */
     int image_channels;
@@ -104,6 +106,7 @@ void rv_cuda_fill_labels(rvos_device *dev, const rvos_labels *labels, uint8_t va
 int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
                         struct rv_weights *weights, rvos_precision precision, int batch,
                         struct rv_plan **out);
+int rv_cuda_plan_share(struct rv_plan *plan, const struct rv_plan *with);
 void rv_cuda_plan_destroy(struct rv_plan *plan);
 /* A tensor of the program, where it really lies. */
 struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t);

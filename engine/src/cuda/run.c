@@ -236,22 +236,12 @@ error:
     return ret;
 }
 
-/* The convolution engine's handle belongs to one thread at a time. */
-static int enqueue_locked(struct rv_plan *plan, int live, bool captured)
-{
-    int ret;
-
-    pthread_mutex_lock(&plan->cuda->lock);
-    ret = captured ? capture(plan, live) : enqueue(plan, live);
-    pthread_mutex_unlock(&plan->cuda->lock);
-    return ret;
-}
-
+/* Takes no lock of the device's: a frame does not wait for a plan that is being made. */
 static int launch(struct rv_plan *plan, int live)
 {
     int ret = 0;
 
-    if (!plan->eager && !plan->graph[live] && enqueue_locked(plan, live, true)) {
+    if (!plan->eager && !plan->graph[live] && capture(plan, live)) {
         rv_log(plan->dev, RVOS_LOG_WARNING,
                "cuda: the frame could not be captured into a graph: its steps are "
                "launched one by one, which is slower");
@@ -259,7 +249,7 @@ static int launch(struct rv_plan *plan, int live)
         cudaGetLastError(); /* which would be taken for the next launch's */
     }
     if (!plan->graph[live])
-        return enqueue_locked(plan, live, false);
+        return enqueue(plan, live);
     CU(plan->dev, cudaGraphLaunch(plan->graph[live], plan->lane[0]));
 error:
     return ret;
@@ -292,7 +282,7 @@ int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
 
     for (int j = 0; j < plan->batch; j++)
         new_job(plan, j, state, j ? 0 : live);
-    ret = enqueue_locked(plan, live, false);
+    ret = enqueue(plan, live);
     if (ret)
         return ret;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));

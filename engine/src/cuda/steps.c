@@ -51,9 +51,7 @@ void rv_plan_time_steps(struct rv_plan *plan)
         char text[192];
         float ms;
 
-        pthread_mutex_lock(&plan->cuda->lock);
         ms = rv_conv_time(plan->dev, run, &r);
-        pthread_mutex_unlock(&plan->cuda->lock);
         describe(plan, r.step, text, sizeof(text));
         sum += ms > 0 ? (double)ms : 0;
         rv_log(plan->dev, RVOS_LOG_DEBUG, "step %3d wave %2d lane %d %7.2f us  %s", i,

@@ -2,12 +2,18 @@
 /* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions. A
  * context that is given is pushed and popped as the driver of tests/cuda/fakedriver does,
  * so that it sees who works where. With RVOS_EMULATED_NO_GPU there is no "GPU" at all.
+ * Its virtual memory is the host's, which is why what two ranges share is found out here:
+ * RVOS_EMULATED_GRANULARITY=0: there is none.
  * RVOS_EMULATED_CONV=sums: that in the two steps of conv_cudnn.c where cuDNN cannot fuse,
  * sums into the workspace and the epilogue's kernel. */
 #include <dlfcn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../../../engine/src/cuda/context.h"
 #include "../../../engine/src/cuda/kernels.h"
@@ -95,6 +101,103 @@ const char *rv_driver_name(const struct rv_driver *driver)
     return "emulated GPU";
 }
 
+/* ---- virtual memory: memory is a file, its names are descriptors ---------------- */
+
+/* emulation.cpp's */
+struct counts {
+    long mallocs, launches, graphs, nodes, chained, copied[5], physical;
+};
+struct counts *rv_emulated_counts(void);
+bool rv_emulated_fails(void);
+
+size_t rv_driver_granularity(const struct rv_driver *driver)
+{
+    const char *text = getenv("RVOS_EMULATED_GRANULARITY");
+
+    (void)driver;
+    return text ? (size_t)atol(text) : 65536;
+}
+
+/* What is mapped nowhere faults. */
+bool rv_driver_reserve(struct rv_driver *driver, size_t size, char **at)
+{
+    void *p = rv_emulated_fails()
+                  ? MAP_FAILED
+                  : mmap(NULL, size, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    (void)driver;
+    *at = p == MAP_FAILED ? NULL : p;
+    return *at != NULL;
+}
+
+void rv_driver_unreserve(struct rv_driver *driver, char *at, size_t size)
+{
+    (void)driver;
+    munmap(at, size);
+}
+
+/* Descriptors of one file have one position: here it says how many there are. */
+bool rv_driver_new_memory(struct rv_driver *driver, size_t size, uint64_t *memory)
+{
+    int file = rv_emulated_fails() ? -1 : memfd_create("rvos", MFD_CLOEXEC);
+    char *p = MAP_FAILED;
+
+    (void)driver;
+    if (file >= 0 && !ftruncate(file, (off_t)size))
+        p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (p == MAP_FAILED) {
+        if (file >= 0)
+            close(file);
+        return false;
+    }
+    memset(p, 0xff, size);
+    munmap(p, size);
+    rv_emulated_counts()->physical += (long)size;
+    lseek(file, 1, SEEK_SET);
+    *memory = (uint64_t)file;
+    return true;
+}
+
+bool rv_driver_retain(struct rv_driver *driver, char *at, uint64_t memory,
+                      uint64_t *again)
+{
+    int file = rv_emulated_fails() ? -1 : dup((int)memory);
+
+    (void)driver;
+    (void)at;
+    if (file < 0)
+        return false;
+    lseek(file, 1, SEEK_CUR);
+    *again = (uint64_t)file;
+    return true;
+}
+
+void rv_driver_release(struct rv_driver *driver, uint64_t memory)
+{
+    int file = (int)memory;
+    struct stat status;
+
+    (void)driver;
+    if (lseek(file, -1, SEEK_CUR) == 0 && !fstat(file, &status))
+        rv_emulated_counts()->physical -= (long)status.st_size;
+    close(file);
+}
+
+bool rv_driver_map(struct rv_driver *driver, char *at, size_t size, uint64_t memory)
+{
+    (void)driver;
+    return !rv_emulated_fails() && mmap(at, size, PROT_READ | PROT_WRITE,
+                                        MAP_SHARED | MAP_FIXED, (int)memory, 0) == at;
+}
+
+void rv_driver_unmap(struct rv_driver *driver, char *at, size_t size)
+{
+    (void)driver;
+    mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+         0);
+}
+
 /* ---- sums, then the rest ------------------------------------------------------ */
 
 struct rv_conv {
@@ -116,6 +219,16 @@ static void destroy(struct rv_conv *c)
     free(c);
 }
 
+/* For tests: while hold[0] is set, whoever makes a convolution waits; hold[1] counts. */
+__attribute__((visibility("default"))) atomic_int *rv_emulated_hold(void);
+
+atomic_int *rv_emulated_hold(void)
+{
+    static atomic_int hold[2];
+
+    return hold;
+}
+
 static int create(struct rv_conv **out, rvos_device *dev, void *opened,
                   const struct rv_conv_shape *s, struct rv_weights *weights, int index)
 {
@@ -125,6 +238,8 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
 
     (void)opened;
     *out = NULL;
+    for (rv_emulated_hold()[1] += rv_emulated_hold()[0] != 0; rv_emulated_hold()[0];)
+        usleep(1000);
     if (!c)
         return ret;
     c->zeroes = calloc((size_t)s->oc + 8, sizeof(float));

@@ -42,6 +42,7 @@ static thread_local CUgraph_st *current; // what this thread is capturing
 struct emulated_counts {
     long mallocs, launches, graphs, nodes, chained;
     long copied[5]; // bytes, by enum cudaMemcpyKind
+    long physical;  // bytes that are there now, of driver.c's virtual memory
 };
 static emulated_counts counts;
 
@@ -217,7 +218,7 @@ cudaError_t cudaGetLastError(void)
 }
 
 // RVOS_EMULATED_FAIL=+n: the n-th allocation from when it was set fails.
-static bool fails(void)
+extern "C" bool rv_emulated_fails(void)
 {
     static long since;
     const char *text = getenv("RVOS_EMULATED_FAIL");
@@ -229,7 +230,7 @@ static bool fails(void)
 
 cudaError_t cudaMalloc(void **p, size_t size)
 {
-    *p = fails() ? nullptr : malloc(size);
+    *p = rv_emulated_fails() ? nullptr : malloc(size);
     if (!*p)
         return cudaErrorMemoryAllocation;
     memset(*p, 0xff, size);
@@ -297,8 +298,8 @@ cudaError_t cudaEventCreate(cudaEvent_t *out)
     return cudaEventCreateWithFlags(out, 0);
 }
 
-// Nothing takes any time, or with RVOS_EMULATED_CLOCK set any time at all, so that whoever
-// measures takes now this and now that.
+// Nothing takes any time, or with RVOS_EMULATED_CLOCK set any time at all, so that
+// whoever measures takes now this and now that.
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
     static int calls;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fakecuda.h"
+#include "fakedriver.h"
 
 /* Behind the macros of cuda.h are newer ones of some; these names too are asked for. */
 #undef cuStreamDestroy
@@ -64,7 +64,9 @@ void fake_cuda_clear(void)
     counts = (fake_cuda_counts){.live_allocs = counts.live_allocs,
                                 .live_host_allocs = counts.live_host_allocs,
                                 .live_contexts = counts.live_contexts,
-                                .live_streams = counts.live_streams};
+                                .live_streams = counts.live_streams,
+                                .live_memory = counts.live_memory,
+                                .live_reserved = counts.live_reserved};
     failing[0] = 0;
     pthread_mutex_unlock(&lock);
 }
@@ -150,6 +152,28 @@ static CUresult needs_context(const char *function)
     return CUDA_SUCCESS;
 }
 
+CUresult fake_cuda_begin(const char *function)
+{
+    pthread_mutex_lock(&lock);
+    return needs_init(function);
+}
+
+CUresult fake_cuda_end(CUresult result)
+{
+    pthread_mutex_unlock(&lock);
+    return result;
+}
+
+CUresult fake_cuda_misused(CUresult result, const char *function, const char *what)
+{
+    return misused(result, function, what);
+}
+
+fake_cuda_counts *fake_cuda_live(void)
+{
+    return &counts;
+}
+
 /* Begins and ends a function that has an int of that name. */
 #define ENTER(check)                                                                     \
     CUresult result;                                                                     \
@@ -206,7 +230,9 @@ FAKECUDA CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute what,
     *value = what == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR   ? capability / 10
              : what == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR ? capability % 10
              : what == CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT        ? PITCH
-                                                                    : 0;
+             : what == CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED
+                 ? setting("FAKE_CUDA_VIRTUAL", 1)
+                 : 0;
     LEAVE;
 }
 

@@ -9,6 +9,7 @@
  *     FAKE_CUDA_DEVICES=2           how many GPUs there are (1)
  *     FAKE_CUDA_VERSION=11040       the driver's CUDA version (13000)
  *     FAKE_CUDA_CAPABILITY=61       of all GPUs (90)
+ *     FAKE_CUDA_VIRTUAL=0           no virtual memory management
  *     FAKE_CUDA_FAIL=cuInit:100     this function fails with this CUresult
  *     FAKE_CUDA_REPORT=FILE         at the end the counts are written there
  */
@@ -28,6 +29,7 @@ typedef struct {
     long pushes;
     /* Of now. */
     long live_allocs, live_host_allocs, live_contexts, live_streams;
+    long live_memory, live_reserved; /* bytes of virtual memory, and of addresses */
     long misuses;
     char misuse[128]; /* the first one, in words */
 } fake_cuda_counts;
