@@ -383,6 +383,14 @@ int main(int argc, char **argv)
         return 0;
     }
     convolutions(&seed);
+    for (int i = 0; i < 3; i++) { /* the best that there is, up to these */
+        static const char *const sets[] = {"plain", "avx2", "avx512"};
+
+        setenv("RVOS_CPU_WINOGRAD", sets[i], 1);
+        winograd_shapes();
+        winograd(&seed);
+    }
+    unsetenv("RVOS_CPU_WINOGRAD");
     cells(&seed);
     cell_inputs(&seed);
     poolings(&seed);

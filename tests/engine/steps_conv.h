@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* steps_conv.h - convolutions in plain C and by oneDNN against the definition in double,
- * whole and cut into bands at any row. A part of steps.c. */
+/* steps_conv.h - convolutions in plain C, by oneDNN and by Winograd's method against the
+ * definition in double, whole and cut into bands at any row. A part of steps.c. */
 #ifndef RV_STEPS_CONV_H
 #define RV_STEPS_CONV_H
 
@@ -10,6 +10,7 @@
 #include "../test.h"
 #include "cpu/conv.h"
 #include "cpu/kernels.h"
+#include "cpu/winograd.h"
 
 static void on_log(void *opaque, rvos_log_level level, const char *line)
 {
@@ -54,8 +55,9 @@ struct conv_case {
     int h, w, ic, oc, size, stride;
     bool relu, sum, bf16_in, bf16_out;
     float *kernel, *bias; /* OIHW */
-    float *in, *before;   /* input; what the output holds before, for sum */
+    float *in, *before;   /* input; what is added, for sum */
     int oh, ow;
+    int tile, parts; /* Winograd's */
 };
 
 /* To what bfloat16 holds, and back. */
@@ -157,6 +159,8 @@ static struct rv_conv_shape band(const struct conv_case *c, int row0, int row1, 
         .bf16_out = c->bf16_out,
         .relu = c->relu,
         .sum = c->sum,
+        .tile = c->tile,
+        .parts = c->parts ? c->parts : 1,
     };
 
     *in0 = first + s.pad_top;
@@ -164,7 +168,32 @@ static struct rv_conv_shape band(const struct conv_case *c, int row0, int row1, 
     return s;
 }
 
-/* All rows in bands that end at the rows whose bit is set; returns milliseconds. */
+/* One band, or one part of its outputs. Returns milliseconds. */
+static double run_band(const struct rv_conv_engine *engine, void *opened,
+                       struct rv_weights *weights, const struct rv_conv_shape *shape,
+                       const void *in, const void *add, void *to, int repeat)
+{
+    struct rv_conv *conv = NULL;
+    double ms = 0;
+    void *scratch;
+
+    if (!CHECK(engine->create(&conv, &device, opened, shape, weights, 0) == 0))
+        return 0;
+    scratch = alloc(engine->scratch_bytes(conv) / sizeof(float) + 1);
+    for (int i = 0; i < repeat; i++) {
+        double start = now(), took;
+
+        CHECK(engine->run(conv, in, shape->sum ? add : NULL, to, scratch) == 0);
+        took = now() - start;
+        ms = i == 0 || took < ms ? took : ms;
+    }
+    engine->destroy(conv);
+    free(scratch);
+    return ms;
+}
+
+/* All rows in bands that end at the rows whose bit is set; what is added lies in the
+ * output or, if bit 0 is set, elsewhere. Returns milliseconds. */
 static double run_conv(const struct rv_conv_engine *engine, const struct conv_case *c,
                        uint64_t cuts, int repeat, float *out)
 {
@@ -178,41 +207,33 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
                                  .n_prepared = 1};
     size_t in_bytes = c->bf16_in ? 2 : 4, out_bytes = c->bf16_out ? 2 : 4,
            n_in = (size_t)c->h * c->w * c->ic, n_out = (size_t)c->oh * c->ow * c->oc;
-    char *in = alloc(n_in), *to = alloc(n_out);
+    char *in = alloc(n_in), *to = alloc(n_out), *add = alloc(n_out);
+    bool apart = cuts & 1;
     double ms = 0;
 
     net.weight = &weight;
     rv_store_row(in, c->in, c->bf16_in, n_in);
-    rv_store_row(to, c->before, c->bf16_out, n_out);
+    rv_store_row(apart ? add : to, c->before, c->bf16_out, n_out);
     CHECK(engine->open(&device, &opened) == 0);
     for (int row0 = 0, row1; row0 < c->oh; row0 = row1) {
         struct rv_conv_shape shape;
-        struct rv_conv *conv = NULL;
-        void *scratch;
+        size_t at;
         int in0;
 
-        for (row1 = row0 + 1; row1 < c->oh && !(cuts >> row1 % 64 & 1);)
+        for (row1 = row0 + 1; row1 < c->oh && !(cuts >> row1 % 64 & 1 &&
+                                                (!c->tile || row1 % c->tile == 0));)
             row1++;
         shape = band(c, row0, row1, &in0);
-        if (!CHECK(engine->create(&conv, &device, opened, &shape, &weights, 0) == 0))
-            break;
-        scratch = alloc(engine->scratch_bytes(conv) / sizeof(float) + 1);
-        for (int i = 0; i < repeat; i++) {
-            double start = now(), took;
-
-            CHECK(engine->run(conv, in + (size_t)in0 * c->w * c->ic * in_bytes,
-                              to + (size_t)row0 * c->ow * c->oc * out_bytes,
-                              scratch) == 0);
-            took = now() - start;
-            ms = i == 0 || took < ms ? took : ms;
-        }
-        engine->destroy(conv);
-        free(scratch);
+        at = (size_t)row0 * c->ow * c->oc * out_bytes;
+        for (shape.part = 0; shape.part < shape.parts; shape.part++)
+            ms += run_band(engine, opened, &weights, &shape,
+                           in + (size_t)in0 * c->w * c->ic * in_bytes,
+                           (apart ? add : to) + at, to + at, repeat);
     }
     rv_load_row(out, to, c->bf16_out, n_out);
-    if (prepared[0])
-        engine->weights_free(prepared[0]);
+    rv_prepared_free(prepared[0]);
     engine->close(opened);
+    free(add);
     free(in);
     free(to);
     return ms;
@@ -276,6 +297,61 @@ static void convolutions(uint64_t *seed)
     }
 }
 
+/* Also of channels that no vector holds, and of maps that tiles do not fit; and the same
+ * bits however it is cut. */
+static void winograd(uint64_t *seed)
+{
+    int panel = rv_winograd()->panel;
+
+    printf("Winograd, %d outputs at a time\n", panel);
+    for (int i = 0; i < 60; i++) {
+        struct conv_case c =
+            new_conv(seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
+                     i % 3 ? test_random_int(seed, 1, 50) : 16 * (1 + i / 3 % 3),
+                     panel * test_random_int(seed, 1, 3), 3, 1, false);
+        size_t n = (size_t)c.oh * c.ow * c.oc;
+        float *whole = alloc(n), *cut = alloc(n);
+
+        c.relu = test_random(seed) % 2;
+        c.sum = test_random(seed) % 2;
+        c.tile = i % 2 ? 4 : 2;
+        check_conv(rv_conv_winograd(), &c, 0);
+        run_conv(rv_conv_winograd(), &c, 0, 1, whole);
+        c.parts = test_random_int(seed, 1, 3);
+        run_conv(rv_conv_winograd(), &c, test_random(seed), 1, cut);
+        test_note(CHECK(!memcmp(whole, cut, n * sizeof(float))),
+                  "%dx%dx%d to %d, tile %d, %d parts", c.h, c.w, c.ic, c.oc, c.tile,
+                  c.parts);
+        free(whole);
+        free(cut);
+        free_conv(&c);
+    }
+}
+
+/* Which shapes: those of the networks, but not what it cannot do. */
+static void winograd_shapes(void)
+{
+    const struct rv_conv_shape usual = {
+        .oh = 16, .ow = 28, .ic = 256, .oc = 256, .size = 3, .stride = 1, .pad_side = 1};
+    struct rv_conv_shape s = usual;
+
+    CHECK(rv_winograd_tile(&s) == 4);
+    s.oh = 8, s.ow = 14, s.ic = s.oc = 512;
+    CHECK(rv_winograd_tile(&s) == 2);
+    s = usual, s.ic = 17; /* hidden channels and a mask */
+    CHECK(rv_winograd_tile(&s) == 4);
+    s = usual, s.stride = 2;
+    CHECK(rv_winograd_tile(&s) == 0);
+    s = usual, s.size = 1, s.pad_side = 0;
+    CHECK(rv_winograd_tile(&s) == 0);
+    s = usual, s.oc = 4;
+    CHECK(rv_winograd_tile(&s) == 0);
+    s = usual, s.bf16_in = true;
+    CHECK(rv_winograd_tile(&s) == 0);
+    s = usual, s.oh = s.ow = 1;
+    CHECK(rv_winograd_tile(&s) == 0);
+}
+
 static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
 {
     const struct rv_conv_engine *onednn = rv_conv_onednn();
@@ -294,7 +370,13 @@ static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
             c.bf16_in = c.bf16_out = true;
             fast = run_conv(onednn, &c, 0, 9, out);
             printf("  bf16 %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
+            c.bf16_in = c.bf16_out = false;
         }
+    }
+    if (size == 3 && stride == 1) {
+        c.tile = 4;
+        fast = run_conv(rv_conv_winograd(), &c, 0, 9, out);
+        printf("  Winograd %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
     }
     printf("\n");
     free(out);

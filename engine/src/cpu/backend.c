@@ -56,7 +56,7 @@ static void device_close(rvos_device *dev)
 }
 
 static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
-                       const struct rv_kernels *kernels)
+                       const struct rv_kernels *kernels, bool winograd)
 {
     struct cpu_device *cpu = calloc(1, sizeof(*cpu));
     int threads = dev->params.threads ? dev->params.threads : count_cores(), ret;
@@ -66,6 +66,7 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
     dev->priv = cpu;
     cpu->engine = engine;
     cpu->kernels = kernels;
+    cpu->winograd = winograd;
     ret = engine->open(dev, &cpu->opened);
     if (!ret) {
         cpu->pool = rv_pool_create(threads, engine->hello);
@@ -92,17 +93,19 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
 static int cpu_open(rvos_device *dev)
 {
     const struct rv_conv_engine *onednn = rv_conv_onednn();
+    const char *winograd = getenv("RVOS_CPU_WINOGRAD"); /* 0: to compare */
 
     if (!onednn)
         rv_log(
             dev, RVOS_LOG_WARNING,
             "librvos was built without oneDNN: convolutions take 2 to 3 times as long");
-    return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast);
+    return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast,
+                       !winograd || strcmp(winograd, "0") != 0);
 }
 
 static int reference_open(rvos_device *dev)
 {
-    return device_open(dev, rv_conv_plain(), &rv_kernels_plain);
+    return device_open(dev, rv_conv_plain(), &rv_kernels_plain, false);
 }
 
 static int memory_alloc(rvos_device *dev, size_t size, struct rv_buffer *out)
@@ -149,11 +152,9 @@ static size_t narrow_bytes(rvos_device *dev, rvos_precision precision)
 
 static void weights_free(rvos_device *dev, struct rv_weights *weights)
 {
-    const struct cpu_device *cpu = dev->priv;
-
+    (void)dev;
     for (int i = 0; i < weights->n_prepared; i++)
-        if (weights->prepared[i])
-            cpu->engine->weights_free(weights->prepared[i]);
+        rv_prepared_free(weights->prepared[i]);
 }
 
 static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)

@@ -37,9 +37,9 @@ typedef const dnnl_memory_desc_t *mem_desc;
 #define MD_SIZE(a) dnnl_memory_desc_get_size(a)
 #endif
 
-/* Weights in one layout; a list, as another shape may ask for another. */
+/* Weights in one layout; another shape may ask for another. */
 struct prepared {
-    struct prepared *next;
+    struct rv_prepared head;
     dnnl_memory_t kernel, bias;
     void *data; /* of both */
 };
@@ -48,21 +48,20 @@ struct rv_conv {
     dnnl_primitive_t primitive;
     dnnl_stream_t stream;
     dnnl_memory_t src, dst, scratch;
-    size_t scratch_bytes;
-    const struct prepared *weights; /* owned by the rv_weights */
+    size_t scratch_bytes, add_bytes; /* add_bytes: of what is added; 0: nothing is */
+    const struct prepared *weights;  /* owned by the rv_weights */
 };
 
-static void prepared_free(void *list)
+static void prepared_free(struct rv_prepared *head)
 {
-    for (struct prepared *p = list, *next; p; p = next) {
-        next = p->next;
-        if (p->kernel)
-            dnnl_memory_destroy(p->kernel);
-        if (p->bias)
-            dnnl_memory_destroy(p->bias);
-        free(p->data);
-        free(p);
-    }
+    struct prepared *p = (struct prepared *)head;
+
+    if (p->kernel)
+        dnnl_memory_destroy(p->kernel);
+    if (p->bias)
+        dnnl_memory_destroy(p->bias);
+    free(p->data);
+    free(p);
 }
 
 /* oneDNN 2 has plain structs for descriptors, oneDNN 3 has handles to destroy. */
@@ -148,10 +147,12 @@ static int get_weights(const struct prepared **out, rvos_device *dev,
     float *kernel = NULL;
     int ret = RVOS_ERR_MEMORY;
 
-    for (p = weights->prepared[index]; p; p = p->next) {
+    for (struct rv_prepared *q = weights->prepared[index]; q; q = q->next) {
         mem_desc md;
 
-        if (dnnl_memory_get_memory_desc(p->kernel, &md) == dnnl_success &&
+        p = (struct prepared *)q;
+        if (q->maker == rv_conv_onednn() &&
+            dnnl_memory_get_memory_desc(p->kernel, &md) == dnnl_success &&
             MD_EQUAL(md, want)) {
             *out = p;
             return 0;
@@ -172,14 +173,16 @@ static int get_weights(const struct prepared **out, rvos_device *dev,
     ret = RVOS_ERR_DEVICE;
     DNNL(dnnl_memory_create(&p->bias, want_bias, engine, (char *)p->data + bytes));
     free(kernel);
-    p->next = weights->prepared[index];
-    weights->prepared[index] = p;
+    p->head.maker = rv_conv_onednn();
+    p->head.free = prepared_free;
+    rv_prepared_add(weights, index, &p->head);
     weights->prepared_bytes += bytes;
     *out = p;
     return 0;
 error:
     free(kernel);
-    prepared_free(p);
+    if (p)
+        prepared_free(&p->head);
     return ret;
 }
 
@@ -311,6 +314,8 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
                             engine, DNNL_MEMORY_NONE));
     scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     c->scratch_bytes = MD_SIZE(scratch);
+    if (s->sum)
+        c->add_bytes = (size_t)s->oh * s->ow * s->oc * (s->bf16_out ? 2 : 4);
     DNNL(dnnl_memory_create(&c->scratch, scratch, engine, DNNL_MEMORY_NONE));
     dnnl_primitive_desc_destroy(pd);
     *out = c;
@@ -327,7 +332,8 @@ static size_t conv_scratch(const struct rv_conv *c)
     return c->scratch_bytes;
 }
 
-static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch)
+static int conv_run(struct rv_conv *c, const void *src, const void *add, void *dst,
+                    void *scratch)
 {
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, c->src},
                               {DNNL_ARG_WEIGHTS, c->weights->kernel},
@@ -335,6 +341,8 @@ static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch
                               {DNNL_ARG_DST, c->dst},
                               {DNNL_ARG_SCRATCHPAD, c->scratch}};
 
+    if (c->add_bytes && add != dst) /* oneDNN adds to what is there */
+        memcpy(dst, add, c->add_bytes);
     if (dnnl_memory_set_data_handle(c->src, (void *)src) != dnnl_success ||
         dnnl_memory_set_data_handle(c->dst, dst) != dnnl_success ||
         dnnl_memory_set_data_handle(c->scratch, scratch) != dnnl_success ||
@@ -400,7 +408,6 @@ const struct rv_conv_engine *rv_conv_onednn(void)
         .scratch_bytes = conv_scratch,
         .run = conv_run,
         .destroy = conv_destroy,
-        .weights_free = prepared_free,
     };
 
     return &engine;

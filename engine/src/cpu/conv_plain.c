@@ -15,6 +15,7 @@
 
 /* Kernel as [block of LANES outputs][row][column][input][LANES], zero-padded. */
 struct prepared {
+    struct rv_prepared head;
     int blocks;
     float *bias; /* blocks x LANES */
     float kernel[];
@@ -26,7 +27,12 @@ struct rv_conv {
     float zeroes[]; /* one per input channel */
 };
 
-static int prepare(struct rv_weights *weights, int index)
+static void weights_free(struct rv_prepared *head)
+{
+    free(head);
+}
+
+static int prepare(struct rv_weights *weights, int index, struct prepared **out)
 {
     const struct rv_weight *w = &weights->net->weight[index];
     int taps = w->size * w->size, blocks = (w->out + LANES - 1) / LANES;
@@ -51,8 +57,11 @@ static int prepare(struct rv_weights *weights, int index)
                 p->kernel[(((size_t)(o / LANES) * taps + t) * w->in + i) * LANES +
                           o % LANES] = oihw[((size_t)o * w->in + i) * taps + t];
     free(oihw);
-    weights->prepared[index] = p;
+    p->head.maker = rv_conv_plain();
+    p->head.free = weights_free;
+    rv_prepared_add(weights, index, &p->head);
     weights->prepared_bytes += (n + n_bias) * sizeof(float);
+    *out = p;
     return 0;
 }
 
@@ -60,18 +69,24 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
                        const struct rv_conv_shape *shape, struct rv_weights *weights,
                        int index)
 {
+    struct rv_prepared *p = weights->prepared[index];
+    struct prepared *mine = NULL;
     struct rv_conv *c;
-    int ret = weights->prepared[index] ? 0 : prepare(weights, index);
+    int ret;
 
     (void)dev;
     (void)opened;
+    while (p && p->maker != rv_conv_plain())
+        p = p->next;
+    mine = (struct prepared *)p;
+    ret = mine ? 0 : prepare(weights, index, &mine);
     if (ret)
         return ret;
     c = calloc(1, sizeof(*c) + (size_t)shape->ic * sizeof(float));
     if (!c)
         return RVOS_ERR_MEMORY;
     c->shape = *shape;
-    c->weights = weights->prepared[index];
+    c->weights = mine;
     *out = c;
     return 0;
 }
@@ -94,9 +109,10 @@ static void add_tap(float *sums, const float *const *x, const float *kernel, int
     memcpy(sums, sum, sizeof(sum));
 }
 
-/* Output pixels x to x + PIXELS of row y, as far as they exist, in one block. */
+/* Output pixels x to x + PIXELS of row y, as far as they exist, in one block. `add` is
+ * what is added to them, if anything is. */
 static void pixels(const struct rv_conv *c, const float *src, int y, int x, int block,
-                   float *out)
+                   const float *add, float *out)
 {
     const struct rv_conv_shape *s = &c->shape;
     const float *kernel =
@@ -123,23 +139,27 @@ static void pixels(const struct rv_conv *c, const float *src, int y, int x, int 
     }
     for (int p = 0; p < PIXELS && x + p < s->ow; p++)
         for (int o = 0; o < n; o++) {
-            float *to = out + (size_t)p * s->oc + o;
-            float v = s->sum ? sums[p][o] + *to : sums[p][o];
+            size_t at = (size_t)p * s->oc + o;
+            float v = s->sum ? sums[p][o] + add[at] : sums[p][o];
 
-            *to = s->relu && !(v > 0) ? 0 : v;
+            out[at] = s->relu && !(v > 0) ? 0 : v;
         }
 }
 
-static int conv_run(struct rv_conv *c, const void *src, void *dst, void *scratch)
+static int conv_run(struct rv_conv *c, const void *src, const void *add, void *dst,
+                    void *scratch)
 {
     const struct rv_conv_shape *s = &c->shape;
+    const float *other = s->sum ? add : dst;
 
     (void)scratch;
     for (int block = 0; block < c->weights->blocks; block++)
         for (int y = 0; y < s->oh; y++)
-            for (int x = 0; x < s->ow; x += PIXELS)
-                pixels(c, src, y, x, block,
-                       (float *)dst + ((size_t)y * s->ow + x) * s->oc + block * LANES);
+            for (int x = 0; x < s->ow; x += PIXELS) {
+                size_t at = ((size_t)y * s->ow + x) * s->oc + block * LANES;
+
+                pixels(c, src, y, x, block, other + at, (float *)dst + at);
+            }
     return 0;
 }
 
@@ -199,7 +219,6 @@ const struct rv_conv_engine *rv_conv_plain(void)
         .scratch_bytes = conv_scratch,
         .run = conv_run,
         .destroy = conv_destroy,
-        .weights_free = free,
     };
 
     return &engine;

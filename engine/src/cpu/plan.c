@@ -12,6 +12,7 @@
 #define MAX_BAND_MACS 150e6
 /* Of a cell's band: input and gate sums should stay in the second-level cache. */
 #define CELL_BYTES (640 * 1024)
+#define MANY_WEIGHTS (1 << 17)
 
 /* What plan creation needs, in the hands of worker 0. */
 struct maker {
@@ -60,37 +61,76 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
     return &plan->item[n];
 }
 
-/* The convolution of one band: rows item->row0 to row1 of the output of step s. */
-static void make_conv(struct maker *m, struct rv_item *item, int in_h, int in_w,
-                      bool bf16_in, bool bf16_out, bool sum)
+/* The convolution of a step's whole output, of one image. */
+static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_step *s,
+                                       int in_h, int in_w, bool bf16_in, bool bf16_out)
 {
-    const struct rv_step *s = item->step;
     const struct rv_weight *w = &m->plan->net->weight[s->weight];
-    const struct cpu_device *cpu = m->plan->cpu;
-    int first = item->row0 * s->stride - s->pad;
-    int last = (item->row1 - 1) * s->stride - s->pad + s->size;
     struct rv_conv_shape shape = {
+        .ih = in_h,
         .iw = in_w,
         .ic = w->in,
-        .oh = item->row1 - item->row0,
+        .oh = (in_h + 2 * s->pad - s->size) / s->stride + 1,
         .ow = (in_w + 2 * s->pad - s->size) / s->stride + 1,
         .oc = w->out,
         .size = s->size,
         .stride = s->stride,
-        .pad_top = first < 0 ? -first : 0,
-        .pad_bottom = last > in_h ? last - in_h : 0,
         .pad_side = s->pad,
         .bf16_in = bf16_in,
         .bf16_out = bf16_out,
         .relu = s->relu,
-        .sum = sum,
+        .parts = 1,
     };
 
+    if (m->plan->cpu->winograd)
+        shape.tile = rv_winograd_tile(&shape);
+    return shape;
+}
+
+/* Bands begin at multiples of this. */
+static int rows_at_once(const struct rv_conv_shape *whole)
+{
+    return whole->tile ? whole->tile : 1;
+}
+
+/* Multiply-accumulates, as far as time goes. */
+static double conv_cost(const struct rv_conv_shape *s)
+{
+    double macs = (double)s->oh * s->ow * s->oc * s->ic * s->size * s->size;
+
+    return (s->tile ? macs / 3 : macs) / s->parts;
+}
+
+/* The convolution of rows item->row0 to row1 of the output. */
+static void make_conv(struct maker *m, struct rv_item *item,
+                      const struct rv_conv_shape *whole)
+{
+    const struct rv_step *s = item->step;
+    const struct cpu_device *cpu = m->plan->cpu;
+    int first = item->row0 * s->stride - s->pad;
+    int last = (item->row1 - 1) * s->stride - s->pad + s->size;
+    struct rv_conv_shape shape = *whole;
+
+    shape.oh = item->row1 - item->row0;
+    shape.pad_top = first < 0 ? -first : 0;
+    shape.pad_bottom = last > whole->ih ? last - whole->ih : 0;
     item->in0 = first + shape.pad_top;
     shape.ih = last - shape.pad_bottom - item->in0;
-    item->cost = (double)shape.oh * shape.ow * shape.oc * shape.ic * s->size * s->size;
-    m->status = cpu->engine->create(&item->conv, m->plan->dev, cpu->opened, &shape,
-                                    m->weights, s->weight);
+    item->cost = conv_cost(&shape);
+    item->engine = shape.tile ? rv_conv_winograd() : cpu->engine;
+    m->status = item->engine->create(&item->conv, m->plan->dev, cpu->opened, &shape,
+                                     m->weights, s->weight);
+}
+
+/* Into how many parts the outputs are cut: where weights are large and maps are small,
+ * each worker should not read all of them. */
+static int parts_for(const struct maker *m, const struct rv_conv_shape *whole, int images)
+{
+    int most = whole->oc / 64;
+
+    if (!whole->tile || images > 1 || whole->ic * whole->oc < MANY_WEIGHTS)
+        return 1;
+    return most < m->threads ? most : m->threads;
 }
 
 static void make_convs(struct maker *m, const struct rv_step *s)
@@ -98,18 +138,24 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     const struct rv_program *p = m->plan->program;
     const struct rv_tensor *in = &p->tensor[s->in[0]], *out = &p->tensor[s->out[0]];
     bool per_slot = out->n > 1 || (out->n == p->objects && in->home == RV_STATE);
-    double macs = (double)rv_step_macs(p, m->plan->net, s) / out->n;
-    int bands = bands_for(out->h, out->n, macs, m->threads);
+    struct rv_conv_shape whole = whole_conv(
+        m, s, in->h, in->w, m->plan->bf16 && !in->wide, m->plan->bf16 && !out->wide);
+    int unit = rows_at_once(&whole), units = (out->h + unit - 1) / unit, bands;
 
-    for (int n = 0; n < out->n; n++)
-        for (int b = 0; b < bands && !m->status; b++) {
-            struct rv_item *item = new_item(m, s, RV_ITEM_CONV, per_slot ? n : -1,
-                                            out->h * b / bands, out->h * (b + 1) / bands);
+    whole.sum = s->in[1] >= 0;
+    whole.parts = parts_for(m, &whole, out->n);
+    bands = bands_for(units, out->n * whole.parts, conv_cost(&whole), m->threads);
+    for (int i = 0; i < out->n * whole.parts * bands && !m->status; i++) {
+        int n = i / whole.parts / bands, b = i % bands, row1;
+        struct rv_item *item;
 
-            if (item)
-                make_conv(m, item, in->h, in->w, m->plan->bf16 && !in->wide,
-                          m->plan->bf16 && !out->wide, s->in[1] >= 0);
-        }
+        whole.part = i / bands % whole.parts;
+        row1 = units * (b + 1) / bands * unit;
+        item = new_item(m, s, RV_ITEM_CONV, per_slot ? n : -1, units * b / bands * unit,
+                        row1 < out->h ? row1 : out->h);
+        if (item)
+            make_conv(m, item, &whole);
+    }
 }
 
 static void make_cell(struct maker *m, const struct rv_step *s)
@@ -118,19 +164,25 @@ static void make_cell(struct maker *m, const struct rv_step *s)
     const struct rv_tensor *h = &p->tensor[s->out[0]];
     int channels = s->weight >= 0 ? m->plan->net->weight[s->weight].in : 0;
     size_t row = (size_t)h->w * (4 * h->c * 4 + channels * (m->plan->bf16 ? 2 : 4));
-    double macs = s->weight >= 0
-                      ? (double)channels * 4 * h->c * h->w * h->h * s->size * s->size
-                      : 1e4;
-    int bands = bands_for(h->h, 1, macs, m->threads);
+    struct rv_conv_shape whole = {0};
+    int unit = 1, units, bands;
 
-    while (bands < h->h && row * ((h->h + bands - 1) / bands) > CELL_BYTES)
+    if (s->weight >= 0) {
+        whole = whole_conv(m, s, h->h, h->w, m->plan->bf16, false);
+        unit = rows_at_once(&whole);
+    }
+    units = (h->h + unit - 1) / unit;
+    bands = bands_for(units, 1, s->weight >= 0 ? conv_cost(&whole) : 1e4, m->threads);
+    while (bands < units && row * unit * ((units + bands - 1) / bands) > CELL_BYTES)
         bands++;
     for (int b = 0; b < bands && !m->status; b++) {
-        struct rv_item *item = new_item(m, s, RV_ITEM_CELL, s->object, h->h * b / bands,
-                                        h->h * (b + 1) / bands);
+        int row1 = units * (b + 1) / bands * unit;
+        struct rv_item *item =
+            new_item(m, s, RV_ITEM_CELL, s->object, units * b / bands * unit,
+                     row1 < h->h ? row1 : h->h);
 
         if (item && s->weight >= 0)
-            make_conv(m, item, h->h, h->w, m->plan->bf16, false, false);
+            make_conv(m, item, &whole);
     }
 }
 
@@ -274,7 +326,7 @@ static void make_memory(struct maker *m)
         size_t need = rv_item_scratch(plan, item);
 
         if (item->conv)
-            need += plan->cpu->engine->scratch_bytes(item->conv);
+            need += item->engine->scratch_bytes(item->conv);
         if (need > plan->scratch_bytes)
             plan->scratch_bytes = need;
     }
@@ -341,7 +393,7 @@ void rv_cpu_plan_destroy(struct rv_plan *plan)
         return;
     for (int i = 0; i < plan->n_items; i++)
         if (plan->item[i].conv)
-            plan->cpu->engine->destroy(plan->item[i].conv);
+            plan->item[i].engine->destroy(plan->item[i].conv);
     for (int i = 0; plan->scratch && i < rv_pool_threads(plan->cpu->pool); i++)
         free(plan->scratch[i]);
     free(plan->scratch);

@@ -23,7 +23,8 @@ struct rv_scratch {
 struct cpu_device {
     struct rv_pool *pool;
     const struct rv_conv_engine *engine;
-    void *opened; /* the engine's */
+    void *opened;  /* the engine's */
+    bool winograd; /* where that is faster */
     const struct rv_kernels *kernels;
     char library[64], name[64];
     struct rv_scratch *draw; /* of each worker; grows with the frames drawn on */
@@ -43,11 +44,12 @@ enum rv_item_kind {
 struct rv_item {
     enum rv_item_kind kind;
     const struct rv_step *step;
-    struct rv_conv *conv; /* NULL: none */
-    int image;            /* of tensors that have one per slot */
-    int slot;             /* skipped when this is not live; -1: never */
-    int row0, row1;       /* rows of the step's output */
-    int in0;              /* first input row that the convolution reads */
+    struct rv_conv *conv;                /* NULL: none */
+    const struct rv_conv_engine *engine; /* conv's */
+    int image;                           /* of tensors that have one per slot */
+    int slot;                            /* skipped when this is not live; -1: never */
+    int row0, row1;                      /* rows of the step's output */
+    int in0;                             /* first input row that the convolution reads */
     int wave;
     double cost; /* multiply-accumulates, about */
 };

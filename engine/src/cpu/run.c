@@ -158,12 +158,10 @@ static int run_conv(struct rv_plan *plan, const struct rv_item *item, int worker
     struct rv_map in = rv_plan_map(plan, s->in[0], item->image);
     struct rv_map out = rv_plan_map(plan, s->out[0], item->image);
     struct rv_map add = rv_plan_map(plan, s->in[1], 0);
-    char *to = row_at(&out, item->row0);
 
-    if (add.data && add.data != out.data)
-        memcpy(to, row_at(&add, item->row0), (size_t)(row_at(&out, item->row1) - to));
-    return plan->cpu->engine->run(item->conv, row_at(&in, item->in0), to,
-                                  plan->scratch[worker]);
+    return item->engine->run(item->conv, row_at(&in, item->in0),
+                             add.data ? row_at(&add, item->row0) : NULL,
+                             row_at(&out, item->row0), plan->scratch[worker]);
 }
 
 static int run_pool(struct rv_plan *plan, const struct rv_item *item, int worker)
@@ -194,7 +192,7 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
             (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
         line = (float *)(void *)rest;
         rv_cell_input(&m, item->in0, in1 < m.h.h ? in1 : m.h.h, input, plan->bf16, line);
-        ret = plan->cpu->engine->run(item->conv, input, gates, rest);
+        ret = item->engine->run(item->conv, input, NULL, gates, rest);
     }
     line = (float *)(void *)rest;
     if (!ret)

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* conv_winograd.c - 3x3 convolutions of stride 1 in float32 with a quarter of the
+ * multiplications (winograd.h): two to three times as fast as any direct way. Of a band
+ * and, where bands are few, of a part of the outputs. Tiles lie on the whole map's grid,
+ * so that no result depends on how it is cut. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../pixels/clones.h"
+#include "conv.h"
+#include "winograd.h"
+
+/* Patches of so many tiles are transformed, then multiplied: few enough to stay in the
+ * second-level cache, or, where the weights themselves are more than that, so many that
+ * those are not read too often. */
+#define TILES 12
+#define TILES_MOST 48
+#define WEIGHTS_CACHED (1 << 14) /* input times output channels */
+
+#define PANEL_MOST 64
+#define FEW_CHANNELS 8 /* fewer are not worth the transforms */
+
+/* u[panel][point][input][output], as winograd.h has it, then the bias. */
+struct prepared {
+    struct rv_prepared head;
+    int tile;
+    float *bias, *u;
+};
+
+struct rv_conv {
+    struct rv_conv_shape shape;
+    const struct prepared *weights;
+    const struct rv_winograd *kernels;
+    int points, across, tiles, block; /* of the band; patches at a time */
+    int panel0, panel1;
+    size_t pitch;   /* of a transformed patch, in floats */
+    float zeroes[]; /* one per input channel */
+};
+
+/* ---- which shapes ----------------------------------------------------------------- */
+
+extern const struct rv_winograd rv_winograd_plain;
+#ifdef RV_WINOGRAD_X86
+extern const struct rv_winograd rv_winograd_avx2, rv_winograd_avx512;
+#endif
+
+/* RVOS_CPU_WINOGRAD in the environment: at most these, to compare. */
+static bool allowed(const char *name)
+{
+    static const char *const names[] = {"plain", "avx2", "avx512"};
+    const char *most = getenv("RVOS_CPU_WINOGRAD");
+
+    for (int i = 0; i < 3 && most; i++) {
+        if (!strcmp(names[i], name))
+            return true;
+        if (!strcmp(names[i], most))
+            return false;
+    }
+    return true;
+}
+
+const struct rv_winograd *rv_winograd(void)
+{
+#ifdef RV_WINOGRAD_X86
+    if (__builtin_cpu_supports("avx512f") && allowed("avx512"))
+        return &rv_winograd_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        allowed("avx2"))
+        return &rv_winograd_avx2;
+#endif
+    return &rv_winograd_plain;
+}
+
+static int over(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
+/* Multiplications a channel, and what reading the weights costs, as so many more of
+ * them: that is what counts on small maps. */
+static int cost(int points, int tiles)
+{
+    return points * (tiles + 4);
+}
+
+int rv_winograd_tile(const struct rv_conv_shape *whole)
+{
+    int four = cost(36, over(whole->oh, 4) * over(whole->ow, 4));
+    int two = cost(16, over(whole->oh, 2) * over(whole->ow, 2));
+    int direct = cost(9, whole->oh * whole->ow);
+
+    if (whole->size != 3 || whole->stride != 1 || whole->pad_side != 1 ||
+        whole->bf16_in || whole->bf16_out || whole->ic < FEW_CHANNELS ||
+        whole->oc % rv_winograd()->panel)
+        return 0;
+    /* 38 MB of weights for 512 channels: no cache has them. */
+    if ((size_t)whole->ic * whole->oc > 1 << 17 && whole->oh * whole->ow < 256)
+        four *= 2;
+    if (2 * (four < two ? four : two) > direct)
+        return 0;
+    return four < two ? 4 : 2;
+}
+
+/* ---- weights ---------------------------------------------------------------------- */
+
+static void weights_free(struct rv_prepared *head)
+{
+    struct prepared *p = (struct prepared *)head;
+
+    free(p->u);
+    free(p);
+}
+
+/* [n + 2][3]: a kernel's row to its values at the points of winograd.h, over what the
+ * products with the other points leave to divide by. */
+static const double points4[6][3] = {
+    {1, 0, 0},
+    {-81.0 / 130, -27.0 / 65, -18.0 / 65},
+    {-81.0 / 130, 27.0 / 65, -18.0 / 65},
+    {8.0 / 65, 12.0 / 65, 18.0 / 65},
+    {8.0 / 65, -12.0 / 65, 18.0 / 65},
+    {0, 0, 1},
+};
+static const double points2[4][3] = {
+    {1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
+
+/* The kernels k[tap][output] of one input channel to u[point * pitch + output]. */
+RV_CLONES
+static void transform(int tile, double (*k)[PANEL_MOST], int panel, float *u,
+                      size_t pitch)
+{
+    const double(*g)[3] = tile == 4 ? points4 : points2;
+    double half[6][3][PANEL_MOST];
+
+    for (int y = 0; y < tile + 2; y++)
+        for (int x = 0; x < 3; x++)
+            for (int o = 0; o < panel; o++)
+                half[y][x][o] =
+                    g[y][0] * k[x][o] + g[y][1] * k[3 + x][o] + g[y][2] * k[6 + x][o];
+    for (int y = 0; y < tile + 2; y++)
+        for (int x = 0; x < tile + 2; x++)
+            for (int o = 0; o < panel; o++)
+                u[(size_t)(y * (tile + 2) + x) * pitch + o] =
+                    (float)(g[x][0] * half[y][0][o] + g[x][1] * half[y][1][o] +
+                            g[x][2] * half[y][2][o]);
+}
+
+static void transform_all(const struct rv_weight *w, int tile, const float *oihw,
+                          float *u)
+{
+    int panel = rv_winograd()->panel, points = (tile + 2) * (tile + 2);
+    size_t pitch = (size_t)w->in * panel;
+    double k[9][PANEL_MOST];
+
+    for (int p = 0; p < w->out / panel; p++)
+        for (int i = 0; i < w->in; i++) {
+            for (int t = 0; t < 9; t++)
+                for (int o = 0; o < panel; o++)
+                    k[t][o] = oihw[((size_t)(p * panel + o) * w->in + i) * 9 + t];
+            transform(tile, k, panel, u + p * points * pitch + (size_t)i * panel, pitch);
+        }
+}
+
+static int prepare(struct rv_weights *weights, int index, int tile, struct prepared **out)
+{
+    const struct rv_weight *w = &weights->net->weight[index];
+    size_t n = (size_t)w->out * w->in, n_u = n * (tile + 2) * (tile + 2);
+    size_t bytes = ((n_u + w->out) * sizeof(float) + 63) / 64 * 64;
+    struct prepared *p = calloc(1, sizeof(*p));
+    float *oihw = malloc(n * 9 * sizeof(float));
+    int ret = RVOS_ERR_MEMORY;
+
+    if (p)
+        p->u = aligned_alloc(64, bytes);
+    if (p && p->u && oihw) {
+        p->bias = p->u + n_u;
+        ret = weights->read(weights, index, oihw, p->bias);
+    }
+    if (!ret)
+        transform_all(w, tile, oihw, p->u);
+    free(oihw);
+    if (ret) {
+        if (p)
+            weights_free(&p->head);
+        return ret;
+    }
+    p->tile = tile;
+    p->head.maker = rv_conv_winograd();
+    p->head.free = weights_free;
+    rv_prepared_add(weights, index, &p->head);
+    weights->prepared_bytes += bytes;
+    *out = p;
+    return 0;
+}
+
+static int get_weights(struct rv_weights *weights, int index, int tile,
+                       struct prepared **out)
+{
+    struct rv_prepared *p = weights->prepared[index];
+
+    for (; p; p = p->next)
+        if (p->maker == rv_conv_winograd() && ((struct prepared *)p)->tile == tile) {
+            *out = (struct prepared *)p;
+            return 0;
+        }
+    return prepare(weights, index, tile, out);
+}
+
+/* ---- the table -------------------------------------------------------------------- */
+
+static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
+                       const struct rv_conv_shape *s, struct rv_weights *weights,
+                       int index)
+{
+    struct prepared *p = NULL;
+    struct rv_conv *c;
+    int panels, ret = get_weights(weights, index, s->tile, &p);
+
+    (void)dev;
+    (void)opened;
+    if (ret)
+        return ret;
+    c = calloc(1, sizeof(*c) + (size_t)s->ic * sizeof(float));
+    if (!c)
+        return RVOS_ERR_MEMORY;
+    c->shape = *s;
+    c->weights = p;
+    c->kernels = rv_winograd();
+    c->pitch = (size_t)over(s->ic, RV_WINOGRAD_LANES) * RV_WINOGRAD_LANES;
+    c->points = (s->tile + 2) * (s->tile + 2);
+    c->across = over(s->ow, s->tile);
+    c->tiles = c->across * over(s->oh, s->tile);
+    c->block = s->ic * s->oc > WEIGHTS_CACHED ? TILES_MOST : TILES;
+    c->block = over(c->tiles, over(c->tiles, c->block));
+    panels = s->oc / c->kernels->panel;
+    c->panel0 = panels * s->part / s->parts;
+    c->panel1 = panels * (s->part + 1) / s->parts;
+    *out = c;
+    return 0;
+}
+
+static size_t conv_scratch(const struct rv_conv *c)
+{
+    return c->points * c->block * (c->pitch + c->kernels->panel) * sizeof(float);
+}
+
+static void transform_inputs(const struct rv_conv *c, const float *src, int first, int n,
+                             float *v)
+{
+    const struct rv_conv_shape *s = &c->shape;
+    const float *pixel[RV_WINOGRAD_POINTS];
+
+    for (int i = 0; i < n; i++) {
+        int y0 = (first + i) / c->across * s->tile - s->pad_top;
+        int x0 = (first + i) % c->across * s->tile - s->pad_side, k = 0;
+
+        for (int y = y0; y < y0 + s->tile + 2; y++)
+            for (int x = x0; x < x0 + s->tile + 2; x++)
+                pixel[k++] = y >= 0 && y < s->ih && x >= 0 && x < s->iw
+                                 ? src + ((size_t)y * s->iw + x) * s->ic
+                                 : c->zeroes;
+        c->kernels->input(s->tile, pixel, s->ic, v + i * c->pitch, c->block * c->pitch);
+    }
+}
+
+static void transform_outputs(const struct rv_conv *c, const float *m, int first, int n,
+                              int panel, const float *add, float *dst)
+{
+    const struct rv_conv_shape *s = &c->shape;
+    float *pixel[RV_WINOGRAD_MOST * RV_WINOGRAD_MOST];
+    const float *sum[RV_WINOGRAD_MOST * RV_WINOGRAD_MOST];
+
+    for (int i = 0; i < n; i++) {
+        int y0 = (first + i) / c->across * s->tile;
+        int x0 = (first + i) % c->across * s->tile, k = 0;
+
+        for (int y = y0; y < y0 + s->tile; y++)
+            for (int x = x0; x < x0 + s->tile; x++, k++) {
+                size_t at = ((size_t)y * s->ow + x) * s->oc + panel * c->kernels->panel;
+
+                pixel[k] = y < s->oh && x < s->ow ? dst + at : NULL;
+                if (add)
+                    sum[k] = pixel[k] ? add + at : NULL;
+            }
+        c->kernels->output(s->tile, m + (size_t)i * c->kernels->panel,
+                           (size_t)c->block * c->kernels->panel,
+                           c->weights->bias + panel * c->kernels->panel, add ? sum : NULL,
+                           s->relu, pixel);
+    }
+}
+
+static int conv_run(struct rv_conv *c, const void *src, const void *add, void *dst,
+                    void *scratch)
+{
+    size_t ic = (size_t)c->shape.ic, width = (size_t)c->kernels->panel;
+    float *v = scratch, *m = v + c->points * c->block * c->pitch;
+
+    for (int first = 0; first < c->tiles; first += c->block) {
+        int n = c->tiles - first < c->block ? c->tiles - first : c->block;
+
+        transform_inputs(c, src, first, n, v);
+        for (int panel = c->panel0; panel < c->panel1; panel++) {
+            const float *u = c->weights->u + (size_t)panel * c->points * ic * width;
+
+            for (int p = 0; p < c->points; p++)
+                c->kernels->multiply(v + p * c->block * c->pitch, c->pitch,
+                                     u + p * ic * width, m + p * c->block * width, n,
+                                     c->shape.ic);
+            transform_outputs(c, m, first, n, panel, add, dst);
+        }
+    }
+    return 0;
+}
+
+static void conv_destroy(struct rv_conv *c)
+{
+    free(c);
+}
+
+static int engine_open(rvos_device *dev, void **opened)
+{
+    (void)dev;
+    *opened = NULL;
+    return 0;
+}
+
+static void engine_close(void *opened)
+{
+    (void)opened;
+}
+
+static void library(char *text, size_t size)
+{
+    snprintf(text, size, "Winograd");
+}
+
+const struct rv_conv_engine *rv_conv_winograd(void)
+{
+    static const struct rv_conv_engine engine = {
+        .library = library,
+        .open = engine_open,
+        .close = engine_close,
+        .create = conv_create,
+        .scratch_bytes = conv_scratch,
+        .run = conv_run,
+        .destroy = conv_destroy,
+    };
+
+    return &engine;
+}

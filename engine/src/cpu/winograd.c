@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* winograd.c - compiled for several instruction sets: LANES floats a vector, and the name
+ * of the table come from the build. A file of its own for the compiler's flags, with
+ * fused multiply-adds; nothing else may be called from here, as the processor may not
+ * have them. */
+#include "winograd.h"
+
+#ifndef LANES
+#define LANES 4
+#define TABLE rv_winograd_plain
+#endif
+
+#if LANES == 16
+#define VECTORS 4 /* of a panel: 24 sums in 32 registers */
+#else
+#define VECTORS 2 /* 12 in 16 */
+#endif
+#define PANEL (VECTORS * LANES)
+#define ROWS 6 /* tiles whose sums are in registers */
+
+extern const struct rv_winograd TABLE;
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+/* In memory, with any alignment. */
+typedef float mem __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int mask __attribute__((vector_size(4 * LANES)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec load(const float *p)
+{
+    return *(const mem *)p;
+}
+
+INLINE void store(float *p, vec v)
+{
+    *(mem *)p = v;
+}
+
+/* ---- transforms of one row or column ---------------------------------------------- */
+
+/* Points 2/3 and 3/2: their squares, and the sum of those. */
+#define A (2.0f / 3)
+#define B (3.0f / 2)
+#define AA (4.0f / 9)
+#define BB (9.0f / 4)
+#define SUM (97.0f / 36)
+
+/* 6 inputs, `step` apart, to 6. */
+INLINE void input4(const vec *d, int step, vec *t)
+{
+    vec even = d[4 * step] - BB * d[2 * step], odd = A * d[3 * step] - B * d[step];
+
+    t[0] = d[0] - SUM * d[2 * step] + d[4 * step];
+    t[1] = even + odd;
+    t[2] = even - odd;
+    even = d[4 * step] - AA * d[2 * step];
+    odd = B * d[3 * step] - A * d[step];
+    t[3] = even + odd;
+    t[4] = even - odd;
+    t[5] = d[step] - SUM * d[3 * step] + d[5 * step];
+}
+
+/* 6 sums to 4 outputs. */
+INLINE void output4(const vec *m, int step, vec *y)
+{
+    vec s = m[step] + m[2 * step], d = m[step] - m[2 * step];
+    vec s2 = m[3 * step] + m[4 * step], d2 = m[3 * step] - m[4 * step];
+
+    y[0] = m[0] + s + s2;
+    y[1] = A * d + B * d2;
+    y[2] = AA * s + BB * s2;
+    y[3] = A * AA * d + B * BB * d2 + m[5 * step];
+}
+
+INLINE void input2(const vec *d, int step, vec *t)
+{
+    t[0] = d[0] - d[2 * step];
+    t[1] = d[step] + d[2 * step];
+    t[2] = d[2 * step] - d[step];
+    t[3] = d[3 * step] - d[step];
+}
+
+INLINE void output2(const vec *m, int step, vec *y)
+{
+    y[0] = m[0] + m[step] + m[2 * step];
+    y[1] = m[step] - m[2 * step] + m[3 * step];
+}
+
+/* ---- of a tile -------------------------------------------------------------------- */
+
+INLINE void input_lanes(const int n, const vec *d, float *v, size_t pitch)
+{
+    vec t[36], out[6];
+
+    for (int x = 0; x < n + 2; x++) /* columns of d to rows of t */
+        if (n == 4)
+            input4(d + x, 6, t + 6 * x);
+        else
+            input2(d + x, 4, t + 4 * x);
+    for (int y = 0; y < n + 2; y++) {
+        if (n == 4)
+            input4(t + y, 6, out);
+        else
+            input2(t + y, 4, out);
+        for (int x = 0; x < n + 2; x++)
+            store(v + (size_t)(y * (n + 2) + x) * pitch, out[x]);
+    }
+}
+
+INLINE void input_tile(const int n, const float *const *pixel, int channels, float *v,
+                       size_t pitch)
+{
+    vec d[36];
+    int c = 0;
+
+    for (; c + LANES <= channels; c += LANES) {
+        for (int i = 0; i < (n + 2) * (n + 2); i++)
+            d[i] = load(pixel[i] + c);
+        input_lanes(n, d, v + c, pitch);
+    }
+    if (c == channels)
+        return;
+    for (int i = 0; i < (n + 2) * (n + 2); i++) {
+        d[i] = (vec){0};
+        for (int k = c; k < channels; k++) /* behind them is another pixel, or nothing */
+            d[i][k - c] = pixel[i][k];
+    }
+    input_lanes(n, d, v + c, pitch);
+}
+
+INLINE void output_tile(const int n, const float *m, size_t pitch, const float *bias,
+                        const float *const *add, bool relu, float *const *pixel)
+{
+    for (int o = 0; o < PANEL; o += LANES) {
+        vec d[36], t[24], out[4];
+
+        for (int i = 0; i < (n + 2) * (n + 2); i++)
+            d[i] = load(m + (size_t)i * pitch + o);
+        for (int x = 0; x < n + 2; x++)
+            if (n == 4)
+                output4(d + x, 6, t + 4 * x);
+            else
+                output2(d + x, 4, t + 2 * x);
+        for (int y = 0; y < n; y++) {
+            if (n == 4)
+                output4(t + y, 4, out);
+            else
+                output2(t + y, 2, out);
+            for (int x = 0; x < n; x++) {
+                float *p = pixel[y * n + x];
+                vec v = out[x] + load(bias + o);
+
+                if (!p)
+                    continue;
+                if (add)
+                    v += load(add[y * n + x] + o);
+                if (relu)
+                    v = (vec)((mask)v & (v > (vec){0}));
+                store(p + o, v);
+            }
+        }
+    }
+}
+
+static void input(int n, const float *const *pixel, int channels, float *v, size_t pitch)
+{
+    if (n == 4)
+        input_tile(4, pixel, channels, v, pitch);
+    else
+        input_tile(2, pixel, channels, v, pitch);
+}
+
+static void output(int n, const float *m, size_t pitch, const float *bias,
+                   const float *const *add, bool relu, float *const *pixel)
+{
+    if (n == 4)
+        output_tile(4, m, pitch, bias, add, relu, pixel);
+    else
+        output_tile(2, m, pitch, bias, add, relu, pixel);
+}
+
+/* ---- products --------------------------------------------------------------------- */
+
+INLINE void rows(const int n, const float *v, size_t pitch, const float *u, float *m,
+                 int channels)
+{
+    vec sum[ROWS][VECTORS] = {{{0}}};
+
+    for (int c = 0; c < channels; c++) {
+        vec k[VECTORS];
+
+        for (int j = 0; j < VECTORS; j++)
+            k[j] = load(u + (size_t)c * PANEL + j * LANES);
+        for (int r = 0; r < n; r++)
+            for (int j = 0; j < VECTORS; j++)
+                sum[r][j] += v[r * pitch + c] * k[j];
+    }
+    for (int r = 0; r < n; r++)
+        for (int j = 0; j < VECTORS; j++)
+            store(m + r * PANEL + j * LANES, sum[r][j]);
+}
+
+static void multiply(const float *v, size_t pitch, const float *u, float *m, int tiles,
+                     int channels)
+{
+    for (; tiles >= ROWS; tiles -= ROWS) {
+        rows(ROWS, v, pitch, u, m, channels);
+        v += ROWS * pitch;
+        m += ROWS * PANEL;
+    }
+    switch (tiles) {
+    case 5:
+        rows(5, v, pitch, u, m, channels);
+        break;
+    case 4:
+        rows(4, v, pitch, u, m, channels);
+        break;
+    case 3:
+        rows(3, v, pitch, u, m, channels);
+        break;
+    case 2:
+        rows(2, v, pitch, u, m, channels);
+        break;
+    case 1:
+        rows(1, v, pitch, u, m, channels);
+        break;
+    default:
+        break;
+    }
+}
+
+const struct rv_winograd TABLE = {PANEL, input, multiply, output};
