@@ -50,7 +50,8 @@ static void device_close(rvos_device *dev)
         free(cpu->draw[i].ptr);
     free(cpu->draw);
     rv_pool_destroy(cpu->pool);
-    cpu->engine->close(cpu->opened);
+    if (cpu->engine->close)
+        cpu->engine->close(cpu->opened);
     free(cpu);
     dev->priv = NULL;
 }
@@ -67,7 +68,7 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
     cpu->engine = engine;
     cpu->kernels = kernels;
     cpu->winograd = winograd;
-    ret = engine->open(dev, &cpu->opened);
+    ret = engine->open ? engine->open(dev, &cpu->opened) : 0;
     if (!ret) {
         cpu->pool = rv_pool_create(threads, engine->hello);
         cpu->draw = calloc((size_t)threads, sizeof(*cpu->draw));

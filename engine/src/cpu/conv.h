@@ -52,9 +52,11 @@ struct rv_conv; /* one band; not to be run by two threads at a time */
 
 struct rv_conv_engine {
     void (*library)(char *text, size_t size); /* its name and version */
+    /* Of engines that a device can have for all shapes. */
     const char *(*isa)(void);
     bool (*has_bf16)(void);
     void (*hello)(void); /* what every worker thread does once; may be NULL */
+    /* Both NULL: there is nothing to open. */
     int (*open)(rvos_device *dev, void **opened);
     void (*close)(void *opened);
     /* Prepares weights->prepared[index] too, a list of struct rv_prepared, in the layout

@@ -174,18 +174,6 @@ static void conv_destroy(struct rv_conv *c)
     free(c);
 }
 
-static int engine_open(rvos_device *dev, void **opened)
-{
-    (void)dev;
-    *opened = NULL;
-    return 0;
-}
-
-static void engine_close(void *opened)
-{
-    (void)opened;
-}
-
 static void library(char *text, size_t size)
 {
     snprintf(text, size, "plain C");
@@ -213,8 +201,6 @@ const struct rv_conv_engine *rv_conv_plain(void)
         .library = library,
         .isa = isa,
         .has_bf16 = has_bf16,
-        .open = engine_open,
-        .close = engine_close,
         .create = conv_create,
         .scratch_bytes = conv_scratch,
         .run = conv_run,

@@ -318,18 +318,6 @@ static void conv_destroy(struct rv_conv *c)
     free(c);
 }
 
-static int engine_open(rvos_device *dev, void **opened)
-{
-    (void)dev;
-    *opened = NULL;
-    return 0;
-}
-
-static void engine_close(void *opened)
-{
-    (void)opened;
-}
-
 static void library(char *text, size_t size)
 {
     snprintf(text, size, "Winograd");
@@ -339,8 +327,6 @@ const struct rv_conv_engine *rv_conv_winograd(void)
 {
     static const struct rv_conv_engine engine = {
         .library = library,
-        .open = engine_open,
-        .close = engine_close,
         .create = conv_create,
         .scratch_bytes = conv_scratch,
         .run = conv_run,
