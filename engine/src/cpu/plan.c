@@ -123,14 +123,18 @@ static void make_conv(struct maker *m, struct rv_item *item,
 }
 
 /* Into how many parts the outputs are cut: where weights are large and maps are small,
- * each worker should not read all of them. */
-static int parts_for(const struct maker *m, const struct rv_conv_shape *whole, int images)
+ * each worker should not read all of them; and where there are fewer rows of tiles than
+ * workers. */
+static int parts_for(const struct maker *m, const struct rv_conv_shape *whole, int images,
+                     int units)
 {
     int most = whole->oc / 64;
+    int wanted = whole->ic * whole->oc < MANY_WEIGHTS ? (m->threads + units - 1) / units
+                                                      : m->threads;
 
-    if (!whole->tile || images > 1 || whole->ic * whole->oc < MANY_WEIGHTS)
+    if (!whole->tile || images > 1 || most < 1)
         return 1;
-    return most < m->threads ? most : m->threads;
+    return wanted < most ? wanted : most;
 }
 
 static void make_convs(struct maker *m, const struct rv_step *s)
@@ -143,7 +147,7 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     int unit = rows_at_once(&whole), units = (out->h + unit - 1) / unit, bands;
 
     whole.sum = s->in[1] >= 0;
-    whole.parts = parts_for(m, &whole, out->n);
+    whole.parts = parts_for(m, &whole, out->n, units);
     bands = bands_for(units, out->n * whole.parts, conv_cost(&whole), m->threads);
     for (int i = 0; i < out->n * whole.parts * bands && !m->status; i++) {
         int n = i / whole.parts / bands, b = i % bands, row1;
