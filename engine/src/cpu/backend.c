@@ -99,7 +99,7 @@ static int cpu_open(rvos_device *dev)
     if (!onednn)
         rv_log(
             dev, RVOS_LOG_WARNING,
-            "librvos was built without oneDNN: convolutions take 2 to 3 times as long");
+            "librvos was built without oneDNN: a frame takes about half as long again");
     return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast,
                        !winograd || strcmp(winograd, "0") != 0);
 }
