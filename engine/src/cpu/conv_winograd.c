@@ -43,7 +43,6 @@ struct rv_conv {
 extern const struct rv_winograd rv_winograd_plain;
 #ifdef RV_WINOGRAD_X86
 extern const struct rv_winograd rv_winograd_avx2, rv_winograd_avx512;
-#endif
 
 /* RVOS_CPU_WINOGRAD in the environment: at most these, to compare. */
 static bool allowed(const char *name)
@@ -59,6 +58,7 @@ static bool allowed(const char *name)
     }
     return true;
 }
+#endif
 
 const struct rv_winograd *rv_winograd(void)
 {
