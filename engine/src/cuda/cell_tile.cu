@@ -339,7 +339,7 @@ cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
     dim3 grid((unsigned int)tiles, (unsigned int)(m.cell.h.c / CHANNELS),
               (unsigned int)batch);
     size_t bytes = dynamic_bytes(m.ic, m.size);
-    cudaError_t ret = RV_ALLOW_SHARED(cell_tile, (int)bytes);
+    cudaError_t ret = RV_ALLOW_SHARED(cell_tile);
 
     if (!ret)
         ret = RV_LAUNCH_SHARED(cell_tile, grid, THREADS, bytes, stream, job, m);

@@ -22,12 +22,29 @@
 #define RV_FENCE __threadfence();
 #define RV_DYNAMIC_SHARED(name) extern __shared__ __align__(32) char name[]
 #define RV_UNROLL _Pragma("unroll")
-/* A block's shared memory beyond 48 KiB must be asked for once. */
+/* A block's shared memory beyond 48 KiB must be asked for. */
 #define RV_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                        \
     (kernel<<<grid, block, bytes, stream>>>(__VA_ARGS__), cudaGetLastError())
-#define RV_ALLOW_SHARED(kernel, bytes)                                                   \
-    cudaFuncSetAttribute((const void *)kernel,                                           \
-                         cudaFuncAttributeMaxDynamicSharedMemorySize, bytes)
+#define RV_ALLOW_SHARED(kernel) rv_allow_shared((const void *)kernel)
+
+/* As much as a block can have, whatever this launch needs: the limit is the function's,
+ * and a lower one would hold for launches of other threads and captured nodes, too. */
+static inline cudaError_t rv_allow_shared(const void *kernel)
+{
+    cudaFuncAttributes of;
+    int device = 0, most = 0;
+    cudaError_t ret = cudaGetDevice(&device);
+
+    if (!ret)
+        ret = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin,
+                                     device);
+    if (!ret)
+        ret = cudaFuncGetAttributes(&of, kernel);
+    if (!ret)
+        ret = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                   most - (int)of.sharedSizeBytes);
+    return ret;
+}
 
 /* A chained kernel may begin before the one in front of it in its stream has ended. What
  * it does before RV_INPUTS_READY must touch nothing but constants; behind it all that

@@ -74,7 +74,7 @@ template <class T> static inline void atomicMax(T *p, T v)
 #define RV_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                        \
     emulated_launch(                                                                     \
         grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes)
-#define RV_ALLOW_SHARED(kernel, bytes) cudaSuccess
+#define RV_ALLOW_SHARED(kernel) cudaSuccess
 #define RV_INPUTS_READY
 #define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
     emulated_launch(                                                                     \
