@@ -207,6 +207,60 @@ static rvos_model *load_batched(rvos_device *cuda, const char *folder, int max_b
     return model;
 }
 
+/* Frames of a model whose plan cannot capture the first `failures` times, on a GPU of
+ * compute capability `sm`. */
+static void play_uncaptured(rvos_device *cuda, const char *folder, const char *failures,
+                            const char *sm, uint8_t labels[4][NET_W * NET_H])
+{
+    rvos_model *model = load_batched(cuda, folder, 1);
+    rvos_stream *stream;
+
+    setenv("RVOS_EMULATED_UNCAPTURED", failures, 1);
+    setenv("RVOS_EMULATED_SM", sm, 1);
+    stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+    for (int t = 0; t < 4; t++) {
+        rvos_labels l = {
+            .width = NET_W, .height = NET_H, .data = labels[t], .stride = NET_W};
+
+        CHECK(process_frame(stream, t, &(rvos_output){.labels = &l}) == 0);
+    }
+    unsetenv("RVOS_EMULATED_UNCAPTURED");
+    unsetenv("RVOS_EMULATED_SM");
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+}
+
+/* One failure costs one frame its graph; after a second one the steps are launched one by
+ * one, and the log says so, once. No frame is lost or other than it would be. */
+static void uncaptured(rvos_device *cuda, const char *folder)
+{
+    static const struct {
+        const char *failures, *sm;
+        int graphs, warnings;
+    } cases[] = {
+        {"0", "80", 1, 0}, {"1", "80", 1, 0}, {"2", "80", 0, 1}, {"9", "90", 0, 1}};
+    static uint8_t labels[2][4][NET_W * NET_H];
+    int errors = log_.errors;
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int warnings = log_.warnings;
+        long graphs = counts()->graphs;
+
+        log_.quiet = true;
+        play_uncaptured(cuda, folder, cases[i].failures, cases[i].sm, labels[i > 0]);
+        log_.quiet = false;
+        warnings = log_.warnings - warnings;
+        graphs = counts()->graphs - graphs;
+        test_note(CHECK(graphs == cases[i].graphs && warnings == cases[i].warnings),
+                  "%s failures: %ld graphs, %d warnings", cases[i].failures, graphs,
+                  warnings);
+        CHECK(!warnings || strstr(log_.last, "could not be captured"));
+        CHECK(!memcmp(labels[0], labels[i > 0], sizeof(labels[0])));
+    }
+    CHECK(log_.errors == errors);
+    log_.warnings = 0;
+}
+
 /* Plans for 2, 4 and 8 frames take what the one for 8 takes; that each computes the same
  * as ever is batch.c's. */
 static void shared(rvos_device *cuda, const char *folder)
@@ -348,6 +402,7 @@ int main(int argc, char **argv)
     formats(a, b);
     if (find_counts()) {
         frugal(b);
+        uncaptured(cuda, argv[1]);
         shared(cuda, argv[1]);
         unshared(cuda, argv[1]);
     }

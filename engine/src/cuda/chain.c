@@ -63,12 +63,13 @@ static bool is_better(struct rv_plan *plan, const struct rv_buffer *state, char 
     float plain, chained;
     bool same;
 
-    if (final_state(plan, state, want))
+    if (final_state(plan, state, want) || plan->eager)
         return false;
     plain = graph_time(plan);
     rv_plan_drop_graphs(plan);
-    plan->chained = true;
+    plan->chained = plan->trying = true;
     same = !final_state(plan, state, got) && !memcmp(want, got, state->size);
+    plan->trying = false;
     chained = graph_time(plan);
     rv_log(plan->dev, RVOS_LOG_DEBUG,
            "cuda: graph %.4f ms, with chained kernels %.4f ms, %s results", (double)plain,
@@ -91,10 +92,11 @@ int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state)
         better = is_better(plan, state, want, got);
     free(want);
     free(got);
-    if (plan->chained && better)
+    if (plan->chained ? better : plan->eager)
         return 0;
     /* A chained graph that could not be captured must not cost the plain one. */
     plan->eager = false;
+    plan->uncaptured = 0;
     rv_plan_drop_graphs(plan);
     plan->chained = better;
     return rv_plan_warm_up(plan, state->ptr, 2);

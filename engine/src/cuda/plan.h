@@ -62,8 +62,10 @@ struct rv_plan {
     cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
     cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by most live slots of the batch; made
                                                     when first run */
-    bool eager;   /* capture failed: every frame is launched step by step */
-    bool chained; /* kernels may begin before those in front of them have ended */
+    int uncaptured; /* captures that have failed, one after another */
+    bool eager;     /* too many: every frame is launched step by step */
+    bool trying;    /* the graph may be impossible, which is no cause for a warning */
+    bool chained;   /* kernels may begin before those in front of them have ended */
 };
 
 /* Device and pinned memory of one size. */

@@ -216,24 +216,44 @@ error:
 /* ---- graphs ----------------------------------------------------------------- */
 
 /* After an error too, the capture must end. */
-static int capture(struct rv_plan *plan, int live)
+static cudaError_t capture(struct rv_plan *plan, int live)
 {
-    rvos_device *dev = plan->dev;
+    cudaGraphExec_t exec = NULL;
     cudaGraph_t graph = NULL;
-    cudaError_t ended;
-    int ret = 0;
+    cudaError_t error =
+        cudaStreamBeginCapture(plan->lane[0], cudaStreamCaptureModeThreadLocal);
+    int failed;
 
-    CU(dev, cudaStreamBeginCapture(plan->lane[0], cudaStreamCaptureModeThreadLocal));
-    ret = enqueue(plan, live);
-    ended = cudaStreamEndCapture(plan->lane[0], &graph);
-    if (!ret)
-        CU(dev, ended);
-    if (!ret)
-        CU(dev, cudaGraphInstantiate(&plan->graph[live], graph, 0));
-error:
+    if (error)
+        return error;
+    failed = enqueue(plan, live);
+    error = cudaStreamEndCapture(plan->lane[0], &graph);
+    if (!error && failed)
+        error = cudaErrorInvalidValue; /* a part of the frame */
+    if (!error)
+        error = cudaGraphInstantiate(&exec, graph, 0);
+    if (!error)
+        plan->graph[live] = exec;
     if (graph)
         cudaGraphDestroy(graph);
-    return ret;
+    return error;
+}
+
+/* Once may be bad luck, such as memory that somebody else has for a moment, and the next
+ * frame tries again; not for ever, as each try costs as much as a frame. */
+static void not_captured(struct rv_plan *plan, cudaError_t error)
+{
+    plan->eager = ++plan->uncaptured > 1;
+    if (plan->eager)
+        rv_log(plan->dev, plan->trying ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
+               "cuda: the frame could not be captured into a graph (%s): its steps are "
+               "launched one by one, which is slower",
+               cudaGetErrorString(error));
+    else
+        rv_log(plan->dev, RVOS_LOG_DEBUG,
+               "cuda: no graph of this frame (%s), the next one tries again",
+               cudaGetErrorString(error));
+    cudaGetLastError(); /* which would be taken for the next launch's */
 }
 
 /* Takes no lock of the device's: a frame does not wait for a plan that is being made. */
@@ -241,12 +261,13 @@ static int launch(struct rv_plan *plan, int live)
 {
     int ret = 0;
 
-    if (!plan->eager && !plan->graph[live] && capture(plan, live)) {
-        rv_log(plan->dev, RVOS_LOG_WARNING,
-               "cuda: the frame could not be captured into a graph: its steps are "
-               "launched one by one, which is slower");
-        plan->eager = true;
-        cudaGetLastError(); /* which would be taken for the next launch's */
+    if (!plan->eager && !plan->graph[live]) {
+        cudaError_t error = capture(plan, live);
+
+        if (error)
+            not_captured(plan, error);
+        else
+            plan->uncaptured = 0;
     }
     if (!plan->graph[live])
         return enqueue(plan, live);
