@@ -296,6 +296,14 @@ void rv_plan_drop_graphs(struct rv_plan *plan)
     }
 }
 
+/* After an error: lanes that lane 0 has not waited for may be at work all the same. */
+static void settle(struct rv_plan *plan)
+{
+    for (int l = 0; l < RV_LANES; l++)
+        cudaStreamSynchronize(plan->lane[l]);
+    cudaGetLastError();
+}
+
 int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
 {
     rvos_device *dev = plan->dev;
@@ -305,14 +313,16 @@ int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
         new_job(plan, j, state, j ? 0 : live);
     ret = enqueue(plan, live);
     if (ret)
-        return ret;
+        goto error;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));
     for (int i = 1; i < frames && !ret; i++)
         ret = launch(plan, live);
     if (ret)
-        return ret;
+        goto error;
     CU(dev, cudaStreamSynchronize(plan->lane[0]));
 error:
+    if (ret)
+        settle(plan);
     return ret;
 }
 
@@ -433,7 +443,7 @@ static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     int ret = issue(plan, jobs, n_jobs);
 
     if (ret) { /* nothing of these frames may be under way when the callers go on */
-        cudaStreamSynchronize(plan->lane[0]);
+        settle(plan);
         return ret;
     }
     CU(plan->dev, cudaStreamSynchronize(plan->lane[0]));
