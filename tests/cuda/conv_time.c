@@ -15,6 +15,7 @@
 static struct {
     int calls, fail_at;  /* the nth call fails; 0: none */
     int made, destroyed; /* of streams, events, graphs and executable ones */
+    cudaStream_t left;   /* by the engine */
     bool no_capture, capturing;
     int captured, pending; /* runs in the graph, and launched */
     int runs, run_fails_at;
@@ -57,7 +58,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags)
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
-    (void)stream;
+    CHECK(rt.left == stream);
     return destroy();
 }
 
@@ -151,7 +152,14 @@ static int run(void *opaque, cudaStream_t stream)
 /* ---- tests ---------------------------------------------------------------------------
  */
 
-static struct cuda_device cuda;
+static void leave(void *opened, cudaStream_t stream)
+{
+    CHECK(opened == &rt && !rt.capturing);
+    rt.left = stream;
+}
+
+static const struct rv_conv_engine engine = {.leave = leave};
+static struct cuda_device cuda = {.engine = &engine, .opened = &rt};
 static rvos_device device = {.priv = &cuda};
 
 static float time_it(int fail_at, int run_fails_at, bool no_capture, float run_ms)

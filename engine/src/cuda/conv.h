@@ -50,6 +50,9 @@ struct rv_conv_engine {
      * another one is in create. */
     int (*run)(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t stream);
     void (*destroy)(struct rv_conv *conv);
+    /* The stream, in which nothing is under way, is about to be destroyed. NULL: none is
+     * remembered. */
+    void (*leave)(void *opened, cudaStream_t stream);
     /* When a model is done with measuring: what is worth keeping goes to disk. NULL:
      * nothing is. */
     void (*flush)(void *opened);

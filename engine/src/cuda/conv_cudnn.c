@@ -32,6 +32,21 @@ static int dnn_error(const rvos_device *dev, cudnnStatus_t status, const char *c
 
 /* ---- running ---------------------------------------------------------------------- */
 
+/* The handle keeps the stream that it had last until that is about to go. To take it away
+ * after each convolution would put a stream that is not captured between any two of a
+ * capture. */
+static void leave(void *opened, cudaStream_t stream)
+{
+    struct rv_cudnn *o = opened;
+    const struct cuda_device *cuda = o->dev->priv;
+    cudaStream_t last;
+
+    pthread_mutex_lock(&o->running);
+    if (!cudnnGetStream(o->runner, &last) && last == stream)
+        cudnnSetStream(o->runner, cuda->stream);
+    pthread_mutex_unlock(&o->running);
+}
+
 static bool is_fused(enum rv_form form)
 {
     return form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
@@ -40,15 +55,12 @@ static bool is_fused(enum rv_form form)
 static cudnnStatus_t execute(struct rv_cudnn *o, cudnnBackendDescriptor_t plan,
                              cudnnBackendDescriptor_t pack, cudaStream_t stream)
 {
-    struct cuda_device *cuda = o->dev->priv;
     cudnnStatus_t status;
 
     pthread_mutex_lock(&o->running);
     status = cudnnSetStream(o->runner, stream);
     if (!status)
         status = cudnnBackendExecute(o->runner, plan, pack);
-    /* The handle must not keep a stream that may be gone when it gets the next. */
-    cudnnSetStream(o->runner, cuda->stream);
     pthread_mutex_unlock(&o->running);
     return status;
 }
@@ -275,6 +287,7 @@ static const struct rv_conv_engine cudnn = {
     .workspace_bytes = workspace_bytes,
     .run = run,
     .destroy = destroy,
+    .leave = leave,
     .flush = flush,
 };
 

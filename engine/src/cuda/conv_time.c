@@ -103,8 +103,7 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
         cudaEventDestroy(t.from);
     if (t.to)
         cudaEventDestroy(t.to);
-    if (t.stream)
-        cudaStreamDestroy(t.stream);
+    rv_cuda_stream_destroy(dev, t.stream);
     cudaGetLastError();
     return ms;
 }

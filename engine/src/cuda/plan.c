@@ -391,8 +391,7 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
     for (int l = 0; l < RV_LANES; l++) {
         if (plan->joined[l])
             cudaEventDestroy(plan->joined[l]);
-        if (plan->lane[l])
-            cudaStreamDestroy(plan->lane[l]);
+        rv_cuda_stream_destroy(plan->dev, plan->lane[l]);
     }
     if (plan->start)
         cudaEventDestroy(plan->start);

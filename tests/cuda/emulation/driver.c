@@ -109,6 +109,8 @@ struct counts {
 };
 struct counts *rv_emulated_counts(void);
 bool rv_emulated_fails(void);
+void rv_emulated_remember(cudaStream_t stream);
+void rv_emulated_forget(cudaStream_t stream);
 
 size_t rv_driver_granularity(const struct rv_driver *driver)
 {
@@ -269,11 +271,18 @@ static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stre
     const struct rv_conv_shape *s = &c->shape;
     int ret = 0;
 
+    rv_emulated_remember(stream);
     CU(c->dev, rv_cuda_conv(c->args, io->x, NULL, io->workspace, stream));
     CU(c->dev, rv_cuda_epilogue(io->workspace, 0, c->bias, io->add, io->y, s->half_out,
                                 (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream));
 error:
     return ret;
+}
+
+static void leave(void *opened, cudaStream_t stream)
+{
+    (void)opened;
+    rv_emulated_forget(stream);
 }
 
 static const struct rv_conv_engine unfused = {
@@ -282,6 +291,7 @@ static const struct rv_conv_engine unfused = {
     .workspace_bytes = workspace_bytes,
     .run = run,
     .destroy = destroy,
+    .leave = leave,
 };
 
 const struct rv_conv_engine *rv_conv_default(void)

@@ -6,6 +6,7 @@
 // as in CUDA; a launch of the graph then runs the nodes in a random order that the edges
 // allow, so that a missing edge shows as a wrong result, not as luck. New memory is full
 // of NaNs, and its ends are found by AddressSanitizer.
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -275,8 +276,26 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags)
     return cudaSuccess;
 }
 
+// For an engine that remembers its last stream, as a handle of cuDNN does: it must not be
+// destroyed meanwhile.
+static std::atomic<cudaStream_t> remembered;
+
+extern "C" void rv_emulated_remember(cudaStream_t stream)
+{
+    remembered = stream;
+}
+
+extern "C" void rv_emulated_forget(cudaStream_t stream)
+{
+    remembered.compare_exchange_strong(stream, nullptr);
+}
+
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
+    if (stream && stream == remembered) {
+        fprintf(stderr, "an engine still has a stream that is destroyed\n");
+        abort();
+    }
     delete stream;
     return cudaSuccess;
 }
