@@ -309,39 +309,76 @@ def unpack_checkpoint(golden, name, folder):
     return out
 
 
+def absent(folder, *names):
+    """Whether a file or folder of these is missing, which is told: then the case is left
+    out, as not everybody has room for all of them."""
+    for name in names:
+        if not os.path.exists(os.path.join(folder, name)):
+            print(f"left out: no {os.path.join(folder, name)}")
+            return True
+    return False
+
+
+def no_pictures(what):
+    try:
+        import PIL  # noqa: F401
+    except ImportError:
+        print(f"left out: {what}: there is no PIL to read pictures")
+        return True
+    return False
+
+
+def convert_case(golden, name, task, variant, tmp, out):
+    """One of the original's; False: it is not there."""
+    if absent(golden, "encoder_resnet34.pt.xz") or absent(
+            os.path.join(golden, name), "model", "frames.npy", "logits_half_f64.npy",
+            "probs.npy", *(["annotations/00000.png"] if task == "one-shot" else [])):
+        return False
+    if task == "one-shot" and no_pictures(name):
+        return False
+    load = lambda file: np.load(os.path.join(golden, name, file))
+    frames = load("frames.npy")
+    tensors, settings = convert.load(unpack_checkpoint(golden, name, tmp), task=task)
+    size, model_file = frames.shape[1:3], name + ".model.safetensors"
+    meta = convert.metadata(settings, size[::-1], "public domain: random numbers", name)
+    c = case(None, task, "of the original", variant, 3, size=size)
+    seeds = {}
+    if task == "one-shot":
+        path = os.path.join(golden, name, "annotations", "00000.png")
+        seeds[0] = pixels.read_labels(path), (1, 1, 1)
+        c["seeds"] = ((0,),)
+    safetensors_io.write(os.path.join(out, model_file), convert.narrow(tensors, "f32"),
+                         meta)
+    write_case(os.path.join(out, name + ".safetensors"), frames, seeds,
+               load("logits_half_f64.npy"), describe(c, len(frames), model_file),
+               probs=load("probs.npy"))
+    print(f"{out}/{name}.safetensors")
+    return True
+
+
 def from_shared(golden, out):
+    """How many cases were there."""
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory() as tmp:
-        for name, (task, variant) in SHARED.items():
-            load = lambda file: np.load(os.path.join(golden, name, file))
-            frames = load("frames.npy")
-            tensors, settings = convert.load(unpack_checkpoint(golden, name, tmp),
-                                             task=task)
-            size, model_file = frames.shape[1:3], name + ".model.safetensors"
-            meta = convert.metadata(settings, size[::-1],
-                                    "public domain: random numbers", name)
-            safetensors_io.write(os.path.join(out, model_file),
-                                 convert.narrow(tensors, "f32"), meta)
-            c = case(None, task, "of the original", variant, 3, size=size)
-            seeds = {}
-            if task == "one-shot":
-                path = os.path.join(golden, name, "annotations", "00000.png")
-                seeds[0] = pixels.read_labels(path), (1, 1, 1)
-                c["seeds"] = ((0,),)
-            write_case(os.path.join(out, name + ".safetensors"), frames, seeds,
-                       load("logits_half_f64.npy"), describe(c, len(frames), model_file),
-                       probs=load("probs.npy"))
-            print(f"{out}/{name}.safetensors")
+        n = sum(convert_case(golden, name, *how, tmp, out)
+                for name, how in SHARED.items())
     shipped = os.path.join(os.path.dirname(os.path.abspath(golden)), "model")
-    if os.path.isdir(shipped):
-        from_reference(shipped, out)
+    return n + from_reference(shipped, out)
 
 
 def from_reference(shipped, out):
-    """The trained model on real frames, its own reference."""
+    """The trained model on real frames, its own reference. The model that comes with the
+    source is the same."""
+    folder, name = os.path.join(shipped, "reference"), "rvos-resnet18-h128.safetensors"
+    here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
+    model_file = os.path.abspath(os.path.join(
+        shipped if os.path.exists(os.path.join(shipped, name)) else here, name))
+    if absent(folder, *(f"{t:05d}.png" for t in range(8)), "init_mask.png",
+              "zero_shot_logits_half.npy", "one_shot_logits_half.npy", model_file):
+        return 0
+    if no_pictures("the trained model's reference"):
+        return 0
     from PIL import Image
-    folder = os.path.join(shipped, "reference")
-    model_file = os.path.abspath(os.path.join(shipped, "rvos-resnet18-h128.safetensors"))
     frames = np.stack([np.array(Image.open(os.path.join(folder, f"{t:05d}.png")))
                        for t in range(8)])
     for task in ("zero-shot", "one-shot"):
@@ -357,6 +394,7 @@ def from_reference(shipped, out):
         write_case(path, frames, seeds, logits,
                    describe(c, len(frames), model_file, ("1e-3", "5e-4")))
         print(path)
+    return 2
 
 
 def main(argv=None):

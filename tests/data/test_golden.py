@@ -101,6 +101,33 @@ class Golden(unittest.TestCase):
         self.assertLess(error[0], 5e-5)
         self.assertGreater(error[1:].min(), 50 * 2e-4)
 
+    @common.shared_golden
+    def test_half_of_the_originals(self):
+        """What is not there, or not whole, is left out; the rest is converted."""
+        golden_dir = os.path.join(common.scratch(), "half", "golden")
+        out, whole = os.path.join(common.scratch(), "cases"), "f1_small_skip_sum"
+        os.makedirs(os.path.join(golden_dir, "a_small_zeroshot"))
+        self.assertEqual(golden.from_shared(golden_dir, out), 0)
+        self.assertEqual(os.listdir(out), [])
+        for name in (whole, "encoder_resnet34.pt.xz"):
+            os.symlink(os.path.join(common.GOLDEN, name), os.path.join(golden_dir, name))
+        self.assertEqual(golden.from_shared(golden_dir, out), 1)
+        self.assertEqual(sorted(os.listdir(out)), [f"{whole}.model.safetensors",
+                                                   f"{whole}.safetensors"])
+
+    @common.shared_model
+    def test_reference_alone(self):
+        """By the model that is in the source."""
+        shared, out = (os.path.join(common.scratch(), n) for n in ("alone", "reference"))
+        os.makedirs(os.path.join(shared, "model"))
+        os.symlink(os.path.join(common.MODEL, "reference"),
+                   os.path.join(shared, "model", "reference"))
+        self.assertEqual(golden.from_shared(os.path.join(shared, "golden"), out), 2)
+        _, meta = safetensors_io.read(os.path.join(out, "reference_one_shot.safetensors"))
+        self.assertEqual(meta["case.model"],
+                         os.path.join(common.ROOT, "data", "models",
+                                      "rvos-resnet18-h128.safetensors"))
+
     def test_norms(self):
         """Batch norms with weights of both signs, and statistics far from 0 and 1."""
         tensors, _ = golden.random_network(**golden.MODELS["r18"][0])
