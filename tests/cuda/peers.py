@@ -8,13 +8,16 @@
 Peers: the published formulation (data/model.py) eager in float32 and TF32; with batch norm
 folded, fp16 and channels last: eager, as one CUDA graph, and by torch.compile with CUDA
 graphs. The network alone, without resizing and labels, which the engine has to do as well.
-A peer that fails, in its preparation or later, is told and left out. The first 20 rounds
-don't count.
+A peer that fails, in its preparation or later, or whose preparation takes so long that
+no time would be left to measure the others, is told and left out. The first 20 rounds
+don't count. The JSON is written whatever happens, SIGTERM included.
 """
 import argparse
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -24,12 +27,35 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "data"), str(ROOT / "tests" / "bench")]
 
 
+class OutOfTime(BaseException):
+    """No Exception: what a compiler's own handlers would take for their own."""
+
+
+def on_alarm(*_):
+    raise OutOfTime("took too long to prepare")
+
+
+@contextlib.contextmanager
+def at_most(seconds):
+    old = signal.signal(signal.SIGALRM, on_alarm)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+
+
 class Ours:
     def __init__(self, command):
         self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().split()[:1] != ["ready"]:
-            raise RuntimeError("the engine did not start")
+        try:
+            if self.process.stdout.readline().split()[:1] != ["ready"]:
+                raise RuntimeError("the engine did not start")
+        except BaseException:
+            self.process.kill()
+            raise
 
     def run(self):
         self.process.stdin.write("run\n")
@@ -119,24 +145,29 @@ def row(name, times):
             "p99_ms": times[int(0.99 * (len(times) - 1))], "frames": len(times)}
 
 
+PREPARING = 0.8  # of the time that there is; measuring takes less
+
+
 def prepare(args, torch, began, failed):
     """{name: side}"""
+    kinds = [("rvosseg", p) for p in args.ours.split(",")]
+    kinds += [("PyTorch", k) for k in filter(None, args.peers.split(","))]
     sides = {}
-    for precision in args.ours.split(","):
-        try:
-            sides[f"rvosseg {precision}"] = Ours([args.bench, "--serve", args.model, args.task,
-                                                  args.objects, precision])
-        except (RuntimeError, OSError) as e:
-            failed.append(f"rvosseg {precision}: {e}")
-    for kind in filter(None, args.peers.split(",")):
-        if time.monotonic() - began > args.seconds * 0.7:
-            failed.append(f"PyTorch {kind}: no time left")
+    for who, kind in kinds:
+        left = began + PREPARING * args.seconds - time.monotonic()
+        if left <= 0:
+            failed.append(f"{who} {kind}: no time left")
             continue
         try:
-            sides[f"PyTorch {torch.__version__} {kind}"] = Peer(torch, args.model, args.task,
-                                                                args.objects, kind)
-        except Exception as e:  # whatever a PyTorch version thinks of it
-            failed.append(f"PyTorch {kind}: {reason(e)}")
+            with at_most(left):
+                if who == "rvosseg":
+                    sides[f"rvosseg {kind}"] = Ours([args.bench, "--serve", args.model, args.task,
+                                                     args.objects, kind])
+                else:
+                    sides[f"PyTorch {torch.__version__} {kind}"] = Peer(
+                        torch, args.model, args.task, args.objects, kind)
+        except (Exception, OutOfTime) as e:  # whatever a PyTorch version thinks of it
+            failed.append(f"{who} {kind}: {reason(e)}")
     return sides
 
 
@@ -144,9 +175,9 @@ def reason(e):
     return f"{type(e).__name__}: {(str(e).splitlines() or [''])[0][:200]}"
 
 
-def in_turn(sides, rounds, until, failed):
-    """{name: ms of each round}; who fails is out from then on."""
-    times = {name: [] for name in sides}
+def in_turn(sides, rounds, until, failed, times):
+    """times[name]: ms of each round; who fails is out from then on."""
+    times.update((name, []) for name in sides)
     for i in range(rounds + WARM_UP):
         if i > WARM_UP + 10 and time.monotonic() > until:
             break
@@ -160,10 +191,23 @@ def in_turn(sides, rounds, until, failed):
                 continue
             if i >= WARM_UP:
                 times[name].append(ms)
-    return times
 
 
 WARM_UP = 20
+
+
+def tell(args, gpu, times, failed):
+    rows = [row(name, ms) for name, ms in times.items() if ms]
+    for r in rows:
+        print(f"{r['name']:34} p50 {r['p50_ms']:9.3f} ms  p99 {r['p99_ms']:9.3f} ms  "
+              f"({r['frames']} frames)")
+    for line in failed:
+        print(f"left out: {line}")
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump({"model": os.path.basename(args.model), "task": args.task,
+                       "objects": args.objects, "gpu": gpu, "rows": rows, "left_out": failed},
+                      f, indent=1)
 
 
 def main():
@@ -187,23 +231,16 @@ def main():
         print("skipped: no GPU")
         return 77
     began = time.monotonic()
-    failed = []
-    sides = prepare(args, torch, began, failed)
-    times = in_turn(sides, args.rounds, began + args.seconds, failed)
-    rows = [row(name, ms) for name, ms in times.items() if ms]
-    for r in rows:
-        print(f"{r['name']:34} p50 {r['p50_ms']:9.3f} ms  p99 {r['p99_ms']:9.3f} ms  "
-              f"({r['frames']} frames)")
-    for line in failed:
-        print(f"left out: {line}")
-    if args.json:
-        with open(args.json, "w") as f:
-            json.dump({"model": os.path.basename(args.model), "task": args.task,
-                       "objects": args.objects, "gpu": torch.cuda.get_device_name(),
-                       "rows": rows, "left_out": failed}, f, indent=1)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sides, times, failed = {}, {}, []
+    try:
+        sides = prepare(args, torch, began, failed)
+        in_turn(sides, args.rounds, began + args.seconds, failed, times)
+    finally:
+        tell(args, torch.cuda.get_device_name(), times, failed)
     for side in sides.values():
         side.close()
-    return 1 if any(l.startswith("rvosseg") for l in failed) else 0
+    return 1 if any(line.startswith("rvosseg") for line in failed) else 0
 
 
 if __name__ == "__main__":
