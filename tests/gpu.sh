@@ -11,6 +11,9 @@
 # RVOS_GPU_PARTS   of "numbers speed peers checks", what to run; all. Several calls may share
 #                  OUT_DIR and RVOS_GPU_BUILD, and the table is of all.
 # RVOS_GPU_BUILD   build folder, kept; else a new one in /tmp.
+# RVOS_GPU_ARCHIVE file to be made, a .tar.gz of OUT_DIR. After each part it is replaced by a
+#                  newer one: what comes back from a run that is cut off, or from a machine
+#                  that gives back a few files only.
 # RVOS_FRAMES      for fp16 against fp32: pictures of 448x256 (tests/gpu_frames.sh), or one
 #                  file of raw RGB.
 # RVOS_SHARED      folder with the golden data of the original (else ./shared).
@@ -23,6 +26,8 @@ out=$(cd "$1" && pwd)
 limit=$((${2:-8} * 60))
 build=${RVOS_GPU_BUILD:-$(mktemp -d /tmp/rvos-gpu-XXXXXX)}
 wanted=${RVOS_GPU_PARTS:-numbers speed peers checks}
+archive=${RVOS_GPU_ARCHIVE:-}
+[ -z "$archive" ] || { mkdir -p "$(dirname "$archive")" && archive=$(realpath "$archive"); } || exit 2
 log=$out/gpu.log
 rows=$out/rows.jsonl
 parts=$out/parts.txt
@@ -35,6 +40,16 @@ python=python3
 
 left() { echo $((limit - SECONDS)); }
 wants() { [[ " $wanted " == *" $1 "* ]]; }
+
+# RVOS_GPU_ARCHIVE is whole at any time.
+pack() {
+    [ -n "$archive" ] || return 0
+    tar -C "$out" --exclude="./${archive##*/}*" -czf "$archive.new" . 2> /dev/null || [ $? = 1 ] || return
+    mv -f "$archive.new" "$archive"
+}
+
+# Whether the engine went without a graph somewhere, which a test may pass and a user notices.
+no_graph() { grep -q "could not be captured" "$1"; }
 
 # part NAME SECONDS COMMAND...: runs it; tells PASS, FAIL or SKIP. What it says is in the
 # log, and in OUT_DIR/$own.log if own is set.
@@ -57,6 +72,7 @@ part() {
         esac
     fi
     printf '%-34s %-22s %4d s\n' "$name" "$verdict" $((SECONDS - began)) | tee -a "$parts"
+    pack
     [ "$verdict" = PASS ]
 }
 
@@ -77,6 +93,7 @@ bench() {
         printf '%-34s FAIL\n' "bench $what" | tee -a "$parts"
         worst=1
     fi
+    pack
 }
 
 machine() {
@@ -277,6 +294,7 @@ if [ -z "$gpu" ]; then
         printf '%-34s SKIP (no GPU)\n' "$name" | tee -a "$parts"
     done
     "$python" "$root/tests/cuda/gpu_table.py" "$out" > /dev/null || worst=1
+    pack
     echo "no GPU; log: $log"
     [ "$worst" = 0 ] && exit 77
     exit 1
@@ -296,5 +314,6 @@ fi
 wants checks && checks
 
 "$python" "$root/tests/cuda/gpu_table.py" "$out" || worst=1
+pack
 echo "took $SECONDS s; log: $log"
 exit $worst
