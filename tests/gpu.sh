@@ -54,7 +54,7 @@ no_graph() { grep -q "could not be captured" "$1"; }
 # part NAME SECONDS COMMAND...: runs it; tells PASS, FAIL or SKIP. What it says is in the
 # log, and in OUT_DIR/$own.log if own is set.
 part() {
-    local name=$1 most=$2 began=$SECONDS rc verdict file=/dev/null
+    local name=$1 most=$2 began=$SECONDS rc verdict file=$build/part.log
     shift 2
     [ -n "${own:-}" ] && file=$out/$own.log
     [ "$most" -le "$(left)" ] || most=$(left)
@@ -70,6 +70,11 @@ part() {
             124|137) verdict="FAIL (more than $most s)"; worst=1 ;;
             *) verdict="FAIL ($rc)"; worst=1 ;;
         esac
+        # "faults" has it fail for want of memory.
+        if [ "$verdict" = PASS ] && [ "$name" != faults ] && no_graph "$file"; then
+            verdict="FAIL (no graph)"
+            worst=1
+        fi
     fi
     printf '%-34s %-22s %4d s\n' "$name" "$verdict" $((SECONDS - began)) | tee -a "$parts"
     pack
