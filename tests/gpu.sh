@@ -193,6 +193,11 @@ tiles_checked() { # TOOL
         "$build/tests/cuda/cuda-tiles" quick
 }
 
+# Plain convolutions: what is compared to the bit is a pass of many with passes of one.
+batched() {
+    RVOS_CUDA_CONV=plain "$build/tests/engine/batch" cuda "$build/tests/models"
+}
+
 peers() { # NAME MODEL OBJECTS SECONDS [OPTION...]
     local name=$1 model=$2 objects=$3 seconds=$4
     shift 4
@@ -216,6 +221,7 @@ numbers() {
     RVOS_CUDA_CONV=tile RVOS_CUDA_CHAIN=1 own=half-chained \
         part "golden, fp16, chained" 60 half_golden
     own=tiles part "own kernels against plain ones" 60 "$build/tests/cuda/cuda-tiles"
+    own=batched part "batched passes" 90 batched
     own=long part "long cases, fp32" 150 long_golden
     unset RVOS_CUDA_TUNE
     own=agree part "fp16 against fp32" 60 agree
@@ -292,7 +298,7 @@ nvidia-smi -L 2> /dev/null | grep -q GPU && gpu=yes
 
 export root out build model large python
 export -f machine compile golden shared_golden half_golden long_golden raw_frames agree sanitizer tiles_checked \
-    peers
+    batched peers
 
 part "machine" 60 machine
 if [ -n "$gpu" ] && wants numbers; then
