@@ -8,7 +8,8 @@
 # (table.txt) and results.json in OUT_DIR; 0: all passed, 1: something failed, 77: there is
 # no GPU (the build is tried all the same).
 #
-# RVOS_GPU_PARTS   of "numbers speed peers checks", what to run; all. Several calls may share
+# RVOS_GPU_PARTS   of "numbers speed peers checks engines", what to run; else all but engines,
+#                  which tries every engine of cuDNN, for some minutes. Several calls may share
 #                  OUT_DIR and RVOS_GPU_BUILD, and the table is of all.
 # RVOS_GPU_BUILD   build folder, kept; else a new one in /tmp.
 # RVOS_GPU_ARCHIVE file to be made, a .tar.gz of OUT_DIR. After each part it is replaced by a
@@ -270,8 +271,12 @@ speed() {
     bench "one-shot r18 10" "$model" one-shot 10 fp16 1 500
     bench "one-shot r101 10" "$large" one-shot 10 fp16 1 300
     bench "host r18 5" "$model" zero-shot 5 fp16 1 300 host
-    # What the compiled engines would add, whatever they cost.
-    bench_s=100 RVOS_CUDA_TUNE=all XDG_CACHE_HOME=$build/cache-all RVOS_BENCH_LOG=$out/engines-all.txt \
+}
+
+# What the compiled engines would add, whatever they cost.
+engines() {
+    bench_s=$(left) RVOS_CUDA_TUNE=all XDG_CACHE_HOME=$build/cache-all \
+        RVOS_BENCH_LOG=$out/engines-all.txt \
         bench "all engines r101 10" "$large" zero-shot 10 fp16 1 500
 }
 
@@ -328,9 +333,11 @@ wants speed && speed
 if wants peers; then
     part "PyTorch in turn, ResNet-101" 75 peers resnet101 "$large" 10 55 --peers fp32,tf32,fp16,graph
     part "PyTorch in turn, ResNet-18" 45 peers resnet18 "$model" 10 30 --peers fp32,graph --ours fp16
-    part "PyTorch compiled, ResNet-101" 170 peers resnet101-compiled "$large" 10 150 --peers compile --ours fp16
+    part "PyTorch compiled, ResNet-101" 170 peers resnet101-compiled "$large" 10 150 --peers compile \
+        --ours fp16
 fi
 wants checks && checks
+wants engines && engines
 
 "$python" "$root/tests/cuda/gpu_table.py" "$out" || worst=1
 pack
