@@ -145,10 +145,16 @@ half_golden() { # a few: each has shapes of its own to find engines for
         "$build"/tests/shared-cases/reference_*.safetensors
 }
 
-# Written beside the compiler's work: minutes of PyTorch on the CPU.
+# Written beside the compiler's work: minutes of PyTorch on the CPU. Whoever ends this ends
+# that, too.
 write_long() {
-    [ -f "$build/long/done" ] ||
-        { "$python" "$root/tests/cuda/long_cases.py" "$build/long" --size 128x224 && touch "$build/long/done"; }
+    local child
+    [ -f "$build/long/done" ] || {
+        "$python" "$root/tests/cuda/long_cases.py" "$build/long" --size 128x224 &
+        child=$!
+        trap 'kill "$child"' TERM
+        wait "$child" && touch "$build/long/done"
+    }
     echo $? > "$build/long.rc"
 }
 
@@ -313,6 +319,7 @@ if [ -n "$gpu" ] && wants numbers; then
     rm -f "$build/long.rc"
     write_long > "$build/long.log" 2>&1 &
     writer=$!
+    trap '[ -z "$writer" ] || kill "$writer"' EXIT
 fi
 part "build" 300 compile
 if [ -z "$gpu" ]; then
@@ -331,7 +338,7 @@ export LD_LIBRARY_PATH=$build/engine/src/cuda:${LD_LIBRARY_PATH:-}
 [ -s "$large" ] || part "random ResNet-101" 60 "$python" "$root/data/golden.py" --random-bundle resnet101 -o "$large"
 
 wants numbers && numbers
-[ -n "${writer:-}" ] && { kill "$writer" 2> /dev/null; wait "$writer" 2> /dev/null; }
+[ -n "${writer:-}" ] && { kill "$writer" 2> /dev/null; wait "$writer" 2> /dev/null; writer=; }
 wants speed && speed
 if wants peers; then
     part "PyTorch in turn, ResNet-101" 75 peers resnet101 "$large" 10 55 --peers fp32,tf32,fp16,graph
