@@ -17,7 +17,7 @@
 #                  that gives back a few files only.
 # RVOS_FRAMES      for fp16 against fp32: pictures of 448x256 (tests/gpu_frames.sh), or one
 #                  file of raw RGB.
-# RVOS_SHARED      folder with the golden data of the original (else ./shared).
+# RVOS_SHARED      folder with golden data of the original, or some of it (else ./shared).
 # shellcheck disable=SC2317 # functions are called by part()
 set -u
 [ $# -ge 1 ] || { echo "usage: gpu.sh OUT_DIR [MINUTES]" >&2; exit 2; }
@@ -140,7 +140,7 @@ shared_golden() {
 half_golden() { # a few: each has shapes of its own to find engines for
     "$build/tests/cuda/cuda-half" "$build/tests/models" \
         "$root"/tests/golden/{r18_one,r18_zero_odd,r50_one,vgg16_zero}.safetensors || return
-    [ -f "$build/tests/shared-cases/done" ] || return 0
+    [ -f "$build/tests/shared-cases/reference_one_shot.safetensors" ] || return 0
     "$build/tests/cuda/cuda-half" "$build/tests/shared-cases" \
         "$build"/tests/shared-cases/reference_*.safetensors
 }
@@ -334,7 +334,7 @@ if [ -z "$gpu" ]; then
     exit 1
 fi
 export LD_LIBRARY_PATH=$build/engine/src/cuda:${LD_LIBRARY_PATH:-}
-[ -n "${RVOS_SHARED:-}" ] || { [ -d "$root/shared/golden" ] && export RVOS_SHARED=$root/shared; }
+[ -n "${RVOS_SHARED:-}" ] || { [ -d "$root/shared" ] && export RVOS_SHARED=$root/shared; }
 [ -s "$large" ] || part "random ResNet-101" 60 "$python" "$root/data/golden.py" --random-bundle resnet101 -o "$large"
 
 wants numbers && numbers
