@@ -326,8 +326,11 @@ if [ -n "$gpu" ] && wants numbers; then
 fi
 part "build" 300 compile
 if [ -z "$gpu" ]; then
-    for name in "golden, fp32" "golden of the original, fp32" "golden, fp16" "long cases, fp32" \
-        "fp16 against fp32" "faults" "benchmark" "PyTorch in turn" "api" "memcheck" "racecheck"; do
+    for name in "golden, fp32" "golden of the original, fp32" "golden, fp16" \
+        "golden, fp16, own kernels" "golden, fp16, chained" "own kernels against plain ones" \
+        "batched passes" "long cases, fp32" "fp16 against fp32" "faults" "benchmark" \
+        "PyTorch in turn" "api" "memcheck" "racecheck" "memcheck, own kernels" \
+        "racecheck, own kernels"; do
         printf '%-34s SKIP (no GPU)\n' "$name" | tee -a "$parts"
     done
     "$python" "$root/tests/cuda/gpu_table.py" "$out" > /dev/null || worst=1

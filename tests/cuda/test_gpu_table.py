@@ -24,7 +24,7 @@ def check(good, what):
 
 
 def row(what, **more):
-    return {"what": what, "p50_ms": 0.7, "p99_ms": 0.75, "min_ms": 0.69, "graph_p50_ms": 0.65,
+    return {"what": what, "p50_ms": 0.7, "p99_ms": 0.75, "min_ms": 0.69, "graph_p50_ms": -1,
             "fps": 1400.0, "start_ms": 600.0, "context_ms": 200.0, "model_mb": 180.0,
             "stream_mb": 9.5, "failed": 0, **more}
 
@@ -37,8 +37,18 @@ def write(folder, name, text):
 GOLDEN = "{:34} logit 1.00e-05 (<= 1e-03)  probability {} (<= 5e-04)  labels 0 of 10\n"
 
 
+# Parts that are a line of their own: name of the part -> of the line.
+OWN = {"memcheck, own kernels": "memcheck, own kernels",
+       "racecheck, own kernels": "racecheck, own kernels",
+       "golden, fp16, own kernels": "fp16 golden cases, own kernels",
+       "golden, fp16, chained": "fp16 golden cases, chained",
+       "own kernels against plain ones": "own kernels against plain ones",
+       "batched passes": "batched passes against single ones"}
+
+
 def good(folder):
     rows = [row("latency r101 10", p50_ms=p) for p in (0.70, 0.72, 0.71)]
+    rows += [row("events r101 10", p50_ms=0.9, graph_p50_ms=g) for g in (0.66, 0.65, 0.64)]
     rows += [row("latency r18 10"), row("latency r18 5"), row("start cold", start_ms=9000),
              row("start warm")]
     rows += [row(f"streams r101 {n} {how}", fps=5000.0) for n in (4, 16)
@@ -52,7 +62,8 @@ def good(folder):
     write(folder, "agree.log", "100 frames: IoU 0.9971 in the mean, 0.9902 in the worst; "
                                "99.932 % of labels agree\n")
     write(folder, "parts.txt", "".join(f"{n:34} {'PASS':22} {3:4d} s\n" for n in (
-        "golden, fp32", "long cases, fp32", "golden, fp16", "faults", "api", "memcheck"))
+        "golden, fp32", "long cases, fp32", "golden, fp16", "faults", "api", "memcheck",
+        *OWN))
         + f"{'racecheck':34} {'SKIP (no time left)':22} {0:4d} s\n")
     write(folder, "peers-resnet101.json", json.dumps({"rows": [
         {"name": "rvosseg fp16", "p50_ms": 0.7}, {"name": "rvosseg fp32", "p50_ms": 3.0},
@@ -88,12 +99,17 @@ def test_good(folder):
     check(t["in turn, resnet101: PyTorch 2.9 graph"][1:] == ("2.900 ms, x4.14", "PASS"),
           "the graph")
     check("x9.33 in fp32" in t["in turn, resnet101: PyTorch 2.9 fp32"][1], "fp32 in turn")
+    events = "objects: device events, p50, with submission"
+    check(t[f"ResNet-101, 10 {events}"][1] == "0.650 ms", "events")
+    check(t[f"ResNet-18, 5 {events}"][2] == "SKIP", "no events")
+    check({t[line] for line in OWN.values()} == {("passes", "1 passed", "PASS")}, "own lines")
     check(t["compute-sanitizer"][1:] == ("1 passed", "PASS"), t["compute-sanitizer"])
     check(data["parts"]["racecheck"] == "SKIP (no time left)", data["parts"])
     text = gpu_table.text_of(*gpu_table.table(folder)[::-1], folder)
     check(text.index("  0.0080 ms  own ") < text.index("  0.0042 ms  library"), "slowest first")
     check("cuDNN   0.0120  own   0.0080  n1-9x9x8-8x8x8-k3s1p1-f16 " in text, "both of a shape")
     check("2 shapes, 0.0122 ms" in text, "the sum")
+    check("to submit the graph is between" in text, "what device events are")
 
 
 def test_bad(folder):
@@ -110,7 +126,8 @@ def test_bad(folder):
     write(folder, "agree.log", "59 frames: IoU 0.9871 in the mean, 0.9602 in the worst; "
                                "99.332 % of labels agree\n")
     write(folder, "parts.txt", f"{'golden, fp32':34} {'FAIL (1)':22} {3:4d} s\n"
-                               f"{'faults':34} {'FAIL (more than 60 s)':22} {60:4d} s\n")
+                               f"{'faults':34} {'FAIL (more than 60 s)':22} {60:4d} s\n"
+                               + "".join(f"{n:34} {'FAIL (no graph)':22}    1 s\n" for n in OWN))
     write(folder, "peers-resnet101.json", json.dumps({"rows": [
         {"name": "rvosseg fp16", "p50_ms": 3.0}, {"name": "PyTorch 2.9 graph",
                                                   "p50_ms": 2.9}], "left_out": []}))
@@ -119,7 +136,7 @@ def test_bad(folder):
                  "fp16 against", "ResNet-101, 10 objects: host", "ResNet-101, 10 objects: p99",
                  "ResNet-101, 10 objects: one stream", "ResNet-101, 10 objects: first frame",
                  "ResNet-101, 10 objects: memory", "ResNet-101, 10 objects: 16 streams, batched",
-                 "in turn", "faults"):
+                 "in turn", "faults", *OWN.values()):
         check(of(t, what) == {"FAIL"}, f"{what}: {of(t, what)}")
     check(of(t, "fp32, resnet101") == {"SKIP"}, "not played")
     check(of(t, "ResNet-18, 10 objects: host") == {"SKIP"}, "a run that failed counts for nothing")
