@@ -3,8 +3,9 @@
  *
  *     cuda-bench MODEL TASK OBJECTS PRECISION STREAMS FRAMES [host] [batch=N] [wait=US]
  *         prints one line of JSON: the host call, p50, p99, min; the graph alone by
- * device events, p50 (RVOS_CUDA_TIMES=1); frames a second of all streams together; memory
- *         of the model with its first stream, and of each further one; start-up
+ *         device events, p50 (if RVOS_CUDA_TIMES is set, which costs the host call some
+ *         time); frames a second of all streams together; memory of the model with its
+ *         first stream, and of each further one; start-up
  *     cuda-bench --serve MODEL TASK OBJECTS PRECISION
  *         a line of milliseconds for each line "run" on the standard input
  *
@@ -335,6 +336,8 @@ static void options(struct bench *b, int argc, char **argv)
             b->wait_us = atoi(argv[i] + 5);
     }
     b->log = log ? fopen(log, "w") : NULL;
+    if (b->log) /* also of a run that is cut off */
+        setvbuf(b->log, NULL, _IOLBF, 0);
 }
 
 int main(int argc, char **argv)
