@@ -74,6 +74,14 @@ class Values(unittest.TestCase):
             want = self.brute_iou(b, n, k, range(3), self.z, self.y, 1, 1)
             self.assertAlmostEqual(have[b, n, k].item(), want, 9)
 
+    def test_soft_iou_in_pieces(self):
+        """The same sums, where the pixels divide by 64 and where they don't."""
+        for frames in (2, 3):
+            p, g = (random(2, frames, 5, 8, 4, seed=s) for s in (1, 2))
+            inter = torch.einsum("btnij,btkij->bnk", p, g)
+            union = p.sum((1, 3, 4))[..., None] + g.sum((1, 3, 4))[:, None] - inter
+            torch.testing.assert_close(losses.soft_iou(p, g), (inter + 1) / (union + 1))
+
     def test_pair_loss(self):
         have = losses.pair_loss(self.z, self.y)
         since = torch.ones(2, 3, 4, dtype=torch.float64)
