@@ -163,15 +163,27 @@ class EpochClips(VideoClips):
         return index, torch.tensor([k for k, _ in some])
 
 
+def histogram(labels, lanes=64, most=1 << 20):
+    """uint8 (B,n) -> (B,256): how often each label is there.  bincount would have the
+    host wait for the largest label.
+
+    Most pixels are background, and additions to one number queue up: so each label has
+    `lanes` bins side by side, which pixels use in turn.  histc counts in float32: with
+    `most` bins at most, a number plus a half is far from its neighbours'."""
+    b, n = labels.shape
+    lanes = max(1, min(lanes, most // (256 * b)))
+    at = (labels + torch.arange(b, device=labels.device)[:, None] * 256.0) * lanes
+    at = at + (torch.arange(n, device=labels.device) % lanes + 0.5)
+    bins = 256 * b * lanes
+    return torch.histc(at, bins, 0, bins).view(b, 256, lanes).sum(2)
+
+
 def select_objects(labels, slots, draw, min_share=5e-4):
     """Labels (B,T,H,W) -> targets (B,T,slots,H,W) float and valid (B,slots): the largest
     objects of each clip, in random order; those below min_share of a picture are left
     out."""
     b, t, h, w = labels.shape
-    # bins of a histogram; bincount would have the host wait for the largest value
-    ids = torch.arange(b, device=labels.device)[:, None] * 256 + 0.5
-    counts = torch.histc(labels.reshape(b, -1).float() + ids, 256 * b, 0,
-                         256 * b).view(b, 256)
+    counts = histogram(labels.reshape(b, -1))
     counts[:, 0] = 0
     counts[counts < min_share * t * h * w] = 0
     top, ids = counts.topk(slots, 1)

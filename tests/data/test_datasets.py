@@ -290,6 +290,16 @@ class Sampling(unittest.TestCase):
                     self.assertTrue(torch.equal(same[:, 0], same[:, 2]))
             self.assertGreater(moved, 3)
 
+    def test_histogram(self):
+        """Exact, for any number of clips: few have many bins, many have few."""
+        gen = torch.Generator().manual_seed(0)
+        for b, n in ((1, 1), (3, 1000), (16, 5000), (63, 300), (100, 300), (5000, 7)):
+            labels = torch.randint(256, (b, n), generator=gen, dtype=torch.uint8)
+            labels[torch.rand(b, n, generator=gen) < 0.6] = 0
+            labels[-1, -1] = 255
+            want = torch.stack([torch.bincount(v, minlength=256) for v in labels])
+            self.assertTrue(torch.equal(clips.histogram(labels), want.float()), b)
+
     def test_select_objects(self):
         labels = torch.zeros(2, 3, 40, 40, dtype=torch.uint8)
         labels[0, :, :20, :20], labels[0, 1, 30:, 30:], labels[0, 0, 25, 25] = 5, 200, 7
