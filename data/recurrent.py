@@ -11,6 +11,8 @@ Kernels are split and cast once per clip.  Skip mode concat only.
 Frames or objects come first, (T,B,C,h,w) and (N,B,C,h,w), channels innermost: slices are
 dense NHWC tensors.
 """
+import functools
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -34,9 +36,39 @@ def convolve(x, weight, bias=None):
     return y.unflatten(0, x.shape[:2])
 
 
+@functools.lru_cache(maxsize=None)
+def ramp(n, m, dtype, device):
+    """(n,m): how much output pixel j takes of input pixel i, along one axis."""
+    one = torch.eye(n, dtype=torch.promote_types(dtype, torch.float32), device=device)
+    return F.interpolate(one[None], size=m, mode="linear",
+                         align_corners=True)[0].to(dtype)
+
+
+class Upsample(torch.autograd.Function):
+    """model.upsample() in the type that comes in, where autocast would make it float32,
+    and all that it is put together with.  Its gradient is two products of matrices:
+    PyTorch's own adds up pixel by pixel, by atomics."""
+
+    @staticmethod
+    def forward(ctx, x, size):
+        ctx.shape = x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            return model.upsample(x, size)
+
+    @staticmethod
+    def backward(ctx, grad):
+        a, c, h, w = ctx.shape
+        height, width = grad.shape[-2:]
+        g = grad.permute(0, 2, 3, 1).contiguous()  # as it lies, mostly
+        y, x = ramp(h, height, g.dtype, g.device), ramp(w, width, g.dtype, g.device)
+        g = torch.bmm(y.expand(a, h, height), g.view(a, height, width * c))
+        g = torch.bmm(x.expand(a * h, w, width), g.view(a * h, width, c))
+        return g.view(a, h, w, c).permute(0, 3, 1, 2), None
+
+
 def resize(x, size):
     """Bilinear, of (A,B,C,h,w)."""
-    return model.upsample(x.flatten(0, 1), size).unflatten(0, x.shape[:2])
+    return Upsample.apply(x.flatten(0, 1), tuple(size)).unflatten(0, x.shape[:2])
 
 
 def split(cell, level, mask):

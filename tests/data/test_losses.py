@@ -184,6 +184,54 @@ class Matching(unittest.TestCase):
             self.assertEqual(v[0].tolist(), [True] * n + [False] * (4 - n))
 
 
+class Resize(unittest.TestCase):
+    """Against PyTorch's own upsampling and its gradient."""
+    SIZES = ((4, 7, 8, 14), (7, 5, 15, 11), (1, 1, 2, 3), (3, 4, 3, 4), (9, 8, 5, 3),
+             (64, 112, 128, 224))
+
+    def both(self, dtype, h, w, height, width, channels=6):
+        """(value, gradient) of ours and, in double precision, of PyTorch's."""
+        x = random(2, 3, h, w, channels, seed=h).to(dtype).permute(0, 1, 4, 2, 3)
+        weight = random(2, 3, channels, height, width, seed=w).to(dtype) - 0.5
+        out = []
+        for f, kind in ((recurrent.resize, dtype), (lambda x, size: model.upsample(
+                x.flatten(0, 1), size).unflatten(0, (2, 3)), torch.float64)):
+            leaf = x.to(kind).detach().requires_grad_()
+            y = f(leaf, [height, width])
+            out.append((y, *torch.autograd.grad(y, leaf, weight.to(kind))))
+        return out
+
+    def test_values_and_gradients(self):
+        # PyTorch 1.13 itself is coarse with bf16 on a CPU
+        for dtype, *limits in ((torch.float64, 1e-12, 1e-12), (torch.float32, 1e-5, 1e-5),
+                               (torch.bfloat16, 3e-2, 5e-3)):
+            for size in self.SIZES:
+                have, want = self.both(dtype, *size)
+                for a, b, limit in zip(have, want, limits):
+                    self.assertEqual(a.dtype, dtype)
+                    error = (a.double() - b).norm() / b.norm()
+                    self.assertLess(error.item(), limit, (dtype, size))
+
+    def test_finite_differences(self):
+        x = random(2, 1, 2, 3, 4).requires_grad_()
+        self.assertTrue(torch.autograd.gradcheck(
+            lambda x: recurrent.resize(x, (5, 7)), (x,)))
+
+    def test_layout(self):
+        """Channels stay innermost, each way."""
+        (y, grad), _ = self.both(torch.float32, 4, 6, 8, 12)
+        for v in (y, grad):
+            self.assertTrue(v.permute(0, 1, 3, 4, 2).is_contiguous())
+
+    def test_autocast(self):
+        """Nothing turns wide on the way."""
+        x = random(2, 3, 4, 6, 8).to(torch.bfloat16).requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            y = recurrent.resize(x, (12, 16))
+        self.assertEqual(y.dtype, torch.bfloat16)
+        self.assertEqual(torch.autograd.grad(y.sum(), x)[0].dtype, torch.bfloat16)
+
+
 class Decoder(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(0)
