@@ -140,7 +140,9 @@ class Trainer:
         self.captured = None  # length of the clips whose passes are graphs
         self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
-            torch.cuda.set_device(self.device)  # Triton launches on the current one
+            index = torch.device(self.device).index
+            if index is not None:  # Triton launches on the current one
+                torch.cuda.set_device(index)
             torch.backends.cudnn.benchmark = True
             torch.backends.cuda.matmul.allow_tf32 = self.half
             torch.backends.cudnn.allow_tf32 = self.half
