@@ -8,6 +8,7 @@ and resumed ends with the same bits as one that was not (on one device, with one
 count).
 """
 import copy
+import gc
 import json
 import math
 
@@ -212,13 +213,18 @@ class Trainer:
         if "one-shot" in c.tasks:
             self.one = cast(recurrent.OneClip(self.net.one_shot, c.objects, c.variant,
                                               c.cells, twice=c.loss != "paper"))
+
     def capture(self, length):
         """The passes over clips of a length as CUDA graphs: some thousand small kernels a
         step otherwise wait for Python.  Once, and again where clips become longer."""
         c, dev, (h, w) = self.c, self.device, self.size
-        self.make_passes()  # frees the graphs of another length
+        # Graphs of another length are a cycle (a graphed module holds its own forward).
+        # They and their memory must go now: later would be in the middle of capturing,
+        # when no graph may be freed.
+        self.opt.zero_grad(set_to_none=True)  # gradients lie in the graphs' memory
+        self.make_passes()
+        gc.collect()
         self.captured = length
-        self.opt.zero_grad(set_to_none=True)
         # capturing runs on noise, which batch norms remember
         before = copy.deepcopy(self.net.state_dict())
         self.net.train()
