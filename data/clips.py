@@ -135,7 +135,7 @@ class VideoClips:
         index, which = plan
         x, y = self.store.fetch(index)
         x, y = self.augment(x.float().div_(255), y, draw)
-        return x, y, self.store.exhaustive[which].to(x.device)
+        return x, y, self.store.exhaustive[which].to(x.device, non_blocking=True)
 
 
 class EpochClips(VideoClips):

@@ -125,7 +125,7 @@ class SyntheticClips:
         b, size, dev = len(row), self.store.size, draw.device
         time = torch.linspace(-1, 1, t, device=dev)
         image, labels = self.store.fetch(row[:, 0].long())
-        row = row.to(dev, torch.float32)
+        row = row.to(dev, torch.float32, non_blocking=True)
         # of the canvas
         big = torch.exp(math.log(0.18) + draw.rand(b) * math.log(0.85 / 0.18))
         zoom = (row[:, 4:].amax(1) / big)[:,

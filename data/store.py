@@ -84,7 +84,9 @@ class Store:
         """index: any shape, on the CPU -> images (..., 3,H,W) and labels (..., H,W),
         uint8."""
         if self.resident:
-            at = index.to(self.device)
+            # Copied by the time it returns, as few numbers are; what "blocks" is that the
+            # host waits for all the work that the device has been given before.
+            at = index.to(self.device, non_blocking=True)
             return self.images[at], self.masks[at]
         self.prefetch(index)
         part = [self.cache[i].result() for i in index.flatten().tolist()]

@@ -268,7 +268,7 @@ class Trainer:
             return torch.full((b, t), float(self.c.feed == "true"), device=self.device)
         p = max(0.0, 1 - self.share(step) / self.c.ramp) if self.c.ramp else 0.0
         draw = clips.Draw("cpu", self.c.seed, step, "teach")
-        return (draw.rand(b, t) < p).float().to(self.device)
+        return (draw.rand(b, t) < p).float().to(self.device, non_blocking=True)
 
     # ---- a step ------------------------------------------------------------------------
 

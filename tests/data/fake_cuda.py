@@ -3,8 +3,9 @@
 
 PyTorch's fake tensors have shapes, types, strides and devices, and no values.  Whatever
 would mix devices raises, and so does whatever the host would have to wait for: item(),
-nonzero(), bincount().  The autograd engine itself wants a real device, so the whole step,
-there and back, is fake on the CPU, and the way there and the optimiser on CUDA, too.
+nonzero(), bincount().  Copies between host and device do not; those that wait are
+counted.  The autograd engine itself wants a real device, so the whole step, there and
+back, is fake on the CPU, and the way there and the optimiser on CUDA, too.
 """
 import collections
 import contextlib
@@ -25,6 +26,7 @@ from torch.utils._pytree import tree_map_only
 import cells
 import config
 import losses
+import recurrent
 import trainer
 
 try:
@@ -42,6 +44,8 @@ class Launches(TorchDispatchMode):
         super().__init__()
         self.count = collections.Counter()
         self.layouts = collections.Counter()  # convolutions of tensors that are not NHWC
+        self.waits = collections.Counter()  # copies that the host waits for
+        self.resized = None  # types that recurrent.resize() works in
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
@@ -54,7 +58,29 @@ class Launches(TorchDispatchMode):
                 for v in args[:3] if isinstance(v, torch.Tensor) and v.dim() == 4):
             self.layouts[str([(tuple(v.shape), v.stride()) for v in args[:3]
                               if isinstance(v, torch.Tensor)])] += 1
+        self.note_copy(name, args, kwargs or {}, out)
+        if name.startswith("upsample") and self.resized is not None:
+            self.resized.add(str(out.dtype))
         return out
+
+    def note_copy(self, name, args, kwargs, out):
+        if name in ("_to_copy", "copy_"):
+            source = args[0] if name == "_to_copy" else args[1]
+            free = kwargs.get("non_blocking") or len(args) > 2 and args[2]
+            if source.device != out.device and not (free and out.is_cuda):
+                self.waits[f"{source.device} to {out.device}, {list(out.shape)}"] += 1
+
+    def resize(self, old):
+        """recurrent.resize(), watched."""
+        def watched(*args):
+            self.resized, found = set(), self.kinds
+            try:
+                return old(*args)
+            finally:
+                found |= self.resized
+                self.resized = None
+        self.kinds = set()
+        return watched
 
     def triton(self, kernel, count, *args, **options):
         self.count["triton"] += 1
@@ -76,6 +102,12 @@ def move(module, device, memory_format):
     return module
 
 
+def set_device(device):
+    """As particular as the real one."""
+    if not isinstance(device, int) and torch.device(device).index is None:
+        raise ValueError(f"Expected a device with an index, but got: {device}")
+
+
 @contextlib.contextmanager
 def fake(values, device, patches=()):
     """(Trainer, plan of step 0) on a device; plans and tables are drawn really."""
@@ -87,7 +119,7 @@ def fake(values, device, patches=()):
         for name, value in (("torch.cuda.is_available", lambda: True),
                             ("torch.cuda.is_bf16_supported", lambda *a, **k: True),
                             ("torch.cuda.is_current_stream_capturing", lambda: False),
-                            ("torch.cuda.set_device", lambda device: None),
+                            ("torch.cuda.set_device", set_device),
                             ("torch._subclasses.fake_tensor.init_gpu_context",
                              lambda device: None),
                             ("torch.nn.Module.to", move),
@@ -100,7 +132,7 @@ def fake(values, device, patches=()):
                 setattr(s, name, torch.empty(getattr(s, name).shape, dtype=torch.uint8,
                                              device=device))
             s.exhaustive = mode.from_tensor(s.exhaustive)
-        data.synthetic.chance = mode.from_tensor(data.synthetic.chance)
+        data.synthetic.chance = torch.empty(data.synthetic.chance.shape, device=device)
         data.device = device
         yield (trainer.Trainer(c, lambda s: None),
                tree_map_only(torch.Tensor, mode.from_tensor, plan))
@@ -135,34 +167,38 @@ def count_step(values):
     return dict(parts=parts, layouts=launches.layouts)
 
 
-def cuda_step(values, bad=False):
+def cuda_step(values, bad=False, device="cuda:0"):
     """All but the autograd engine on CUDA: data, forward, losses, optimiser, average.
     bad: with a loss that is read back."""
     launches = Launches()
-    patches = [("cells_triton.launch", launches.triton)]
+    patches = [("cells_triton.launch", launches.triton),
+               ("recurrent.resize", launches.resize(recurrent.resize))]
     if bad:
         old = losses.empty_loss
         patches.append(("losses.empty_loss", lambda z: old(z) * old(z).sum().item()))
-    with fake(values, "cuda:0", patches) as (t, plan), launches:
+    with fake(values, device, patches) as (t, plan), launches:
         t.net.train()
         found = t.losses(0, plan)
         for p in t.net.parameters():
             p.grad = torch.empty_like(p)
         t.update(0)
         return dict(losses={k: [str(v.device), str(v.dtype)] for k, v in found.items()},
-                    half=t.half, launches=launches.count)
+                    half=t.half, launches=launches.count, waits=launches.waits,
+                    resized=sorted(launches.kinds))
 
 
-def level_backward():
-    """The one backward that is ours, with the devices and types of a step."""
+def own_backwards():
+    """Those that are ours, with the devices and types of a step."""
     launches, ctx = Launches(), mock.Mock()
     ctx.save_for_backward = lambda *v: setattr(ctx, "saved_tensors", v)
     with FakeTensorMode(), mock.patch("cells_triton.launch", launches.triton):
         make = lambda *s: torch.empty(s, device="cuda:0", dtype=torch.bfloat16)
+        y = recurrent.Upsample.forward(ctx, make(10, 16, 8, 6), (16, 12))
+        up = recurrent.Upsample.backward(ctx, make(*y.shape))[:1]
         h = cells.Level.forward(ctx, cells_triton.Fused, 5, make(5, 2, 64, 8, 6),
                                 make(2, 64, 8, 6), make(64, 16, 3, 3))
         grads = cells.Level.backward(ctx, make(*h.shape))[2:]
-        return dict(grads=[[list(g.shape), str(g.device), str(g.dtype)] for g in grads],
+        return dict(grads=[[list(g.shape), str(g.device), str(g.dtype)] for g in (*grads, *up)],
                     launches=launches.count)
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 # before Triton is imported: its kernels run on the CPU
 os.environ["TRITON_INTERPRET"] = "1"
@@ -122,18 +123,22 @@ class Steps(unittest.TestCase):
             self.assertEqual(found["losses"],
                              {k: ["cuda:0", "torch.float32"] for k in model.TASKS})
             self.assertTrue(found["half"])
+            self.assertEqual((found["waits"], found["resized"]), ({}, ["torch.bfloat16"]))
             self.assertEqual(found["launches"].get("triton", 0) > 0, how == "triton")
             self.assertEqual(found["launches"]["_fused_adamw_"], 2)
+        self.assertEqual(fake_cuda.apart("cuda_step", self.settings(), False, "cuda"), {
+            **found, "launches": mock.ANY})
         self.assertIn("scalar", str(fake_cuda.apart(
             "cuda_step", self.settings(cells="torch"), True)["waits"]))
 
     @needs_triton
-    def test_level_backward(self):
-        found = fake_cuda.apart("level_backward")
+    def test_own_backwards(self):
+        found = fake_cuda.apart("own_backwards")
         bf16 = ["cuda:0", "torch.bfloat16"]
         self.assertEqual(found["grads"], [[[5, 2, 64, 8, 6], *bf16],
                                           [[2, 64, 8, 6], *bf16],
-                                          [[64, 16, 3, 3], *bf16]])
+                                          [[64, 16, 3, 3], *bf16],
+                                          [[10, 16, 8, 6], *bf16]])
         self.assertEqual(found["launches"]["triton"], 10)
 
     @needs_triton
