@@ -13,6 +13,7 @@ docs/training.md tells the rest.
 """
 import datetime
 import json
+import math
 import os
 import platform
 import signal
@@ -79,8 +80,9 @@ class Run:
 
     # ---- the loop ----------------------------------------------------------------------
 
-    def go(self, stop_at=None):
-        """Trains to the end of the schedule, or to step stop_at.  True if it is done."""
+    def go(self, stop_at=None, until=math.inf):
+        """Trains to the end of the schedule, to step stop_at, or until a time of
+        time.monotonic().  True if it is done."""
         t = self.trainer
         self.start, self.spent = time.monotonic(), t.elapsed
         stop, plan = Stop(), None
@@ -88,7 +90,7 @@ class Run:
             if not t.step and self.validation:
                 self.validate()  # where it starts from, and how long that takes
             while not t.total or t.step < t.total:
-                if stop.asked or t.step == stop_at:
+                if stop.asked or t.step == stop_at or time.monotonic() > until:
                     self.checkpoint()
                     return False
                 plan = plan or t.data.plan(t.step, t.length(t.step))
