@@ -3,11 +3,12 @@
 """The parts of gpu_train.sh, which tells what they are."""
 import argparse
 import contextlib
-import csv
 import gc
 import glob
 import json
 import os
+import re
+import shutil
 import statistics
 import sys
 import time
@@ -24,17 +25,22 @@ import shapes
 import train
 import trainer
 
-PARTS = ("numbers", "speed", "learn")
+PARTS = ("numbers", "speed", "learn", "compiled")
 TARGET_MS, PROTOTYPE_MS = 80, 154  # of a step; the latter as measured on one H100
-STEP, BARS = 3000, {"loss one-shot": 0.30, "loss zero-shot": 0.80}
+BARS = {"loss one-shot": 0.30, "loss zero-shot": 0.80}
+STEPS, JUDGED = 9700, 3000  # of the schedule, and the one whose losses are judged
 TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, objects=3, warmup=2,
-            cut_outs=2, log_every=4)
+            cut_outs=2, log_every=4, steps=40, check_every=5)
+TINY_JUDGED = 12
 # (name, settings): the first is "before", the second "after"
 WAYS = (("prototype's order, graphs", dict(cells="prototype", graph=True)),
         ("fused cells, graphs", dict(cells="auto", graph=True)),
-        ("fused, graphs, compiled encoder", dict(cells="auto", graph=True, compile=True)),
-        ("compiled cells, graphs", dict(cells="compile", graph=True)),
         ("fused cells, no graphs", dict(cells="auto", graph=False)))
+AGAIN = ("before, again", WAYS[0][1])  # has the machine become slower meanwhile?
+COMPILED = (("fused, graphs, compiled encoder", dict(cells="auto", graph=True,
+                                                     compile=True)),
+            ("compiled cells, graphs", dict(cells="compile", graph=True)))
+SMALL = ("log.csv", "config.yaml", "plot.png", "model.md")  # of a run, to bring back
 
 
 class Table:
@@ -57,9 +63,9 @@ class Table:
         self.row(name, verdict, form.format(value), "<= " + form.format(limit))
 
 
-def made_up(out):
+def made_up(work):
     """A few packs, so that nothing has to be brought."""
-    folder = os.path.join(out, "made-up")
+    folder = os.path.join(work, "made-up")
     shapes.videos(os.path.join(folder, "v"), 2, 8, 48, 64)
     shapes.stills(os.path.join(folder, "s"), 4, 48, 64)
     for name, kind in (("v", "video"), ("s", "stills"), ("s", "backgrounds")):
@@ -73,9 +79,10 @@ def settings(a):
     find = lambda kind: sorted(f"pack:{p}" for p in glob.glob(
         os.path.join(a.data, kind + "*.zip")))
     values = dict(config.PRESETS["prototype"], video=find("video"), stills=find("stills"),
-                  backgrounds=find("backgrounds") + find("video"), steps=9700)
+                  backgrounds=find("backgrounds") + find("video"), steps=STEPS,
+                  check_every=500)
     if not values["video"] or not values["stills"]:
-        raise SystemExit(f"gpu_train.py: {a.data}: no video*.zip or no stills*.zip")
+        raise ValueError(f"{a.data}: no video*.zip or no stills*.zip")
     start = sorted(glob.glob(os.path.join(a.data, "*.pt*")))
     if start and not a.tiny:
         values["weights"] = start[0]
@@ -92,6 +99,8 @@ def numbers(a, table):
         return table.row("fused cells against PyTorch", "SKIP", str(e))
     if not a.gpu:
         return table.row("fused cells against PyTorch", "SKIP", "no GPU")
+    # TF32 has ten bits, which the bar of float32 does not allow for
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     for dtype, limit in ((torch.float32, 1e-5), (torch.bfloat16, 1e-2)):
         worst = 0.0
         for channels in (16, 32, 64, 128):
@@ -131,14 +140,18 @@ def measure(a, t, steps, blocks=3):
     return out
 
 
-def one_way(a, values, data, name):
-    """(ms a step, losses of the first step, GiB, ms of data)"""
-    if a.gpu:
-        torch.cuda.reset_peak_memory_stats()
+def make_trainer(a, values, data):
     c = config.merge(dict(values))
     if not a.gpu:
         c.graph = c.compile = False
-    t = trainer.Trainer(c, lambda s: None, data)
+    return trainer.Trainer(c, lambda s: None, data)
+
+
+def one_way(a, values, data):
+    """(ms a step, losses of the first step, GiB, ms of data)"""
+    if a.gpu:
+        torch.cuda.reset_peak_memory_stats()
+    t = make_trainer(a, values, data)
     first = {k: v.item() for k, v in t.advance().items()}
     warm, steps = (14, 20) if a.gpu else (1, 2)
     for _ in range(warm):
@@ -147,47 +160,97 @@ def one_way(a, values, data, name):
     wait(a)
     begin = time.perf_counter()
     for n in range(steps):
-        t.prepare(n, data.plan(n, c.length))
+        t.prepare(n, data.plan(n, t.c.length))
     wait(a)
     made = (time.perf_counter() - begin) / steps * 1e3
-    if a.gpu and "compiled" not in name:
-        profile(a, t, name)
     peak = torch.cuda.max_memory_allocated() / 2 ** 30 if a.gpu else 0.0
     return times, first, peak, made
 
 
-def profile(a, t, name):
-    from torch.profiler import ProfilerActivity
-    with torch.profiler.profile(activities=[ProfilerActivity.CUDA]) as p:
-        for _ in range(3):
-            t.advance()
-        wait(a)
-    path = os.path.join(a.out, f"profile-{name.replace(' ', '-')}.txt")
-    with open(path, "w") as f:
-        f.write(p.key_averages().table(sort_by="cuda_time_total", row_limit=40,
-                                       max_name_column_width=80))
-
-
-def speed(a, table):
-    values, found = settings(a), {}
-    c = config.merge(dict(values))
-    data = trainer.Data(c, config.check(c), "cuda" if a.gpu else "cpu")
-    ways = (*WAYS, ("before, again", WAYS[0][1]))
+def time_ways(a, values, data, ways, table):
+    """A row for each way; {name: (ms a step, losses of the first step, ms of data)}"""
+    found = {}
     for name, more in ways:
         gc.collect()
         try:
-            times, first, peak, made = one_way(a, dict(values, **more), data, name)
+            times, first, peak, made = one_way(a, dict(values, **more), data)
         except Exception as e:  # one way may fail, the others tell all the same
             traceback.print_exc()
             # what is not asked for anywhere is no failure
             must = a.gpu and name in (WAYS[0][0], WAYS[1][0])
-            table.row(f"step: {name}", "FAIL" if must else "SKIP",
-                      f"{type(e).__name__}: {e}".split("\n")[0][:60])
+            table.row(f"step: {name}", "FAIL" if must else "SKIP", brief(e))
             continue
         found[name] = statistics.median(times), first, made
         table.row(f"step: {name}", "PASS" if a.gpu else "SKIP",
                   f"{found[name][0]:.1f} ms", f"{min(times):.1f}-{max(times):.1f} ms, "
                   f"data {made:.1f} ms, {peak:.1f} GiB")
+    return found
+
+
+def brief(e):
+    return f"{type(e).__name__}: {e}".split("\n")[0][:70]
+
+
+def made_to_wait(a, t):
+    """Where a step makes the host wait for the device, or ""."""
+    if a.gpu:
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        t.advance()
+    except RuntimeError as e:
+        traceback.print_exc()
+        frames = [f for f in traceback.extract_tb(e.__traceback__)
+                  if f.filename.startswith(ROOT)]
+        return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno} {brief(e)}"
+    finally:
+        if a.gpu:
+            torch.cuda.set_sync_debug_mode("default")
+    return ""
+
+
+def profile(a, t, name):
+    """Kernels by their time.  Should convolutions to one channel (conv_out, in bf16 with
+    channels innermost) stand high in it, they are what to write by hand next."""
+    from torch.profiler import ProfilerActivity
+    kind = "cuda" if a.gpu else "cpu"
+    with torch.profiler.profile(activities=[getattr(ProfilerActivity,
+                                                    kind.upper())]) as p:
+        for _ in range(3):
+            t.advance()
+        wait(a)
+    path = os.path.join(a.out, f"profile-{re.sub('[^a-z]+', '-', name)}.txt")
+    with open(path, "w") as f:
+        f.write(p.key_averages().table(sort_by=f"{kind}_time_total", row_limit=40,
+                                       max_name_column_width=80))
+
+
+def look_inside(a, values, data, table):
+    """Steps that are watched, which takes time: after all that are timed."""
+    for name, more in (WAYS[1], WAYS[0]):
+        gc.collect()
+        try:
+            t = make_trainer(a, dict(values, **more), data)
+            for _ in range(4 if a.gpu else 1):  # captures, and what comes only once
+                t.advance()
+            where = made_to_wait(a, t)
+            verdict = "FAIL" if where and name == WAYS[1][0] else "PASS"
+            table.row(f"no waits: {name}", verdict if a.gpu else "SKIP", where)
+            profile(a, t, name)
+        except Exception as e:  # a profiler may be forbidden
+            traceback.print_exc()
+            table.row(f"watched steps: {name}", "SKIP", brief(e))
+        t = None
+
+
+def data_of(a, values):
+    c = config.merge(dict(values))
+    return trainer.Data(c, config.check(c), "cuda" if a.gpu else "cpu")
+
+
+def speed(a, table):
+    values = settings(a)
+    data = data_of(a, values)
+    found = time_ways(a, values, data, (*WAYS, AGAIN), table)
     before, after = (found.get(w[0]) for w in WAYS[:2])
     if before and after:
         table.row("step: before / after", "PASS" if a.gpu else "SKIP",
@@ -196,72 +259,124 @@ def speed(a, table):
         for task, loss in after[1].items():
             table.judge(f"same loss at step 0, {task}", abs(loss / before[1][task] - 1),
                         0.02, "{:.4f}")
+    found.pop(AGAIN[0], None)
     if found:
-        name = min((n for n in found if n != ways[-1][0]), key=lambda n: found[n][0])
+        name = min(found, key=lambda n: found[n][0])
         table.judge(f"step: best ({name})", found[name][0], TARGET_MS, "{:.1f} ms",
                     a.gpu and not a.tiny)
         table.judge("data, share of a step", found[name][2] / found[name][0], 0.25,
                     "{:.2f}", a.gpu and not a.tiny)
+    look_inside(a, values, data, table)
+
+
+def compiled(a, table):
+    values = settings(a)
+    time_ways(a, values, data_of(a, values), COMPILED, table)
 
 
 # ---- learning --------------------------------------------------------------------------
 
+def say(text):
+    """To whoever looks on, and into train.log."""
+    for f in (sys.stdout, sys.stderr):
+        print(text, file=f, flush=True)
+
+
+def new_or_resumed(a):
+    """A Run.  Settings are made anew, since the data may lie elsewhere by now."""
+    c = config.merge(dict(settings(a), graph=a.gpu))
+    folder = os.path.join(a.work, "run")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "config.yaml"), "w") as f:
+        f.write(config.dump(c))
+    run = train.Run(folder, trainer.Trainer(c, say), say)
+    if os.path.exists(run.path("checkpoint.pt")):
+        run.restore(trainer.load(run.path("checkpoint.pt")))
+        say(f"goes on at step {run.trainer.step}")
+    return run
+
+
+def bring(a, run):
+    """The small results, out of the run's folder."""
+    for path in [run.path(n) for n in SMALL] + sorted(
+            glob.glob(run.path("samples/*.jpg")))[-1:]:
+        if os.path.exists(path):
+            shutil.copy(path, a.out)
+
+
 def learn(a, table):
-    run = os.path.join(a.out, "run")
-    values = settings(a)
-    values.update(steps=0, minutes=a.minutes, graph=a.gpu)
-    if a.tiny:
-        values.update(steps=12, minutes=0.0)
-    path = os.path.join(a.out, "learn.yaml")
-    with open(path, "w") as f:
-        f.write(config.dump(config.merge(values)))
-    again = os.path.exists(os.path.join(run, "checkpoint.pt"))
-    status = train.main([run, "--resume"] if again else [run, "--config", path])
-    table.row("training run", "FAIL" if status else "PASS", run)
-    with open(os.path.join(run, "log.csv")) as f:
-        rows = [{k: float(v) for k, v in r.items() if v} for r in csv.DictReader(f)]
-    rows = [r for r in rows if "loss one-shot" in r]
-    at = next((r for r in rows if r["step"] >= STEP), None)
+    judged, until = TINY_JUDGED if a.tiny else JUDGED, time.monotonic() + a.minutes * 60
+    last = judged + 1
+    run = new_or_resumed(a)
+    run.go(last, until)
+    if run.trainer.step < last:
+        bring(a, run)
+        return table.row("training run", "SKIP", f"step {run.trainer.step} of {last}",
+                         "call again to go on")
+    run.check(final=True)
+    bring(a, run)
+    table.row("training run", "PASS", f"{run.trainer.step} steps")
+    rows = [r for r in run.rows if "loss one-shot" in r]
+    at = next(r for r in rows if r["step"] == judged)
     for key, bar in BARS.items():
-        row = at or rows[-1]
-        table.judge(f"{key[5:]} loss, mean of 100 to step {row['step']:.0f}", row[key],
-                    bar, judged=at is not None and not a.tiny)
+        table.judge(f"{key[5:]} loss, mean of 100 to step {judged}", at[key], bar,
+                    judged=not a.tiny)
     times = [r["ms/step"] for r in rows[1:]] or [rows[0]["ms/step"]]
     table.row("step in the run", "PASS" if a.gpu else "SKIP",
-              f"{statistics.median(times):.1f} ms", f"{rows[-1]['step']:.0f} steps")
+              f"{statistics.median(times):.1f} ms")
     made = [n for n in ("model.safetensors", "model.md", "plot.png", "samples")
-            if os.path.exists(os.path.join(run, n))]
+            if os.path.exists(run.path(n))]
     table.row("model, card, plot, samples", "PASS" if len(made) == 4 else "FAIL",
               f"{len(made)} of 4")
 
 
-def main():
+# ---- all -------------------------------------------------------------------------------
+
+def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("out")
-    p.add_argument("--minutes", type=float, default=10)
+    p.add_argument("--minutes", type=float, default=8)
     p.add_argument("--part", choices=(*PARTS, "all"), default="all")
     a = p.parse_args()
     a.gpu, a.tiny = torch.cuda.is_available(), os.environ.get("RVOS_TINY") == "1"
-    a.data = os.environ.get("RVOS_TRAIN_DATA", os.path.join(ROOT, "train-data"))
+    a.work = os.environ.get("RVOS_TRAIN_WORK", os.path.join(a.out, "work"))
+    given = os.environ.get("RVOS_TRAIN_DATA")
+    a.data = given or os.path.join(ROOT, "train-data")
     if not os.path.isdir(a.data) and not a.gpu:
         a.tiny = True
     if a.tiny:
         torch.set_num_threads(1)
-        a.data = made_up(a.out)
+        if not given or not os.path.isdir(given):
+            a.data = made_up(a.work)
+    return a
+
+
+def tail(path, lines=25):
+    with open(path, errors="replace") as f:
+        print("".join(f.readlines()[-lines:]), end="", flush=True)
+
+
+def main():
+    a = arguments()
     table = Table(a.out)
     device = torch.cuda.get_device_name() if a.gpu else "CPU"
     table.row("machine", "PASS" if a.gpu else "SKIP", device,
               f"PyTorch {torch.__version__}" + (", tiny" if a.tiny else ""))
+    path = os.path.join(a.out, "train.log")
     for part in PARTS:
         if a.part not in (part, "all"):
             continue
-        with open(os.path.join(a.out, "train.log"), "a") as log:
+        failed, table.failed = table.failed, False
+        with open(path, "a") as log:
             try:
                 with contextlib.redirect_stderr(log):
                     globals()[part](a, table)
             except Exception as e:
                 traceback.print_exc(file=log)
-                table.row(part, "FAIL", f"{type(e).__name__}: {e}".split("\n")[0][:70])
+                table.row(part, "FAIL", brief(e))
+        if table.failed:
+            tail(path)
+        table.failed |= failed
     return 1 if table.failed else 0 if a.gpu else 77
 
 

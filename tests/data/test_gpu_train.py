@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tests/gpu_train.sh, with made-up data and a tiny network: that it runs through."""
+"""tests/gpu_train.sh with a tiny network: that it runs through, in one call or several."""
 import json
 import os
 import subprocess
@@ -11,26 +11,84 @@ import common
 
 common.need("numpy", "torch", "PIL", "scipy", "yaml")
 
+import prepare
+import shapes
+
+STEP = 12  # the one that is judged, with a tiny network
+LOSS = f"one-shot loss, mean of 100 to step {STEP}"
+
+
+def call(out, *args, **env):
+    """(status, what it prints, {name: row} of this call)"""
+    path = os.path.join(out, "rows.jsonl")
+    before = os.path.getsize(path) if os.path.exists(path) else 0
+    done = subprocess.run([os.path.join(common.ROOT, "tests", "gpu_train.sh"), out, *args],
+                          env=dict(os.environ, RVOS_TINY="1", PYTHON=sys.executable,
+                                   **env),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with open(path) as f:
+        f.seek(before)
+        rows = {r["name"]: r for r in map(json.loads, f)}
+    return done.returncode, done.stdout, rows
+
 
 class Script(unittest.TestCase):
-    def test_tiny(self):
-        out = os.path.join(common.scratch(), "out")
-        env = dict(os.environ, RVOS_TINY="1", PYTHON=sys.executable)
-        done = subprocess.run([os.path.join(common.ROOT, "tests", "gpu_train.sh"), out,
-                               "1"], env=env, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
-        self.assertIn(done.returncode, (0, 77), done.stdout)
-        with open(os.path.join(out, "rows.jsonl")) as f:
-            rows = {r["name"]: r for r in map(json.loads, f)}
+    def passed(self, rows, names, text):
+        for name in names:
+            self.assertEqual(rows[name]["verdict"], "PASS", text)
+
+    def test_all(self):
+        """With made-up data."""
+        out = shapes.fresh("out")
+        status, text, rows = call(out)
+        self.assertIn(status, (0, 77), text)
         for name in ("step: prototype's order, graphs", "step: fused cells, graphs",
-                     "step: before / after", "training run",
-                     "one-shot loss, mean of 100 to step 12"):
+                     "step: before, again", "step: before / after",
+                     "no waits: fused cells, graphs", "step: compiled cells, graphs"):
             self.assertIn(name, rows)
-        for name in ("training run", "model, card, plot, samples",
-                     "same loss at step 0, zero-shot", "same loss at step 0, one-shot"):
-            self.assertEqual(rows[name]["verdict"], "PASS", done.stdout)
-        # without the data no bar is judged
-        self.assertEqual(rows["one-shot loss, mean of 100 to step 12"]["verdict"], "SKIP")
+        self.passed(rows, ("training run", "model, card, plot, samples",
+                           "same loss at step 0, zero-shot",
+                           "same loss at step 0, one-shot"), text)
+        self.assertEqual(rows[LOSS]["verdict"], "SKIP")  # a tiny network cannot be judged
+        for name in ("fused-cells-graphs", "prototype-s-order-graphs"):
+            with open(os.path.join(out, f"profile-{name}.txt")) as f:
+                self.assertIn("conv", f.read())
+
+    def test_learning_in_two_calls(self):
+        """From packs that are there, one file each; what is large stays out of OUT."""
+        out, data, work = (shapes.fresh(n) for n in ("small", "packs", "large"))
+        os.mkdir(data)
+        for source, name in zip(shapes.folders(), ("video", "stills")):
+            prepare.prepare([source], f"{data}/{name}.zip", (64, 48), say=lambda s: None)
+        env = dict(RVOS_TRAIN_DATA=data, RVOS_TRAIN_WORK=work)
+        status, text, rows = call(out, "0", "learn", **env)
+        self.assertIn(status, (0, 77), text)
+        self.assertEqual((rows["training run"]["verdict"], rows["training run"]["value"]),
+                         ("SKIP", f"step 0 of {STEP + 1}"))
+        # the packs may have moved meanwhile
+        os.rename(data, data + "-moved")
+        env["RVOS_TRAIN_DATA"] = data + "-moved"
+        status, text, rows = call(out, "1", "learn", **env)
+        self.assertIn(status, (0, 77), text)
+        self.assertIn("goes on at step 0", text)
+        self.passed(rows, ("training run", "model, card, plot, samples"), text)
+        # once more only judges
+        again = call(out, "1", "learn", **env)[2]
+        self.assertEqual(again[LOSS]["value"], rows[LOSS]["value"])
+        self.assertTrue(os.path.exists(f"{work}/run/checkpoint.pt"))
+        self.assertEqual(set(os.listdir(out)), {
+            "table.txt", "rows.jsonl", "train.log", "log.csv", "config.yaml", "plot.png",
+            "model.md", f"{STEP + 1:06d}.jpg"})
+
+    def test_failure(self):
+        """Says what went wrong, and what is in the log."""
+        empty = shapes.fresh("empty")
+        os.mkdir(empty)
+        status, text, rows = call(shapes.fresh("failed"), "1", "learn",
+                                  RVOS_TRAIN_DATA=empty)
+        self.assertEqual((status, rows["learn"]["verdict"]), (1, "FAIL"))
+        self.assertIn("no video*.zip", rows["learn"]["value"])
+        self.assertIn("Traceback", text)
 
 
 if __name__ == "__main__":
