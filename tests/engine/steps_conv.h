@@ -335,9 +335,13 @@ static void winograd(uint64_t *seed)
 static void winograd_shapes(void)
 {
     const struct rv_conv_shape usual = {
-        .oh = 16, .ow = 28, .ic = 256, .oc = 256, .size = 3, .stride = 1, .pad_side = 1};
+        .oh = 16, .ow = 28, .ic = 192, .oc = 256, .size = 3, .stride = 1, .pad_side = 1};
     struct rv_conv_shape s = usual;
 
+    CHECK(rv_winograd_tile(&s) == 4);
+    s.ic = 256;
+    CHECK(rv_winograd_tile(&s) == 2);
+    s.oh = 32, s.ow = 56;
     CHECK(rv_winograd_tile(&s) == 4);
     s.oh = 8, s.ow = 14, s.ic = s.oc = 512;
     CHECK(rv_winograd_tile(&s) == 2);

@@ -18,6 +18,10 @@
 #define TILES_MOST 48
 #define WEIGHTS_CACHED (1 << 14) /* input times output channels */
 
+/* Where small tiles are as fast as large ones, or faster. */
+#define MANY_WEIGHTS (1 << 16)
+#define FEW_PIXELS 512
+
 #define PANEL_MOST 64
 #define FEW_CHANNELS 8 /* fewer are not worth the transforms */
 
@@ -94,9 +98,10 @@ int rv_winograd_tile(const struct rv_conv_shape *whole)
         whole->bf16_in || whole->bf16_out || whole->ic < FEW_CHANNELS ||
         whole->oc % rv_winograd()->panel)
         return 0;
-    /* 38 MB of weights for 512 channels: no cache has them. */
-    if ((size_t)whole->ic * whole->oc > 1 << 17 && whole->oh * whole->ow < 256)
-        four *= 2;
+    /* No cache has the weights of a deep network, 9 MB of them for 256 channels: larger
+     * tiles spend on reading what they save, and less than half the memory will do. */
+    if (whole->ic * whole->oc >= MANY_WEIGHTS && whole->oh * whole->ow < FEW_PIXELS)
+        four = two + 1;
     if (2 * (four < two ? four : two) > direct)
         return 0;
     return four < two ? 4 : 2;
