@@ -11,7 +11,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 4
+#define RV_BACKEND_ABI 5
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -65,6 +65,8 @@ struct rv_backend {
     bool device_memory; /* takes RVOS_MEMORY_CUDA, too */
     int max_batch;      /* most streams whose frames a plan runs in one pass */
     int state_align;    /* channels of a hidden state come in multiples of this */
+    int time_groups;    /* of a program for one frame (net/program.h); one for n frames
+                           has n times as many */
     int (*open)(rvos_device *dev);
     void (*close)(rvos_device *dev);
 

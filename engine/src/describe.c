@@ -189,7 +189,7 @@ static int describe_work(rvos_model *model, int task)
     struct rv_program p;
     int first = net->n_weights, k, ret = RVOS_ERR_MEMORY;
 
-    if (rv_program_build(&p, net, 1, task, true, true, model->narrow_bytes, 1))
+    if (rv_program_build(&p, net, 1, task, true, true, model->narrow_bytes, 1, 1))
         goto out;
     ret = rv_weights_check(model, first);
     model->info.encoder_macs = model->info.object_macs = 0;

@@ -36,6 +36,8 @@ static void model_free(rvos_model *model)
         next = p->next;
         rv_batch_finish(&p->batch);
         rv_program_free(&p->program);
+        for (int k = 0; k < RV_BATCH_PLANS; k++)
+            rv_program_free(&p->larger[k]);
         free(p);
     }
     model->device->fn->weights_free(model->device, &model->weights);
@@ -162,16 +164,27 @@ static int grow_prepared(struct rv_weights *weights)
     return 0;
 }
 
+/* A program for plans of `frames` frames. */
+static int build(rvos_model *model, struct rv_program *program, bool one_shot,
+                 bool spatial, bool temporal, int objects, int frames)
+{
+    const struct rv_backend *fn = model->device->fn;
+
+    return rv_program_build(program, &model->net, objects, one_shot, spatial, temporal,
+                            model->narrow_bytes, fn->state_align,
+                            fn->time_groups * frames)
+               ? RVOS_ERR_MEMORY
+               : 0;
+}
+
 static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
                      bool spatial, bool temporal, int objects)
 {
     struct rv_plan *plan;
-    int ret;
+    int ret = build(model, &p->program, one_shot, spatial, temporal, objects, 1);
 
-    if (rv_program_build(&p->program, &model->net, objects, one_shot, spatial, temporal,
-                         model->narrow_bytes, model->device->fn->state_align))
-        return RVOS_ERR_MEMORY;
-    ret = grow_prepared(&model->weights);
+    if (!ret)
+        ret = grow_prepared(&model->weights);
     if (!ret)
         ret = model->device->fn->plan_create(model->device, &p->program, &model->weights,
                                              model->precision, 1, &plan);
@@ -239,13 +252,17 @@ static int add_plan(rvos_model *model, struct rv_model_plan *p)
 {
     const struct rv_backend *fn = model->device->fn;
     int size = 2 * p->batch.size[p->batch.plans - 1];
+    struct rv_program *program = &p->larger[p->batch.plans];
     struct rv_plan *plan;
     int ret;
 
     if (size > fn->max_batch)
         size = fn->max_batch;
-    ret = fn->plan_create(model->device, &p->program, &model->weights, model->precision,
-                          size, &plan);
+    ret = build(model, program, p->program.one_shot, p->program.spatial,
+                p->program.temporal, p->program.objects, size);
+    if (!ret)
+        ret = fn->plan_create(model->device, program, &model->weights, model->precision,
+                              size, &plan);
     rv_st_drop_pages(model->file);
     if (!ret) {
         ret = warm_up(model->device, &p->program, plan, size);
@@ -256,6 +273,8 @@ static int add_plan(rvos_model *model, struct rv_model_plan *p)
         else
             fn->plan_destroy(plan);
     }
+    if (ret)
+        rv_program_free(program);
     if (!ret || ret == RVOS_ERR_DEVICE)
         return ret;
     p->full = true;

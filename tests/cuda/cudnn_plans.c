@@ -213,7 +213,7 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
 
     snprintf(net.base, sizeof(net.base), "%s", base);
     if (!CHECK(rv_program_build(&p, &net, objects, one_shot, true, true, half ? 2 : 4,
-                                8) == 0))
+                                8, 1) == 0))
         return;
     for (int i = 0; i < p.n_steps; i++) {
         const struct rv_step *s = &p.step[i];

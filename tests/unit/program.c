@@ -49,7 +49,7 @@ static void encoder_macs(void)
         struct rv_net net = new_net(list[i].base, 448, 256);
         struct rv_program p;
 
-        CHECK(rv_program_build(&p, &net, 1, false, true, true, 4, 1) == 0);
+        CHECK(rv_program_build(&p, &net, 1, false, true, true, 4, 1, 1) == 0);
         CHECK_NEAR(mmacs(&p, &net, "encoder.base.", RV_OP_CONV, -1), list[i].mmacs, 1);
         CHECK_NEAR(mmacs(&p, &net, "encoder.sk", RV_OP_CONV, -1), list[i].skips, 1);
         rv_program_free(&p);
@@ -58,7 +58,7 @@ static void encoder_macs(void)
     struct rv_net net = new_net("resnet101", 427, 240);
     struct rv_program p;
 
-    CHECK(rv_program_build(&p, &net, 1, true, true, true, 4, 1) == 0);
+    CHECK(rv_program_build(&p, &net, 1, true, true, true, 4, 1, 1) == 0);
     CHECK_NEAR(mmacs(&p, &net, "encoder.base.", RV_OP_CONV, -1), 16254, 1);
     CHECK_NEAR(mmacs(&p, &net, "encoder.sk", RV_OP_CONV, -1), 1693, 1);
     rv_program_free(&p);
@@ -75,8 +75,9 @@ static void decoder_macs(void)
         struct rv_net net = new_net("resnet18", 448, 256);
         const char *gates = one_shot ? "one_shot.clstm" : "zero_shot.clstm";
         struct rv_program p;
+        size_t arena;
 
-        CHECK(rv_program_build(&p, &net, n, one_shot, true, true, 4, 1) == 0);
+        CHECK(rv_program_build(&p, &net, n, one_shot, true, true, 4, 1, 1) == 0);
         CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CONV, -1),
                    462.5 + n * (264.2 + (one_shot ? 7.8 : 0)), 1);
         CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CELL, 0), n * 396.4 + (n - 1) * 264.2, 1);
@@ -84,9 +85,21 @@ static void decoder_macs(void)
         CHECK_NEAR(mmacs(&p, &net, one_shot ? "one_shot.conv_out" : "zero_shot.conv_out",
                          RV_OP_MASK, -1),
                    n * 4.13, 0.1);
+        arena = p.arena_bytes;
+        rv_program_free(&p);
+        CHECK(rv_program_build(&p, &net, n, one_shot, true, true, 4, 1, n) == 0);
+        CHECK(p.arena_bytes < arena / 3); /* most of it is TIME, of all objects or two */
+        rv_program_free(&p);
+        /* In groups that begin at 0, 2, 5 and 7. */
+        CHECK(rv_program_build(&p, &net, n, one_shot, true, true, 4, 1, 4) == 0);
+        CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CONV, -1),
+                   462.5 + n * (264.2 + (one_shot ? 7.8 : 0)), 1);
+        CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CONV, 3),
+                   5 * (264.2 + (one_shot ? 7.8 : 0)), 1);
         rv_program_free(&p);
         for (int spatial = 0; spatial < 2; spatial++) { /* S: no time; T: no left */
-            CHECK(rv_program_build(&p, &net, n, one_shot, spatial, !spatial, 4, 1) == 0);
+            CHECK(rv_program_build(&p, &net, n, one_shot, spatial, !spatial, 4, 1, 1) ==
+                  0);
             CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CONV, -1),
                        462.5 + n * ((spatial ? 0 : 264.2) + (one_shot ? 7.8 : 0)), 1);
             CHECK_NEAR(mmacs(&p, &net, gates, RV_OP_CELL, 0),
@@ -154,8 +167,8 @@ static void shapes(struct rv_net net, int objects, bool one_shot, bool spatial,
     struct rv_program p;
     int last = -1;
 
-    if (!CHECK(rv_program_build(&p, &net, objects, one_shot, spatial, temporal, 4, 1) ==
-               0))
+    if (!CHECK(rv_program_build(&p, &net, objects, one_shot, spatial, temporal, 4, 1,
+                                1) == 0))
         return;
     for (int k = 0; k < RV_LEVELS; k++)
         shape_is(&p, p.hidden[k], objects, halved(net.height, 5 - k),

@@ -14,6 +14,7 @@ struct options {
     int objects, width, height;
     bool one_shot, spatial, temporal;
     size_t narrow;
+    int groups; /* of time, at most as many as objects */
 };
 
 struct machine {
@@ -58,6 +59,7 @@ static void build(struct machine *m, const struct options *o)
     snprintf(m->net.base, sizeof(m->net.base), "%s", o->base);
     m->p = (struct rv_program){.objects = o->objects,
                                .align = o->narrow == 2 ? 8 : 1,
+                               .time_groups = o->groups,
                                .one_shot = o->one_shot,
                                .spatial = o->spatial,
                                .temporal = o->temporal,
@@ -405,14 +407,17 @@ static void run_random(uint64_t *seed)
     CHECK(in_place > 100);
 }
 
-/* Frame 0 of T runs ST's program: one state must suit both. */
-static void same_state(bool one_shot)
+/* Frame 0 of T runs ST's program, and plans of several frames have more groups: one state
+ * must suit all. */
+static void same_state(bool one_shot, bool spatial, int groups)
 {
-    struct options o = {"resnet18", RV_SKIP_CONCAT, 3, 61, 47, one_shot, true, true, 4};
+    struct options o = {"resnet18", RV_SKIP_CONCAT, 3,    61, 47,
+                        one_shot,   true,           true, 4,  1};
     struct machine a, b;
 
     build(&a, &o);
-    o.spatial = false;
+    o.spatial = spatial;
+    o.groups = groups;
     build(&b, &o);
     CHECK(a.p.state_bytes == b.p.state_bytes);
     for (int k = 0; k < RV_LEVELS; k++)
@@ -440,7 +445,8 @@ int main(void)
                              .one_shot = i & 1,
                              .spatial = i % 3 != 1,
                              .temporal = i % 3 != 2,
-                             .narrow = i & 4 ? 2 : 4},
+                             .narrow = i & 4 ? 2 : 4,
+                             .groups = 1 + i / 2 % (1 + i % 4)},
             &seed);
     for (int i = 0; i < 4; i++)
         run((struct options){.base = bases[i],
@@ -450,10 +456,14 @@ int main(void)
                              .one_shot = i & 1,
                              .spatial = true,
                              .temporal = true,
-                             .narrow = i < 2 ? 4 : 2},
+                             .narrow = i < 2 ? 4 : 2,
+                             .groups = 1 + 3 * i},
             &seed);
     run_random(&seed);
-    same_state(false);
-    same_state(true);
+    for (int one_shot = 0; one_shot < 2; one_shot++) {
+        same_state(one_shot, false, 1);
+        same_state(one_shot, true, 2);
+        same_state(one_shot, true, 3);
+    }
     return test_done();
 }

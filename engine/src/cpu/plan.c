@@ -142,6 +142,7 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     const struct rv_program *p = m->plan->program;
     const struct rv_tensor *in = &p->tensor[s->in[0]], *out = &p->tensor[s->out[0]];
     bool per_slot = out->n > 1 || (out->n == p->objects && in->home == RV_STATE);
+    int slot0 = s->object >= 0 ? s->object : per_slot ? 0 : -1;
     struct rv_conv_shape whole = whole_conv(
         m, s, in->h, in->w, m->plan->bf16 && !in->wide, m->plan->bf16 && !out->wide);
     int unit = rows_at_once(&whole), units = (out->h + unit - 1) / unit, bands;
@@ -155,10 +156,12 @@ static void make_convs(struct maker *m, const struct rv_step *s)
 
         whole.part = i / bands % whole.parts;
         row1 = units * (b + 1) / bands * unit;
-        item = new_item(m, s, RV_ITEM_CONV, per_slot ? n : -1, units * b / bands * unit,
-                        row1 < out->h ? row1 : out->h);
-        if (item)
-            make_conv(m, item, &whole);
+        item = new_item(m, s, RV_ITEM_CONV, slot0 < 0 ? -1 : slot0 + n,
+                        units * b / bands * unit, row1 < out->h ? row1 : out->h);
+        if (!item)
+            return;
+        item->image = n;
+        make_conv(m, item, &whole);
     }
 }
 

@@ -224,6 +224,7 @@ static const struct rv_backend table = {
     .device_memory = true,
     .max_batch = 16,
     .state_align = 8, /* so that a pixel begins at 16 bytes */
+    .time_groups = 1, /* of one frame: beside the encoder, in few kernels */
     .open = device_open,
     .close = device_close,
     .alloc = memory_alloc,

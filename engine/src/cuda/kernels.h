@@ -94,9 +94,10 @@ struct rv_pool_args {
 };
 cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
                             struct rv_pool_args pool, cudaStream_t stream);
-/* out = in, with zeroes in the channels behind, and for slots that don't run. */
+/* out = in, with zeroes in the channels behind, and for slots that don't run; the first
+ * image is that of `slot`. */
 cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
-                           struct rv_view out, cudaStream_t stream);
+                           int slot, struct rv_view out, cudaStream_t stream);
 /* out = act(sums + bias + add), of packed tensors; add NULL: none; out may be add. */
 cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
                              const void *add, void *out, int out_half, size_t pixels,

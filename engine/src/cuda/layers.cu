@@ -37,7 +37,7 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_arg
 }
 
 static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
-                              struct rv_view out)
+                              int slot, struct rv_view out)
 {
     RV_THREADS
     {
@@ -47,7 +47,7 @@ static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
 
         if (pixel >= out.h * out.w)
             continue;
-        if (c < in.c && (in.where != RV_IN_STATE || n < job[j].live))
+        if (c < in.c && (in.where != RV_IN_STATE || slot + n < job[j].live))
             v = get(image_of(job, j, &in, n), (size_t)pixel * in.pitch + c, in.half);
         put(image_of(job, j, &out, n), (size_t)i, out.half, v);
     }
@@ -162,12 +162,12 @@ cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
 }
 
 cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
-                           struct rv_view out, cudaStream_t stream)
+                           int slot, struct rv_view out, cudaStream_t stream)
 {
     size_t threads = (size_t)out.h * out.w * out.pitch;
     dim3 grid(blocks_for(threads), (unsigned int)(in.n * batch));
 
-    return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, out);
+    return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, slot, out);
 }
 
 cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,

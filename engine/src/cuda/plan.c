@@ -96,8 +96,9 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
     };
 
     /* The state's address is not known before the frame, and convolution libraries want
-     * theirs when they are captured. */
-    if (!image && (in->home == RV_STATE || s->channels != in->c))
+     * theirs when they are captured; and all images one behind another. */
+    if (!image && (in->home == RV_STATE || s->channels != in->c ||
+                   (plan->batch > 1 && in->parent >= 0)))
         s->input =
             take(plan, (size_t)shape.n * in->h * in->w * s->channels * element(plan));
     return make_conv(plan, s, weights, &shape);

@@ -43,7 +43,9 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, bool chaine
     if (s->input != RV_NONE) {
         struct rv_view packed = fixed(plan, s->input, plan->half, in->n, in, s->channels);
 
-        CU(plan->dev, rv_cuda_gather(plan->job_device, plan->batch, x, packed, stream));
+        CU(plan->dev,
+           rv_cuda_gather(plan->job_device, plan->batch, x,
+                          step->object < 0 ? 0 : step->object, packed, stream));
         x = packed;
         chained = plan->chained; /* to the gathering */
     }

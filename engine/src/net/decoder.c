@@ -8,13 +8,14 @@
  * and its gates are linear in that, so the convolution is taken apart:
  *
  *     SKIP   of f'               once a frame, shared by all objects
- *     TIME   of h(t-1), mask     no other object needed: all objects at once
+ *     TIME   of h(t-1), mask     no other object needed: of some or all at once
  *     CELL   of up, h(t,i-1)     what stays in the recurrence over objects
  *
  * The memory cell c runs along the objects of one frame only; h runs both ways. */
 #include "program.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int hidden_of(const struct rv_net *net, int k)
 {
@@ -106,26 +107,41 @@ static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
     }
 }
 
-/* Gate sums of what the last frame left: [ h | mask ], h or the mask alone. */
+/* First object of time group g. */
+static int group_start(const struct rv_program *p, int g)
+{
+    return p->objects * g / p->time_groups;
+}
+
+/* Gate sums of what the last frame left: [ h | mask ], h or the mask alone; of a group of
+ * objects. */
 static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k,
-                              rv_tid mask)
+                              rv_tid mask, int group)
 {
     struct gate_layout g = gate_layout(net, k, p->one_shot);
+    int first = group_start(p, group), n = group_start(p, group + 1) - first;
+    rv_tid in = p->temporal ? p->hidden[k] : mask, out;
     struct rv_weight w;
 
-    if (!p->temporal && !p->one_shot)
+    if ((!p->temporal && !p->one_shot) || p->failed)
         return -1;
     if (p->temporal)
         w = gate_weight(p, net, k, g.time, hidden_of(net, k), g.mask, p->one_shot, false);
     else
         w = gate_weight(p, net, k, g.mask, 1, 0, 0, false);
-    return rv_conv_emit(p, net, &w, p->temporal ? p->hidden[k] : mask, -1, 1,
-                        net->kernel / 2, false, true);
+    if (p->time_groups > 1)
+        in = rv_tensor_slice(p, in, first, n, 0, p->tensor[in].c);
+    out = rv_conv_emit(p, net, &w, in, -1, 1, net->kernel / 2, false, true);
+    if (out >= 0 && p->time_groups > 1) {
+        p->step[p->n_steps - 1].object = first;
+        p->step[p->n_steps - 1].late = true;
+    }
+    return out;
 }
 
-/* The cell of object i at level k. c_left is its left neighbour's memory cell;
- * returns its own. */
-static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int k,
+/* The cell of object i at level k, which is number n of its group. c_left is its left
+ * neighbour's memory cell; returns its own. */
+static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int n, int k,
                         rv_tid skip, rv_tid skip_gates, rv_tid time_gates, rv_tid c_left)
 {
     struct gate_layout g = gate_layout(net, k, p->one_shot);
@@ -143,7 +159,7 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int k,
     in[RV_CELL_H_LEFT] = left ? rv_tensor_slice(p, p->hidden[k], i - 1, 1, 0, hid) : -1;
     in[RV_CELL_C_LEFT] = left ? c_left : -1;
     in[RV_CELL_TIME] =
-        time_gates < 0 ? -1 : rv_tensor_slice(p, time_gates, i, 1, 0, 4 * hid);
+        time_gates < 0 ? -1 : rv_tensor_slice(p, time_gates, n, 1, 0, 4 * hid);
     in[RV_CELL_SKIP] = skip_gates;
     in[RV_CELL_MUL] = k && net->skip_mode == RV_SKIP_MUL ? skip : -1;
     h = rv_tensor_slice(p, p->hidden[k], i, 1, 0, hid);
@@ -153,8 +169,7 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int k,
     s = rv_step_new(p, RV_OP_CELL);
     if (!s)
         return -1;
-    for (int n = 0; n < RV_CELL_INPUTS; n++)
-        s->in[n] = in[n];
+    memcpy(s->in, in, sizeof(in));
     s->out[0] = h;
     s->out[1] = c;
     s->object = i;
@@ -213,7 +228,6 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
     for (int k = 0; k < RV_LEVELS; k++) {
         struct gate_layout g = gate_layout(net, k, p->one_shot);
 
-        time_gates[k] = emit_time_gates(p, net, k, p->one_shot ? mask[k] : -1);
         skip_gates[k] = c[k] = -1;
         if (g.skip >= 0) {
             struct rv_weight w =
@@ -223,8 +237,15 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
                 rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2, false, true);
         }
     }
-    for (int i = 0; i < p->objects; i++)
+    for (int group = 0; group < p->time_groups; group++) {
+        int first = group_start(p, group);
+
         for (int k = 0; k < RV_LEVELS; k++)
-            c[k] = emit_cell(p, net, i, k, skip[k], skip_gates[k], time_gates[k], c[k]);
+            time_gates[k] = emit_time_gates(p, net, k, p->one_shot ? mask[k] : -1, group);
+        for (int i = first; i < group_start(p, group + 1); i++)
+            for (int k = 0; k < RV_LEVELS; k++)
+                c[k] = emit_cell(p, net, i, i - first, k, skip[k], skip_gates[k],
+                                 time_gates[k], c[k]);
+    }
     emit_mask(p, net);
 }

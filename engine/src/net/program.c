@@ -182,7 +182,8 @@ int64_t rv_step_macs(const struct rv_program *p, const struct rv_net *net,
 }
 
 int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
-                     bool spatial, bool temporal, size_t narrow_bytes, int align)
+                     bool spatial, bool temporal, size_t narrow_bytes, int align,
+                     int time_groups)
 {
     rv_tid image, skip[RV_LEVELS];
     struct rv_step *s;
@@ -193,6 +194,7 @@ int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool
                              .temporal = temporal,
                              .narrow_bytes = narrow_bytes,
                              .align = align,
+                             .time_groups = time_groups < objects ? time_groups : objects,
                              .prob = -1};
     image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
     if (one_shot)

@@ -66,8 +66,10 @@ struct rv_step {
     int wave; /* set by rv_schedule, from 0 */
     rv_tid in[RV_CELL_INPUTS], out[3];
     int weight; /* index into net->weight; -1: none */
-    int object; /* slot from 0 that the step works for; -1: image n of its
-                   tensors is slot n if out0 has several, else all slots */
+    int object; /* slot from 0 that the step works for, and of CONV the first of as
+                   many as out0 has images; -1: image n of its tensors is slot n if
+                   out0 has several, else all slots */
+    bool late;  /* its wave is the last that it can be in, not the first */
     int size, stride, pad;
     bool relu, ceil;
 };
@@ -78,6 +80,7 @@ struct rv_program {
     int n_tensors, n_steps, n_waves;
     size_t narrow_bytes; /* of an element that is not wide: 4 or 2 */
     int align;           /* channels of a hidden state are a multiple of this */
+    int time_groups;     /* of objects, whose TIME parts are made together */
     size_t arena_bytes, state_bytes;
     int objects;
     bool one_shot;            /* which decoder: with the previous masks, or without */
@@ -134,9 +137,13 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
 
 /* -- program.c -- */
 /* The whole frame, scheduled. 0, or -1 when memory ran out or the network size
- * does not suit the encoder. Free with rv_program_free in both cases. */
+ * does not suit the encoder. Free with rv_program_free in both cases. With one time
+ * group all objects' sums of the last frame's state are made at once, beside the encoder:
+ * soonest. With several (at most one for each object) they are made just before they are
+ * needed: in less memory, and nearer to a cache. The state is the same. */
 int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
-                     bool spatial, bool temporal, size_t narrow_bytes, int align);
+                     bool spatial, bool temporal, size_t narrow_bytes, int align,
+                     int time_groups);
 void rv_program_free(struct rv_program *p);
 void rv_net_free(struct rv_net *net);
 

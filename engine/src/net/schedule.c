@@ -5,7 +5,8 @@
  * wave is one more than the last wave among the earlier steps that it must not
  * overtake: those that write what it reads or writes, and those that read what it
  * writes (a cell writes h over the h of the last frame, which the TIME part must
- * have read before). */
+ * have read before). A step that is marked late moves up to the last wave before
+ * anybody who must not overtake it. */
 #include "program.h"
 
 #include <stdlib.h>
@@ -48,6 +49,19 @@ static int by_wave(const void *a, const void *b)
     return x->op != y->op ? (int)x->op - (int)y->op : x->object - y->object;
 }
 
+/* Late steps do not follow one another, so each can be moved by itself. */
+static void put_off(struct rv_program *p, int i)
+{
+    int wave = p->n_waves;
+
+    for (int j = i + 1; j < p->n_steps; j++)
+        if (p->step[j].wave <= wave &&
+            rv_must_follow(p, &p->step[j], &p->step[i], rv_same_elements))
+            wave = p->step[j].wave - 1;
+    if (wave < p->n_waves)
+        p->step[i].wave = wave;
+}
+
 static void set_waves(struct rv_program *p)
 {
     p->n_waves = 0;
@@ -62,6 +76,9 @@ static void set_waves(struct rv_program *p)
         if (s->wave >= p->n_waves)
             p->n_waves = s->wave + 1;
     }
+    for (int i = 0; i < p->n_steps; i++)
+        if (p->step[i].late)
+            put_off(p, i);
     qsort(p->step, (size_t)p->n_steps, sizeof(*p->step), by_wave);
 }
 
