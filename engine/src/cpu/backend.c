@@ -97,9 +97,8 @@ static int cpu_open(rvos_device *dev)
     const char *winograd = getenv("RVOS_CPU_WINOGRAD"); /* 0: to compare */
 
     if (!onednn)
-        rv_log(
-            dev, RVOS_LOG_WARNING,
-            "librvos was built without oneDNN: a frame takes about half as long again");
+        rv_log(dev, RVOS_LOG_WARNING,
+               "librvos was built without oneDNN: all but 3x3 convolutions are slower");
     return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast,
                        !winograd || strcmp(winograd, "0") != 0);
 }

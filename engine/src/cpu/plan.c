@@ -12,7 +12,10 @@
 #define MAX_BAND_MACS 150e6
 /* Of a cell's band: input and gate sums should stay in the second-level cache. */
 #define CELL_BYTES (640 * 1024)
+/* Input times output channels: weights of several megabytes, which all workers would
+ * read. And a part has at least so many outputs, which is what is made at a time. */
 #define MANY_WEIGHTS (1 << 17)
+#define PART_OUTPUTS 64
 
 /* What plan creation needs, in the hands of worker 0. */
 struct maker {
@@ -128,12 +131,12 @@ static void make_conv(struct maker *m, struct rv_item *item,
 static int parts_for(const struct maker *m, const struct rv_conv_shape *whole, int images,
                      int units)
 {
-    int most = whole->oc / 64;
-    int wanted = whole->ic * whole->oc < MANY_WEIGHTS ? (m->threads + units - 1) / units
-                                                      : m->threads;
+    int most = whole->oc / PART_OUTPUTS, wanted = m->threads;
 
     if (!whole->tile || images > 1 || most < 1)
         return 1;
+    if (whole->ic * whole->oc < MANY_WEIGHTS)
+        wanted = (m->threads + units - 1) / units;
     return wanted < most ? wanted : most;
 }
 
