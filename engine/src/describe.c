@@ -181,22 +181,37 @@ static int64_t count_parameters(const rvos_model *model)
     return sum;
 }
 
+static int64_t conv_macs(const struct rv_program *p, const struct rv_net *net,
+                         const struct rv_step *s)
+{
+    const struct rv_tensor *out = &p->tensor[s->out[0]];
+    const struct rv_weight *w = &net->weight[s->weight];
+
+    return (int64_t)out->n * out->h * out->w * w->out * w->in * w->size * w->size;
+}
+
 /* Operations of a frame, from a program for one object; its weights are checked on
  * the way. */
 static int describe_work(rvos_model *model, int task)
 {
     struct rv_net *net = &model->net;
-    struct rv_program p;
+    struct rv_program p = {.objects = 1,
+                           .one_shot = task,
+                           .spatial = true,
+                           .temporal = true,
+                           .narrow_bytes = model->narrow_bytes,
+                           .align = 1,
+                           .time_groups = 1};
     int first = net->n_weights, k, ret = RVOS_ERR_MEMORY;
 
-    if (rv_program_build(&p, net, 1, task, true, true, model->narrow_bytes, 1, 1))
+    if (rv_program_build(&p, net))
         goto out;
     ret = rv_weights_check(model, first);
     model->info.encoder_macs = model->info.object_macs = 0;
     for (int i = 0; i < p.n_steps; i++)
         if (p.step[i].weight >= 0 &&
             !strncmp(net->weight[p.step[i].weight].conv, "encoder.", 8))
-            model->info.encoder_macs += rv_step_macs(&p, net, &p.step[i]);
+            model->info.encoder_macs += conv_macs(&p, net, &p.step[i]);
     for (k = 0; k < RV_LEVELS; k++) {
         const struct rv_tensor *h = &p.tensor[p.hidden[k]];
         int64_t pixels = (int64_t)h->h * h->w * net->kernel * net->kernel;

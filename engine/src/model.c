@@ -170,11 +170,14 @@ static int build(rvos_model *model, struct rv_program *program, bool one_shot,
 {
     const struct rv_backend *fn = model->device->fn;
 
-    return rv_program_build(program, &model->net, objects, one_shot, spatial, temporal,
-                            model->narrow_bytes, fn->state_align,
-                            fn->time_groups * frames)
-               ? RVOS_ERR_MEMORY
-               : 0;
+    *program = (struct rv_program){.objects = objects,
+                                   .one_shot = one_shot,
+                                   .spatial = spatial,
+                                   .temporal = temporal,
+                                   .narrow_bytes = model->narrow_bytes,
+                                   .align = fn->state_align,
+                                   .time_groups = fn->time_groups * frames};
+    return rv_program_build(program, &model->net) ? RVOS_ERR_MEMORY : 0;
 }
 
 static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,

@@ -208,12 +208,17 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
                          .width = 448,
                          .height = 256};
     struct rv_conv_shape seen[256];
-    struct rv_program p;
+    struct rv_program p = {.objects = objects,
+                           .one_shot = one_shot,
+                           .spatial = true,
+                           .temporal = true,
+                           .narrow_bytes = half ? 2 : 4,
+                           .align = 8,
+                           .time_groups = 1};
     int n = 0;
 
     snprintf(net.base, sizeof(net.base), "%s", base);
-    if (!CHECK(rv_program_build(&p, &net, objects, one_shot, true, true, half ? 2 : 4,
-                                8, 1) == 0))
+    if (!CHECK(rv_program_build(&p, &net) == 0))
         return;
     for (int i = 0; i < p.n_steps; i++) {
         const struct rv_step *s = &p.step[i];

@@ -15,7 +15,6 @@
 #include "program.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static int hidden_of(const struct rv_net *net, int k)
 {
@@ -121,14 +120,12 @@ static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k,
     struct gate_layout g = gate_layout(net, k, p->one_shot);
     int first = group_start(p, group), n = group_start(p, group + 1) - first;
     rv_tid in = p->temporal ? p->hidden[k] : mask, out;
-    struct rv_weight w;
+    struct rv_weight w = gate_weight(p, net, k, p->temporal ? g.time : g.mask,
+                                     p->temporal ? hidden_of(net, k) : 1, g.mask,
+                                     p->temporal && p->one_shot, false);
 
     if ((!p->temporal && !p->one_shot) || p->failed)
         return -1;
-    if (p->temporal)
-        w = gate_weight(p, net, k, g.time, hidden_of(net, k), g.mask, p->one_shot, false);
-    else
-        w = gate_weight(p, net, k, g.mask, 1, 0, 0, false);
     if (p->time_groups > 1)
         in = rv_tensor_slice(p, in, first, n, 0, p->tensor[in].c);
     out = rv_conv_emit(p, net, &w, in, -1, 1, net->kernel / 2, false, true);
@@ -150,35 +147,30 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int n, 
     int n_up = k ? hidden_of(net, k - 1) : 0, n_left = left ? hid : 0;
     struct rv_weight w =
         gate_weight(p, net, k, g.up, n_up, g.left, n_left, skip_gates < 0);
-    rv_tid in[RV_CELL_INPUTS], h, c;
-    struct rv_step *s;
+    struct rv_step *s = rv_step_new(p, RV_OP_CELL);
+    rv_tid h, c;
 
-    if (p->failed)
+    if (!s)
         return -1;
-    in[RV_CELL_BELOW] = k ? rv_tensor_slice(p, p->hidden[k - 1], i, 1, 0, n_up) : -1;
-    in[RV_CELL_H_LEFT] = left ? rv_tensor_slice(p, p->hidden[k], i - 1, 1, 0, hid) : -1;
-    in[RV_CELL_C_LEFT] = left ? c_left : -1;
-    in[RV_CELL_TIME] =
+    s->in[RV_CELL_BELOW] = k ? rv_tensor_slice(p, p->hidden[k - 1], i, 1, 0, n_up) : -1;
+    s->in[RV_CELL_H_LEFT] =
+        left ? rv_tensor_slice(p, p->hidden[k], i - 1, 1, 0, hid) : -1;
+    s->in[RV_CELL_C_LEFT] = left ? c_left : -1;
+    s->in[RV_CELL_TIME] =
         time_gates < 0 ? -1 : rv_tensor_slice(p, time_gates, n, 1, 0, 4 * hid);
-    in[RV_CELL_SKIP] = skip_gates;
-    in[RV_CELL_MUL] = k && net->skip_mode == RV_SKIP_MUL ? skip : -1;
+    s->in[RV_CELL_SKIP] = skip_gates;
+    s->in[RV_CELL_MUL] = k && net->skip_mode == RV_SKIP_MUL ? skip : -1;
     h = rv_tensor_slice(p, p->hidden[k], i, 1, 0, hid);
     if (p->failed)
         return -1;
     c = rv_tensor_new(p, 1, p->tensor[h].h, p->tensor[h].w, hid, RV_ARENA, true);
-    s = rv_step_new(p, RV_OP_CELL);
-    if (!s)
-        return -1;
-    memcpy(s->in, in, sizeof(in));
     s->out[0] = h;
     s->out[1] = c;
     s->object = i;
     s->size = net->kernel;
     s->stride = 1;
     s->pad = net->kernel / 2;
-    s->weight = w.in ? rv_net_weight(net, &w) : -1;
-    if (w.in && s->weight < 0)
-        p->failed = true;
+    s->weight = w.in ? rv_net_weight(p, net, &w) : -1;
     return c;
 }
 
@@ -198,20 +190,17 @@ static void emit_mask(struct rv_program *p, struct rv_net *net)
              p->one_shot ? "one_shot" : "zero_shot");
     p->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, true);
     p->logits = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
-    rv_tid in = rv_tensor_slice(p, p->hidden[3], 0, p->objects, 0, w.in);
     s = rv_step_new(p, RV_OP_MASK);
     if (!s)
         return;
-    s->in[0] = in;
+    s->in[0] = rv_tensor_slice(p, p->hidden[3], 0, p->objects, 0, w.in);
     s->out[0] = p->half;
     s->out[1] = p->logits;
     s->out[2] = p->prob;
     s->size = net->kernel;
     s->stride = 1;
     s->pad = net->kernel / 2;
-    s->weight = rv_net_weight(net, &w);
-    if (s->weight < 0)
-        p->failed = true;
+    s->weight = rv_net_weight(p, net, &w);
     s = rv_step_new(p, RV_OP_LABELS);
     if (s)
         s->in[0] = p->logits;

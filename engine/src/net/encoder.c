@@ -37,16 +37,6 @@ bool rv_encoder_known(const char *base)
     return find_family(base) != NULL;
 }
 
-void rv_encoder_skip_channels(const struct rv_net *net, int channels[RV_LEVELS])
-{
-    static const int resnet[RV_LEVELS] = {8, 4, 2, 1}, vgg[RV_LEVELS] = {8, 8, 4, 2};
-    const struct family *f = find_family(net->base);
-
-    for (int k = 0; k < RV_LEVELS; k++)
-        channels[k] =
-            net->base_width * (f->expansion ? resnet[k] * f->expansion : vgg[k]);
-}
-
 /* A convolution of the base with its batch norm folded in. `conv` and `bn` are
  * names within the encoder. */
 static rv_tid conv_bn(struct rv_program *p, struct rv_net *net, const char *block,

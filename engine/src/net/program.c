@@ -88,33 +88,32 @@ struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op)
     return s;
 }
 
-int rv_net_weight(struct rv_net *net, const struct rv_weight *weight)
+int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weight *w)
 {
     struct rv_weight *grown;
 
     for (int i = 0; i < net->n_weights; i++)
-        if (!strcmp(net->weight[i].conv, weight->conv) &&
-            !memcmp(net->weight[i].part, weight->part, sizeof(weight->part)) &&
-            net->weight[i].bias == weight->bias)
+        if (!strcmp(net->weight[i].conv, w->conv) &&
+            !memcmp(net->weight[i].part, w->part, sizeof(w->part)) &&
+            net->weight[i].bias == w->bias)
             return i;
     grown = grow(net->weight, net->n_weights, sizeof(*grown));
+    p->failed = p->failed || !grown;
     if (!grown)
         return -1;
     net->weight = grown;
-    net->weight[net->n_weights] = *weight;
+    net->weight[net->n_weights] = *w;
     return net->n_weights++;
 }
 
 rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
                     rv_tid in, rv_tid add, int stride, int pad, bool relu, bool wide)
 {
-    int index = rv_net_weight(net, w);
+    int index = rv_net_weight(p, net, w);
     struct rv_tensor x;
     struct rv_step *s;
     rv_tid out;
 
-    if (index < 0)
-        p->failed = true;
     if (p->failed)
         return -1;
     x = p->tensor[in];
@@ -169,41 +168,21 @@ rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, in
     return out;
 }
 
-int64_t rv_step_macs(const struct rv_program *p, const struct rv_net *net,
-                     const struct rv_step *s)
-{
-    const struct rv_tensor *out = &p->tensor[s->out[0]];
-    const struct rv_weight *w;
-
-    if (s->weight < 0)
-        return 0;
-    w = &net->weight[s->weight];
-    return (int64_t)out->n * out->h * out->w * w->out * w->in * w->size * w->size;
-}
-
-int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
-                     bool spatial, bool temporal, size_t narrow_bytes, int align,
-                     int time_groups)
+int rv_program_build(struct rv_program *p, struct rv_net *net)
 {
     rv_tid image, skip[RV_LEVELS];
     struct rv_step *s;
 
-    *p = (struct rv_program){.objects = objects,
-                             .one_shot = one_shot,
-                             .spatial = spatial,
-                             .temporal = temporal,
-                             .narrow_bytes = narrow_bytes,
-                             .align = align,
-                             .time_groups = time_groups < objects ? time_groups : objects,
-                             .prob = -1};
+    p->prob = -1;
+    if (p->time_groups > p->objects)
+        p->time_groups = p->objects;
     image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
-    if (one_shot)
-        p->prob = rv_tensor_new(p, objects, net->height, net->width, 1, RV_STATE, true);
+    if (p->one_shot)
+        p->prob =
+            rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
     s = rv_step_new(p, RV_OP_PREPROC);
-    if (s) {
-        s->out[0] = image;
-        s->out[1] = p->prob;
-    }
+    if (s)
+        s->out[0] = image, s->out[1] = p->prob;
     rv_encoder_emit(p, net, image, skip);
     rv_decoder_emit(p, net, skip);
     if (p->failed)

@@ -75,16 +75,20 @@ struct rv_step {
 };
 
 struct rv_program {
+    /* What it is to be: set by whoever asks for it, the rest being zero. */
+    int objects;
+    bool one_shot;          /* which decoder: with the previous masks, or without */
+    bool spatial, temporal; /* which recurrences run */
+    size_t narrow_bytes;    /* of an element that is not wide: 4 or 2 */
+    int align;              /* channels of a hidden state are a multiple of this */
+    /* Parts, at most one an object, in which the sums of the last frame's state are made.
+     * 1: at once, beside the encoder: soonest. Else when needed: in less memory. */
+    int time_groups;
+
     struct rv_tensor *tensor;
     struct rv_step *step; /* in the order of their emission, sorted by wave later */
     int n_tensors, n_steps, n_waves;
-    size_t narrow_bytes; /* of an element that is not wide: 4 or 2 */
-    int align;           /* channels of a hidden state are a multiple of this */
-    int time_groups;     /* of objects, whose TIME parts are made together */
     size_t arena_bytes, state_bytes;
-    int objects;
-    bool one_shot;            /* which decoder: with the previous masks, or without */
-    bool spatial, temporal;   /* which recurrences run */
     rv_tid half, logits;      /* results: half-size and network-size logits, in the
                                  state so that they can be read after the frame */
     rv_tid prob;              /* masks that are fed, one-shot; else -1 */
@@ -122,8 +126,6 @@ struct rv_net {
 
 /* -- encoder.c -- */
 bool rv_encoder_known(const char *base);
-/* Input channels of the skip projections, levels 0..3. */
-void rv_encoder_skip_channels(const struct rv_net *net, int channels[RV_LEVELS]);
 /* Emits the network from the frame to the four projected features. `image` is
  * what PREPROC filled. */
 void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
@@ -137,13 +139,8 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
 
 /* -- program.c -- */
 /* The whole frame, scheduled. 0, or -1 when memory ran out or the network size
- * does not suit the encoder. Free with rv_program_free in both cases. With one time
- * group all objects' sums of the last frame's state are made at once, beside the encoder:
- * soonest. With several (at most one for each object) they are made just before they are
- * needed: in less memory, and nearer to a cache. The state is the same. */
-int rv_program_build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
-                     bool spatial, bool temporal, size_t narrow_bytes, int align,
-                     int time_groups);
+ * does not suit the encoder. Free with rv_program_free in both cases. */
+int rv_program_build(struct rv_program *p, struct rv_net *net);
 void rv_program_free(struct rv_program *p);
 void rv_net_free(struct rv_net *net);
 
@@ -153,15 +150,13 @@ rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, i
 /* A step with every index -1 and the rest zero; NULL when p has failed. Valid
  * until the next one is made. */
 struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op);
-/* The index of an equal entry of the table, or of a new one; -1: no memory. */
-int rv_net_weight(struct rv_net *net, const struct rv_weight *weight);
+/* The index of an equal entry of the table, or of a new one; -1: `p` has failed. */
+int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weight *w);
 /* A convolution of all of `in` with the weights at `w`. */
 rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
                     rv_tid in, rv_tid add, int stride, int pad, bool relu, bool wide);
 rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, int stride,
                        int pad, bool ceil);
-int64_t rv_step_macs(const struct rv_program *p, const struct rv_net *net,
-                     const struct rv_step *s);
 /* Where a tensor lies in its outermost parent. */
 struct rv_place {
     rv_tid root;

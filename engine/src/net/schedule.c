@@ -5,8 +5,8 @@
  * wave is one more than the last wave among the earlier steps that it must not
  * overtake: those that write what it reads or writes, and those that read what it
  * writes (a cell writes h over the h of the last frame, which the TIME part must
- * have read before). A step that is marked late moves up to the last wave before
- * anybody who must not overtake it. */
+ * have read before). A late step's wave is the last in front of anybody who must not
+ * overtake it. */
 #include "program.h"
 
 #include <stdlib.h>
@@ -45,21 +45,18 @@ static int by_wave(const void *a, const void *b)
     const struct rv_step *x = a, *y = b;
 
     if (x->wave != y->wave)
-        return x->wave < y->wave ? -1 : 1;
+        return x->wave - y->wave;
     return x->op != y->op ? (int)x->op - (int)y->op : x->object - y->object;
 }
 
 /* Late steps do not follow one another, so each can be moved by itself. */
 static void put_off(struct rv_program *p, int i)
 {
-    int wave = p->n_waves;
-
+    p->step[i].wave = p->n_waves - 1;
     for (int j = i + 1; j < p->n_steps; j++)
-        if (p->step[j].wave <= wave &&
+        if (p->step[j].wave <= p->step[i].wave &&
             rv_must_follow(p, &p->step[j], &p->step[i], rv_same_elements))
-            wave = p->step[j].wave - 1;
-    if (wave < p->n_waves)
-        p->step[i].wave = wave;
+            p->step[i].wave = p->step[j].wave - 1;
 }
 
 static void set_waves(struct rv_program *p)
