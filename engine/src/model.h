@@ -19,9 +19,9 @@ struct rv_model_plan {
     struct rv_program program;
     struct rv_program larger[RV_BATCH_PLANS]; /* of the plans of several frames: the same
                                                  in state and results */
-    struct rv_batch batch; /* the plans, and the queue before them */
-    _Atomic int streams;   /* open ones whose frames run here, but maybe their first */
-    bool full;             /* a larger plan could not be made: it is not tried again */
+    struct rv_batch batch;                    /* the plans, and the queue before them */
+    _Atomic int streams; /* open ones whose frames run here, but maybe their first */
+    bool full;           /* a larger plan could not be made: it is not tried again */
 };
 
 struct rvos_model {

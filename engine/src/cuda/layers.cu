@@ -36,8 +36,8 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_arg
     }
 }
 
-static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
-                              int slot, struct rv_view out)
+static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in, int slot,
+                              struct rv_view out)
 {
     RV_THREADS
     {
