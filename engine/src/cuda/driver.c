@@ -55,13 +55,27 @@ static rvos_log_level level(const rvos_device *dev)
     return dev->params.backend ? RVOS_LOG_ERROR : RVOS_LOG_WARNING;
 }
 
+/* A function by the driver's own name, behind the macros of cuda.h, and the pointer to
+ * it. */
+struct wanted {
+    const char *name;
+    void *to;
+};
+
+/* The first that the driver does not have; NULL: it has all. */
+static const char *look_up(struct rv_driver *d, const struct wanted *wanted, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        *(void **)wanted[i].to = dlsym(d->library, wanted[i].name);
+        if (!*(void **)wanted[i].to)
+            return wanted[i].name;
+    }
+    return NULL;
+}
+
 static int load(struct rv_driver *d, const rvos_device *dev)
 {
-    /* The driver's own names, behind the macros of cuda.h. */
-    const struct {
-        const char *name;
-        void *to;
-    } wanted[] = {
+    const struct wanted wanted[] = {
         {"cuInit", &d->init},
         {"cuDriverGetVersion", &d->version},
         {"cuDeviceGetCount", &d->count},
@@ -75,21 +89,18 @@ static int load(struct rv_driver *d, const rvos_device *dev)
         {"cuCtxGetDevice", &d->current},
         {"cuGetErrorName", &d->error_name},
     };
+    const char *missing;
 
     d->library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
     if (!d->library) {
         rv_log(dev, level(dev), "cuda: no NVIDIA driver: %s", dlerror());
         return RVOS_ERR_UNSUPPORTED;
     }
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        *(void **)wanted[i].to = dlsym(d->library, wanted[i].name);
-        if (!*(void **)wanted[i].to) {
-            rv_log(dev, level(dev), "cuda: the NVIDIA driver is too old: no %s",
-                   wanted[i].name);
-            return RVOS_ERR_UNSUPPORTED;
-        }
-    }
-    return 0;
+    missing = look_up(d, wanted, sizeof(wanted) / sizeof(wanted[0]));
+    if (!missing)
+        return 0;
+    rv_log(dev, level(dev), "cuda: the NVIDIA driver is too old: no %s", missing);
+    return RVOS_ERR_UNSUPPORTED;
 }
 
 static CUmemAllocationProp own_memory(const struct rv_driver *d)
@@ -102,10 +113,7 @@ static CUmemAllocationProp own_memory(const struct rv_driver *d)
 /* A driver or GPU that lacks anything of it has none. */
 static void find_virtual_memory(struct rv_driver *d)
 {
-    const struct {
-        const char *name;
-        void *to;
-    } wanted[] = {
+    const struct wanted wanted[] = {
         {"cuMemGetAllocationGranularity", &d->get_granularity},
         {"cuMemAddressReserve", &d->reserve},
         {"cuMemAddressFree", &d->unreserve},
@@ -120,11 +128,8 @@ static void find_virtual_memory(struct rv_driver *d)
     size_t bytes = 0;
     int there = 0;
 
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        *(void **)wanted[i].to = dlsym(d->library, wanted[i].name);
-        if (!*(void **)wanted[i].to)
-            return;
-    }
+    if (look_up(d, wanted, sizeof(wanted) / sizeof(wanted[0])))
+        return;
     if (!d->attribute(&there, CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED,
                       d->device) &&
         there && !d->get_granularity(&bytes, &prop, CU_MEM_ALLOC_GRANULARITY_RECOMMENDED))
