@@ -209,25 +209,16 @@ static void multiply(const float *v, size_t pitch, const float *u, float *m, int
         v += ROWS * pitch;
         m += ROWS * PANEL;
     }
-    switch (tiles) {
-    case 5:
-        rows(5, v, pitch, u, m, channels);
-        break;
-    case 4:
-        rows(4, v, pitch, u, m, channels);
-        break;
-    case 3:
-        rows(3, v, pitch, u, m, channels);
-        break;
-    case 2:
-        rows(2, v, pitch, u, m, channels);
-        break;
-    case 1:
-        rows(1, v, pitch, u, m, channels);
-        break;
-    default:
-        break;
-    }
+    /* Their number must be known when this is compiled, for sums to stay in registers. */
+#define REST(n)                                                                          \
+    if (tiles == n)                                                                      \
+    rows(n, v, pitch, u, m, channels)
+    REST(1);
+    REST(2);
+    REST(3);
+    REST(4);
+    REST(5);
+#undef REST
 }
 
 const struct rv_winograd TABLE = {PANEL, input, multiply, output};
