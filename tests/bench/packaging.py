@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""packaging.py [FOLDER] [--frames 60] [--threads 1]: a build with a distributor's flags against
+the default build, frame by frame in turn.
+
+Builds both in FOLDER (default: a temporary one): as `meson setup` does by itself, and with
+dpkg-buildflags and --buildtype=plain, as dpkg-buildpackage does. Ends with 1 if the second one's
+median is more than 5 % above the first one's. The machine must be quiet.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from compare import ROOT, Side, is_quiet
+
+DPKG = ("-g -O2 -fstack-protector-strong -Wformat -Werror=format-security "
+        "-Wdate-time -D_FORTIFY_SOURCE=2")
+
+
+def dpkg_flags():
+    """{variable: flags}; those of Debian 12 where there is no dpkg."""
+    if not shutil.which("dpkg-buildflags"):
+        return {"CFLAGS": DPKG, "LDFLAGS": "-Wl,-z,relro -Wl,-z,now"}
+    text = subprocess.run(["dpkg-buildflags"], check=True, capture_output=True, text=True, env={
+        **os.environ, "DEB_BUILD_MAINT_OPTIONS": "hardening=+all"}).stdout
+    flags = dict(line.split("=", 1) for line in text.splitlines())
+    return {name: flags[name] for name in ("CFLAGS", "CPPFLAGS", "LDFLAGS")}
+
+
+def build(folder, flags, options):
+    environment = {k: v for k, v in os.environ.items()
+                   if k not in ("CFLAGS", "CPPFLAGS", "LDFLAGS")}
+    environment.update(flags)
+    subprocess.run(["meson", "setup", *(["--wipe"] if folder.exists() else []), folder,
+                    ROOT, "-Dcuda=disabled", "-Dgst=disabled", "-Dtests=disabled", *options],
+                   check=True, env=environment, stdout=subprocess.DEVNULL)
+    subprocess.run(["ninja", "-C", folder, "engine/tools/rvos-bench"], check=True,
+                   stdout=subprocess.DEVNULL)
+    return folder / "engine" / "tools" / "rvos-bench"
+
+
+def measure(folder, frames, threads):
+    programs = {"default": build(folder / "default", {}, []),
+                "dpkg": build(folder / "dpkg", dpkg_flags(), ["--buildtype=plain"])}
+    sides = [Side(name, [program, "--serve", "--engine", "cpu", "--threads", threads])
+             for name, program in programs.items()]
+    for turn in range(frames + 5):
+        for side in sides if turn % 2 else sides[::-1]:
+            side.times.append(side.run())
+    for side in sides:
+        side.close()
+        del side.times[:5]  # warm-up
+        print(f"{side.name:8} median {statistics.median(side.times):7.1f} ms, "
+              f"least {min(side.times):7.1f} ms")
+    default, dpkg = (statistics.median(side.times) for side in sides)
+    print(f"ratio of medians {dpkg / default:.3f} (bar 1.05)")
+    return dpkg / default <= 1.05
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", nargs="?", type=pathlib.Path)
+    p.add_argument("--frames", type=int, default=60)
+    p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
+    a = p.parse_args()
+    if not is_quiet() and not a.anyway:
+        print("not quiet: no measurement")
+        return 1
+    with tempfile.TemporaryDirectory() as name:
+        return 0 if measure(a.folder or pathlib.Path(name), a.frames, a.threads) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""flags.py SOURCE_ROOT MESON: the library is compiled with -O3, whatever flags a distributor sets.
+
+Sets up builds (it compiles nothing) and reads their command lines. The last -O of a line wins.
+"""
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+root, meson = pathlib.Path(sys.argv[1]), sys.argv[2]
+OFF = [f"-D{name}=disabled" for name in ("gst", "tests")]
+# name: CFLAGS, options of the setup, the -O that must win
+CASES = {
+    # dpkg-buildflags of Debian 12, and what debhelper asks of Meson
+    "dpkg": ("-g -O2 -ffile-prefix-map=/build=. -fstack-protector-strong -Wformat "
+             "-Werror=format-security", ["--buildtype=plain"], "-O3"),
+    "-O2 -g": ("-O2 -g", ["--buildtype=plain"], "-O3"),
+    "-O0": ("-O0", [], "-O3"),
+    "-Os": ("-Os", ["--buildtype=plain"], "-O3"),
+    "none, plain": ("", ["--buildtype=plain"], "-O3"),
+    "none": ("", [], "-O3"),
+    "none, release": ("", ["--buildtype=release"], "-O3"),
+    # whoever debugs asks Meson for it
+    "none, debug": ("", ["--buildtype=debug"], "-O0"),
+}
+
+
+def last_level(command):
+    levels = [word for word in command if word.startswith("-O")]
+    return levels[-1] if levels else "-O0"
+
+
+def check(name, cflags, options, wanted):
+    """Number of files of the library whose level is another one."""
+    with tempfile.TemporaryDirectory() as folder:
+        setup = subprocess.run([meson, "setup", folder, str(root), *OFF, *options],
+                               env={**os.environ, "CFLAGS": cflags}, text=True,
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if setup.returncode:
+            print(setup.stdout)
+            sys.exit(f"{name}: meson setup fails")
+        commands = json.loads((pathlib.Path(folder) / "compile_commands.json").read_text())
+    files = bad = winograd = 0
+    for entry in commands:
+        path = pathlib.Path(entry["directory"], entry["file"]).resolve()
+        source = path.relative_to(root.resolve())
+        if source.parts[:2] != ("engine", "src") and source.name != "bench_peak.c":
+            continue
+        files += 1
+        winograd += source.name == "winograd.c"
+        command = shlex.split(entry["command"])
+        if last_level(command) != wanted:
+            bad += 1
+            print(f"{name}: {source} is compiled with {last_level(command)}, not {wanted}")
+    if files < 20 or not winograd:
+        bad += 1
+        print(f"{name}: only {files} files were found, of winograd.c {winograd}")
+    return bad
+
+
+bad = sum(check(name, *case) for name, case in CASES.items())
+print(f"{len(CASES)} setups, {bad} files with the wrong level")
+sys.exit(1 if bad else 0)
