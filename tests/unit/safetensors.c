@@ -198,8 +198,10 @@ static void refused(int status, const char *message, const char *what)
 {
     struct rv_st *st = (struct rv_st *)err;
     bool ok = CHECK(rv_st_open(&st, path, err, sizeof err) == status);
-    ok &= CHECK(st == NULL) & CHECK(strstr(err, path) == err) &
-          CHECK(strstr(err, message) != NULL) & CHECK(!strchr(err, '\n'));
+    ok &= CHECK(st == NULL);
+    ok &= CHECK(strstr(err, path) == err);
+    ok &= CHECK(strstr(err, message) != NULL);
+    ok &= CHECK(!strchr(err, '\n'));
     test_note(ok, "%s: %s", what, err);
     if (st && !ok)
         exit(test_done());

@@ -129,9 +129,8 @@ static __device__ inline void sum_up(const struct rv_tile_conv &c, struct tile<T
     {
         for (int s = 0; s < lookahead && from + s < to; s++)
             fetch_right(c, t, s, (from + s) * STEP);
-        RV_INPUTS_READY // weights are constants
-            for (int s = 0; s < lookahead; s++)
-        {
+        RV_INPUTS_READY; // weights are constants
+        for (int s = 0; s < lookahead; s++) {
             if (from + s < to)
                 fetch_left(c, t, x, s, (from + s) * STEP);
             rv_commit();

@@ -51,10 +51,12 @@ static inline cudaError_t rv_allow_shared(const void *kernel)
  * came before is done, and the next chained kernel may begin. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define RV_INPUTS_READY                                                                  \
-    asm volatile("griddepcontrol.wait;" ::: "memory");                                   \
-    asm volatile("griddepcontrol.launch_dependents;");
+    do {                                                                                 \
+        asm volatile("griddepcontrol.wait;" ::: "memory");                               \
+        asm volatile("griddepcontrol.launch_dependents;");                               \
+    } while (0)
 #else
-#define RV_INPUTS_READY
+#define RV_INPUTS_READY ((void)0)
 #endif
 
 template <class... P, class... A>

@@ -75,7 +75,7 @@ template <class T> static inline void atomicMax(T *p, T v)
     emulated_launch(                                                                     \
         grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes)
 #define RV_ALLOW_SHARED(kernel) cudaSuccess
-#define RV_INPUTS_READY
+#define RV_INPUTS_READY ((void)0)
 #define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
     emulated_launch(                                                                     \
         grid, block, stream, [=] { kernel(__VA_ARGS__); }, 0, chained)
