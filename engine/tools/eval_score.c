@@ -6,6 +6,10 @@
 #include "evaluate.h"
 #include "hungarian.h"
 
+#define FALSE_FRAMES 10 /* a false object shows in more frames */
+#define FALSE_SHARE 0.1 /* and less of its pixels lie on annotated objects */
+#define LIFE_GAP 10     /* frames that a slot may be empty for within one life */
+
 bool eval_is_scored(const struct protocol *p, const struct eval_sequence *s, int t)
 {
     if (p->skip_ends && (t == 0 || t == s->truth.count - 1))
@@ -42,6 +46,32 @@ static void pair(struct eval_sequence *s, const int *row, int rows, const double
         s->object[row[r]].guess = column_of[r] < 0 ? 0 : column[column_of[r]] + 1;
 }
 
+/* 1 less the mean J over the scored frames that show the object. */
+static double best_slot_cost(const struct protocol *p, const struct eval_sequence *s,
+                             int i, int k)
+{
+    double sum = 0;
+    int n = 0;
+
+    for (int t = 0; t < s->truth.count; t++) {
+        if (!eval_is_scored(p, s, t) || !s->present[t * s->objects + i])
+            continue;
+        sum += value(s, s->j, t, i, k);
+        n++;
+    }
+    return n ? 1.0 - sum / n : 1.0;
+}
+
+/* 1 less the mean of J and F over all frames. */
+static double whole_sequence_cost(const struct eval_sequence *s, int i, int k)
+{
+    double sum = 0;
+
+    for (int t = 0; t < s->truth.count; t++)
+        sum += value(s, s->j, t, i, k) + value(s, s->f, t, i, k);
+    return 1.0 - sum / (2.0 * s->truth.count);
+}
+
 static void pair_sequence(const struct protocol *p, struct eval_sequence *s)
 {
     double cost[HUNGARIAN_MAX * HUNGARIAN_MAX] = {0};
@@ -49,16 +79,13 @@ static void pair_sequence(const struct protocol *p, struct eval_sequence *s)
 
     for (int i = 0; i < s->objects && p->pairing == PAIR_SAME_ID; i++)
         s->object[i].guess = i + 1;
-    if (p->pairing == PAIR_WHOLE_SEQUENCE) {
+    if (p->pairing == PAIR_WHOLE_SEQUENCE || p->pairing == PAIR_BEST_SLOT) {
         for (int i = 0; i < s->objects; i++) {
             row[i] = i;
-            for (int k = 0; k < s->guesses; k++) {
-                double sum = 0;
-
-                for (int t = 0; t < s->truth.count; t++)
-                    sum += value(s, s->j, t, i, k) + value(s, s->f, t, i, k);
-                cost[i * s->guesses + k] = 1.0 - sum / (2.0 * s->truth.count);
-            }
+            for (int k = 0; k < s->guesses; k++)
+                cost[i * s->guesses + k] = p->pairing == PAIR_BEST_SLOT
+                                               ? best_slot_cost(p, s, i, k)
+                                               : whole_sequence_cost(s, i, k);
         }
         pair(s, row, s->objects, cost);
     }
@@ -105,6 +132,47 @@ static int score_object(const struct protocol *p, struct eval_sequence *s, int i
     return 0;
 }
 
+/* ---- what a viewer sees -------------------------------------------------- */
+
+static int count_switches(const struct eval_sequence *s, int i)
+{
+    int last = 0, n = 0;
+
+    for (int t = 0; t < s->truth.count; t++) {
+        int best = s->best[t * s->objects + i];
+
+        n += best && last && best != last;
+        last = best ? best : last;
+    }
+    return n;
+}
+
+/* A slot may live several times: empty for long, it may be another object's. */
+static int count_false(const struct eval_sequence *s, int k)
+{
+    struct eval_slot life = {0};
+    int n = 0, shown = 0, last = 0;
+
+    for (int t = 0; t <= s->truth.count; t++) {
+        const struct eval_slot *slot = &s->slot[t * s->guesses + k];
+        bool end = t == s->truth.count;
+
+        if (end || (slot->area && t - last > LIFE_GAP + 1)) {
+            n += shown > FALSE_FRAMES &&
+                 (double)life.annotated < FALSE_SHARE * (double)life.area;
+            shown = 0;
+            life = (struct eval_slot){0};
+        }
+        if (end || !slot->area)
+            continue;
+        life.area += slot->area;
+        life.annotated += slot->annotated;
+        shown++;
+        last = t;
+    }
+    return n;
+}
+
 int eval_score_sequence(const struct protocol *p, struct eval_sequence *s)
 {
     for (int i = 0; i < s->objects; i++)
@@ -112,6 +180,11 @@ int eval_score_sequence(const struct protocol *p, struct eval_sequence *s)
             if (s->present[(size_t)t * (size_t)s->objects + (size_t)i])
                 s->object[i].first = t;
     pair_sequence(p, s);
+    s->false_objects = s->slot ? 0 : -1;
+    for (int k = 0; k < s->guesses && s->slot; k++)
+        s->false_objects += count_false(s, k);
+    for (int i = 0; i < s->objects; i++)
+        s->object[i].switches = count_switches(s, i);
     for (int i = 0; i < s->objects; i++)
         if (score_object(p, s, i))
             return -1;
@@ -146,7 +219,7 @@ static void divide(struct statistics *sum, int n)
 struct eval_mean evaluation_mean(const struct evaluation *evaluation, enum group group,
                                  int instances)
 {
-    struct eval_mean m = {0};
+    struct eval_mean m = {.false_objects = evaluation->all_annotated ? 0 : -1};
 
     for (int i = 0; i < evaluation->count; i++) {
         const struct eval_sequence *s = &evaluation->sequence[i];
@@ -161,9 +234,15 @@ struct eval_mean evaluation_mean(const struct evaluation *evaluation, enum group
                 continue;
             add_statistics(&m.j, &o->j_stat);
             add_statistics(&m.f, &o->f_stat);
+            m.switches += o->switches;
             m.objects++;
         }
-        m.sequences += m.objects > before;
+        if (m.objects == before)
+            continue;
+        m.sequences++;
+        m.false_objects += evaluation->all_annotated ? s->false_objects : 0;
+        for (int t = 0; t < s->truth.count; t++)
+            m.frames += eval_is_scored(evaluation->protocol, s, t);
     }
     if (m.objects) {
         divide(&m.j, m.objects);

@@ -11,22 +11,50 @@
 #include "seeds.h"
 
 #define PROPOSALS 20  /* of the unsupervised protocol */
-#define CANDIDATES 32 /* of the first-frame protocol: all slots of the engine */
+#define CANDIDATES 32 /* of protocols that choose among all slots of the engine */
+#define LEAST_FIT 0.1 /* J below which a slot does not stand for an object */
 
 const struct protocol protocols[] = {
-    {"davis2016", "DAVIS-2016, one object", MASK_BINARY, PAIR_SAME_ID, true, false, false,
-     false},
-    {"davis2017", "DAVIS-2017, semi-supervised", MASK_INDEX, PAIR_SAME_ID, true, false,
-     false, false},
-    {"davis2017-unsupervised", "DAVIS-2017/2019, unsupervised", MASK_INDEX,
-     PAIR_WHOLE_SEQUENCE, false, true, false, false},
-    {"davis2017-zero-shot", "DAVIS-2017, masks chosen at the first frame (RVOS paper)",
-     MASK_INDEX, PAIR_FIRST_FRAME, true, false, false, false},
-    {"youtube-vos", "YouTube-VOS, one-shot", MASK_INDEX, PAIR_SAME_ID, false, false, true,
-     true},
-    {"youtube-vos-zero-shot",
-     "YouTube-VOS, masks chosen at an object's first frame (RVOS paper)", MASK_INDEX,
-     PAIR_FIRST_FRAME, false, false, true, true},
+    {.name = "davis2016",
+     .title = "DAVIS-2016, one object",
+     .kind = MASK_BINARY,
+     .guess_kind = MASK_BINARY,
+     .pairing = PAIR_SAME_ID,
+     .skip_ends = true},
+    {.name = "davis2016-unsupervised",
+     .title = "DAVIS-2016, one object, the best slot of the sequence",
+     .kind = MASK_BINARY,
+     .pairing = PAIR_BEST_SLOT,
+     .skip_ends = true},
+    {.name = "davis2017",
+     .title = "DAVIS-2017, semi-supervised",
+     .pairing = PAIR_SAME_ID,
+     .skip_ends = true},
+    {.name = "davis2017-unsupervised",
+     .title = "DAVIS-2017/2019, unsupervised",
+     .pairing = PAIR_WHOLE_SEQUENCE,
+     .void_out = true},
+    {.name = "davis2017-zero-shot",
+     .title = "DAVIS-2017, masks chosen at the first frame (RVOS paper)",
+     .pairing = PAIR_FIRST_FRAME,
+     .skip_ends = true},
+    {.name = "best-slot",
+     .title = "Every annotated object, its best slot of the sequence",
+     .pairing = PAIR_BEST_SLOT,
+     .void_out = true,
+     .all_ids = true},
+    {.name = "youtube-vos",
+     .title = "YouTube-VOS, one-shot",
+     .pairing = PAIR_SAME_ID,
+     .late_objects = true,
+     .categories = true,
+     .all_ids = true},
+    {.name = "youtube-vos-zero-shot",
+     .title = "YouTube-VOS, masks chosen at an object's first frame (RVOS paper)",
+     .pairing = PAIR_FIRST_FRAME,
+     .late_objects = true,
+     .categories = true,
+     .all_ids = true},
 };
 const int protocol_count = sizeof protocols / sizeof *protocols;
 
@@ -60,13 +88,13 @@ static void blame(struct job *job, struct eval_sequence *s, const struct fault *
 
 /* ---- listing ------------------------------------------------------------ */
 
+/* Objects are counted in the first annotation that shows one, or in all. */
 static int highest_id(struct evaluation *e, struct eval_sequence *s, struct fault *fault)
 {
-    int last = e->protocol->late_objects ? s->truth.count : 1;
     struct picture mask;
     struct id_set ids;
 
-    for (int t = 0; t < last; t++) {
+    for (int t = 0; t < s->truth.count && (!s->objects || e->protocol->all_ids); t++) {
         int highest,
             err = mask_read(&mask, s->truth.file[t].path, e->protocol->kind, fault);
 
@@ -80,14 +108,47 @@ static int highest_id(struct evaluation *e, struct eval_sequence *s, struct faul
     if (s->objects)
         return 0;
     return fault_set(fault, TOOL_INPUT, s->truth.file[0].path,
-                     "the annotation shows no object");
+                     "neither this annotation nor a later one shows an object");
+}
+
+/* The tables of a sequence whose frames and objects are known. */
+static int make_tables(const struct evaluation *e, struct eval_sequence *s,
+                       struct fault *fault)
+{
+    size_t frames = (size_t)s->truth.count;
+    size_t n = frames * (size_t)s->objects;
+    bool same = e->protocol->pairing == PAIR_SAME_ID;
+    size_t pairs = same ? n : n * (size_t)s->guesses;
+    bool slots = true;
+
+    s->present = calloc(n, sizeof *s->present);
+    s->best = calloc(n, sizeof *s->best);
+    s->best_j = calloc(n, sizeof *s->best_j);
+    s->j = calloc(2 * pairs, sizeof *s->j);
+    s->f = s->j + pairs;
+    s->guess = calloc(frames, sizeof *s->guess);
+    s->object = calloc((size_t)s->objects, sizeof *s->object);
+    if (e->all_annotated) {
+        s->slot = calloc(frames * (size_t)s->guesses, sizeof *s->slot);
+        slots = s->slot;
+    }
+    for (int t = 0; s->guess && t < s->truth.count; t++)
+        s->guess[t] =
+            text_format("%s/%s/%s.png", e->guess, s->name, s->truth.file[t].stem);
+    if (!s->j || !s->present || !s->best || !s->best_j || !s->object || !s->guess ||
+        !slots)
+        return fault_set(fault, TOOL_INPUT, s->name, "out of memory");
+    for (int i = 0; i < s->objects; i++)
+        s->object[i] =
+            (struct eval_object){.id = i + 1, .first = -1, .group = GROUP_NONE};
+    return 0;
 }
 
 static int list_sequence(struct evaluation *e, struct eval_sequence *s,
                          struct fault *fault)
 {
     char *folder = text_format("%s/%s", e->truth, s->name);
-    size_t n;
+    enum pairing pairing = e->protocol->pairing;
     int err = folder ? frames_list(&s->truth, folder, fault)
                      : fault_set(fault, TOOL_INPUT, s->name, "out of memory");
 
@@ -101,30 +162,15 @@ static int list_sequence(struct evaluation *e, struct eval_sequence *s,
     if (err)
         return err;
     s->guesses = s->objects;
-    if (e->protocol->pairing == PAIR_FIRST_FRAME && s->guesses < CANDIDATES)
+    if ((pairing == PAIR_FIRST_FRAME || pairing == PAIR_BEST_SLOT) &&
+        s->guesses < CANDIDATES)
         s->guesses = CANDIDATES;
-    if (e->protocol->pairing == PAIR_WHOLE_SEQUENCE && s->guesses < PROPOSALS)
+    if (pairing == PAIR_WHOLE_SEQUENCE && s->guesses < PROPOSALS)
         s->guesses = PROPOSALS;
-    if (e->protocol->pairing != PAIR_SAME_ID && s->objects > HUNGARIAN_MAX)
+    if (pairing != PAIR_SAME_ID && s->objects > HUNGARIAN_MAX)
         return fault_set(fault, TOOL_INPUT, s->truth.file[0].path,
                          "more than %d objects cannot be paired", HUNGARIAN_MAX);
-    n = (size_t)s->truth.count * (size_t)s->objects;
-    s->present = calloc(n, sizeof *s->present);
-    if (e->protocol->pairing != PAIR_SAME_ID)
-        n *= (size_t)s->guesses;
-    s->j = calloc(2 * n, sizeof *s->j);
-    s->f = s->j + n;
-    s->guess = calloc((size_t)s->truth.count, sizeof *s->guess);
-    s->object = calloc((size_t)s->objects, sizeof *s->object);
-    for (int t = 0; s->guess && t < s->truth.count; t++)
-        s->guess[t] =
-            text_format("%s/%s/%s.png", e->guess, s->name, s->truth.file[t].stem);
-    if (!s->j || !s->present || !s->object || !s->guess)
-        return fault_set(fault, TOOL_INPUT, s->name, "out of memory");
-    for (int i = 0; i < s->objects; i++)
-        s->object[i] =
-            (struct eval_object){.id = i + 1, .first = -1, .group = GROUP_NONE};
-    return 0;
+    return make_tables(e, s, fault);
 }
 
 static void list_job(void *context, int index)
@@ -164,7 +210,7 @@ static int read_pair(const struct protocol *p, const struct eval_sequence *s, in
 
     guess->pixels = NULL;
     if (!err)
-        err = mask_read(guess, s->guess[t], p->kind, fault);
+        err = mask_read(guess, s->guess[t], p->guess_kind, fault);
     if (!err)
         err = check_guess(s, s->guess[t], truth, guess, fault);
     for (size_t i = 0;
@@ -172,6 +218,35 @@ static int read_pair(const struct protocol *p, const struct eval_sequence *s, in
         if (truth->pixels[i] == 255)
             truth->pixels[i] = guess->pixels[i] = 0;
     return err;
+}
+
+/* The slot that fits object i best, whichever the protocol pairs with it. */
+static void note_best(struct eval_sequence *s, size_t row, int i, const struct outline *a,
+                      const struct outline *b)
+{
+    for (int k = 1; k <= s->guesses && a->area[i]; k++) {
+        double j = b->area[k - 1] ? region_similarity(a, i + 1, b, k) : 0;
+
+        if (j > s->best_j[row]) {
+            s->best_j[row] = j;
+            s->best[row] = j >= LEAST_FIT ? k : 0;
+        }
+    }
+}
+
+static void note_slots(struct eval_sequence *s, int t, const struct picture *truth,
+                       const struct picture *guess)
+{
+    struct eval_slot *slot = s->slot + (size_t)t * (size_t)s->guesses;
+
+    for (size_t i = 0; i < (size_t)truth->width * (size_t)truth->height; i++) {
+        int k = guess->pixels[i];
+
+        if (!k || k > s->guesses)
+            continue;
+        slot[k - 1].area++;
+        slot[k - 1].annotated += truth->pixels[i] > 0;
+    }
 }
 
 static int score_frame(const struct protocol *p, struct eval_sequence *s, int t,
@@ -190,6 +265,7 @@ static int score_frame(const struct protocol *p, struct eval_sequence *s, int t,
         size_t row = (size_t)t * (size_t)s->objects + (size_t)i;
 
         s->present[row] = a.area[i] > 0;
+        note_best(s, row, i, &a, &b);
         for (int k = 0; k < per_object; k++) {
             size_t at = row * (size_t)per_object + (size_t)k;
 
@@ -197,6 +273,8 @@ static int score_frame(const struct protocol *p, struct eval_sequence *s, int t,
             s->f[at] = contour_accuracy(&a, i + 1, &b, same ? i + 1 : k + 1);
         }
     }
+    if (!err && s->slot)
+        note_slots(s, t, &truth, &guess);
     outline_free(&a);
     outline_free(&b);
     picture_free(&truth);
@@ -267,7 +345,12 @@ int evaluate(struct evaluation *out, const struct protocol *protocol, const char
     int err;
 
     *out = (struct evaluation){
-        .protocol = protocol, .truth = truth, .guess = guess, .strict = options->strict};
+        .protocol = protocol,
+        .truth = truth,
+        .guess = guess,
+        .strict = options->strict,
+        .all_annotated = options->all_annotated,
+    };
     if (!is_folder(guess))
         return fault_set(fault, TOOL_INPUT, guess, "is no folder of results");
     err = list_all(out, options->only, fault);
@@ -310,6 +393,9 @@ static void sequence_free(struct eval_sequence *s)
     free(s->guess);
     free(s->listed);
     free(s->present);
+    free(s->best);
+    free(s->best_j);
+    free(s->slot);
     free(s->j);
     free(s->object);
     free(s->name);

@@ -14,16 +14,18 @@ enum pairing {
     PAIR_SAME_ID,        /* the one of its number */
     PAIR_FIRST_FRAME,    /* the best at the object's first frame, kept: the paper's */
     PAIR_WHOLE_SEQUENCE, /* the best over all frames, of up to 20 proposals */
+    PAIR_BEST_SLOT,      /* the best by J over the frames that show the object */
 };
 
 struct protocol {
     const char *name, *title;
-    enum mask_kind kind;
+    enum mask_kind kind, guess_kind; /* of annotations, of results */
     enum pairing pairing;
     bool skip_ends;    /* the first and the last frame are not scored */
     bool void_out;     /* 255 is left out of both masks; else it is background */
     bool late_objects; /* an object counts from the frame after its first one on */
     bool categories;   /* seen and unseen apart */
+    bool all_ids;      /* objects that the first annotation lacks count, too */
 };
 
 extern const struct protocol protocols[];
@@ -41,6 +43,12 @@ struct eval_object {
     int *frame; /* their indices */
     double *j, *f;
     struct statistics j_stat, f_stat;
+    int switches; /* how often the slot that fits best changes */
+};
+
+/* A slot of the result in one frame, in pixels. */
+struct eval_slot {
+    int64_t area, annotated; /* all of it, and what lies on annotated objects */
 };
 
 struct eval_sequence {
@@ -49,9 +57,13 @@ struct eval_sequence {
     struct frame_list truth;
     char **guess; /* path of the result of each frame */
     int objects, guesses;
-    bool *listed;  /* frames: named by meta.json; NULL: there is no such list */
-    bool *present; /* frames x objects: the annotation shows it */
-    double *j, *f; /* frames x objects x guesses; x 1 for PAIR_SAME_ID */
+    bool *listed;           /* frames: named by meta.json; NULL: there is no such list */
+    bool *present;          /* frames x objects: the annotation shows it */
+    double *j, *f;          /* frames x objects x guesses; x 1 for PAIR_SAME_ID */
+    int *best;              /* frames x objects: the slot that fits best; 0: none */
+    double *best_j;         /* its J */
+    struct eval_slot *slot; /* frames x guesses; NULL: not counted */
+    int false_objects;      /* -1: not counted */
     struct eval_object *object;
 };
 
@@ -60,7 +72,8 @@ struct evaluation {
     const char *truth, *guess; /* folders with a folder for each sequence */
     struct eval_sequence *sequence;
     int count;
-    bool strict; /* the first fault is the end of it */
+    bool strict;        /* the first fault is the end of it */
+    bool all_annotated; /* false objects are counted */
 };
 
 struct eval_options {
@@ -69,6 +82,7 @@ struct eval_options {
     const char *seen; /* categories of the training set: its meta.json, or a list */
     int threads;      /* 0: one per core */
     bool strict;
+    bool all_annotated; /* every object of every frame is annotated */
 };
 
 /* Scores everything. 0 also where sequences failed: see their faults. */
@@ -76,9 +90,12 @@ int evaluate(struct evaluation *out, const struct protocol *protocol, const char
              const char *guess, const struct eval_options *options, struct fault *fault);
 void evaluation_free(struct evaluation *evaluation);
 
-/* Means over objects. */
+/* Means over objects, and sums. */
 struct eval_mean {
     int sequences, objects;
+    int frames; /* scored, of all sequences */
+    int switches;
+    int false_objects; /* -1: not counted */
     struct statistics j, f;
 };
 

@@ -5,11 +5,11 @@
 #include <string.h>
 
 static void print_scores(FILE *out, const struct statistics *j,
-                         const struct statistics *f)
+                         const struct statistics *f, int switches)
 {
-    fprintf(out, "%6.1f  %6.1f %6.1f %6.1f  %6.1f %6.1f %6.1f\n",
+    fprintf(out, "%6.1f  %6.1f %6.1f %6.1f  %6.1f %6.1f %6.1f  %6d\n",
             50 * (j->mean + f->mean), 100 * j->mean, 100 * j->recall, 100 * j->decay,
-            100 * f->mean, 100 * f->recall, 100 * f->decay);
+            100 * f->mean, 100 * f->recall, 100 * f->decay, switches);
 }
 
 static int name_width(const struct evaluation *e)
@@ -22,6 +22,13 @@ static int name_width(const struct evaluation *e)
     return width;
 }
 
+static void print_head(FILE *out, int width, const char *first, const char *third)
+{
+    fprintf(out, "%-*s %6s %6s %6s  %6s %6s %6s  %6s %6s %6s  %6s\n", width, first,
+            "object", third, "J&F", "J", "recall", "decay", "F", "recall", "decay",
+            "switch");
+}
+
 static void print_mean(FILE *out, const struct evaluation *e, const char *label,
                        int width, enum group group, int instances)
 {
@@ -30,15 +37,14 @@ static void print_mean(FILE *out, const struct evaluation *e, const char *label,
     if (!m.objects)
         return;
     fprintf(out, "%-*s %6d %6d ", width, label, m.objects, m.sequences);
-    print_scores(out, &m.j, &m.f);
+    print_scores(out, &m.j, &m.f, m.switches);
 }
 
 static void print_means(FILE *out, const struct evaluation *e, int width)
 {
     int most = 0;
 
-    fprintf(out, "%-*s %6s %6s %6s  %6s %6s %6s  %6s %6s %6s\n", width, "means", "object",
-            "seq.", "J&F", "J", "recall", "decay", "F", "recall", "decay");
+    print_head(out, width, "means", "seq.");
     print_mean(out, e, "all", width, GROUP_NONE, 0);
     print_mean(out, e, "seen categories", width, GROUP_SEEN, 0);
     print_mean(out, e, "unseen categories", width, GROUP_UNSEEN, 0);
@@ -53,13 +59,23 @@ static void print_means(FILE *out, const struct evaluation *e, int width)
     }
 }
 
+static void print_counts(FILE *out, const struct evaluation *e)
+{
+    struct eval_mean m = evaluation_mean(e, GROUP_NONE, 0);
+
+    if (m.frames)
+        fprintf(out, "\nid switches: %d in %d frames (%.2f per 300)\n", m.switches,
+                m.frames, 300.0 * m.switches / m.frames);
+    if (m.frames && m.false_objects >= 0)
+        fprintf(out, "false objects: %d\n", m.false_objects);
+}
+
 void report_text(FILE *out, const struct evaluation *e)
 {
     int width = name_width(e);
 
     fprintf(out, "%s (percent)\n\n", e->protocol->title);
-    fprintf(out, "%-*s %6s %6s %6s  %6s %6s %6s  %6s %6s %6s\n", width, "sequence",
-            "object", "frames", "J&F", "J", "recall", "decay", "F", "recall", "decay");
+    print_head(out, width, "sequence", "frames");
     for (int i = 0; i < e->count; i++) {
         const struct eval_sequence *s = &e->sequence[i];
 
@@ -69,11 +85,12 @@ void report_text(FILE *out, const struct evaluation *e)
             if (!o->count)
                 continue;
             fprintf(out, "%-*s %6d %6d ", width, s->name, o->id, o->count);
-            print_scores(out, &o->j_stat, &o->f_stat);
+            print_scores(out, &o->j_stat, &o->f_stat, o->switches);
         }
     }
     fputc('\n', out);
     print_means(out, e, width);
+    print_counts(out, e);
 }
 
 /* A name in quotes where it holds what would end a field. */
@@ -95,7 +112,7 @@ static void print_field(FILE *out, const char *text)
 static void print_rows(FILE *out, const struct evaluation *e)
 {
     fprintf(out, "sequence,object,prediction,category,frames,J_mean,J_recall,J_decay,"
-                 "F_mean,F_recall,F_decay\n");
+                 "F_mean,F_recall,F_decay,id_switches\n");
     for (int i = 0; i < e->count; i++) {
         const struct eval_sequence *s = &e->sequence[i];
 
@@ -107,9 +124,9 @@ static void print_rows(FILE *out, const struct evaluation *e)
             print_field(out, s->name);
             fprintf(out, ",%d,%d,", o->id, o->guess);
             print_field(out, o->category ? o->category : "");
-            fprintf(out, ",%d,%.9f,%.9f,%.9f,%.9f,%.9f,%.9f\n", o->count, o->j_stat.mean,
-                    o->j_stat.recall, o->j_stat.decay, o->f_stat.mean, o->f_stat.recall,
-                    o->f_stat.decay);
+            fprintf(out, ",%d,%.9f,%.9f,%.9f,%.9f,%.9f,%.9f,%d\n", o->count,
+                    o->j_stat.mean, o->j_stat.recall, o->j_stat.decay, o->f_stat.mean,
+                    o->f_stat.recall, o->f_stat.decay, o->switches);
         }
     }
 }

@@ -58,13 +58,15 @@ static void tile(FILE *out, const char *label, double percent)
     fprintf(out, "<div class=\"tile\"><b>%.1f</b>%s</div>\n", percent, label);
 }
 
-static void cells(FILE *out, const struct statistics *j, const struct statistics *f)
+static void cells(FILE *out, const struct statistics *j, const struct statistics *f,
+                  int switches)
 {
     fprintf(out,
             "<td>%.1f</td><td class=\"j\">%.1f</td><td>%.1f</td><td>%.1f</td>"
-            "<td class=\"j\">%.1f</td><td>%.1f</td><td>%.1f</td></tr>\n",
+            "<td class=\"j\">%.1f</td><td>%.1f</td><td>%.1f</td>"
+            "<td class=\"j\">%d</td></tr>\n",
             50 * (j->mean + f->mean), 100 * j->mean, 100 * j->recall, 100 * j->decay,
-            100 * f->mean, 100 * f->recall, 100 * f->decay);
+            100 * f->mean, 100 * f->recall, 100 * f->decay, switches);
 }
 
 static void table_head(FILE *out, const char *first, const char *second,
@@ -72,7 +74,8 @@ static void table_head(FILE *out, const char *first, const char *second,
 {
     fprintf(out,
             "<table><tr><th>%s</th><th>%s</th><th>%s</th><th>J&amp;F</th><th>J</th>"
-            "<th>recall</th><th>decay</th><th>F</th><th>recall</th><th>decay</th></tr>\n",
+            "<th>recall</th><th>decay</th><th>F</th><th>recall</th><th>decay</th>"
+            "<th>id switches</th></tr>\n",
             first, second, third);
 }
 
@@ -84,7 +87,7 @@ static void mean_row(FILE *out, const struct evaluation *e, const char *label,
     if (!m.objects)
         return;
     fprintf(out, "<tr><td>%s</td><td>%d</td><td>%d</td>", label, m.objects, m.sequences);
-    cells(out, &m.j, &m.f);
+    cells(out, &m.j, &m.f, m.switches);
 }
 
 static void means(FILE *out, const struct evaluation *e)
@@ -97,8 +100,13 @@ static void means(FILE *out, const struct evaluation *e)
     tile(out, "F, contour accuracy", 100 * all.f.mean);
     fprintf(out,
             "<div class=\"tile\"><b>%d</b>objects</div>"
-            "<div class=\"tile\"><b>%d</b>sequences</div></div>\n",
-            all.objects, all.sequences);
+            "<div class=\"tile\"><b>%d</b>sequences</div>"
+            "<div class=\"tile\"><b>%d</b>id switches</div>\n",
+            all.objects, all.sequences, all.switches);
+    if (all.false_objects >= 0)
+        fprintf(out, "<div class=\"tile\"><b>%d</b>false objects</div>\n",
+                all.false_objects);
+    fputs("</div>\n", out);
     table_head(out, "means, percent", "objects", "sequences");
     mean_row(out, e, "all", GROUP_NONE, 0);
     mean_row(out, e, "seen categories", GROUP_SEEN, 0);
@@ -127,7 +135,7 @@ static void objects(FILE *out, const struct evaluation *e)
             fputs("<tr><td>", out);
             escaped(out, s->name);
             fprintf(out, "</td><td>%d</td><td>%d</td>", o->id, o->count);
-            cells(out, &o->j_stat, &o->f_stat);
+            cells(out, &o->j_stat, &o->f_stat, o->switches);
         }
     }
     fputs("</table>\n", out);

@@ -27,24 +27,38 @@ static json_t *mean_json(const struct evaluation *e, enum group group, int insta
 {
     struct eval_mean m = evaluation_mean(e, group, instances);
 
+    json_t *mean;
+
     if (!m.objects)
         return NULL;
-    return json_pack("{s:i, s:i, s:f, s:o, s:o}", "sequences", m.sequences, "objects",
-                     m.objects, "J&F", (m.j.mean + m.f.mean) / 2, "J",
-                     statistics_json(&m.j), "F", statistics_json(&m.f));
+    mean = json_pack("{s:i, s:i, s:f, s:o, s:o, s:i, s:i}", "sequences", m.sequences,
+                     "objects", m.objects, "J&F", (m.j.mean + m.f.mean) / 2, "J",
+                     statistics_json(&m.j), "F", statistics_json(&m.f), "frames",
+                     m.frames, "id_switches", m.switches);
+    if (m.false_objects >= 0)
+        json_object_set_new(mean, "false_objects", json_integer(m.false_objects));
+    return mean;
 }
 
 static json_t *object_json(const struct eval_sequence *s, const struct eval_object *o)
 {
-    json_t *frames = json_array();
+    json_t *frames = json_array(), *slots = json_array(), *best = json_array();
     json_t *object;
 
-    for (int i = 0; i < o->count; i++)
+    for (int i = 0; i < o->count; i++) {
+        int at = o->frame[i] * s->objects + o->id - 1;
+
         json_array_append_new(frames, json_string(s->truth.file[o->frame[i]].stem));
-    object = json_pack(
-        "{s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "id", o->id, "prediction", o->guess, "J",
-        statistics_json(&o->j_stat), "F", statistics_json(&o->f_stat), "frames", frames,
-        "J_frames", values_json(o->j, o->count), "F_frames", values_json(o->f, o->count));
+        json_array_append_new(slots, json_integer(s->best[at]));
+        json_array_append_new(best,
+                              s->present[at] ? json_real(s->best_j[at]) : json_null());
+    }
+    object = json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:i, s:o, s:o}", "id", o->id,
+                       "prediction", o->guess, "J", statistics_json(&o->j_stat), "F",
+                       statistics_json(&o->f_stat), "frames", frames, "J_frames",
+                       values_json(o->j, o->count), "F_frames",
+                       values_json(o->f, o->count), "id_switches", o->switches,
+                       "best_slot_frames", slots, "best_J_frames", best);
     if (o->category)
         json_object_set_new(object, "category", json_string(o->category));
     if (o->group != GROUP_NONE)
@@ -55,7 +69,7 @@ static json_t *object_json(const struct eval_sequence *s, const struct eval_obje
 
 static json_t *sequence_json(const struct eval_sequence *s)
 {
-    json_t *objects = json_array();
+    json_t *objects = json_array(), *sequence;
 
     if (s->fault.code) {
         json_decref(objects);
@@ -64,7 +78,10 @@ static json_t *sequence_json(const struct eval_sequence *s)
     for (int k = 0; k < s->objects; k++)
         if (s->object[k].count)
             json_array_append_new(objects, object_json(s, &s->object[k]));
-    return json_pack("{s:s, s:o}", "name", s->name, "objects", objects);
+    sequence = json_pack("{s:s, s:o}", "name", s->name, "objects", objects);
+    if (s->false_objects >= 0)
+        json_object_set_new(sequence, "false_objects", json_integer(s->false_objects));
+    return sequence;
 }
 
 static json_t *evaluation_json(const struct evaluation *e)

@@ -123,7 +123,8 @@ char *overlay_base64(const struct evaluation *evaluation,
     char *text = NULL;
 
     if (!mask_read(&truth, sequence->truth.file[frame].path, kind, NULL) &&
-        !mask_read(&guess, sequence->guess[frame], kind, NULL) &&
+        !mask_read(&guess, sequence->guess[frame], evaluation->protocol->guess_kind,
+                   NULL) &&
         !read_frame(&picture, sequence, frame, frames, &truth) &&
         !compose(&picture, &truth, &guess)) {
         shrink(&picture, width);

@@ -18,8 +18,12 @@ static const char usage[] =
     "of\n"
     "each object.\n"
     "\n"
-    "  -p, --protocol NAME    davis2016, davis2017 (default), davis2017-unsupervised,\n"
-    "                         davis2017-zero-shot, youtube-vos, youtube-vos-zero-shot\n"
+    "  -p, --protocol NAME    davis2016, davis2016-unsupervised, davis2017 (default),\n"
+    "                         davis2017-unsupervised, davis2017-zero-shot, best-slot,\n"
+    "                         youtube-vos, youtube-vos-zero-shot\n"
+    "  -a, --all-annotated    every object of every frame is annotated: count slots "
+    "that\n"
+    "                         live for more than 10 frames on none of them, too\n"
     "  -l, --sequences FILE   score these only, one name a line\n"
     "  -m, --meta FILE        YouTube-VOS: meta.json of the scored set (categories)\n"
     "  -k, --seen FILE        YouTube-VOS: the categories that were trained with: the\n"
@@ -54,6 +58,9 @@ static int one_option(struct command *c, int option, const char *word,
         if (!c->protocol)
             return fault_set(fault, TOOL_USAGE, NULL,
                              "no protocol \"%s\"; see rvos-eval --help", word);
+        break;
+    case 'a':
+        c->options.all_annotated = true;
         break;
     case 'l':
         c->list = word;
@@ -99,6 +106,7 @@ static int one_option(struct command *c, int option, const char *word,
 static int parse(struct command *c, int argc, char **argv, struct fault *fault)
 {
     static const struct option options[] = {{"protocol", required_argument, NULL, 'p'},
+                                            {"all-annotated", no_argument, NULL, 'a'},
                                             {"sequences", required_argument, NULL, 'l'},
                                             {"meta", required_argument, NULL, 'm'},
                                             {"seen", required_argument, NULL, 'k'},
@@ -114,7 +122,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
     int option, err = 0;
 
     c->protocol = protocol_find("davis2017");
-    while (!err && (option = getopt_long(argc, argv, "p:l:m:k:J:C:H:f:j:Sqh", options,
+    while (!err && (option = getopt_long(argc, argv, "p:al:m:k:J:C:H:f:j:Sqh", options,
                                          NULL)) != -1)
         err = one_option(c, option, optarg, fault);
     if (err)

@@ -54,3 +54,35 @@ def statistics(values):
     at = [math.floor(1 + j * (len(values) - 1) / 4 + 0.5) - 1 for j in range(5)]
     parts = [values[at[i]:at[i + 1] + 1].mean() for i in (0, 3)]
     return values.mean(), (values > 0.5).mean(), parts[0] - parts[1]
+
+
+# ---- of a sequence: truth and result are (T,H,W), values are objects and slots --------
+
+def best_slots(truth, guess, i, slots):
+    """(T,) slot of the highest J with object i where it is shown, 0 below J 0.1; J."""
+    best, score = np.zeros(len(truth), int), np.full(len(truth), np.nan)
+    for t in range(len(truth)):
+        if (truth[t] == i).any():
+            j = [region_similarity(truth[t] == i, guess[t] == k)
+                 for k in range(1, slots + 1)]
+            best[t] = np.argmax(j) + 1 if max(j) >= 0.1 else 0
+            score[t] = max(j)
+    return best, score
+
+
+def id_switches(best):
+    seen = best[best > 0]
+    return int((seen[1:] != seen[:-1]).sum())
+
+
+def false_objects(truth, guess, slots):
+    """Lives of slots, parted by more than 10 empty frames, that show in more than 10
+    frames with less than a tenth of their pixels on annotated objects."""
+    count = 0
+    for k in range(1, slots + 1):
+        shown = np.flatnonzero((guess == k).any((1, 2)))
+        lives = np.split(shown, np.flatnonzero(np.diff(shown) > 11) + 1)
+        for life in lives:
+            mask = guess[life] == k
+            count += len(life) > 10 and (truth[life][mask] > 0).mean() < 0.1
+    return int(count)

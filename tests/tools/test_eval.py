@@ -136,7 +136,7 @@ def scores(frames, sequence, i, truth=truth_at, guess=guess_at):
             [peer.contour_accuracy(a, b) for a, b in zip(t, g)])
 
 
-class Protocols(common.ToolTest):
+class ScoreTest(common.ToolTest):
     def check(self, o, j, f):
         np.testing.assert_allclose(o["J_frames"], j, atol=1e-9)
         np.testing.assert_allclose(o["F_frames"], f, atol=1e-9)
@@ -144,6 +144,8 @@ class Protocols(common.ToolTest):
             have = [o[key][k] for k in ("mean", "recall", "decay")]
             np.testing.assert_allclose(have, peer.statistics(values), atol=1e-9)
 
+
+class Protocols(ScoreTest):
     def test_davis2017(self):
         """Ids of the first annotation; the first and last frame left out."""
         gt, pred = make_set(scratch("d17"))
@@ -330,6 +332,7 @@ class Reports(common.ToolTest):
                 for part in ("mean", "recall", "decay"):
                     self.assertAlmostEqual(float(row[f"{key}_{part}"]), have[key][part],
                                            8)
+            self.assertEqual(int(row["id_switches"]), have["id_switches"])
             self.assertIn(f"{100 * have['J']['mean']:.1f}", text)
         with open(page) as f:
             html = f.read()
