@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow.h - the rules of RVOS_TASK_AUTO: which pieces of what the zero-shot decoder
+ * finds become objects that the one-shot decoder follows, and what becomes of those
+ * later.
+ *
+ * Label maps and scores go in, decisions come out: no network and no pixels of the frame.
+ * Label maps are rows of `width` bytes without gaps, at network size; 0 is background and
+ * i is slot i. Bit i - 1 of a set of slots is slot i. Nothing is allocated after
+ * rv_follow_create. One thread at a time. */
+#ifndef RV_FOLLOW_H
+#define RV_FOLLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define RV_FOLLOW_SLOTS 32
+
+/* Thresholds of the rules. Areas are parts of the network's size. */
+struct rv_follow_rules {
+    double least_first; /* area of an object of the start */
+    double least_later; /* and of one that is found later */
+    double covered;     /* part of a new piece that followed objects may cover at most */
+    double again;       /* part of a piece that lay in the same piece one discovery ago */
+    int margin;         /* pixels by which followed objects are grown for `covered` */
+    int sightings;      /* discoveries in a row that a new object needs */
+    int lost;           /* frames without a pixel after which a slot is freed */
+};
+extern const struct rv_follow_rules rv_follow_rules; /* the defaults */
+
+struct rv_follow_params {
+    int width, height; /* network size */
+    int objects;       /* slots, 1..RV_FOLLOW_SLOTS */
+    int start;         /* frames of discovery at the beginning, from 1 on */
+    int interval; /* frames from one discovery to the next; 0: none after the start */
+    const struct rv_follow_rules *rules; /* NULL: the defaults; copied */
+};
+
+/* What the decoders have made of a frame. */
+struct rv_follow_frame {
+    const uint8_t *followed; /* one-shot labels; NULL: it did not run */
+    const uint8_t *found;    /* zero-shot labels; NULL: it did not run */
+    /* Of each slot: mean probability over its pixels. */
+    const float *followed_score, *found_score;
+};
+
+/* Pointers are good until the next call. */
+struct rv_follow_decision {
+    uint32_t clear;       /* slots whose state is zeroed before the next frame */
+    uint32_t seed;        /* slots that are fed their part of `masks` in the next frame */
+    const uint8_t *masks; /* labels: value i belongs to slot i */
+    const uint8_t *shown; /* labels to show for this frame; NULL: those of the one-shot
+                             decoder */
+};
+
+struct rv_follow;
+
+/* 0, or -1: no memory. */
+int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *params);
+void rv_follow_destroy(struct rv_follow **follow);
+/* A new video. Serial numbers go on. */
+void rv_follow_reset(struct rv_follow *follow);
+
+/* Whether the zero-shot decoder is to run in the next frame, and if so, from zeroes. */
+bool rv_follow_wants_found(const struct rv_follow *follow);
+bool rv_follow_clears_found(const struct rv_follow *follow);
+
+/* The user has seeded these slots, has dropped one (from 0), or knows that the scene has
+ * changed. All before the next frame. */
+void rv_follow_given(struct rv_follow *follow, uint32_t slots);
+void rv_follow_dropped(struct rv_follow *follow, int slot);
+void rv_follow_discover(struct rv_follow *follow);
+
+/* Once for each frame, also if no decoder ran. */
+void rv_follow_update(struct rv_follow *follow, const struct rv_follow_frame *frame,
+                      struct rv_follow_decision *decision);
+
+/* A number for each slot's object, from 1, never used again; 0: the slot is free. */
+const uint32_t *rv_follow_serials(const struct rv_follow *follow);
+
+#endif
