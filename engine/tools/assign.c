@@ -91,7 +91,7 @@ int assign_choose(struct assign *assign, const struct picture *annotation,
     }
     o = malloc(sizeof *o);
     if (!o)
-        return fault_set(fault, TOOL_INPUT, NULL, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, NULL, "out of memory");
     measure(o, annotation, masks);
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++)

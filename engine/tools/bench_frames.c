@@ -41,7 +41,7 @@ static int read_folder(struct picture **frames, int *count, const char *folder,
         *count = i + 1;
     }
     frames_free(&list);
-    return *frames ? err : fault_set(fault, TOOL_INPUT, folder, "out of memory");
+    return *frames ? err : fault_set(fault, TOOL_ENGINE, folder, "out of memory");
 }
 
 int bench_frames(struct picture **frames, int *count, const struct bench_options *options,
@@ -55,7 +55,7 @@ int bench_frames(struct picture **frames, int *count, const struct bench_options
         return read_folder(frames, count, options->folder, fault);
     *frames = calloc(MADE_FRAMES, sizeof **frames);
     if (!*frames)
-        return fault_set(fault, TOOL_INPUT, NULL, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, NULL, "out of memory");
     for (int t = 0; t < MADE_FRAMES && !err; t++) {
         err = picture_alloc(&(*frames)[t], options->frame_width, options->frame_height, 3,
                             "--frame-size", fault);

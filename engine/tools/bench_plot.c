@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "folders.h"
 
 #define POINTS 64
@@ -144,6 +145,18 @@ static void axes(FILE *out, const struct chart *c, double x_most, double y_most)
             LEFT + SPAN / 2, TOP + TALL + 38, c->x_label, LEFT, TOP - 10, c->y_label);
 }
 
+/* Names of files, and words of files. */
+static void legend(FILE *out, const char *words)
+{
+    char name[ESCAPE_ROOM];
+
+    for (const char *c = escape_text(name, sizeof name, words); *c; c++)
+        if (strchr("<>&", *c))
+            fprintf(out, "&#%d;", *c);
+        else
+            fputc(*c, out);
+}
+
 static void draw(FILE *out, const struct chart *c, int y_legend)
 {
     static const char *const colour[] = {"#2f6fb3", "#e08a2c", "#3b8f4a", "#a3271c",
@@ -172,9 +185,10 @@ static void draw(FILE *out, const struct chart *c, int y_legend)
                     stroke);
         fprintf(out,
                 "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"4\" fill=\"%s\"/>"
-                "<text x=\"%d\" y=\"%d\">%s</text>\n",
-                LEFT, y_legend + 18 * i, stroke, LEFT + 18, y_legend + 18 * i + 6,
-                l->name);
+                "<text x=\"%d\" y=\"%d\">",
+                LEFT, y_legend + 18 * i, stroke, LEFT + 18, y_legend + 18 * i + 6);
+        legend(out, l->name);
+        fputs("</text>\n", out);
     }
 }
 
@@ -189,7 +203,7 @@ static int write_charts(const char *path, struct chart *latency, struct chart *r
     int err;
 
     if (!out)
-        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" "
             "width=\"%d\" height=\"%d\">\n<style>text{font:12px sans-serif;fill:#1c2126}"
@@ -200,8 +214,11 @@ static int write_charts(const char *path, struct chart *latency, struct chart *r
     fprintf(out, "<g transform=\"translate(%d 0)\">\n", width);
     draw(out, rate, legend);
     fputs("</g>\n</svg>\n", out);
-    fclose(out);
-    err = file_write(path, text, size, fault);
+    err = ferror(out);
+    if (fclose(out) || err)
+        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
+    else
+        err = file_write(path, text, size, fault);
     free(text);
     return err;
 }
@@ -209,7 +226,7 @@ static int write_charts(const char *path, struct chart *latency, struct chart *r
 int bench_plot(const char *path, char *const *files, int count, struct fault *fault)
 {
     struct chart *chart = calloc(2, sizeof *chart);
-    int err = chart ? 0 : fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+    int err = chart ? 0 : fault_set(fault, TOOL_ENGINE, path, "out of memory");
 
     for (int i = 0; i < count && !err; i++) {
         json_t *root, *results;

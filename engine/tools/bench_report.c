@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "folders.h"
+#include "json_file.h"
 
 static const char *word(const json_t *result, const char *key)
 {
@@ -31,15 +33,17 @@ static double latency(const json_t *result, const char *key)
 
 char *bench_label(const json_t *result)
 {
-    char batch[16] = "";
+    char batch[16] = "", encoder[64], task[64], precision[64];
 
     if (number(result, "max_batch") > 1)
         snprintf(batch, sizeof batch, " b%d", number(result, "max_batch"));
-    return text_format("%s h%d %s N=%d %dx%d %s x%d%s", word(result, "encoder"),
-                       number(result, "hidden"), word(result, "task"),
-                       number(result, "objects"), number(result, "width"),
-                       number(result, "height"), word(result, "precision"),
-                       number(result, "streams"), batch);
+    escape_text(encoder, sizeof encoder, word(result, "encoder"));
+    escape_text(task, sizeof task, word(result, "task"));
+    escape_text(precision, sizeof precision, word(result, "precision"));
+    return text_format("%s h%d %s N=%d %dx%d %s x%d%s", encoder, number(result, "hidden"),
+                       task, number(result, "objects"), number(result, "width"),
+                       number(result, "height"), precision, number(result, "streams"),
+                       batch);
 }
 
 void bench_print_head(void)
@@ -67,11 +71,10 @@ void bench_print(const json_t *result)
 
 int bench_load(json_t **root, json_t **results, const char *path, struct fault *fault)
 {
-    json_error_t error;
+    int err = json_read(root, path, "a file of rvos-bench --json", fault);
 
-    *root = json_load_file(path, 0, &error);
-    if (!*root)
-        return fault_set(fault, TOOL_INPUT, path, "%s (line %d)", error.text, error.line);
+    if (err)
+        return err;
     *results = json_object_get(*root, "results");
     if (json_is_array(*results))
         return 0;
@@ -110,10 +113,13 @@ static void print_pair(const char *label, const json_t *a, const json_t *b)
 {
     double x = latency(a, "p50"), y = latency(b, "p50");
     bool tie = fabs(x - y) <= spread(a) + spread(b);
+    char mine[64], other[64];
 
     printf("%-46s %10s %14s %9.2f %9.2f %7.2fx %9.2f %9.2f %7.2fx %s\n", label,
-           word(a, "engine"), word(b, "engine"), x, y, y > 0 ? x / y : 0, real(a, "fps"),
-           real(b, "fps"), real(a, "fps") > 0 ? real(b, "fps") / real(a, "fps") : 0,
+           escape_text(mine, sizeof mine, word(a, "engine")),
+           escape_text(other, sizeof other, word(b, "engine")), x, y, y > 0 ? x / y : 0,
+           real(a, "fps"), real(b, "fps"),
+           real(a, "fps") > 0 ? real(b, "fps") / real(a, "fps") : 0,
            tie     ? "tie"
            : y < x ? "B is faster"
                    : "A is faster");
@@ -121,6 +127,7 @@ static void print_pair(const char *label, const json_t *a, const json_t *b)
 
 int bench_compare(const char *a_path, const char *b_path, struct fault *fault)
 {
+    char a_name[ESCAPE_ROOM], b_name[ESCAPE_ROOM];
     json_t *a_root, *b_root, *a, *b;
     int pairs = 0, err = bench_load(&a_root, &a, a_path, fault);
 
@@ -131,7 +138,9 @@ int bench_compare(const char *a_path, const char *b_path, struct fault *fault)
         json_decref(a_root);
         return err;
     }
-    printf("A %s\nB %s\n\n%-46s %10s %14s %9s %9s %8s %9s %9s %8s\n", a_path, b_path,
+    printf("A %s\nB %s\n\n%-46s %10s %14s %9s %9s %8s %9s %9s %8s\n",
+           escape_text(a_name, sizeof a_name, a_path),
+           escape_text(b_name, sizeof b_name, b_path),
            "network, task, objects, size, streams", "A", "B", "p50 A ms", "p50 B", "A/B",
            "fps A", "fps B", "B/A");
     for (size_t i = 0; i < json_array_size(a); i++) {

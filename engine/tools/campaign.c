@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "parallel.h"
+#include "results.h"
 #include "through_gst.h"
 
 #define SETTINGS ".rvos-segment" /* in the folder of the results */
@@ -24,7 +25,7 @@ struct state {
     struct session *session;
     struct progress progress;
     struct task *task; /* what is left to do */
-    int count;
+    int count, done;
     atomic_int code; /* of the last fault */
     atomic_bool stop;
 };
@@ -45,17 +46,63 @@ static char *settings_line(const struct campaign *c, const struct session_option
                        (intmax_t)st.st_size, (intmax_t)st.st_mtime);
 }
 
+static int check_outside(const char *out, const struct dataset *d, struct fault *fault)
+{
+    if (!guard_is_inside(out, d->frames) && !guard_is_inside(out, d->annotations))
+        return 0;
+    return fault_set(fault, TOOL_USAGE, out,
+                     "is a folder of the data set: masks need another one");
+}
+
+/* Nothing is written into the folders of frames or annotations, of any sequence. Their
+ * files are looked at only where a result is a link, as there may be 100 000. */
+static int check_places(struct state *s, const struct dataset *d, const char *model,
+                        struct fault *fault)
+{
+    const char *out = s->campaign->out;
+    struct guard guard = {0};
+    bool linked = false;
+    int err = check_outside(out, d, fault);
+
+    for (int i = 0; i < s->count && !err; i++)
+        linked = linked || results_linked(s->task[i].out, &s->task[i].frames);
+    for (int i = 0; i < d->count && !err; i++) {
+        (linked ? guard_add : guard_add_alone)(&guard, d->entry[i].frames);
+        (linked ? guard_add : guard_add_alone)(&guard, d->entry[i].annotations);
+    }
+    guard_add(&guard, model);
+    guard_add(&guard, s->campaign->list);
+    guard_add_alone(&guard, d->frames);
+    guard_add_alone(&guard, d->annotations);
+    if (!err)
+        err = guard_check_folder(&guard, out, fault);
+    for (int i = 0; i < d->count && !err; i++) { /* finished ones, too */
+        char *path = text_format("%s/%s", out, d->entry[i].name);
+
+        err = path ? guard_check_folder(&guard, path, fault)
+                   : fault_set(fault, TOOL_ENGINE, out, "out of memory");
+        if (!err)
+            err = check_outside(path, d, fault);
+        free(path);
+    }
+    for (int i = 0; i < s->count && !err; i++)
+        err = results_check(&guard, s->task[i].out, &s->task[i].frames, fault);
+    guard_free(&guard);
+    return err;
+}
+
 static int claim_folder(const struct campaign *c, const struct session_options *session,
                         const struct sequence_options *sequence, struct fault *fault)
 {
     char *path = text_format("%s/%s", c->out, SETTINGS);
     char *line = settings_line(c, session, sequence), *before = NULL;
+    size_t size;
     int err = make_folders(c->out, fault);
 
     if (!err && (!path || !line))
-        err = fault_set(fault, TOOL_OUTPUT, c->out, "out of memory");
-    if (!err && !c->force && is_file(path) && !file_read(&before, path, NULL) &&
-        strcmp(before, line))
+        err = fault_set(fault, TOOL_ENGINE, c->out, "out of memory");
+    if (!err && !c->force && is_file(path) &&
+        !file_read(&before, &size, path, TEXT_MOST, NULL) && strcmp(before, line))
         err = fault_set(fault, TOOL_OUTPUT, c->out,
                         "holds masks of another model or other options: name another "
                         "folder, or do them again with --force");
@@ -72,9 +119,11 @@ static bool is_done(const struct task *t)
     bool done = true;
 
     for (int i = t->frames.count - 1; i >= 0 && done; i--) {
-        char *path = text_format("%s/%s.png", t->out, t->frames.file[i].stem);
+        char *path = results_path(t->out, &t->frames.file[i]);
+        struct stat st;
 
-        done = path && is_file(path);
+        /* After a power cut a file may be there and empty. */
+        done = path && !stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > 0;
         free(path);
     }
     return done;
@@ -91,22 +140,23 @@ static void blame(struct state *s, const struct fault *fault)
 static int collect(struct state *s, const struct dataset *d, struct fault *fault)
 {
     long frames = 0;
-    int done = 0;
 
     s->task = calloc((size_t)d->count, sizeof *s->task);
     if (!s->task)
-        return fault_set(fault, TOOL_INPUT, s->campaign->root, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, s->campaign->root, "out of memory");
     for (int i = 0; i < d->count && !atomic_load(&s->stop); i++) {
         struct task *t = &s->task[s->count];
         struct fault missing = {0};
 
         *t = (struct task){&d->entry[i], {0}, NULL};
         t->out = text_format("%s/%s", s->campaign->out, d->entry[i].name);
+        if (!t->out)
+            return fault_set(fault, TOOL_ENGINE, s->campaign->out, "out of memory");
         if (frames_list(&t->frames, d->entry[i].frames, &missing)) {
             blame(s, &missing);
             free(t->out);
         } else if (!s->campaign->force && is_done(t)) {
-            done++;
+            s->done++;
             frames_free(&t->frames);
             free(t->out);
         } else {
@@ -115,9 +165,6 @@ static int collect(struct state *s, const struct dataset *d, struct fault *fault
         }
     }
     s->progress.total = frames;
-    if (done)
-        progress_note(&s->progress, "%d of %d sequences were done before", done,
-                      d->count);
     return 0;
 }
 
@@ -186,9 +233,14 @@ int campaign_run(const struct campaign *campaign, const struct session_options *
     if (err)
         return err;
     progress_start(&s.progress, "frames", 0, campaign->quiet);
-    err = claim_folder(campaign, session, sequence, fault);
+    err = collect(&s, &d, fault);
     if (!err)
-        err = collect(&s, &d, fault);
+        err = check_places(&s, &d, session->model, fault);
+    if (!err)
+        err = claim_folder(campaign, session, sequence, fault);
+    if (!err && s.done)
+        progress_note(&s.progress, "%d of %d sequences were done before", s.done,
+                      d.count);
     if (!err && s.count)
         err = run_all(&s, session, fault);
     if (err || !s.count)

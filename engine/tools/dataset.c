@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lists.h"
+
 static const struct dataset_rules known[] = {
     {"davis2016",
      "JPEGImages/480p",
@@ -39,34 +41,6 @@ const struct dataset_rules *dataset_find(const char *name)
     return NULL;
 }
 
-/* Lines are names, or as in DAVIS-2016 paths: .../NAME/00000.jpg .../NAME/00000.png */
-static int add_line(struct name_list *names, char *line)
-{
-    char *end = line + strcspn(line, " \t"), *slash;
-
-    *end = 0;
-    slash = strrchr(line, '/');
-    if (slash && strchr(slash, '.')) { /* a file: its folder is the name */
-        *slash = 0;
-        slash = strrchr(line, '/');
-    }
-    if (slash)
-        line = slash + 1;
-    return names_have(names, line) ? 0 : names_add(names, line);
-}
-
-static int read_list(struct name_list *names, const char *path, struct fault *fault)
-{
-    struct name_list lines;
-    int err = lines_list(&lines, path, fault);
-
-    for (int i = 0; !err && i < lines.count; i++)
-        if (add_line(names, lines.name[i]))
-            err = fault_set(fault, TOOL_INPUT, path, "out of memory");
-    names_free(&lines);
-    return err;
-}
-
 static char *list_path(const char *pattern, const char *root, const char *split)
 {
     const char *percent = pattern ? strstr(pattern, "%s") : NULL;
@@ -96,7 +70,7 @@ static int find_names(struct name_list *names, const struct dataset_rules *rules
         }
     }
     if (path && (split || is_file(path)))
-        err = read_list(names, path, fault);
+        err = sequences_list(names, path, fault);
     else
         err = folders_list(names, frames, fault);
     free(path);
@@ -138,20 +112,20 @@ int dataset_open(struct dataset *out, const struct dataset_rules *rules, const c
     frames = text_format("%s/%s", base ? base : "", rules->frames);
     annotations = text_format("%s/%s", base ? base : "", rules->annotations);
     if (!base || !frames || !annotations)
-        err = fault_set(fault, TOOL_INPUT, root, "out of memory");
+        err = fault_set(fault, TOOL_ENGINE, root, "out of memory");
     else if (!is_folder(frames))
         err = fault_set(fault, TOOL_INPUT, frames,
                         "is missing: give the root folder of a %s data set", rules->name);
     else if (list)
-        err = read_list(&names, list, fault);
+        err = sequences_list(&names, list, fault);
     else
         err = find_names(&names, rules, root, frames, split, fault);
     if (!err && add_entries(out, &names, frames, annotations))
-        err = fault_set(fault, TOOL_INPUT, root, "out of memory");
+        err = fault_set(fault, TOOL_ENGINE, root, "out of memory");
     names_free(&names);
     free(base);
-    free(frames);
-    free(annotations);
+    out->frames = frames;
+    out->annotations = annotations;
     if (err)
         dataset_close(out);
     return err;
@@ -165,5 +139,7 @@ void dataset_close(struct dataset *dataset)
         free(dataset->entry[i].annotations);
     }
     free(dataset->entry);
+    free(dataset->frames);
+    free(dataset->annotations);
     memset(dataset, 0, sizeof *dataset);
 }

@@ -28,6 +28,7 @@ struct dataset_entry {
 
 struct dataset {
     const struct dataset_rules *rules;
+    char *frames, *annotations; /* folders with a folder for each sequence */
     struct dataset_entry *entry;
     int count;
 };

@@ -5,21 +5,15 @@
  * Categories of the training set are the seen ones; the file of the validation set
  * does not say which they are. */
 #include <stdlib.h>
+#include <string.h>
 
-#include <jansson.h>
+#include <stdio.h>
 
 #include "evaluate.h"
+#include "json_file.h"
+#include "lists.h"
 
-static int load(json_t **root, const char *path, struct fault *fault)
-{
-    json_error_t error;
-
-    *root = json_load_file(path, 0, &error);
-    if (*root)
-        return 0;
-    return fault_set(fault, TOOL_INPUT, path, "%s (line %d): give a meta.json",
-                     error.text, error.line);
-}
+#define META "a meta.json"
 
 static int add_categories(struct name_list *seen, json_t *videos)
 {
@@ -39,16 +33,32 @@ static int add_categories(struct name_list *seen, json_t *videos)
     return 0;
 }
 
+/* Whether a file's first character, behind a mark and blanks, opens an object. */
+static bool is_json(const char *path)
+{
+    char *text, *at;
+    size_t size;
+    bool json = false;
+
+    if (!file_read(&text, &size, path, TEXT_MOST, NULL)) {
+        at = text + (strncmp(text, "\xef\xbb\xbf", 3) ? 0 : 3);
+        json = at[strspn(at, " \t\r\n")] == '{';
+        free(text);
+    }
+    return json;
+}
+
 /* The training set's meta.json, or one category a line. */
 static int read_seen(struct name_list *seen, const char *path, struct fault *fault)
 {
-    json_t *root = json_load_file(path, 0, NULL);
-    int err = 0;
+    json_t *root;
+    int err = is_json(path) ? json_read(&root, path, META, fault)
+                            : lines_list(seen, path, fault);
 
-    if (!root)
-        return lines_list(seen, path, fault);
+    if (err || seen->count)
+        return err;
     if (add_categories(seen, json_object_get(root, "videos")))
-        err = fault_set(fault, TOOL_INPUT, path, "out of memory");
+        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
     else if (!seen->count)
         err = fault_set(fault, TOOL_INPUT, path, "names no category of an object");
     json_decref(root);
@@ -107,13 +117,13 @@ int eval_read_meta(struct evaluation *evaluation, const char *meta, const char *
 {
     struct name_list names = {0};
     json_t *root = NULL, *videos;
-    int err = load(&root, meta, fault);
+    int err = json_read(&root, meta, META, fault);
 
     if (!err && seen)
         err = read_seen(&names, seen, fault);
     videos = json_object_get(root, "videos");
     if (!err && !json_is_object(videos))
-        err = fault_set(fault, TOOL_INPUT, meta, "has no \"videos\": give a meta.json");
+        err = fault_set(fault, TOOL_INPUT, meta, "has no \"videos\": give " META);
     for (int i = 0; i < evaluation->count && !err; i++) {
         struct eval_sequence *s = &evaluation->sequence[i];
         json_t *video = json_object_get(videos, s->name);
@@ -122,7 +132,7 @@ int eval_read_meta(struct evaluation *evaluation, const char *meta, const char *
             continue;
         if (video && mark(s, json_object_get(video, "objects"), &names,
                           evaluation->protocol->late_objects))
-            err = fault_set(fault, TOOL_INPUT, meta, "out of memory");
+            err = fault_set(fault, TOOL_ENGINE, meta, "out of memory");
         if (!video)
             fault_set(&s->fault, TOOL_INPUT, meta, "does not name the sequence %s",
                       s->name);

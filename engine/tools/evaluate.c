@@ -137,7 +137,7 @@ static int make_tables(const struct evaluation *e, struct eval_sequence *s,
             text_format("%s/%s/%s.png", e->guess, s->name, s->truth.file[t].stem);
     if (!s->j || !s->present || !s->best || !s->best_j || !s->object || !s->guess ||
         !slots)
-        return fault_set(fault, TOOL_INPUT, s->name, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, s->name, "out of memory");
     for (int i = 0; i < s->objects; i++)
         s->object[i] =
             (struct eval_object){.id = i + 1, .first = -1, .group = GROUP_NONE};
@@ -150,7 +150,7 @@ static int list_sequence(struct evaluation *e, struct eval_sequence *s,
     char *folder = text_format("%s/%s", e->truth, s->name);
     enum pairing pairing = e->protocol->pairing;
     int err = folder ? frames_list(&s->truth, folder, fault)
-                     : fault_set(fault, TOOL_INPUT, s->name, "out of memory");
+                     : fault_set(fault, TOOL_ENGINE, s->name, "out of memory");
 
     free(folder);
     if (!err && s->truth.count < (e->protocol->skip_ends ? 3 : 1))
@@ -335,7 +335,7 @@ static int list_all(struct evaluation *e, const struct name_list *only,
         e->count++;
     }
     names_free(&all);
-    return e->sequence ? 0 : fault_set(fault, TOOL_INPUT, e->truth, "out of memory");
+    return e->sequence ? 0 : fault_set(fault, TOOL_ENGINE, e->truth, "out of memory");
 }
 
 int evaluate(struct evaluation *out, const struct protocol *protocol, const char *truth,
@@ -361,14 +361,14 @@ int evaluate(struct evaluation *out, const struct protocol *protocol, const char
     if (!err && options->meta)
         err = eval_read_meta(out, options->meta, options->seen, fault);
     if (!err && score_frames(&job, options->threads))
-        err = fault_set(fault, TOOL_INPUT, truth, "out of memory");
+        err = fault_set(fault, TOOL_ENGINE, truth, "out of memory");
     for (int i = 0; i < out->count && !err && !atomic_load(&job.stop); i++) {
         struct eval_sequence *s = &out->sequence[i];
 
         if (s->fault.code)
             continue;
         if (eval_score_sequence(protocol, s))
-            err = fault_set(fault, TOOL_INPUT, truth, "out of memory");
+            err = fault_set(fault, TOOL_ENGINE, truth, "out of memory");
         else if (!eval_instances(s))
             fault_set(&s->fault, TOOL_INPUT, s->truth.file[s->truth.count - 1].path,
                       "no object has a frame to score: annotations of first frames alone "

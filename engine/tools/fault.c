@@ -3,23 +3,30 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "escape.h"
 
 int fault_set(struct fault *fault, enum tool_exit code, const char *file,
               const char *format, ...)
 {
+    char name[sizeof fault->text / 2] = "", words[sizeof fault->text];
     va_list args;
-    int n = 0;
+    size_t n;
 
     if (!fault)
         return code;
     fault->code = code;
-    if (file)
-        n = snprintf(fault->text, sizeof fault->text, "%s: ", file);
-    if (n < 0 || (size_t)n >= sizeof fault->text)
-        return code;
+    /* Of a long path the end: that is where its own name is. */
+    n = file ? strlen(file) : 0;
+    if (n)
+        escape_text(name, sizeof name,
+                    n < sizeof name ? file : file + n - sizeof name / 2);
     va_start(args, format);
-    vsnprintf(fault->text + n, sizeof fault->text - (size_t)n, format, args);
+    vsnprintf(words, sizeof words, format, args);
     va_end(args);
+    n = (size_t)snprintf(fault->text, sizeof fault->text, "%s%s", name, file ? ": " : "");
+    escape_text(fault->text + n, sizeof fault->text - n, words);
     return code;
 }
 

@@ -19,8 +19,9 @@ struct fault {
     char text[1024];
 };
 
-/* Sets "FILE: words" (file NULL: words alone) and returns code, so that callers
- * write `return fault_set(...)`. NULL fault: only returns. */
+/* Sets "FILE: words" (file NULL: words alone), escaped: fault->text is one line that may
+ * be printed anywhere. Returns code, so that callers write `return fault_set(...)`. NULL
+ * fault: only returns. */
 int fault_set(struct fault *fault, enum tool_exit code, const char *file,
               const char *format, ...) __attribute__((format(printf, 4, 5)));
 

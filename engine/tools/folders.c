@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "folders.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "output.h"
 
 char *text_format(const char *format, ...)
 {
@@ -49,7 +52,7 @@ int make_folders(const char *path, struct fault *fault)
     int err = 0;
 
     if (!part)
-        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     for (char *p = part + 1; *part && !err; p++) {
         char c = *p;
 
@@ -104,6 +107,41 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+static int by_name_and_place(const void *a, const void *b)
+{
+    char **x = *(char **const *)a, **y = *(char **const *)b;
+    int d = strcmp(*x, *y);
+
+    return d ? d : (x > y) - (x < y);
+}
+
+int names_unique(struct name_list *list)
+{
+    char ***at = malloc(sizeof *at * (size_t)(list->count + 1));
+    const char *last = NULL;
+    int kept = 0;
+
+    if (!at)
+        return -1;
+    for (int i = 0; i < list->count; i++)
+        at[i] = &list->name[i];
+    qsort(at, (size_t)list->count, sizeof *at, by_name_and_place);
+    for (int i = 0; i < list->count; i++) { /* the first of each stays where it is */
+        if (!last || strcmp(last, *at[i])) {
+            last = *at[i];
+            continue;
+        }
+        free(*at[i]);
+        *at[i] = NULL;
+    }
+    free(at);
+    for (int i = 0; i < list->count; i++)
+        if (list->name[i])
+            list->name[kept++] = list->name[i];
+    list->count = kept;
+    return 0;
+}
+
 int folders_list(struct name_list *out, const char *path, struct fault *fault)
 {
     DIR *dir = opendir(path);
@@ -118,7 +156,7 @@ int folders_list(struct name_list *out, const char *path, struct fault *fault)
 
         if (!full ||
             (entry->d_name[0] != '.' && is_folder(full) && names_add(out, entry->d_name)))
-            err = fault_set(fault, TOOL_INPUT, path, "out of memory");
+            err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
         free(full);
     }
     closedir(dir);
@@ -131,80 +169,77 @@ int folders_list(struct name_list *out, const char *path, struct fault *fault)
     return err;
 }
 
-int lines_list(struct name_list *out, const char *path, struct fault *fault)
-{
-    char *text, *next;
-    int err = file_read(&text, path, fault);
-
-    memset(out, 0, sizeof *out);
-    if (err)
-        return err;
-    for (char *line = text; line && !err; line = next) {
-        char *end;
-
-        next = strchr(line, '\n');
-        if (next)
-            *next++ = 0;
-        line += strspn(line, " \t\r");
-        for (end = line + strlen(line); end > line && isspace((unsigned char)end[-1]);)
-            *--end = 0;
-        if (*line && *line != '#' && names_add(out, line))
-            err = fault_set(fault, TOOL_INPUT, path, "out of memory");
-    }
-    free(text);
-    if (!err && !out->count)
-        err = fault_set(fault, TOOL_INPUT, path, "names nothing");
-    if (err)
-        names_free(out);
-    return err;
-}
-
 /* ---- files -------------------------------------------------------------- */
 
-int file_read(char **text, const char *path, struct fault *fault)
+/* A regular file, opened. A pipe is refused and not waited for. */
+static FILE *open_regular(const char *path, off_t most, struct fault *fault)
 {
-    FILE *in = fopen(path, "rb");
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat st;
+    FILE *in;
+
+    if (fd < 0 || fstat(fd, &st)) {
+        fault_set(fault, TOOL_INPUT, path, "%s", strerror(errno));
+    } else if (!S_ISREG(st.st_mode)) {
+        fault_set(fault, TOOL_INPUT, path, "is no regular file");
+    } else if (st.st_size > most) {
+        fault_set(fault, TOOL_INPUT, path, "is too large: more than %d MiB",
+                  (int)(most >> 20));
+    } else {
+        in = fdopen(fd, "rb");
+        if (in)
+            return in;
+        fault_set(fault, TOOL_INPUT, path, "%s", strerror(errno));
+    }
+    if (fd >= 0)
+        close(fd);
+    return NULL;
+}
+
+int file_read(char **text, size_t *size, const char *path, size_t most,
+              struct fault *fault)
+{
+    FILE *in = open_regular(path, (off_t)most, fault);
+    size_t n = 0, room = 1 << 14;
     char *grown;
-    size_t size = 0, room = 1 << 14;
 
     *text = NULL;
     if (!in)
-        return fault_set(fault, TOOL_INPUT, path, "%s", strerror(errno));
+        return TOOL_INPUT;
     do {
         room *= 2;
         grown = realloc(*text, room + 1);
         if (!grown)
             break;
         *text = grown;
-        size += fread(*text + size, 1, room - size, in);
-    } while (size == room);
-    if (!grown || ferror(in)) {
+        n += fread(*text + n, 1, room - n, in);
+    } while (n == room && n <= most);
+    if (!grown || ferror(in) || n > most) {
+        int err = fault_set(fault, grown ? TOOL_INPUT : TOOL_ENGINE, path, "%s",
+                            grown ? "cannot be read" : "out of memory");
+
         fclose(in);
         free(*text);
         *text = NULL;
-        return fault_set(fault, TOOL_INPUT, path, "cannot be read");
+        return err;
     }
     fclose(in);
-    (*text)[size] = 0;
+    (*text)[n] = 0;
+    *size = n;
     return 0;
 }
 
 int file_write(const char *path, const char *text, size_t size, struct fault *fault)
 {
-    bool standard = !strcmp(path, "-");
-    char *part = text_format("%s.part", path);
-    FILE *out = standard ? stdout : part ? fopen(part, "wb") : NULL;
-    bool ok = out && fwrite(text, 1, size, out) == size;
+    struct output out;
+    int err = output_open(&out, path, fault);
 
-    if (out)
-        ok = (standard ? fflush(out) : fclose(out)) == 0 && ok;
-    if (!standard && part) {
-        ok = ok && !rename(part, path);
-        if (!ok)
-            remove(part);
+    if (err)
+        return err;
+    if (fwrite(text, 1, size, out.file) != size) {
+        err = output_failed(out.path, fault);
+        output_discard(&out);
+        return err;
     }
-    free(part);
-    return ok ? 0
-              : fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s",
-                          strerror(errno));
+    return output_commit(&out, true, fault);
 }

@@ -22,17 +22,18 @@ int make_folders(const char *path, struct fault *fault);
 /* The names of the folders in a folder, sorted; hidden ones left out. */
 int folders_list(struct name_list *out, const char *path, struct fault *fault);
 
-/* The lines of a text file, trimmed, empty ones and those that start with # left
- * out. */
-int lines_list(struct name_list *out, const char *path, struct fault *fault);
 int names_add(struct name_list *list, const char *name); /* copies; -1: no memory */
 bool names_have(const struct name_list *list, const char *name);
+int names_unique(struct name_list *list); /* drops repetitions; -1: no memory */
 void names_free(struct name_list *list);
 
-/* A whole file, with a zero behind it. */
-int file_read(char **text, const char *path, struct fault *fault);
+#define TEXT_MOST ((size_t)64 << 20) /* bytes of a text file that a tool reads */
 
-/* Under a passing name first, then renamed; path "-" is stdout. */
+/* A whole regular file of up to `most` bytes, with a NUL behind it. */
+int file_read(char **text, size_t *size, const char *path, size_t most,
+              struct fault *fault);
+
+/* Whole or not at all; see output.h. "-" is the standard output. */
 int file_write(const char *path, const char *text, size_t size, struct fault *fault);
 
 /* printf to allocated memory; NULL without memory. */

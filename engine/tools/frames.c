@@ -12,6 +12,7 @@
 
 #include "codec.h"
 #include "folders.h"
+#include "output.h"
 
 /* ---- pictures ----------------------------------------------------------- */
 
@@ -97,27 +98,18 @@ int mask_read(struct picture *out, const char *path, enum mask_kind kind,
 
 int picture_write(const char *path, const struct picture *picture, struct fault *fault)
 {
-    char *part = text_format("%s.part", path);
-    FILE *out = part ? fopen(part, "wb") : NULL;
-    int err;
+    struct output out;
+    int err = output_open(&out, path, fault);
 
-    if (!out) {
-        err =
-            fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", strerror(errno));
-        free(part);
-        return err;
-    }
-    err = png_encode(out, picture, path, fault);
-    if (fclose(out) && !err)
-        err =
-            fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", strerror(errno));
-    if (!err && rename(part, path))
-        err =
-            fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", strerror(errno));
     if (err)
-        remove(part);
-    free(part);
-    return err;
+        return err;
+    errno = 0;
+    err = png_encode(out.file, picture, path, fault);
+    if (err && errno && ferror(out.file)) /* libpng knows no reason */
+        output_failed(path, fault);
+    if (err)
+        output_discard(&out);
+    return err ? err : output_commit(&out, false, fault);
 }
 
 int mask_write(const char *path, const uint8_t *labels, int width, int height,
@@ -175,6 +167,11 @@ static const char *picture_extension(const char *name)
         if (!strcasecmp(dot, known[i]))
             return dot;
     return NULL;
+}
+
+bool picture_is_named(const char *name)
+{
+    return picture_extension(name) != NULL;
 }
 
 static int add_file(struct frame_list *list, const char *folder, const char *name)

@@ -3,6 +3,7 @@
 #ifndef RV_TOOLS_FRAMES_H
 #define RV_TOOLS_FRAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,13 +40,15 @@ enum mask_kind {
 int mask_read(struct picture *out, const char *path, enum mask_kind kind,
               struct fault *fault);
 
-/* Palette PNG in the colours of DAVIS. Under a passing name first, then renamed:
- * an interrupted run leaves no half-written picture under `path`. */
+/* Palette PNG in the colours of DAVIS, whole or not at all; see output.h. */
 int mask_write(const char *path, const uint8_t *labels, int width, int height,
                struct fault *fault);
 
 /* The same for RGB. */
 int picture_write(const char *path, const struct picture *picture, struct fault *fault);
+
+/* Whether a file has a name of a picture. */
+bool picture_is_named(const char *name);
 
 /* ---- folders ------------------------------------------------------------ */
 

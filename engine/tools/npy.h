@@ -4,14 +4,12 @@
 #define RV_TOOLS_NPY_H
 
 #include <stddef.h>
-#include <stdio.h>
 
-#include "fault.h"
+#include "output.h"
 
 struct npy {
-    FILE *out;
-    char *path, *part; /* written as `part`, renamed by npy_close */
-    size_t left;       /* values still to come */
+    struct output out;
+    size_t left; /* values still to come */
 };
 
 /* `shape` has four sizes, the slowest first. */

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "escape.h"
 #include "fault.h"
 
 #define TERMINAL_SECONDS 0.1
@@ -67,17 +68,18 @@ void progress_step(struct progress *p, long steps)
 
 void progress_note(struct progress *p, const char *format, ...)
 {
+    char words[4 * ESCAPE_ROOM], line[4 * ESCAPE_ROOM];
     va_list args;
 
     if (p->quiet)
         return;
+    va_start(args, format);
+    vsnprintf(words, sizeof words, format, args);
+    va_end(args);
     pthread_mutex_lock(&p->lock);
     if (p->terminal)
         fprintf(stderr, "\r\033[K");
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s\n", escape_text(line, sizeof line, words));
     pthread_mutex_unlock(&p->lock);
 }
 
@@ -93,11 +95,13 @@ void progress_fault(struct progress *p, const char *program, const struct fault 
 void progress_finish(struct progress *p, const char *where)
 {
     double seconds = seconds_now() - p->start;
+    char place[ESCAPE_ROOM];
 
     if (!p->quiet)
         fprintf(stderr, "%s%ld %s in %.1f s (%.1f fps): %s\n",
                 p->terminal ? "\r\033[K" : "", p->done, p->unit, seconds,
-                seconds > 0 ? (double)p->done / seconds : 0, where);
+                seconds > 0 ? (double)p->done / seconds : 0,
+                escape_text(place, sizeof place, where));
     pthread_mutex_destroy(&p->lock);
 }
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
+
 static void print_scores(FILE *out, const struct statistics *j,
                          const struct statistics *f, int switches)
 {
@@ -14,11 +16,14 @@ static void print_scores(FILE *out, const struct statistics *j,
 
 static int name_width(const struct evaluation *e)
 {
+    char name[ESCAPE_ROOM];
     int width = 20;
 
-    for (int i = 0; i < e->count; i++)
-        if ((int)strlen(e->sequence[i].name) > width)
-            width = (int)strlen(e->sequence[i].name);
+    for (int i = 0; i < e->count; i++) {
+        int n = (int)strlen(escape_text(name, sizeof name, e->sequence[i].name));
+
+        width = n > width ? n : width;
+    }
     return width;
 }
 
@@ -73,6 +78,7 @@ static void print_counts(FILE *out, const struct evaluation *e)
 void report_text(FILE *out, const struct evaluation *e)
 {
     int width = name_width(e);
+    char name[ESCAPE_ROOM];
 
     fprintf(out, "%s (percent)\n\n", e->protocol->title);
     print_head(out, width, "sequence", "frames");
@@ -84,7 +90,8 @@ void report_text(FILE *out, const struct evaluation *e)
 
             if (!o->count)
                 continue;
-            fprintf(out, "%-*s %6d %6d ", width, s->name, o->id, o->count);
+            fprintf(out, "%-*s %6d %6d ", width, escape_text(name, sizeof name, s->name),
+                    o->id, o->count);
             print_scores(out, &o->j_stat, &o->f_stat, o->switches);
         }
     }
@@ -94,9 +101,12 @@ void report_text(FILE *out, const struct evaluation *e)
 }
 
 /* A name in quotes where it holds what would end a field. */
-static void print_field(FILE *out, const char *text)
+static void print_field(FILE *out, const char *words)
 {
-    if (!strpbrk(text, ",\"\n\r")) {
+    char escaped[4 * ESCAPE_ROOM];
+    const char *text = escape_text(escaped, sizeof escaped, words);
+
+    if (!strpbrk(text, ",\"")) {
         fputs(text, out);
         return;
     }
@@ -139,10 +149,13 @@ int report_csv(const char *path, const struct evaluation *e, struct fault *fault
     int err;
 
     if (!out)
-        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     print_rows(out, e);
-    fclose(out);
-    err = file_write(path, text, size, fault);
+    err = ferror(out);
+    if (fclose(out) || err)
+        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
+    else
+        err = file_write(path, text, size, fault);
     free(text);
     return err;
 }

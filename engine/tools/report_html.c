@@ -4,6 +4,7 @@
 
 #include <rvos.h>
 
+#include "escape.h"
 #include "report.h"
 
 #define STRIP 4 /* overlays of each end */
@@ -33,8 +34,11 @@ static const char head[] =
     "svg .soft{fill:#5b6670}\n"
     "</style></head><body>\n";
 
-static void escaped(FILE *out, const char *text)
+static void escaped(FILE *out, const char *words)
 {
+    char one_line[4 * ESCAPE_ROOM];
+    const char *text = escape_text(one_line, sizeof one_line, words);
+
     for (; *text; text++)
         switch (*text) {
         case '&':
@@ -43,8 +47,14 @@ static void escaped(FILE *out, const char *text)
         case '<':
             fputs("&lt;", out);
             break;
+        case '>':
+            fputs("&gt;", out);
+            break;
         case '"':
             fputs("&quot;", out);
+            break;
+        case '\'':
+            fputs("&#39;", out);
             break;
         default:
             fputc(*text, out);
@@ -336,7 +346,7 @@ int report_html(const char *path, const struct evaluation *e, const char *frames
     int err;
 
     if (!out)
-        return fault_set(fault, TOOL_OUTPUT, path, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     fputs(head, out);
     fputs("<h1>", out);
     escaped(out, e->protocol->title);
@@ -354,8 +364,11 @@ int report_html(const char *path, const struct evaluation *e, const char *frames
         objects(out, e);
     }
     fputs("</body></html>\n", out);
-    fclose(out);
-    err = file_write(path, text, size, fault);
+    err = ferror(out);
+    if (fclose(out) || err)
+        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
+    else
+        err = file_write(path, text, size, fault);
     free(text);
     return err;
 }

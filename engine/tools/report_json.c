@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdlib.h>
-#include <string.h>
-
-#include <jansson.h>
-
+#include "json_file.h"
 #include "report.h"
 
 /* json_pack and the _new functions take what is handed to them, NULL too, and give
@@ -48,7 +44,7 @@ static json_t *object_json(const struct eval_sequence *s, const struct eval_obje
     for (int i = 0; i < o->count; i++) {
         int at = o->frame[i] * s->objects + o->id - 1;
 
-        json_array_append_new(frames, json_string(s->truth.file[o->frame[i]].stem));
+        json_array_append_new(frames, json_name(s->truth.file[o->frame[i]].stem));
         json_array_append_new(slots, json_integer(s->best[at]));
         json_array_append_new(best,
                               s->present[at] ? json_real(s->best_j[at]) : json_null());
@@ -73,12 +69,13 @@ static json_t *sequence_json(const struct eval_sequence *s)
 
     if (s->fault.code) {
         json_decref(objects);
-        return json_pack("{s:s, s:s}", "name", s->name, "fault", s->fault.text);
+        return json_pack("{s:o, s:s}", "name", json_name(s->name), "fault",
+                         s->fault.text);
     }
     for (int k = 0; k < s->objects; k++)
         if (s->object[k].count)
             json_array_append_new(objects, object_json(s, &s->object[k]));
-    sequence = json_pack("{s:s, s:o}", "name", s->name, "objects", objects);
+    sequence = json_pack("{s:o, s:o}", "name", json_name(s->name), "objects", objects);
     if (s->false_objects >= 0)
         json_object_set_new(sequence, "false_objects", json_integer(s->false_objects));
     return sequence;
@@ -98,9 +95,10 @@ static json_t *evaluation_json(const struct evaluation *e)
         json_object_set_new(part, "instances", json_integer(n));
         json_array_append_new(instances, part);
     }
-    root = json_pack("{s:s, s:s, s:s, s:o, s:o}", "protocol", e->protocol->name,
-                     "ground_truth", e->truth, "predictions", e->guess, "by_instances",
-                     instances, "sequences", sequences);
+    root =
+        json_pack("{s:s, s:o, s:o, s:o, s:o}", "protocol", e->protocol->name,
+                  "ground_truth", json_name(e->truth), "predictions", json_name(e->guess),
+                  "by_instances", instances, "sequences", sequences);
     part = mean_json(e, GROUP_NONE, 0);
     if (part)
         json_object_set_new(root, "mean", part);
@@ -115,14 +113,8 @@ static json_t *evaluation_json(const struct evaluation *e)
 int report_json(const char *path, const struct evaluation *e, struct fault *fault)
 {
     json_t *root = evaluation_json(e);
-    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(15));
-    char *lines = text ? text_format("%s\n", text) : NULL;
-    int err = lines ? file_write(path, lines, strlen(lines), fault)
-                    : fault_set(fault, TOOL_OUTPUT, path,
-                                "out of memory, or a name is not UTF-8");
+    int err = json_write(path, root, 15, fault);
 
-    free(lines);
-    free(text);
     json_decref(root);
     return err;
 }

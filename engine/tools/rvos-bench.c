@@ -7,6 +7,9 @@
 
 #include "bench.h"
 #include "folders.h"
+#include "guard.h"
+#include "json_file.h"
+#include "tool.h"
 
 #define MOST 16 /* values of one list */
 
@@ -41,8 +44,9 @@ static const char usage[] =
     "\n"
     "MODEL: default as in rvos-segment. A measurement says nothing on a busy machine.\n"
     "\n"
-    "Exit status: 0 done, 1 wrong command line, 2 an input cannot be used, 3 a model or\n"
-    "device does not do it (the others are measured), 4 a result cannot be written.\n";
+    "Exit status: 0 done, 1 wrong command line, or results would replace what is read,\n"
+    "2 an input cannot be used, 3 a model or device does not do it (the others are\n"
+    "measured), 4 a result cannot be written.\n";
 
 /* The values of one dimension, as words, cut in place. */
 struct list {
@@ -274,16 +278,6 @@ static json_t *measure(const struct bench_case *c, const struct bench_options *o
     return result;
 }
 
-static int write_json(const char *path, const json_t *root, struct fault *fault)
-{
-    char *text = json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-    int err = text ? file_write(path, text, strlen(text), fault)
-                   : fault_set(fault, TOOL_OUTPUT, path, "out of memory");
-
-    free(text);
-    return err;
-}
-
 static int measure_all(struct command *c, json_t *results, struct fault *fault)
 {
     int n = case_count(c), bad = 0, peak_threads = -1;
@@ -326,11 +320,34 @@ static int serve(struct command *c, struct fault *fault)
     return err ? err : bench_serve(&one, &c->options, fault);
 }
 
+/* No result replaces a model, a frame, or results that are read. */
+static int check_results(const struct command *c, struct fault *fault)
+{
+    struct guard guard = {0};
+    int err = 0;
+
+    guard_add(&guard, c->options.folder);
+    guard_add(&guard, c->files ? NULL : session_default_model());
+    for (int i = 0; i < c->files; i++)
+        guard_add(&guard, c->file[i]);
+    if (c->json && c->plot && guard_same_file(c->json, c->plot))
+        err = fault_set(fault, TOOL_USAGE, c->plot,
+                        "is to hold results and charts: name another file");
+    if (!err && c->json)
+        err = guard_check(&guard, c->json, fault);
+    if (!err && c->plot)
+        err = guard_check(&guard, c->plot, fault);
+    guard_free(&guard);
+    return err;
+}
+
 static int run(struct command *c, struct fault *fault)
 {
     json_t *root, *results;
-    int err, bad;
+    int bad, err = check_results(c, fault);
 
+    if (err)
+        return err;
     if (c->serve)
         return serve(c, fault);
     if (c->compare && c->files == 2)
@@ -349,7 +366,7 @@ static int run(struct command *c, struct fault *fault)
     if (!err && c->options.peak > 0)
         json_object_set_new(root, "peak_gflops", json_real(c->options.peak));
     if (!err && c->json)
-        err = write_json(c->json, root, fault);
+        err = json_write(c->json, root, 9, fault);
     if (!err && c->plot)
         err = bench_plot(c->plot, (char *const[]){(char *)(uintptr_t)c->json}, 1, fault);
     json_decref(root);
@@ -365,11 +382,15 @@ int main(int argc, char **argv)
                                           .frame_width = 854,
                                           .frame_height = 480}};
     struct fault fault = {0};
-    int err = parse(&command, argc, argv, &fault);
+    int err;
 
+    tool_begin();
+    json_begin();
+    err = parse(&command, argc, argv, &fault);
     if (err < 0)
-        return TOOL_OK;
+        return tool_end("rvos-bench", TOOL_OK);
     if (!err)
         err = run(&command, &fault);
-    return err > 0 ? fault_print(&fault, "rvos-bench") : -err;
+    err = err > 0 ? fault_print(&fault, "rvos-bench") : -err;
+    return tool_end("rvos-bench", err);
 }

@@ -5,9 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard.h"
+#include "json_file.h"
+#include "lists.h"
 #include "report.h"
 #include "seeds.h"
 #include "session.h"
+#include "tool.h"
 
 static const char usage[] =
     "Usage: rvos-eval [OPTIONS] GT_DIR PRED_DIR\n"
@@ -39,8 +43,10 @@ static const char usage[] =
     "  -q, --quiet            no table\n"
     "  -h, --help             this text\n"
     "\n"
-    "Exit status: 0 all scored, 1 wrong command line, 2 a sequence (or all) cannot be\n"
-    "scored; the others are, 4 a report cannot be written.\n";
+    "Exit status: 0 all scored, 1 wrong command line, or a report would replace what is\n"
+    "read, 2 a sequence (or all) cannot be scored; the others are, 3 memory has run "
+    "out,\n"
+    "4 a report or the table cannot be written.\n";
 
 struct command {
     const struct protocol *protocol;
@@ -161,7 +167,7 @@ static int score_pair(const struct command *c, struct fault *fault)
         highest = highest ? highest : 1; /* two empty pictures agree on object 1 */
         if (outline_make(&a, truth.pixels, truth.width, truth.height, highest) ||
             outline_make(&b, guess.pixels, guess.width, guess.height, highest))
-            err = fault_set(fault, TOOL_INPUT, c->guess, "out of memory");
+            err = fault_set(fault, TOOL_ENGINE, c->guess, "out of memory");
     }
     for (int i = 1; i <= highest && !err; i++)
         printf("object %d J %.12f F %.12f\n", i, region_similarity(&a, i, &b, i),
@@ -195,6 +201,38 @@ static char *frames_of(const char *truth)
     return path;
 }
 
+/* No report replaces anything that is read, or another report. */
+static int check_reports(const struct command *c, struct fault *fault)
+{
+    const char *const report[] = {c->json, c->csv, c->html};
+    char *beside = c->frames ? NULL : frames_of(c->truth);
+    struct guard guard = {0};
+    bool any = false;
+    int err = 0;
+
+    for (int i = 0; i < 3; i++)
+        any |= report[i] != NULL;
+    if (any) {
+        guard_add_tree(&guard, c->truth);
+        guard_add_tree(&guard, c->guess);
+        guard_add_tree(&guard, c->frames ? c->frames : beside);
+        guard_add(&guard, c->list);
+        guard_add(&guard, c->options.meta);
+        guard_add(&guard, c->options.seen);
+    }
+    for (int i = 0; i < 3 && !err; i++) {
+        for (int k = 0; k < i && !err; k++)
+            if (report[i] && report[k] && guard_same_file(report[i], report[k]))
+                err = fault_set(fault, TOOL_USAGE, report[i],
+                                "is to hold two reports: name another file");
+        if (report[i] && !err)
+            err = guard_check(&guard, report[i], fault);
+    }
+    guard_free(&guard);
+    free(beside);
+    return err;
+}
+
 static int write_reports(const struct command *c, const struct evaluation *e,
                          struct fault *fault)
 {
@@ -225,8 +263,10 @@ static int score_folders(struct command *c, struct fault *fault)
 {
     struct name_list only = {0};
     struct evaluation e;
-    int bad, err = c->list ? lines_list(&only, c->list, fault) : 0;
+    int bad, err = check_reports(c, fault);
 
+    if (!err && c->list)
+        err = sequences_list(&only, c->list, fault);
     if (err)
         return err;
     c->options.only = c->list ? &only : NULL;
@@ -251,13 +291,17 @@ int main(int argc, char **argv)
 {
     struct command command = {0};
     struct fault fault = {0};
-    int err = parse(&command, argc, argv, &fault);
+    int err;
 
+    tool_begin();
+    json_begin();
+    err = parse(&command, argc, argv, &fault);
     if (err < 0)
-        return TOOL_OK;
+        return tool_end("rvos-eval", TOOL_OK);
     if (!err)
         err = is_file(command.truth) ? score_pair(&command, &fault)
                                      : score_folders(&command, &fault);
     /* Negative: the faults of sequences, printed by now. */
-    return err > 0 ? fault_print(&fault, "rvos-eval") : -err;
+    err = err > 0 ? fault_print(&fault, "rvos-eval") : -err;
+    return tool_end("rvos-eval", err);
 }

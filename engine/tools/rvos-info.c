@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "escape.h"
 #include "session.h"
+#include "tool.h"
 
 static const char usage[] =
     "Usage: rvos-info [FILE]\n"
@@ -15,11 +17,17 @@ static const char usage[] =
     "\n"
     "  -h, --help  this text\n"
     "\n"
-    "Exit status: 0 done, 1 wrong command line, 3 the file is no model.\n";
+    "Exit status: 0 done, 1 wrong command line, 3 the file is no model, 4 the output "
+    "cannot\n"
+    "be written.\n";
 
 static void print_words(const char *label, const char *words)
 {
-    printf("%-14s %s\n", label, words[0] ? words : "(the file says nothing)");
+    char shown[4 * ESCAPE_ROOM]; /* a licence may take a few sentences */
+
+    printf("%-14s %s\n", label,
+           words[0] ? escape_text(shown, sizeof shown, words)
+                    : "(the file says nothing)");
 }
 
 static void print_cost(const char *label, const rvos_model_info *m, int objects)
@@ -34,8 +42,8 @@ static void print_model(const char *path, const rvos_model_info *m)
 {
     bool zero = m->tasks & RVOS_TASK_ZERO_SHOT, one = m->tasks & RVOS_TASK_ONE_SHOT;
 
-    printf("%-14s %s\n", "model", path);
-    printf("%-14s %s\n", "encoder", m->encoder);
+    print_words("model", path);
+    print_words("encoder", m->encoder);
     printf("%-14s %s%s%s\n", "tasks", zero ? "zero-shot" : "", zero && one ? ", " : "",
            one ? "one-shot" : "");
     printf("%-14s %dx%d (width x height)\n", "network size", m->width, m->height);
@@ -43,7 +51,7 @@ static void print_model(const char *path, const rvos_model_info *m)
     printf("%-14s %d, %d, %d, %d channels\n", "hidden", m->hidden, m->hidden / 2,
            m->hidden / 4, m->hidden / 8);
     printf("%-14s %dx%d\n", "kernel", m->kernel_size, m->kernel_size);
-    printf("%-14s %s\n", "skip mode", m->skip_mode);
+    print_words("skip mode", m->skip_mode);
     printf("%-14s %" PRId64 "\n", "parameters", m->parameters);
     print_cost("MACs a frame", m, m->objects);
     print_words("licence", m->licence);
@@ -85,7 +93,7 @@ static int show_file(const char *path, struct fault *fault)
     return 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {NULL, 0, NULL, 0}};
@@ -110,4 +118,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
         print_engine(engines[i]);
     return TOOL_OK;
+}
+
+int main(int argc, char **argv)
+{
+    tool_begin();
+    return tool_end("rvos-info", run(argc, argv));
 }

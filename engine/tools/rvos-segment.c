@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "campaign.h"
+#include "results.h"
+#include "tool.h"
 #include "through_gst.h"
 
 static const char usage[] =
@@ -49,14 +50,16 @@ static const char usage[] =
     "      --split NAME         default: val (DAVIS; all, if there is no such list), "
     "valid\n"
     "                           (YouTube-VOS)\n"
-    "      --sequences FILE     these sequences only, one name a line\n"
+    "      --sequences FILE     these sequences only, one name a line (UTF-8, # "
+    "comments)\n"
     "      --jobs N             sequences at a time; default: 2\n"
     "      --strict             stop at the first sequence that fails\n"
     "      --force              do finished sequences again\n"
     "  -a, --assign annotations with the annotations of the data set\n"
     "\n"
-    "Exit status: 0 done, 1 wrong command line, 2 a frame or mask cannot be used,\n"
-    "3 the model or the device does not do it, 4 a result cannot be written.\n";
+    "Exit status: 0 done, 1 wrong command line, or results would replace what is read,\n"
+    "2 a frame or mask cannot be used, 3 the model or the device does not do it, or\n"
+    "memory has run out, 4 a result cannot be written.\n";
 
 /* Options without a letter. */
 enum { LIVE_SLOTS = 256, THROUGH_GST, SPLIT, SEQUENCES, JOBS, STRICT, FORCE };
@@ -269,17 +272,33 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
     return complete(c, fault);
 }
 
-/* Masks of PNG frames would replace the frames. */
-static int apart(const struct command *c, struct fault *fault)
+/* Nothing that is read is written to: the frames, the masks given, the model. */
+static int check_folder(const struct command *c, const struct frame_list *frames,
+                        struct fault *fault)
 {
-    struct stat a, b;
+    const char *probs = c->sequence.probs;
+    struct guard guard = {0};
+    int err;
 
-    if (stat(c->frames, &a) || stat(c->out, &b))
-        return 0;
-    if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-        return fault_set(fault, TOOL_USAGE, c->out,
-                         "is the folder of the frames: masks need another one");
-    return 0;
+    guard_add(&guard, c->frames);
+    guard_add(&guard, c->sequence.init_mask);
+    guard_add(&guard, c->sequence.assign);
+    guard_add(&guard, c->session.model);
+    err = results_check(&guard, c->out, frames, fault);
+    if (!err && probs)
+        err = guard_check(&guard, probs, fault);
+    for (int i = 0; i < frames->count && probs && !err; i++) {
+        char *mask = results_path(c->out, &frames->file[i]);
+
+        if (!mask)
+            err = fault_set(fault, TOOL_ENGINE, c->out, "out of memory");
+        else if (guard_same_file(mask, probs))
+            err = fault_set(fault, TOOL_USAGE, probs,
+                            "is to hold a mask, too: name another file");
+        free(mask);
+    }
+    guard_free(&guard);
+    return err;
 }
 
 static int run_folder(const struct command *c, const struct frame_list *frames,
@@ -303,15 +322,18 @@ static int run(const struct command *c, struct fault *fault)
 {
     struct frame_list frames;
     struct progress progress;
-    int err = apart(c, fault);
+    int err;
 
-    if (err)
-        return err;
     if (c->campaign.rules)
         return campaign_run(&c->campaign, &c->session, &c->sequence, fault);
     err = frames_list(&frames, c->frames, fault);
     if (err)
         return err;
+    err = check_folder(c, &frames, fault);
+    if (err) {
+        frames_free(&frames);
+        return err;
+    }
     progress_start(&progress, "frames", frames.count, c->quiet);
     err = run_folder(c, &frames, &progress, fault);
     if (err)
@@ -326,12 +348,15 @@ int main(int argc, char **argv)
 {
     struct command command = {0};
     struct fault fault = {0};
-    int err = parse(&command, argc, argv, &fault);
+    int err;
 
+    tool_begin();
+    err = parse(&command, argc, argv, &fault);
     if (err < 0)
-        return TOOL_OK;
+        return tool_end("rvos-segment", TOOL_OK);
     if (!err)
         err = run(&command, &fault);
     /* The faults of sequences have been printed: no words are left. */
-    return err && fault.code ? fault_print(&fault, "rvos-segment") : err;
+    err = err && fault.code ? fault_print(&fault, "rvos-segment") : err;
+    return tool_end("rvos-segment", err);
 }

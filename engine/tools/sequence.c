@@ -7,6 +7,7 @@
 #include "assign.h"
 #include "folders.h"
 #include "npy.h"
+#include "results.h"
 
 struct run {
     struct session *session;
@@ -155,7 +156,7 @@ static int read_probs(struct run *run)
     }
     for (size_t i = 0; i < n; i++)
         run->masks.pixels[i] = run->probs[i] > 0.5f;
-    return run->npy.out ? npy_write(&run->npy, run->probs, n, run->fault) : 0;
+    return run->npy.out.file ? npy_write(&run->npy, run->probs, n, run->fault) : 0;
 }
 
 /* Frame 0 is the annotation itself; later the masks are painted, and the
@@ -242,9 +243,9 @@ static int one_frame(struct run *run, int t)
         err = emulate(run, t);
     if (err)
         return err;
-    path = text_format("%s/%s.png", run->out, file->stem);
+    path = results_path(run->out, file);
     if (!path)
-        return fault_set(run->fault, TOOL_OUTPUT, run->out, "out of memory");
+        return fault_set(run->fault, TOOL_ENGINE, run->out, "out of memory");
     err = mask_write(path, run->labels.pixels, run->labels.width, run->labels.height,
                      run->fault);
     free(path);

@@ -12,6 +12,7 @@
 #include <gst/video/video.h>
 
 #include "folders.h"
+#include "results.h"
 #include "seeds.h"
 
 #define FRAME_TIME (GST_SECOND / 25) /* any rate does: every frame is run */
@@ -288,9 +289,9 @@ static int one_frame(struct pipe *p, int t)
         err = pull(p, &sample);
     if (err)
         return err;
-    path = text_format("%s/%s.png", p->out, file->stem);
+    path = results_path(p->out, file);
     err = path ? write_sample(p, sample, path)
-               : fault_set(p->fault, TOOL_OUTPUT, p->out, "out of memory");
+               : fault_set(p->fault, TOOL_ENGINE, p->out, "out of memory");
     free(path);
     gst_sample_unref(sample);
     progress_step(p->progress, 1);
