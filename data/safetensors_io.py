@@ -7,6 +7,7 @@ before it is used, so that a damaged file gives a FormatError and never a wrong 
 """
 import json
 import os
+import stat
 import struct
 import tempfile
 
@@ -38,20 +39,47 @@ def _no_duplicates(pairs):
     return out
 
 
-def read_header(path):
-    """(entries, metadata, offset of the data, size of the data)"""
-    try:
-        size = os.path.getsize(path)
-        with open(path, "rb") as f:
-            start = f.read(8)
-            if len(start) < 8:
-                raise FormatError(f"{path}: too short for a .safetensors file")
-            length = struct.unpack("<Q", start)[0]
-            if length > min(MAX_HEADER, size - 8):
-                raise FormatError(f"{path}: header of {length} bytes in a file of {size}")
-            text = f.read(length)
-    except OSError as e:
-        raise FormatError(f"{path}: {e.strerror}") from e
+def _mistaken(start):
+    """What people have in place of the file, by its first bytes; None: nothing known."""
+    if start.startswith(b"version https://git-lfs"):
+        return 'a git-lfs pointer, not the file itself: run "git lfs pull"'
+    if start.startswith(b"PK\3\4") or start[:2] in (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"):
+        return "a zip file or pickle, such as a PyTorch checkpoint: data/convert.py reads those"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html")):
+        return "a web page, not the file itself"
+    return None
+
+
+def _open(path):
+    """The open file and its size. Regular files only: a FIFO without a writer would hang."""
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise FormatError(f"{path}: not a regular file")
+    return os.fdopen(handle, "rb"), status.st_size
+
+
+def _parse_start(path, f, size):
+    """The header's text, which must be whole."""
+    start = f.read(8)
+    length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+    if len(start) < 8 or length > min(MAX_HEADER, size - 8):
+        mistaken = _mistaken(start + f.read(504))
+        if mistaken:
+            raise FormatError(f"{path}: is {mistaken}")
+        if len(start) < 8:
+            raise FormatError(f"{path}: too short for a .safetensors file")
+        raise FormatError(f"{path}: header of {length} bytes in a file of {size}")
+    text = f.read(length)
+    if len(text) < length:
+        raise FormatError(f"{path}: has been cut short while it was read")
+    return text
+
+
+def _read_header(path, f, size):
+    text = _parse_start(path, f, size)
+    length = len(text)
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as e:
@@ -62,6 +90,16 @@ def read_header(path):
     if not isinstance(meta, dict) or not all(isinstance(v, str) for v in meta.values()):
         raise FormatError(f"{path}: metadata that are no strings")
     return header, meta, 8 + length, size - 8 - length
+
+
+def read_header(path):
+    """(entries, metadata, offset of the data, size of the data)"""
+    try:
+        f, size = _open(path)
+        with f:
+            return _read_header(path, f, size)
+    except OSError as e:
+        raise FormatError(f"{path}: {e.strerror}") from e
 
 
 def _entry(path, name, entry, size):
@@ -87,7 +125,15 @@ def _entry(path, name, entry, size):
 
 def read(path):
     """({name: array}, metadata).  BF16 comes as float32, all else in its own type."""
-    header, meta, offset, size = read_header(path)
+    try:
+        f, whole = _open(path)
+        with f:
+            header, meta, _, size = _read_header(path, f, whole)
+            data = f.read(size)
+    except OSError as e:
+        raise FormatError(f"{path}: {e.strerror}") from e
+    if len(data) < size:
+        raise FormatError(f"{path}: has been cut short while it was read")
     entries = {k: _entry(path, k, v, size) for k, v in header.items()}
     at = 0
     for name, (_, _, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
@@ -96,9 +142,6 @@ def read(path):
         at = end
     if at != size:
         raise FormatError(f"{path}: {size - at} bytes that belong to no tensor")
-    with open(path, "rb") as f:
-        f.seek(offset)
-        data = f.read()
     tensors = {}
     for name, (dtype, shape, begin, end) in entries.items():
         flat = np.frombuffer(data[begin:end], DTYPES[dtype])

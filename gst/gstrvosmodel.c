@@ -5,6 +5,7 @@
 #include "gstrvosprops.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <glib/gstdio.h>
 
@@ -158,11 +159,23 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
     return FALSE;
 }
 
+/* The last words of librvos without the file's name, which the message has already. */
+static const gchar *words_about(const GstRvosModel *self, const gchar *path, int status)
+{
+    const gchar *words = self->words ? self->words : rvos_strerror(status);
+    gsize n = strlen(path);
+
+    if (g_str_has_prefix(words, path) && words[n] == ':')
+        words += n + 1 + strspn(words + n + 1, " ");
+    return words;
+}
+
 static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, int status)
 {
+    const gchar *words = words_about(self, params->path, status);
     GQuark domain = GST_RESOURCE_ERROR;
     gint code = GST_RESOURCE_ERROR_FAILED;
-    const gchar *what = "could not be loaded";
+    const gchar *what = "could not be loaded", *why = NULL;
 
     switch (status) {
     case RVOS_ERR_NOT_FOUND:
@@ -172,11 +185,13 @@ static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, i
     case RVOS_ERR_IO:
         code = GST_RESOURCE_ERROR_OPEN_READ;
         what = "cannot be read";
+        why = words;
         break;
     case RVOS_ERR_FORMAT:
         domain = GST_STREAM_ERROR;
         code = GST_STREAM_ERROR_WRONG_TYPE;
-        what = "is damaged or no model of a known kind";
+        what = "is no model that can be used";
+        why = words;
         break;
     case RVOS_ERR_ARGUMENT:
     case RVOS_ERR_UNSUPPORTED:
@@ -191,9 +206,9 @@ static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, i
         domain = GST_LIBRARY_ERROR;
         code = GST_LIBRARY_ERROR_INIT;
     }
-    gst_rvos_failure_set(&self->failure, domain, code,
-                         self->words ? self->words : rvos_strerror(status),
-                         "The model \"%s\" %s.", params->path, what);
+    gst_rvos_failure_set(
+        &self->failure, domain, code, self->words ? self->words : rvos_strerror(status),
+        "The model \"%s\" %s%s%s.", params->path, what, why ? ": " : "", why ? why : "");
 }
 
 static rvos_precision precision_of(gint precision)

@@ -174,8 +174,11 @@ typedef struct rvos_model_info {
     int64_t frames, passes; /* of all streams by now, and the passes they took */
 } rvos_model_info;
 
-/* Reads a .safetensors file written by data/convert.py. The file stays mapped
- * while the model lives: replace such files by renaming, never in place. */
+/* Reads a .safetensors file written by data/convert.py. The file stays open while the
+ * model lives, and is read again when rvos_stream_open makes a plan. To replace it rename
+ * a new file over it, or delete it: the model keeps the old one. If it is written to or
+ * cut short in place, rvos_stream_open gives RVOS_ERR_IO from then on, where it needs
+ * weights; streams that are open go on. It is never a signal. */
 RVOS_API int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
                              const rvos_model_params *params);
 RVOS_API void rvos_model_close(rvos_model **model);

@@ -106,7 +106,6 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
         model_free(model);
         return ret;
     }
-    rv_st_drop_pages(model->file);
     *out = model;
     return 0;
 }
@@ -194,7 +193,6 @@ static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
     if (!ret)
         rv_batch_init(&p->batch, model->device, model->max_batch, model->batch_wait_us,
                       plan);
-    rv_st_drop_pages(model->file);
     return ret;
 }
 
@@ -266,7 +264,6 @@ static int add_plan(rvos_model *model, struct rv_model_plan *p)
     if (!ret)
         ret = fn->plan_create(model->device, program, &model->weights, model->precision,
                               size, &plan);
-    rv_st_drop_pages(model->file);
     if (!ret) {
         ret = warm_up(model->device, &p->program, plan, size);
         if (!ret && fn->plan_share) /* the batch runs one of them at a time */

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* safetensors.c - map the file, read its header, check every bound. */
-#undef _GNU_SOURCE /* for the strerror_r of POSIX */
-#define _DEFAULT_SOURCE
+/* safetensors.c - read the header, check every bound, read tensors. */
 #include "safetensors.h"
+#include "file.h"
 #include "json.h"
 #include "rvos.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define MAX_HEADER ((uint64_t)16 << 20)
 #define MAX_DIMS 8
@@ -25,8 +19,7 @@ struct meta {
 };
 
 struct rv_st {
-    uint8_t *map;
-    size_t size;
+    struct rv_file file;
     char *text;                  /* all strings, decoded; never longer than the header */
     struct rv_st_tensor *tensor; /* sorted by name */
     int n_tensors, tensor_room;
@@ -36,8 +29,7 @@ struct rv_st {
 
 struct parser {
     struct rv_json json;
-    const uint8_t *data; /* behind the header */
-    size_t data_size;
+    uint64_t data, data_size; /* where they begin in the file: behind the header */
     struct rv_st *st;
     const char *path;
     char *err;
@@ -142,10 +134,10 @@ static int check_tensor(struct parser *q, struct rv_st_tensor *t, const char *dt
     if (range[0] > range[1] || (uint64_t)range[1] > q->data_size) {
         return BAD(q,
                    "tensor \"%.99s\" lies in bytes %" PRId64 " to %" PRId64
-                   " of the data, which has %zu",
+                   " of the data, which has %" PRIu64,
                    t->name, range[0], range[1], q->data_size);
     }
-    t->data = q->data + range[0];
+    t->at = q->data + (uint64_t)range[0];
     t->bytes = (size_t)(range[1] - range[0]);
     t->count = 1;
     for (int i = 0; i < t->ndim; i++) {
@@ -281,8 +273,8 @@ static int by_key(const void *a, const void *b)
 static int by_place(const void *a, const void *b)
 {
     const struct rv_st_tensor *s = a, *t = b;
-    if (s->data != t->data)
-        return (const uint8_t *)s->data < (const uint8_t *)t->data ? -1 : 1;
+    if (s->at != t->at)
+        return s->at < t->at ? -1 : 1;
     return s->bytes < t->bytes ? -1 : s->bytes > t->bytes;
 }
 
@@ -291,20 +283,20 @@ static int by_place(const void *a, const void *b)
 static int check_whole(struct parser *q)
 {
     struct rv_st *st = q->st;
-    const uint8_t *at = q->data;
+    uint64_t at = q->data;
     if (st->n_tensors)
         qsort(st->tensor, (size_t)st->n_tensors, sizeof *st->tensor, by_place);
     for (int i = 0; i < st->n_tensors; i++) {
         const struct rv_st_tensor *t = &st->tensor[i];
-        if (t->data != at) {
+        if (t->at != at) {
             return BAD(q, "tensor \"%.99s\" %s", t->name,
-                       (const uint8_t *)t->data < at ? "overlaps another one"
-                                                     : "has unused bytes before it");
+                       t->at < at ? "overlaps another one"
+                                  : "has unused bytes before it");
         }
         at += t->bytes;
     }
     if (at != q->data + q->data_size)
-        return BAD(q, "%td unused bytes at the end", q->data + q->data_size - at);
+        return BAD(q, "%" PRIu64 " unused bytes at the end", q->data + q->data_size - at);
     if (st->n_tensors)
         qsort(st->tensor, (size_t)st->n_tensors, sizeof *st->tensor, by_name);
     if (st->n_meta)
@@ -318,76 +310,85 @@ static int check_whole(struct parser *q)
     return 0;
 }
 
-static int parse(struct rv_st *st, const char *path, char *err, size_t err_size)
+/* What the file is when it is no .safetensors file: the words, if it is known. */
+static int explain_start(struct parser *q, uint64_t length)
 {
-    struct parser q = {.st = st, .path = path, .err = err, .err_size = err_size};
-    uint64_t length = 0;
-    for (int i = 7; i >= 0; i--)
-        length = length << 8 | st->map[i];
-    if (length > st->size - 8) {
-        return BAD(&q,
+    const struct rv_file *file = &q->st->file;
+    uint8_t start[RV_FILE_START];
+    size_t n = file->size < sizeof start ? (size_t)file->size : sizeof start;
+    const char *why = "cannot be read", *mistaken;
+    if (rv_file_read(file, 0, n, start, &why))
+        return fail(q->err, q->err_size, RVOS_ERR_IO, q->path, "%s", why);
+    mistaken = rv_file_mistaken(start, n);
+    if (mistaken)
+        return BAD(q, "%s", mistaken);
+    if (n < 8)
+        return BAD(q, "wrong size: no .safetensors file");
+    if (length > file->size - 8) {
+        return BAD(q,
                    "its header claims %" PRIu64 " bytes, more than the file has: "
                    "truncated, or no .safetensors file",
                    length);
     }
-    if (length > MAX_HEADER)
-        return BAD(&q, "its header is larger than %" PRIu64 " bytes", MAX_HEADER);
-    q.json.start = q.json.p = st->map + 8;
-    q.json.end = q.data = q.json.start + length;
-    q.data_size = st->size - 8 - (size_t)length;
-    q.json.text = st->text = malloc((size_t)length + 1);
-    if (!st->text)
-        return no_memory(&q);
-    int status = header(&q);
-    return status ? status : check_whole(&q);
+    return BAD(q, "its header is larger than %" PRIu64 " bytes", MAX_HEADER);
 }
 
-/* O_NONBLOCK: a FIFO without a writer must not hang us; files do not care. */
-static int map_file(struct rv_st *st, const char *path, char *err, size_t err_size)
+/* The header as bytes, in memory. */
+static int read_header(struct parser *q, uint8_t **header)
 {
-    int status = RVOS_ERR_IO;
-    char why[128] = "unknown error";
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &info)) {
-        status = errno == ENOENT || errno == ENOTDIR ? RVOS_ERR_NOT_FOUND : RVOS_ERR_IO;
-        strerror_r(errno, why, sizeof why);
-        fail(err, err_size, status, path, "cannot open it: %s", why);
-    } else if (S_ISDIR(info.st_mode)) {
-        fail(err, err_size, status, path, "is a directory");
-    } else if (!S_ISREG(info.st_mode)) {
-        fail(err, err_size, status, path, "is not a regular file");
-    } else if (info.st_size < 8 || (uintmax_t)info.st_size > SIZE_MAX / 2) {
-        status = RVOS_ERR_FORMAT;
-        fail(err, err_size, status, path, "%s: no .safetensors file",
-             info.st_size ? "wrong size" : "empty");
-    } else {
-        void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            status = errno == ENOMEM ? RVOS_ERR_MEMORY : RVOS_ERR_IO;
-            strerror_r(errno, why, sizeof why);
-            fail(err, err_size, status, path, "cannot map it: %s", why);
-        } else {
-            st->map = map;
-            st->size = (size_t)info.st_size;
-            status = 0;
-        }
-    }
-    if (fd >= 0)
-        close(fd);
+    const struct rv_file *file = &q->st->file;
+    const char *why = "cannot be read";
+    uint8_t first[8];
+    uint64_t length = 0;
+    *header = NULL;
+    if (file->size < 8)
+        return explain_start(q, 0);
+    if (rv_file_read(file, 0, 8, first, &why))
+        return fail(q->err, q->err_size, RVOS_ERR_IO, q->path, "%s", why);
+    for (int i = 7; i >= 0; i--)
+        length = length << 8 | first[i];
+    if (length > file->size - 8 || length > MAX_HEADER)
+        return explain_start(q, length);
+    *header = malloc((size_t)length + 1);
+    q->st->text = malloc((size_t)length + 1);
+    if (!*header || !q->st->text)
+        return no_memory(q);
+    if (rv_file_read(file, 8, (size_t)length, *header, &why))
+        return fail(q->err, q->err_size, RVOS_ERR_IO, q->path, "%s", why);
+    q->json.start = q->json.p = *header;
+    q->json.end = *header + length;
+    q->json.text = q->st->text;
+    q->data = 8 + length;
+    q->data_size = file->size - q->data;
+    return 0;
+}
+
+static int parse(struct rv_st *st, const char *path, char *err, size_t err_size)
+{
+    struct parser q = {.st = st, .path = path, .err = err, .err_size = err_size};
+    uint8_t *bytes;
+    int status = read_header(&q, &bytes);
+    if (!status)
+        status = header(&q);
+    if (!status)
+        status = check_whole(&q);
+    free(bytes);
     return status;
 }
 
 int rv_st_open(struct rv_st **out, const char *path, char *err, size_t err_size)
 {
+    char why[200] = "";
     *out = NULL;
     if (err_size)
         *err = '\0';
     struct rv_st *st = calloc(1, sizeof *st);
     if (!st)
         return fail(err, err_size, RVOS_ERR_MEMORY, path, "out of memory");
-    int status = map_file(st, path, err, err_size);
-    if (!status)
+    int status = rv_file_open(&st->file, path, why, sizeof why);
+    if (status)
+        fail(err, err_size, status, path, "%s", why);
+    else
         status = parse(st, path, err, err_size);
     if (status)
         rv_st_close(&st);
@@ -399,8 +400,7 @@ void rv_st_close(struct rv_st **st)
 {
     if (!*st)
         return;
-    if ((*st)->map)
-        munmap((*st)->map, (*st)->size);
+    rv_file_close(&(*st)->file);
     free((*st)->text);
     free((*st)->tensor);
     free((*st)->meta);
@@ -435,11 +435,6 @@ const struct rv_st_tensor *rv_st_get(const struct rv_st *st, int i)
     return i >= 0 && i < st->n_tensors ? &st->tensor[i] : NULL;
 }
 
-void rv_st_drop_pages(struct rv_st *st)
-{
-    madvise(st->map, st->size, MADV_DONTNEED);
-}
-
 /* ---- numbers ------------------------------------------------------------ */
 
 static uint16_t load16(const uint8_t *p)
@@ -472,27 +467,39 @@ static float from_half(uint16_t half)
     return float_of(sign | rest);
 }
 
-bool rv_st_read_f32(const struct rv_st_tensor *t, int64_t from, int64_t n, float *out)
+int rv_st_read(const struct rv_st *st, const struct rv_st_tensor *t, size_t from,
+               size_t n, void *out, const char **why)
 {
-    if (from < 0 || n < 0 || from > t->count || n > t->count - from)
-        return false;
-    const uint8_t *p = t->data;
-    switch (t->dtype) {
-    case RV_F16:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = from_half(load16(p + 2 * (from + i)));
-        return true;
-    case RV_BF16:
-        for (int64_t i = 0; i < n; i++)
-            out[i] = float_of((uint32_t)load16(p + 2 * (from + i)) << 16);
-        return true;
-    case RV_F32:
-        for (int64_t i = 0; i < n; i++) {
-            const uint8_t *b = p + 4 * (from + i);
-            out[i] = float_of((uint32_t)load16(b) | (uint32_t)load16(b + 2) << 16);
-        }
-        return true;
-    default:
-        return false;
-    }
+    if (from > t->bytes || n > t->bytes - from)
+        return RVOS_ERR_ARGUMENT;
+    return rv_file_read(&st->file, t->at + from, n, out, why);
+}
+
+void rv_st_floats(enum rv_dtype dtype, const uint8_t *p, size_t n, float *out)
+{
+    if (dtype == RV_F16)
+        for (size_t i = 0; i < n; i++)
+            out[i] = from_half(load16(p + 2 * i));
+    else if (dtype == RV_BF16)
+        for (size_t i = 0; i < n; i++)
+            out[i] = float_of((uint32_t)load16(p + 2 * i) << 16);
+    else
+        for (size_t i = 0; i < n; i++)
+            out[i] = float_of((uint32_t)load16(p + 4 * i) |
+                              (uint32_t)load16(p + 4 * i + 2) << 16);
+}
+
+int rv_st_read_f32(const struct rv_st *st, const struct rv_st_tensor *t, int64_t from,
+                   int64_t n, float *out, const char **why)
+{
+    size_t size = t->dtype == RV_F32 ? 4 : 2;
+    if (from < 0 || n < 0 || from > t->count || n > t->count - from || t->dtype > RV_F32)
+        return RVOS_ERR_ARGUMENT;
+    /* The bytes come to the end of `out`, so that floats, made from the first one on,
+     * never reach one that has not been read. */
+    uint8_t *bytes = (uint8_t *)out + (size_t)n * (4 - size);
+    int status = rv_st_read(st, t, (size_t)from * size, (size_t)n * size, bytes, why);
+    if (!status)
+        rv_st_floats(t->dtype, bytes, (size_t)n, out);
+    return status;
 }

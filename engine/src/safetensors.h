@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* safetensors.h - read a .safetensors file: 8 bytes of little-endian header length,
- * a JSON header, tensor bytes. The file is mapped, and everything the header says is
- * checked when it is opened; what rv_st_open accepts can be read without more checks. */
+ * a JSON header, tensor bytes. Everything the header says is checked when the file is
+ * opened. The file stays open, and tensors are read when they are asked for; a file that
+ * has been changed or cut short meanwhile is an error of the read. */
 #ifndef RV_SAFETENSORS_H
 #define RV_SAFETENSORS_H
 
@@ -25,8 +26,8 @@ struct rv_st_tensor {
     enum rv_dtype dtype;
     int ndim;
     int64_t dim[8];
-    int64_t count;    /* product of dim: 1 for a scalar */
-    const void *data; /* in the mapping; not aligned */
+    int64_t count; /* product of dim: 1 for a scalar */
+    uint64_t at;   /* of its first byte in the file */
     size_t bytes;
 };
 
@@ -46,11 +47,18 @@ const char *rv_st_meta(const struct rv_st *st, const char *key);
 int rv_st_count(const struct rv_st *st);
 const struct rv_st_tensor *rv_st_get(const struct rv_st *st, int i);
 
-/* Elements from, from + 1, ..., from + n - 1 as floats. false: the tensor is neither
- * F16, BF16 nor F32, or has no such elements. */
-bool rv_st_read_f32(const struct rv_st_tensor *t, int64_t from, int64_t n, float *out);
+/* Bytes from, from + 1, ..., from + n - 1 of a tensor. RVOS_ERR_ARGUMENT: it has no such
+ * bytes. RVOS_ERR_IO: they cannot be read, or the file is not what it was; *why then says
+ * which, if `why` is not NULL. */
+int rv_st_read(const struct rv_st *st, const struct rv_st_tensor *t, size_t from,
+               size_t n, void *out, const char **why);
 
-/* Give the file's pages back; a later read faults them in again. */
-void rv_st_drop_pages(struct rv_st *st);
+/* Elements, as floats. RVOS_ERR_ARGUMENT also where the tensor is neither F16, BF16 nor
+ * F32. */
+int rv_st_read_f32(const struct rv_st *st, const struct rv_st_tensor *t, int64_t from,
+                   int64_t n, float *out, const char **why);
+
+/* Bytes of n numbers, F16, BF16 or F32, as floats; they may lie at the end of `out`. */
+void rv_st_floats(enum rv_dtype dtype, const uint8_t *bytes, size_t n, float *out);
 
 #endif /* RV_SAFETENSORS_H */

@@ -18,31 +18,47 @@ static const struct rv_st_tensor *find(const rvos_model *model, const char *name
     return rv_st_find(model->file, full);
 }
 
-/* `count` floats of a tensor; the shapes have been checked when the file was loaded. */
-static bool read_all(const rvos_model *model, const char *name, const char *member,
-                     int64_t count, float *out)
+/* Elements of a tensor. The shapes have been checked when the file was loaded, so what
+ * can fail is the file, which is read again. */
+static int read_part(const rvos_model *model, const struct rv_st_tensor *t, int64_t from,
+                     int64_t n, float *out)
+{
+    const char *why = "lacks elements";
+    int ret = rv_st_read_f32(model->file, t, from, n, out, &why);
+
+    if (ret)
+        rv_log(model->device, RVOS_LOG_ERROR, "%s: %s (tensor %s)", model->path, why,
+               t->name);
+    return ret == RVOS_ERR_ARGUMENT ? RVOS_ERR_FORMAT : ret;
+}
+
+/* `count` floats, all of a tensor. */
+static int read_all(const rvos_model *model, const char *name, const char *member,
+                    int64_t count, float *out)
 {
     const struct rv_st_tensor *t = find(model, name, member);
 
-    return t && t->count == count && rv_st_read_f32(t, 0, count, out);
+    return t && t->count == count ? read_part(model, t, 0, count, out) : RVOS_ERR_FORMAT;
 }
 
 static int read_kernel(const rvos_model *model, const struct rv_weight *w, float *kernel)
 {
     const struct rv_st_tensor *t = find(model, w->conv, "weight");
     int64_t taps = (int64_t)w->size * w->size, full;
+    int ret = 0;
 
     if (!t)
         return RVOS_ERR_FORMAT;
     full = t->dim[1] * taps; /* of all input channels of one output */
+    if (w->part[0].from == 0 && w->part[0].count * taps == full)
+        return read_part(model, t, 0, w->out * full, kernel);
     for (int o = 0; o < w->out; o++)
-        for (int p = 0; p < 2; p++) {
-            if (!rv_st_read_f32(t, o * full + w->part[p].from * taps,
-                                w->part[p].count * taps, kernel))
-                return RVOS_ERR_FORMAT;
+        for (int p = 0; p < 2 && !ret; p++) {
+            ret = read_part(model, t, o * full + w->part[p].from * taps,
+                            w->part[p].count * taps, kernel);
             kernel += w->part[p].count * taps;
         }
-    return 0;
+    return ret;
 }
 
 /* y = (conv + b - mean) * gamma / sqrt(var + eps) + beta, as a convolution. */
@@ -56,12 +72,13 @@ static int fold(const rvos_model *model, const struct rv_weight *w, float *kerne
 
     if (!bn)
         return ret;
-    ret = RVOS_ERR_FORMAT;
-    if (read_all(model, w->bn, "weight", w->out, gamma) &&
-        read_all(model, w->bn, "bias", w->out, beta) &&
-        read_all(model, w->bn, "running_mean", w->out, mean) &&
-        read_all(model, w->bn, "running_var", w->out, var))
-        ret = 0;
+    ret = read_all(model, w->bn, "weight", w->out, gamma);
+    if (!ret)
+        ret = read_all(model, w->bn, "bias", w->out, beta);
+    if (!ret)
+        ret = read_all(model, w->bn, "running_mean", w->out, mean);
+    if (!ret)
+        ret = read_all(model, w->bn, "running_var", w->out, var);
     for (int o = 0; o < w->out && !ret; o++) {
         double scale = gamma[o] / sqrt(var[o] + BN_EPSILON);
 
@@ -84,43 +101,26 @@ int rv_weights_read(const struct rv_weights *weights, int index, float *kernel,
         return ret;
     for (int o = 0; o < w->out; o++)
         bias[o] = 0;
-    if (w->bias && !read_all(model, w->conv, "bias", w->out, bias))
-        return RVOS_ERR_FORMAT;
+    if (w->bias)
+        ret = read_all(model, w->conv, "bias", w->out, bias);
+    if (ret)
+        return ret;
     return w->bn[0] ? fold(model, w, kernel, bias) : 0;
 }
 
 /* ---- checks ------------------------------------------------------------- */
 
-/* A tensor of the given shape (dim[1..] 0: one dimension), all finite, none below
- * `least`. */
-static int check_tensor(rvos_model *model, const char *name, const char *member,
-                        const int64_t dim[4], double least)
+static int check_values(rvos_model *model, const struct rv_st_tensor *t, double least)
 {
-    const struct rv_st_tensor *t = find(model, name, member);
-    int n = dim[1] ? 4 : 1;
-    bool fits;
-    float v[256];
+    enum { MOST = 4096 };
+    float v[MOST];
 
-    if (!t) {
-        rv_log(model->device, RVOS_LOG_ERROR, "%s: tensor %s.%s is missing", model->path,
-               name, member);
-        return RVOS_ERR_FORMAT;
-    }
-    fits = t->ndim == n;
-    for (int i = 0; i < n && fits; i++)
-        fits = t->dim[i] == dim[i];
-    if (!fits || !rv_st_read_f32(t, 0, 0, v)) {
-        rv_log(model->device, RVOS_LOG_ERROR,
-               "%s: tensor %s has the wrong shape or type; expected float values, %d "
-               "dimension%s, %lld x %lld x %lld x %lld",
-               model->path, t->name, n, n > 1 ? "s" : "", (long long)dim[0],
-               (long long)dim[1], (long long)dim[2], (long long)dim[3]);
-        return RVOS_ERR_FORMAT;
-    }
-    for (int64_t at = 0; at < t->count; at += 256) {
-        int64_t count = t->count - at < 256 ? t->count - at : 256;
+    for (int64_t at = 0; at < t->count; at += MOST) {
+        int64_t count = t->count - at < MOST ? t->count - at : MOST;
+        int ret = read_part(model, t, at, count, v);
 
-        rv_st_read_f32(t, at, count, v);
+        if (ret)
+            return ret;
         for (int i = 0; i < count; i++)
             if (!isfinite(v[i]) || v[i] < least) {
                 rv_log(model->device, RVOS_LOG_ERROR,
@@ -130,6 +130,34 @@ static int check_tensor(rvos_model *model, const char *name, const char *member,
             }
     }
     return 0;
+}
+
+/* A tensor of the given shape (dim[1..] 0: one dimension), all finite, none below
+ * `least`. */
+static int check_tensor(rvos_model *model, const char *name, const char *member,
+                        const int64_t dim[4], double least)
+{
+    const struct rv_st_tensor *t = find(model, name, member);
+    int n = dim[1] ? 4 : 1;
+    bool fits;
+
+    if (!t) {
+        rv_log(model->device, RVOS_LOG_ERROR, "%s: tensor %s.%s is missing", model->path,
+               name, member);
+        return RVOS_ERR_FORMAT;
+    }
+    fits = t->ndim == n;
+    for (int i = 0; i < n && fits; i++)
+        fits = t->dim[i] == dim[i];
+    if (!fits || t->dtype > RV_F32) {
+        rv_log(model->device, RVOS_LOG_ERROR,
+               "%s: tensor %s has the wrong shape or type; expected float values, %d "
+               "dimension%s, %lld x %lld x %lld x %lld",
+               model->path, t->name, n, n > 1 ? "s" : "", (long long)dim[0],
+               (long long)dim[1], (long long)dim[2], (long long)dim[3]);
+        return RVOS_ERR_FORMAT;
+    }
+    return check_values(model, t, least);
 }
 
 /* Input channels of the whole convolution that an entry is a part of. */

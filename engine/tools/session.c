@@ -38,7 +38,7 @@ static const char *way_out(int status)
     case RVOS_ERR_IO:
         return "name a .safetensors file with --model";
     case RVOS_ERR_FORMAT:
-        return "make model files with data/convert.py or data/train.py";
+        return "models come from the package rvos-models, data/convert.py or data/train.py";
     case RVOS_ERR_WRONG_TASK:
         return "rvos-info tells what the file can do; choose that with --task";
     case RVOS_ERR_UNSUPPORTED:

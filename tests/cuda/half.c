@@ -9,6 +9,7 @@
 
 #include "rvos.h"
 #include "safetensors.h"
+#include "../tensor.h"
 #include "../test.h"
 
 struct totals {
@@ -34,6 +35,7 @@ static void show_seed(struct rv_st *file, rvos_stream *stream, int t)
 {
     char name[32];
     const struct rv_st_tensor *seed, *slots;
+    uint8_t *mask, *shown;
     uint32_t bits = 0;
 
     snprintf(name, sizeof(name), "seed.%d", t);
@@ -42,18 +44,22 @@ static void show_seed(struct rv_st *file, rvos_stream *stream, int t)
     slots = rv_st_find(file, name);
     if (!seed || !slots)
         return;
+    mask = tensor_bytes(file, seed);
+    shown = tensor_bytes(file, slots);
     for (int i = 0; i < slots->count; i++)
-        bits |= (uint32_t)(((const uint8_t *)slots->data)[i] != 0) << i;
+        bits |= (uint32_t)(shown[i] != 0) << i;
     CHECK(rvos_stream_seed(stream,
-                           &(rvos_labels){.data = (uint8_t *)seed->data,
+                           &(rvos_labels){.data = mask,
                                           .width = (int)seed->dim[1],
                                           .height = (int)seed->dim[0],
                                           .stride = seed->dim[1]},
                            bits) == 0);
+    free(mask);
+    free(shown);
 }
 
-static void compare(const struct rv_st_tensor *half, rvos_stream *stream, int t,
-                    struct totals *all)
+static void compare(const struct rv_st *file, const struct rv_st_tensor *half,
+                    rvos_stream *stream, int t, struct totals *all)
 {
     int64_t objects = half->dim[1], n = half->dim[2] * half->dim[3];
     float *got = malloc((size_t)n * sizeof(float)),
@@ -64,7 +70,7 @@ static void compare(const struct rv_st_tensor *half, rvos_stream *stream, int t,
 
         CHECK(rvos_stream_read_logits(stream, i + 1, got, &w, &h) == 0);
         CHECK((int64_t)w * h == n);
-        CHECK(rv_st_read_f32(half, (t * objects + i) * n, n, want));
+        CHECK(!rv_st_read_f32(file, half, (t * objects + i) * n, n, want, NULL));
         for (int64_t j = 0; j < n; j++) {
             double d =
                 fabs(1 / (1 + exp(-(double)got[j])) - 1 / (1 + exp(-(double)want[j])));
@@ -86,23 +92,26 @@ static void run_frames(struct rv_st *file, rvos_stream *stream, int frames,
 {
     const struct rv_st_tensor *images = rv_st_find(file, "frames"),
                               *half = rv_st_find(file, "logits_half");
+    uint8_t *pixels;
     int h, w;
 
     if (!CHECK(images && half))
         return;
+    pixels = tensor_bytes(file, images);
     h = (int)images->dim[1];
     w = (int)images->dim[2];
     for (int t = 0; t < frames; t++) {
         rvos_image image = {.format = RVOS_RGB,
                             .width = w,
                             .height = h,
-                            .plane = {(uint8_t *)images->data + (size_t)t * h * w * 3},
+                            .plane = {pixels + (size_t)t * h * w * 3},
                             .stride = {3 * (ptrdiff_t)w}};
 
         show_seed(file, stream, t);
         CHECK(rvos_stream_process(stream, &image, NULL) == 0);
-        compare(half, stream, t, all);
+        compare(file, half, stream, t, all);
     }
+    free(pixels);
 }
 
 static void judge(const char *path, bool trained, const struct totals *all)

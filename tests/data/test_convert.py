@@ -453,6 +453,24 @@ class Safetensors(unittest.TestCase):
             with self.assertRaisesRegex(FormatError, "t.safetensors"):
                 safetensors_io.read(self.path())
 
+    def test_other_files(self):
+        for start, word in ((b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs"),
+                            (b"<!DOCTYPE html><html>", "web page"), (b"PK\3\4" + bytes(60), "zip"),
+                            (b"\x80\2}q\0." + bytes(60), "pickle"), (b"", "too short")):
+            with open(self.path(), "wb") as f:
+                f.write(start)
+            with self.assertRaisesRegex(FormatError, word):
+                safetensors_io.read(self.path())
+        os.unlink(self.path())
+        os.mkfifo(self.path())  # nobody writes to it: it must not wait
+        with self.assertRaisesRegex(FormatError, "regular"):
+            safetensors_io.read(self.path())
+        os.unlink(self.path())
+        os.mkdir(self.path())
+        with self.assertRaisesRegex(FormatError, "regular"):
+            safetensors_io.read(self.path())
+        os.rmdir(self.path())
+
     def test_atomic(self):
         safetensors_io.write(self.path(), {"x": np.ones(2, np.float32)})
         with open(self.path(), "rb") as f:

@@ -9,6 +9,7 @@
 
 #include "rvos.h"
 #include "safetensors.h"
+#include "tensor.h"
 #include "test.h"
 
 struct golden {
@@ -16,6 +17,7 @@ struct golden {
     struct rv_st *file;
     int frames, objects, width, height; /* of the network */
     const struct rv_st_tensor *images, *half, *probs, *labels;
+    uint8_t *pixels, *expected; /* bytes of images and labels */
     double tolerance_logit, tolerance_prob;
 };
 
@@ -55,8 +57,12 @@ static bool open_case(struct golden *g, const char *path)
     g->half = rv_st_find(g->file, "logits_half");
     g->probs = rv_st_find(g->file, "probs");
     g->labels = rv_st_find(g->file, "labels");
-    return CHECK(g->frames > 0 && g->objects > 0 && g->images && g->half &&
-                 g->tolerance_logit > 0);
+    if (!CHECK(g->frames > 0 && g->objects > 0 && g->images && g->half &&
+               g->tolerance_logit > 0))
+        return false;
+    g->pixels = tensor_bytes(g->file, g->images);
+    g->expected = g->labels ? tensor_bytes(g->file, g->labels) : NULL;
+    return true;
 }
 
 static rvos_variant variant_of(const struct golden *g)
@@ -72,6 +78,7 @@ static void show_seed(const struct golden *g, rvos_stream *stream, int t)
 {
     char name[32];
     const struct rv_st_tensor *seed, *slots;
+    uint8_t *mask, *shown;
     uint32_t bits = 0;
 
     snprintf(name, sizeof(name), "seed.%d", t);
@@ -80,23 +87,29 @@ static void show_seed(const struct golden *g, rvos_stream *stream, int t)
         return;
     snprintf(name, sizeof(name), "slots.%d", t);
     slots = rv_st_find(g->file, name);
-    for (int i = 0; CHECK(slots) && i < slots->count; i++)
-        bits |= (uint32_t)(((const uint8_t *)slots->data)[i] != 0) << i;
+    if (!CHECK(slots))
+        return;
+    mask = tensor_bytes(g->file, seed);
+    shown = tensor_bytes(g->file, slots);
+    for (int i = 0; i < slots->count; i++)
+        bits |= (uint32_t)(shown[i] != 0) << i;
     CHECK(rvos_stream_seed(stream,
-                           &(rvos_labels){.data = (uint8_t *)seed->data,
+                           &(rvos_labels){.data = mask,
                                           .width = (int)seed->dim[1],
                                           .height = (int)seed->dim[0],
                                           .stride = seed->dim[1]},
                            bits) == 0);
+    free(mask);
+    free(shown);
 }
 
 /* Largest difference of a plane from its expected values; a NaN counts as infinite. */
-static double difference(const struct rv_st_tensor *want, int64_t plane, int64_t n,
-                         const float *got, float *buffer)
+static double difference(const struct golden *g, const struct rv_st_tensor *want,
+                         int64_t plane, int64_t n, const float *got, float *buffer)
 {
     double worst = 0;
 
-    if (!rv_st_read_f32(want, plane * n, n, buffer))
+    if (rv_st_read_f32(g->file, want, plane * n, n, buffer, NULL))
         return INFINITY;
     for (int64_t i = 0; i < n; i++) {
         double d = fabs((double)got[i] - buffer[i]);
@@ -127,11 +140,11 @@ static void compare(const struct golden *g, rvos_stream *stream, int t, uint8_t 
         CHECK(rvos_stream_read_logits(stream, i + 1, got, &half_w, &half_h) == 0);
         if (!CHECK(half_w == g->half->dim[3] && half_h == g->half->dim[2]))
             break;
-        d = difference(g->half, plane, (int64_t)half_w * half_h, got, want);
+        d = difference(g, g->half, plane, (int64_t)half_w * half_h, got, want);
         w->logit = d > w->logit ? d : w->logit;
         if (g->probs) {
             CHECK(rvos_stream_read_mask(stream, i + 1, got) == 0);
-            d = difference(g->probs, plane, n, got, want);
+            d = difference(g, g->probs, plane, n, got, want);
         } else { /* where the case has none: at half size, where `want` still is */
             d = 0;
             for (int k = 0; k < half_w * half_h; k++)
@@ -141,7 +154,7 @@ static void compare(const struct golden *g, rvos_stream *stream, int t, uint8_t 
     }
     if (g->labels) {
         int64_t pixels = g->labels->dim[1] * g->labels->dim[2];
-        const uint8_t *expected = (const uint8_t *)g->labels->data + t * pixels;
+        const uint8_t *expected = g->expected + t * pixels;
 
         for (int64_t i = 0; i < pixels; i++)
             if (expected[i] != 255) {
@@ -166,7 +179,7 @@ static void run(const struct golden *g, rvos_stream *stream, uint8_t *labels,
                             .stride = {3 * (ptrdiff_t)width}};
         rvos_labels out = {.width = width, .height = h, .data = labels, .stride = width};
 
-        image.plane[0] = (uint8_t *)g->images->data + (size_t)t * h * width * 3;
+        image.plane[0] = g->pixels + (size_t)t * h * width * 3;
         show_seed(g, stream, t);
         CHECK(rvos_stream_process(stream, &image, &(rvos_output){.labels = &out}) == 0);
         compare(g, stream, t, labels, w);
@@ -220,6 +233,8 @@ static void run_case(rvos_device *device, const char *models, const char *path, 
            name ? name + 1 : path, first.logit, g.tolerance_logit, first.prob,
            g.tolerance_prob, first.labels, first.compared);
 out:
+    free(g.pixels);
+    free(g.expected);
     free(labels);
     free(labels_again);
     rvos_stream_close(&stream);

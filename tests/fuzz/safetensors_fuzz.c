@@ -6,6 +6,7 @@
  * tests, best under the address sanitizer: safetensors_fuzz [rounds [seed]]. */
 #define _DEFAULT_SOURCE
 #include "../../engine/src/safetensors.h"
+#include "rvos.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -21,22 +22,25 @@ static long accepted;
 static void use(struct rv_st *st)
 {
     static float out[256];
-    volatile uint8_t seen = 0;
+    static uint8_t bytes[1024];
     for (int i = 0; i < rv_st_count(st); i++) {
         const struct rv_st_tensor *t = rv_st_get(st, i);
         if (rv_st_find(st, t->name) != t)
             abort();
-        for (size_t j = 0; j < t->bytes; j++)
-            seen = ((const uint8_t *)t->data)[j];
+        for (size_t j = 0; j < t->bytes; j += sizeof bytes) {
+            size_t n = t->bytes - j < sizeof bytes ? t->bytes - j : sizeof bytes;
+            if (rv_st_read(st, t, j, n, bytes, NULL))
+                abort();
+        }
+        if (rv_st_read(st, t, t->bytes, 1, bytes, NULL) != RVOS_ERR_ARGUMENT)
+            abort();
         for (int64_t j = 0; j < t->count && t->dtype <= RV_F32; j += 256) {
             int64_t n = t->count - j < 256 ? t->count - j : 256;
-            if (!rv_st_read_f32(t, j, n, out))
+            if (rv_st_read_f32(st, t, j, n, out, NULL))
                 abort();
         }
     }
-    (void)seen;
     rv_st_meta(st, "rvos.base");
-    rv_st_drop_pages(st);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

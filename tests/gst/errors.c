@@ -75,6 +75,36 @@ GST_START_TEST(test_not_a_model)
 }
 GST_END_TEST;
 
+/* What librvos found out about the file stands in the message itself, not in its debug
+ * text alone. */
+GST_START_TEST(test_words_about_model)
+{
+    gchar *path = rig_model("nonsense"), *debug;
+    GstElement *element = rig_element("model", path, NULL);
+    GstBus *bus = gst_bus_new();
+    GstMessage *message;
+    GError *error;
+
+    gst_element_set_bus(element, bus);
+    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
+                           GST_STATE_CHANGE_FAILURE);
+    message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+    fail_unless(message != NULL);
+    gst_message_parse_error(message, &error, &debug);
+    fail_unless(strstr(error->message, path) != NULL, "%s", error->message);
+    fail_unless(strstr(error->message, ": not a model of the script.") != NULL, "%s",
+                error->message);
+    g_error_free(error);
+    g_free(debug);
+    gst_message_unref(message);
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_element_set_bus(element, NULL);
+    gst_object_unref(bus);
+    gst_object_unref(element);
+    g_free(path);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_mode_against_model)
 {
     gchar *path = rig_model("zero-shot");
@@ -256,6 +286,7 @@ static Suite *errors_suite(void)
     tcase_add_test(tc, test_no_such_model);
     tcase_add_test(tc, test_unreadable_model);
     tcase_add_test(tc, test_not_a_model);
+    tcase_add_test(tc, test_words_about_model);
     tcase_add_test(tc, test_mode_against_model);
     tcase_add_test(tc, test_settings);
     tcase_add_test(tc, test_cuda_never_falls_back);

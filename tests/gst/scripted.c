@@ -179,7 +179,9 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     if (status == RVOS_OK && model.tasks == 0)
         status = RVOS_ERR_FORMAT;
     if (status != RVOS_OK) {
-        say(device, "not a model of the script");
+        g_autofree gchar *line = g_strdup_printf("%s: not a model of the script", path);
+
+        say(device, line);
         return status;
     }
     device->refs++;

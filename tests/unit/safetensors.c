@@ -67,21 +67,23 @@ static void good_file(void)
     CHECK(!strcmp(rv_st_meta(st, ""), "") && !rv_st_meta(st, "rvos"));
     const struct rv_st_tensor *a = rv_st_find(st, "a.b"), *z = rv_st_find(st, "z");
     float v[6];
-    rv_st_drop_pages(st);
     CHECK(a->dtype == RV_F16 && a->ndim == 1 && a->dim[0] == 6 && a->bytes == 12);
-    CHECK(rv_st_read_f32(a, 0, 6, v));
+    CHECK(!rv_st_read_f32(st, a, 0, 6, v, NULL));
     CHECK(v[0] == 1 && v[1] == 0x1p-24f && v[2] == -0x1.ff8p-15f && v[3] == INFINITY);
     CHECK(isnan(v[4]) && v[5] == 65504);
-    CHECK(rv_st_read_f32(a, 5, 1, v) && v[0] == 65504 && rv_st_read_f32(a, 6, 0, v));
-    CHECK(!rv_st_read_f32(a, 5, 2, v) && !rv_st_read_f32(a, -1, 1, v));
-    CHECK(!rv_st_read_f32(a, 0, -1, v) && !rv_st_read_f32(a, 1, INT64_MAX, v));
+    CHECK(!rv_st_read_f32(st, a, 5, 1, v, NULL) && v[0] == 65504 &&
+          !rv_st_read_f32(st, a, 6, 0, v, NULL));
+    CHECK(rv_st_read_f32(st, a, 5, 2, v, NULL) == RVOS_ERR_ARGUMENT &&
+          rv_st_read_f32(st, a, -1, 1, v, NULL) == RVOS_ERR_ARGUMENT);
+    CHECK(rv_st_read_f32(st, a, 0, -1, v, NULL) == RVOS_ERR_ARGUMENT &&
+          rv_st_read_f32(st, a, 1, INT64_MAX, v, NULL) == RVOS_ERR_ARGUMENT);
     CHECK(z->ndim == 2 && z->dim[0] == 2 && z->dim[1] == 1 && z->count == 2);
-    CHECK(rv_st_read_f32(z, 0, 2, v) && v[0] == 1 && v[1] == -2.5f);
+    CHECK(!rv_st_read_f32(st, z, 0, 2, v, NULL) && v[0] == 1 && v[1] == -2.5f);
     CHECK(rv_st_find(st, "n")->count == 1 && rv_st_find(st, "n")->dtype == RV_I64);
-    CHECK(!rv_st_read_f32(rv_st_find(st, "n"), 0, 1, v));
+    CHECK(rv_st_read_f32(st, rv_st_find(st, "n"), 0, 1, v, NULL) == RVOS_ERR_ARGUMENT);
     CHECK(rv_st_find(st, "e")->count == 0 && rv_st_find(st, "e")->bytes == 0);
     CHECK(rv_st_find(st, "odd")->dtype == RV_OTHER);
-    CHECK(!rv_st_read_f32(rv_st_find(st, "odd"), 0, 1, v));
+    CHECK(rv_st_read_f32(st, rv_st_find(st, "odd"), 0, 1, v, NULL) == RVOS_ERR_ARGUMENT);
     rv_st_close(&st);
     CHECK(st == NULL);
     rv_st_close(&st);
@@ -94,8 +96,7 @@ static void conversions(void)
     static float out[65536];
     for (int i = 0; i < 65536; i++)
         all[i] = (uint16_t)i;
-    struct rv_st_tensor t = {.dtype = RV_F16, .count = 65536, .data = all};
-    CHECK(rv_st_read_f32(&t, 0, 65536, out));
+    rv_st_floats(RV_F16, (const uint8_t *)all, 65536, out);
     for (int i = 0; i < 65536; i++) {
         int exponent = i >> 10 & 31, mantissa = i & 1023;
         double value = exponent == 31 ? (mantissa ? NAN : INFINITY)
@@ -107,8 +108,7 @@ static void conversions(void)
         if (!test_note(CHECK(same), "half %04x", (unsigned)i))
             break;
     }
-    t.dtype = RV_BF16;
-    CHECK(rv_st_read_f32(&t, 0, 65536, out));
+    rv_st_floats(RV_BF16, (const uint8_t *)all, 65536, out);
     CHECK(out[0x3f80] == 1 && out[0xc020] == -2.5f && out[0x7f80] == INFINITY);
 }
 
@@ -268,6 +268,37 @@ static void no_files(void)
     rv_st_close(&st);
 }
 
+/* What people have in place of the file. */
+static void mistaken_files(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *message;
+    } files[] = {
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n", 68,
+         "is a git-lfs pointer, not the file itself: run \"git lfs pull\""},
+        {"<!DOCTYPE html><html></html>", 28, "is a web page"},
+        {"\xef\xbb\xbf \n<HTML lang=en>", 20, "is a web page"},
+        {"PK\3\4\24\0\0\10archive/data.pkl", 24, "is a zip file"},
+        {"\x80\2}q\0.", 6, "is a PyTorch checkpoint: convert it with data/convert.py"},
+        {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 14, "data/convert.py"},
+        {"\x1f\x8b\10\0\0\0\0\0\0\3", 10, "is a compressed file"},
+        {"\xfd"
+         "7zXZ\0\0\4",
+         8, "is a compressed file"},
+        {"some text that nobody knows", 27, "no .safetensors file"},
+        {"abc", 3, "wrong size"},
+        {"", 0, "is empty"},
+    };
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        FILE *file = fopen(path, "wb");
+        fwrite(files[i].bytes, 1, files[i].size, file);
+        fclose(file);
+        refused(RVOS_ERR_FORMAT, files[i].message, files[i].message);
+    }
+}
+
 /* More tensors than the first lists hold. */
 static void many(void)
 {
@@ -293,7 +324,9 @@ static void many(void)
         char name[16];
         sprintf(name, "t%d", i);
         const struct rv_st_tensor *t = rv_st_find(st, name);
-        CHECK(t && *(const uint8_t *)t->data == (uint8_t)(COUNT - 1 - i));
+        uint8_t byte;
+        CHECK(t && !rv_st_read(st, t, 0, 1, &byte, NULL) &&
+              byte == (uint8_t)(COUNT - 1 - i));
     }
     rv_st_close(&st);
 }
@@ -308,6 +341,7 @@ int main(void)
     broken_headers();
     broken_lengths();
     no_files();
+    mistaken_files();
     many();
     unlink(path);
     rmdir(folder);
