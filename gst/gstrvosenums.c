@@ -36,6 +36,15 @@ static const GEnumValue gst_rvos_seg_mode_get_type_values[] = {
 };
 DEFINE_TYPE(gst_rvos_seg_mode_get_type, "GstRvosSegMode", register_enum)
 
+static const GEnumValue gst_rvos_seg_variant_get_type_values[] = {
+    {GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL, "Over objects and over frames",
+     "spatio-temporal"},
+    {GST_RVOS_SEG_VARIANT_SPATIAL, "Over the objects of a frame only", "spatial"},
+    {GST_RVOS_SEG_VARIANT_TEMPORAL, "Over frames only, but at the first one", "temporal"},
+    {0, NULL, NULL},
+};
+DEFINE_TYPE(gst_rvos_seg_variant_get_type, "GstRvosSegVariant", register_enum)
+
 static const GEnumValue gst_rvos_seg_engine_get_type_values[] = {
     {GST_RVOS_SEG_ENGINE_AUTO, "The CPU; with RVOS_CUDA=1 CUDA if it starts", "auto"},
     {GST_RVOS_SEG_ENGINE_CPU, "The CPU", "cpu"},

@@ -36,6 +36,17 @@ static void install_model(GObjectClass *klass)
                           gst_rvos_seg_mode_get_type(), GST_RVOS_SEG_MODE_ZERO_SHOT,
                           RW(READY)));
     /**
+     * GstRvosSeg:variant:
+     *
+     * Since: 0.1
+     */
+    add(klass, GST_RVOS_PROP_VARIANT,
+        g_param_spec_enum("variant", "Variant",
+                          "Which recurrences of the network run (default: "
+                          "spatio-temporal). The others are the paper's ablation.",
+                          gst_rvos_seg_variant_get_type(),
+                          GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL, RW(READY)));
+    /**
      * GstRvosSeg:model:
      *
      * Since: 0.1

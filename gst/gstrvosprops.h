@@ -21,6 +21,20 @@ typedef enum {
 } GstRvosSegMode;
 
 /**
+ * GstRvosSegVariant:
+ * @GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL: over objects and over frames
+ * @GST_RVOS_SEG_VARIANT_SPATIAL: over the objects of a frame only
+ * @GST_RVOS_SEG_VARIANT_TEMPORAL: over frames only, but at the first one
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL,
+    GST_RVOS_SEG_VARIANT_SPATIAL,
+    GST_RVOS_SEG_VARIANT_TEMPORAL,
+} GstRvosSegVariant;
+
+/**
  * GstRvosSegEngine:
  * @GST_RVOS_SEG_ENGINE_AUTO: the CPU; with RVOS_CUDA=1 in the environment CUDA if it
  *     starts, else the CPU with a warning
@@ -127,6 +141,7 @@ typedef enum {
 } GstRvosSegPostMessages;
 
 GType gst_rvos_seg_mode_get_type(void);
+GType gst_rvos_seg_variant_get_type(void);
 GType gst_rvos_seg_engine_get_type(void);
 GType gst_rvos_seg_precision_get_type(void);
 GType gst_rvos_seg_output_get_type(void);
@@ -140,6 +155,7 @@ GType gst_rvos_seg_post_messages_get_type(void);
  * offset; enums and flags are kept as gint and guint for that reason. */
 typedef struct {
     gint mode;
+    gint variant;
     gint engine;
     gint precision;
     gint cuda_device_id;
@@ -181,6 +197,7 @@ typedef struct {
 enum {
     GST_RVOS_PROP_0,
     GST_RVOS_PROP_MODE,
+    GST_RVOS_PROP_VARIANT,
     GST_RVOS_PROP_MODEL,
     GST_RVOS_PROP_ENGINE,
     GST_RVOS_PROP_ACTUAL_ENGINE,

@@ -128,11 +128,24 @@ static int warm_up(GstRvosSeg *self, GstClockTime *duration)
     return status;
 }
 
+static rvos_variant variant_of(gint variant)
+{
+    switch (variant) {
+    case GST_RVOS_SEG_VARIANT_SPATIAL:
+        return RVOS_VARIANT_SPATIAL;
+    case GST_RVOS_SEG_VARIANT_TEMPORAL:
+        return RVOS_VARIANT_TEMPORAL;
+    default:
+        return RVOS_VARIANT_SPATIO_TEMPORAL;
+    }
+}
+
 static gboolean open_stream(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
 {
     rvos_stream_params params = {
         .task = self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT ? RVOS_TASK_ONE_SHOT
                                                                   : RVOS_TASK_ZERO_SHOT,
+        .variant = variant_of(self->settings.variant),
         .objects = (int)self->settings.objects,
     };
     rvos_stream_info info;

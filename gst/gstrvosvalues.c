@@ -16,6 +16,7 @@
 /* Where a property that is a plain field lies; by property id. */
 static const guint field_offset[GST_RVOS_N_PROPS] = {
     [GST_RVOS_PROP_MODE] = FIELD(mode),
+    [GST_RVOS_PROP_VARIANT] = FIELD(variant),
     [GST_RVOS_PROP_ENGINE] = FIELD(engine),
     [GST_RVOS_PROP_PRECISION] = FIELD(precision),
     [GST_RVOS_PROP_CUDA_DEVICE_ID] = FIELD(cuda_device_id),

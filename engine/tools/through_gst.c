@@ -33,11 +33,10 @@ struct pipe {
 static int check_options(const struct pipe *p)
 {
     const struct sequence_options *o = p->options;
-    const char *what = o->variant              ? "--variant"
-                       : p->session->precision ? "--precision"
-                       : o->assign             ? "--assign"
-                       : o->probs              ? "--dump-probs"
-                                               : NULL;
+    const char *what = p->session->precision ? "--precision"
+                       : o->assign           ? "--assign"
+                       : o->probs            ? "--dump-probs"
+                                             : NULL;
 
     if (!what)
         return 0;
@@ -58,6 +57,10 @@ static void set_properties(struct pipe *p)
 
     set_word(p, "mode",
              p->options->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot");
+    set_word(p, "variant",
+             p->options->variant == RVOS_VARIANT_SPATIAL    ? "spatial"
+             : p->options->variant == RVOS_VARIANT_TEMPORAL ? "temporal"
+                                                            : "spatio-temporal");
     set_word(p, "engine", p->session->engine ? p->session->engine : "auto");
     set_word(p, "output", "none");
     set_word(p, "attach-meta", "0");

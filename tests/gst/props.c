@@ -13,6 +13,7 @@ static const struct {
     guint flags;
 } properties[] = {
     {"mode", READY},
+    {"variant", READY},
     {"model", READY},
     {"engine", READY},
     {"actual-engine", 0},
@@ -79,6 +80,7 @@ GST_START_TEST(test_values)
 {
     static const gchar *const values[][2] = {
         {"mode", "one-shot"},
+        {"variant", "temporal"},
         {"model", "/a/b"},
         {"engine", "reference"},
         {"precision", "bf16"},
@@ -266,6 +268,24 @@ GST_START_TEST(test_drawing)
 }
 GST_END_TEST;
 
+GST_START_TEST(test_variant)
+{
+    static const struct {
+        const gchar *name;
+        rvos_variant variant;
+    } all[] = {{"spatio-temporal", RVOS_VARIANT_SPATIO_TEMPORAL},
+               {"spatial", RVOS_VARIANT_SPATIAL},
+               {"temporal", RVOS_VARIANT_TEMPORAL}};
+
+    for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
+        Rig *rig = rig_new(rig_element("variant", all[i].name, NULL));
+
+        fail_unless_equals_int(scripted_get().stream.variant, all[i].variant);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
 GST_START_TEST(test_paths_and_engine_can_be_read)
 {
     gchar *path = rig_model("zero-shot"), *got;
@@ -303,6 +323,7 @@ static Suite *props_suite(void)
     tcase_add_test(tc, test_bad_palette_while_running);
     tcase_add_test(tc, test_controller);
     tcase_add_test(tc, test_drawing);
+    tcase_add_test(tc, test_variant);
     tcase_add_test(tc, test_paths_and_engine_can_be_read);
     return s;
 }

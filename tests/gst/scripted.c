@@ -238,7 +238,10 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
     (*out)->task = params->task;
     (*out)->objects = params->objects ? params->objects : 10;
     model->refs++;
-    COUNT(streams, 1);
+    g_mutex_lock(&lock);
+    state.streams++;
+    state.stream = *params;
+    g_mutex_unlock(&lock);
     return RVOS_OK;
 }
 

@@ -18,6 +18,7 @@ typedef struct {
     uint32_t seeded;              /* slots of the last seed */
     uint32_t seed_log[8];         /* slots of the first seeds */
     int seed_width;               /* of its mask */
+    rvos_stream_params stream;    /* of the last stream */
     rvos_colorimetry colorimetry; /* of the last frame */
     rvos_image image;             /* the last frame; pixels are not to be touched */
     rvos_output output;           /* likewise */

@@ -277,10 +277,12 @@ class ThroughGst(DatasetTest):
 
     def test_davis(self):
         root = make_davis(scratch("gd"))
-        for task, *more in (("one-shot",), ("zero-shot", "-n", 3)):
-            args = ["-D", "davis2017", "-t", task, *more, root]
-            self.same(self.segment(f"gd-e-{task}", *args),
-                      self.segment(f"gd-g-{task}", "--through-gst", *args))
+        for task, *more in (("one-shot",), ("zero-shot", "-n", 3),
+                            ("zero-shot", "-n", 3, "-v", "spatial"),
+                            ("zero-shot", "-n", 3, "-v", "temporal")):
+            args, name = ["-D", "davis2017", "-t", task, *more, root], f"{task}{more}"
+            self.same(self.segment(f"gd-e-{name}", *args),
+                      self.segment(f"gd-g-{name}", "--through-gst", *args))
 
     def test_idle_slots(self):
         """The element does not run slots above the highest object, the engine may not."""
@@ -296,7 +298,7 @@ class ThroughGst(DatasetTest):
 
     def test_refusals(self):
         folder = scratch("probe")
-        for option in (["-v", "spatial"], ["-p", "fp32"], ["-d", scratch("x.npy")]):
+        for option in (["-p", "fp32"], ["-d", scratch("x.npy")]):
             self.fault(1, "--through-gst", "rvos-segment", "-q", "-m", self.model,
                        "--through-gst", *option, folder, scratch("gst-probe"))
         self.fault(3, "nowhere", "rvos-segment", "-q", "-m", "nowhere", "--through-gst",
