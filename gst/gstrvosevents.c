@@ -87,6 +87,10 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_STREAM_START:
         on_stream_start(self, event);
+        gst_rvos_shape_event(self, event);
+        break;
+    case GST_EVENT_TAG:
+        gst_rvos_shape_event(self, event);
         break;
     case GST_EVENT_SEGMENT:
         on_segment(self, event);
@@ -97,6 +101,10 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
     case GST_EVENT_FLUSH_STOP:
         on_flush_stop(self);
         break;
+    case GST_EVENT_EOS:
+        gst_rvos_caps_ended(self);
+        gst_rvos_message_too_short(self);
+        break;
     default:
         if (gst_video_event_is_force_key_unit(event))
             on_key_unit(self);
@@ -106,8 +114,14 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
         gst_rvos_mask_pad_event(self, event);
     gst_event_ref(event);
     good = PARENT(self)->sink_event(trans, event);
-    if (is_caps && good)
-        gst_rvos_mask_pad_event(self, event);
+    if (is_caps) {
+        GstCaps *caps;
+
+        gst_event_parse_caps(event, &caps);
+        gst_rvos_caps_came(self, caps, good);
+        if (good)
+            gst_rvos_mask_pad_event(self, event);
+    }
     gst_event_unref(event);
     return good;
 }
@@ -209,11 +223,15 @@ gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
                             GstQuery *query)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
+    gboolean answered;
 
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)
         return gst_rvos_seg_answer_latency(self, query);
     if (GST_QUERY_TYPE(query) == GST_QUERY_CONTEXT &&
         gst_rvos_gpu_answer_context(self, query))
         return TRUE;
-    return PARENT(self)->query(trans, direction, query);
+    answered = PARENT(self)->query(trans, direction, query);
+    if (answered && direction == GST_PAD_SINK)
+        gst_rvos_caps_asked(self, query);
+    return answered;
 }

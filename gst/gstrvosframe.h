@@ -11,6 +11,7 @@ G_BEGIN_DECLS
 /* All system-memory formats of the element, as in caps. */
 #define GST_RVOS_FORMATS                                                                 \
     "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR }"
+#define GST_RVOS_ALPHA_WORDS "RGBA, BGRA, ARGB or ABGR"
 #define GST_RVOS_ALPHA_FORMATS "{ RGBA, BGRA, ARGB, ABGR }"
 
 /* FALSE: a format that librvos does not know. */

@@ -414,6 +414,8 @@ static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
 {
     if (flow == GST_FLOW_FLUSHING && !GST_PAD_IS_FLUSHING(pad))
         flow = GST_FLOW_NOT_LINKED;
+    if (flow == GST_FLOW_NOT_NEGOTIATED)
+        gst_rvos_caps_mask_refused(self, pad);
     g_mutex_lock(&self->mask.combiner_lock);
     if (self->mask.pad == pad) /* else it was released meanwhile */
         gst_flow_combiner_update_pad_flow(self->mask.combiner, pad, flow);

@@ -126,3 +126,22 @@ void gst_rvos_message_late(GstRvosSeg *self, GstBuffer *buffer)
                          " late",
                          inferred, reused));
 }
+
+void gst_rvos_message_too_short(GstRvosSeg *self)
+{
+    guint min_age;
+
+    GST_OBJECT_LOCK(self);
+    min_age =
+        self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT ? 0 : self->settings.min_age;
+    GST_OBJECT_UNLOCK(self);
+    if (self->short_said || !gst_rvos_tracker_too_short(&self->tracker, min_age))
+        return;
+    self->short_said = TRUE;
+    GST_ELEMENT_WARNING(
+        self, STREAM, FAILED,
+        ("No object was shown: a new one must be there for min-age=%u segmented frames, "
+         "and there were only %u. Set min-age=0 for still pictures.",
+         min_age, self->tracker.most),
+        (NULL));
+}

@@ -34,5 +34,8 @@ void gst_rvos_message_reset(struct _GstRvosSeg *self, GstRvosReset reason);
 void gst_rvos_message_objects(struct _GstRvosSeg *self);
 void gst_rvos_message_late(struct _GstRvosSeg *self, GstBuffer *buffer);
 
+/* At the end of a stream: nothing was shown, as it had fewer frames than `min-age`. */
+void gst_rvos_message_too_short(struct _GstRvosSeg *self);
+
 G_END_DECLS
 #endif

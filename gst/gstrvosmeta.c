@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosmeta.h"
 #include "gstrvosprops.h"
-
-void gst_rvos_meta_register(void)
-{
-    /* Empty but not NULL, which is refused. Without tags the meta survives copies and
-     * conversions, and scaling too: readers compare its width and height. */
-    static const gchar *no_tags[] = {NULL};
-
-    if (!gst_meta_get_info(GST_RVOS_META_NAME))
-        gst_meta_register_custom(GST_RVOS_META_NAME, no_tags, NULL, NULL, NULL);
-}
+#include "gstrvosshape.h"
 
 static void append_uint(GValue *array, guint value)
 {
@@ -38,6 +29,155 @@ static void append_double(GValue *array, gdouble value)
     g_value_set_double(&item, value);
     gst_value_array_append_and_take_value(array, &item);
 }
+
+/* ---- what becomes of the custom meta behind other elements ------------------------- */
+
+/* Nearest neighbour, as between two slots there is no third; counts each slot's pixels.
+ */
+static void scale_rows(const GstVideoFrame *from, GstVideoFrame *to, guint64 area[256])
+{
+    guint64 w = (guint64)GST_VIDEO_FRAME_WIDTH(from);
+    guint64 h = (guint64)GST_VIDEO_FRAME_HEIGHT(from);
+    guint64 width = (guint64)GST_VIDEO_FRAME_WIDTH(to);
+    guint64 height = (guint64)GST_VIDEO_FRAME_HEIGHT(to);
+
+    for (guint64 y = 0; y < height; y++) {
+        const guint8 *in = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(from, 0) +
+                           (gint)((2 * y + 1) * h / (2 * height)) *
+                               GST_VIDEO_FRAME_PLANE_STRIDE(from, 0);
+        guint8 *out = (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(to, 0) +
+                      (gint)y * GST_VIDEO_FRAME_PLANE_STRIDE(to, 0);
+
+        for (guint64 x = 0; x < width; x++) {
+            out[x] = in[(2 * x + 1) * w / (2 * width)];
+            area[out[x]]++;
+        }
+    }
+}
+
+/* A new mask, or NULL. */
+static GstBuffer *scale_mask(GstBuffer *mask, guint width, guint height,
+                             guint64 area[256])
+{
+    const GstVideoMeta *layout = gst_buffer_get_video_meta(mask);
+    GstVideoInfo in, out;
+    GstVideoFrame from, to;
+    GstBuffer *scaled;
+
+    if (!layout || layout->format != GST_VIDEO_FORMAT_GRAY8)
+        return NULL;
+    gst_video_info_set_format(&in, layout->format, layout->width, layout->height);
+    gst_video_info_set_format(&out, GST_VIDEO_FORMAT_GRAY8, width, height);
+    if (!gst_video_frame_map(&from, &in, mask, GST_MAP_READ))
+        return NULL;
+    scaled = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&out), NULL);
+    gst_buffer_add_video_meta_full(scaled, GST_VIDEO_FRAME_FLAG_NONE,
+                                   GST_VIDEO_FORMAT_GRAY8, width, height, 1, out.offset,
+                                   out.stride);
+    if (gst_video_frame_map(&to, &out, scaled, GST_MAP_WRITE)) {
+        scale_rows(&from, &to, area);
+        gst_video_frame_unmap(&to);
+    } else {
+        gst_clear_buffer(&scaled);
+    }
+    gst_video_frame_unmap(&from);
+    return scaled;
+}
+
+static void set_areas(GstStructure *s, const guint64 area[256])
+{
+    const GValue *slots = gst_structure_get_value(s, "slots");
+    GValue areas = G_VALUE_INIT;
+
+    g_value_init(&areas, GST_TYPE_ARRAY);
+    for (guint i = 0; slots && i < gst_value_array_get_size(slots); i++)
+        append_uint64(&areas,
+                      area[g_value_get_uint(gst_value_array_get_value(slots, i)) & 255]);
+    gst_structure_take_value(s, "areas", &areas);
+}
+
+/* Width in units of the height's pixels. */
+static gdouble shown_width(const GstVideoInfo *info)
+{
+    return (gdouble)GST_VIDEO_INFO_WIDTH(info) * GST_VIDEO_INFO_PAR_N(info) /
+           MAX(GST_VIDEO_INFO_PAR_D(info), 1);
+}
+
+/* NULL: where the mask's pixels are now is not known. A picture of another shape has been
+ * stretched or given borders. */
+static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
+                            const GstVideoInfo *out)
+{
+    guint width = (guint)GST_VIDEO_INFO_WIDTH(out), w, h;
+    guint height = (guint)GST_VIDEO_INFO_HEIGHT(out);
+    guint64 area[256] = {0};
+    GstBuffer *mask = NULL, *other = NULL;
+    GstStructure *copy = NULL;
+
+    if (!gst_structure_get(s, "width", G_TYPE_UINT, &w, "height", G_TYPE_UINT, &h, "mask",
+                           GST_TYPE_BUFFER, &mask, NULL))
+        return NULL;
+    if (mask && w == (guint)GST_VIDEO_INFO_WIDTH(in) &&
+        h == (guint)GST_VIDEO_INFO_HEIGHT(in)) {
+        if (w == width && h == height)
+            copy = gst_structure_copy(s);
+        else if (gst_rvos_shape_alike(shown_width(in), h, shown_width(out), height))
+            other = scale_mask(mask, width, height, area);
+    }
+    if (other) {
+        copy = gst_structure_copy(s);
+        gst_structure_set(copy, "mask", GST_TYPE_BUFFER, other, "width", G_TYPE_UINT,
+                          width, "height", G_TYPE_UINT, height, NULL);
+        set_areas(copy, area);
+    }
+    gst_clear_buffer(&mask);
+    gst_clear_buffer(&other);
+    return copy;
+}
+
+/* Copies and conversions keep the meta, scaling scales it; what else moves pixels about
+ * goes by the tags and does not ask. */
+static gboolean transform(GstBuffer *to, GstCustomMeta *meta, GstBuffer *from,
+                          GQuark type, gpointer data, gpointer user)
+{
+    const GstStructure *s = gst_custom_meta_get_structure(meta);
+    const GstVideoMetaTransform *scale = data;
+    GstStructure *copy, *target;
+
+    (void)from;
+    (void)user;
+    if (GST_META_TRANSFORM_IS_COPY(type))
+        copy = gst_structure_copy(s);
+    else if (GST_VIDEO_META_TRANSFORM_IS_SCALE(type))
+        copy = scaled(s, scale->in_info, scale->out_info);
+    else
+        return FALSE;
+    if (!copy)
+        return FALSE;
+    meta = gst_buffer_add_custom_meta(to, GST_RVOS_META_NAME);
+    target = meta ? gst_custom_meta_get_structure(meta) : NULL;
+    for (gint i = 0; target && i < gst_structure_n_fields(copy); i++) {
+        const gchar *name = gst_structure_nth_field_name(copy, (guint)i);
+
+        gst_structure_set_value(target, name, gst_structure_get_value(copy, name));
+    }
+    gst_structure_free(copy);
+    return target != NULL;
+}
+
+void gst_rvos_meta_register(void)
+{
+    /* Elements that turn, flip or crop a picture leave such metadata behind. */
+    static const gchar *tags[] = {GST_META_TAG_VIDEO_STR,
+                                  GST_META_TAG_VIDEO_ORIENTATION_STR,
+                                  GST_META_TAG_VIDEO_SIZE_STR, NULL};
+
+    if (!gst_meta_get_info(GST_RVOS_META_NAME))
+        gst_meta_register_custom(GST_RVOS_META_NAME, tags, transform, NULL, NULL);
+}
+
+/* ---- attaching -----------------------------------------------------------------------
+ */
 
 static void attach_custom(GstBuffer *buffer, const GstRvosResult *result)
 {

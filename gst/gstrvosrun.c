@@ -362,9 +362,6 @@ static int draw_labels(GstRvosSeg *self, const rvos_image *image,
 
 static int draw_alpha(GstRvosSeg *self, const rvos_image *image, const rvos_labels *alpha)
 {
-    /* Without an alpha channel upstream has yet to follow our wish for one. */
-    if (image->format < RVOS_RGBA || image->format > RVOS_ABGR)
-        return RVOS_OK;
     return rvos_set_alpha(gst_rvos_model_device(self->model), image, alpha);
 }
 
@@ -411,7 +408,8 @@ void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer)
             &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
             (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)))
         return;
-    if (gst_rvos_cut_check(&self->cut, &frame))
+    if (gst_rvos_shape_view(&frame, &self->caps_info) &&
+        gst_rvos_cut_check(&self->cut, &frame))
         gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SCENE_CUT);
     gst_video_frame_unmap(&frame);
 }
@@ -422,6 +420,11 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
     rvos_image image;
 
     self->frame.mapped = TRUE;
+    if (!gst_rvos_shape_view(frame, &self->caps_info)) {
+        gst_rvos_shape_refuse(self, frame);
+        return GST_FLOW_ERROR;
+    }
+    gst_rvos_shape_check_affine(self, frame->buffer);
     if (!gst_rvos_frame_to_image(frame, memory_of(self), &image))
         return GST_FLOW_NOT_NEGOTIATED;
     if (self->frame.cuda)

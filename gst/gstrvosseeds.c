@@ -71,10 +71,7 @@ static gboolean show(GstRvosSeg *self, const rvos_labels *masks, guint32 allowed
 
     if (slots == 0)
         return TRUE;
-    if (masks->width != GST_VIDEO_INFO_WIDTH(&self->mask.info) ||
-        masks->height != GST_VIDEO_INFO_HEIGHT(&self->mask.info))
-        GST_INFO_OBJECT(self, "a mask of %dx%d is scaled to the frame", masks->width,
-                        masks->height);
+    gst_rvos_shape_check_mask(self, masks->width, masks->height);
     status = rvos_stream_seed(self->stream, masks, slots);
     if (status == RVOS_OK) {
         *taken |= slots;

@@ -59,31 +59,6 @@ static gboolean stop(GstBaseTransform *trans)
     return TRUE;
 }
 
-static GstCaps *transform_caps(GstBaseTransform *trans, GstPadDirection direction,
-                               GstCaps *caps, GstCaps *filter)
-{
-    GstRvosSeg *self = GST_RVOS_SEG(trans);
-    GstCaps *out, *other;
-    gboolean alpha, cuda;
-
-    GST_OBJECT_LOCK(self);
-    alpha = self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
-    cuda = gst_rvos_gpu_usable(self);
-    GST_OBJECT_UNLOCK(self);
-    (void)direction;
-    out = gst_caps_ref(caps);
-    if (alpha || (gst_rvos_cuda_built && !cuda)) {
-        other = gst_rvos_gpu_frame_caps(cuda, alpha);
-        gst_caps_take(&out,
-                      gst_caps_intersect_full(out, other, GST_CAPS_INTERSECT_FIRST));
-        gst_caps_unref(other);
-    }
-    if (filter)
-        gst_caps_take(&out,
-                      gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST));
-    return out;
-}
-
 static gboolean same_stream(const GstVideoInfo *a, const GstVideoInfo *b)
 {
     return a->width == b->width && a->height == b->height && a->par_n == b->par_n &&
@@ -130,13 +105,14 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *
 
 /* The parent asks downstream, as frames go on as they come. Where nobody there has a pool
  * in CUDA memory, we have. Whether rows may be padded is for downstream to say, so no
- * GstVideoMeta is added. */
+ * GstVideoMeta is added; only what we cannot honour is taken out. */
 static gboolean propose_allocation(GstBaseTransform *trans, GstQuery *decide,
                                    GstQuery *query)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
     gboolean answered = TRANSFORM_PARENT->propose_allocation(trans, decide, query);
 
+    gst_rvos_caps_filter_metas(query);
     if (self->caps_cuda && gst_rvos_gpu_propose_pool(self, query))
         return TRUE;
     return answered;
@@ -168,6 +144,7 @@ static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
     frame->settings = self->settings;
     self->stats.frames_in++;
     GST_OBJECT_UNLOCK(self);
+    gst_rvos_caps_settle_output(self);
     frame->wanted =
         frame->settings.enabled && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
     /* Never while enabled: in passthrough the frame may not be written to. */
@@ -235,6 +212,16 @@ static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean dr
     return flow;
 }
 
+/* A sink that used it would show pixels from before the drawing. */
+static void drop_uploads(GstBuffer *buffer)
+{
+    GstMeta *meta;
+
+    while ((meta = gst_buffer_get_meta(
+                buffer, GST_VIDEO_GL_TEXTURE_UPLOAD_META_API_TYPE)) != NULL)
+        gst_buffer_remove_meta(buffer, meta);
+}
+
 static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
@@ -259,6 +246,8 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
         gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
         return GST_FLOW_OK;
     }
+    if (draw)
+        drop_uploads(buffer);
     gst_rvos_run_tell(self, buffer);
     return GST_FLOW_OK;
 }
@@ -335,6 +324,7 @@ static void finalize(GObject *object)
     gst_rvos_mask_pad_finalize(self);
     gst_rvos_gpu_drop_context(self); /* one that was set and never used */
     gst_rvos_props_clear(self);
+    gst_rvos_caps_clear(self);
     g_queue_clear_full(&self->requests, gst_rvos_request_free);
     G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);
 }
@@ -432,7 +422,7 @@ static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
     trans->start = GST_DEBUG_FUNCPTR(start);
     trans->stop = GST_DEBUG_FUNCPTR(stop);
     trans->propose_allocation = GST_DEBUG_FUNCPTR(propose_allocation);
-    trans->transform_caps = GST_DEBUG_FUNCPTR(transform_caps);
+    trans->transform_caps = GST_DEBUG_FUNCPTR(gst_rvos_caps_transform);
     trans->before_transform = GST_DEBUG_FUNCPTR(before_transform);
     trans->submit_input_buffer = GST_DEBUG_FUNCPTR(submit_input_buffer);
     trans->transform_ip = GST_DEBUG_FUNCPTR(transform_ip);

@@ -18,6 +18,9 @@
  *     gstrvosframe.c    GstVideoFrame to rvos_image
  *     gstrvosgpu.c      frames and masks in CUDA memory (gstrvoscuda.c: gst-cuda)
  *     gstrvosmodel.c    the model, shared between elements
+ *     gstrvoscaps.c     formats, words about refused ones, output=alpha
+ *     gstrvosshape.c    the picture within a buffer, its orientation, masks of another
+ * shape
  */
 #ifndef GST_RVOS_SEG_H
 #define GST_RVOS_SEG_H
@@ -26,6 +29,7 @@
 #include <gst/video/video.h>
 #include <rvos.h>
 
+#include "gstrvoscaps.h"
 #include "gstrvoscut.h"
 #include "gstrvosgpu.h"
 #include "gstrvosmaskpad.h"
@@ -34,6 +38,7 @@
 #include "gstrvosmodel.h"
 #include "gstrvosprops.h"
 #include "gstrvosseeds.h"
+#include "gstrvosshape.h"
 #include "gstrvostime.h"
 #include "gstrvostrack.h"
 
@@ -98,6 +103,7 @@ struct _GstRvosSeg {
     GstRvosLatency told;
     GstRvosSeeds seeds;
     GstRvosCut cut;
+    GstRvosShape shape;
     GstRvosHeld held;
     GstRvosFrame frame;
     gboolean caps_known;
@@ -105,10 +111,12 @@ struct _GstRvosSeg {
     gboolean caps_cuda;     /* they are of frames in CUDA memory */
     gchar *stream_id;
     guint group_id;
-    gboolean slow_said; /* that the network is slower than the source */
+    gboolean slow_said;  /* that the network is slower than the source */
+    gboolean short_said; /* that the stream is shorter than min-age */
 
     GstRvosMaskPad mask;
     GstRvosGpu gpu;
+    GstRvosNegotiation negotiation;
 };
 
 /* gstrvosvalues.c */

@@ -178,8 +178,11 @@ static void clear_state(GstRvosSeg *self)
     gst_rvos_meter_clear(&self->work);
     gst_rvos_meter_clear(&self->network);
     g_clear_pointer(&self->stream_id, g_free);
+    gst_rvos_shape_clear(&self->shape);
+    gst_rvos_tracker_begin(&self->tracker);
+    gst_rvos_caps_clear(self);
     self->caps_known = FALSE;
-    self->slow_said = FALSE;
+    self->slow_said = self->short_said = FALSE;
 }
 
 /* What `stats` and `actual-engine` tell of the model, and that its state is new. */

@@ -8,6 +8,17 @@ void gst_rvos_tracker_init(GstRvosTracker *tracker)
     *tracker = (GstRvosTracker){.epoch = 1};
 }
 
+void gst_rvos_tracker_begin(GstRvosTracker *tracker)
+{
+    tracker->frames = tracker->most = 0;
+    tracker->seen = tracker->shown = FALSE;
+}
+
+gboolean gst_rvos_tracker_too_short(const GstRvosTracker *tracker, guint min_age)
+{
+    return tracker->seen && !tracker->shown && tracker->most < min_age;
+}
+
 static void forget(GstRvosTracker *tracker, guint i)
 {
     tracker->track[i] = (GstRvosTrack){.object = {.slot = i + 1}};
@@ -20,6 +31,7 @@ void gst_rvos_tracker_reset(GstRvosTracker *tracker, guint n_slots)
     tracker->epoch_used = TRUE;
     tracker->n_slots = MIN(n_slots, RVOS_MAX_OBJECTS);
     tracker->n_events = 0;
+    tracker->frames = 0;
     for (guint i = 0; i < RVOS_MAX_OBJECTS; i++)
         forget(tracker, i);
 }
@@ -94,6 +106,8 @@ static void update_absent(GstRvosTracker *tracker, GstRvosTrack *track, guint lo
 void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
                              guint min_age, guint lost_frames, GstClockTime time)
 {
+    tracker->frames++;
+    tracker->most = MAX(tracker->most, tracker->frames);
     for (guint i = 0; i < tracker->n_slots; i++) {
         GstRvosTrack *track = &tracker->track[i];
 
@@ -104,6 +118,8 @@ void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
             update_present(tracker, track, min_age, time);
         else
             update_absent(tracker, track, lost_frames);
+        tracker->seen |= seen[i].present;
+        tracker->shown |= track->appeared;
     }
 }
 

@@ -44,12 +44,21 @@ typedef struct {
     guint64 epoch;       /* part of each id; grows at each reset, never goes back */
     gboolean epoch_used; /* a reset has opened this epoch */
     guint n_slots;
+    guint frames, most;   /* segmented since the last reset; the most of all resets */
+    gboolean seen, shown; /* any object, in any frame since the start */
     GstRvosTrack track[RVOS_MAX_OBJECTS]; /* of slot i + 1 */
     guint n_events; /* what drops and updates changed; whoever reports it clears it */
     GstRvosTrackEvent event[2 * RVOS_MAX_OBJECTS];
 } GstRvosTracker;
 
 void gst_rvos_tracker_init(GstRvosTracker *tracker);
+
+/* At each start: what is known of whole streams. The epoch stays. */
+void gst_rvos_tracker_begin(GstRvosTracker *tracker);
+
+/* Objects were seen since the start, but none was ever shown, since no run of frames was
+ * as long as `min_age`. */
+gboolean gst_rvos_tracker_too_short(const GstRvosTracker *tracker, guint min_age);
 
 /* Forgets all objects and opens a new epoch. */
 void gst_rvos_tracker_reset(GstRvosTracker *tracker, guint n_slots);

@@ -262,6 +262,9 @@ void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSp
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
         return;
     }
+    if (id == GST_RVOS_PROP_OUTPUT &&
+        !gst_rvos_caps_allow_output(self, g_value_get_enum(value)))
+        return;
     GST_OBJECT_LOCK(self);
     refused = self->started && (spec->flags & GST_PARAM_MUTABLE_READY);
     if (!refused)

@@ -119,7 +119,127 @@ GST_START_TEST(test_kinds)
 }
 GST_END_TEST;
 
-/* The meta outlives a copy and a conversion, as it has no tags. */
+/* One frame through an element; the buffer that comes out. */
+static GstBuffer *through(const gchar *element, const gchar *in, const gchar *out,
+                          GstBuffer *buffer)
+{
+    GstHarness *h = gst_harness_new_parse(element);
+
+    gst_harness_set_caps_str(h, in, out);
+    gst_harness_push(h, buffer);
+    buffer = gst_harness_pull(h);
+    gst_harness_teardown(h);
+    return buffer;
+}
+
+#define RGB_CAPS "video/x-raw,format=RGB,width=64,height=48,framerate=30/1"
+
+/* Conversion, copies and elements that do not touch pixels keep the meta as it is. */
+GST_START_TEST(test_kept)
+{
+    static const struct {
+        const gchar *element, *out;
+    } cases[] = {
+        {"videoconvert", "video/x-raw,format=I420,width=64,height=48,framerate=30/1"},
+        {"queue", RGB_CAPS},
+        {"identity single-segment=true", RGB_CAPS},
+        {"videobalance brightness=0.2", RGB_CAPS},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+        GstBuffer *buffer = through(cases[i].element, RGB_CAPS, cases[i].out,
+                                    rig_push(rig, 0, BOXES(BOX(1))));
+
+        fail_unless(custom(buffer) != NULL, "%s", cases[i].element);
+        fail_unless_equals_int(uint_of(custom(buffer), "width"), RIG_WIDTH);
+        fail_unless_equals_int(array_size(custom(buffer), "areas"), 1);
+        gst_buffer_unref(buffer);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
+/* Elements that turn or crop, and those that scale to another shape, drop it. */
+GST_START_TEST(test_dropped)
+{
+    static const struct {
+        const gchar *element, *out;
+    } cases[] = {
+        {"videoflip video-direction=horiz", RGB_CAPS},
+        {"videoflip video-direction=vert", RGB_CAPS},
+        {"videoflip video-direction=180", RGB_CAPS},
+        {"videoflip video-direction=90r",
+         "video/x-raw,format=RGB,width=48,height=64,framerate=30/1"},
+        {"videocrop left=10", "video/x-raw,format=RGB,width=54,height=48,framerate=30/1"},
+        {"videobox left=10", "video/x-raw,format=RGB,width=54,height=48,framerate=30/1"},
+        {"videobox left=-10", "video/x-raw,format=RGB,width=74,height=48,framerate=30/1"},
+        {"videoscale", "video/x-raw,format=RGB,width=64,height=64,framerate=30/1,"
+                       "pixel-aspect-ratio=1/1"},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+        GstBuffer *buffer = through(cases[i].element, RGB_CAPS, cases[i].out,
+                                    rig_push(rig, 0, BOXES(BOX(1))));
+
+        fail_unless(custom(buffer) == NULL, "%s", cases[i].element);
+        gst_buffer_unref(buffer);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
+/* Scaling scales it; `left` is where the object begins. */
+GST_START_TEST(test_scaled)
+{
+    static const struct {
+        const gchar *out;
+        guint width, height, left, area;
+    } cases[] = {
+        {"width=32,height=24", 32, 24, 2, 10},
+        {"width=128,height=96", 128, 96, 8, 160},
+        {"width=64,height=48,pixel-aspect-ratio=1/1", 64, 48, 4, 40},
+        /* anamorphic: the picture is the same, its pixels are not square */
+        {"width=32,height=48,pixel-aspect-ratio=2/1", 32, 48, 2, 20},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+        GstBuffer *buffer, *mask;
+        gchar *out =
+            g_strdup_printf("video/x-raw,format=RGB,framerate=30/1,%s", cases[i].out);
+        const GValue *areas;
+        GstVideoMeta *layout;
+        GstMapInfo map;
+        guint left = 0;
+
+        buffer = through("videoscale", RGB_CAPS, out, rig_push(rig, 0, BOXES(BOX(1))));
+        fail_unless(custom(buffer) != NULL, "%s", out);
+        fail_unless_equals_int(uint_of(custom(buffer), "width"), cases[i].width);
+        fail_unless_equals_int(uint_of(custom(buffer), "height"), cases[i].height);
+        areas = gst_structure_get_value(custom(buffer), "areas");
+        fail_unless_equals_uint64(g_value_get_uint64(gst_value_array_get_value(areas, 0)),
+                                  cases[i].area);
+        fail_unless(
+            gst_structure_get(custom(buffer), "mask", GST_TYPE_BUFFER, &mask, NULL));
+        layout = gst_buffer_get_video_meta(mask);
+        fail_unless(layout->width == cases[i].width && layout->height == cases[i].height);
+        fail_unless(gst_buffer_map(mask, &map, GST_MAP_READ));
+        while (left < layout->width &&
+               !map.data[(layout->height / 4) * (guint)layout->stride[0] + left])
+            left++;
+        fail_unless_equals_int(left, cases[i].left);
+        gst_buffer_unmap(mask, &map);
+        gst_buffer_unref(mask);
+        gst_buffer_unref(buffer);
+        g_free(out);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
+/* Through a converter and a scaler in one go. */
 GST_START_TEST(test_survives_conversion)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
@@ -133,7 +253,7 @@ GST_START_TEST(test_survives_conversion)
     buffer = gst_harness_pull(convert);
     fail_unless(custom(buffer) != NULL);
     fail_unless_equals_int(array_size(custom(buffer), "slots"), 1);
-    fail_unless_equals_int(uint_of(custom(buffer), "width"), RIG_WIDTH);
+    fail_unless_equals_int(uint_of(custom(buffer), "width"), 32);
     gst_buffer_unref(buffer);
     gst_harness_teardown(convert);
     rig_free(rig);
@@ -173,6 +293,9 @@ static Suite *meta_suite(void)
     tcase_add_test(tc, test_custom);
     tcase_add_test(tc, test_regions);
     tcase_add_test(tc, test_kinds);
+    tcase_add_test(tc, test_kept);
+    tcase_add_test(tc, test_dropped);
+    tcase_add_test(tc, test_scaled);
     tcase_add_test(tc, test_survives_conversion);
     tcase_add_test(tc, test_replaced);
     return s;

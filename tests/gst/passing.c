@@ -3,6 +3,8 @@
  * pixels. */
 #include "rig.h"
 
+#include <string.h>
+
 GST_START_TEST(test_times_flags_metas)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
@@ -110,6 +112,73 @@ GST_START_TEST(test_frames_without_time)
 }
 GST_END_TEST;
 
+static guint too_short_words(Rig *rig, gchar **text)
+{
+    GstMessage *message;
+    GError *error;
+    guint n = 0;
+
+    while ((message = rig_pop(rig, GST_MESSAGE_WARNING)) != NULL) {
+        gst_message_parse_warning(message, &error, NULL);
+        g_free(*text);
+        *text = g_strdup(error->message);
+        n += strstr(error->message, "min-age=0") != NULL;
+        g_error_free(error);
+        gst_message_unref(message);
+    }
+    return n;
+}
+
+/* Objects that are hidden because the stream ends before they are min-age frames old. */
+GST_START_TEST(test_too_short_for_min_age)
+{
+    static const struct {
+        const gchar *min_age, *mode;
+        guint frames;
+        gboolean objects, told;
+    } cases[] = {
+        {"2", "zero-shot", 1, TRUE, TRUE},   {"2", "zero-shot", 2, TRUE, FALSE},
+        {"2", "zero-shot", 1, FALSE, FALSE}, {"0", "zero-shot", 1, TRUE, FALSE},
+        {"1", "zero-shot", 1, TRUE, FALSE},  {"5", "zero-shot", 4, TRUE, TRUE},
+        {"2", "one-shot", 1, TRUE, FALSE},   {"2", "zero-shot", 0, TRUE, FALSE},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Rig *rig = rig_new(
+            rig_element("min-age", cases[i].min_age, "mode", cases[i].mode, NULL));
+        gchar *text = NULL;
+
+        rig_run(rig, 0, cases[i].frames, cases[i].objects ? BOXES(BOX(1)) : NOTHING);
+        gst_harness_push_event(rig->h, gst_event_new_eos());
+        fail_unless_equals_int(too_short_words(rig, &text), cases[i].told);
+        g_free(text);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
+/* Pictures of a slide show, forgotten one after the other, are as short each. */
+GST_START_TEST(test_slide_show)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    gchar *text = NULL;
+
+    for (guint n = 0; n < 4; n++) {
+        g_signal_emit_by_name(rig->element, "reset");
+        rig_run(rig, n, n + 1, BOXES(BOX(1)));
+    }
+    for (guint i = 0; i < 2; i++) { /* said once */
+        gst_harness_push_event(rig->h, gst_event_new_eos());
+        gst_harness_push_event(rig->h, gst_event_new_flush_start());
+        gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
+        fail_unless_equals_int(too_short_words(rig, &text), i == 0);
+    }
+    fail_unless(strstr(text, "min-age=2") != NULL);
+    g_free(text);
+    rig_free(rig);
+}
+GST_END_TEST;
+
 static Suite *passing_suite(void)
 {
     Suite *s = suite_create("passing");
@@ -122,6 +191,8 @@ static Suite *passing_suite(void)
     tcase_add_test(tc, test_none_copies_no_pixels);
     tcase_add_test(tc, test_unmappable_frame);
     tcase_add_test(tc, test_frames_without_time);
+    tcase_add_test(tc, test_too_short_for_min_age);
+    tcase_add_test(tc, test_slide_show);
     return s;
 }
 

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvoscaps.h"
+
+#include "gstrvoscuda.h"
+#include "gstrvosframe.h"
+#include "gstrvosseg.h"
+
+#include <gst/base/gstbasesrc.h>
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+/* Elements between the one that chose the caps and us. */
+#define MAX_HOPS 64
+/* Frames that may be on their way (in queues) when an alpha channel is asked for. */
+#define MAX_WAITED 250
+
+void gst_rvos_caps_clear(GstRvosSeg *self)
+{
+    GST_OBJECT_LOCK(self);
+    gst_clear_caps(&self->negotiation.refused);
+    self->negotiation.said = self->negotiation.mask_said = FALSE;
+    self->negotiation.waited = MAX_WAITED;
+    GST_OBJECT_UNLOCK(self);
+}
+
+/* ---- what is taken --------------------------------------------------------------- */
+
+/* New caps of frames that are taken with the properties as they are. */
+static GstCaps *taken_caps(GstRvosSeg *self, gboolean alpha)
+{
+    gboolean cuda;
+
+    GST_OBJECT_LOCK(self);
+    cuda = gst_rvos_gpu_usable(self);
+    GST_OBJECT_UNLOCK(self);
+    return gst_rvos_gpu_frame_caps(cuda, alpha);
+}
+
+static gboolean wants_alpha(GstRvosSeg *self)
+{
+    gboolean wants;
+
+    GST_OBJECT_LOCK(self);
+    wants = self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
+    GST_OBJECT_UNLOCK(self);
+    return wants;
+}
+
+static GstCaps *taken_of(GstRvosSeg *self, GstCaps *caps, gboolean alpha)
+{
+    GstCaps *taken = taken_caps(self, alpha);
+    GstCaps *out = gst_caps_intersect_full(caps, taken, GST_CAPS_INTERSECT_FIRST);
+
+    gst_caps_unref(taken);
+    return out;
+}
+
+/* With output=alpha only formats with an alpha channel, if there are any: those who can
+ * convert then do. Who cannot goes on, and frames of before the change are still coming.
+ */
+GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direction,
+                                 GstCaps *caps, GstCaps *filter)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    gboolean alpha = wants_alpha(self);
+    GstCaps *out = taken_of(self, caps, alpha);
+
+    (void)direction;
+    if (alpha && gst_caps_is_empty(out)) {
+        gst_caps_unref(out);
+        out = taken_of(self, caps, FALSE);
+    }
+    if (filter)
+        gst_caps_take(&out,
+                      gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST));
+    return out;
+}
+
+/* ---- words ------------------------------------------------------------------------ */
+
+static void append_words(GString *text, const GValue *value)
+{
+    gchar *word;
+
+    if (GST_VALUE_HOLDS_LIST(value)) {
+        for (guint i = 0; i < gst_value_list_get_size(value); i++) {
+            g_string_append(text, i ? ", " : "{ ");
+            append_words(text, gst_value_list_get_value(value, i));
+        }
+        g_string_append(text, " }");
+        return;
+    }
+    word = gst_value_serialize(value);
+    g_string_append(text, word);
+    g_free(word);
+}
+
+/* "video/x-raw(memory:X), format=Y, interlace-mode=alternate": what may be the reason. */
+static void describe_one(GString *text, const GstStructure *s, GstCapsFeatures *features)
+{
+    const gchar *mode = gst_structure_get_string(s, "interlace-mode");
+    const GValue *format = gst_structure_get_value(s, "format");
+    gchar *name;
+
+    g_string_append(text, gst_structure_get_name(s));
+    if (features &&
+        !gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY)) {
+        name = gst_caps_features_to_string(features);
+        g_string_append_printf(text, "(%s)", name);
+        g_free(name);
+    }
+    if (format) {
+        g_string_append(text, ", format=");
+        append_words(text, format);
+    }
+    if (g_strcmp0(mode, "alternate") == 0)
+        g_string_append(text, ", interlace-mode=alternate");
+}
+
+static gchar *describe(const GstCaps *caps)
+{
+    GString *text = g_string_new(NULL);
+    guint n = gst_caps_get_size(caps);
+
+    for (guint i = 0; i < MIN(n, 3); i++) {
+        g_string_append(text, i ? " or " : "");
+        describe_one(text, gst_caps_get_structure(caps, i),
+                     gst_caps_get_features(caps, i));
+    }
+    g_string_append(text, n > 3 ? " ..." : "");
+    return g_string_free(text, FALSE);
+}
+
+/* What turns these caps into some that are taken. */
+static const gchar *remedy(const GstCaps *caps)
+{
+    const GstStructure *s = gst_caps_get_structure(caps, 0);
+    GstCapsFeatures *features = gst_caps_get_features(caps, 0);
+
+    if (!gst_structure_has_name(s, "video/x-raw"))
+        return "a decoder and videoconvert";
+    if (gst_caps_features_contains(features, GST_RVOS_CUDA_MEMORY))
+        return "cudadownload and videoconvert";
+    if (gst_caps_features_contains(features, "memory:GLMemory"))
+        return "gldownload and videoconvert";
+    if (gst_caps_features_contains(features, "format:Interlaced"))
+        return "deinterlace and videoconvert";
+    if (!gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
+        return "an element that gives system memory and videoconvert";
+    return "videoconvert";
+}
+
+static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
+{
+    GstCaps *taken = taken_caps(self, FALSE);
+    gchar *offered = describe(caps), *formats = describe(taken), *words;
+    gchar *whole = gst_caps_to_string(caps);
+
+    words = g_strdup_printf("rvosseg does not take %s. It takes %s: put %s before it.",
+                            offered, formats, remedy(caps));
+    if (fatal)
+        GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", words), ("%s", whole));
+    else
+        GST_ELEMENT_WARNING(self, STREAM, FORMAT, ("%s", words), ("%s", whole));
+    gst_caps_unref(taken);
+    g_free(offered);
+    g_free(formats);
+    g_free(words);
+    g_free(whole);
+}
+
+/* ---- upstream --------------------------------------------------------------------- */
+
+/* The sink pad behind a source pad whose element sends on what it gets, and cannot
+ * convert what is refused: queues, tees, bins, and base transforms, which ask only for
+ * caps that they have no choice about. A new reference, or NULL: another kind of element.
+ */
+static GstPad *pad_behind(GstPad *src)
+{
+    GstPad *found = NULL;
+    GstObject *parent;
+    GstIterator *pads;
+    GValue item = G_VALUE_INIT;
+
+    if (GST_IS_PROXY_PAD(src))
+        return GST_PAD(gst_proxy_pad_get_internal(GST_PROXY_PAD(src)));
+    parent = gst_pad_get_parent(src);
+    pads = parent ? gst_pad_iterate_internal_links(src) : NULL;
+    if (pads && gst_iterator_next(pads, &item) == GST_ITERATOR_OK) {
+        found = g_value_dup_object(&item);
+        g_value_unset(&item);
+        if (!GST_PAD_IS_PROXY_CAPS(found) && !GST_IS_BASE_TRANSFORM(parent))
+            gst_clear_object(&found);
+    }
+    g_clear_pointer(&pads, gst_iterator_free);
+    gst_clear_object(&parent);
+    return found;
+}
+
+/* Whether somebody upstream has sent these caps already and gets the refusal for an
+ * answer; or, with caps NULL, whether a source is asking for what it can do at all. */
+static gboolean ends_stream(GstPad *sink, const GstCaps *caps)
+{
+    GstPad *pad = gst_object_ref(sink);
+    gboolean ends = FALSE;
+
+    for (guint i = 0; i < MAX_HOPS && pad && !ends; i++) {
+        GstPad *peer = gst_pad_get_peer(pad);
+        GstCaps *sent = peer && caps ? gst_pad_get_current_caps(peer) : NULL;
+        GstObject *parent = peer && !caps ? gst_pad_get_parent(peer) : NULL;
+
+        ends = (sent && gst_caps_is_equal(sent, caps)) ||
+               (parent && GST_IS_BASE_SRC(parent) && GST_PAD_IS_ACTIVE(peer));
+        gst_object_unref(pad);
+        pad = peer ? pad_behind(peer) : NULL;
+        gst_clear_caps(&sent);
+        gst_clear_object(&parent);
+        gst_clear_object(&peer);
+    }
+    gst_clear_object(&pad);
+    return ends;
+}
+
+/* Each caps get one message until others are taken. */
+static void refused(GstRvosSeg *self, GstCaps *caps, gboolean ends)
+{
+    GstRvosNegotiation *negotiation = &self->negotiation;
+    gboolean say;
+
+    GST_OBJECT_LOCK(self);
+    if (!negotiation->refused || !gst_caps_is_equal(negotiation->refused, caps)) {
+        gst_caps_replace(&negotiation->refused, caps);
+        negotiation->said = FALSE;
+    }
+    say = ends && self->started && !negotiation->said;
+    negotiation->said |= say;
+    GST_OBJECT_UNLOCK(self);
+    if (say)
+        post_refused(self, caps, TRUE);
+}
+
+static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
+{
+    gchar *offered = describe(caps);
+    gboolean say;
+
+    GST_OBJECT_LOCK(self);
+    say = self->started && !self->negotiation.said;
+    self->negotiation.said |= say;
+    GST_OBJECT_UNLOCK(self);
+    if (say)
+        GST_ELEMENT_ERROR(self, STREAM, FORMAT,
+                          ("%srvosseg gives the format that it gets, here of %s, and "
+                           "the element behind it does not take that: put videoconvert "
+                           "behind it.",
+                           wants_alpha(self) ? "output=alpha wants " GST_RVOS_ALPHA_WORDS
+                                               " on both sides. "
+                                             : "",
+                           offered),
+                          ("%" GST_PTR_FORMAT, (void *)caps));
+    g_free(offered);
+}
+
+/* No common format: ours and theirs, or theirs and what is behind us. */
+static void explain_empty(GstRvosSeg *self, GstCaps *caps)
+{
+    GstCaps *taken = taken_caps(self, FALSE);
+
+    if (gst_caps_can_intersect(caps, taken))
+        refused_behind(self, caps);
+    else
+        refused(self, caps, TRUE);
+    gst_caps_unref(taken);
+}
+
+void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query)
+{
+    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
+    GstCaps *caps, *result;
+    gboolean accepted;
+
+    if (GST_QUERY_TYPE(query) == GST_QUERY_ACCEPT_CAPS) {
+        gst_query_parse_accept_caps(query, &caps);
+        gst_query_parse_accept_caps_result(query, &accepted);
+        if (!accepted && gst_caps_is_fixed(caps))
+            refused(self, caps, ends_stream(sink, caps));
+    } else if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) {
+        gst_query_parse_caps(query, &caps);
+        gst_query_parse_caps_result(query, &result);
+        /* A source that negotiates asks with all that it can do. */
+        if (result && gst_caps_is_empty(result) && caps && !gst_caps_is_empty(caps) &&
+            !gst_caps_is_any(caps) && GST_PAD_IS_ACTIVE(sink) && ends_stream(sink, NULL))
+            explain_empty(self, caps);
+    }
+}
+
+void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good)
+{
+    GstPad *src = GST_BASE_TRANSFORM_SRC_PAD(self);
+
+    if (good) {
+        GST_OBJECT_LOCK(self);
+        gst_clear_caps(&self->negotiation.refused);
+        self->negotiation.said = FALSE;
+        GST_OBJECT_UNLOCK(self);
+        return;
+    }
+    if (gst_pad_is_linked(src) && !gst_pad_peer_query_accept_caps(src, caps))
+        refused_behind(self, caps);
+}
+
+void gst_rvos_caps_ended(GstRvosSeg *self)
+{
+    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
+    GstCaps *caps = NULL;
+
+    if (gst_pad_has_current_caps(sink))
+        return;
+    GST_OBJECT_LOCK(self);
+    if (self->negotiation.refused && !self->negotiation.said)
+        caps = gst_caps_ref(self->negotiation.refused);
+    self->negotiation.said = TRUE;
+    GST_OBJECT_UNLOCK(self);
+    if (caps)
+        post_refused(self, caps, FALSE);
+    gst_clear_caps(&caps);
+}
+
+void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
+{
+    GstCaps *caps = gst_pad_get_current_caps(pad);
+    gboolean say = caps && !gst_pad_peer_query_accept_caps(pad, caps);
+    gchar *text;
+
+    GST_OBJECT_LOCK(self);
+    say = say && !self->negotiation.mask_said;
+    self->negotiation.mask_said |= say;
+    GST_OBJECT_UNLOCK(self);
+    if (say) {
+        text = describe(caps);
+        GST_ELEMENT_ERROR(self, STREAM, FORMAT,
+                          ("What is linked to the pad mask does not take %s: put "
+                           "videoconvert between them.",
+                           text),
+                          (NULL));
+        g_free(text);
+    }
+    gst_clear_caps(&caps);
+}
+
+/* ---- output=alpha ------------------------------------------------------------------ */
+
+/* Whether both neighbours can do a format with an alpha channel. */
+static gboolean alpha_possible(GstRvosSeg *self)
+{
+    GstCaps *wanted = taken_caps(self, TRUE), *before, *behind, *both;
+    gboolean possible;
+
+    before = gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SINK_PAD(self), wanted);
+    behind = gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SRC_PAD(self), wanted);
+    both = gst_caps_intersect(before, behind);
+    possible = gst_caps_can_intersect(both, wanted);
+    gst_caps_unref(both);
+    gst_caps_unref(behind);
+    gst_caps_unref(before);
+    gst_caps_unref(wanted);
+    return possible;
+}
+
+static gboolean has_alpha(GstRvosSeg *self)
+{
+    GstCaps *caps = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
+    GstVideoInfo info;
+    /* Without caps all is still to be negotiated. */
+    gboolean alpha = !caps || (gst_video_info_from_caps(&info, caps) &&
+                               GST_VIDEO_INFO_HAS_ALPHA(&info));
+
+    gst_clear_caps(&caps);
+    return alpha;
+}
+
+gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output)
+{
+    gboolean wanted = output == GST_RVOS_SEG_OUTPUT_ALPHA;
+    gboolean has = !wanted || has_alpha(self);
+    gboolean allowed = has || alpha_possible(self);
+
+    GST_OBJECT_LOCK(self);
+    /* Set before the start there is nothing to go on with. */
+    if (!self->started)
+        self->negotiation.shown = GST_RVOS_SEG_OUTPUT_NONE;
+    else if (allowed && self->settings.output != GST_RVOS_SEG_OUTPUT_ALPHA)
+        self->negotiation.shown = self->settings.output;
+    self->negotiation.waited = allowed && !has ? 0 : MAX_WAITED;
+    GST_OBJECT_UNLOCK(self);
+    if (!allowed)
+        GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
+                            ("The property output stays as it is: output=alpha wants "
+                             "frames in " GST_RVOS_ALPHA_WORDS
+                             " on both sides of rvosseg. Put videoconvert before and "
+                             "behind it."),
+                            (NULL));
+    return allowed;
+}
+
+void gst_rvos_caps_settle_output(GstRvosSeg *self)
+{
+    GstRvosNegotiation *negotiation = &self->negotiation;
+    GstRvosSettings *settings = &self->frame.settings;
+    gboolean say;
+
+    if (settings->output != GST_RVOS_SEG_OUTPUT_ALPHA ||
+        GST_VIDEO_INFO_HAS_ALPHA(&self->caps_info))
+        return;
+    GST_OBJECT_LOCK(self);
+    settings->output = negotiation->shown;
+    say = negotiation->waited == MAX_WAITED;
+    if (negotiation->waited <= MAX_WAITED)
+        negotiation->waited++;
+    GST_OBJECT_UNLOCK(self);
+    if (say)
+        GST_ELEMENT_WARNING(
+            self, RESOURCE, SETTINGS,
+            ("output=alpha has no effect, as frames come without an alpha "
+             "channel: it wants " GST_RVOS_ALPHA_WORDS
+             " on both sides of rvosseg. Put videoconvert before and "
+             "behind it."),
+            (NULL));
+}
+
+/* ---- metadata -----------------------------------------------------------------------
+ */
+
+void gst_rvos_caps_filter_metas(GstQuery *query)
+{
+    /* The picture's shape is then not that of the pixels: the masks of other pads and
+     * metadata would not follow. The last one shows pixels from before the drawing. */
+    const GType taken_out[] = {GST_VIDEO_CROP_META_API_TYPE,
+                               GST_VIDEO_AFFINE_TRANSFORMATION_META_API_TYPE,
+                               GST_VIDEO_GL_TEXTURE_UPLOAD_META_API_TYPE};
+    guint index;
+
+    for (guint i = 0; i < G_N_ELEMENTS(taken_out); i++)
+        while (gst_query_find_allocation_meta(query, taken_out[i], &index))
+            gst_query_remove_nth_allocation_meta(query, index);
+}

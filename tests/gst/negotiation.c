@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Formats that are refused: who says so, once, in which words; and output=alpha where
+ * there is no alpha channel. */
+#include "rig.h"
+
+#include <string.h>
+
+/* ---- messages ---------------------------------------------------------------------- */
+
+/* The text of the next message of this type, with `src` for a source; to be freed. NULL
+ * if none comes within `wait`. */
+static gchar *words(GstBus *bus, GstMessageType type, GstElement *src, GstClockTime wait)
+{
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, wait, type);
+    GError *error;
+    gchar *text;
+
+    if (!message)
+        return NULL;
+    if (type == GST_MESSAGE_ERROR)
+        gst_message_parse_error(message, &error, NULL);
+    else
+        gst_message_parse_warning(message, &error, NULL);
+    fail_unless(GST_MESSAGE_SRC(message) == GST_OBJECT(src), "%s says first: %s",
+                GST_MESSAGE_SRC_NAME(message), error->message);
+    text = g_strdup(error->message);
+    g_error_free(error);
+    gst_message_unref(message);
+    return text;
+}
+
+static void expect(gchar *text, const gchar *const *parts)
+{
+    fail_unless(text != NULL, "no message");
+    for (; *parts; parts++)
+        fail_unless(strstr(text, *parts) != NULL, "\"%s\" does not tell %s", text,
+                    *parts);
+    g_free(text);
+}
+
+#define EXPECT(text, ...) expect((text), (const gchar *const[]){__VA_ARGS__, NULL})
+
+static gchar *now(Rig *rig, GstMessageType type)
+{
+    return words(rig->bus, type, rig->element, 0);
+}
+
+static void offer(Rig *rig, const gchar *text)
+{
+    gst_harness_set_src_caps_str(rig->h, text);
+}
+
+#define GRAY16 "video/x-raw,format=GRAY16_LE,width=64,height=48,framerate=30/1"
+#define RGB "video/x-raw,format=RGB,width=64,height=48,framerate=30/1"
+
+GST_START_TEST(test_caps_event)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    for (guint i = 0; i < 2; i++) {
+        offer(rig, GRAY16);
+        EXPECT(now(rig, GST_MESSAGE_ERROR), "GRAY16_LE", "{ NV12, I420, RGBA, ",
+               "put videoconvert before it");
+        offer(rig, GRAY16); /* no news */
+        fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
+        offer(rig, RGB);
+        rig_run(rig, i, i + 1, NOTHING);
+        fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
+    }
+    rig_free(rig);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_features)
+{
+    static const struct {
+        const gchar *caps, *word;
+    } cases[] = {
+        {"video/x-raw(memory:GLMemory),format=RGBA,width=64,height=48,framerate=30/1",
+         "gldownload and videoconvert"},
+        {"video/x-raw(memory:CUDAMemory),format=RGBA,width=64,height=48,framerate=30/1",
+         "cudadownload and videoconvert"},
+        {"video/x-raw(memory:Other),format=RGBA,width=64,height=48,framerate=30/1",
+         "system memory"},
+        {"video/x-raw(format:Interlaced),format=RGBA,width=64,height=48,framerate=30/1,"
+         "interlace-mode=alternate",
+         "deinterlace"},
+        {"video/x-h264,width=64,height=48,framerate=30/1", "a decoder"},
+    };
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gchar *text;
+
+        offer(rig, cases[i].caps);
+        text = now(rig, GST_MESSAGE_ERROR);
+        EXPECT(text, cases[i].word, "videoconvert");
+    }
+    rig_free(rig);
+}
+GST_END_TEST;
+
+/* Elements ask and then convert: no message. */
+GST_START_TEST(test_questions)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    GstPad *sink = gst_element_get_static_pad(rig->element, "sink");
+    GstCaps *caps = gst_caps_from_string(GRAY16), *result;
+
+    fail_if(gst_pad_query_accept_caps(sink, caps));
+    result = gst_pad_query_caps(sink, caps);
+    fail_unless(gst_caps_is_empty(result));
+    gst_caps_unref(result);
+    rig_run(rig, 0, 1, NOTHING);
+    gst_harness_push_event(rig->h, gst_event_new_eos());
+    fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
+    fail_unless(now(rig, GST_MESSAGE_WARNING) == NULL);
+    gst_caps_unref(caps);
+    gst_object_unref(sink);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+/* ---- pipelines ----------------------------------------------------------------------
+ */
+
+typedef struct {
+    GstElement *bin, *r;
+    GstBus *bus;
+} Line;
+
+/* A pipeline with an rvosseg of the name r. */
+static Line line_new(const gchar *launch)
+{
+    GError *error = NULL;
+    Line line = {.bin = gst_parse_launch(launch, &error)};
+    gchar *model = rig_model("zero-shot");
+
+    fail_unless(error == NULL, "%s: %s", launch, error ? error->message : "");
+    line.r = gst_bin_get_by_name(GST_BIN(line.bin), "r");
+    line.bus = gst_element_get_bus(line.bin);
+    g_object_set(line.r, "model", model, NULL);
+    gst_util_set_object_arg(G_OBJECT(line.r), "engine", "cpu");
+    g_free(model);
+    return line;
+}
+
+static void line_free(Line *line)
+{
+    gst_element_set_state(line->bin, GST_STATE_NULL);
+    gst_object_unref(line->bus);
+    gst_object_unref(line->r);
+    gst_object_unref(line->bin);
+}
+
+static void set_caps(Line *line, const gchar *name, const gchar *caps)
+{
+    GstElement *element = gst_bin_get_by_name(GST_BIN(line->bin), name);
+
+    gst_util_set_object_arg(G_OBJECT(element), "caps", caps);
+    gst_object_unref(element);
+}
+
+static void push(Line *line, const gchar *format, guint n)
+{
+    GstElement *src = gst_bin_get_by_name(GST_BIN(line->bin), "a");
+    GstFlowReturn flow;
+    gchar *caps = g_strdup_printf(
+        "video/x-raw,format=%s,width=64,height=48,framerate=30/1", format);
+
+    set_caps(line, "a", caps);
+    for (guint i = 0; i < n; i++) {
+        GstBuffer *buffer = gst_buffer_new_allocate(NULL, 64 * 48 * 4, NULL);
+
+        gst_buffer_memset(buffer, 0, RIG_BACKGROUND, 64 * 48 * 4);
+        g_signal_emit_by_name(src, "push-buffer", buffer, &flow);
+        gst_buffer_unref(buffer);
+    }
+    g_free(caps);
+    gst_object_unref(src);
+}
+
+/* What stands between us and the element that sends the caps does not matter. */
+GST_START_TEST(test_from_afar)
+{
+    static const gchar *const between[] = {"identity",          "queue",
+                                           "queue ! identity",  "tee",
+                                           "identity ! queue",  "queue ! queue",
+                                           "( queue )",         "( identity ! queue )",
+                                           "capsfilter",        "valve drop=false",
+                                           "queue ! videorate", NULL};
+
+    for (guint i = 0; between[i]; i++) {
+        gchar *launch = g_strdup_printf(
+            "appsrc name=a format=time ! %s ! rvosseg name=r ! fakesink", between[i]);
+        Line line = line_new(launch);
+
+        GST_INFO("%s", launch);
+        gst_element_set_state(line.bin, GST_STATE_PLAYING);
+        push(&line, "GRAY16_LE", 1);
+        EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "GRAY16_LE",
+               "I420", "videoconvert");
+        line_free(&line);
+        g_free(launch);
+    }
+}
+GST_END_TEST;
+
+/* A source that asks first sends no caps at all. */
+GST_START_TEST(test_source_that_asks)
+{
+    Line line = line_new("videotestsrc ! capsfilter name=c ! rvosseg name=r ! fakesink");
+
+    set_caps(&line, "c", "video/x-raw,format=GRAY16_LE");
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "GRAY16_LE",
+           "I420", "videoconvert before");
+    line_free(&line);
+}
+GST_END_TEST;
+
+/* videoconvert asks, too, and finds something. */
+GST_START_TEST(test_converted)
+{
+    Line line = line_new("appsrc name=a format=time ! queue ! videoconvert ! "
+                         "rvosseg name=r ! fakesink async=false");
+    GstElement *src = gst_bin_get_by_name(GST_BIN(line.bin), "a");
+    GstMessage *message;
+    GstFlowReturn flow;
+
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    push(&line, "GRAY16_LE", 3);
+    g_signal_emit_by_name(src, "end-of-stream", &flow);
+    message = gst_bus_timed_pop_filtered(line.bus, 10 * GST_SECOND,
+                                         GST_MESSAGE_EOS | GST_MESSAGE_ERROR |
+                                             GST_MESSAGE_WARNING);
+    fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+    gst_message_unref(message);
+    gst_object_unref(src);
+    line_free(&line);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_behind)
+{
+    Line line =
+        line_new("appsrc name=a format=time ! rvosseg name=r ! capsfilter name=c ! "
+                 "fakesink");
+
+    set_caps(&line, "c", "video/x-raw,format=I420");
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    push(&line, "RGB", 1);
+    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "RGB",
+           "put videoconvert behind it");
+    line_free(&line);
+}
+GST_END_TEST;
+
+GST_START_TEST(test_behind_mask)
+{
+    Line line = line_new("appsrc name=a format=time ! rvosseg name=r ! fakesink "
+                         "r.mask ! queue ! capsfilter name=c ! fakesink");
+
+    set_caps(&line, "c", "video/x-raw,format=I420");
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    push(&line, "RGB", 1);
+    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "pad mask",
+           "GRAY8", "videoconvert");
+    line_free(&line);
+}
+GST_END_TEST;
+
+/* ---- output=alpha --------------------------------------------------------------------
+ */
+
+static gint output_of(GstElement *element)
+{
+    gint output;
+
+    g_object_get(element, "output", &output, NULL);
+    return output;
+}
+
+/* One side cannot: the property stays, and so do the frames. */
+GST_START_TEST(test_alpha_refused)
+{
+    static const gchar *const launches[] = {
+        "videotestsrc ! video/x-raw,format=I420 ! rvosseg name=r ! fakesink name=s",
+        "videotestsrc ! videoconvert ! rvosseg name=r ! video/x-raw,format=I420 ! "
+        "fakesink name=s",
+        "videotestsrc ! queue ! video/x-raw,format=RGB ! queue ! rvosseg name=r ! "
+        "fakesink name=s",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(launches); i++) {
+        Line line = line_new(launches[i]);
+        GstElement *sink = gst_bin_get_by_name(GST_BIN(line.bin), "s");
+        GstStructure *stats;
+        guint64 before, after = 0;
+
+        gst_element_set_state(line.bin, GST_STATE_PLAYING);
+        gst_element_get_state(line.bin, NULL, NULL, 10 * GST_SECOND);
+        gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
+        EXPECT(words(line.bus, GST_MESSAGE_WARNING, line.r, 0), "output=alpha",
+               "RGBA, BGRA, ARGB or ABGR", "videoconvert before and behind");
+        fail_unless_equals_int(output_of(line.r), 0);
+        g_object_get(sink, "stats", &stats, NULL);
+        fail_unless(gst_structure_get_uint64(stats, "rendered", &before));
+        gst_structure_free(stats);
+        for (guint n = 0; n < 1000 && after < before + 20; n++) {
+            g_usleep(10000);
+            g_object_get(sink, "stats", &stats, NULL);
+            gst_structure_get_uint64(stats, "rendered", &after);
+            gst_structure_free(stats);
+        }
+        fail_unless(after >= before + 20, "no more frames");
+        fail_unless(words(line.bus, GST_MESSAGE_ERROR, line.r, 0) == NULL);
+        gst_object_unref(sink);
+        line_free(&line);
+    }
+}
+GST_END_TEST;
+
+static guint8 last_byte(GstElement *sink)
+{
+    GstSample *sample;
+    guint8 byte;
+
+    g_object_get(sink, "last-sample", &sample, NULL);
+    fail_unless(sample != NULL);
+    gst_buffer_extract(gst_sample_get_buffer(sample), 0, &byte, 1);
+    gst_sample_unref(sample);
+    return byte;
+}
+
+/* Set before the start: frames without an alpha channel pass as they are, with a word. */
+GST_START_TEST(test_alpha_before_start)
+{
+    static const gchar *const launches[] = {
+        "appsrc name=a format=time ! rvosseg name=r ! fakesink name=s",
+        "appsrc name=a format=time ! queue ! identity ! rvosseg name=r ! fakesink name=s",
+        "appsrc name=a format=time ! videoconvert ! video/x-raw,format=I420 ! "
+        "rvosseg name=r ! fakesink name=s",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(launches); i++) {
+        Line line = line_new(launches[i]);
+        GstElement *sink = gst_bin_get_by_name(GST_BIN(line.bin), "s");
+
+        gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
+        gst_element_set_state(line.bin, GST_STATE_PLAYING);
+        push(&line, "I420", 3);
+        EXPECT(words(line.bus, GST_MESSAGE_WARNING, line.r, 10 * GST_SECOND),
+               "output=alpha", "RGBA, BGRA, ARGB or ABGR", "videoconvert");
+        fail_unless_equals_int(
+            gst_element_get_state(line.bin, NULL, NULL, 10 * GST_SECOND),
+            GST_STATE_CHANGE_SUCCESS);
+        fail_unless_equals_int(last_byte(sink), RIG_BACKGROUND);
+        fail_unless(words(line.bus, GST_MESSAGE_ERROR, line.r, 0) == NULL);
+        fail_unless(words(line.bus, GST_MESSAGE_WARNING, line.r, 0) == NULL);
+        gst_object_unref(sink);
+        line_free(&line);
+    }
+}
+GST_END_TEST;
+
+/* Behind it nobody takes an alpha channel, and before it nobody knows. */
+GST_START_TEST(test_alpha_behind)
+{
+    Line line = line_new("videotestsrc ! rvosseg name=r ! capsfilter name=c ! fakesink");
+
+    set_caps(&line, "c", "video/x-raw,format=I420");
+    gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "output=alpha",
+           "RGBA, BGRA, ARGB or ABGR", "videoconvert behind it");
+    line_free(&line);
+}
+GST_END_TEST;
+
+static gboolean any_caps(GstPad *pad, GstObject *parent, GstQuery *query)
+{
+    GstCaps *filter, *any = gst_caps_new_any();
+
+    if (GST_QUERY_TYPE(query) != GST_QUERY_CAPS) {
+        gst_caps_unref(any);
+        return gst_pad_query_default(pad, parent, query);
+    }
+    gst_query_parse_caps(query, &filter);
+    gst_query_set_caps_result(query, filter ? filter : any);
+    gst_caps_unref(any);
+    return TRUE;
+}
+
+/* Upstream says it could and goes on as it was: frames are drawn on as before, and a word
+ * is said when no queue can explain it. */
+GST_START_TEST(test_alpha_never_comes)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", "palette", "#010203", NULL));
+    GstBuffer *buffer;
+    gchar *text = NULL;
+    guint n = 0;
+
+    gst_pad_set_query_function(rig->h->srcpad, any_caps);
+    rig_run(rig, n, 1, BOXES(BOX(1)));
+    gst_util_set_object_arg(G_OBJECT(rig->element), "output", "alpha");
+    fail_unless(now(rig, GST_MESSAGE_WARNING) == NULL);
+    fail_unless_equals_int(output_of(rig->element), 2);
+    for (n = 1; n <= 400; n++) {
+        guint draws = scripted_get().draws;
+
+        buffer = rig_push(rig, n, BOXES(BOX(1)));
+        gst_buffer_unref(buffer);
+        fail_unless_equals_int(scripted_get().draws, draws + 1);
+    }
+    fail_unless_equals_int(scripted_get().alphas, 0);
+    text = now(rig, GST_MESSAGE_WARNING);
+    EXPECT(text, "output=alpha", "RGBA", "videoconvert");
+    fail_unless(now(rig, GST_MESSAGE_WARNING) == NULL);
+    rig_set_caps(rig, "RGBA", RIG_WIDTH, RIG_HEIGHT, "framerate=30/1"); /* at last */
+    rig_run(rig, n, n + 1, BOXES(BOX(1)));
+    fail_unless_equals_int(scripted_get().alphas, 1);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+static Suite *negotiation_suite(void)
+{
+    Suite *s = suite_create("negotiation");
+    TCase *tc = tcase_create("general");
+
+    suite_add_tcase(s, tc);
+    tcase_add_checked_fixture(tc, scripted_clear, NULL);
+    tcase_add_test(tc, test_caps_event);
+    tcase_add_test(tc, test_features);
+    tcase_add_test(tc, test_questions);
+    tcase_add_test(tc, test_from_afar);
+    tcase_add_test(tc, test_source_that_asks);
+    tcase_add_test(tc, test_converted);
+    tcase_add_test(tc, test_behind);
+    tcase_add_test(tc, test_behind_mask);
+    tcase_add_test(tc, test_alpha_refused);
+    tcase_add_test(tc, test_alpha_before_start);
+    tcase_add_test(tc, test_alpha_behind);
+    tcase_add_test(tc, test_alpha_never_comes);
+    return s;
+}
+
+GST_CHECK_MAIN(negotiation)
