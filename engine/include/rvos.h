@@ -112,6 +112,8 @@ typedef enum rvos_task {
     RVOS_TASK_DEFAULT = 0,        /* zero-shot if the file can, else one-shot */
     RVOS_TASK_ZERO_SHOT = 1 << 0, /* finds the objects by itself */
     RVOS_TASK_ONE_SHOT = 1 << 1,  /* follows what rvos_stream_seed shows it */
+    RVOS_TASK_AUTO = 1 << 2,      /* finds objects as zero-shot does, then follows each
+                                     as one-shot does; takes both decoders */
 } rvos_task;
 
 /* Of operands; sums are fp32. What a backend lacks: RVOS_ERR_UNSUPPORTED. */
@@ -161,7 +163,8 @@ typedef struct rvos_model_info {
     const char *encoder;              /* such as "resnet18" */
     const char *skip_mode;            /* "concat", "sum", "mul" or "none" */
     const char *licence, *provenance; /* of the weights; "" if the file is silent */
-    unsigned tasks;         /* the rvos_task bits that the file has decoders for */
+    unsigned tasks;         /* the rvos_task bits that the file has decoders for; of
+                               both decoders also RVOS_TASK_AUTO */
     int width, height;      /* the network size in use: frames are resized to it */
     int objects;            /* slots it was trained with: a stream's default */
     int hidden;             /* channels of the coarsest hidden state */
@@ -258,12 +261,17 @@ typedef struct rvos_stream_params {
                        that has been seeded are skipped, which is exact for those
                        below; a later object then starts without the history of
                        an empty mask that the published code gives it */
+    int discovery_interval; /* RVOS_TASK_AUTO: frames from one look for further objects
+                               to the next; 0: 30; negative: only at the beginning and
+                               after rvos_stream_discover */
 } rvos_stream_params;
 
 typedef struct rvos_stream_info {
     rvos_task task;
     int objects;        /* slots */
-    int live;           /* slots that the last frame ran, from 1 on */
+    int live;           /* slots that the last frame ran or showed, from 1 on */
+    bool discovering;   /* RVOS_TASK_AUTO: the last frame ran the zero-shot decoder: it
+                           took longer than others */
     int64_t frames;     /* that the network has run since the last reset */
     size_t state_bytes; /* of recurrent state on the device: fixed */
     int batch;          /* streams in the pass of the last frame, this one included */
@@ -285,6 +293,23 @@ RVOS_API int rvos_stream_prepare(rvos_stream *stream, int frame_width, int frame
 RVOS_API void rvos_stream_reset(rvos_stream *stream);
 
 #define RVOS_ALL_SLOTS UINT32_MAX
+
+/* RVOS_TASK_AUTO. The zero-shot decoder runs for the first frames, whose foreground is
+ * shown, each connected piece in a slot of its own. Then the one-shot decoder follows
+ * these pieces, in the same slots, with as many slots as there are objects; so it costs
+ * what one-shot costs. Every discovery_interval frames, and when all objects are lost,
+ * the zero-shot decoder runs again for some frames, beside it and on the same image
+ * features. What it finds there may become an object in a free slot, mend one that has
+ * lost parts, or end one. rvos_object.serial tells the objects of a slot apart.
+ *
+ * rvos_stream_seed and rvos_stream_drop work as in a one-shot stream. An object that was
+ * seeded is followed until it is dropped, or seeded empty. What was dropped is not found
+ * again at the same place right away. The thresholds and slots of rvos_output concern what
+ * is shown, not what is followed. */
+
+/* An AUTO stream: look for objects from the next frame on, such as after a change of the
+ * scene that is no cut. Other streams: RVOS_ERR_WRONG_TASK. */
+RVOS_API int rvos_stream_discover(rvos_stream *stream);
 
 /* Show a one-shot stream its objects as they are in the next frame. Sets the
  * slots that have their bit in `slots` (bit i - 1 is object i; one without a
@@ -328,6 +353,9 @@ typedef struct rvos_object {
     int x, y, width, height; /* its box there */
     int64_t area;            /* its pixels there */
     double score;            /* mean probability over its pixels at network size */
+    uint32_t serial;         /* RVOS_TASK_AUTO: of the object in this slot, also while it is
+                                hidden; from 1; no other object of this stream ever gets it.
+                                0: the slot is free, or a stream of another task */
 } rvos_object;
 
 /* One object, 1..objects, of the last frame that filled labels; zeroes if it is

@@ -11,7 +11,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 5
+#define RV_BACKEND_ABI 6
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -46,6 +46,13 @@ struct rvos_device {
     _Atomic int refs;
 };
 
+/* What a decoder has found, at network size and for a threshold of 0.5, whatever is shown
+ * of it: for the rules of RVOS_TASK_AUTO. */
+struct rv_seen {
+    uint8_t *labels; /* height rows of width; NULL: not wanted */
+    float *score;    /* of each slot: mean probability over its pixels; 0: it has none */
+};
+
 /* One stream's frame. */
 struct rv_job {
     struct rv_buffer state;
@@ -55,7 +62,13 @@ struct rv_job {
      * slots of seed_slots are set from it; NULL: it counts as empty. */
     const uint32_t *seed;
     uint32_t seed_slots;
-    int live; /* slots to run, from the first on */
+    int live[RV_DECODERS]; /* slots that run, from the first on; 0: nothing of this
+                              decoder does */
+    int shown;        /* decoder that `out` is made of; it has live slots, or `out` is
+                         NULL */
+    bool labels_only; /* with a NULL frame: makes `out` of the logits in the state,
+                         which stays as it is */
+    struct rv_seen seen[RV_DECODERS]; /* of decoders with live slots */
     const rvos_output *out;
     rvos_object *object; /* one per slot, filled when there are labels */
 };
@@ -75,6 +88,8 @@ struct rv_backend {
     int (*clear)(rvos_device *dev, struct rv_buffer *buffer, size_t at, size_t size);
     int (*read)(rvos_device *dev, const struct rv_buffer *src, size_t at, void *dst,
                 size_t size);
+    int (*write)(rvos_device *dev, struct rv_buffer *dst, size_t at, const void *src,
+                 size_t size);
 
     /* Bytes of an element that is not wide; 0: this precision is not to be had. */
     size_t (*narrow_bytes)(rvos_device *dev, rvos_precision precision);

@@ -196,7 +196,7 @@ static int describe_work(rvos_model *model, int task)
 {
     struct rv_net *net = &model->net;
     struct rv_program p = {.objects = 1,
-                           .one_shot = task,
+                           .decoders = 1u << task,
                            .spatial = true,
                            .temporal = true,
                            .narrow_bytes = model->narrow_bytes,
@@ -213,7 +213,7 @@ static int describe_work(rvos_model *model, int task)
             !strncmp(net->weight[p.step[i].weight].conv, "encoder.", 8))
             model->info.encoder_macs += conv_macs(&p, net, &p.step[i]);
     for (k = 0; k < RV_LEVELS; k++) {
-        const struct rv_tensor *h = &p.tensor[p.hidden[k]];
+        const struct rv_tensor *h = &p.tensor[p.memory[task].hidden[k]];
         int64_t pixels = (int64_t)h->h * h->w * net->kernel * net->kernel;
 
         model->info.object_macs +=
@@ -281,6 +281,8 @@ int rv_model_describe(rvos_model *model, const rvos_model_params *params)
         ret = check_leftovers(model);
     if (ret)
         return ret;
+    if (model->info.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT))
+        model->info.tasks |= RVOS_TASK_AUTO;
     model->info.objects = number(model, "rvos.objects", 10, 1, RVOS_MAX_OBJECTS);
     if (model->info.objects < 0)
         return refuse(model, "rvos.objects must be 1 to 32");

@@ -164,13 +164,13 @@ static int grow_prepared(struct rv_weights *weights)
 }
 
 /* A program for plans of `frames` frames. */
-static int build(rvos_model *model, struct rv_program *program, bool one_shot,
+static int build(rvos_model *model, struct rv_program *program, unsigned decoders,
                  bool spatial, bool temporal, int objects, int frames)
 {
     const struct rv_backend *fn = model->device->fn;
 
     *program = (struct rv_program){.objects = objects,
-                                   .one_shot = one_shot,
+                                   .decoders = decoders,
                                    .spatial = spatial,
                                    .temporal = temporal,
                                    .narrow_bytes = model->narrow_bytes,
@@ -179,11 +179,11 @@ static int build(rvos_model *model, struct rv_program *program, bool one_shot,
     return rv_program_build(program, &model->net) ? RVOS_ERR_MEMORY : 0;
 }
 
-static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
+static int make_plan(rvos_model *model, struct rv_model_plan *p, unsigned decoders,
                      bool spatial, bool temporal, int objects)
 {
     struct rv_plan *plan;
-    int ret = build(model, &p->program, one_shot, spatial, temporal, objects, 1);
+    int ret = build(model, &p->program, decoders, spatial, temporal, objects, 1);
 
     if (!ret)
         ret = grow_prepared(&model->weights);
@@ -196,7 +196,7 @@ static int make_plan(rvos_model *model, struct rv_model_plan *p, bool one_shot,
     return ret;
 }
 
-int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
+int rv_model_plan(rvos_model *model, unsigned decoders, bool spatial, bool temporal,
                   int objects, struct rv_model_plan **out)
 {
     struct rv_model_plan *p;
@@ -204,12 +204,12 @@ int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
 
     pthread_mutex_lock(&model->lock);
     for (p = model->plans; p; p = p->next)
-        if (p->program.one_shot == one_shot && p->program.spatial == spatial &&
+        if (p->program.decoders == decoders && p->program.spatial == spatial &&
             p->program.temporal == temporal && p->program.objects == objects)
             break;
     if (!p) {
         p = calloc(1, sizeof(*p));
-        ret = p ? make_plan(model, p, one_shot, spatial, temporal, objects)
+        ret = p ? make_plan(model, p, decoders, spatial, temporal, objects)
                 : RVOS_ERR_MEMORY;
         if (!ret) {
             p->next = model->plans;
@@ -227,6 +227,12 @@ int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
     return ret;
 }
 
+void rv_job_all(struct rv_job *job, const struct rv_program *program)
+{
+    for (int d = 0; d < RV_DECODERS; d++)
+        job->live[d] = program->decoders >> d & 1 ? program->objects : 0;
+}
+
 /* One run on scratch states, so that no frame pays for being the first of its plan. */
 static int warm_up(rvos_device *dev, const struct rv_program *program,
                    struct rv_plan *plan, int size)
@@ -241,7 +247,7 @@ static int warm_up(rvos_device *dev, const struct rv_program *program,
     for (int i = 0; i < size; i++) {
         job[i].state.ptr = (char *)states.ptr + i * bytes;
         job[i].state.size = program->state_bytes;
-        job[i].live = program->objects;
+        rv_job_all(&job[i], program);
     }
     ret = dev->fn->plan_run(plan, job, size);
     dev->fn->free(dev, &states);
@@ -259,7 +265,7 @@ static int add_plan(rvos_model *model, struct rv_model_plan *p)
 
     if (size > fn->max_batch)
         size = fn->max_batch;
-    ret = build(model, program, p->program.one_shot, p->program.spatial,
+    ret = build(model, program, p->program.decoders, p->program.spatial,
                 p->program.temporal, p->program.objects, size);
     if (!ret)
         ret = fn->plan_create(model->device, program, &model->weights, model->precision,

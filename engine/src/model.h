@@ -42,13 +42,16 @@ struct rvos_model {
 
 rvos_model *rv_model_ref(rvos_model *model);
 
-/* The plan for a task and its recurrences; made, slowly, if there is none yet. */
-int rv_model_plan(rvos_model *model, bool one_shot, bool spatial, bool temporal,
+/* The plan for some decoders and their recurrences; made, slowly, if there is none yet.
+ */
+int rv_model_plan(rvos_model *model, unsigned decoders, bool spatial, bool temporal,
                   int objects, struct rv_model_plan **out);
 /* One more stream whose frames run on that plan: makes the plans of several frames that
  * its streams may now use together. What there is no memory for is done without. */
 int rv_model_enter(rvos_model *model, struct rv_model_plan *plan);
 void rv_model_leave(struct rv_model_plan *plan);
+/* Every slot of every decoder is to run. */
+void rv_job_all(struct rv_job *job, const struct rv_program *program);
 /* One stream's frame. */
 int rv_model_run(rvos_model *model, struct rv_model_plan *plan, struct rv_member *member,
                  const struct rv_job *job);

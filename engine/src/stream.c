@@ -7,33 +7,27 @@
 
 #include "image.h"
 #include "log.h"
-#include "model.h"
-
-struct rvos_stream {
-    rvos_model *model;
-    rvos_stream_params params;          /* task and objects resolved */
-    struct rv_model_plan *first, *plan; /* of frame 0, of the others; may be the same */
-    bool entered;                       /* it is counted at `plan` */
-    struct rv_member member;            /* it, where streams wait for each other */
-    struct rv_buffer state;
-    struct rv_pixels *pixels;
-    int pixels_width, pixels_height;
-
-    int64_t frames; /* run since the last reset */
-    bool clear;     /* the state holds another video */
-    int live;       /* slots that the next frame runs */
-    uint32_t drops; /* slots to clear before the next frame */
-
-    /* One-shot: masks at network size, bit i of a pixel is slot i. */
-    uint32_t *seed, *first_seed; /* for the next frame; of frame 0, shown twice */
-    uint32_t seed_slots;
-
-    rvos_object object[RVOS_MAX_OBJECTS]; /* of the last frame */
-};
+#include "stream.h"
 
 static bool one_shot(const rvos_stream *s)
 {
     return s->params.task == RVOS_TASK_ONE_SHOT;
+}
+
+static bool takes_masks(const rvos_stream *s)
+{
+    return s->params.task != RVOS_TASK_ZERO_SHOT;
+}
+
+int rv_stream_decoder(const rvos_stream *s)
+{
+    return takes_masks(s) ? RV_ONE_SHOT : RV_ZERO_SHOT;
+}
+
+/* What that decoder keeps in the state. */
+static const struct rv_memory *memory_of(const rvos_stream *s)
+{
+    return &s->plan->program.memory[rv_stream_decoder(s)];
 }
 
 static rvos_device *device_of(const rvos_stream *s)
@@ -47,24 +41,21 @@ static struct rv_model_plan *next_plan(const rvos_stream *s)
     return s->frames ? s->plan : s->first;
 }
 
-static uint32_t slots_below(int n)
-{
-    return n >= 32 ? RVOS_ALL_SLOTS : (UINT32_C(1) << n) - 1;
-}
-
-static size_t seed_pixels(const rvos_stream *s)
+size_t rv_stream_pixels(const rvos_stream *s)
 {
     return (size_t)s->model->info.width * s->model->info.height;
 }
 
 static int check_params(rvos_model *model, rvos_stream_params *p)
 {
+    bool has_zero_shot = model->info.tasks & RVOS_TASK_ZERO_SHOT;
+
     if (p->task == RVOS_TASK_DEFAULT)
-        p->task = model->info.tasks & RVOS_TASK_ZERO_SHOT ? RVOS_TASK_ZERO_SHOT
-                                                          : RVOS_TASK_ONE_SHOT;
+        p->task = has_zero_shot ? RVOS_TASK_ZERO_SHOT : RVOS_TASK_ONE_SHOT;
     if (p->objects == 0)
         p->objects = model->info.objects;
-    if ((p->task != RVOS_TASK_ZERO_SHOT && p->task != RVOS_TASK_ONE_SHOT) ||
+    if ((p->task != RVOS_TASK_ZERO_SHOT && p->task != RVOS_TASK_ONE_SHOT &&
+         p->task != RVOS_TASK_AUTO) ||
         p->variant < RVOS_VARIANT_SPATIO_TEMPORAL || p->variant > RVOS_VARIANT_TEMPORAL ||
         p->objects < 1 || p->objects > RVOS_MAX_OBJECTS) {
         rv_log(model->device, RVOS_LOG_ERROR,
@@ -74,9 +65,10 @@ static int check_params(rvos_model *model, rvos_stream_params *p)
     }
     if (model->info.tasks & (unsigned)p->task)
         return 0;
-    rv_log(model->device, RVOS_LOG_ERROR, "%s: it has no %s decoder, only a %s one",
-           model->path, p->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot",
-           p->task == RVOS_TASK_ONE_SHOT ? "zero-shot" : "one-shot");
+    rv_log(model->device, RVOS_LOG_ERROR, "%s: it has no %s decoder, only a %s one%s",
+           model->path, has_zero_shot ? "one-shot" : "zero-shot",
+           has_zero_shot ? "zero-shot" : "one-shot",
+           p->task == RVOS_TASK_AUTO ? ", and the task auto takes both" : "");
     return RVOS_ERR_WRONG_TASK;
 }
 
@@ -84,15 +76,17 @@ static int get_plans(rvos_stream *s)
 {
     bool spatial = s->params.variant != RVOS_VARIANT_TEMPORAL;
     bool temporal = s->params.variant != RVOS_VARIANT_SPATIAL;
-    int ret = rv_model_plan(s->model, one_shot(s), spatial, temporal, s->params.objects,
-                            &s->plan);
+    unsigned decoders = s->params.task == RVOS_TASK_AUTO
+                            ? RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT
+                            : s->params.task;
+    int ret =
+        rv_model_plan(s->model, decoders, spatial, temporal, s->params.objects, &s->plan);
 
     s->first = s->plan;
     /* T: frame 0 has no temporal state yet, and runs the spatial recurrence. Both
      * programs lay out the state alike. */
     if (!ret && !spatial)
-        ret = rv_model_plan(s->model, one_shot(s), true, true, s->params.objects,
-                            &s->first);
+        ret = rv_model_plan(s->model, decoders, true, true, s->params.objects, &s->first);
     return ret;
 }
 
@@ -119,12 +113,14 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
     if (!ret)
         ret = model->device->fn->alloc(model->device, s->plan->program.state_bytes,
                                        &s->state);
-    if (!ret && one_shot(s)) {
-        s->seed = calloc(seed_pixels(s), sizeof(*s->seed));
-        s->first_seed = calloc(seed_pixels(s), sizeof(*s->first_seed));
+    if (!ret && takes_masks(s)) {
+        s->seed = calloc(rv_stream_pixels(s), sizeof(*s->seed));
+        s->first_seed = calloc(rv_stream_pixels(s), sizeof(*s->first_seed));
         if (!s->seed || !s->first_seed)
             ret = RVOS_ERR_MEMORY;
     }
+    if (!ret && s->params.task == RVOS_TASK_AUTO)
+        ret = rv_auto_open(s);
     if (!ret)
         ret = rv_model_enter(model, s->plan);
     s->entered = !ret;
@@ -155,6 +151,7 @@ void rvos_stream_close(rvos_stream **stream)
         device_of(s)->fn->free(device_of(s), &s->state);
     free(s->seed);
     free(s->first_seed);
+    rv_auto_close(s);
     rvos_model_close(&s->model);
     free(s);
 }
@@ -169,6 +166,7 @@ void rvos_stream_get_info(const rvos_stream *s, rvos_stream_info *info)
     info->task = s->params.task;
     info->objects = s->params.objects;
     info->live = s->frames ? s->live : 0;
+    info->discovering = s->frames && rv_auto_discovering(s);
     info->frames = s->frames;
     info->state_bytes = s->state.size;
     info->batch = s->frames ? s->member.shared : 0;
@@ -182,11 +180,15 @@ void rvos_stream_reset(rvos_stream *s)
     rv_member_move(&s->member, &s->first->batch);
     s->clear = true;
     s->drops = s->seed_slots = 0;
-    s->live = one_shot(s) ? 0 : s->params.objects;
+    s->first_slots = RVOS_ALL_SLOTS;
+    s->fed = 0;
+    s->live = takes_masks(s) ? 0 : s->params.objects;
     memset(s->object, 0, sizeof(s->object));
-    if (one_shot(s)) {
-        memset(s->seed, 0, seed_pixels(s) * sizeof(*s->seed));
-        memset(s->first_seed, 0, seed_pixels(s) * sizeof(*s->first_seed));
+    if (s->automatic)
+        rv_auto_reset(s);
+    if (takes_masks(s)) {
+        memset(s->seed, 0, rv_stream_pixels(s) * sizeof(*s->seed));
+        memset(s->first_seed, 0, rv_stream_pixels(s) * sizeof(*s->first_seed));
     }
 }
 
@@ -202,7 +204,7 @@ int rvos_stream_warm_up(rvos_stream *s)
     dev = device_of(s);
     plans[0] = s->first;
     plans[1] = s->plan;
-    job.live = s->params.objects;
+    rv_job_all(&job, &s->plan->program);
     ret = dev->fn->alloc(dev, s->state.size, &job.state);
     if (ret)
         return rv_log_memory(dev, ret, "rvos_stream_warm_up");
@@ -239,7 +241,7 @@ int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)
 
     if (!s)
         return RVOS_ERR_ARGUMENT;
-    if (!one_shot(s)) {
+    if (!takes_masks(s)) {
         rv_log(device_of(s), RVOS_LOG_ERROR,
                "rvos_stream_seed: a zero-shot stream takes no masks");
         return RVOS_ERR_WRONG_TASK;
@@ -251,16 +253,27 @@ int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)
         rv_log(device_of(s), RVOS_LOG_ERROR, "rvos_stream_seed: host memory only");
         return RVOS_ERR_UNSUPPORTED;
     }
-    if (slots != RVOS_ALL_SLOTS && slots & ~slots_below(s->params.objects)) {
+    if (slots != RVOS_ALL_SLOTS && slots & ~rv_slots_below(s->params.objects)) {
         rv_log(device_of(s), RVOS_LOG_ERROR,
                "rvos_stream_seed: a slot above the stream's %d objects",
                s->params.objects);
         return RVOS_ERR_ARGUMENT;
     }
-    slots &= slots_below(s->params.objects);
+    slots &= rv_slots_below(s->params.objects);
     rv_seed_bits(masks, slots, s->seed, s->model->info.width, s->model->info.height);
     s->seed_slots |= slots;
+    if (s->automatic)
+        rv_auto_seeded(s, slots);
     return 0;
+}
+
+void rv_stream_unseed(rvos_stream *s, uint32_t slots)
+{
+    s->seed_slots &= ~slots;
+    for (size_t i = 0, n = rv_stream_pixels(s); i < n && slots; i++) {
+        s->seed[i] &= ~slots;
+        s->first_seed[i] &= ~slots;
+    }
 }
 
 int rvos_stream_drop(rvos_stream *s, int object)
@@ -272,11 +285,10 @@ int rvos_stream_drop(rvos_stream *s, int object)
     bit = UINT32_C(1) << (object - 1);
     s->drops |= bit;
     memset(&s->object[object - 1], 0, sizeof(s->object[0]));
-    if (one_shot(s)) {
-        s->seed_slots &= ~bit;
-        for (size_t i = 0; i < seed_pixels(s); i++)
-            s->first_seed[i] &= ~bit;
-    }
+    if (takes_masks(s))
+        rv_stream_unseed(s, bit);
+    if (s->automatic)
+        rv_auto_dropped(s, object - 1);
     return 0;
 }
 
@@ -291,9 +303,9 @@ static int clear_slot(rvos_stream *s, rv_tid tensor, int slot)
                                    image);
 }
 
-static int apply_clears(rvos_stream *s)
+int rv_stream_clear(rvos_stream *s)
 {
-    const struct rv_program *p = &s->plan->program;
+    const struct rv_memory *own = memory_of(s);
     int ret = 0;
 
     if (s->clear)
@@ -302,9 +314,9 @@ static int apply_clears(rvos_stream *s)
         if (s->clear || !(s->drops >> slot & 1))
             continue;
         for (int k = 0; k < RV_LEVELS && !ret; k++)
-            ret = clear_slot(s, p->hidden[k], slot);
-        if (!ret && p->prob >= 0)
-            ret = clear_slot(s, p->prob, slot);
+            ret = clear_slot(s, own->hidden[k], slot);
+        if (!ret && own->prob >= 0)
+            ret = clear_slot(s, own->prob, slot);
     }
     if (!ret) {
         s->clear = false;
@@ -313,47 +325,44 @@ static int apply_clears(rvos_stream *s)
     return ret;
 }
 
-static int highest_slot(uint32_t slots)
-{
-    return slots ? 32 - __builtin_clz(slots) : 0;
-}
-
-/* Slots that `bits` shows at all, of those in `slots`. */
-static uint32_t shown(const uint32_t *bits, size_t n, uint32_t slots)
+uint32_t rv_stream_shown(const rvos_stream *s, const uint32_t *bits, uint32_t slots)
 {
     uint32_t any = 0;
 
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
         any |= bits[i];
     return any & slots;
 }
 
-/* Which masks the network is fed in this frame: at frames 0 and 1 those given at
- * frame 0 (a slot that was given none gets an empty one), later its own output; at
- * any frame, instead, what has been shown for it. */
-static void set_seed(rvos_stream *s, struct rv_job *job)
+/* How many slots a one-shot stream runs, which never become fewer. */
+static void set_live(rvos_stream *s)
 {
-    size_t n = seed_pixels(s);
-    int live = highest_slot(shown(s->seed, n, s->seed_slots));
+    int live = rv_highest_slot(rv_stream_shown(s, s->seed, s->seed_slots));
 
     if (s->params.all_slots && (s->live || s->seed_slots))
         live = s->params.objects;
     if (live > s->live)
         s->live = live;
-    if (s->frames < 2) {
-        for (size_t i = 0; i < n; i++)
+}
+
+/* In its first two frames those given for the first one (a slot that was given none gets
+ * an empty one), later its own output; at any frame, instead, what has been shown for
+ * it. */
+void rv_stream_feed(rvos_stream *s, struct rv_job *job)
+{
+    if (s->fed < 2) {
+        for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
             s->first_seed[i] =
                 (s->first_seed[i] & ~s->seed_slots) | (s->seed[i] & s->seed_slots);
         job->seed = s->first_seed;
-        job->seed_slots = RVOS_ALL_SLOTS;
+        job->seed_slots = s->fed ? s->first_slots | s->seed_slots : RVOS_ALL_SLOTS;
     } else {
         job->seed = s->seed;
         job->seed_slots = s->seed_slots;
     }
 }
 
-/* A frame before any object has been shown. */
-static void fill_nothing(const rvos_stream *s, const rvos_output *out)
+void rv_stream_fill(const rvos_stream *s, const rvos_output *out)
 {
     const rvos_labels *planes[2] = {out ? out->labels : NULL, out ? out->alpha : NULL};
 
@@ -382,9 +391,41 @@ static int check_output(const rvos_stream *s, const rvos_output *out)
     return ret;
 }
 
+/* Of a zero-shot or one-shot stream. */
+static int process(rvos_stream *s, const rvos_image *frame, const rvos_output *out)
+{
+    int decoder = rv_stream_decoder(s), ret = rv_stream_clear(s);
+    struct rv_job job = {.state = s->state,
+                         .pixels = s->pixels,
+                         .frame = frame,
+                         .shown = decoder,
+                         .out = out,
+                         .object = s->object};
+
+    if (ret)
+        return ret;
+    if (one_shot(s)) {
+        set_live(s);
+        if (!s->live) { /* before any object has been shown */
+            s->seed_slots = 0;
+            rv_stream_fill(s, out);
+            return 0;
+        }
+        rv_stream_feed(s, &job);
+    }
+    job.live[decoder] = s->live;
+    ret = rv_model_run(s->model, next_plan(s), &s->member, &job);
+    if (ret)
+        return ret;
+    s->seed_slots = 0;
+    s->fed++;
+    s->frames++;
+    rv_member_move(&s->member, &s->plan->batch);
+    return 0;
+}
+
 int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_output *out)
 {
-    struct rv_job job = {.frame = frame, .out = out};
     int ret;
 
     if (!s)
@@ -394,31 +435,11 @@ int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_outp
         ret = check_output(s, out);
     if (!ret)
         ret = rvos_stream_prepare(s, frame->width, frame->height);
-    if (!ret)
-        ret = apply_clears(s);
     if (ret)
         return ret;
     if (out && out->labels)
         memset(s->object, 0, sizeof(s->object));
-    if (one_shot(s)) {
-        set_seed(s, &job);
-        if (!s->live) {
-            s->seed_slots = 0;
-            fill_nothing(s, out);
-            return 0;
-        }
-    }
-    job.state = s->state;
-    job.pixels = s->pixels;
-    job.live = s->live;
-    job.object = s->object;
-    ret = rv_model_run(s->model, next_plan(s), &s->member, &job);
-    if (ret)
-        return ret;
-    s->seed_slots = 0;
-    s->frames++;
-    rv_member_move(&s->member, &s->plan->batch);
-    return 0;
+    return s->automatic ? rv_auto_process(s, frame, out) : process(s, frame, out);
 }
 
 int rvos_stream_get_object(rvos_stream *s, int object, rvos_object *info)
@@ -426,6 +447,7 @@ int rvos_stream_get_object(rvos_stream *s, int object, rvos_object *info)
     if (!s || !info || object < 1 || object > s->params.objects)
         return RVOS_ERR_ARGUMENT;
     *info = s->object[object - 1];
+    info->serial = rv_auto_serial(s, object - 1);
     return 0;
 }
 
@@ -451,8 +473,8 @@ int rvos_stream_read_mask(rvos_stream *s, int object, float *out)
 
     if (!s || !out || object < 1 || object > s->params.objects)
         return RVOS_ERR_ARGUMENT;
-    ret = read_plane(s, s->plan->program.logits, object, out, &ran);
-    for (size_t i = 0; i < seed_pixels(s) && ran && !ret; i++)
+    ret = read_plane(s, memory_of(s)->logits, object, out, &ran);
+    for (size_t i = 0; i < rv_stream_pixels(s) && ran && !ret; i++)
         out[i] = 1 / (1 + expf(-out[i]));
     return ret;
 }
@@ -465,10 +487,10 @@ int rvos_stream_read_logits(rvos_stream *s, int object, float *out, int *width,
 
     if (!s || object < 1 || object > s->params.objects)
         return RVOS_ERR_ARGUMENT;
-    t = &s->plan->program.tensor[s->plan->program.half];
+    t = &s->plan->program.tensor[memory_of(s)->half];
     if (width)
         *width = t->w;
     if (height)
         *height = t->h;
-    return out ? read_plane(s, s->plan->program.half, object, out, &ran) : 0;
+    return out ? read_plane(s, memory_of(s)->half, object, out, &ran) : 0;
 }

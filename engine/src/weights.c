@@ -167,7 +167,8 @@ static int full_channels(const rvos_model *model, const struct rv_weight *w)
     char task[16];
 
     if (sscanf(w->conv, "%15[a-z_].clstm_list.%d.Gates", task, &level) == 2)
-        return rv_gate_channels(&model->net, level, task[0] == 'o');
+        return rv_gate_channels(&model->net, level,
+                                task[0] == 'o' ? RV_ONE_SHOT : RV_ZERO_SHOT);
     return w->in;
 }
 

@@ -90,7 +90,7 @@ static int open_stream(const struct measurement *m, int objects, rvos_stream **o
         return status;
     rvos_stream_get_info(*out, &info);
     status = rvos_stream_prepare(*out, m->frame[0].width, m->frame[0].height);
-    if (!status && info.task == RVOS_TASK_ONE_SHOT)
+    if (!status && info.task != RVOS_TASK_ZERO_SHOT)
         status = show_objects(*out, info.objects);
     return status;
 }
@@ -231,9 +231,7 @@ static json_t *case_json(const struct measurement *m, const rvos_stream_info *st
     json_object_set_new(result, "hidden", json_integer(s->info.hidden));
     json_object_set_new(result, "width", json_integer(s->info.width));
     json_object_set_new(result, "height", json_integer(s->info.height));
-    json_object_set_new(
-        result, "task",
-        json_string(stream->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot"));
+    json_object_set_new(result, "task", json_string(task_word(stream->task)));
     json_object_set_new(result, "objects", json_integer(stream->objects));
     json_object_set_new(result, "streams", json_integer(m->c->streams));
     json_object_set_new(result, "max_batch", json_integer(s->info.max_batch));
@@ -420,7 +418,7 @@ static int start_again(struct measurement *m)
 
     rvos_stream_reset(stream);
     rvos_stream_get_info(stream, &info);
-    return info.task == RVOS_TASK_ONE_SHOT ? show_objects(stream, info.objects) : 0;
+    return info.task != RVOS_TASK_ZERO_SHOT ? show_objects(stream, info.objects) : 0;
 }
 
 static int answer(struct measurement *m, const char *word, int *t, uint8_t *labels)

@@ -39,11 +39,12 @@ static char *settings_line(const struct campaign *c, const struct session_option
     struct stat st = {0};
 
     stat(s->model, &st);
-    return text_format("%s task=%d variant=%d objects=%d size=%dx%d precision=%d "
-                       "assign=%d model=%s bytes=%" PRIdMAX " time=%" PRIdMAX "\n",
-                       c->rules->name, (int)o->task, (int)o->variant, o->objects,
-                       s->width, s->height, (int)s->precision, c->assign, s->model,
-                       (intmax_t)st.st_size, (intmax_t)st.st_mtime);
+    return text_format(
+        "%s task=%d discovery=%d variant=%d objects=%d size=%dx%d precision=%d "
+        "assign=%d model=%s bytes=%" PRIdMAX " time=%" PRIdMAX "\n",
+        c->rules->name, (int)o->task, o->discovery_interval, (int)o->variant, o->objects,
+        s->width, s->height, (int)s->precision, c->assign, s->model, (intmax_t)st.st_size,
+        (intmax_t)st.st_mtime);
 }
 
 static int check_outside(const char *out, const struct dataset *d, struct fault *fault)

@@ -41,11 +41,12 @@ static void print_cost(const char *label, const rvos_model_info *m, int objects)
 static void print_model(const char *path, const rvos_model_info *m)
 {
     bool zero = m->tasks & RVOS_TASK_ZERO_SHOT, one = m->tasks & RVOS_TASK_ONE_SHOT;
+    bool both = m->tasks & RVOS_TASK_AUTO;
 
     print_words("model", path);
     print_words("encoder", m->encoder);
-    printf("%-14s %s%s%s\n", "tasks", zero ? "zero-shot" : "", zero && one ? ", " : "",
-           one ? "one-shot" : "");
+    printf("%-14s %s%s%s%s\n", "tasks", zero ? "zero-shot" : "", both ? ", " : "",
+           one ? "one-shot" : "", both ? ", auto" : "");
     printf("%-14s %dx%d (width x height)\n", "network size", m->width, m->height);
     printf("%-14s %d\n", "objects", m->objects);
     printf("%-14s %d, %d, %d, %d channels\n", "hidden", m->hidden, m->hidden / 2,

@@ -20,8 +20,9 @@ static const char usage[] =
     "  -m, --model FILE         weights (.safetensors); default: $RVOS_MODEL,\n"
     "                           else the model that came with this program\n"
     "  -t, --task TASK          zero-shot: find the objects by itself; one-shot: follow\n"
-    "                           those of --init-mask. Default: one-shot with a mask,\n"
-    "                           zero-shot without\n"
+    "                           those of --init-mask; auto: find objects as zero-shot\n"
+    "                           does, then follow them and those of --init-mask.\n"
+    "                           Default: one-shot with a mask, zero-shot without\n"
     "  -i, --init-mask PATH     a palette PNG for the first frame, or a folder of them\n"
     "                           named as the frames at which objects first appear; all\n"
     "                           slots up to the highest object run from frame 0 on\n"
@@ -38,6 +39,9 @@ static const char usage[] =
     "  -d, --dump-probs FILE    float32 .npy (frames, objects, H, W), network size\n"
     "      --live-slots         one-shot: run a slot only from its object's first frame\n"
     "                           on, as the GStreamer element does\n"
+    "      --discovery-interval N  auto: frames from one look for further objects to "
+    "the\n"
+    "                           next; 0: only at the beginning; default: 30\n"
     "      --through-gst        run the GStreamer element rvosseg instead of the engine\n"
     "  -q, --quiet              no progress\n"
     "  -h, --help               this text\n"
@@ -62,7 +66,7 @@ static const char usage[] =
     "memory has run out, 4 a result cannot be written.\n";
 
 /* Options without a letter. */
-enum { LIVE_SLOTS = 256, THROUGH_GST, SPLIT, SEQUENCES, JOBS, STRICT, FORCE };
+enum { LIVE_SLOTS = 256, DISCOVERY, THROUGH_GST, SPLIT, SEQUENCES, JOBS, STRICT, FORCE };
 
 struct command {
     struct session_options session;
@@ -104,6 +108,14 @@ static int data_set_option(struct command *c, int option, const char *word,
     case LIVE_SLOTS:
         c->sequence.live_slots = true;
         break;
+    case DISCOVERY:
+        if (!parse_number(word, 0, 1000000, &c->sequence.discovery_interval))
+            return fault_set(fault, TOOL_USAGE, NULL,
+                             "--discovery-interval takes a number from 0, not \"%s\"",
+                             word);
+        if (!c->sequence.discovery_interval)
+            c->sequence.discovery_interval = -1;
+        break;
     case THROUGH_GST:
         c->campaign.through_gst = true;
         break;
@@ -118,7 +130,7 @@ static const char *expected(int option)
 {
     switch (option) {
     case 't':
-        return "zero-shot or one-shot";
+        return "zero-shot, one-shot or auto";
     case 'n':
         return "a number from 1 to 32";
     case 'v':
@@ -226,8 +238,11 @@ static int complete(struct command *c, struct fault *fault)
                          "--task one-shot needs --init-mask, the objects to follow");
     if (c->sequence.task == RVOS_TASK_ZERO_SHOT && c->sequence.init_mask)
         return fault_set(fault, TOOL_USAGE, NULL,
-                         "--init-mask belongs to --task one-shot; zero-shot finds the "
-                         "objects by itself");
+                         "--init-mask belongs to --task one-shot or auto; zero-shot "
+                         "finds the objects by itself");
+    if (c->sequence.discovery_interval && c->sequence.task != RVOS_TASK_AUTO)
+        return fault_set(fault, TOOL_USAGE, NULL,
+                         "--discovery-interval belongs to --task auto");
     return 0;
 }
 
@@ -252,6 +267,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
         {"strict", no_argument, NULL, STRICT},
         {"force", no_argument, NULL, FORCE},
         {"live-slots", no_argument, NULL, LIVE_SLOTS},
+        {"discovery-interval", required_argument, NULL, DISCOVERY},
         {"through-gst", no_argument, NULL, THROUGH_GST},
         {"quiet", no_argument, NULL, 'q'},
         {"help", no_argument, NULL, 'h'},

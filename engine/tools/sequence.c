@@ -19,7 +19,7 @@ struct run {
 
     rvos_stream *stream;
     int objects;
-    struct seeds seeds;       /* one-shot: what the network is shown */
+    struct seeds seeds;       /* what the network is shown; zero-shot: none */
     struct seeds annotations; /* --assign: what masks are compared with */
     struct assign assign;
     struct mask_stack masks; /* of the last frame, thresholded; for assign */
@@ -46,7 +46,7 @@ int sequence_seeds(struct seeds *out, const struct sequence_options *o,
     int err;
 
     memset(out, 0, sizeof *out);
-    if (!o->init_mask || o->task != RVOS_TASK_ONE_SHOT)
+    if (!o->init_mask || o->task == RVOS_TASK_ZERO_SHOT)
         return 0;
     err = seeds_find(out, frames, o->init_mask, o->mask_kind, fault);
     if (err)
@@ -81,11 +81,15 @@ static int open_stream(struct run *run)
     rvos_stream_params params = {.task = run->options->task,
                                  .variant = run->options->variant,
                                  .objects = run->options->objects,
-                                 .all_slots = !run->options->live_slots};
+                                 .all_slots = run->options->task == RVOS_TASK_ONE_SHOT &&
+                                              !run->options->live_slots,
+                                 .discovery_interval = run->options->discovery_interval};
     rvos_stream_info info;
     int err;
 
-    if (!params.objects)
+    if (!params.objects && params.task == RVOS_TASK_ONE_SHOT)
+        params.objects = run->seeds.highest;
+    if (!params.objects && run->seeds.highest > run->session->info.objects)
         params.objects = run->seeds.highest;
     err = session_open_stream(run->session, &params, &run->stream, run->fault);
     if (err)

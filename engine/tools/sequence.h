@@ -11,14 +11,15 @@
 struct sequence_options {
     rvos_task task;
     rvos_variant variant;
-    int objects;           /* 0: of the given masks, else of the model */
-    const char *init_mask; /* one-shot: picture or folder; see seeds.h */
+    int objects; /* 0: of the given masks, else of the model; auto: the higher of both */
+    const char *init_mask; /* not zero-shot: picture or folder; see seeds.h */
     enum mask_kind mask_kind;
     const char *assign; /* picture or folder: the result step of assign.h; NULL:
                            the engine's labels */
     bool live_slots;    /* one-shot: run a slot from its object's first frame on, as the
                            element does, not from frame 0 on */
-    const char *probs;  /* .npy of all probabilities; NULL: none */
+    int discovery_interval; /* auto: as in rvos_stream_params */
+    const char *probs;      /* .npy of all probabilities; NULL: none */
 };
 
 /* Writes OUT/<stem>.png for every frame; makes the folder. */

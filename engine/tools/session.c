@@ -164,12 +164,24 @@ bool parse_engine(const char *word, const char **engine)
     return !strcmp(word, "auto");
 }
 
+static const struct word tasks[] = {{"zero-shot", RVOS_TASK_ZERO_SHOT},
+                                    {"one-shot", RVOS_TASK_ONE_SHOT},
+                                    {"auto", RVOS_TASK_AUTO},
+                                    {NULL, 0}};
+
+const char *task_word(rvos_task task)
+{
+    const struct word *w = tasks;
+
+    while (w->word && w->value != (int)task)
+        w++;
+    return w->word ? w->word : "";
+}
+
 bool parse_task(const char *word, rvos_task *task)
 {
-    static const struct word table[] = {
-        {"zero-shot", RVOS_TASK_ZERO_SHOT}, {"one-shot", RVOS_TASK_ONE_SHOT}, {NULL, 0}};
     int value;
-    bool ok = find_word(table, word, &value);
+    bool ok = find_word(tasks, word, &value);
 
     if (ok)
         *task = (rvos_task)value;

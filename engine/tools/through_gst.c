@@ -55,8 +55,7 @@ static void set_properties(struct pipe *p)
 {
     int objects = p->options->objects ? p->options->objects : p->seeds.highest;
 
-    set_word(p, "mode",
-             p->options->task == RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot");
+    set_word(p, "mode", task_word(p->options->task));
     set_word(p, "variant",
              p->options->variant == RVOS_VARIANT_SPATIAL    ? "spatial"
              : p->options->variant == RVOS_VARIANT_TEMPORAL ? "temporal"

@@ -209,7 +209,7 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
                          .height = 256};
     struct rv_conv_shape seen[256];
     struct rv_program p = {.objects = objects,
-                           .one_shot = one_shot,
+                           .decoders = 1u << (one_shot ? RV_ONE_SHOT : RV_ZERO_SHOT),
                            .spatial = true,
                            .temporal = true,
                            .narrow_bytes = half ? 2 : 4,

@@ -275,7 +275,7 @@ static void cell_case(const struct cell_case *k)
     int ic = k->up + (k->left ? k->hidden : 0), hid = k->hidden;
     struct rv_cell_args a = make_args(k);
     size_t h_bytes = BATCH * a.h.stride, c_bytes = BATCH * a.c.stride;
-    struct rv_cuda_job jobs[BATCH] = {{.live = 2}, {.live = 1}, {.live = 3}};
+    struct rv_cuda_job jobs[BATCH] = {{.live = {2}}, {.live = {1}}, {.live = {3}}};
     struct rv_cuda_job *job = device_bytes(jobs, sizeof(jobs));
     struct rv_cell_tile tile = {.ic = ic, .size = k->size};
     void *filter, *plain, *bias = random_values((size_t)4 * hid, false, 1);

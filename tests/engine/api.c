@@ -139,7 +139,7 @@ static void model_info(rvos_device *device)
     rvos_model_get_info(model, NULL);
     rvos_model_get_info(model, &info);
     CHECK(!strcmp(info.encoder, "resnet18") && !strcmp(info.skip_mode, "concat"));
-    CHECK(info.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT));
+    CHECK(info.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT | RVOS_TASK_AUTO));
     CHECK(info.width == 448 && info.height == 256 && info.objects == 10);
     CHECK(info.hidden == 8 && info.kernel_size == 3);
     CHECK(info.licence[0] && info.provenance[0]);
@@ -166,7 +166,7 @@ static void streams(rvos_model *model)
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(NULL, model, NULL));
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(&stream, NULL, NULL));
     EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 3}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 4}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 8}));
     EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.variant = 3}));
     EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.variant = -1}));
     EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.objects = -1}));
@@ -265,6 +265,10 @@ static void tasks(rvos_device *device)
     EXPECT(RVOS_ERR_WRONG_TASK, 1,
            open_with(model, (rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT}));
     CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "zero-shot"));
+    EXPECT(RVOS_ERR_WRONG_TASK, 1,
+           open_with(model, (rvos_stream_params){.task = RVOS_TASK_AUTO}));
+    CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "no zero-shot") &&
+          strstr(log_.last, "auto"));
     CHECK(rvos_stream_open(&stream, model, NULL) == 0);
     rvos_stream_get_info(stream, &info);
     CHECK(info.task == RVOS_TASK_ONE_SHOT);

@@ -43,8 +43,8 @@ static int plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n)
     pass = &stub.pass[stub.passes++];
     *pass = (struct pass){.size = plan->size, .n = n};
     for (int i = 0; i < n; i++) {
-        pass->stream[i] = jobs[i].live;
-        status = jobs[i].live == stub.bad ? stub.why : status;
+        pass->stream[i] = jobs[i].live[0];
+        status = jobs[i].live[0] == stub.bad ? stub.why : status;
         for (int k = 0; k < i; k++)
             CHECK(pass->stream[k] != pass->stream[i]);
         if (jobs[i].frame)
@@ -132,7 +132,7 @@ static void *process(void *opaque)
 
     for (int i = 0; i < s->frames; i++) {
         struct rv_job job = {.frame = s->warm_up ? NULL : &frame,
-                             .live = s->id,
+                             .live = {s->id},
                              .state = {&s->state, sizeof(s->state)}};
 
         s->status = rv_batch_run(s->batch, &s->member, &job);

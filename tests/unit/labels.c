@@ -266,12 +266,15 @@ static void scores(void)
     for (int i = 0; i < 40; i++) {
         int w = test_random_int(&seed, 1, 60), h = test_random_int(&seed, 1, 60);
         struct scene s = scene_new(test_random_int(&seed, 1, 9), w, h, &seed);
-        double got[MOST] = {0}, want[MOST] = {0};
-        int64_t n[MOST] = {0}, wanted[MOST] = {0};
+        double want[MOST] = {0};
+        struct rv_scores got = {0};
+        int64_t wanted[MOST] = {0};
+        uint8_t *labels = malloc((size_t)w * h);
         int cut = test_random_int(&seed, 0, h);
+        bool same = labels;
 
-        rv_scores(s.logits, s.n, w, h, 0.6f, 0, cut, got, n);
-        rv_scores(s.logits, s.n, w, h, 0.6f, cut, h, got, n);
+        rv_scores(s.logits, s.n, w, h, 0.6f, 0, cut, &got, labels);
+        rv_scores(s.logits, s.n, w, h, 0.6f, cut, h, &got, labels);
         for (int at = 0; at < w * h; at++) {
             int best = 0;
 
@@ -281,12 +284,17 @@ static void scores(void)
             if (sigmoid(s.logits[best * w * h + at]) >= 0.6) {
                 want[best] += sigmoid(s.logits[best * w * h + at]);
                 wanted[best]++;
+                same = same && labels[at] == best + 1;
+            } else {
+                same = same && !labels[at];
             }
         }
+        CHECK(same);
         for (int k = 0; k < MOST; k++) {
-            CHECK(n[k] == wanted[k]);
-            CHECK_NEAR(got[k], want[k], 3e-7 * (double)wanted[k]);
+            CHECK(got.count[k] == wanted[k]);
+            CHECK_NEAR(got.score[k], want[k], 3e-7 * (double)wanted[k]);
         }
+        free(labels);
         free(s.logits);
     }
 }

@@ -15,11 +15,11 @@ static struct rv_net new_net(const char *base, int width, int height)
     return net;
 }
 
-static int build(struct rv_program *p, struct rv_net *net, int objects, bool one_shot,
+static int build(struct rv_program *p, struct rv_net *net, int objects, int decoder,
                  bool spatial, bool temporal, int time_groups)
 {
     *p = (struct rv_program){.objects = objects,
-                             .one_shot = one_shot,
+                             .decoders = 1u << decoder,
                              .spatial = spatial,
                              .temporal = temporal,
                              .narrow_bytes = 4,
@@ -67,7 +67,7 @@ static void encoder_macs(void)
         struct rv_net net = new_net(list[i].base, 448, 256);
         struct rv_program p;
 
-        CHECK(build(&p, &net, 1, false, true, true, 1) == 0);
+        CHECK(build(&p, &net, 1, RV_ZERO_SHOT, true, true, 1) == 0);
         CHECK_NEAR(mmacs(&p, &net, "encoder.base.", RV_OP_CONV, -1), list[i].mmacs, 1);
         CHECK_NEAR(mmacs(&p, &net, "encoder.sk", RV_OP_CONV, -1), list[i].skips, 1);
         rv_program_free(&p);
@@ -76,7 +76,7 @@ static void encoder_macs(void)
     struct rv_net net = new_net("resnet101", 427, 240);
     struct rv_program p;
 
-    CHECK(build(&p, &net, 1, true, true, true, 1) == 0);
+    CHECK(build(&p, &net, 1, RV_ONE_SHOT, true, true, 1) == 0);
     CHECK_NEAR(mmacs(&p, &net, "encoder.base.", RV_OP_CONV, -1), 16254, 1);
     CHECK_NEAR(mmacs(&p, &net, "encoder.sk", RV_OP_CONV, -1), 1693, 1);
     rv_program_free(&p);
@@ -136,28 +136,30 @@ static void shape_is(const struct rv_program *p, rv_tid t, int n, int h, int w, 
 }
 
 /* Each cell: gates of as many channels as the checkpoint's table says, all used once. */
-static void check_cells(const struct rv_program *p, const struct rv_net *net)
+static void check_cells(const struct rv_program *p, const struct rv_net *net, int decoder)
 {
+    const rv_tid *hidden = p->memory[decoder].hidden;
     static const int below[4] = {1, 1, 2, 4}; /* h / channels of the level's input */
     int cells = 0;
 
     for (int k = 0; k < RV_LEVELS; k++) {
         int twice = k && net->skip_mode == RV_SKIP_CONCAT ? 2 : 1;
 
-        CHECK(rv_gate_channels(net, k, p->one_shot) ==
-              net->hidden / below[k] * twice + p->one_shot + 2 * (net->hidden >> k));
+        CHECK(rv_gate_channels(net, k, decoder) == net->hidden / below[k] * twice +
+                                                       (decoder == RV_ONE_SHOT) +
+                                                       2 * (net->hidden >> k));
     }
     for (int i = 0; i < p->n_steps; i++) {
         const struct rv_step *s = &p->step[i];
         int k = 0, h, w;
 
-        if (s->op != RV_OP_CELL)
+        if (s->op != RV_OP_CELL || s->decoder != decoder)
             continue;
         cells++;
-        while (k < 3 && rv_tensor_place(p, s->out[0]).root != p->hidden[k])
+        while (k < 3 && rv_tensor_place(p, s->out[0]).root != hidden[k])
             k++;
-        h = p->tensor[p->hidden[k]].h;
-        w = p->tensor[p->hidden[k]].w;
+        h = p->tensor[hidden[k]].h;
+        w = p->tensor[hidden[k]].w;
         shape_is(p, s->out[0], 1, h, w, net->hidden >> k);
         shape_is(p, s->out[1], 1, h, w, net->hidden >> k);
         CHECK(s->in[RV_CELL_H_LEFT] >= 0 ? s->object > 0 && p->spatial
@@ -166,7 +168,7 @@ static void check_cells(const struct rv_program *p, const struct rv_net *net)
         CHECK((s->in[RV_CELL_MUL] >= 0) == (k > 0 && net->skip_mode == RV_SKIP_MUL));
         CHECK((s->in[RV_CELL_SKIP] >= 0) == (k == 0 || net->skip_mode == RV_SKIP_CONCAT ||
                                              net->skip_mode == RV_SKIP_SUM));
-        CHECK((s->in[RV_CELL_TIME] >= 0) == (p->temporal || p->one_shot));
+        CHECK((s->in[RV_CELL_TIME] >= 0) == (p->temporal || decoder == RV_ONE_SHOT));
         if (s->in[RV_CELL_TIME] >= 0)
             shape_is(p, s->in[RV_CELL_TIME], 1, h, w, 4 * (net->hidden >> k));
     }
@@ -178,21 +180,32 @@ static int halved(int n, int times)
     return times ? halved((n + 1) / 2, times - 1) : n;
 }
 
-static void shapes(struct rv_net net, int objects, bool one_shot, bool spatial,
+/* What a decoder keeps. */
+static void check_memory(const struct rv_program *p, const struct rv_net *net,
+                         int decoder)
+{
+    const struct rv_memory *m = &p->memory[decoder];
+    int mask = decoder == RV_ONE_SHOT && p->temporal;
+
+    for (int k = 0; k < RV_LEVELS; k++)
+        shape_is(p, m->hidden[k], p->objects, halved(net->height, 5 - k),
+                 halved(net->width, 5 - k), (net->hidden >> k) + mask);
+    shape_is(p, m->half, p->objects, 2 * halved(net->height, 2),
+             2 * halved(net->width, 2), 1);
+    shape_is(p, m->logits, p->objects, net->height, net->width, 1);
+    CHECK((m->prob >= 0) == (decoder == RV_ONE_SHOT));
+}
+
+static void shapes(struct rv_net net, int objects, int decoder, bool spatial,
                    bool temporal)
 {
     struct rv_program p;
     int last = -1;
 
-    if (!CHECK(build(&p, &net, objects, one_shot, spatial, temporal, 1) == 0))
+    if (!CHECK(build(&p, &net, objects, decoder, spatial, temporal, 1) == 0))
         return;
-    for (int k = 0; k < RV_LEVELS; k++)
-        shape_is(&p, p.hidden[k], objects, halved(net.height, 5 - k),
-                 halved(net.width, 5 - k), (net.hidden >> k) + (one_shot && temporal));
-    shape_is(&p, p.half, objects, 2 * halved(net.height, 2), 2 * halved(net.width, 2), 1);
-    shape_is(&p, p.logits, objects, net.height, net.width, 1);
-    CHECK((p.prob >= 0) == one_shot);
-    check_cells(&p, &net);
+    check_memory(&p, &net, decoder);
+    check_cells(&p, &net, decoder);
     for (int i = 0; i < p.n_steps; i++) {
         const struct rv_step *s = &p.step[i];
 
@@ -209,6 +222,50 @@ static void shapes(struct rv_net net, int objects, bool one_shot, bool spatial,
                   net.weight[s->weight].out == p.tensor[s->out[0]].c);
     }
     CHECK(p.step[0].op == RV_OP_PREPROC && p.step[p.n_steps - 1].op == RV_OP_LABELS);
+    rv_program_free(&p);
+    rv_net_free(&net);
+}
+
+/* Steps with that tag. */
+static int count_steps(const struct rv_program *p, int decoder)
+{
+    int n = 0;
+
+    for (int i = 0; i < p->n_steps; i++)
+        n += p->step[i].decoder == decoder;
+    return n;
+}
+
+/* Both decoders in one program: the encoder once, and each decoder as by itself. A step
+ * reads nothing that the other decoder writes, so that either can be left out. */
+static void both(struct rv_net net, int objects, bool spatial, bool temporal)
+{
+    struct rv_program p, single[RV_DECODERS];
+
+    for (int d = 0; d < RV_DECODERS; d++)
+        CHECK(build(&single[d], &net, objects, d, spatial, temporal, 2) == 0);
+    p = (struct rv_program){.objects = objects,
+                            .decoders = 1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT,
+                            .spatial = spatial,
+                            .temporal = temporal,
+                            .narrow_bytes = 4,
+                            .align = 1,
+                            .time_groups = 2};
+    CHECK(rv_program_build(&p, &net) == 0);
+    CHECK(p.state_bytes ==
+          single[RV_ZERO_SHOT].state_bytes + single[RV_ONE_SHOT].state_bytes);
+    for (int d = 0; d < RV_DECODERS; d++) {
+        check_memory(&p, &net, d);
+        check_cells(&p, &net, d);
+        CHECK(count_steps(&p, d) == count_steps(&single[d], d));
+        CHECK(count_steps(&p, -1) == count_steps(&single[d], -1));
+        CHECK(count_steps(&single[d], !d) == 0);
+        rv_program_free(&single[d]);
+    }
+    for (int i = 0; i < p.n_steps; i++)
+        for (int k = 0; k < p.n_steps; k++)
+            if (p.step[i].decoder >= 0 && p.step[k].decoder == !p.step[i].decoder)
+                CHECK(!rv_must_follow(&p, &p.step[i], &p.step[k], rv_same_elements));
     rv_program_free(&p);
     rv_net_free(&net);
 }
@@ -233,7 +290,9 @@ int main(void)
         net.hidden = 8 * test_random_int(&seed, 1, 5);
         net.kernel = i & 1 ? 3 : 1;
         net.skip_mode = (enum rv_skip_mode)(i / 2 % 4);
-        shapes(net, test_random_int(&seed, 1, 12), i & 2, i % 3 != 1, i % 3 != 2);
+        shapes(net, test_random_int(&seed, 1, 12), i & 2 ? RV_ONE_SHOT : RV_ZERO_SHOT,
+               i % 3 != 1, i % 3 != 2);
+        both(net, test_random_int(&seed, 1, 5), i % 3 != 1, i % 3 != 2);
     }
     CHECK(rv_encoder_known("vgg16") && !rv_encoder_known("vgg") && !rv_encoder_known(""));
     return test_done();

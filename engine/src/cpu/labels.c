@@ -408,7 +408,7 @@ void rv_labels_fill(const rvos_labels *labels, uint8_t value, int row0, int row1
 
 /* In pieces of a row, that the stack holds. */
 void rv_scores(const float *logits, int n, int width, int height, float threshold,
-               int row0, int row1, double *score, int64_t *count)
+               int row0, int row1, struct rv_scores *all, uint8_t *labels)
 {
     enum { PIECE = 256 };
     size_t plane = (size_t)width * height, end = (size_t)row1 * width;
@@ -426,8 +426,10 @@ void rv_scores(const float *logits, int n, int width, int height, float threshol
             compete_same(logits + (size_t)k * plane + at, k + 1, s, best, label);
         for (int x = 0; x < s.to; x++)
             if (label[x]) {
-                score[label[x] - 1] += rv_sigmoidf(best[x]);
-                count[label[x] - 1]++;
+                all->score[label[x] - 1] += rv_sigmoidf(best[x]);
+                all->count[label[x] - 1]++;
             }
+        for (int x = 0; labels && x < s.to; x++)
+            labels[at + x] = (uint8_t)label[x];
     }
 }

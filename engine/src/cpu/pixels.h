@@ -63,9 +63,14 @@ void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n,
 void rv_labels_drop(const rvos_labels *labels, uint32_t drop, int row0, int row1);
 void rv_labels_fill(const rvos_labels *labels, uint8_t value, int row0, int row1);
 
-/* Over rows of the logits: each object's pixels there by the same rule, and the sum of
- * their probabilities; score[n] and count[n] are added to. */
+struct rv_scores {
+    double score[RVOS_MAX_OBJECTS]; /* sum of probabilities over its pixels */
+    int64_t count[RVOS_MAX_OBJECTS];
+};
+
+/* Over rows of the logits: each object's pixels there by the same rule, added to `all`;
+ * and these labels, in rows of `width` bytes, unless NULL. */
 void rv_scores(const float *logits, int n, int width, int height, float threshold,
-               int row0, int row1, double *score, int64_t *count);
+               int row0, int row1, struct rv_scores *all, uint8_t *labels);
 
 #endif

@@ -57,6 +57,7 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
     plan->item[plan->n_items++] = (struct rv_item){.kind = kind,
                                                    .step = s,
                                                    .image = slot < 0 ? 0 : slot,
+                                                   .decoder = s->decoder,
                                                    .slot = slot,
                                                    .row0 = row0,
                                                    .row1 = row1,
@@ -211,15 +212,16 @@ static void make_mask_weights(struct maker *m, const struct rv_step *s)
     struct rv_plan *plan = m->plan;
     const struct rv_weight *w = &plan->net->weight[s->weight];
     int taps = w->size * w->size;
-    float *oihw = malloc((size_t)w->in * taps * sizeof(float));
+    float *oihw = malloc((size_t)w->in * taps * sizeof(float)), *kernel;
 
-    plan->mask_kernel = malloc((size_t)w->in * taps * sizeof(float));
-    m->status = oihw && plan->mask_kernel
-                    ? m->weights->read(m->weights, s->weight, oihw, &plan->mask_bias)
-                    : RVOS_ERR_MEMORY;
+    kernel = malloc((size_t)w->in * taps * sizeof(float));
+    plan->mask_kernel[s->decoder] = kernel;
+    m->status = oihw && kernel ? m->weights->read(m->weights, s->weight, oihw,
+                                                  &plan->mask_bias[s->decoder])
+                               : RVOS_ERR_MEMORY;
     for (int c = 0; c < w->in && !m->status; c++)
         for (int t = 0; t < taps; t++)
-            plan->mask_kernel[t * w->in + c] = oihw[c * taps + t];
+            kernel[t * w->in + c] = oihw[c * taps + t];
     free(oihw);
 }
 
@@ -229,8 +231,9 @@ static void make_mask(struct maker *m, const struct rv_step *s)
     const struct rv_tensor *half = &p->tensor[s->out[0]], *full = &p->tensor[s->out[1]];
 
     make_mask_weights(m, s);
-    if (!m->status && (rv_axis_init(&m->plan->mask_x, half->w, full->w) ||
-                       rv_axis_init(&m->plan->mask_y, half->h, full->h)))
+    if (!m->status && !m->plan->mask_x.out && /* the decoders have it in common */
+        (rv_axis_init(&m->plan->mask_x, half->w, full->w) ||
+         rv_axis_init(&m->plan->mask_y, half->h, full->h)))
         m->status = RVOS_ERR_MEMORY;
     for (int n = 0; n < full->n; n++)
         make_bands(m, s, RV_ITEM_MASK, n, full->h, m->threads > 1 ? 2 : 1);
@@ -241,8 +244,8 @@ static void make_labels(struct maker *m, const struct rv_step *s)
     struct rv_plan *plan = m->plan;
 
     plan->bands = m->threads > 1 ? 2 * m->threads : 1;
-    plan->band = calloc((size_t)plan->bands, sizeof(*plan->band));
-    if (!plan->band)
+    plan->band[s->decoder] = calloc((size_t)plan->bands, sizeof(**plan->band));
+    if (!plan->band[s->decoder])
         m->status = RVOS_ERR_MEMORY;
     for (int kind = RV_ITEM_LABELS; kind <= RV_ITEM_FINISH && !m->status; kind++)
         for (int b = 0; b < plan->bands; b++) {
@@ -252,6 +255,15 @@ static void make_labels(struct maker *m, const struct rv_step *s)
             if (item)
                 item->wave += kind == RV_ITEM_FINISH;
         }
+}
+
+/* Of a step of the frame, but it works for the one-shot decoder. */
+static void new_seed_item(struct maker *m, const struct rv_step *s, int slot)
+{
+    struct rv_item *item = new_item(m, s, RV_ITEM_SEED, slot, 0, m->plan->net->height);
+
+    if (item)
+        item->decoder = RV_ONE_SHOT;
 }
 
 static void make_step(struct maker *m, const struct rv_step *s)
@@ -266,7 +278,7 @@ static void make_step(struct maker *m, const struct rv_step *s)
             new_item(m, s, RV_ITEM_IMAGE, -1, y,
                      y + n < net->height ? y + n : net->height);
         for (int n = 0; n < p->objects && s->out[1] >= 0; n++)
-            new_item(m, s, RV_ITEM_SEED, n, 0, net->height);
+            new_seed_item(m, s, n);
         break;
     case RV_OP_CONV:
         make_convs(m, s);
@@ -274,7 +286,7 @@ static void make_step(struct maker *m, const struct rv_step *s)
     case RV_OP_MAXPOOL:
         out = &p->tensor[s->out[0]];
         for (int n = 0; n < out->n; n++)
-            make_bands(m, s, RV_ITEM_POOL, p->prob >= 0 && out->c == 1 ? n : -1, out->h,
+            make_bands(m, s, RV_ITEM_POOL, s->decoder >= 0 ? n : -1, out->h,
                        out->c == 1 ? 1 : m->threads);
         break;
     case RV_OP_CELL:
@@ -412,9 +424,11 @@ void rv_cpu_plan_destroy(struct rv_plan *plan)
     free(plan->wave_at);
     free((void *)plan->next);
     free((void *)plan->left);
-    free(plan->mask_kernel);
+    for (int d = 0; d < RV_DECODERS; d++) {
+        free(plan->mask_kernel[d]);
+        free(plan->band[d]);
+    }
     rv_axis_finish(&plan->mask_x);
     rv_axis_finish(&plan->mask_y);
-    free(plan->band);
     free(plan);
 }

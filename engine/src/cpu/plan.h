@@ -47,6 +47,7 @@ struct rv_item {
     struct rv_conv *conv;                /* NULL: none */
     const struct rv_conv_engine *engine; /* conv's */
     int image;                           /* of tensors that have one per slot */
+    int decoder;                         /* skipped when it does not run; -1: never */
     int slot;                            /* skipped when this is not live; -1: never */
     int row0, row1;                      /* rows of the step's output */
     int in0;                             /* first input row that the convolution reads */
@@ -57,8 +58,7 @@ struct rv_item {
 /* What one band of LABELS found. */
 struct rv_band {
     struct rv_stats stats[RVOS_MAX_OBJECTS];
-    double score[RVOS_MAX_OBJECTS];
-    int64_t count[RVOS_MAX_OBJECTS];
+    struct rv_scores shown, seen; /* for the job's threshold; for 0.5 */
 };
 
 struct rv_plan {
@@ -78,11 +78,11 @@ struct rv_plan {
     void *arena;
     void **scratch; /* of each worker */
     size_t scratch_bytes;
-    float *mask_kernel; /* conv_out as [tap][channel] */
-    float mask_bias;
+    float *mask_kernel[RV_DECODERS]; /* conv_out as [tap][channel] */
+    float mask_bias[RV_DECODERS];
     struct rv_axis mask_x, mask_y; /* half-size logits to network size */
     int bands;                     /* of LABELS */
-    struct rv_band *band;
+    struct rv_band *band[RV_DECODERS];
 
     const struct rv_job *job; /* while it runs */
 };

@@ -216,8 +216,8 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
     rest =
         rows + align64((size_t)(last - first) * half.w * sizeof(float)) / sizeof(float);
-    k->mask_half(&h, plan->mask_kernel, plan->mask_bias, s->size, first, last, rows,
-                 rest);
+    k->mask_half(&h, plan->mask_kernel[s->decoder], plan->mask_bias[s->decoder], s->size,
+                 first, last, rows, rest);
     memcpy((float *)half.data + (size_t)own0 * half.w,
            rows + (size_t)(own0 - first) * half.w,
            (size_t)(own1 - own0) * half.w * sizeof(float));
@@ -233,38 +233,54 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     return 0;
 }
 
+/* What `out` has been asked for from this decoder. */
+static const rvos_output *wanted(const struct rv_job *job, int decoder)
+{
+    return job->shown == decoder ? job->out : NULL;
+}
+
 static int run_labels(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_job *job = plan->job;
-    struct rv_band *band = &plan->band[item->row0];
+    int d = item->decoder, live = job->live[d];
+    struct rv_band *band = &plan->band[d][item->row0];
     const struct rv_tensor *t = &plan->program->tensor[item->step->in[0]];
     const float *logits = (const float *)(void *)bytes_of(plan, item->step->in[0]);
-    const rvos_labels *labels = job->out ? job->out->labels : NULL;
+    const rvos_output *out = wanted(job, d);
+    const rvos_labels *labels = out ? out->labels : NULL;
+    int row0 = t->h * item->row0 / item->row1,
+        row1 = t->h * (item->row0 + 1) / item->row1;
 
-    if (!labels)
+    if (!labels && !job->seen[d].labels)
         return 0;
     memset(band, 0, sizeof(*band));
-    rv_labels_rows(job->pixels->labels.upsample, logits, job->live, job->out->hidden,
-                   job->out->threshold, labels, labels->height * item->row0 / item->row1,
-                   labels->height * (item->row0 + 1) / item->row1, band->stats,
-                   job->pixels->scratch[worker]);
-    rv_scores(logits, job->live, t->w, t->h, job->out->threshold,
-              t->h * item->row0 / item->row1, t->h * (item->row0 + 1) / item->row1,
-              band->score, band->count);
+    if (labels) {
+        rv_labels_rows(job->pixels->labels.upsample, logits, live, out->hidden,
+                       out->threshold, labels, labels->height * item->row0 / item->row1,
+                       labels->height * (item->row0 + 1) / item->row1, band->stats,
+                       job->pixels->scratch[worker]);
+        rv_scores(logits, live, t->w, t->h, out->threshold, row0, row1, &band->shown,
+                  NULL);
+    }
+    if (job->seen[d].labels)
+        rv_scores(logits, live, t->w, t->h, 0, row0, row1, &band->seen,
+                  job->seen[d].labels);
     return 0;
 }
 
 /* All bands' statistics in one, per slot. */
-static void merge(const struct rv_plan *plan, int slot, rvos_object *o)
+static void merge(const struct rv_plan *plan, int decoder, int slot, rvos_object *o)
 {
     struct rv_stats all = {0};
     double score = 0;
     int64_t count = 0;
 
     for (int b = 0; b < plan->bands; b++) {
-        rv_stats_merge(&all, &plan->band[b].stats[slot]);
-        score += plan->band[b].score[slot];
-        count += plan->band[b].count[slot];
+        const struct rv_band *band = &plan->band[decoder][b];
+
+        rv_stats_merge(&all, &band->stats[slot]);
+        score += band->shown.score[slot];
+        count += band->shown.count[slot];
     }
     *o = (rvos_object){0};
     if (!all.area || all.area < plan->job->out->min_object_size)
@@ -278,17 +294,32 @@ static void merge(const struct rv_plan *plan, int slot, rvos_object *o)
                        .score = count ? score / (double)count : 0};
 }
 
+static void merge_seen(const struct rv_plan *plan, int decoder, int slot, float *out)
+{
+    double score = 0;
+    int64_t count = 0;
+
+    for (int b = 0; b < plan->bands; b++) {
+        score += plan->band[decoder][b].seen.score[slot];
+        count += plan->band[decoder][b].seen.count[slot];
+    }
+    *out = count ? (float)(score / (double)count) : 0;
+}
+
 static int run_finish(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_job *job = plan->job;
     const float *logits = (const float *)(void *)bytes_of(plan, item->step->in[0]);
-    const rvos_output *out = job->out;
+    int d = item->decoder, live = job->live[d];
+    const rvos_output *out = wanted(job, d);
     uint32_t drop = out ? out->hidden : 0;
 
-    for (int n = 0; out && out->labels && n < job->live; n++) {
+    for (int n = 0; job->seen[d].labels && n < live && !item->row0; n++)
+        merge_seen(plan, d, n, &job->seen[d].score[n]);
+    for (int n = 0; out && out->labels && n < live; n++) {
         rvos_object o;
 
-        merge(plan, n, &o);
+        merge(plan, d, n, &o);
         if (o.area < out->min_object_size) /* alpha shows a weak object, too */
             drop |= UINT32_C(1) << n;
         if (!item->row0)
@@ -298,11 +329,19 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
         rv_labels_drop(out->labels, drop, out->labels->height * item->row0 / item->row1,
                        out->labels->height * (item->row0 + 1) / item->row1);
     if (out && out->alpha)
-        rv_alpha_rows(job->pixels->alpha.upsample, logits, job->live, drop, out->alpha,
+        rv_alpha_rows(job->pixels->alpha.upsample, logits, live, drop, out->alpha,
                       out->alpha->height * item->row0 / item->row1,
                       out->alpha->height * (item->row0 + 1) / item->row1,
                       job->pixels->scratch[worker]);
     return 0;
+}
+
+static bool runs(const struct rv_item *item, const struct rv_job *job)
+{
+    if (job->labels_only && item->step->op != RV_OP_LABELS)
+        return false;
+    return item->decoder < 0 ||
+           job->live[item->decoder] > (item->slot < 0 ? 0 : item->slot);
 }
 
 static void run_waves(void *ctx, int worker)
@@ -323,7 +362,7 @@ static void run_waves(void *ctx, int worker)
             const struct rv_item *item = &plan->item[first + i];
             int none = 0, status = 0;
 
-            if (item->slot < plan->job->live && !atomic_load(&plan->status))
+            if (runs(item, plan->job) && !atomic_load(&plan->status))
                 status = run[item->kind](plan, item, worker);
             if (status)
                 atomic_compare_exchange_strong(&plan->status, &none, status);

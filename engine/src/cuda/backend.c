@@ -194,6 +194,19 @@ error:
     return ret;
 }
 
+static int memory_write(rvos_device *dev, struct rv_buffer *dst, size_t at,
+                        const void *src, size_t size)
+{
+    struct cuda_device *cuda = dev->priv;
+    int ret = rv_driver_push(cuda->driver, dev);
+
+    if (ret)
+        return ret;
+    ret = rv_cuda_upload(dev, (char *)dst->ptr + at, src, size);
+    rv_driver_pop(cuda->driver);
+    return ret;
+}
+
 static size_t narrow_bytes(rvos_device *dev, rvos_precision precision)
 {
     (void)dev;
@@ -231,6 +244,7 @@ static const struct rv_backend table = {
     .free = memory_free,
     .clear = memory_clear,
     .read = memory_read,
+    .write = memory_write,
     .narrow_bytes = narrow_bytes,
     .plan_create = rv_cuda_plan_create,
     .plan_share = rv_cuda_plan_share,

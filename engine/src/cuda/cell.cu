@@ -12,7 +12,7 @@ static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_
         int up = m.below.where ? m.below.c : 0, left = m.h_left.where ? m.h_left.c : 0;
         float v = 0;
 
-        if (y >= m.input.h || m.object >= job[j].live)
+        if (y >= m.input.h || m.object >= job[j].live[m.decoder])
             continue;
         if (c < up) {
             const void *in = image_of(job, j, &m.below, 0);
@@ -64,7 +64,7 @@ static __global__ void cell_update(const struct rv_cuda_job *job, struct rv_cell
         int j = (int)blockIdx.y;
         float in, forget, out, candidate, c;
 
-        if (pixel >= m.h.h * m.h.w || m.object >= job[j].live)
+        if (pixel >= m.h.h * m.h.w || m.object >= job[j].live[m.decoder])
             continue;
         in = gate_sum(job, j, &m, pixel, n);
         forget = gate_sum(job, j, &m, pixel, hidden + n);

@@ -308,7 +308,7 @@ static __global__ void cell_tile(const struct rv_cuda_job *job, struct rv_cell_t
     struct layout l = layout_of(m, memory);
     int j = (int)blockIdx.z;
 
-    if (m.cell.object >= job[j].live)
+    if (m.cell.object >= job[j].live[m.cell.decoder])
         return;
     convolve(job, j, m, l);
     RV_THREADS

@@ -31,11 +31,14 @@ static int final_state(struct rv_plan *plan, const struct rv_buffer *state, char
 /* Milliseconds of one frame by the graph; 0: it could not be found out. */
 static float graph_time(struct rv_plan *plan)
 {
-    cudaGraphExec_t graph = plan->graph[plan->program->objects];
+    cudaGraphExec_t graph;
     cudaStream_t stream = plan->lane[0];
     cudaEvent_t from = NULL, to = NULL;
     float best = 0, ms;
+    int live[RV_DECODERS];
 
+    rv_plan_all_slots(plan, live);
+    graph = plan->graph[live[0]][live[1]];
     if (!graph || cudaEventCreate(&from) || cudaEventCreate(&to))
         goto out;
     for (int i = 0; i < LAUNCHES; i++) {

@@ -103,6 +103,7 @@ int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
     p->dev = dev;
     p->width = width;
     p->height = height;
+    p->seen_bytes = net->width * net->height;
     ret = rv_driver_push(cuda->driver, dev);
     if (!ret) {
         ret = make_tables(p, net);
@@ -132,6 +133,8 @@ void rv_cuda_pixels_destroy(struct rv_pixels *p)
         finish_staging(&p->frame);
         finish_staging(&p->labels);
         finish_staging(&p->alpha);
+        for (int d = 0; d < RV_DECODERS; d++)
+            finish_staging(&p->seen[d]);
         rv_driver_pop(cuda->driver);
     }
     free(p);
@@ -257,12 +260,15 @@ int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job)
     bool upload = job->frame && job->frame->memory == RVOS_MEMORY_HOST;
     int ret;
 
-    if (!job->frame)
+    if (!p)
         return 0;
     ret = rv_driver_push(cuda->driver, dev);
     if (ret)
         return ret;
-    if (upload)
+    for (int d = 0; d < RV_DECODERS && !ret; d++)
+        if (job->seen[d].labels)
+            ret = reserve(dev, &p->seen[d], (size_t)p->seen_bytes);
+    if (!ret && upload)
         ret = reserve(dev, &p->frame, frame_bytes(job->frame));
     if (!ret && job->out)
         ret = reserve_plane(p, job->out->labels, &p->labels);
@@ -310,14 +316,19 @@ static struct rv_plane target(const rvos_labels *labels, const struct rv_staging
 int rv_cuda_frame_in(struct rv_pixels *p, const struct rv_job *job,
                      struct rv_cuda_job *table, cudaStream_t stream)
 {
-    table->x = p->x;
-    table->y = p->y;
-    table->value = p->value;
-    table->frame = frame_of(job->frame);
     if (job->out) {
         table->labels = target(job->out->labels, &p->labels);
         table->alpha = target(job->out->alpha, &p->alpha);
     }
+    for (int d = 0; d < RV_DECODERS; d++)
+        if (job->seen[d].labels)
+            table->seen[d] = (uint8_t *)p->seen[d].device;
+    if (!job->frame)
+        return 0;
+    table->x = p->x;
+    table->y = p->y;
+    table->value = p->value;
+    table->frame = frame_of(job->frame);
     if (job->frame->memory == RVOS_MEMORY_HOST)
         return upload(p, job->frame, &table->frame, stream);
     return 0;
@@ -344,6 +355,12 @@ int rv_cuda_frame_out(struct rv_pixels *p, const struct rv_job *job, cudaStream_
         ret = download(p, job->out->labels, &p->labels, stream);
     if (!ret && job->out)
         ret = download(p, job->out->alpha, &p->alpha, stream);
+    for (int d = 0; d < RV_DECODERS && !ret; d++)
+        if (job->seen[d].labels)
+            CU(p->dev,
+               cudaMemcpyAsync(p->seen[d].pinned, p->seen[d].device,
+                               (size_t)p->seen_bytes, cudaMemcpyDeviceToHost, stream));
+error:
     return ret;
 }
 
@@ -366,10 +383,16 @@ static void hand_over(const rvos_labels *labels, const struct rv_staging *s)
 void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job)
 {
     (void)dev;
-    if (!job->frame || !job->out)
+    if (!job->pixels)
         return;
-    hand_over(job->out->labels, &job->pixels->labels);
-    hand_over(job->out->alpha, &job->pixels->alpha);
+    if (job->out) {
+        hand_over(job->out->labels, &job->pixels->labels);
+        hand_over(job->out->alpha, &job->pixels->alpha);
+    }
+    for (int d = 0; d < RV_DECODERS; d++)
+        if (job->seen[d].labels)
+            memcpy(job->seen[d].labels, job->pixels->seen[d].pinned,
+                   (size_t)job->pixels->seen_bytes);
 }
 
 /* ---- drawing ---------------------------------------------------------------- */

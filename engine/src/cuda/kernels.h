@@ -17,6 +17,9 @@ extern "C" {
 #endif
 
 #define RV_CUDA_SLOTS 32
+#define RV_CUDA_DECODERS 2 /* RV_DECODERS of net/program.h, and so numbered */
+/* Entries of what is found: of each slot as it is shown, then as each decoder sees it. */
+#define RV_CUDA_FOUND ((1 + RV_CUDA_DECODERS) * RV_CUDA_SLOTS)
 
 enum rv_where { RV_NOWHERE, RV_FIXED, RV_IN_STATE };
 
@@ -66,7 +69,8 @@ struct rv_found {
  * frame of a pass that is not full have no live slots. */
 struct rv_cuda_job {
     char *state;
-    int live; /* slots that run; no other slot's state is touched */
+    int live[RV_CUDA_DECODERS]; /* slots that run; no other slot's state is touched */
+    int shown;                  /* decoder that labels and alpha are made of */
     struct rv_frame frame;
     struct rv_taps x, y;  /* from the frame's size to the network's */
     const float *value;   /* [3][256]: a byte, normalised, by channel */
@@ -76,28 +80,32 @@ struct rv_cuda_job {
     float level;     /* logits above it win */
     uint32_t hidden; /* slots that are left out */
     int min_object_size;
-    struct rv_found *found;  /* of each slot, device memory */
-    struct rv_found *report; /* the same for the host to read: pinned memory */
+    uint8_t *seen[RV_CUDA_DECODERS]; /* labels at network size; NULL: not wanted */
+    float seen_level;                /* logits above it win there */
+    struct rv_found *found;          /* RV_CUDA_FOUND entries, device memory */
+    struct rv_found *report;         /* the same for the host to read: pinned memory */
 };
 
 /* -- pixels.cu: from the picture to the network -- */
 cudaError_t rv_cuda_image(const struct rv_cuda_job *job, int batch, struct rv_view image,
                           cudaStream_t stream);
 cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, int batch, struct rv_view prob,
-                         int slots, cudaStream_t stream);
+                         int decoder, int slots, cudaStream_t stream);
 
 /* -- layers.cu -- */
-/* `slots` > 0: image n is slot n, and so many run at most; else all images are made. */
+/* `slots` > 0: image n is slot n of the decoder, and so many run at most; else all images
+ * are made. */
 struct rv_pool_args {
     struct rv_view in, out;
-    int slots, size, stride, pad;
+    int decoder, slots, size, stride, pad;
 };
 cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
                             struct rv_pool_args pool, cudaStream_t stream);
-/* out = in, with zeroes in the channels behind, and for slots that don't run; the first
- * image is that of `slot`. */
+/* out = in, with zeroes in the channels behind, and for slots of the decoder that don't
+ * run; the first image is that of `slot`. */
 cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
-                           int slot, struct rv_view out, cudaStream_t stream);
+                           int decoder, int slot, struct rv_view out,
+                           cudaStream_t stream);
 /* out = act(sums + bias + add), of packed tensors; add NULL: none; out may be add. */
 cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
                              const void *add, void *out, int out_half, size_t pixels,
@@ -109,7 +117,7 @@ struct rv_mask_args {
     const float *kernel;                  /* [tap][channel] */
     const float *bias;                    /* one */
     size_t taps_stride;                   /* of it, between jobs, in elements */
-    int size, slots;                      /* slots: so many run at most */
+    int decoder, size, slots;             /* slots: so many run at most */
 };
 cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mask_args m,
                          cudaStream_t stream);
@@ -119,7 +127,7 @@ struct rv_cell_args {
     struct rv_view below, h_left, c_left, time, skip, mul, h, c;
     struct rv_view input; /* of the convolution, [ up(below) * mul | h_left | zeroes ] */
     struct rv_view gates; /* its sums; nowhere: there is no convolution */
-    int object;           /* from 0: jobs of fewer live slots are left alone */
+    int decoder, object;  /* object: from 0; jobs of fewer live slots are left alone */
 };
 cudaError_t rv_cuda_cell_input(const struct rv_cuda_job *job, int batch,
                                struct rv_cell_args cell, cudaStream_t stream);
@@ -138,9 +146,11 @@ cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
 /* Bytes of shared memory that a block takes: must not be more than the GPU has. */
 size_t rv_cuda_cell_tile_shared(int ic, int size);
 
-/* -- labels.cu: from the network to the picture -- */
+/* -- labels.cu: from the network to the picture; `look`: a job may want what is seen --
+ */
 cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
-                           struct rv_view logits, cudaStream_t stream);
+                           struct rv_view logits, int decoder, int look,
+                           cudaStream_t stream);
 
 /* -- draw.cu: device memory, no job -- */
 struct rv_ink {

@@ -26,8 +26,8 @@ static __device__ inline float between(const float *plane, int w, int y, int dow
 
 // The slot from 1 of the largest logit above *best, which becomes it; 0: none.
 static __device__ inline int winner(const struct rv_cuda_job *jobs, int j,
-                                    const struct rv_view *logits, uint32_t skip, int x,
-                                    int y, int width, int height, float *best)
+                                    const struct rv_view *logits, int live, uint32_t skip,
+                                    int x, int y, int width, int height, float *best)
 {
     int y0, x0, label = 0;
     float fy, fx;
@@ -36,7 +36,7 @@ static __device__ inline int winner(const struct rv_cuda_job *jobs, int j,
     place(x, logits->w, width, &x0, &fx);
     int down = y0 + 1 < logits->h ? logits->w : 0;
     int right = x0 + 1 < logits->w && logits->w != width ? 1 : 0;
-    for (int n = 0; n < jobs[j].live; n++) {
+    for (int n = 0; n < live; n++) {
         float v;
 
         if (skip >> n & 1)
@@ -75,9 +75,16 @@ static __device__ inline void add_found(struct rv_found *all, const struct rv_fo
     }
 }
 
+static __device__ inline void add_score(struct rv_found *f, float logit)
+{
+    atomicAdd(&f->count, 1u);
+    atomicAdd(&f->score, (unsigned long long)(logistic(logit) * SCORE_ONE + 0.5f));
+}
+
 // Labels, and what each object has in them and at network size. A block counts in its
 // own memory first.
-static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view logits)
+static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view logits,
+                              int decoder)
 {
     RV_SHARED struct rv_found mine[RV_CUDA_SLOTS];
 
@@ -93,15 +100,17 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
     {
         const struct rv_cuda_job *job = &jobs[blockIdx.y];
         const struct rv_plane *out = &job->labels;
-        int j = (int)blockIdx.y;
-        int all = out->data ? out->width * out->height : 0;
-        int small = out->data ? logits.w * logits.h : 0;
+        int j = (int)blockIdx.y, live = job->live[decoder];
+        bool wanted = out->data && job->shown == decoder;
+        int all = wanted ? out->width * out->height : 0;
+        int small = wanted ? logits.w * logits.h : 0;
         int step = (int)(gridDim.x * blockDim.x);
 
         for (int i = thread_index(); i < all; i += step) {
             int x = i % out->width, y = i / out->width;
             float best = job->level;
-            int label = winner(jobs, j, &logits, 0, x, y, out->width, out->height, &best);
+            int label = winner(jobs, j, &logits, live, 0, x, y, out->width, out->height,
+                               &best);
 
             if (label)
                 found_one(&mine[label - 1], x, y);
@@ -111,14 +120,11 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
         }
         for (int i = thread_index(); i < small; i += step) {
             float best = job->level;
-            int label = winner(jobs, j, &logits, 0, i % logits.w, i / logits.w, logits.w,
-                               logits.h, &best);
+            int label = winner(jobs, j, &logits, live, 0, i % logits.w, i / logits.w,
+                               logits.w, logits.h, &best);
 
-            if (!label)
-                continue;
-            atomicAdd(&mine[label - 1].count, 1u);
-            atomicAdd(&mine[label - 1].score,
-                      (unsigned long long)(logistic(best) * SCORE_ONE + 0.5f));
+            if (label)
+                add_score(&mine[label - 1], best);
         }
     }
     RV_SYNC
@@ -129,8 +135,48 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
     }
 }
 
+// What the decoder sees, at network size; nothing where nobody wants to know.
+static __global__ void look(const struct rv_cuda_job *jobs, struct rv_view logits,
+                            int decoder)
+{
+    RV_SHARED struct rv_found mine[RV_CUDA_SLOTS];
+
+    RV_THREADS
+    {
+        struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
+
+        if (threadIdx.x < RV_CUDA_SLOTS)
+            mine[threadIdx.x] = none;
+    }
+    RV_SYNC
+    RV_THREADS
+    {
+        const struct rv_cuda_job *job = &jobs[blockIdx.y];
+        int all = job->seen[decoder] ? logits.w * logits.h : 0;
+
+        for (int i = thread_index(); i < all; i += (int)(gridDim.x * blockDim.x)) {
+            float best = job->seen_level;
+            int label = winner(jobs, (int)blockIdx.y, &logits, job->live[decoder], 0,
+                               i % logits.w, i / logits.w, logits.w, logits.h, &best);
+
+            if (label)
+                add_score(&mine[label - 1], best);
+            job->seen[decoder][i] = (uint8_t)label;
+        }
+    }
+    RV_SYNC
+    RV_THREADS
+    {
+        int at = (1 + decoder) * RV_CUDA_SLOTS;
+
+        if (threadIdx.x < RV_CUDA_SLOTS)
+            add_found(&jobs[blockIdx.y].found[at + (int)threadIdx.x], &mine[threadIdx.x]);
+    }
+}
+
 // When all is counted: small objects go, and the foreground without them.
-static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view logits)
+static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view logits,
+                              int decoder)
 {
     RV_THREADS
     {
@@ -138,13 +184,19 @@ static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view log
         const struct rv_cuda_job *job = &jobs[j];
         const struct rv_plane *out = &job->labels, *alpha = &job->alpha;
         int step = (int)(gridDim.x * blockDim.x), first = thread_index();
-        int all = out->data && job->min_object_size > 1 ? out->width * out->height : 0;
-        int soft = alpha->data ? alpha->width * alpha->height : 0;
+        bool shown = job->shown == decoder;
+        int all = shown && out->data && job->min_object_size > 1
+                      ? out->width * out->height
+                      : 0;
+        int soft = shown && alpha->data ? alpha->width * alpha->height : 0;
+        int live = job->live[decoder], seen = (1 + decoder) * RV_CUDA_SLOTS + first;
         uint32_t small = 0;
 
-        if (first < RV_CUDA_SLOTS)
+        if (first < RV_CUDA_SLOTS && shown)
             job->report[first] = job->found[first];
-        for (int n = 0; n < job->live && out->data; n++)
+        if (first < RV_CUDA_SLOTS)
+            job->report[seen] = job->found[seen];
+        for (int n = 0; n < live && shown && out->data; n++)
             if ((long long)job->found[n].area < job->min_object_size)
                 small |= UINT32_C(1) << n;
         for (int i = first; i < all && small; i += step) {
@@ -157,8 +209,8 @@ static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view log
         for (int i = first; i < soft; i += step) {
             int x = i % alpha->width, y = i / alpha->width;
             float best = -6.5f; // 255 times its probability rounds to 0
-            int any = winner(jobs, j, &logits, small | job->hidden, x, y, alpha->width,
-                             alpha->height, &best);
+            int any = winner(jobs, j, &logits, live, small | job->hidden, x, y,
+                             alpha->width, alpha->height, &best);
 
             alpha->data[y * alpha->stride + (long long)x * alpha->step] =
                 (uint8_t)(any ? 255.0f * logistic(best) + 0.5f : 0.0f);
@@ -167,12 +219,15 @@ static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view log
 }
 
 cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
-                           struct rv_view logits, cudaStream_t stream)
+                           struct rv_view logits, int decoder, int look_too,
+                           cudaStream_t stream)
 {
     dim3 grid(BLOCKS, (unsigned int)batch);
-    cudaError_t ret = RV_LAUNCH(labels, grid, RV_BLOCK, stream, job, logits);
+    cudaError_t ret = RV_LAUNCH(labels, grid, RV_BLOCK, stream, job, logits, decoder);
 
+    if (!ret && look_too)
+        ret = RV_LAUNCH(look, grid, RV_BLOCK, stream, job, logits, decoder);
     if (!ret)
-        ret = RV_LAUNCH(finish, grid, RV_BLOCK, stream, job, logits);
+        ret = RV_LAUNCH(finish, grid, RV_BLOCK, stream, job, logits, decoder);
     return ret;
 }

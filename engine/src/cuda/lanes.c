@@ -38,7 +38,7 @@ int rv_plan_level(const struct rv_program *p, const struct rv_step *cell)
     rv_tid root = rv_tensor_place(p, cell->out[0]).root;
 
     for (int k = 0; k < RV_LEVELS; k++)
-        if (p->hidden[k] == root)
+        if (p->memory[cell->decoder].hidden[k] == root)
             return k;
     return 0;
 }

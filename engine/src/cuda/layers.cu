@@ -17,7 +17,7 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_arg
         const void *from;
         float max;
 
-        if (y >= out.h || (m.slots && n >= job[j].live))
+        if (y >= out.h || (m.slots && n >= job[j].live[m.decoder]))
             continue;
         from = image_of(job, j, &in, n);
         x0 = x0 < 0 ? 0 : x0;
@@ -36,8 +36,8 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_arg
     }
 }
 
-static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in, int slot,
-                              struct rv_view out)
+static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
+                              int decoder, int slot, struct rv_view out)
 {
     RV_THREADS
     {
@@ -47,7 +47,7 @@ static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in, 
 
         if (pixel >= out.h * out.w)
             continue;
-        if (c < in.c && (in.where != RV_IN_STATE || slot + n < job[j].live))
+        if (c < in.c && (in.where != RV_IN_STATE || slot + n < job[j].live[decoder]))
             v = get(image_of(job, j, &in, n), (size_t)pixel * in.pitch + c, in.half);
         put(image_of(job, j, &out, n), (size_t)i, out.half, v);
     }
@@ -83,7 +83,7 @@ static __global__ void mask_taps(const struct rv_cuda_job *job, struct rv_mask_a
         const void *h;
         float v = 0;
 
-        if (tap >= m.size * m.size || n >= job[j].live)
+        if (tap >= m.size * m.size || n >= job[j].live[m.decoder])
             continue;
         h = image_of(job, j, &m.h, n);
         for (int c = 0; c < m.h.c; c++)
@@ -119,7 +119,7 @@ static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_a
         const float *taps = m.taps + j * m.taps_stride;
         float v = *m.bias;
 
-        if (y >= h || n >= job[j].live)
+        if (y >= h || n >= job[j].live[m.decoder])
             continue;
         taps += (size_t)n * m.size * m.size * m.h.h * m.h.w;
         for (int t = 0; t < m.size * m.size; t++) {
@@ -141,7 +141,7 @@ static __global__ void mask_full(const struct rv_cuda_job *job, struct rv_mask_a
         int w = m.logits.w, h = m.logits.h, i = thread_index();
         float v;
 
-        if (i >= h * w || n >= job[j].live)
+        if (i >= h * w || n >= job[j].live[m.decoder])
             continue;
         v = bilinear((const float *)image_of(job, j, &m.half, n), m.half.h, m.half.w,
                      i / w, i % w, h, w);
@@ -162,12 +162,13 @@ cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
 }
 
 cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
-                           int slot, struct rv_view out, cudaStream_t stream)
+                           int decoder, int slot, struct rv_view out,
+                           cudaStream_t stream)
 {
     size_t threads = (size_t)out.h * out.w * out.pitch;
     dim3 grid(blocks_for(threads), (unsigned int)(in.n * batch));
 
-    return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, slot, out);
+    return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, decoder, slot, out);
 }
 
 cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,

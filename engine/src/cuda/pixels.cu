@@ -94,8 +94,9 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
     {
         struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
 
-        if (blockIdx.x == 0 && threadIdx.x < RV_CUDA_SLOTS)
-            job->found[threadIdx.x] = none;
+        for (int i = (int)threadIdx.x; blockIdx.x == 0 && i < RV_CUDA_FOUND;
+             i += WIDE * HIGH)
+            job->found[i] = none;
         for (int c = 0; c < 3; c++)
             RV_MY(sum)[c] = HALF;
     }
@@ -144,7 +145,7 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
 }
 
 static __global__ void seed(const struct rv_cuda_job *jobs, struct rv_view prob,
-                            int slots)
+                            int decoder, int slots)
 {
     RV_THREADS
     {
@@ -152,7 +153,8 @@ static __global__ void seed(const struct rv_cuda_job *jobs, struct rv_view prob,
         const struct rv_cuda_job *job = &jobs[j];
         int i = thread_index();
 
-        if (slot >= job->live || !(job->seed_slots >> slot & 1) || i >= prob.h * prob.w)
+        if (slot >= job->live[decoder] || !(job->seed_slots >> slot & 1) ||
+            i >= prob.h * prob.w)
             continue;
         ((float *)image_of(jobs, j, &prob, slot))[i] =
             job->seed ? (float)(job->seed[i] >> slot & 1) : 0.0f;
@@ -169,9 +171,9 @@ cudaError_t rv_cuda_image(const struct rv_cuda_job *job, int batch, struct rv_vi
 }
 
 cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, int batch, struct rv_view prob,
-                         int slots, cudaStream_t stream)
+                         int decoder, int slots, cudaStream_t stream)
 {
     dim3 grid(blocks_for((size_t)prob.h * prob.w), (unsigned int)(slots * batch));
 
-    return RV_LAUNCH(seed, grid, RV_BLOCK, stream, job, prob, slots);
+    return RV_LAUNCH(seed, grid, RV_BLOCK, stream, job, prob, decoder, slots);
 }

@@ -185,7 +185,7 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
 {
     const struct rv_weight *w = &plan->net->weight[s->weight];
     const struct rv_tensor *h = &plan->program->tensor[s->in[0]];
-    int taps = w->size * w->size;
+    int taps = w->size * w->size, d = s->decoder;
     size_t bytes = (size_t)w->in * taps * sizeof(float);
     float *oihw = malloc(bytes), *kernel = malloc(bytes), bias;
     int ret = RVOS_ERR_MEMORY;
@@ -196,15 +196,15 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
         for (int t = 0; t < taps; t++)
             kernel[t * w->in + c] = oihw[c * taps + t];
     if (!ret)
-        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_kernel, bytes);
+        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_kernel[d], bytes);
     if (!ret)
-        ret = rv_cuda_upload(plan->dev, plan->mask_kernel, kernel, bytes);
+        ret = rv_cuda_upload(plan->dev, plan->mask_kernel[d], kernel, bytes);
     if (!ret)
-        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_bias, sizeof(float));
+        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_bias[d], sizeof(float));
     if (!ret)
-        ret = rv_cuda_upload(plan->dev, plan->mask_bias, &bias, sizeof(float));
+        ret = rv_cuda_upload(plan->dev, plan->mask_bias[d], &bias, sizeof(float));
     plan->mask_taps_stride = (size_t)plan->program->objects * taps * h->h * h->w;
-    plan->mask_taps = take(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
+    plan->mask_taps[d] = take(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
     free(oihw);
     free(kernel);
     return ret;
@@ -247,7 +247,7 @@ static int make_memory(struct rv_plan *plan)
 {
     rvos_device *dev = plan->dev;
     size_t batch = (size_t)plan->batch, jobs = batch * sizeof(*plan->job);
-    size_t found = batch * RV_CUDA_SLOTS * sizeof(struct rv_found);
+    size_t found = batch * RV_CUDA_FOUND * sizeof(struct rv_found);
     size_t seed = batch * plan->net->width * plan->net->height * sizeof(uint32_t);
     int ret = rv_scratch_alloc(dev, plan->bytes, plan->batch > 1, &plan->scratch);
 
@@ -260,9 +260,9 @@ static int make_memory(struct rv_plan *plan)
         ret = rv_cuda_alloc(dev, (void **)&plan->found, found);
     if (!ret)
         ret = rv_cuda_alloc_pinned(dev, (void **)&plan->report, found);
-    if (!ret && plan->program->one_shot)
+    if (!ret && plan->program->decoders >> RV_ONE_SHOT & 1)
         ret = rv_cuda_alloc_pinned(dev, (void **)&plan->seed, seed);
-    if (!ret && plan->program->one_shot)
+    if (!ret && plan->program->decoders >> RV_ONE_SHOT & 1)
         ret = rv_cuda_alloc(dev, (void **)&plan->seed_device, seed);
     return ret;
 }
@@ -402,8 +402,10 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
         if (plan->timer[i])
             cudaEventDestroy(plan->timer[i]);
     rv_scratch_free(plan->dev, &plan->scratch);
-    rv_cuda_free(plan->mask_kernel);
-    rv_cuda_free(plan->mask_bias);
+    for (int d = 0; d < RV_DECODERS; d++) {
+        rv_cuda_free(plan->mask_kernel[d]);
+        rv_cuda_free(plan->mask_bias[d]);
+    }
     rv_cuda_free(plan->job_device);
     rv_cuda_free(plan->found);
     rv_cuda_free(plan->seed_device);

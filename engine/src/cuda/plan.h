@@ -49,19 +49,19 @@ struct rv_plan {
     int image_channels;
     size_t cell_input[RV_LEVELS], cell_gates[RV_LEVELS];
     size_t workspace[RV_LANES], workspace_bytes[RV_LANES];
-    size_t mask_taps, mask_taps_stride;
-    float *mask_kernel, *mask_bias; /* device memory */
+    size_t mask_taps[RV_DECODERS], mask_taps_stride;
+    float *mask_kernel[RV_DECODERS], *mask_bias[RV_DECODERS]; /* device memory */
 
     /* For each of the batch: */
     struct rv_cuda_job *job, *job_device; /* pinned, and what kernels read */
     struct rv_found *found, *report;      /* device and pinned */
-    uint32_t *seed, *seed_device;         /* pinned and device; NULL: zero-shot */
+    uint32_t *seed, *seed_device; /* pinned and device; NULL: no one-shot decoder */
 
     cudaStream_t lane[RV_LANES];
     cudaEvent_t start, joined[RV_LANES], frame_ready;
     cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
-    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1]; /* by most live slots of the batch; made
-                                                    when first run */
+    /* By most live slots of the batch, of each decoder; made when first run. */
+    cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1][RVOS_MAX_OBJECTS + 1];
     int uncaptured; /* captures that have failed, one after another */
     bool eager;     /* too many: every frame is launched step by step */
     bool trying;    /* the graph may be impossible, which is no cause for a warning */
@@ -78,10 +78,12 @@ struct rv_staging {
 struct rv_pixels {
     rvos_device *dev;
     int width, height;
-    void *tables; /* all below, but `staging`, in device memory */
+    int seen_bytes; /* pixels at network size */
+    void *tables;   /* all below, but `staging`, in device memory */
     struct rv_taps x, y;
     const float *value;
     struct rv_staging frame, labels, alpha; /* of host memory; made when first asked */
+    struct rv_staging seen[RV_DECODERS];
 };
 
 int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
@@ -90,8 +92,8 @@ void rv_cuda_pixels_destroy(struct rv_pixels *pixels);
 /* What the caller has in host memory to and from the pinned memory of its stream. */
 int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job);
 void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job);
-/* Fills in what the job's frame and outputs are for kernels; what has been prepared is
- * uploaded in `stream`. */
+/* Fills in what the job's frame, if it has one, and outputs are for kernels; what has
+ * been prepared is uploaded in `stream`. */
 int rv_cuda_frame_in(struct rv_pixels *pixels, const struct rv_job *job,
                      struct rv_cuda_job *table, cudaStream_t stream);
 /* Puts the download of what host memory asked for into `stream`. */
@@ -126,9 +128,11 @@ int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
 /* Forgets the graphs, which are captured anew when next run. */
 void rv_plan_drop_graphs(struct rv_plan *plan);
 
+/* All slots of all decoders. */
+void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
 /* Puts one step of a frame of `live` slots into a stream. */
-int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
-                     bool chained, cudaStream_t stream);
+int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s,
+                     const int live[RV_DECODERS], bool chained, cudaStream_t stream);
 
 /* -- steps.c -- */
 void rv_plan_time_steps(struct rv_plan *plan);

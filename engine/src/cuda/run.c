@@ -7,6 +7,8 @@
 
 #include "plan.h"
 
+#define BOTH (1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT)
+
 /* ---- steps to launches ------------------------------------------------------ */
 
 static struct rv_view fixed(const struct rv_plan *plan, size_t offset, bool half, int n,
@@ -44,7 +46,7 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, bool chaine
         struct rv_view packed = fixed(plan, s->input, plan->half, in->n, in, s->channels);
 
         CU(plan->dev,
-           rv_cuda_gather(plan->job_device, plan->batch, x,
+           rv_cuda_gather(plan->job_device, plan->batch, x, step->decoder,
                           step->object < 0 ? 0 : step->object, packed, stream));
         x = packed;
         chained = plan->chained; /* to the gathering */
@@ -72,6 +74,7 @@ static int run_cell(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
         .mul = rv_plan_view(plan, step->in[RV_CELL_MUL]),
         .h = rv_plan_view(plan, step->out[0]),
         .c = rv_plan_view(plan, step->out[1]),
+        .decoder = step->decoder,
         .object = step->object,
     };
 
@@ -99,10 +102,9 @@ error:
     return ret;
 }
 
-static int run_pool(struct rv_plan *plan, const struct rv_step *s, int live,
-                    cudaStream_t stream)
+static int run_pool(struct rv_plan *plan, const struct rv_step *s,
+                    const int live[RV_DECODERS], cudaStream_t stream)
 {
-    const struct rv_program *p = plan->program;
     struct rv_pool_args pool = {.in = rv_plan_view(plan, s->in[0]),
                                 .out = rv_plan_view(plan, s->out[0]),
                                 .size = s->size,
@@ -110,27 +112,30 @@ static int run_pool(struct rv_plan *plan, const struct rv_step *s, int live,
                                 .pad = s->pad};
     int ret = 0;
 
-    if (p->prob >= 0 && pool.out.c == 1) /* of masks: an image per slot */
-        pool.slots = live;
+    if (s->decoder >= 0) { /* of masks: an image per slot */
+        pool.decoder = s->decoder;
+        pool.slots = live[s->decoder];
+    }
     CU(plan->dev, rv_cuda_maxpool(plan->job_device, plan->batch, pool, stream));
 error:
     return ret;
 }
 
-static int run_mask(struct rv_plan *plan, const struct rv_step *s, int live,
-                    cudaStream_t stream)
+static int run_mask(struct rv_plan *plan, const struct rv_step *s,
+                    const int live[RV_DECODERS], cudaStream_t stream)
 {
     struct rv_mask_args m = {
         .h = rv_plan_view(plan, s->in[0]),
         .half = rv_plan_view(plan, s->out[0]),
         .logits = rv_plan_view(plan, s->out[1]),
         .prob = rv_plan_view(plan, s->out[2]),
-        .taps = (float *)(void *)(plan->memory + plan->mask_taps),
-        .kernel = plan->mask_kernel,
-        .bias = plan->mask_bias,
+        .taps = (float *)(void *)(plan->memory + plan->mask_taps[s->decoder]),
+        .kernel = plan->mask_kernel[s->decoder],
+        .bias = plan->mask_bias[s->decoder],
         .taps_stride = plan->mask_taps_stride,
+        .decoder = s->decoder,
         .size = s->size,
-        .slots = live,
+        .slots = live[s->decoder],
     };
     int ret = 0;
 
@@ -139,8 +144,8 @@ error:
     return ret;
 }
 
-int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
-                     bool chained, cudaStream_t stream)
+int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s,
+                     const int live[RV_DECODERS], bool chained, cudaStream_t stream)
 {
     const struct rv_step *step = s->step;
     const struct rv_cuda_job *job = plan->job_device;
@@ -150,9 +155,9 @@ int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
     case RV_OP_PREPROC:
         CU(plan->dev,
            rv_cuda_image(job, plan->batch, rv_plan_view(plan, step->out[0]), stream));
-        if (step->out[1] >= 0)
+        if (step->out[1] >= 0 && live[RV_ONE_SHOT])
             CU(plan->dev, rv_cuda_seed(job, plan->batch, rv_plan_view(plan, step->out[1]),
-                                       live, stream));
+                                       RV_ONE_SHOT, live[RV_ONE_SHOT], stream));
         break;
     case RV_OP_CONV:
         ret = run_conv(plan, s, chained, stream);
@@ -168,16 +173,28 @@ int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s, int live,
         break;
     case RV_OP_LABELS:
         CU(plan->dev,
-           rv_cuda_labels(job, plan->batch, rv_plan_view(plan, step->in[0]), stream));
+           rv_cuda_labels(job, plan->batch, rv_plan_view(plan, step->in[0]),
+                          step->decoder, plan->program->decoders == BOTH, stream));
         break;
     }
 error:
     return ret;
 }
 
+void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS])
+{
+    for (int d = 0; d < RV_DECODERS; d++)
+        live[d] = plan->program->decoders >> d & 1 ? plan->program->objects : 0;
+}
+
+static bool runs(const struct rv_step *s, const int live[RV_DECODERS])
+{
+    return s->decoder < 0 || live[s->decoder] > (s->object < 0 ? 0 : s->object);
+}
+
 /* All steps of a frame of `live` slots into the lanes; lane 0 comes last. An event of a
- * cell that is skipped is recorded all the same: others may wait for its memory. */
-static int enqueue(struct rv_plan *plan, int live)
+ * step that is skipped is recorded all the same: others may wait for its memory. */
+static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     bool kernel_last[RV_LANES] = {false}; /* in the lane, and nothing to wait for since */
     rvos_device *dev = plan->dev;
@@ -197,7 +214,7 @@ static int enqueue(struct rv_plan *plan, int live)
                 CU(dev, cudaStreamWaitEvent(stream, plan->step[s->wait[l]].done, 0));
                 kernel_last[s->lane] = false;
             }
-        if (s->step->object < live) {
+        if (runs(s->step, live)) {
             ret = rv_plan_run_step(plan, s, live, plan->chained && kernel_last[s->lane],
                                    stream);
             kernel_last[s->lane] = true;
@@ -218,7 +235,7 @@ error:
 /* ---- graphs ----------------------------------------------------------------- */
 
 /* After an error too, the capture must end. */
-static cudaError_t capture(struct rv_plan *plan, int live)
+static cudaError_t capture(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     cudaGraphExec_t exec = NULL;
     cudaGraph_t graph = NULL;
@@ -235,7 +252,7 @@ static cudaError_t capture(struct rv_plan *plan, int live)
     if (!error)
         error = cudaGraphInstantiate(&exec, graph, 0);
     if (!error)
-        plan->graph[live] = exec;
+        plan->graph[live[0]][live[1]] = exec;
     if (graph)
         cudaGraphDestroy(graph);
     return error;
@@ -259,11 +276,12 @@ static void not_captured(struct rv_plan *plan, cudaError_t error)
 }
 
 /* Takes no lock of the device's: a frame does not wait for a plan that is being made. */
-static int launch(struct rv_plan *plan, int live)
+static int launch(struct rv_plan *plan, const int live[RV_DECODERS])
 {
+    cudaGraphExec_t *graph = &plan->graph[live[0]][live[1]];
     int ret = 0;
 
-    if (!plan->eager && !plan->graph[live]) {
+    if (!plan->eager && !*graph) {
         cudaError_t error = capture(plan, live);
 
         if (error)
@@ -271,31 +289,33 @@ static int launch(struct rv_plan *plan, int live)
         else
             plan->uncaptured = 0;
     }
-    if (!plan->graph[live])
+    if (!*graph)
         return enqueue(plan, live);
-    CU(plan->dev, cudaGraphLaunch(plan->graph[live], plan->lane[0]));
+    CU(plan->dev, cudaGraphLaunch(*graph, plan->lane[0]));
 error:
     return ret;
 }
 
-/* The table's entry j for a frame of `live` slots; 0: none. */
+/* The table's entry j for a frame of `live` slots; NULL: none. */
 static struct rv_cuda_job *new_job(const struct rv_plan *plan, int j, char *state,
-                                   int live)
+                                   const int live[RV_DECODERS])
 {
     plan->job[j] = (struct rv_cuda_job){.state = state,
-                                        .live = live,
-                                        .found = plan->found + j * RV_CUDA_SLOTS,
-                                        .report = plan->report + j * RV_CUDA_SLOTS};
+                                        .found = plan->found + j * RV_CUDA_FOUND,
+                                        .report = plan->report + j * RV_CUDA_FOUND};
+    for (int d = 0; d < RV_DECODERS && live; d++)
+        plan->job[j].live[d] = live[d];
     return &plan->job[j];
 }
 
 void rv_plan_drop_graphs(struct rv_plan *plan)
 {
-    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++) {
-        if (plan->graph[i])
-            cudaGraphExecDestroy(plan->graph[i]);
-        plan->graph[i] = NULL;
-    }
+    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++)
+        for (int k = 0; k <= RVOS_MAX_OBJECTS; k++) {
+            if (plan->graph[i][k])
+                cudaGraphExecDestroy(plan->graph[i][k]);
+            plan->graph[i][k] = NULL;
+        }
 }
 
 /* After an error: lanes that lane 0 has not waited for may be at work all the same. */
@@ -309,10 +329,11 @@ static void settle(struct rv_plan *plan)
 int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
 {
     rvos_device *dev = plan->dev;
-    int live = plan->program->objects, ret;
+    int live[RV_DECODERS], ret;
 
+    rv_plan_all_slots(plan, live);
     for (int j = 0; j < plan->batch; j++)
-        new_job(plan, j, state, j ? 0 : live);
+        new_job(plan, j, state, j ? NULL : live);
     ret = enqueue(plan, live);
     if (ret)
         goto error;
@@ -364,6 +385,8 @@ static int begin(struct rv_plan *plan, const struct rv_job *job, int j)
     const rvos_output *out = job->out;
     int ret;
 
+    entry->shown = job->shown;
+    entry->seen_level = level_of(0);
     if (out) {
         entry->level = level_of(out->threshold);
         entry->hidden = out->hidden;
@@ -375,7 +398,7 @@ static int begin(struct rv_plan *plan, const struct rv_job *job, int j)
         CU(plan->dev, cudaEventRecord(plan->frame_ready, job->frame->cuda_stream));
         CU(plan->dev, cudaStreamWaitEvent(plan->lane[0], plan->frame_ready, 0));
     }
-    if (!ret && job->frame)
+    if (!ret && job->pixels)
         ret = rv_cuda_frame_in(job->pixels, job, entry, plan->lane[0]);
 error:
     return ret;
@@ -383,8 +406,8 @@ error:
 
 static void report(const struct rv_plan *plan, const struct rv_job *job, int j)
 {
-    for (int n = 0; n < job->live; n++) {
-        const struct rv_found *f = &plan->report[j * RV_CUDA_SLOTS + n];
+    for (int n = 0; n < job->live[job->shown]; n++) {
+        const struct rv_found *f = &plan->report[j * RV_CUDA_FOUND + n];
         rvos_object *o = &job->object[n];
 
         *o = (rvos_object){0};
@@ -400,7 +423,18 @@ static void report(const struct rv_plan *plan, const struct rv_job *job, int j)
     }
 }
 
-static int launch_timed(struct rv_plan *plan, int live)
+static void report_seen(const struct rv_plan *plan, const struct rv_job *job, int j,
+                        int decoder)
+{
+    const struct rv_found *f =
+        &plan->report[j * RV_CUDA_FOUND + (1 + decoder) * RV_CUDA_SLOTS];
+
+    for (int n = 0; job->seen[decoder].labels && n < job->live[decoder]; n++, f++)
+        job->seen[decoder].score[n] =
+            f->count ? (float)((double)f->score / 0x1p24 / f->count) : 0;
+}
+
+static int launch_timed(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     int ret = 0;
 
@@ -420,22 +454,46 @@ static void tell_time(const struct rv_plan *plan)
         rv_log(plan->dev, RVOS_LOG_DEBUG, "cuda: graph %.4f ms", (double)ms);
 }
 
+/* Labels without a frame: of what has been found nothing is left, and one step runs. */
+static int launch_labels(struct rv_plan *plan, const struct rv_job *job)
+{
+    const struct rv_found none = {.x0 = INT32_MAX, .y0 = INT32_MAX};
+    const struct cuda_step *s = plan->step;
+    int ret = 0;
+
+    for (int n = 0; n < RV_CUDA_FOUND; n++)
+        plan->report[n] = none;
+    while (s->step->op != RV_OP_LABELS || s->step->decoder != job->shown)
+        s++;
+    CU(plan->dev, cudaMemcpyAsync(plan->found, plan->report, RV_CUDA_FOUND * sizeof(none),
+                                  cudaMemcpyHostToDevice, plan->lane[0]));
+    CU(plan->dev,
+       cudaMemcpyAsync(plan->job_device, plan->job, plan->batch * sizeof(*plan->job),
+                       cudaMemcpyHostToDevice, plan->lane[0]));
+    ret = rv_plan_run_step(plan, s, job->live, false, plan->lane[0]);
+error:
+    return ret;
+}
+
 /* All frames of the pass into the lanes; what the graph runs for is the one with the most
  * live slots. */
 static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
-    int live = 1, ret = 0;
+    int live[RV_DECODERS] = {0}, ret = 0;
 
     for (int j = 0; j < n_jobs && !ret; j++) {
         ret = begin(plan, &jobs[j], j);
-        live = jobs[j].live > live ? jobs[j].live : live;
+        for (int d = 0; d < RV_DECODERS; d++)
+            live[d] = jobs[j].live[d] > live[d] ? jobs[j].live[d] : live[d];
     }
     for (int j = n_jobs; j < plan->batch; j++)
-        new_job(plan, j, jobs[0].state.ptr, 0);
-    if (!ret)
+        new_job(plan, j, jobs[0].state.ptr, NULL);
+    if (!ret && jobs[0].labels_only) /* it comes alone */
+        ret = launch_labels(plan, &jobs[0]);
+    else if (!ret)
         ret = plan->timer[1] ? launch_timed(plan, live) : launch(plan, live);
     for (int j = 0; j < n_jobs && !ret; j++)
-        if (jobs[j].frame)
+        if (jobs[j].pixels)
             ret = rv_cuda_frame_out(jobs[j].pixels, &jobs[j], plan->lane[0]);
     return ret;
 }
@@ -452,8 +510,10 @@ static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     for (int j = 0; j < n_jobs; j++) {
         if (jobs[j].out && jobs[j].out->labels)
             report(plan, &jobs[j], j);
+        for (int d = 0; d < RV_DECODERS; d++)
+            report_seen(plan, &jobs[j], j, d);
     }
-    if (plan->timer[1])
+    if (plan->timer[1] && !jobs[0].labels_only)
         tell_time(plan);
 error:
     return ret;

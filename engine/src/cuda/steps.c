@@ -16,8 +16,10 @@ struct run {
 static int run(void *opaque, cudaStream_t stream)
 {
     const struct run *r = opaque;
+    int live[RV_DECODERS];
 
-    return rv_plan_run_step(r->plan, r->step, r->plan->program->objects, false, stream);
+    rv_plan_all_slots(r->plan, live);
+    return rv_plan_run_step(r->plan, r->step, live, false, stream);
 }
 
 static void describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,

@@ -16,6 +16,8 @@
 
 #include <stdio.h>
 
+static const char *const names[RV_DECODERS] = {"zero_shot", "one_shot"};
+
 static int hidden_of(const struct rv_net *net, int k)
 {
     return net->hidden >> k;
@@ -33,7 +35,7 @@ struct gate_layout {
     int in;
 };
 
-static struct gate_layout gate_layout(const struct rv_net *net, int k, bool one_shot)
+static struct gate_layout gate_layout(const struct rv_net *net, int k, int d)
 {
     struct gate_layout g = {.up = k ? 0 : -1, .skip = -1, .mask = -1};
     int at = k ? hidden_of(net, k - 1) : 0;
@@ -44,7 +46,7 @@ static struct gate_layout gate_layout(const struct rv_net *net, int k, bool one_
     } else if (net->skip_mode == RV_SKIP_SUM) {
         g.skip = 0; /* W(up + f') = W up + W f': one kernel, used twice */
     }
-    if (one_shot)
+    if (d == RV_ONE_SHOT)
         g.mask = at++;
     g.left = at;
     g.time = at + hidden_of(net, k);
@@ -52,15 +54,15 @@ static struct gate_layout gate_layout(const struct rv_net *net, int k, bool one_
     return g;
 }
 
-int rv_gate_channels(const struct rv_net *net, int level, bool one_shot)
+int rv_gate_channels(const struct rv_net *net, int level, int decoder)
 {
-    return gate_layout(net, level, one_shot).in;
+    return gate_layout(net, level, decoder).in;
 }
 
-/* Weights of one part of level k's gates: input channels a, then b (counts may
- * be 0). */
-static struct rv_weight gate_weight(const struct rv_program *p, const struct rv_net *net,
-                                    int k, int a, int n_a, int b, int n_b, bool bias)
+/* Weights of one part of decoder d's gates at level k: input channels a, then b (counts
+ * may be 0). */
+static struct rv_weight gate_weight(const struct rv_net *net, int d, int k, int a,
+                                    int n_a, int b, int n_b, bool bias)
 {
     struct rv_weight w = {.out = 4 * hidden_of(net, k),
                           .in = n_a + n_b,
@@ -68,13 +70,12 @@ static struct rv_weight gate_weight(const struct rv_program *p, const struct rv_
                           .part = {{n_a ? a : 0, n_a}, {n_b ? b : 0, n_b}},
                           .bias = bias};
 
-    snprintf(w.conv, sizeof(w.conv), "%s.clstm_list.%d.Gates",
-             p->one_shot ? "one_shot" : "zero_shot", k);
+    snprintf(w.conv, sizeof(w.conv), "%s.clstm_list.%d.Gates", names[d], k);
     return w;
 }
 
 /* The state of a level: h, and behind it the mask where both feed the TIME part. */
-static void emit_state(struct rv_program *p, const struct rv_net *net,
+static void emit_state(struct rv_program *p, const struct rv_net *net, int d,
                        const rv_tid skip[RV_LEVELS])
 {
     for (int k = 0; k < RV_LEVELS; k++) {
@@ -84,9 +85,10 @@ static void emit_state(struct rv_program *p, const struct rv_net *net,
         if (p->failed)
             return;
         f = p->tensor[skip[k]];
-        channels = hidden_of(net, k) + (p->one_shot && p->temporal);
+        channels = hidden_of(net, k) + (d == RV_ONE_SHOT && p->temporal);
         channels = (channels + p->align - 1) / p->align * p->align;
-        p->hidden[k] = rv_tensor_new(p, p->objects, f.h, f.w, channels, RV_STATE, false);
+        p->memory[d].hidden[k] =
+            rv_tensor_new(p, p->objects, f.h, f.w, channels, RV_STATE, false);
     }
 }
 
@@ -95,13 +97,14 @@ static void emit_state(struct rv_program *p, const struct rv_net *net,
 static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
                               rv_tid mask[RV_LEVELS])
 {
-    rv_tid m = rv_maxpool_emit(p, p->prob, -1, 2, 2, 0, true);
+    const struct rv_memory *own = &p->memory[RV_ONE_SHOT];
+    rv_tid m = rv_maxpool_emit(p, own->prob, -1, 2, 2, 0, true);
 
     for (int k = RV_LEVELS - 1; k >= 0; k--) {
         rv_tid out = -1;
 
         if (p->temporal)
-            out = rv_tensor_slice(p, p->hidden[k], 0, p->objects, hidden_of(net, k), 1);
+            out = rv_tensor_slice(p, own->hidden[k], 0, p->objects, hidden_of(net, k), 1);
         m = mask[k] = rv_maxpool_emit(p, m, out, 2, 2, 0, true);
     }
 }
@@ -114,17 +117,17 @@ static int group_start(const struct rv_program *p, int g)
 
 /* Gate sums of what the last frame left: [ h | mask ], h or the mask alone; of a group of
  * objects. */
-static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k,
+static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int d, int k,
                               rv_tid mask, int group)
 {
-    struct gate_layout g = gate_layout(net, k, p->one_shot);
+    struct gate_layout g = gate_layout(net, k, d);
     int first = group_start(p, group), n = group_start(p, group + 1) - first;
-    rv_tid in = p->temporal ? p->hidden[k] : mask, out;
-    struct rv_weight w = gate_weight(p, net, k, p->temporal ? g.time : g.mask,
+    rv_tid in = p->temporal ? p->memory[d].hidden[k] : mask, out;
+    struct rv_weight w = gate_weight(net, d, k, p->temporal ? g.time : g.mask,
                                      p->temporal ? hidden_of(net, k) : 1, g.mask,
-                                     p->temporal && p->one_shot, false);
+                                     p->temporal && g.mask >= 0, false);
 
-    if ((!p->temporal && !p->one_shot) || p->failed)
+    if ((!p->temporal && g.mask < 0) || p->failed)
         return -1;
     if (p->time_groups > 1)
         in = rv_tensor_slice(p, in, first, n, 0, p->tensor[in].c);
@@ -138,89 +141,86 @@ static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int k,
 
 /* The cell of object i at level k, which is number n of its group. c_left is its left
  * neighbour's memory cell; returns its own. */
-static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int i, int n, int k,
-                        rv_tid skip, rv_tid skip_gates, rv_tid time_gates, rv_tid c_left)
+static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int d, int i, int n,
+                        int k, rv_tid skip, rv_tid skip_gates, rv_tid time_gates,
+                        rv_tid c_left)
 {
-    struct gate_layout g = gate_layout(net, k, p->one_shot);
+    struct gate_layout g = gate_layout(net, k, d);
+    const rv_tid *hidden = p->memory[d].hidden;
     int hid = hidden_of(net, k);
     bool left = i && p->spatial;
     int n_up = k ? hidden_of(net, k - 1) : 0, n_left = left ? hid : 0;
     struct rv_weight w =
-        gate_weight(p, net, k, g.up, n_up, g.left, n_left, skip_gates < 0);
-    struct rv_step *s = rv_step_new(p, RV_OP_CELL);
+        gate_weight(net, d, k, g.up, n_up, g.left, n_left, skip_gates < 0);
+    struct rv_step *s = rv_step_new(p, RV_OP_CELL, net->kernel, 1, net->kernel / 2);
     rv_tid h, c;
 
     if (!s)
         return -1;
-    s->in[RV_CELL_BELOW] = k ? rv_tensor_slice(p, p->hidden[k - 1], i, 1, 0, n_up) : -1;
-    s->in[RV_CELL_H_LEFT] =
-        left ? rv_tensor_slice(p, p->hidden[k], i - 1, 1, 0, hid) : -1;
+    s->in[RV_CELL_BELOW] = k ? rv_tensor_slice(p, hidden[k - 1], i, 1, 0, n_up) : -1;
+    s->in[RV_CELL_H_LEFT] = left ? rv_tensor_slice(p, hidden[k], i - 1, 1, 0, hid) : -1;
     s->in[RV_CELL_C_LEFT] = left ? c_left : -1;
     s->in[RV_CELL_TIME] =
         time_gates < 0 ? -1 : rv_tensor_slice(p, time_gates, n, 1, 0, 4 * hid);
     s->in[RV_CELL_SKIP] = skip_gates;
     s->in[RV_CELL_MUL] = k && net->skip_mode == RV_SKIP_MUL ? skip : -1;
-    h = rv_tensor_slice(p, p->hidden[k], i, 1, 0, hid);
+    h = rv_tensor_slice(p, hidden[k], i, 1, 0, hid);
     if (p->failed)
         return -1;
     c = rv_tensor_new(p, 1, p->tensor[h].h, p->tensor[h].w, hid, RV_ARENA, true);
     s->out[0] = h;
     s->out[1] = c;
     s->object = i;
-    s->size = net->kernel;
-    s->stride = 1;
-    s->pad = net->kernel / 2;
     s->weight = w.in ? rv_net_weight(p, net, &w) : -1;
     return c;
 }
 
 /* The finest hidden state, upsampled to twice its size, through conv_out; then to
  * the network size, and only then the sigmoid. */
-static void emit_mask(struct rv_program *p, struct rv_net *net)
+static void emit_mask(struct rv_program *p, struct rv_net *net, int d)
 {
     struct rv_weight w = {.out = 1, .size = net->kernel, .bias = true};
+    struct rv_memory *m = &p->memory[d];
     struct rv_tensor h;
     struct rv_step *s;
 
     if (p->failed)
         return;
-    h = p->tensor[p->hidden[3]];
+    h = p->tensor[m->hidden[3]];
     w.in = w.part[0].count = hidden_of(net, 3);
-    snprintf(w.conv, sizeof(w.conv), "%s.conv_out",
-             p->one_shot ? "one_shot" : "zero_shot");
-    p->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, true);
-    p->logits = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
-    s = rv_step_new(p, RV_OP_MASK);
+    snprintf(w.conv, sizeof(w.conv), "%s.conv_out", names[d]);
+    m->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, true);
+    m->logits = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
+    s = rv_step_new(p, RV_OP_MASK, net->kernel, 1, net->kernel / 2);
     if (!s)
         return;
-    s->in[0] = rv_tensor_slice(p, p->hidden[3], 0, p->objects, 0, w.in);
-    s->out[0] = p->half;
-    s->out[1] = p->logits;
-    s->out[2] = p->prob;
-    s->size = net->kernel;
-    s->stride = 1;
-    s->pad = net->kernel / 2;
+    s->in[0] = rv_tensor_slice(p, m->hidden[3], 0, p->objects, 0, w.in);
+    s->out[0] = m->half;
+    s->out[1] = m->logits;
+    s->out[2] = m->prob;
     s->weight = rv_net_weight(p, net, &w);
-    s = rv_step_new(p, RV_OP_LABELS);
+    s = rv_step_new(p, RV_OP_LABELS, 0, 0, 0);
     if (s)
-        s->in[0] = p->logits;
+        s->in[0] = m->logits;
 }
 
-void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
+void rv_decoder_emit(struct rv_program *p, struct rv_net *net, int d,
                      const rv_tid skip[RV_LEVELS])
 {
-    rv_tid mask[RV_LEVELS], skip_gates[RV_LEVELS], time_gates[RV_LEVELS], c[RV_LEVELS];
+    rv_tid mask[RV_LEVELS] = {-1, -1, -1, -1}, skip_gates[RV_LEVELS],
+           time_gates[RV_LEVELS], c[RV_LEVELS];
+    int first_step = p->n_steps;
 
-    emit_state(p, net, skip);
-    if (p->one_shot)
+    emit_state(p, net, d, skip);
+    if (d == RV_ONE_SHOT)
         emit_mask_pyramid(p, net, mask);
     for (int k = 0; k < RV_LEVELS; k++) {
-        struct gate_layout g = gate_layout(net, k, p->one_shot);
+        struct gate_layout g = gate_layout(net, k, d);
 
         skip_gates[k] = c[k] = -1;
         if (g.skip >= 0) {
             struct rv_weight w =
-                gate_weight(p, net, k, g.skip, feature_of(net, k), 0, 0, true);
+                gate_weight(net, d, k, g.skip, feature_of(net, k), 0, 0, true);
 
             skip_gates[k] =
                 rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2, false, true);
@@ -230,11 +230,13 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
         int first = group_start(p, group);
 
         for (int k = 0; k < RV_LEVELS; k++)
-            time_gates[k] = emit_time_gates(p, net, k, p->one_shot ? mask[k] : -1, group);
+            time_gates[k] = emit_time_gates(p, net, d, k, mask[k], group);
         for (int i = first; i < group_start(p, group + 1); i++)
             for (int k = 0; k < RV_LEVELS; k++)
-                c[k] = emit_cell(p, net, i, i - first, k, skip[k], skip_gates[k],
+                c[k] = emit_cell(p, net, d, i, i - first, k, skip[k], skip_gates[k],
                                  time_gates[k], c[k]);
     }
-    emit_mask(p, net);
+    emit_mask(p, net, d);
+    for (int i = first_step; i < p->n_steps; i++)
+        p->step[i].decoder = d;
 }

@@ -20,13 +20,11 @@ rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_h
     if (p->failed)
         return -1;
     grown = grow(p->tensor, p->n_tensors, sizeof(*grown));
-    if (!grown || p->n_tensors == INT16_MAX || n < 1 || h < 1 || w < 1 || c < 1) {
-        if (grown)
-            p->tensor = grown;
-        p->failed = true;
+    if (grown)
+        p->tensor = grown;
+    p->failed = !grown || p->n_tensors == INT16_MAX || n < 1 || h < 1 || w < 1 || c < 1;
+    if (p->failed)
         return -1;
-    }
-    p->tensor = grown;
     p->tensor[p->n_tensors] = (struct rv_tensor){
         .n = n, .h = h, .w = w, .c = c, .parent = -1, .home = home, .wide = wide};
     return (rv_tid)p->n_tensors++;
@@ -35,12 +33,11 @@ rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_h
 rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c)
 {
     rv_tid t;
-    struct rv_tensor parent;
 
     if (p->failed)
         return -1;
-    parent = p->tensor[of];
-    t = rv_tensor_new(p, n, parent.h, parent.w, c, parent.home, parent.wide);
+    t = rv_tensor_new(p, n, p->tensor[of].h, p->tensor[of].w, c, p->tensor[of].home,
+                      p->tensor[of].wide);
     if (t < 0)
         return -1;
     p->tensor[t].parent = of;
@@ -69,20 +66,21 @@ size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t)
     return (size_t)p->tensor[rv_tensor_place(p, t).root].c;
 }
 
-struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op)
+struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int stride,
+                            int pad)
 {
     struct rv_step *grown, *s;
 
     if (p->failed)
         return NULL;
     grown = grow(p->step, p->n_steps, sizeof(*grown));
-    if (!grown) {
-        p->failed = true;
+    p->failed = !grown;
+    if (!grown)
         return NULL;
-    }
     p->step = grown;
     s = &p->step[p->n_steps++];
-    *s = (struct rv_step){.op = op, .weight = -1, .object = -1};
+    *s = (struct rv_step){.op = op, .size = size, .stride = stride, .pad = pad};
+    s->weight = s->decoder = s->object = -1;
     memset(s->in, -1, sizeof(s->in));
     memset(s->out, -1, sizeof(s->out));
     return s;
@@ -119,16 +117,13 @@ rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_we
     x = p->tensor[in];
     out = rv_tensor_new(p, x.n, (x.h + 2 * pad - w->size) / stride + 1,
                         (x.w + 2 * pad - w->size) / stride + 1, w->out, RV_ARENA, wide);
-    s = rv_step_new(p, RV_OP_CONV);
+    s = rv_step_new(p, RV_OP_CONV, w->size, stride, pad);
     if (!s)
         return -1;
     s->in[0] = in;
     s->in[1] = add;
     s->out[0] = out;
     s->weight = index;
-    s->size = w->size;
-    s->stride = stride;
-    s->pad = pad;
     s->relu = relu;
     return out;
 }
@@ -156,38 +151,40 @@ rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, in
     if (out < 0)
         out = rv_tensor_new(p, x.n, pooled(x.h, size, stride, pad, ceil),
                             pooled(x.w, size, stride, pad, ceil), x.c, RV_ARENA, false);
-    s = rv_step_new(p, RV_OP_MAXPOOL);
+    s = rv_step_new(p, RV_OP_MAXPOOL, size, stride, pad);
     if (!s)
         return -1;
     s->in[0] = in;
     s->out[0] = out;
-    s->size = size;
-    s->stride = stride;
-    s->pad = pad;
     s->ceil = ceil;
     return out;
 }
 
-int rv_program_build(struct rv_program *p, struct rv_net *net)
+void rv_program_emit(struct rv_program *p, struct rv_net *net)
 {
-    rv_tid image, skip[RV_LEVELS];
+    rv_tid image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
+    rv_tid skip[RV_LEVELS], prob = -1;
     struct rv_step *s;
 
-    p->prob = -1;
     if (p->time_groups > p->objects)
         p->time_groups = p->objects;
-    image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
-    if (p->one_shot)
-        p->prob =
-            rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
-    s = rv_step_new(p, RV_OP_PREPROC);
+    if (p->decoders & 1 << RV_ONE_SHOT)
+        prob = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
+    p->memory[RV_ZERO_SHOT].prob = -1;
+    p->memory[RV_ONE_SHOT].prob = prob;
+    s = rv_step_new(p, RV_OP_PREPROC, 0, 0, 0);
     if (s)
-        s->out[0] = image, s->out[1] = p->prob;
+        s->out[0] = image, s->out[1] = prob;
     rv_encoder_emit(p, net, image, skip);
-    rv_decoder_emit(p, net, skip);
-    if (p->failed)
-        return -1;
-    return rv_schedule(p);
+    for (int d = 0; d < RV_DECODERS; d++)
+        if (p->decoders >> d & 1)
+            rv_decoder_emit(p, net, d, skip);
+}
+
+int rv_program_build(struct rv_program *p, struct rv_net *net)
+{
+    rv_program_emit(p, net);
+    return p->failed ? -1 : rv_schedule(p);
 }
 
 void rv_program_free(struct rv_program *p)

@@ -22,6 +22,8 @@
 
 typedef int16_t rv_tid; /* index into program->tensor; -1: none */
 
+enum { RV_ZERO_SHOT, RV_ONE_SHOT, RV_DECODERS }; /* bits as in rvos_task */
+
 enum rv_op {
     RV_OP_PREPROC, /* the job's frame -> out0, resized and normalised; its seeds ->
                       their slots of out1, the masks that are fed (-1: none are) */
@@ -65,19 +67,28 @@ struct rv_step {
     enum rv_op op;
     int wave; /* set by rv_schedule, from 0 */
     rv_tid in[RV_CELL_INPUTS], out[3];
-    int weight; /* index into net->weight; -1: none */
-    int object; /* slot from 0 that the step works for, and of CONV the first of as
-                   many as out0 has images; -1: image n of its tensors is slot n if
-                   out0 has several, else all slots */
-    bool late;  /* its wave is the last that it can be in, not the first */
+    int weight;  /* index into net->weight; -1: none */
+    int decoder; /* that it is a part of; -1: of the frame, whichever decoders run */
+    int object;  /* slot from 0 that the step works for, and of CONV the first of as
+                    many as out0 has images; -1: image n of its tensors is slot n if
+                    out0 has several, else all slots */
+    bool late;   /* its wave is the last that it can be in, not the first */
     int size, stride, pad;
     bool relu, ceil;
+};
+
+/* What a decoder keeps in the state. */
+struct rv_memory {
+    rv_tid half, logits;      /* results: of half and of network size */
+    rv_tid prob;              /* masks that are fed, one-shot; else -1 */
+    rv_tid hidden[RV_LEVELS]; /* h of all objects; one-shot: and the mask, behind h's
+                                 channels; then zeroes up to `align` */
 };
 
 struct rv_program {
     /* What it is to be: set by whoever asks for it, the rest being zero. */
     int objects;
-    bool one_shot;          /* which decoder: with the previous masks, or without */
+    unsigned decoders;      /* that it has, by bit: a frame runs any of them, or all */
     bool spatial, temporal; /* which recurrences run */
     size_t narrow_bytes;    /* of an element that is not wide: 4 or 2 */
     int align;              /* channels of a hidden state are a multiple of this */
@@ -89,11 +100,7 @@ struct rv_program {
     struct rv_step *step; /* in the order of their emission, sorted by wave later */
     int n_tensors, n_steps, n_waves;
     size_t arena_bytes, state_bytes;
-    rv_tid half, logits;      /* results: half-size and network-size logits, in the
-                                 state so that they can be read after the frame */
-    rv_tid prob;              /* masks that are fed, one-shot; else -1 */
-    rv_tid hidden[RV_LEVELS]; /* h of all objects, in the state; one-shot: and the
-                                 mask, behind h's channels; then zeroes up to `align` */
+    struct rv_memory memory[RV_DECODERS]; /* of those that it has */
     bool failed;
 };
 
@@ -133,11 +140,13 @@ void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
 
 /* -- decoder.c -- */
 /* Input channels of the gate convolution of a level. */
-int rv_gate_channels(const struct rv_net *net, int level, bool one_shot);
-void rv_decoder_emit(struct rv_program *p, struct rv_net *net,
+int rv_gate_channels(const struct rv_net *net, int level, int decoder);
+void rv_decoder_emit(struct rv_program *p, struct rv_net *net, int decoder,
                      const rv_tid skip[RV_LEVELS]);
 
 /* -- program.c -- */
+/* The steps of a frame. */
+void rv_program_emit(struct rv_program *p, struct rv_net *net);
 /* The whole frame, scheduled. 0, or -1 when memory ran out or the network size
  * does not suit the encoder. Free with rv_program_free in both cases. */
 int rv_program_build(struct rv_program *p, struct rv_net *net);
@@ -147,9 +156,9 @@ void rv_net_free(struct rv_net *net);
 rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_home home,
                      bool wide);
 rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c);
-/* A step with every index -1 and the rest zero; NULL when p has failed. Valid
- * until the next one is made. */
-struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op);
+/* A step with every index -1; NULL when p has failed. Valid until the next is made. */
+struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int stride,
+                            int pad);
 /* The index of an equal entry of the table, or of a new one; -1: `p` has failed. */
 int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weight *w);
 /* A convolution of all of `in` with the weights at `w`. */

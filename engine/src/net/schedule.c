@@ -28,15 +28,12 @@ bool rv_same_elements(const struct rv_program *p, rv_tid a, rv_tid b)
 bool rv_must_follow(const struct rv_program *p, const struct rv_step *later,
                     const struct rv_step *s, rv_overlap *overlap)
 {
-    for (int o = 0; o < 3; o++) {
+    for (int o = 0; o < 3; o++)
         for (int i = 0; i < RV_CELL_INPUTS; i++)
             if (overlap(p, s->out[o], later->in[i]) ||
-                overlap(p, s->in[i], later->out[o]))
+                overlap(p, s->in[i], later->out[o]) ||
+                (i < 3 && overlap(p, s->out[o], later->out[i])))
                 return true;
-        for (int q = 0; q < 3; q++)
-            if (overlap(p, s->out[o], later->out[q]))
-                return true;
-    }
     return false;
 }
 
@@ -99,12 +96,12 @@ static void set_lifetimes(const struct rv_program *p, struct block *blocks)
     for (int i = 0; i < p->n_steps; i++) {
         const struct rv_step *s = &p->step[i];
 
-        for (int n = 0; n < RV_CELL_INPUTS; n++)
-            if (s->in[n] >= 0)
-                touch(&blocks[rv_tensor_place(p, s->in[n]).root], s->wave);
-        for (int n = 0; n < 3; n++)
-            if (s->out[n] >= 0)
-                touch(&blocks[rv_tensor_place(p, s->out[n]).root], s->wave);
+        for (int n = 0; n < RV_CELL_INPUTS + 3; n++) {
+            rv_tid t = n < 3 ? s->out[n] : s->in[n - 3];
+
+            if (t >= 0)
+                touch(&blocks[rv_tensor_place(p, t).root], s->wave);
+        }
     }
 }
 
@@ -210,24 +207,22 @@ int rv_schedule(struct rv_program *p)
 {
     struct block *blocks = calloc((size_t)p->n_tensors, sizeof(*blocks));
     rv_tid *placed = calloc((size_t)p->n_tensors, sizeof(*placed));
-    int ret = -1;
+    bool done = blocks && placed;
 
-    if (!blocks || !placed)
-        goto out;
-    set_waves(p);
-    p->arena_bytes = p->state_bytes = 0;
-    for (int t = 0; t < p->n_tensors; t++)
-        blocks[t] = (struct block){.last = -1,
-                                   .size = tensor_bytes(p, &p->tensor[t]),
-                                   .offset = SIZE_MAX,
-                                   .same_as = -1};
-    set_lifetimes(p, blocks);
-    share_sums(p, blocks);
-    place_arena(p, blocks, placed);
-    set_offsets(p, blocks);
-    ret = 0;
-out:
+    if (done) {
+        set_waves(p);
+        p->arena_bytes = p->state_bytes = 0;
+        for (int t = 0; t < p->n_tensors; t++)
+            blocks[t] = (struct block){.last = -1,
+                                       .size = tensor_bytes(p, &p->tensor[t]),
+                                       .offset = SIZE_MAX,
+                                       .same_as = -1};
+        set_lifetimes(p, blocks);
+        share_sums(p, blocks);
+        place_arena(p, blocks, placed);
+        set_offsets(p, blocks);
+    }
     free(blocks);
     free(placed);
-    return ret;
+    return done ? 0 : -1;
 }

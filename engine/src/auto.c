@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* auto.c - RVOS_TASK_AUTO: which decoders a frame runs, and what is done with what they
+ * see. follow.c decides what is an object.
+ *
+ * A frame that the zero-shot decoder alone has seen shows its foreground, cut into the
+ * pieces that follow.c has decided on. For that its logits become those of the one-shot
+ * decoder, piece by piece, and labels are made of these: so that borders, boxes, scores
+ * and soft foreground follow the same rules as ever. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "follow.h"
+#include "log.h"
+#include "stream.h"
+
+#define START 5     /* frames of discovery at the beginning */
+#define INTERVAL 30 /* frames between discoveries, if the user wants no other number */
+
+struct rv_auto {
+    struct rv_follow *follow;
+    bool discovering; /* the last frame has run the zero-shot decoder */
+    uint32_t ruled;   /* slots that the rules have seeded for the next frame */
+    uint32_t serial[RVOS_MAX_OBJECTS]; /* of what the last frame shows */
+    uint8_t *labels[RV_DECODERS];
+    float score[RV_DECODERS][RVOS_MAX_OBJECTS];
+    float *best, *plane; /* logits: of any zero-shot slot; of one slot */
+};
+
+int rv_auto_open(rvos_stream *s)
+{
+    struct rv_auto *a = calloc(1, sizeof(*a));
+    size_t n = rv_stream_pixels(s);
+    int interval = s->params.discovery_interval;
+    struct rv_follow_params params = {.width = s->model->info.width,
+                                      .height = s->model->info.height,
+                                      .objects = s->params.objects,
+                                      .start = START,
+                                      .interval = interval < 0 ? 0
+                                                  : interval   ? interval
+                                                               : INTERVAL};
+
+    s->automatic = a;
+    if (!a)
+        return RVOS_ERR_MEMORY;
+    a->best = malloc(n * sizeof(*a->best));
+    a->plane = malloc(n * sizeof(*a->plane));
+    for (int d = 0; d < RV_DECODERS; d++)
+        a->labels[d] = malloc(n);
+    if (!a->best || !a->plane || !a->labels[0] || !a->labels[1] ||
+        rv_follow_create(&a->follow, &params))
+        return RVOS_ERR_MEMORY;
+    return 0;
+}
+
+void rv_auto_close(rvos_stream *s)
+{
+    struct rv_auto *a = s->automatic;
+
+    if (!a)
+        return;
+    rv_follow_destroy(&a->follow);
+    for (int d = 0; d < RV_DECODERS; d++)
+        free(a->labels[d]);
+    free(a->best);
+    free(a->plane);
+    free(a);
+}
+
+void rv_auto_reset(rvos_stream *s)
+{
+    struct rv_auto *a = s->automatic;
+
+    rv_follow_reset(a->follow);
+    a->discovering = false;
+    a->ruled = 0;
+    memset(a->serial, 0, sizeof(a->serial));
+}
+
+/* Slots that have an object. */
+static uint32_t taken_slots(const struct rv_auto *a)
+{
+    const uint32_t *serial = rv_follow_serials(a->follow);
+    uint32_t taken = 0;
+
+    for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
+        taken |= (uint32_t)(serial[i] != 0) << i;
+    return taken;
+}
+
+void rv_auto_seeded(rvos_stream *s, uint32_t slots)
+{
+    struct rv_auto *a = s->automatic;
+    uint32_t given = rv_stream_shown(s, s->seed, slots);
+    uint32_t emptied = slots & ~given & taken_slots(a);
+
+    a->ruled &= ~slots;
+    rv_follow_given(a->follow, given);
+    for (int i = 0; i < s->params.objects; i++)
+        if (emptied >> i & 1)
+            rv_auto_dropped(s, i);
+    s->drops |= emptied;
+}
+
+void rv_auto_dropped(rvos_stream *s, int slot)
+{
+    struct rv_auto *a = s->automatic;
+
+    a->ruled &= ~(UINT32_C(1) << slot);
+    a->serial[slot] = 0;
+    if (taken_slots(a) >> slot & 1)
+        rv_follow_dropped(a->follow, slot);
+}
+
+int rvos_stream_discover(rvos_stream *s)
+{
+    if (!s)
+        return RVOS_ERR_ARGUMENT;
+    if (!s->automatic) {
+        rv_log(
+            s->model->device, RVOS_LOG_ERROR,
+            "rvos_stream_discover: only a stream of the task auto looks for objects by "
+            "itself");
+        return RVOS_ERR_WRONG_TASK;
+    }
+    rv_follow_discover(s->automatic->follow);
+    return 0;
+}
+
+bool rv_auto_discovering(const rvos_stream *s)
+{
+    return s->automatic && s->automatic->discovering;
+}
+
+uint32_t rv_auto_serial(const rvos_stream *s, int slot)
+{
+    return s->automatic ? s->automatic->serial[slot] : 0;
+}
+
+/* ---- a frame -------------------------------------------------------------------- */
+
+/* The zero-shot decoder begins anew. */
+static int clear_found(rvos_stream *s)
+{
+    const struct rv_program *p = &s->plan->program;
+    const struct rv_backend *fn = s->model->device->fn;
+    int ret = 0;
+
+    for (int k = 0; k < RV_LEVELS && !ret; k++) {
+        const struct rv_tensor *t = &p->tensor[p->memory[RV_ZERO_SHOT].hidden[k]];
+
+        ret = fn->clear(s->model->device, &s->state, t->offset,
+                        (size_t)t->n * t->h * t->w * t->c * p->narrow_bytes);
+    }
+    return ret;
+}
+
+/* Runs the decoders that have live slots. */
+static int run(rvos_stream *s, struct rv_job *job, const rvos_output *out, uint32_t taken)
+{
+    struct rv_auto *a = s->automatic;
+    int live = job->live[RV_ONE_SHOT], ret;
+    bool fresh = !s->frames || (live && !s->fed) ||
+                 (job->live[RV_ZERO_SHOT] && rv_follow_clears_found(a->follow));
+    rvos_output followed;
+
+    for (int d = 0; d < RV_DECODERS; d++)
+        if (job->live[d])
+            job->seen[d] = (struct rv_seen){a->labels[d], a->score[d]};
+    if (live) {
+        rv_stream_feed(s, job);
+        job->seed_slots |= ~taken; /* empty masks */
+    }
+    if (live && out) {
+        followed = *out;
+        followed.hidden |= ~taken;
+        job->out = &followed;
+    }
+    ret = rv_model_run(s->model, fresh ? s->first : s->plan, &s->member, job);
+    job->out = NULL;
+    if (ret)
+        return ret;
+    if (s->seed_slots)
+        memset(s->seed, 0, rv_stream_pixels(s) * sizeof(*s->seed));
+    s->seed_slots = 0;
+    s->first_slots &= ~a->ruled;
+    a->ruled = 0;
+    s->fed += live > 0;
+    s->frames++;
+    rv_member_move(&s->member, &s->plan->batch);
+    return 0;
+}
+
+/* What there is of free slots is none of the rules' business, nor the user's. */
+static void hide_free(rvos_stream *s, int live, uint32_t taken)
+{
+    uint8_t *labels = s->automatic->labels[RV_ONE_SHOT], keep[256];
+
+    if (!(rv_slots_below(live) & ~taken))
+        return;
+    for (int i = 0; i < 256; i++)
+        keep[i] = (uint8_t)(i && i <= live && taken >> (i - 1) & 1 ? i : 0);
+    for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
+        labels[i] = keep[labels[i]];
+    for (int i = 0; i < live; i++)
+        if (!(taken >> i & 1)) {
+            s->automatic->score[RV_ONE_SHOT][i] = 0;
+            s->object[i] = (rvos_object){0};
+        }
+}
+
+/* Logits of a piece: those of the foreground within it, and as far below 0 outside. */
+static void cut_out(const struct rv_auto *a, const uint8_t *pieces, int piece, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = fabsf(a->best[i]);
+
+        a->plane[i] = pieces[i] == piece ? v : -v;
+    }
+}
+
+/* The pieces, in slots from `taken` aside; `live` slots are there by now. */
+static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_t taken)
+{
+    struct rv_auto *a = s->automatic;
+    rvos_device *dev = s->model->device;
+    const struct rv_program *p = &s->plan->program;
+    size_t from = p->tensor[p->memory[RV_ZERO_SHOT].logits].offset;
+    size_t to = p->tensor[p->memory[RV_ONE_SHOT].logits].offset;
+    size_t n = rv_stream_pixels(s), bytes = n * sizeof(float);
+    int ret = 0;
+
+    for (int k = 0; k < s->params.objects && !ret; k++) {
+        ret = dev->fn->read(dev, &s->state, from + k * bytes, a->plane, bytes);
+        for (size_t i = 0; i < n; i++)
+            a->best[i] = k && a->best[i] > a->plane[i] ? a->best[i] : a->plane[i];
+    }
+    for (int k = 0; k < s->live && !ret; k++) {
+        if (k < live && taken >> k & 1)
+            continue;
+        cut_out(a, pieces, k + 1, n);
+        ret = dev->fn->write(dev, &s->state, to + k * bytes, a->plane, bytes);
+    }
+    return ret;
+}
+
+/* Shows the pieces in place of what the one-shot decoder has not followed yet. */
+static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, int live,
+                uint32_t taken)
+{
+    struct rv_job job = {.state = s->state,
+                         .pixels = s->pixels,
+                         .labels_only = true,
+                         .shown = RV_ONE_SHOT,
+                         .out = out,
+                         .object = s->object};
+    int ret;
+
+    for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
+        s->live = pieces[i] > s->live ? pieces[i] : s->live;
+    if (!s->live) {
+        rv_stream_fill(s, out);
+        return 0;
+    }
+    ret = write_pieces(s, pieces, live, taken);
+    job.live[RV_ONE_SHOT] = s->live;
+    if (!ret && out && (out->labels || out->alpha))
+        ret = rv_model_run(s->model, s->plan, &s->member, &job);
+    rv_member_move(&s->member, &s->plan->batch);
+    return ret;
+}
+
+/* For the next frame. */
+static void act(rvos_stream *s, const struct rv_follow_decision *decision)
+{
+    uint32_t seeds = decision->seed;
+
+    s->drops |= decision->clear;
+    rv_stream_unseed(s, decision->clear | seeds);
+    for (size_t i = 0, n = seeds ? rv_stream_pixels(s) : 0; i < n; i++) {
+        int label = decision->masks[i];
+
+        if (label && seeds >> (label - 1) & 1)
+            s->seed[i] |= UINT32_C(1) << (label - 1);
+    }
+    s->seed_slots |= seeds;
+    s->automatic->ruled = seeds;
+}
+
+/* The rules' turn. What the frame has shown are the objects from before, or the pieces.
+ */
+static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECODERS],
+                  uint32_t taken)
+{
+    struct rv_auto *a = s->automatic;
+    struct rv_follow_frame frame = {
+        .followed = live[RV_ONE_SHOT] ? a->labels[RV_ONE_SHOT] : NULL,
+        .found = live[RV_ZERO_SHOT] ? a->labels[RV_ZERO_SHOT] : NULL,
+        .followed_score = a->score[RV_ONE_SHOT],
+        .found_score = a->score[RV_ZERO_SHOT]};
+    const uint32_t *serial = rv_follow_serials(a->follow);
+    struct rv_follow_decision decision;
+
+    memcpy(a->serial, serial, sizeof(a->serial));
+    rv_follow_update(a->follow, &frame, &decision);
+    serial = rv_follow_serials(a->follow);
+    for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
+        if (decision.shown || !a->serial[i])
+            a->serial[i] = serial[i];
+    act(s, &decision);
+    if (decision.shown && live[RV_ZERO_SHOT])
+        return show(s, out, decision.shown, live[RV_ONE_SHOT], taken);
+    if (!live[RV_ONE_SHOT])
+        rv_stream_fill(s, out);
+    return 0;
+}
+
+int rv_auto_process(rvos_stream *s, const rvos_image *frame, const rvos_output *out)
+{
+    struct rv_auto *a = s->automatic;
+    uint32_t taken = taken_slots(a);
+    struct rv_job job = {.state = s->state,
+                         .pixels = s->pixels,
+                         .frame = frame,
+                         .shown = RV_ONE_SHOT,
+                         .object = s->object};
+    int ret = rv_stream_clear(s);
+
+    s->live = taken && s->params.all_slots ? s->params.objects : rv_highest_slot(taken);
+    job.live[RV_ONE_SHOT] = s->live;
+    if (rv_follow_wants_found(a->follow)) {
+        job.live[RV_ZERO_SHOT] = s->params.objects;
+        if (!ret && rv_follow_clears_found(a->follow))
+            ret = clear_found(s);
+    }
+    if (!ret && (job.live[RV_ZERO_SHOT] || s->live))
+        ret = run(s, &job, out, taken);
+    if (ret)
+        return ret;
+    a->discovering = job.live[RV_ZERO_SHOT] > 0;
+    hide_free(s, job.live[RV_ONE_SHOT], taken);
+    return decide(s, out, job.live, taken);
+}
