@@ -20,7 +20,8 @@
 struct rv_auto {
     struct rv_follow *follow;
     bool discovering; /* the last frame has run the zero-shot decoder */
-    uint32_t ruled;   /* slots that the rules have seeded for the next frame */
+    uint32_t held;  /* slots that have been seeded: others may be pieces that are shown */
+    uint32_t ruled; /* those that the rules have seeded for the next frame */
     uint32_t serial[RVOS_MAX_OBJECTS]; /* of what the last frame shows */
     uint8_t *labels[RV_DECODERS];
     float score[RV_DECODERS][RVOS_MAX_OBJECTS];
@@ -73,11 +74,11 @@ void rv_auto_reset(rvos_stream *s)
 
     rv_follow_reset(a->follow);
     a->discovering = false;
-    a->ruled = 0;
+    a->held = a->ruled = 0;
     memset(a->serial, 0, sizeof(a->serial));
 }
 
-/* Slots that have an object. */
+/* Slots whose object the one-shot decoder follows. */
 static uint32_t taken_slots(const struct rv_auto *a)
 {
     const uint32_t *serial = rv_follow_serials(a->follow);
@@ -85,7 +86,7 @@ static uint32_t taken_slots(const struct rv_auto *a)
 
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         taken |= (uint32_t)(serial[i] != 0) << i;
-    return taken;
+    return taken & a->held;
 }
 
 void rv_auto_seeded(rvos_stream *s, uint32_t slots)
@@ -95,6 +96,7 @@ void rv_auto_seeded(rvos_stream *s, uint32_t slots)
     uint32_t emptied = slots & ~given & taken_slots(a);
 
     a->ruled &= ~slots;
+    a->held |= given;
     rv_follow_given(a->follow, given);
     for (int i = 0; i < s->params.objects; i++)
         if (emptied >> i & 1)
@@ -106,10 +108,10 @@ void rv_auto_dropped(rvos_stream *s, int slot)
 {
     struct rv_auto *a = s->automatic;
 
-    a->ruled &= ~(UINT32_C(1) << slot);
+    a->held &= ~(UINT32_C(1) << slot);
+    a->ruled &= a->held;
     a->serial[slot] = 0;
-    if (taken_slots(a) >> slot & 1)
-        rv_follow_dropped(a->follow, slot);
+    rv_follow_dropped(a->follow, slot);
 }
 
 int rvos_stream_discover(rvos_stream *s)
@@ -270,11 +272,18 @@ static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, i
     return ret;
 }
 
-/* For the next frame. */
-static void act(rvos_stream *s, const struct rv_follow_decision *decision)
+/* For the next frame. `before`: the serials until now. */
+static void act(rvos_stream *s, const struct rv_follow_decision *decision,
+                const uint32_t *before)
 {
+    struct rv_auto *a = s->automatic;
+    const uint32_t *serial = rv_follow_serials(a->follow);
     uint32_t seeds = decision->seed;
 
+    for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
+        if (serial[i] != before[i]) /* another object, or none */
+            a->held &= ~(UINT32_C(1) << i);
+    a->held |= seeds;
     s->drops |= decision->clear;
     rv_stream_unseed(s, decision->clear | seeds);
     for (size_t i = 0, n = seeds ? rv_stream_pixels(s) : 0; i < n; i++) {
@@ -284,7 +293,7 @@ static void act(rvos_stream *s, const struct rv_follow_decision *decision)
             s->seed[i] |= UINT32_C(1) << (label - 1);
     }
     s->seed_slots |= seeds;
-    s->automatic->ruled = seeds;
+    a->ruled = seeds;
 }
 
 /* The rules' turn. What the frame has shown are the objects from before, or the pieces.
@@ -303,11 +312,11 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
 
     memcpy(a->serial, serial, sizeof(a->serial));
     rv_follow_update(a->follow, &frame, &decision);
+    act(s, &decision, a->serial);
     serial = rv_follow_serials(a->follow);
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         if (decision.shown || !a->serial[i])
             a->serial[i] = serial[i];
-    act(s, &decision);
     if (decision.shown && live[RV_ZERO_SHOT])
         return show(s, out, decision.shown, live[RV_ONE_SHOT], taken);
     if (!live[RV_ONE_SHOT])
