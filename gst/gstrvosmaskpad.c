@@ -8,8 +8,7 @@
 
 /* ---- pad and lifetime ---------------------------------------------------------- */
 
-/* A new reference, or NULL. */
-static GstPad *ref_pad(GstRvosSeg *self)
+GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self)
 {
     GstPad *pad;
 
@@ -66,9 +65,9 @@ static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
     GstFlowReturn flow = mask->parent_chain(pad, parent, buffer);
 
     /* An unlinked `src` must not stop the stream while `mask` is linked. */
-    g_mutex_lock(&mask->combiner_lock);
+    g_mutex_lock(&mask->lock);
     flow = gst_flow_combiner_update_pad_flow(mask->combiner, mask->src, flow);
-    g_mutex_unlock(&mask->combiner_lock);
+    g_mutex_unlock(&mask->lock);
     return flow;
 }
 
@@ -77,7 +76,7 @@ void gst_rvos_mask_pad_init(GstRvosSeg *self)
     GstRvosMaskPad *mask = &self->mask;
     GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
 
-    g_mutex_init(&mask->combiner_lock);
+    g_mutex_init(&mask->lock);
     mask->combiner = gst_flow_combiner_new();
     mask->src = GST_BASE_TRANSFORM_SRC_PAD(self);
     gst_flow_combiner_add_pad(mask->combiner, mask->src);
@@ -98,34 +97,65 @@ void gst_rvos_mask_pad_finalize(GstRvosSeg *self)
 
     drop_pool(mask);
     gst_clear_caps(&mask->caps);
+    g_slist_free_full(mask->flushed, gst_object_unref);
     /* It holds references on its pads. */
     g_clear_pointer(&mask->combiner, gst_flow_combiner_unref);
-    g_mutex_clear(&mask->combiner_lock);
+    g_mutex_clear(&mask->lock);
 }
 
 void gst_rvos_mask_pad_stop(GstRvosSeg *self)
 {
     drop_pool(&self->mask);
     gst_clear_caps(&self->mask.caps);
-    g_mutex_lock(&self->mask.combiner_lock);
+    g_mutex_lock(&self->mask.lock);
     gst_flow_combiner_reset(self->mask.combiner);
-    g_mutex_unlock(&self->mask.combiner_lock);
+    g_mutex_unlock(&self->mask.lock);
+    gst_rvos_mask_pad_end_flush(self);
     GST_OBJECT_LOCK(self);
     self->mask.sticky_due = self->mask.pad != NULL;
     GST_OBJECT_UNLOCK(self);
+}
+
+/* A pad that comes during a flush flushes like the others, or the streaming thread could
+ * block in its branch, where FLUSH_START has not been. */
+static void publish(GstRvosMaskPad *mask, GstRvosSeg *self, GstPad *pad)
+{
+    g_mutex_lock(&mask->lock);
+    gst_flow_combiner_add_pad(mask->combiner, pad);
+    if (mask->flushing) {
+        GST_OBJECT_LOCK(pad);
+        GST_PAD_SET_FLUSHING(pad);
+        GST_OBJECT_UNLOCK(pad);
+    }
+    GST_OBJECT_LOCK(self);
+    mask->pad = pad;
+    mask->sticky_due = TRUE;
+    GST_OBJECT_UNLOCK(self);
+    g_mutex_unlock(&mask->lock);
+}
+
+/* FALSE: that is what it was already. */
+static gboolean set_taken(GstRvosSeg *self, gboolean taken)
+{
+    gboolean changed;
+
+    GST_OBJECT_LOCK(self);
+    changed = self->mask.taken != taken;
+    self->mask.taken = taken;
+    GST_OBJECT_UNLOCK(self);
+    return changed;
 }
 
 GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
                                   const gchar *name, const GstCaps *caps)
 {
     GstRvosSeg *self = GST_RVOS_SEG(element);
-    GstPad *pad = ref_pad(self);
+    GstPad *pad;
 
     (void)name;
     (void)caps;
-    if (pad) {
+    if (!set_taken(self, TRUE)) {
         GST_WARNING_OBJECT(self, "there is one mask pad only, and it is taken");
-        gst_object_unref(pad);
         return NULL;
     }
     pad = gst_pad_new_from_template(templ, "mask");
@@ -133,169 +163,34 @@ GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
     gst_pad_set_event_function(pad, GST_DEBUG_FUNCPTR(upstream_event));
     gst_pad_set_query_function(pad, GST_DEBUG_FUNCPTR(pad_query));
     gst_pad_set_active(pad, TRUE);
-    if (!gst_element_add_pad(element, pad))
+    if (!gst_element_add_pad(element, pad)) {
+        set_taken(self, FALSE);
         return NULL;
-    g_mutex_lock(&self->mask.combiner_lock);
-    gst_flow_combiner_add_pad(self->mask.combiner, pad);
-    GST_OBJECT_LOCK(self);
-    self->mask.pad = pad;
-    self->mask.sticky_due = TRUE;
-    GST_OBJECT_UNLOCK(self);
-    g_mutex_unlock(&self->mask.combiner_lock);
+    }
+    publish(&self->mask, self, pad);
     return pad;
 }
 
 void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad)
 {
     GstRvosSeg *self = GST_RVOS_SEG(element);
+    gboolean ours;
 
-    g_mutex_lock(&self->mask.combiner_lock);
+    g_mutex_lock(&self->mask.lock);
     GST_OBJECT_LOCK(self);
-    self->mask.pad = NULL;
+    ours = self->mask.pad == pad;
+    if (ours)
+        self->mask.pad = NULL;
     GST_OBJECT_UNLOCK(self);
-    gst_flow_combiner_remove_pad(self->mask.combiner, pad);
-    g_mutex_unlock(&self->mask.combiner_lock);
+    if (ours)
+        gst_flow_combiner_remove_pad(self->mask.combiner, pad);
+    g_mutex_unlock(&self->mask.lock);
+    if (!ours) /* released before */
+        return;
     /* A push may be blocked downstream: no waiting for it. It holds a reference. */
     gst_pad_set_active(pad, FALSE);
     gst_element_remove_pad(element, pad);
-}
-
-/* ---- events ---------------------------------------------------------------------- */
-
-static GstEvent *rewrite_stream_start(GstEvent *event)
-{
-    const gchar *upstream;
-    GstStreamFlags flags;
-    guint group;
-    gchar *id;
-    GstEvent *out;
-
-    gst_event_parse_stream_start(event, &upstream);
-    gst_event_parse_stream_flags(event, &flags);
-    /* As gst_pad_create_stream_id makes it, which cannot be asked here: the sink pad
-     * stores this event only after it has been handled. */
-    id = g_strdup_printf("%s/mask", upstream);
-    out = gst_event_new_stream_start(id);
-    g_free(id);
-    gst_event_set_stream_flags(out, flags);
-    if (gst_event_parse_group_id(event, &group))
-        gst_event_set_group_id(out, group);
-    return out;
-}
-
-GstCaps *gst_rvos_mask_pad_caps(gboolean cuda)
-{
-    GstCaps *caps = gst_caps_from_string(GST_VIDEO_CAPS_MAKE("GRAY8"));
-
-    if (cuda)
-        gst_caps_append(caps, gst_caps_from_string(GST_VIDEO_CAPS_MAKE_WITH_FEATURES(
-                                  GST_RVOS_CUDA_MEMORY, "GRAY8")));
-    return caps;
-}
-
-/* What the peer likes best. One that takes anything knows nothing of CUDA memory. */
-static gboolean peer_wants_cuda(GstPad *pad)
-{
-    GstCaps *ours = gst_rvos_mask_pad_caps(TRUE);
-    GstCaps *theirs = gst_pad_peer_query_caps(pad, NULL);
-    gboolean wants;
-
-    gst_caps_take(&theirs,
-                  gst_caps_intersect_full(theirs, ours, GST_CAPS_INTERSECT_FIRST));
-    wants = gst_rvos_gpu_caps_in_cuda(theirs);
-    gst_caps_unref(theirs);
-    gst_caps_unref(ours);
-    return wants;
-}
-
-/* New caps of the mask, for caps of frames. */
-static GstCaps *gray_caps(GstPad *pad, const GstCaps *caps)
-{
-    static const gchar *const kept[] = {"width", "height", "framerate",
-                                        "pixel-aspect-ratio"};
-    GstCaps *gray =
-        gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "GRAY8", NULL);
-    const GstStructure *from = gst_caps_get_structure(caps, 0);
-
-    for (guint i = 0; i < G_N_ELEMENTS(kept); i++) {
-        const GValue *value = gst_structure_get_value(from, kept[i]);
-
-        if (value)
-            gst_caps_set_value(gray, kept[i], value);
-    }
-    if (gst_rvos_gpu_caps_in_cuda(caps) && peer_wants_cuda(pad))
-        gst_caps_set_features(gray, 0, gst_caps_features_new(GST_RVOS_CUDA_MEMORY, NULL));
-    return gray;
-}
-
-static GstEvent *rewrite_caps(GstPad *pad, GstEvent *event)
-{
-    GstCaps *caps, *gray;
-    GstEvent *out;
-
-    gst_event_parse_caps(event, &caps);
-    gray = gray_caps(pad, caps);
-    out = gst_event_new_caps(gray);
-    gst_caps_unref(gray);
-    return out;
-}
-
-/* A new reference: the event as the mask pad sends it. */
-static GstEvent *translate(GstPad *pad, GstEvent *event)
-{
-    GstEvent *out;
-
-    switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_STREAM_START:
-        out = rewrite_stream_start(event);
-        break;
-    case GST_EVENT_CAPS:
-        out = rewrite_caps(pad, event);
-        break;
-    default:
-        return gst_event_ref(event);
-    }
-    gst_event_set_seqnum(out, gst_event_get_seqnum(event));
-    return out;
-}
-
-static gboolean replay(GstPad *sink, GstEvent **event, gpointer user)
-{
-    (void)sink;
-    gst_pad_push_event(GST_PAD(user), translate(GST_PAD(user), *event));
-    return TRUE;
-}
-
-/* Serialised things only come after the sticky events. The streaming thread sends
- * them, not request_new_pad, which could miss a CAPS that is on its way. */
-static void send_sticky(GstRvosSeg *self, GstPad *pad)
-{
-    gboolean due;
-
-    GST_OBJECT_LOCK(self);
-    due = self->mask.sticky_due && self->mask.pad == pad;
-    if (due)
-        self->mask.sticky_due = FALSE;
-    GST_OBJECT_UNLOCK(self);
-    if (due)
-        gst_pad_sticky_events_foreach(GST_BASE_TRANSFORM_SINK_PAD(self), replay, pad);
-}
-
-void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event)
-{
-    GstPad *pad = ref_pad(self);
-
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
-        g_mutex_lock(&self->mask.combiner_lock);
-        gst_flow_combiner_reset(self->mask.combiner);
-        g_mutex_unlock(&self->mask.combiner_lock);
-    }
-    if (!pad)
-        return;
-    if (GST_EVENT_IS_SERIALIZED(event) && GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_STOP)
-        send_sticky(self, pad);
-    gst_pad_push_event(pad, translate(pad, event));
-    gst_object_unref(pad);
+    set_taken(self, FALSE);
 }
 
 /* ---- buffers ---------------------------------------------------------------------- */
@@ -343,6 +238,29 @@ static gboolean configure(GstBufferPool *pool, GstCaps *caps, guint size, guint 
            gst_buffer_pool_set_active(pool, TRUE);
 }
 
+static gboolean own_pool(GstRvosMaskPad *mask, GstAllocator *allocator,
+                         GstAllocationParams *params)
+{
+    drop_pool(mask);
+    mask->pool = gst_video_buffer_pool_new();
+    return configure(mask->pool, mask->caps, (guint)GST_VIDEO_INFO_SIZE(&mask->info), 0,
+                     allocator, params);
+}
+
+/* Not during a flush: the query could wait in a branch that has been linked since. */
+static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
+{
+    gboolean answered;
+
+    self->mask.pool_due = pad && GST_PAD_IS_FLUSHING(pad);
+    if (!pad || self->mask.pool_due)
+        return FALSE;
+    gst_rvos_mask_pad_enter(self, pad);
+    answered = gst_pad_peer_query(pad, query);
+    gst_rvos_mask_pad_leave(self);
+    return answered;
+}
+
 static gboolean make_pool(GstRvosSeg *self, GstPad *pad)
 {
     GstRvosMaskPad *mask = &self->mask;
@@ -354,7 +272,7 @@ static gboolean make_pool(GstRvosSeg *self, GstPad *pad)
 
     drop_pool(mask);
     gst_allocation_params_init(&params);
-    if (pad && gst_pad_peer_query(pad, query)) {
+    if (ask_peer(self, pad, query)) {
         mask->pool = usable_pool(query, &size, &min);
         if (gst_query_get_n_allocation_params(query) > 0)
             gst_query_parse_nth_allocation_param(query, 0, &allocator, &params);
@@ -362,15 +280,10 @@ static gboolean make_pool(GstRvosSeg *self, GstPad *pad)
     size = MAX(size, (guint)GST_VIDEO_INFO_SIZE(&mask->info));
     if (mask->pool)
         good = configure(mask->pool, mask->caps, size, min, allocator, &params);
-    if (!good) {
-        drop_pool(mask);
-        mask->pool = gst_video_buffer_pool_new();
-        good = configure(mask->pool, mask->caps, (guint)GST_VIDEO_INFO_SIZE(&mask->info),
-                         0, allocator, &params);
-    }
+    if (!good)
+        good = own_pool(mask, allocator, &params);
     gst_clear_object(&allocator);
     gst_query_unref(query);
-    mask->pool_due = FALSE;
     return good;
 }
 
@@ -379,13 +292,13 @@ static void reconfigure(GstRvosSeg *self, GstPad *pad)
 {
     GstCaps *frames, *now, *wanted;
 
-    if (!gst_pad_check_reconfigure(pad))
+    if (GST_PAD_IS_FLUSHING(pad) || !gst_pad_check_reconfigure(pad))
         return;
     self->mask.pool_due = TRUE;
     frames = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
     now = gst_pad_get_current_caps(pad);
     if (frames && now) { /* else the sticky events are still to come */
-        wanted = gray_caps(pad, frames);
+        wanted = gst_rvos_mask_pad_gray_caps(pad, frames);
         if (!gst_caps_is_equal(now, wanted))
             gst_pad_push_event(pad, gst_event_new_caps(wanted));
         gst_caps_unref(wanted);
@@ -396,17 +309,24 @@ static void reconfigure(GstRvosSeg *self, GstPad *pad)
 
 GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer)
 {
-    GstPad *pad = ref_pad(self);
+    GstRvosMaskPad *mask = &self->mask;
+    GstPad *pad = gst_rvos_mask_pad_ref(self);
+    GstAllocationParams params;
     gboolean good = TRUE;
 
     if (pad)
         reconfigure(self, pad);
-    if (self->mask.pool_due || !self->mask.pool)
+    if (mask->pool_due || !mask->pool)
         good = make_pool(self, pad);
     gst_clear_object(&pad);
-    if (!good)
+    if (good && gst_buffer_pool_acquire_buffer(mask->pool, buffer, NULL) == GST_FLOW_OK)
+        return GST_FLOW_OK;
+    /* The peer's pool or memory ends when the peer stops: a branch that has gone must
+     * not stop the other. */
+    gst_allocation_params_init(&params);
+    if (!own_pool(mask, NULL, &params))
         return GST_FLOW_ERROR;
-    return gst_buffer_pool_acquire_buffer(self->mask.pool, buffer, NULL);
+    return gst_buffer_pool_acquire_buffer(mask->pool, buffer, NULL);
 }
 
 /* One branch that has gone must not stop the other. */
@@ -416,10 +336,10 @@ static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
         flow = GST_FLOW_NOT_LINKED;
     if (flow == GST_FLOW_NOT_NEGOTIATED)
         gst_rvos_caps_mask_refused(self, pad);
-    g_mutex_lock(&self->mask.combiner_lock);
+    g_mutex_lock(&self->mask.lock);
     if (self->mask.pad == pad) /* else it was released meanwhile */
         gst_flow_combiner_update_pad_flow(self->mask.combiner, pad, flow);
-    g_mutex_unlock(&self->mask.combiner_lock);
+    g_mutex_unlock(&self->mask.lock);
 }
 
 static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
@@ -448,31 +368,34 @@ static gboolean wants_copy(GstPad *pad, GstBuffer *mask)
 
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 {
-    GstPad *pad = ref_pad(self);
+    GstPad *pad = gst_rvos_mask_pad_ref(self);
+    GstFlowReturn flow = GST_FLOW_ERROR;
 
     if (!pad)
         return;
-    send_sticky(self, pad);
+    gst_rvos_mask_pad_send_sticky(self, pad);
     reconfigure(self, pad);
     if (wants_copy(pad, mask)) {
         if (!self->held.copy)
             self->held.copy = gst_rvos_gpu_read_mask(self, mask);
         mask = self->held.copy;
     }
-    if (mask)
-        combine(self, pad, gst_pad_push(pad, with_time_of(mask, frame)));
-    else
-        combine(self, pad, GST_FLOW_ERROR);
+    if (mask) {
+        gst_rvos_mask_pad_enter(self, pad);
+        flow = gst_pad_push(pad, with_time_of(mask, frame));
+        gst_rvos_mask_pad_leave(self);
+    }
+    combine(self, pad, flow);
     gst_object_unref(pad);
 }
 
 void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration)
 {
-    GstPad *pad = ref_pad(self);
+    GstPad *pad = gst_rvos_mask_pad_ref(self);
 
     if (!pad)
         return;
-    send_sticky(self, pad);
+    gst_rvos_mask_pad_send_sticky(self, pad);
     if (GST_CLOCK_TIME_IS_VALID(time))
         gst_pad_push_event(pad, gst_event_new_gap(time, duration));
     gst_object_unref(pad);

@@ -6,8 +6,13 @@
  * section 5), and the flow returns of both pads are combined round the base class's
  * chain function.
  *
- * Locks: `pad` is published under the element's object lock; the combiner has its own
- * mutex. Neither is held over a push.
+ * Flushes come from another thread than data, and pads are requested, linked, unlinked
+ * and released by a third. The rule that avoids deadlocks: whoever has got FLUSH_START
+ * from us gets FLUSH_STOP, whoever has not gets both, and a pad that is requested in
+ * between flushes from the beginning.
+ *
+ * Locks: `pad` is read under the element's object lock and written under `lock` too.
+ * Neither is held over a push. Order: `lock`, then the object lock of element or pad.
  */
 #ifndef GST_RVOS_MASK_PAD_H
 #define GST_RVOS_MASK_PAD_H
@@ -20,10 +25,14 @@ G_BEGIN_DECLS
 typedef struct {
     /* Under the object lock. */
     GstPad *pad;         /* NULL: not requested */
+    gboolean taken;      /* from the beginning of a request to the end of its release */
     gboolean sticky_due; /* the pad has not got the stream's sticky events yet */
 
-    GMutex combiner_lock;
+    GMutex lock;
     GstFlowCombiner *combiner; /* of `src` and `mask` */
+    gboolean flushing;         /* between FLUSH_START and FLUSH_STOP */
+    GSList *flushed;           /* peers that have got FLUSH_START: GstPad */
+    GstPad *inside;            /* the peer that the streaming thread is in; NULL: none */
     GstPad *src;               /* borrowed */
 
     /* The streaming thread's. */
@@ -53,8 +62,21 @@ void gst_rvos_mask_pad_set_info(GstRvosSeg *self, const GstVideoInfo *frame);
 /* At PAUSED to READY: the next stream sends its events anew. */
 void gst_rvos_mask_pad_stop(GstRvosSeg *self);
 
+/* A new reference, or NULL. */
+GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self);
+
+/* gstrvosmaskevents.c */
 /* Sends an event of the sink pad to the mask pad, in its words; borrows it. */
 void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event);
+/* From the streaming thread, before what is serialised: the sticky events, if due. */
+void gst_rvos_mask_pad_send_sticky(GstRvosSeg *self, GstPad *pad);
+/* Around what may wait in the branch. */
+void gst_rvos_mask_pad_enter(GstRvosSeg *self, GstPad *pad);
+void gst_rvos_mask_pad_leave(GstRvosSeg *self);
+/* The flush at hand, if any, has no end. */
+void gst_rvos_mask_pad_end_flush(GstRvosSeg *self);
+/* New caps of the mask, for caps of frames. */
+GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps);
 
 /* A GRAY8 buffer of the frame's size in system memory, from the peer's pool or our own.
  */

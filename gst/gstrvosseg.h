@@ -14,7 +14,7 @@
  *     gstrvoscut.c      scene cuts
  *     gstrvosmeta.c     metadata on the frame (gstrvosanalytics.c: from 1.24 on)
  *     gstrvosmessage.c  bus messages and `stats`
- *     gstrvosmaskpad.c  the request pad
+ *     gstrvosmaskpad.c  the request pad (gstrvosmaskevents.c: its events)
  *     gstrvosframe.c    GstVideoFrame to rvos_image
  *     gstrvosgpu.c      frames and masks in CUDA memory (gstrvoscuda.c: gst-cuda)
  *     gstrvosmodel.c    the model, shared between elements

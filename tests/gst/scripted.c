@@ -31,6 +31,8 @@ struct rvos_stream {
 /* Tests are programs of their own: here global state is the point. */
 static GMutex lock;
 static scripted_state state;
+static GCond held_changed;
+static bool held;
 static unsigned delay, load_delay;
 static char failing[64];
 static int failing_status;
@@ -76,6 +78,24 @@ void scripted_fail(const char *function, int status)
     g_mutex_lock(&lock);
     g_strlcpy(failing, function, sizeof(failing));
     failing_status = status;
+    g_mutex_unlock(&lock);
+}
+
+void scripted_hold(bool hold)
+{
+    g_mutex_lock(&lock);
+    held = hold;
+    g_cond_broadcast(&held_changed);
+    g_mutex_unlock(&lock);
+}
+
+static void wait_while_held(void)
+{
+    g_mutex_lock(&lock);
+    state.waiting++;
+    while (held)
+        g_cond_wait(&held_changed, &lock);
+    state.waiting--;
     g_mutex_unlock(&lock);
 }
 
@@ -383,6 +403,7 @@ int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
     int status = scripted_failure("rvos_stream_process");
     bool runs = stream->task == RVOS_TASK_ZERO_SHOT || stream->seeded;
 
+    wait_while_held();
     if (status != RVOS_OK) {
         say(stream->model->device, "the script says no");
         return status;

@@ -13,6 +13,7 @@
 
 typedef struct {
     int devices, models, streams; /* open now */
+    int waiting;                  /* frames that scripted_hold holds now */
     int loads;                    /* so far */
     int runs, resets, seeds, drops, warm_ups, prepares, draws, alphas;
     uint32_t seeded;              /* slots of the last seed */
@@ -36,6 +37,9 @@ RVOS_API void scripted_delay_us(unsigned delay);
 
 /* The function named fails with this status until scripted_clear. */
 RVOS_API void scripted_fail(const char *function, int status);
+
+/* While TRUE, frames wait in rvos_stream_process. */
+RVOS_API void scripted_hold(bool hold);
 
 /* Loading takes so long. */
 RVOS_API void scripted_load_delay_us(unsigned delay);
