@@ -4,6 +4,8 @@
 functions may be, what a library must not call, and what the built ones export and keep.
 
     gst/  engine/tools/  -->  engine/include/rvos.h  <--  engine/src/, but net/
+    gst/  engine/tools/  -->  engine/pictures/pictures.h
+    engine/pictures/     -->  itself, libpng, libjpeg
     engine/src/*.c       -->  each other, net/program.h; no backend's folder
     cpu/, cuda/          -->  their own folder, backend.h, log.h, turn.h, net/program.h
     net/                 -->  itself and libc
@@ -36,6 +38,7 @@ SHARED = {"rvos.h", "backend.h", "log.h", "turn.h", "net/program.h", "pixels/clo
 LIBRARIES = {
     r"dnnl|omp\.h": r"engine/src/cpu/conv_onednn\.c",
     r"cuda|cudnn|cublas": r"engine/src/cuda/|gst/gstrvos.*cuda|tests/",
+    r"png\.h|jpeglib|jerror": r"engine/pictures/|engine/tools/codec_|tests/",
     r"gst/|glib|gio/": r"gst/|tests/gst/|engine/tools/through_gst\.c|tests/bench/",
 }
 
@@ -43,8 +46,8 @@ LIBRARIES = {
 def resolve(path, name):
     """What an #include "name" of `path` is, relative to the root; or the name itself."""
     for base in (path.parent, root / "engine" / "src", root / "engine" / "include",
-                 root / "engine" / "src" / "cuda", root / "tests", root / "gst",
-                 root / "tests" / "gst"):
+                 root / "engine" / "src" / "cuda", root / "engine" / "pictures",
+                 root / "tests", root / "gst", root / "tests" / "gst"):
         if (base / name).is_file():
             return (base / name).resolve().relative_to(root.resolve()).as_posix()
     return name
@@ -55,7 +58,7 @@ def allowed(user, used):
     if user.startswith("engine/src/cuda/") and used == "emulation.h":
         return True  # CUDA's words in plain C++, for the tests that have no GPU
     if used == "engine/include/rvos.h":
-        return not user.startswith("engine/src/net/")
+        return not user.startswith(("engine/src/net/", "engine/pictures/"))
     if user.startswith("engine/src/pixels/"):
         return used.startswith("engine/src/pixels/")
     for folder in ("engine/src/net/", "engine/src/cpu/", "engine/src/cuda/"):
@@ -69,10 +72,12 @@ def allowed(user, used):
         return used.startswith("engine/src/") and ("/" not in inner or inner in SHARED)
     if user.startswith("engine/include/"):
         return False
+    if user.startswith("engine/pictures/"):
+        return used.startswith("engine/pictures/")
     if user.startswith("engine/tools/"):
-        return used.startswith("engine/tools/")
+        return used.startswith("engine/tools/") or used == "engine/pictures/pictures.h"
     if user.startswith("gst/"):
-        return used.startswith("gst/")
+        return used.startswith("gst/") or used == "engine/pictures/pictures.h"
     if user.startswith("tests/gst/"):
         return used.startswith(("tests/", "gst/"))
     return used.startswith(("tests/", "engine/"))  # tests of the engine see all of it
@@ -84,7 +89,7 @@ def check_includes():
         user = path.relative_to(root).as_posix()
         for kind, name in re.findall(r'^\s*#\s*include\s*(["<])([^">]+)[">]',
                                      path.read_text(), re.M):
-            used = resolve(path, name) if kind == '"' or name == "rvos.h" else None
+            used = resolve(path, name) if kind == '"' or name in ("rvos.h", "pictures.h") else None
             if used:
                 seen += 1
                 if not allowed(user, used):
@@ -147,7 +152,7 @@ def code_of(text):
 
 
 def check_calls():
-    for path in sources("engine/src", "gst"):
+    for path in sources("engine/src", "engine/pictures", "gst"):
         if "examples" in path.parts:  # applications
             continue
         for i, line in enumerate(code_of(path.read_text()).split("\n"), 1):

@@ -88,6 +88,21 @@ static void blame(struct job *job, struct eval_sequence *s, const struct fault *
 
 /* ---- listing ------------------------------------------------------------ */
 
+/* Annotations of one object may be black and white, where white is no "ignore". */
+static void find_kind(struct evaluation *e, struct eval_sequence *s)
+{
+    struct mask_facts facts;
+    struct picture mask;
+
+    s->kind = e->protocol->kind;
+    if (s->kind != MASK_INDEX ||
+        mask_read_raw(&mask, s->truth.file[0].path, MASK_GUESS, &facts, NULL))
+        return;
+    picture_free(&mask);
+    if (facts.meaning == MASK_ONE || facts.meaning == MASK_SOFT)
+        s->kind = MASK_GUESS;
+}
+
 /* Objects are counted in the first annotation that shows one, or in all. */
 static int highest_id(struct evaluation *e, struct eval_sequence *s, struct fault *fault)
 {
@@ -95,8 +110,7 @@ static int highest_id(struct evaluation *e, struct eval_sequence *s, struct faul
     struct id_set ids;
 
     for (int t = 0; t < s->truth.count && (!s->objects || e->protocol->all_ids); t++) {
-        int highest,
-            err = mask_read(&mask, s->truth.file[t].path, e->protocol->kind, fault);
+        int highest, err = mask_read(&mask, s->truth.file[t].path, s->kind, fault);
 
         if (err)
             return err;
@@ -158,6 +172,8 @@ static int list_sequence(struct evaluation *e, struct eval_sequence *s,
                         "a sequence of %d annotated frames has none to score",
                         s->truth.count);
     if (!err)
+        find_kind(e, s);
+    if (!err)
         err = highest_id(e, s, fault);
     if (err)
         return err;
@@ -205,12 +221,13 @@ static int check_guess(const struct eval_sequence *s, const char *path,
 static int read_pair(const struct protocol *p, const struct eval_sequence *s, int t,
                      struct picture *truth, struct picture *guess, struct fault *fault)
 {
-    enum mask_kind kind = p->void_out ? MASK_RAW : p->kind;
-    int err = mask_read(truth, s->truth.file[t].path, kind, fault);
+    const char *path = s->truth.file[t].path;
+    int err = p->void_out ? mask_read_raw(truth, path, s->kind, NULL, fault)
+                          : mask_read(truth, path, s->kind, fault);
 
     guess->pixels = NULL;
     if (!err)
-        err = mask_read(guess, s->guess[t], p->guess_kind, fault);
+        err = mask_read(guess, s->guess[t], guess_kind(p), fault);
     if (!err)
         err = check_guess(s, s->guess[t], truth, guess, fault);
     for (size_t i = 0;

@@ -28,6 +28,12 @@ struct protocol {
     bool all_ids;      /* objects that the first annotation lacks count, too */
 };
 
+/* How the masks of results are read. */
+static inline enum mask_kind guess_kind(const struct protocol *protocol)
+{
+    return protocol->guess_kind == MASK_BINARY ? MASK_BINARY : MASK_GUESS;
+}
+
 extern const struct protocol protocols[];
 extern const int protocol_count;
 const struct protocol *protocol_find(const char *name); /* or NULL */
@@ -55,7 +61,8 @@ struct eval_sequence {
     char *name;
     struct fault fault; /* code not 0: it could not be scored, and why */
     struct frame_list truth;
-    char **guess; /* path of the result of each frame */
+    enum mask_kind kind; /* of truth: the protocol's, but for black and white masks */
+    char **guess;        /* path of the result of each frame */
     int objects, guesses;
     bool *listed;           /* frames: named by meta.json; NULL: there is no such list */
     bool *present;          /* frames x objects: the annotation shows it */

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "codec.h"
 #include "folders.h"
@@ -16,83 +15,65 @@
 
 /* ---- pictures ----------------------------------------------------------- */
 
-void picture_free(struct picture *picture)
+static int explain(const struct pic_error *error, const char *path, struct fault *fault)
 {
-    free(picture->pixels);
-    memset(picture, 0, sizeof *picture);
+    return fault_set(fault, TOOL_INPUT, path, "%s", error->words);
 }
 
 int picture_alloc(struct picture *picture, int width, int height, int channels,
                   const char *path, struct fault *fault)
 {
-    memset(picture, 0, sizeof *picture);
-    if (width < 1 || height < 1 || width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE)
-        return fault_set(fault, TOOL_INPUT, path, "%dx%d is no size from 1x1 to %dx%d",
-                         width, height, PICTURE_MAX_SIDE, PICTURE_MAX_SIDE);
-    picture->pixels = malloc((size_t)width * (size_t)height * (size_t)channels);
-    if (!picture->pixels)
-        return fault_set(fault, TOOL_INPUT, path, "out of memory");
-    picture->width = width;
-    picture->height = height;
-    picture->channels = channels;
-    return 0;
-}
+    struct pic_error error;
 
-static int picture_decode(struct picture *out, const char *path, bool index,
-                          struct fault *fault)
-{
-    static const unsigned char png_magic[4] = {0x89, 'P', 'N', 'G'};
-    unsigned char head[4] = {0};
-    struct stat st;
-    FILE *in = fopen(path, "rb");
-    int err;
-
-    memset(out, 0, sizeof *out);
-    if (!in)
-        return fault_set(fault, TOOL_INPUT, path, "%s", strerror(errno));
-    if (fstat(fileno(in), &st) || !S_ISREG(st.st_mode)) {
-        fclose(in);
-        return fault_set(fault, TOOL_INPUT, path, "is no file of a picture");
-    }
-    if (fread(head, 1, sizeof head, in) != sizeof head)
-        memset(head, 0, sizeof head);
-    rewind(in);
-    if (!memcmp(head, png_magic, sizeof head))
-        err = png_decode(out, in, path, index, fault);
-    else if (head[0] == 'P' && (head[1] == '5' || head[1] == '6') && isspace(head[2]))
-        err = pnm_decode(out, in, path, index, fault);
-    else if (head[0] == 0xff && head[1] == 0xd8 && !index)
-        err = jpeg_decode(out, in, path, fault);
-    else if (head[0] == 0xff && head[1] == 0xd8)
-        err = fault_set(fault, TOOL_INPUT, path,
-                        "a mask must be a palette PNG: JPEG does not keep object "
-                        "numbers");
-    else
-        err = fault_set(fault, TOOL_INPUT, path, "is no PNG, JPEG, PPM or PGM picture");
-    fclose(in);
-    return err;
+    if (!pic_alloc(picture, width, height, channels, &error))
+        return 0;
+    return explain(&error, path, fault);
 }
 
 int picture_read(struct picture *out, const char *path, struct fault *fault)
 {
-    return picture_decode(out, path, false, fault);
+    struct pic_error error;
+
+    if (!pic_read(out, path, &error))
+        return 0;
+    return explain(&error, path, fault);
+}
+
+static struct mask_rules rules_of(enum mask_kind kind)
+{
+    struct mask_rules rules = {MASK_MAX_SLOT, MASK_MAX_NUMBER, false};
+
+    if (kind == MASK_GUESS)
+        rules.single = MASK_MAX_NUMBER;
+    rules.published = kind == MASK_INDEX || kind == MASK_BINARY;
+    return rules;
+}
+
+int mask_read_raw(struct picture *out, const char *path, enum mask_kind kind,
+                  struct mask_facts *facts, struct fault *fault)
+{
+    struct mask_rules rules = rules_of(kind);
+    struct mask_facts mine;
+    struct pic_error error;
+    size_t n;
+
+    if (pic_read_mask(out, path, &rules, facts ? facts : &mine, &error))
+        return explain(&error, path, fault);
+    n = (size_t)out->width * (size_t)out->height;
+    for (size_t i = 0; i < n && kind == MASK_BINARY; i++)
+        out->pixels[i] = out->pixels[i] != 0;
+    return 0;
 }
 
 int mask_read(struct picture *out, const char *path, enum mask_kind kind,
               struct fault *fault)
 {
-    int err = picture_decode(out, path, true, fault);
+    int err = mask_read_raw(out, path, kind, NULL, fault);
     size_t n = err ? 0 : (size_t)out->width * (size_t)out->height;
+    uint8_t *at = out->pixels, *end = n ? at + n : NULL;
 
-    if (kind == MASK_INDEX && n) {
-        uint8_t *at = out->pixels, *end = out->pixels + n;
-
-        while ((at = memchr(at, 255, (size_t)(end - at))))
-            *at++ = 0;
-    }
-    if (kind == MASK_BINARY)
-        for (size_t i = 0; i < n; i++)
-            out->pixels[i] = out->pixels[i] != 0;
+    while (n && (at = memchr(at, MASK_IGNORE, (size_t)(end - at))))
+        *at++ = 0;
     return err;
 }
 

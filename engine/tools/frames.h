@@ -7,38 +7,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pictures.h>
+
 #include "fault.h"
-
-#define PICTURE_MAX_SIDE 16384
-
-/* 8 bits a channel, rows without gaps. */
-struct picture {
-    int width, height;
-    int channels; /* 1: grey or index; 3: RGB */
-    uint8_t *pixels;
-};
-
-void picture_free(struct picture *picture);
 
 /* Allocates the pixels, uncleared; `path` is for the message. */
 int picture_alloc(struct picture *picture, int width, int height, int channels,
                   const char *path, struct fault *fault);
 
-/* Any PNG (palette, grey, RGB, alpha dropped, 16 bits rounded to 8), JPEG, PPM
- * or PGM, as RGB. Known by content, not by name. */
+/* Any PNG, JPEG, PPM or PGM, as RGB, turned as its EXIF orientation says; see
+ * pictures.h. */
 int picture_read(struct picture *out, const char *path, struct fault *fault);
 
-/* How a mask file's values are taken. */
+/* How a mask file's values are taken (the rule: pictures.h). "Ignore" becomes
+ * background. */
 enum mask_kind {
-    MASK_INDEX,  /* value is object; 255, "ignore", becomes background */
+    MASK_INDEX,  /* of published data sets: a value is a number, 255 always "ignore" */
+    MASK_SLOTS,  /* of users: one value beside 0 may be any */
+    MASK_GUESS,  /* of a method: likewise, but numbers above 32 are numbers, too */
     MASK_BINARY, /* DAVIS-2016: any other than 0 is object 1 */
-    MASK_RAW,    /* as they are, 255 too */
 };
 
-/* A picture of object numbers: palette or grey PNG of up to 8 bits, or PGM.
- * Everything else is refused with words on what to do. */
+/* A picture of object numbers. What cannot be one is refused with words on what to do. */
 int mask_read(struct picture *out, const char *path, enum mask_kind kind,
               struct fault *fault);
+
+/* The same, where "ignore" stays MASK_IGNORE. `facts` may be NULL. */
+int mask_read_raw(struct picture *out, const char *path, enum mask_kind kind,
+                  struct mask_facts *facts, struct fault *fault);
 
 /* Palette PNG in the colours of DAVIS, whole or not at all; see output.h. */
 int mask_write(const char *path, const uint8_t *labels, int width, int height,

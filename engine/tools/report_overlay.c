@@ -116,15 +116,14 @@ char *overlay_base64(const struct evaluation *evaluation,
                      const struct eval_sequence *sequence, int frame, const char *frames,
                      int width)
 {
-    enum mask_kind kind = evaluation->protocol->kind;
+    enum mask_kind kind = guess_kind(evaluation->protocol);
     struct picture truth = {0}, guess = {0}, picture = {0};
     unsigned char *jpeg = NULL;
     unsigned long size;
     char *text = NULL;
 
-    if (!mask_read(&truth, sequence->truth.file[frame].path, kind, NULL) &&
-        !mask_read(&guess, sequence->guess[frame], evaluation->protocol->guess_kind,
-                   NULL) &&
+    if (!mask_read(&truth, sequence->truth.file[frame].path, sequence->kind, NULL) &&
+        !mask_read(&guess, sequence->guess[frame], kind, NULL) &&
         !read_frame(&picture, sequence, frame, frames, &truth) &&
         !compose(&picture, &truth, &guess)) {
         shrink(&picture, width);

@@ -152,10 +152,11 @@ static int score_pair(const struct command *c, struct fault *fault)
     struct picture truth = {0}, guess = {0};
     struct outline a = {0}, b = {0};
     struct id_set ids;
-    int highest = 0, other, err = mask_read(&truth, c->truth, c->protocol->kind, fault);
+    enum mask_kind kind = c->protocol->kind == MASK_BINARY ? MASK_BINARY : MASK_GUESS;
+    int highest = 0, other, err = mask_read(&truth, c->truth, kind, fault);
 
     if (!err)
-        err = mask_read(&guess, c->guess, c->protocol->kind, fault);
+        err = mask_read(&guess, c->guess, kind, fault);
     if (!err && (truth.width != guess.width || truth.height != guess.height))
         err =
             fault_set(fault, TOOL_INPUT, c->guess, "is of %dx%d, its annotation of %dx%d",

@@ -15,7 +15,8 @@ static const char usage[] =
     "       rvos-segment [OPTIONS] --dataset NAME ROOT OUT_DIR\n"
     "Segment the objects of a video: for every frame of FRAMES_DIR (PNG, JPEG, PPM,\n"
     "PGM; in natural order) OUT_DIR gets a palette PNG of the same name, where a\n"
-    "pixel's value is its object and 0 is background.\n"
+    "pixel's value is its object and 0 is background. Pictures are turned as their\n"
+    "EXIF orientation says; masks are of the turned shape.\n"
     "\n"
     "  -m, --model FILE         weights (.safetensors); default: $RVOS_MODEL,\n"
     "                           else the model that came with this program\n"
@@ -23,9 +24,12 @@ static const char usage[] =
     "                           those of --init-mask; auto: find objects as zero-shot\n"
     "                           does, then follow them and those of --init-mask.\n"
     "                           Default: one-shot with a mask, zero-shot without\n"
-    "  -i, --init-mask PATH     a palette PNG for the first frame, or a folder of them\n"
-    "                           named as the frames at which objects first appear; all\n"
-    "                           slots up to the highest object run from frame 0 on\n"
+    "  -i, --init-mask PATH     a mask for the first frame (PNG or PGM: object numbers,\n"
+    "                           or one object in black and white), a folder of them\n"
+    "                           named as the frames at which objects first appear, or\n"
+    "                           a pattern such as m/%05d.png with the frames' numbers,\n"
+    "                           from 0; all slots up to the highest object run from\n"
+    "                           frame 0 on\n"
     "  -n, --objects N          slots, 1..32; default: the highest object of the given\n"
     "                           masks, else the model's own\n"
     "  -v, --variant VARIANT    spatio-temporal (default), spatial or temporal\n"
@@ -362,7 +366,7 @@ static int run(const struct command *c, struct fault *fault)
 
 int main(int argc, char **argv)
 {
-    struct command command = {0};
+    struct command command = {.sequence.mask_kind = MASK_SLOTS};
     struct fault fault = {0};
     int err;
 

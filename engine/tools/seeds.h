@@ -4,6 +4,8 @@
 #ifndef RV_TOOLS_SEEDS_H
 #define RV_TOOLS_SEEDS_H
 
+#include <stdbool.h>
+
 #include "frames.h"
 
 /* Bit i - 1 of four words is object i, 1..254. */
@@ -33,12 +35,16 @@ struct seed {
 struct seeds {
     struct seed *seed; /* by frame; none without an id */
     int count;
-    int highest;   /* object of all; 0: not one mask has an object */
-    int unmatched; /* pictures of the folder without a frame of their name */
+    int highest;           /* object of all; 0: not one mask has an object */
+    int unmatched;         /* pictures without a frame of their name or number */
+    char *first_unmatched; /* path of one of them, or NULL */
     enum mask_kind kind;
+    bool alone; /* one picture, not a folder or pattern of them */
 };
 
-/* `path`: a picture, which belongs to the first frame, or a folder. Reads every
+/* `path`: a picture, which belongs to the first frame; a folder of pictures named as
+ * the frames; or, if there is no such file, a pattern such as m/%05d.png with the
+ * numbers of frames in their order, from 0. Reads every
  * mask once. An object counts where it appears first: a folder of complete
  * annotations gives no more away than one of first appearances. */
 int seeds_find(struct seeds *out, const struct frame_list *frames, const char *path,

@@ -39,6 +39,29 @@ static void finish(struct run *run)
     free(run->probs);
 }
 
+static bool any_within(const struct seeds *seeds, int objects)
+{
+    for (int i = 0; i < seeds->count; i++)
+        for (int id = 1; id <= objects; id++)
+            if (id_in(&seeds->seed[i].ids, id))
+                return true;
+    return false;
+}
+
+void sequence_check_shape(const struct picture *mask, const char *path, int width,
+                          int height, struct progress *progress)
+{
+    enum mask_shape shape = mask_shape_of(mask->width, mask->height, width, height, 1, 1);
+
+    if (shape != MASK_SHAPE_SAME)
+        progress_note(progress,
+                      "%s: the mask is of %dx%d and the frames are of %dx%d: %s", path,
+                      mask->width, mask->height, width, height,
+                      shape == MASK_SHAPE_TURNED
+                          ? "one of them lies on its side, and the mask is stretched"
+                          : "the mask is stretched to their shape");
+}
+
 int sequence_seeds(struct seeds *out, const struct sequence_options *o,
                    const struct frame_list *frames, struct progress *progress,
                    struct fault *fault)
@@ -52,13 +75,17 @@ int sequence_seeds(struct seeds *out, const struct sequence_options *o,
     if (err)
         return err;
     if (out->unmatched)
-        progress_note(progress, "%s: %d masks have no frame of their name", o->init_mask,
-                      out->unmatched);
+        progress_note(progress, "%s: %d masks have no frame of their name (such as %s)",
+                      o->init_mask, out->unmatched, out->first_unmatched);
     if (!o->objects && out->highest > RVOS_MAX_OBJECTS)
         err = fault_set(fault, TOOL_INPUT, o->init_mask,
                         "has an object %d, and %d is the highest that can be followed: "
                         "renumber, or drop it with --objects",
                         out->highest, RVOS_MAX_OBJECTS);
+    else if (o->objects && !any_within(out, o->objects))
+        err = fault_set(fault, TOOL_INPUT, o->init_mask,
+                        "has no object up to %d (--objects); its highest is %d",
+                        o->objects, out->highest);
     else if (o->objects && out->highest > o->objects)
         progress_note(progress, "%s: objects above %d (--objects) are left out",
                       o->init_mask, o->objects);
@@ -134,6 +161,8 @@ static int show_masks(struct run *run, int frame)
     for (int i = 1; i <= run->objects; i++)
         if (id_in(&seed->ids, i))
             slots |= (uint32_t)1 << (i - 1);
+    sequence_check_shape(&mask, seed->path, run->labels.width, run->labels.height,
+                         run->progress);
     status = rvos_stream_seed(run->stream,
                               &(rvos_labels){.width = mask.width,
                                              .height = mask.height,
@@ -175,9 +204,7 @@ static int emulate(struct run *run, int frame)
     assign_paint(&run->assign, &run->masks, &run->labels);
     if (!seed)
         return 0;
-    err = mask_read(&truth, seed->path,
-                    run->options->mask_kind == MASK_BINARY ? MASK_BINARY : MASK_RAW,
-                    run->fault);
+    err = mask_read_raw(&truth, seed->path, run->options->mask_kind, NULL, run->fault);
     if (err)
         return err;
     if (truth.width != run->labels.width || truth.height != run->labels.height)

@@ -12,7 +12,7 @@ struct sequence_options {
     rvos_task task;
     rvos_variant variant;
     int objects; /* 0: of the given masks, else of the model; auto: the higher of both */
-    const char *init_mask; /* not zero-shot: picture or folder; see seeds.h */
+    const char *init_mask; /* not zero-shot: picture, folder or pattern: seeds.h */
     enum mask_kind mask_kind;
     const char *assign; /* picture or folder: the result step of assign.h; NULL:
                            the engine's labels */
@@ -26,6 +26,10 @@ struct sequence_options {
 int sequence_run(struct session *session, const struct sequence_options *options,
                  const struct frame_list *frames, const char *out,
                  struct progress *progress, struct fault *fault);
+
+/* Notes a mask whose shape is not that of the frames: it will be stretched. */
+void sequence_check_shape(const struct picture *mask, const char *path, int width,
+                          int height, struct progress *progress);
 
 /* The masks of the options, checked; none for zero-shot. */
 int sequence_seeds(struct seeds *out, const struct sequence_options *options,

@@ -195,8 +195,9 @@ static int show_masks(struct pipe *p, int t)
 {
     const struct seed *seed = seeds_at(&p->seeds, t);
     struct picture mask;
+    int highest = p->options->objects ? p->options->objects : p->seeds.highest;
+    gboolean ok, any = FALSE;
     size_t n;
-    gboolean ok;
     int err;
 
     if (!seed)
@@ -206,9 +207,13 @@ static int show_masks(struct pipe *p, int t)
         return err;
     n = (size_t)mask.width * (size_t)mask.height;
     for (size_t i = 0; i < n; i++)
-        if (mask.pixels[i] && !id_in(&seed->ids, mask.pixels[i]))
+        if (mask.pixels[i] &&
+            (mask.pixels[i] > highest || !id_in(&seed->ids, mask.pixels[i])))
             mask.pixels[i] = 0;
-    ok = emit_mask(p, &mask);
+        else if (mask.pixels[i])
+            any = TRUE;
+    sequence_check_shape(&mask, seed->path, p->width, p->height, p->progress);
+    ok = !any || emit_mask(p, &mask);
     picture_free(&mask);
     return ok ? 0 : stopped(p, "does not take the mask");
 }

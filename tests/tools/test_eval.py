@@ -378,16 +378,16 @@ class BadData(common.ToolTest):
     def test_rgb(self):
         def spoil(gt, pred):
             common.write_frame(os.path.join(pred, "two", "00004.png"),
-                               np.zeros((*SIZE, 3)))
+                               np.arange(SIZE[0] * SIZE[1] * 3).reshape(*SIZE, 3) % 251)
             return "pred/two/00004.png"
-        self.broken("RGB", spoil)
+        self.broken("colours", spoil)
 
     def test_16_bit(self):
         def spoil(gt, pred):
-            Image.fromarray(np.ones(SIZE, np.uint16)).save(
-                os.path.join(gt, "two", "00002.png"))
+            Image.fromarray(np.arange(SIZE[0] * SIZE[1]).reshape(SIZE).astype(
+                np.uint16)).save(os.path.join(gt, "two", "00002.png"))
             return "gt/two/00002.png"
-        self.broken("16", spoil)
+        self.broken("0, 1, 2, 3", spoil)
 
     def test_corrupt(self):
         def spoil(gt, pred):

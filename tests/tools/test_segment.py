@@ -197,7 +197,7 @@ class OneShot(SegmentTest):
         np.testing.assert_allclose(three[:, 0], one[:, 0], atol=1e-6)
         more = self.probs("-i", self.seed("b.png", 1, 3), "--objects", 5)
         np.testing.assert_allclose(more[:, :3], three, atol=1e-6)
-        other = self.probs("-i", self.seed("c.png", 2), "-n", 1)  # 2 is left out
+        other = self.probs("-i", self.seed("c.png", 2), "-n", 2)[:, :1]  # 1 is not shown
         self.assertGreater(abs(other[:, 0] - one[:, 0]).max(), 1e-3)
 
     def test_kinds_of_masks(self):
@@ -243,10 +243,12 @@ class OneShot(SegmentTest):
             path = scratch("seeds", name)
             image.save(path)
             return path
-        rgb = spoiled("rgb.png", Image.fromarray(np.zeros((*SIZE, 3), np.uint8)))
-        self.refused(2, ["rgb.png", "RGB", "palette PNG"], "-i", rgb)
-        deep = spoiled("deep.png", Image.fromarray(np.ones(SIZE, np.uint16)))
-        self.refused(2, ["deep.png", "16"], "-i", deep)
+        rgb = spoiled("rgb.png", Image.fromarray(
+            (np.arange(SIZE[0] * SIZE[1] * 3) % 251).reshape(*SIZE, 3).astype(np.uint8)))
+        self.refused(2, ["rgb.png", "has colours", "palette or grey PNG"], "-i", rgb)
+        deep = spoiled("deep.png", Image.fromarray(
+            np.arange(SIZE[0] * SIZE[1]).reshape(SIZE).astype(np.uint16)))
+        self.refused(2, ["deep.png", "0, 1, 2, 3, 4"], "-i", deep)
         self.refused(2, ["lossy.jpg", "palette PNG"], "-i",
                      spoiled("lossy.jpg", Image.fromarray(np.zeros(SIZE, np.uint8))))
         white = spoiled("white.png", Image.fromarray(np.full(SIZE, 255, np.uint8)))
@@ -254,6 +256,8 @@ class OneShot(SegmentTest):
         many = scratch("seeds", "many.png")
         write_mask(many, np.full(SIZE, 40))
         self.refused(2, ["many.png", "object 40", "--objects"], "-i", many)
+        self.refused(2, ["c.png", "no object up to 1", "--objects"], "-i",
+                     self.seed("c.png", 2), "-n", 1)
         self.refused(2, ["nowhere.png", "No such file"], "-i", "nowhere.png")
         folder = scratch("strange", "x")[:-2]
         write_mask(os.path.join(folder, "first.png"), np.ones(SIZE))

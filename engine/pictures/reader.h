@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* reader.h - decoders of one file format each, behind pictures.h. */
+#ifndef RV_PICTURES_READER_H
+#define RV_PICTURES_READER_H
+
+#include <stdio.h>
+
+#include "pictures.h"
+
+/* What a decoder makes of a file. */
+struct raw {
+    int width, height;
+    int channels;   /* 1: grey or palette index; 2: with alpha; 3: RGB; 4: RGBA */
+    int bytes;      /* a sample: 1, or 2 in the machine's order */
+    unsigned white; /* the largest value of such samples: at least 255 */
+    bool palette;
+    uint8_t colour[256][3]; /* of the palette */
+    int orientation;        /* of EXIF: 1 upright, up to 8 */
+    uint8_t *pixels;        /* malloc, rows without gaps */
+};
+
+/* An open file, and a limit that tests may set lower. */
+struct source {
+    FILE *in;
+    size_t max_pixels;
+};
+
+enum pic_kind { PIC_UNKNOWN, PIC_PNG, PIC_JPEG, PIC_PNM };
+
+/* 0, or -1 with the error's words. */
+int pic_fail(struct pic_error *error, enum pic_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Opens a regular file. */
+int source_open(struct source *source, const char *path, struct pic_error *error);
+enum pic_kind source_kind(struct source *source);
+
+/* Checks the limits, then allocates. */
+int raw_alloc(struct raw *raw, const struct source *source, size_t width, size_t height,
+              int channels, int bytes, struct pic_error *error);
+
+/* `rgb`: three channels of 8 bits, whatever the file has; else values as they are. */
+int png_decode(struct raw *raw, const struct source *source, bool rgb,
+               struct pic_error *error);
+int pnm_decode(struct raw *raw, const struct source *source, bool rgb,
+               struct pic_error *error);
+int jpeg_decode(struct raw *raw, const struct source *source, struct pic_error *error);
+
+/* pic_read and pic_read_mask of a file that is open. */
+int source_read(struct picture *out, struct source *source, struct pic_error *error);
+int source_read_mask(struct picture *out, struct source *source,
+                     const struct mask_rules *rules, struct mask_facts *facts,
+                     struct pic_error *error);
+
+/* The orientation that a block of EXIF says, 1 if it says none. */
+int exif_orientation(const uint8_t *data, size_t size);
+
+/* Turns a picture so that it stands upright. */
+int picture_turn(struct picture *picture, int orientation, struct pic_error *error);
+
+/* Alpha and colours away: one channel. Colours become the numbers of the DAVIS palette,
+ * or 1 where there is one colour on black. */
+int raw_to_values(struct raw *raw, struct pic_error *error);
+
+#endif
