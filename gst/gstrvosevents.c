@@ -36,6 +36,17 @@ static void on_stream_start(GstRvosSeg *self, GstEvent *event)
     self->group_id = group;
 }
 
+/* Of a seek that has passed here. Others are seen by their flush. */
+static gboolean is_of_seek(GstRvosSeg *self, GstEvent *event)
+{
+    gboolean seek;
+
+    GST_OBJECT_LOCK(self);
+    seek = self->seek_seen && self->seek_seqnum == gst_event_get_seqnum(event);
+    GST_OBJECT_UNLOCK(self);
+    return seek;
+}
+
 static void on_segment(GstRvosSeg *self, GstEvent *event)
 {
     const GstSegment *segment;
@@ -43,6 +54,8 @@ static void on_segment(GstRvosSeg *self, GstEvent *event)
     gst_event_parse_segment(event, &segment);
     self->timeline.new_segment = TRUE;
     self->timeline.backward = segment->rate < 0;
+    if (is_of_seek(self, event))
+        gst_rvos_seeds_jump(self);
     if (segment->rate < 0)
         gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SEGMENT);
 }
@@ -65,6 +78,7 @@ static void on_flush_stop(GstRvosSeg *self)
     GST_OBJECT_LOCK(self);
     self->earliest = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
+    gst_rvos_seeds_jump(self);
     gst_rvos_seg_request_reset(self, GST_RVOS_RESET_FLUSH);
 }
 
@@ -104,6 +118,7 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
     case GST_EVENT_EOS:
         gst_rvos_caps_ended(self);
         gst_rvos_message_too_short(self);
+        gst_rvos_seeds_end(self);
         break;
     default:
         if (gst_video_event_is_force_key_unit(event))
@@ -151,12 +166,17 @@ void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event)
     GST_OBJECT_UNLOCK(self);
 }
 
-static void on_qos(GstRvosSeg *self, GstEvent *event)
+static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
 {
     GstClockTimeDiff diff;
     GstClockTime time;
+    gdouble proportion;
 
-    gst_event_parse_qos(event, NULL, NULL, &diff, &time);
+    gst_event_parse_qos(event, NULL, &proportion, &diff, &time);
+    /* A decoder that drops pictures would change the numbers of those behind them. */
+    *keep = gst_rvos_seeds_wait(self);
+    if (*keep)
+        gst_base_transform_update_qos(GST_BASE_TRANSFORM(self), proportion, diff, time);
     if (!GST_CLOCK_TIME_IS_VALID(time))
         return;
     GST_OBJECT_LOCK(self);
@@ -179,13 +199,13 @@ static void on_latency(GstRvosSeg *self, GstEvent *event)
 gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
-    gboolean seek = GST_EVENT_TYPE(event) == GST_EVENT_SEEK, good;
+    gboolean seek = GST_EVENT_TYPE(event) == GST_EVENT_SEEK, good, keep = FALSE;
 
     if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
-        on_qos(self, event);
+        on_qos(self, event, &keep);
     else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
         on_latency(self, event);
-    if (seek && gst_rvos_seg_seek_is_repeated(self, event)) {
+    if (keep || (seek && gst_rvos_seg_seek_is_repeated(self, event))) {
         gst_event_unref(event);
         return TRUE;
     }

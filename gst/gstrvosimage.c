@@ -1,183 +1,147 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosimage.c - index masks from files.
- *
- * By libpng and not by pngdec, which turns a palette into colours and loses what counts:
- * the index.
- */
+/* gstrvosimage.c - masks from files, and from buffers that others have made. */
 #include "gstrvosseeds.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdio.h>
-#include <string.h>
+#include <gst/video/video.h>
 
-#include <glib/gstdio.h>
-#include <png.h>
+G_STATIC_ASSERT(MASK_MAX_SLOT == RVOS_MAX_OBJECTS);
 
-GST_DEBUG_CATEGORY_EXTERN(gst_rvos_seg_debug);
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
-#define MAX_SIDE 16384 /* of a mask: a sane bound for a damaged header */
-
-typedef struct {
-    const gchar *path;
-    GstRvosFailure *failure;
-} Context;
-
-static gboolean bad(const Context *context, const gchar *words, const gchar *debug)
+void gst_rvos_mask_clear(GstRvosMask *mask)
 {
-    gst_rvos_failure_set(context->failure, GST_RESOURCE_ERROR,
-                         GST_RESOURCE_ERROR_SETTINGS, debug, "The mask file \"%s\" %s.",
-                         context->path, words);
+    picture_free(&mask->picture);
+    *mask = (GstRvosMask){0};
+}
+
+static gint code_of(enum pic_status status)
+{
+    switch (status) {
+    case PIC_NOT_FOUND:
+        return GST_RESOURCE_ERROR_NOT_FOUND;
+    case PIC_NOT_READ:
+        return GST_RESOURCE_ERROR_OPEN_READ;
+    case PIC_NO_MEMORY:
+        return GST_RESOURCE_ERROR_NO_SPACE_LEFT;
+    default:
+        return GST_RESOURCE_ERROR_SETTINGS;
+    }
+}
+
+static gboolean explain(const struct pic_error *error, const gchar *path,
+                        GstRvosFailure *failure)
+{
+    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, code_of(error->status), NULL,
+                         "The mask file \"%s\" %s.", path, error->words);
     return FALSE;
 }
 
-/* ---- PNG ------------------------------------------------------------------------ */
-
-static void on_png_error(png_structp png, png_const_charp words)
+gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask, GstRvosFailure *failure)
 {
-    bad(png_get_error_ptr(png), "is a damaged PNG", words);
-    longjmp(png_jmpbuf(png), 1);
+    struct mask_rules rules = MASK_RULES_SLOTS;
+    struct pic_error error;
+
+    *mask = (GstRvosMask){0};
+    return !pic_read_mask(&mask->picture, path, &rules, &mask->facts, &error) ||
+           explain(&error, path, failure);
 }
 
-static void on_png_warning(png_structp png, png_const_charp words)
+gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
+                                    GstRvosFailure *failure)
 {
-    (void)png;
-    GST_DEBUG("%s", words);
-}
+    struct pic_error error;
 
-static gboolean read_header(png_structp png, png_infop info, const Context *context,
-                            GstRvosMaskImage *image)
-{
-    png_byte type;
-
-    png_read_info(png, info);
-    type = png_get_color_type(png, info);
-    if (type != PNG_COLOR_TYPE_PALETTE && type != PNG_COLOR_TYPE_GRAY)
-        return bad(context,
-                   "has colours: a palette or grey index image is wanted, whose pixel "
-                   "values are the object numbers",
-                   NULL);
-    if (png_get_bit_depth(png, info) > 8)
-        return bad(context, "has 16 bits a pixel: an 8-bit index image is wanted", NULL);
-    png_set_packing(png); /* 1, 2 and 4 bits a pixel: one index a byte, not scaled */
-    png_set_interlace_handling(png);
-    png_read_update_info(png, info);
-    image->width = png_get_image_width(png, info);
-    image->height = png_get_image_height(png, info);
-    return TRUE;
-}
-
-/* The rows are made by the caller's frame, as setjmp forgets what its own has changed. */
-static gboolean decode(png_structp png, png_infop info, FILE *file,
-                       const Context *context, GstRvosMaskImage *image, png_bytep **rows)
-{
-    if (setjmp(png_jmpbuf(png)))
+    if (!gst_rvos_mask_read(path, mask, failure))
         return FALSE;
-    png_set_user_limits(png, MAX_SIDE, MAX_SIDE);
-    png_init_io(png, file);
-    if (!read_header(png, info, context, image))
+    if (mask->facts.highest > 0)
+        return TRUE;
+    mask_say_empty(&mask->facts, &error);
+    gst_rvos_mask_clear(mask);
+    return explain(&error, path, failure);
+}
+
+/* ---- buffers ------------------------------------------------------------------------
+ */
+
+/* Where the rows of a mask are in a buffer of `size` bytes. */
+typedef struct {
+    gsize offset, stride;
+    guint width, height;
+} Layout;
+
+/* Whether all of a layout's bytes are within the buffer. */
+static gboolean fits(const Layout *l, gsize size)
+{
+    return l->width > 0 && l->height > 0 && l->stride >= l->width && l->offset < size &&
+           size - l->offset >= l->width &&
+           (size - l->offset - l->width) / l->stride >= l->height - 1;
+}
+
+/* By its metadata, which anybody may have filled in. */
+static gboolean by_meta(const GstVideoMeta *meta, const GstVideoCropMeta *crop,
+                        Layout *layout)
+{
+    if (meta->format != GST_VIDEO_FORMAT_GRAY8 || meta->stride[0] < (gint)meta->width ||
+        meta->width > PICTURE_MAX_SIDE || meta->height > PICTURE_MAX_SIDE)
         return FALSE;
-    image->pixels = g_malloc0((gsize)image->width * image->height);
-    *rows = g_new(png_bytep, image->height);
-    for (guint y = 0; y < image->height; y++)
-        (*rows)[y] = image->pixels + (gsize)y * image->width;
-    png_read_image(png, *rows);
-    png_read_end(png, NULL);
+    *layout =
+        (Layout){meta->offset[0], (gsize)meta->stride[0], meta->width, meta->height};
+    if (!crop)
+        return TRUE;
+    if (crop->x >= meta->width || crop->width > meta->width - crop->x ||
+        crop->y >= meta->height || crop->height > meta->height - crop->y)
+        return FALSE;
+    layout->offset += crop->x + (gsize)crop->y * layout->stride;
+    layout->width = crop->width;
+    layout->height = crop->height;
     return TRUE;
 }
 
-static gboolean read_png(FILE *file, Context *context, GstRvosMaskImage *image)
+/* Of a buffer without metadata: NumPy and OpenCV have rows without padding, GStreamer
+ * pads them to 4 bytes. */
+static gboolean by_size(gsize size, guint width, guint height, Layout *layout,
+                        struct pic_error *error)
 {
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, context, on_png_error,
-                                             on_png_warning);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
-    png_bytep *rows = NULL;
-    gboolean good = FALSE;
+    gsize padded = (width + 3) & ~(gsize)3;
 
-    if (info)
-        good = decode(png, info, file, context, image, &rows);
-    else
-        bad(context, "cannot be decoded", "libpng has no memory");
-    png_destroy_read_struct(png ? &png : NULL, info ? &info : NULL, NULL);
-    g_free(rows);
-    return good;
+    if (width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE)
+        padded = 0;
+    *layout = (Layout){0, 0, width, height};
+    if (padded)
+        layout->stride = mask_stride(size, (int)width, (int)height, padded);
+    if (layout->stride)
+        return TRUE;
+    error->status = PIC_WRONG;
+    g_snprintf(error->words, sizeof(error->words),
+               "has %" G_GSIZE_FORMAT " bytes: a mask of %ux%u has %" G_GUINT64_FORMAT
+               " (rows without padding) or %" G_GUINT64_FORMAT
+               " (rows padded to 4 bytes)",
+               size, width, height, (guint64)width * height,
+               (guint64)((width + 3) & ~3u) * height);
+    return FALSE;
 }
 
-/* ---- PGM ------------------------------------------------------------------------ */
-
-/* A number of the header, after white space and comments; -1: none. */
-static gint read_number(FILE *file)
+gboolean gst_rvos_mask_from_buffer(GstBuffer *buffer, guint width, guint height,
+                                   GstRvosMask *mask, struct pic_error *error)
 {
-    gint c, value = 0, digits = 0;
-
-    do {
-        c = fgetc(file);
-        while (c == '#') {
-            while (c != '\n' && c != EOF)
-                c = fgetc(file);
-            c = fgetc(file);
-        }
-    } while (c != EOF && g_ascii_isspace(c));
-    for (; c != EOF && g_ascii_isdigit(c) && digits < 7; digits++, c = fgetc(file))
-        value = value * 10 + (c - '0');
-    return digits > 0 && g_ascii_isspace(c) ? value : -1;
-}
-
-static gboolean read_pgm(FILE *file, Context *context, GstRvosMaskImage *image)
-{
-    gint width, height, maximum;
-    gsize size;
-
-    if (fseek(file, 2, SEEK_SET) != 0)
-        return bad(context, "cannot be read", NULL);
-    width = read_number(file);
-    height = read_number(file);
-    maximum = read_number(file);
-    if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE || maximum < 1 ||
-        maximum > 255)
-        return bad(context, "is no 8-bit PGM", NULL);
-    image->width = (guint)width;
-    image->height = (guint)height;
-    size = (gsize)width * (gsize)height;
-    image->pixels = g_malloc0(size);
-    if (fread(image->pixels, 1, size, file) != size)
-        return bad(context, "is cut short", NULL);
-    return TRUE;
-}
-
-/* ---- either ------------------------------------------------------------------------ */
-
-gboolean gst_rvos_image_read(const gchar *path, GstRvosMaskImage *image,
-                             GstRvosFailure *failure)
-{
-    Context context = {path, failure};
-    guint8 magic[8] = {0};
-    FILE *file = g_fopen(path, "rb");
+    GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
+    struct mask_rules rules = MASK_RULES_SLOTS;
+    GstMapInfo map;
+    Layout layout;
     gboolean good;
 
-    *image = (GstRvosMaskImage){0};
-    if (!file) {
-        gint error = errno;
-
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR,
-                             error == ENOENT ? GST_RESOURCE_ERROR_NOT_FOUND
-                                             : GST_RESOURCE_ERROR_OPEN_READ,
-                             g_strerror(error), "The mask file \"%s\" %s.", path,
-                             error == ENOENT ? "does not exist" : "cannot be read");
+    *mask = (GstRvosMask){0};
+    *error = (struct pic_error){PIC_WRONG, "cannot be mapped"};
+    if (!gst_buffer_map(buffer, &map, GST_MAP_READ))
         return FALSE;
-    }
-    if (fread(magic, 1, sizeof(magic), file) == sizeof(magic) &&
-        png_sig_cmp(magic, 0, sizeof(magic)) == 0) {
-        rewind(file);
-        good = read_png(file, &context, image);
-    } else if (memcmp(magic, "P5", 2) == 0 && g_ascii_isspace(magic[2])) {
-        good = read_pgm(file, &context, image);
-    } else {
-        good = bad(&context, "is neither PNG nor PGM (P5)", NULL);
-    }
-    fclose(file);
-    if (!good)
-        g_clear_pointer(&image->pixels, g_free);
+    good = meta ? by_meta(meta, gst_buffer_get_video_crop_meta(buffer), &layout)
+                : by_size(map.size, width, height, &layout, error);
+    if (good && !fits(&layout, map.size))
+        good = FALSE;
+    if (!good && meta)
+        g_strlcpy(error->words, "has a GstVideoMeta that does not fit its memory",
+                  sizeof(error->words));
+    good = good && !pic_mask_from_gray(&mask->picture, map.data + layout.offset,
+                                       (ptrdiff_t)layout.stride, (int)layout.width,
+                                       (int)layout.height, &rules, &mask->facts, error);
+    gst_buffer_unmap(buffer, &map);
     return good;
 }

@@ -10,96 +10,12 @@
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
-static gboolean settings_error(GstRvosFailure *failure, const gchar *location,
-                               const gchar *words)
-{
-    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-                         "init-mask-location \"%s\" %s.", location, words);
-    return FALSE;
-}
-
 static gboolean not_found(GstRvosFailure *failure, const gchar *location,
                           const gchar *words)
 {
     gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, NULL,
                          "init-mask-location \"%s\" %s.", location, words);
     return FALSE;
-}
-
-/* "%d", "%5d" or "%05d": its length, and how many digits are asked for; 0: it is no
- * integer conversion. */
-static gsize parse_conversion(const gchar *p, guint *digits, gboolean *zeros)
-{
-    const gchar *start = p++;
-
-    *zeros = *p == '0';
-    *digits = 0;
-    while (g_ascii_isdigit(*p) && *digits < 100)
-        *digits = *digits * 10 + (guint)(*p++ - '0');
-    if ((*p != 'd' && *p != 'i' && *p != 'u') || *digits > 20)
-        return 0;
-    return (gsize)(p + 1 - start);
-}
-
-/* A file-name pattern, cut at its one conversion; %% is a per cent sign. The pattern is
- * never given to printf: it comes from the user. */
-typedef struct {
-    GString *prefix, *suffix;
-    guint digits;
-    gboolean zeros;
-} Pattern;
-
-static gboolean parse_pattern(const gchar *name, Pattern *pattern)
-{
-    guint conversions = 0;
-
-    pattern->prefix = g_string_new(NULL);
-    pattern->suffix = g_string_new(NULL);
-    for (const gchar *p = name; *p;) {
-        GString *part = conversions ? pattern->suffix : pattern->prefix;
-        gsize length;
-
-        if (p[0] != '%') {
-            g_string_append_c(part, *p++);
-        } else if (p[1] == '%') {
-            g_string_append_c(part, '%');
-            p += 2;
-        } else {
-            length = parse_conversion(p, &pattern->digits, &pattern->zeros);
-            if (length == 0 || conversions++ > 0)
-                return FALSE;
-            p += length;
-        }
-    }
-    return conversions == 1;
-}
-
-static void clear_pattern(Pattern *pattern)
-{
-    g_string_free(pattern->prefix, TRUE);
-    g_string_free(pattern->suffix, TRUE);
-}
-
-static gboolean match(const Pattern *pattern, const gchar *name, guint64 *number)
-{
-    gsize length = strlen(name);
-    gchar *digits, *again;
-    gboolean same;
-
-    if (length <= pattern->prefix->len + pattern->suffix->len ||
-        !g_str_has_prefix(name, pattern->prefix->str) ||
-        !g_str_has_suffix(name, pattern->suffix->str))
-        return FALSE;
-    digits = g_strndup(name + pattern->prefix->len,
-                       length - pattern->prefix->len - pattern->suffix->len);
-    *number = g_ascii_strtoull(digits, NULL, 10); /* skips white space, as %5d makes */
-    again = pattern->zeros
-                ? g_strdup_printf("%0*" G_GUINT64_FORMAT, (int)pattern->digits, *number)
-                : g_strdup_printf("%*" G_GUINT64_FORMAT, (int)pattern->digits, *number);
-    same = strcmp(digits, again) == 0;
-    g_free(again);
-    g_free(digits);
-    return same;
 }
 
 /* In a folder: any PNG or PGM whose name is a number, leading zeros or not. */
@@ -110,12 +26,36 @@ static gboolean match_number(const gchar *name, guint64 *number)
     if (!g_ascii_isdigit(name[0]))
         return FALSE;
     *number = g_ascii_strtoull(name, &end, 10);
-    return g_ascii_strcasecmp(end, ".png") == 0 || g_ascii_strcasecmp(end, ".pgm") == 0;
+    return *number != G_MAXUINT64 &&
+           (g_ascii_strcasecmp(end, ".png") == 0 || g_ascii_strcasecmp(end, ".pgm") == 0);
+}
+
+static void free_file(gpointer data)
+{
+    GstRvosMaskFile *file = data;
+
+    g_free(file->path);
+    g_free(file);
+}
+
+/* Of two files with one number the first by name counts, so that it is always the same.
+ */
+static void add(GHashTable *files, guint64 number, const gchar *folder, const gchar *name)
+{
+    GstRvosMaskFile *file = g_new0(GstRvosMaskFile, 1), *old;
+
+    file->number = number;
+    file->path = g_build_filename(folder, name, NULL);
+    old = g_hash_table_lookup(files, &number);
+    if (old && strcmp(old->path, file->path) <= 0)
+        free_file(file);
+    else
+        g_hash_table_replace(files, &file->number, file);
 }
 
 /* `pattern` NULL: every number. */
 static gboolean list(GstRvosSeeds *seeds, const gchar *location, const gchar *folder,
-                     const Pattern *pattern, GstRvosFailure *failure)
+                     const struct mask_pattern *pattern, GstRvosFailure *failure)
 {
     GError *error = NULL;
     GDir *dir = g_dir_open(folder, 0, &error);
@@ -128,12 +68,11 @@ static gboolean list(GstRvosSeeds *seeds, const gchar *location, const gchar *fo
         g_error_free(error);
         return FALSE;
     }
-    seeds->files = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
-    while ((name = g_dir_read_name(dir)) != NULL) {
-        if (pattern ? match(pattern, name, &number) : match_number(name, &number))
-            g_hash_table_replace(seeds->files, g_memdup2(&number, sizeof(number)),
-                                 g_build_filename(folder, name, NULL));
-    }
+    seeds->files = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_file);
+    while ((name = g_dir_read_name(dir)) != NULL)
+        if (pattern ? mask_pattern_match(pattern, name, &number)
+                    : match_number(name, &number))
+            add(seeds->files, number, folder, name);
     g_dir_close(dir);
     if (g_hash_table_size(seeds->files) > 0)
         return TRUE;
@@ -143,30 +82,63 @@ static gboolean list(GstRvosSeeds *seeds, const gchar *location, const gchar *fo
 static gboolean open_pattern(GstRvosSeeds *seeds, const gchar *location,
                              GstRvosFailure *failure)
 {
-    gchar *folder = g_path_get_dirname(location);
-    gchar *name = g_path_get_basename(location);
-    Pattern pattern;
+    struct mask_pattern pattern;
+    struct pic_error error;
     gboolean good;
 
-    good = parse_pattern(name, &pattern) && !strchr(folder, '%');
-    if (!good)
-        settings_error(failure, location,
-                       "is no pattern: exactly one %d or %05d in the file's name is "
-                       "wanted, and %% for a per cent sign");
-    else
-        good = list(seeds, location, folder, &pattern, failure);
-    clear_pattern(&pattern);
-    g_free(name);
-    g_free(folder);
+    if (mask_pattern_parse(&pattern, location, &error)) {
+        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
+                             NULL, "init-mask-location \"%s\" %s.", location,
+                             error.words);
+        return FALSE;
+    }
+    good = list(seeds, location, pattern.folder, &pattern, failure);
+    mask_pattern_free(&pattern);
     return good;
 }
 
+/* A path that exists is that path. Only the last part of one that does not exist can be a
+ * pattern. */
 gboolean gst_rvos_mask_files_open(GstRvosSeeds *seeds, const gchar *location,
                                   GstRvosFailure *failure)
 {
-    if (strchr(location, '%'))
-        return open_pattern(seeds, location, failure);
     if (g_file_test(location, G_FILE_TEST_IS_DIR))
         return list(seeds, location, location, NULL, failure);
-    return gst_rvos_image_read(location, &seeds->single, failure);
+    if (!g_file_test(location, G_FILE_TEST_EXISTS) && strchr(location, '%'))
+        return open_pattern(seeds, location, failure);
+    return gst_rvos_mask_read_objects(location, &seeds->single, failure);
+}
+
+/* ---- what was left over ------------------------------------------------------------ */
+
+#define NAMED 3 /* in a message */
+
+static gint by_number(gconstpointer a, gconstpointer b)
+{
+    const GstRvosMaskFile *x = *(GstRvosMaskFile *const *)a;
+    const GstRvosMaskFile *y = *(GstRvosMaskFile *const *)b;
+
+    return (x->number > y->number) - (x->number < y->number);
+}
+
+gchar *gst_rvos_mask_files_unused(const GstRvosSeeds *seeds, guint *count)
+{
+    GPtrArray *unused = g_ptr_array_new();
+    GString *names = g_string_new(NULL);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, seeds->files);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        if (!((GstRvosMaskFile *)value)->used)
+            g_ptr_array_add(unused, value);
+    g_ptr_array_sort(unused, by_number);
+    *count = unused->len;
+    for (guint i = 0; i < unused->len && i < NAMED; i++)
+        g_string_append_printf(names, "%s\"%s\"", i ? ", " : "",
+                               ((GstRvosMaskFile *)unused->pdata[i])->path);
+    if (unused->len > NAMED)
+        g_string_append_printf(names, " and %u more", unused->len - NAMED);
+    g_ptr_array_free(unused, TRUE);
+    return g_string_free(names, *count == 0);
 }

@@ -33,8 +33,6 @@ static void reset(GstRvosSeg *self, GstRvosReset reason)
     gst_rvos_pace_clear(&self->pace);
     gst_rvos_run_clear_held(self);
     self->seeds.followed = 0;
-    if (reason == GST_RVOS_RESET_FLUSH)
-        self->seeds.count = 0;
     GST_OBJECT_LOCK(self);
     self->stats.resets++;
     self->stats.last_reset = reason;
@@ -300,13 +298,7 @@ static gboolean infer(GstRvosSeg *self, const rvos_image *image,
 /* One-shot mode without a mask: empty masks, and the network does not run. */
 static gboolean idle(GstRvosSeg *self, const rvos_image *image, gboolean changed)
 {
-    if (!self->seeds.none_said) {
-        self->seeds.none_said = TRUE;
-        GST_ELEMENT_WARNING(self, STREAM, FAILED,
-                            ("There is no initial mask yet: nothing is segmented. Set "
-                             "init-mask-location or emit set-mask."),
-                            (NULL));
-    }
+    gst_rvos_seeds_explain_rest(self);
     if (can_hold(self) && !changed)
         return TRUE;
     return make_masks(self, image);

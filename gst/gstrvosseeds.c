@@ -1,261 +1,226 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosseg.h"
 
-#include "gstrvosframe.h"
-
-#include <string.h>
-
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
+/* The mask of a picture that was not segmented (dropped as late, a gap) is used for one
+ * of so many pictures behind it. */
+#define CARRY 10
+
 /* ---- lifetime -------------------------------------------------------------------- */
+
+gboolean gst_rvos_mode_takes_masks(gint mode)
+{
+    return mode != GST_RVOS_SEG_MODE_ZERO_SHOT;
+}
+
+/* The slots that there will be, where that is known before the model is opened. */
+static gboolean check_slots(GstRvosSeg *self, const gchar *location,
+                            GstRvosFailure *failure)
+{
+    const struct mask_facts *facts = &self->seeds.single.facts;
+    guint n_slots = self->settings.objects;
+
+    if (!self->seeds.single.picture.pixels || n_slots == 0)
+        return TRUE;
+    for (guint slot = 1; slot <= n_slots; slot++)
+        if (facts->has[slot])
+            return TRUE;
+    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+                         "The mask file \"%s\" holds the values %s, and there are %u "
+                         "slots: none of its objects can be followed. Set objects=%d.",
+                         location, facts->values, n_slots, facts->highest);
+    return FALSE;
+}
+
+static guint64 last_number(const GstRvosSeeds *seeds)
+{
+    GHashTableIter iter;
+    gpointer value;
+    guint64 last = 0;
+
+    if (!seeds->files)
+        return 0;
+    g_hash_table_iter_init(&iter, seeds->files);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        last = MAX(last, ((GstRvosMaskFile *)value)->number);
+    return last;
+}
 
 gboolean gst_rvos_seeds_open(GstRvosSeg *self, const gchar *location,
                              GstRvosFailure *failure)
 {
     self->seeds = (GstRvosSeeds){.first_time = GST_CLOCK_TIME_NONE};
-    if (!location || !*location)
-        return TRUE;
-    if (self->settings.mode != GST_RVOS_SEG_MODE_ONE_SHOT) {
-        GST_INFO_OBJECT(self, "zero-shot mode does not use init-mask-location");
+    if (!gst_rvos_mode_takes_masks(self->settings.mode)) {
+        gst_rvos_requests_drop_masks(self);
+        if (location && *location)
+            GST_ELEMENT_WARNING(self, LIBRARY, SETTINGS,
+                                ("init-mask-location is not used in zero-shot mode. Set "
+                                 "mode=one-shot to follow the objects of a mask."),
+                                (NULL));
         return TRUE;
     }
-    return gst_rvos_mask_files_open(&self->seeds, location, failure);
+    if (!location || !*location)
+        return TRUE;
+    self->seeds.given = TRUE;
+    self->seeds.location = g_strdup(location);
+    if (!gst_rvos_mask_files_open(&self->seeds, location, failure) ||
+        !check_slots(self, location, failure))
+        return FALSE;
+    if (self->seeds.files)
+        gst_rvos_numbers_open(&self->seeds.numbers, last_number(&self->seeds));
+    g_atomic_int_set(&self->masks_wait, self->seeds.files != NULL);
+    return TRUE;
 }
 
 void gst_rvos_seeds_close(GstRvosSeg *self)
 {
-    g_clear_pointer(&self->seeds.files, g_hash_table_unref);
-    g_free(self->seeds.single.pixels);
-    self->seeds = (GstRvosSeeds){.first_time = GST_CLOCK_TIME_NONE};
-    GST_OBJECT_LOCK(self);
-    g_queue_clear_full(&self->requests, gst_rvos_request_free);
-    GST_OBJECT_UNLOCK(self);
-}
+    GstRvosSeeds *seeds = &self->seeds;
 
-void gst_rvos_request_free(gpointer data)
-{
-    GstRvosRequest *request = data;
-
-    if (request->sample)
-        gst_sample_unref(request->sample);
-    g_free(request);
+    g_atomic_int_set(&self->masks_wait, FALSE);
+    gst_rvos_numbers_close(&seeds->numbers);
+    g_clear_pointer(&seeds->files, g_hash_table_unref);
+    g_clear_pointer(&seeds->location, g_free);
+    gst_rvos_mask_clear(&seeds->single);
+    *seeds = (GstRvosSeeds){.first_time = GST_CLOCK_TIME_NONE};
+    gst_rvos_requests_clear(self);
 }
 
 /* ---- showing masks to the network -------------------------------------------------- */
 
-static guint32 slots_of(GstRvosSeg *self, const rvos_labels *masks)
+static guint32 slots_of(GstRvosSeg *self, const GstRvosMask *mask)
 {
-    int highest = 0;
-    guint32 slots = rvos_labels_slots(masks, &highest);
+    guint32 slots = 0;
 
-    if (highest > (int)self->n_slots && !self->seeds.above_said) {
+    for (guint slot = 1; slot <= self->n_slots; slot++)
+        if (mask->facts.has[slot])
+            slots |= 1u << (slot - 1);
+    if (slots != 0 && mask->facts.highest > (int)self->n_slots &&
+        !self->seeds.above_said) {
         self->seeds.above_said = TRUE;
         GST_ELEMENT_WARNING(self, STREAM, FAILED,
                             ("An initial mask has object %d, but there are %u slots: "
                              "objects above are ignored. Set the property objects.",
-                             highest, self->n_slots),
+                             mask->facts.highest, self->n_slots),
                             (NULL));
     }
-    if (self->n_slots < RVOS_MAX_OBJECTS)
-        slots &= (1u << self->n_slots) - 1;
     return slots;
 }
 
-static gboolean show(GstRvosSeg *self, const rvos_labels *masks, guint32 allowed,
-                     guint32 *taken)
+GstRvosShown gst_rvos_seeds_show(GstRvosSeg *self, const GstRvosMask *mask,
+                                 guint32 allowed, guint32 *taken)
 {
-    guint32 slots = slots_of(self, masks) & allowed & ~*taken;
+    guint32 slots = slots_of(self, mask);
+    rvos_labels labels = {
+        .memory = RVOS_MEMORY_HOST,
+        .width = mask->picture.width,
+        .height = mask->picture.height,
+        .data = mask->picture.pixels,
+        .stride = (ptrdiff_t)mask->picture.width,
+    };
     GstRvosFailure failure = {0};
     gchar *words;
     int status;
 
     if (slots == 0)
-        return TRUE;
-    gst_rvos_shape_check_mask(self, masks->width, masks->height);
-    status = rvos_stream_seed(self->stream, masks, slots);
+        return mask->facts.highest > 0 ? GST_RVOS_ABOVE : GST_RVOS_NOTHING_TO_SHOW;
+    slots &= allowed & ~*taken;
+    if (slots == 0)
+        return GST_RVOS_NOTHING_TO_SHOW;
+    gst_rvos_shape_check_mask(self, mask->picture.width, mask->picture.height);
+    status = rvos_stream_seed(self->stream, &labels, slots);
     if (status == RVOS_OK) {
         *taken |= slots;
         self->seeds.followed |= slots;
+        self->seeds.ever = TRUE;
         GST_DEBUG_OBJECT(self, "slots 0x%x get an initial mask", slots);
-        return TRUE;
+        return GST_RVOS_SHOWN;
     }
     words = gst_rvos_model_last_words(self->model);
     gst_rvos_failure_set(&failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, words,
                          "An initial mask could not be used: %s.", rvos_strerror(status));
     g_free(words);
     gst_rvos_failure_post(&failure, GST_ELEMENT(self));
-    return FALSE;
+    return GST_RVOS_FAILED;
 }
 
-static gboolean show_image(GstRvosSeg *self, const GstRvosMaskImage *image,
-                           guint32 *taken)
+static gboolean show_file(GstRvosSeg *self, const GstRvosMask *mask, const gchar *path,
+                          guint32 *taken)
 {
-    rvos_labels masks = {
-        .memory = RVOS_MEMORY_HOST,
-        .width = (int)image->width,
-        .height = (int)image->height,
-        .data = image->pixels,
-        .stride = (ptrdiff_t)image->width,
-    };
-
-    return show(self, &masks, G_MAXUINT32, taken);
-}
-
-/* A mask that cannot be mapped is skipped: nothing is wrong with the stream. */
-static gboolean show_gray(GstRvosSeg *self, GstBuffer *buffer, const GstVideoInfo *info,
-                          guint32 allowed, guint32 *taken)
-{
-    GstVideoFrame frame;
-    rvos_labels masks;
-    gboolean good;
-
-    if (!gst_video_frame_map(&frame, info, buffer, GST_MAP_READ)) {
-        GST_WARNING_OBJECT(self, "an initial mask cannot be mapped");
-        return TRUE;
-    }
-    gst_rvos_frame_to_labels(&frame, RVOS_MEMORY_HOST, &masks);
-    good = show(self, &masks, allowed, taken);
-    gst_video_frame_unmap(&frame);
-    return good;
-}
-
-/* ---- by signal ------------------------------------------------------------------- */
-
-static gboolean gray_info(GstSample *sample, GstVideoInfo *info)
-{
-    GstCaps *caps = gst_sample_get_caps(sample);
-
-    return caps && gst_sample_get_buffer(sample) &&
-           gst_video_info_from_caps(info, caps) &&
-           GST_VIDEO_INFO_FORMAT(info) == GST_VIDEO_FORMAT_GRAY8 &&
-           gst_buffer_get_size(gst_sample_get_buffer(sample)) > 0;
-}
-
-gboolean gst_rvos_seeds_set_mask(GstRvosSeg *self, GstSample *sample)
-{
-    const GstStructure *options;
-    GstRvosRequest *request;
-    GstVideoInfo info;
-    gboolean replace = FALSE, one_shot;
-
-    if (!sample || !gray_info(sample, &info)) {
-        GST_WARNING_OBJECT(self, "set-mask wants a sample of GRAY8 video");
+    switch (gst_rvos_seeds_show(self, mask, G_MAXUINT32, taken)) {
+    case GST_RVOS_FAILED:
         return FALSE;
-    }
-    options = gst_sample_get_info(sample);
-    if (options)
-        gst_structure_get_boolean(options, "replace", &replace);
-    GST_OBJECT_LOCK(self);
-    one_shot = self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT;
-    if (one_shot) {
-        request = g_new0(GstRvosRequest, 1);
-        request->sample = gst_sample_ref(sample);
-        request->replace = replace;
-        g_queue_push_tail(&self->requests, request);
-    }
-    GST_OBJECT_UNLOCK(self);
-    if (!one_shot)
-        GST_WARNING_OBJECT(self, "set-mask wants mode=one-shot");
-    return one_shot;
-}
-
-gboolean gst_rvos_seeds_drop_object(GstRvosSeg *self, guint slot)
-{
-    GstRvosRequest *request;
-    gboolean good;
-
-    GST_OBJECT_LOCK(self);
-    good = slot >= 1 && slot <= (self->started ? self->n_slots : RVOS_MAX_OBJECTS);
-    if (good) {
-        request = g_new0(GstRvosRequest, 1);
-        request->slot = slot;
-        g_queue_push_tail(&self->requests, request);
-    }
-    GST_OBJECT_UNLOCK(self);
-    return good;
-}
-
-/* A mask with a time waits for the first frame at or after it. */
-static gboolean is_due(GstRvosSeg *self, const GstRvosRequest *request)
-{
-    GstClockTime time;
-
-    if (!request->sample)
+    case GST_RVOS_ABOVE:
+        GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
+                          ("The mask file \"%s\" holds the values %s, and there are %u "
+                           "slots: none of its objects can be followed. Set objects=%d.",
+                           path, mask->facts.values, self->n_slots, mask->facts.highest),
+                          (NULL));
+        return FALSE;
+    default:
         return TRUE;
-    time = GST_BUFFER_PTS(gst_sample_get_buffer(request->sample));
-    return !GST_CLOCK_TIME_IS_VALID(time) ||
-           !GST_CLOCK_TIME_IS_VALID(self->frame.timestamp) ||
-           self->frame.timestamp >= time;
-}
-
-gboolean gst_rvos_seeds_want_reset(GstRvosSeg *self)
-{
-    gboolean wanted = FALSE;
-
-    GST_OBJECT_LOCK(self);
-    for (GList *l = self->requests.head; l && !wanted; l = l->next) {
-        const GstRvosRequest *request = l->data;
-
-        wanted = request->replace && is_due(self, request);
     }
-    GST_OBJECT_UNLOCK(self);
-    return wanted;
 }
 
-/* Takes the requests that are due off the queue, the others stay. */
-static GList *take_due(GstRvosSeg *self)
-{
-    GList *due = NULL;
+/* ---- which file belongs to which picture ----------------------------------------------
+ */
 
-    GST_OBJECT_LOCK(self);
-    for (GList *l = self->requests.head, *next; l; l = next) {
-        next = l->next;
-        if (is_due(self, l->data)) {
-            due = g_list_prepend(due, l->data);
-            g_queue_delete_link(&self->requests, l);
-        }
+static void say_unknown(GstRvosSeg *self)
+{
+    guint unused = 0;
+
+    g_free(gst_rvos_mask_files_unused(&self->seeds, &unused));
+    if (self->seeds.unknown_said || unused == 0)
+        return;
+    self->seeds.unknown_said = TRUE;
+    GST_ELEMENT_WARNING(
+        self, STREAM, FAILED,
+        ("After this seek the number of a picture is not known, so masks "
+         "that are named by number (\"%s\") are not used until the stream "
+         "comes back to a picture that it has shown, or starts again.",
+         self->seeds.location),
+        ("the frame rate is not constant, or not known"));
+}
+
+void gst_rvos_seeds_picture(GstRvosSeg *self)
+{
+    GstRvosSeeds *seeds = &self->seeds;
+    GstRvosMaskFile *file;
+
+    seeds->pictures++;
+    if (!seeds->files)
+        return;
+    seeds->numbers.backward = self->timeline.backward;
+    seeds->number =
+        gst_rvos_numbers_picture(&seeds->numbers, self->frame.stream_time,
+                                 self->caps_info.fps_n, self->caps_info.fps_d);
+    g_atomic_int_set(&self->masks_wait, seeds->number != GST_RVOS_NUMBER_UNKNOWN &&
+                                            seeds->number < seeds->numbers.last_wanted);
+    if (seeds->number == GST_RVOS_NUMBER_UNKNOWN) {
+        seeds->due = NULL;
+        say_unknown(self);
+        return;
     }
-    GST_OBJECT_UNLOCK(self);
-    return g_list_reverse(due);
+    file = g_hash_table_lookup(seeds->files, &seeds->number);
+    if (file)
+        seeds->due = file;
+    else if (seeds->due && (seeds->number < seeds->due->number ||
+                            seeds->number - seeds->due->number > CARRY))
+        seeds->due = NULL;
 }
 
-static gboolean apply_requests(GstRvosSeg *self, guint32 *taken, gboolean *applied)
+void gst_rvos_seeds_jump(GstRvosSeg *self)
 {
-    GList *due = take_due(self);
-    gboolean good = TRUE;
-
-    for (GList *l = due; l && good; l = l->next) {
-        GstRvosRequest *request = l->data;
-        GstVideoInfo info;
-        guint32 mine = 0; /* a later signal overwrites an earlier one */
-
-        if (!request->sample) {
-            if (request->slot > self->n_slots)
-                continue;
-            rvos_stream_drop(self->stream, (int)request->slot);
-            gst_rvos_tracker_drop(&self->tracker, request->slot);
-            self->seeds.followed &= ~(1u << (request->slot - 1));
-            *applied = TRUE;
-        } else if (gray_info(request->sample, &info)) {
-            good = show_gray(self, gst_sample_get_buffer(request->sample), &info,
-                             G_MAXUINT32, &mine);
-            *taken |= mine;
-        }
-    }
-    g_list_free_full(due, gst_rvos_request_free);
-    return good;
+    if (self->seeds.pictures > 0)
+        self->seeds.sought = TRUE;
+    self->seeds.due = NULL;
+    if (self->seeds.files)
+        gst_rvos_numbers_jump(&self->seeds.numbers);
 }
 
-/* ---- by file --------------------------------------------------------------------- */
-
-static guint64 frame_number(GstRvosSeg *self)
+gboolean gst_rvos_seeds_wait(GstRvosSeg *self)
 {
-    const GstVideoInfo *info = &self->caps_info;
-
-    if (!GST_CLOCK_TIME_IS_VALID(self->frame.stream_time) || info->fps_n == 0)
-        return self->seeds.count;
-    return gst_util_uint64_scale_round(self->frame.stream_time, (guint64)info->fps_n,
-                                       (guint64)info->fps_d * GST_SECOND);
+    return g_atomic_int_get(&self->masks_wait);
 }
 
 /* The one file belongs to the first frame, and to its stream time when that comes round
@@ -279,99 +244,25 @@ static gboolean is_first_frame(GstRvosSeg *self)
 static gboolean apply_files(GstRvosSeg *self, guint32 *taken)
 {
     GstRvosSeeds *seeds = &self->seeds;
+    GstRvosMaskFile *file = seeds->due;
     GstRvosFailure failure = {0};
-    GstRvosMaskImage image;
-    const gchar *path;
-    guint64 number;
+    GstRvosMask mask;
     gboolean good;
 
-    if (seeds->single.pixels)
-        return is_first_frame(self) ? show_image(self, &seeds->single, taken) : TRUE;
-    if (!seeds->files)
+    if (seeds->single.picture.pixels)
+        return !is_first_frame(self) ||
+               show_file(self, &seeds->single, seeds->location, taken);
+    if (!file)
         return TRUE;
-    number = frame_number(self);
-    path = g_hash_table_lookup(seeds->files, &number);
-    if (!path)
-        return TRUE;
-    if (!gst_rvos_image_read(path, &image, &failure)) {
+    seeds->due = NULL;
+    file->used = TRUE;
+    if (!gst_rvos_mask_read(file->path, &mask, &failure)) {
         gst_rvos_failure_post(&failure, GST_ELEMENT(self));
         return FALSE;
     }
-    good = show_image(self, &image, taken);
-    g_free(image.pixels);
+    good = show_file(self, &mask, file->path, taken);
+    gst_rvos_mask_clear(&mask);
     return good;
-}
-
-/* ---- by metadata ----------------------------------------------------------------- */
-
-static void fill_box(GstRvosMaskImage *image, const GstVideoRegionOfInterestMeta *roi,
-                     guint8 slot)
-{
-    guint right = MIN(roi->x + roi->w, image->width);
-    guint bottom = MIN(roi->y + roi->h, image->height);
-
-    for (guint y = roi->y; y < bottom && roi->x < right; y++)
-        memset(image->pixels + (gsize)y * image->width + roi->x, slot, right - roi->x);
-}
-
-/* A region's id is its slot; without one it gets the lowest that is free. */
-static guint slot_of_roi(GstRvosSeg *self, const GstVideoRegionOfInterestMeta *roi,
-                         guint32 busy)
-{
-    if (roi->id > 0)
-        return (guint)roi->id <= self->n_slots ? (guint)roi->id : 0;
-    for (guint slot = 1; slot <= self->n_slots; slot++)
-        if (!(busy & 1u << (slot - 1)))
-            return slot;
-    return 0;
-}
-
-static gboolean apply_regions(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
-{
-    GstRvosMaskImage image = {
-        .width = (guint)GST_VIDEO_INFO_WIDTH(&self->mask.info),
-        .height = (guint)GST_VIDEO_INFO_HEIGHT(&self->mask.info),
-    };
-    GQuark wanted = g_quark_from_static_string(GST_RVOS_ROI_INIT);
-    guint32 busy = self->seeds.followed | *taken;
-    gpointer state = NULL;
-    GstMeta *meta;
-    gboolean good = TRUE;
-
-    while ((meta = gst_buffer_iterate_meta_filtered(
-                buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) != NULL) {
-        const GstVideoRegionOfInterestMeta *roi = (GstVideoRegionOfInterestMeta *)meta;
-        guint slot;
-
-        if (roi->roi_type != wanted)
-            continue;
-        slot = slot_of_roi(self, roi, busy);
-        if (slot == 0 || busy & 1u << (slot - 1))
-            continue;
-        if (!image.pixels)
-            image.pixels = g_malloc0((gsize)image.width * image.height);
-        fill_box(&image, roi, (guint8)slot);
-        busy |= 1u << (slot - 1);
-    }
-    if (image.pixels)
-        good = show_image(self, &image, taken);
-    g_free(image.pixels);
-    return good;
-}
-
-static gboolean apply_metas(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
-{
-    GstBuffer *mask = gst_rvos_meta_get_mask(buffer);
-    GstVideoMeta *layout = mask ? gst_buffer_get_video_meta(mask) : NULL;
-    GstVideoInfo info;
-
-    /* The mask says its size itself; the frame may have been scaled since. */
-    if (layout && layout->format == GST_VIDEO_FORMAT_GRAY8) {
-        gst_video_info_set_format(&info, layout->format, layout->width, layout->height);
-        if (!show_gray(self, mask, &info, ~self->seeds.followed, taken))
-            return FALSE;
-    }
-    return apply_regions(self, buffer, taken);
 }
 
 /* ---- all ------------------------------------------------------------------------- */
@@ -382,10 +273,55 @@ gboolean gst_rvos_seeds_apply(GstRvosSeg *self, GstBuffer *buffer, gboolean *app
     gboolean good;
 
     *applied = FALSE;
-    good = apply_requests(self, &taken, applied);
-    if (good && self->frame.settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT)
-        good = apply_files(self, &taken) && apply_metas(self, buffer, &taken);
-    self->seeds.count++;
+    good = gst_rvos_requests_apply(self, &taken, applied);
+    if (good && gst_rvos_mode_takes_masks(self->frame.settings.mode))
+        good =
+            apply_files(self, &taken) && gst_rvos_seeds_apply_metas(self, buffer, &taken);
     *applied = *applied || taken != 0;
     return good;
+}
+
+void gst_rvos_seeds_explain_rest(GstRvosSeg *self)
+{
+    GstRvosSeeds *seeds = &self->seeds;
+
+    if (seeds->ever && !seeds->lost_said) {
+        seeds->lost_said = TRUE;
+        GST_ELEMENT_WARNING(self, STREAM, FAILED,
+                            ("The objects that were followed are gone (a reset, or "
+                             "drop-object): nothing is segmented until the next mask."),
+                            (NULL));
+    } else if (!seeds->given && !seeds->ever && !seeds->none_said) {
+        seeds->none_said = TRUE;
+        GST_ELEMENT_WARNING(self, STREAM, FAILED,
+                            ("There is no initial mask yet: nothing is segmented. Set "
+                             "init-mask-location or emit set-mask."),
+                            (NULL));
+    }
+}
+
+void gst_rvos_seeds_end(GstRvosSeg *self)
+{
+    GstRvosSeeds *seeds = &self->seeds;
+    gchar *names;
+    guint unused = 0;
+
+    if (!seeds->files || seeds->pictures == 0)
+        return;
+    names = gst_rvos_mask_files_unused(seeds, &unused);
+    if (!seeds->ever && !seeds->sought)
+        GST_ELEMENT_ERROR(self, STREAM, FAILED,
+                          ("No object was followed: %u masks of \"%s\" belong to no "
+                           "picture of this stream, and no other shows an object. It had "
+                           "%" G_GUINT64_FORMAT " pictures, numbered from 0. %s",
+                           unused, seeds->location, seeds->pictures, names ? names : ""),
+                          (NULL));
+    else if (unused > 0)
+        GST_ELEMENT_WARNING(
+            self, STREAM, FAILED,
+            ("%u masks belong to no picture that was segmented: %s. There "
+             "were %" G_GUINT64_FORMAT " pictures, numbered from 0.",
+             unused, names, seeds->pictures),
+            (NULL));
+    g_free(names);
 }

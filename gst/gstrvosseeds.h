@@ -1,50 +1,70 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosseeds.h - initial masks of one-shot mode (element.md section 6).
+/* gstrvosseeds.h - initial masks of the modes that take masks (element.md section 6).
  *
- * Value n of a mask is slot n. Where several masks meet on one frame a slot is taken
- * from the first that has it: signal, then file, then metadata.
+ * Value n of a mask is slot n; pictures.h has the whole rule. Where several masks meet on
+ * one frame a slot is taken from the first that has it: signal, then file, then metadata.
  */
 #ifndef GST_RVOS_SEEDS_H
 #define GST_RVOS_SEEDS_H
 
 #include <gst/gst.h>
+#include <pictures.h>
 
 #include "gstrvosmodel.h"
+#include "gstrvosnumbers.h"
 
 G_BEGIN_DECLS
 
 struct _GstRvosSeg;
 
-/* An index mask in memory, rows without padding. */
+/* A mask whose values are slots, 0 and MASK_IGNORE, and what it was before. */
 typedef struct {
-    guint width, height;
-    guint8 *pixels; /* g_malloc */
-} GstRvosMaskImage;
+    struct picture picture;
+    struct mask_facts facts;
+} GstRvosMask;
 
-/* gstrvosimage.c: an 8-bit palette or grey PNG, or a PGM (P5). */
-gboolean gst_rvos_image_read(const gchar *path, GstRvosMaskImage *image,
-                             GstRvosFailure *failure);
+void gst_rvos_mask_clear(GstRvosMask *mask);
 
-/* What an action signal asked for, in order of asking. */
+/* gstrvosimage.c. FALSE: `failure` or `error` tells why, and names the file. */
+gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask,
+                            GstRvosFailure *failure);
+/* The same; a mask that shows no object is an error. */
+gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
+                                    GstRvosFailure *failure);
+/* From GRAY8 of this size; GstVideoMeta and GstVideoCropMeta of the buffer go before. */
+gboolean gst_rvos_mask_from_buffer(GstBuffer *buffer, guint width, guint height,
+                                   GstRvosMask *mask, struct pic_error *error);
+
+/* A numbered mask file. */
 typedef struct {
-    GstSample *sample; /* set-mask; NULL: drop-object */
-    gboolean replace;
-    guint slot; /* of drop-object */
-} GstRvosRequest;
-
-void gst_rvos_request_free(gpointer request);
+    guint64 number;
+    gchar *path;
+    gboolean used;
+} GstRvosMaskFile;
 
 typedef struct {
     /* From init-mask-location. */
-    GHashTable *files;       /* frame number -> path, of a pattern or folder; or NULL */
-    GstRvosMaskImage single; /* of a file, read in start; pixels NULL: none */
+    GHashTable *files;  /* number -> GstRvosMaskFile, of a pattern or folder; or NULL */
+    gchar *location;    /* as the user gave it */
+    GstRvosMask single; /* of a file, read in start; pixels NULL: none */
     GstClockTime first_time; /* stream time of the first frame since start */
     gboolean first_seen;
-    guint64 count; /* frames since start or flush */
 
-    guint32 followed;               /* slots that have been seeded since the reset */
-    gboolean none_said, above_said; /* warnings, once a start */
+    GstRvosNumbers numbers;
+    GstRvosMaskFile *due; /* of this picture, or of one before that was not segmented */
+    guint64 number;       /* of the picture in hand */
+    guint64 pictures;     /* since start */
+
+    guint32 followed; /* slots that have been seeded since the reset */
+    gboolean given;   /* some mask was given since start */
+    gboolean ever;    /* some slot was seeded since start */
+    gboolean sought;  /* the stream was interrupted since start */
+    /* Warnings, once a start. */
+    gboolean none_said, lost_said, above_said, meta_said, unknown_said;
 } GstRvosSeeds;
+
+/* Whether a mode (GstRvosSegMode) takes masks. */
+gboolean gst_rvos_mode_takes_masks(gint mode);
 
 /* In start. FALSE: `failure` tells why. */
 gboolean gst_rvos_seeds_open(struct _GstRvosSeg *self, const gchar *location,
@@ -54,18 +74,59 @@ void gst_rvos_seeds_close(struct _GstRvosSeg *self);
 /* gstrvosmaskfiles.c: lists a folder, or reads the one file. */
 gboolean gst_rvos_mask_files_open(GstRvosSeeds *seeds, const gchar *location,
                                   GstRvosFailure *failure);
+/* Paths of the first files that found no picture, for messages; NULL: all were used. To
+ * be freed. */
+gchar *gst_rvos_mask_files_unused(const GstRvosSeeds *seeds, guint *count);
 
-/* Whether a mask with `replace` is due: the state is cleared before it is applied. */
-gboolean gst_rvos_seeds_want_reset(struct _GstRvosSeg *self);
+/* For each picture that comes, be it segmented or not. */
+void gst_rvos_seeds_picture(struct _GstRvosSeg *self);
+/* After a flush, or at a segment: `seek` if it belongs to one. */
+void gst_rvos_seeds_jump(struct _GstRvosSeg *self);
+/* At the end of the stream: tells of masks that found no picture. */
+void gst_rvos_seeds_end(struct _GstRvosSeg *self);
+/* Why the network rests: says once what is missing. */
+void gst_rvos_seeds_explain_rest(struct _GstRvosSeg *self);
+/* Whether files wait for pictures to come, so that none should be dropped upstream. From
+ * any thread. */
+gboolean gst_rvos_seeds_wait(struct _GstRvosSeg *self);
 
 /* Shows the stream all masks that belong to the frame in hand, and drops what is to be
  * dropped. *applied: the network must run. FALSE: an error has been posted. */
 gboolean gst_rvos_seeds_apply(struct _GstRvosSeg *self, GstBuffer *buffer,
                               gboolean *applied);
 
-/* Action signals. */
+/* Shows one mask; `allowed` are slots, *taken those that have a mask by now. A mask of
+ * the right form that has no slot to go to: FALSE with words, and nothing is posted. */
+typedef enum {
+    GST_RVOS_SHOWN,
+    GST_RVOS_NOTHING_TO_SHOW,
+    GST_RVOS_ABOVE, /* all its objects are above the slots */
+    GST_RVOS_FAILED /* an error was posted */
+} GstRvosShown;
+GstRvosShown gst_rvos_seeds_show(struct _GstRvosSeg *self, const GstRvosMask *mask,
+                                 guint32 allowed, guint32 *taken);
+
+/* ---- gstrvosrequests.c: what action signals ask for ----------------------------------
+ */
+
+void gst_rvos_request_free(gpointer request);
 gboolean gst_rvos_seeds_set_mask(struct _GstRvosSeg *self, GstSample *sample);
 gboolean gst_rvos_seeds_drop_object(struct _GstRvosSeg *self, guint slot);
+
+/* Whether a mask with `replace` is due: the state is cleared before it is applied. */
+gboolean gst_rvos_seeds_want_reset(struct _GstRvosSeg *self);
+/* FALSE: an error has been posted. */
+gboolean gst_rvos_requests_apply(struct _GstRvosSeg *self, guint32 *taken,
+                                 gboolean *applied);
+/* Masks that wait, in a mode that takes none. */
+void gst_rvos_requests_drop_masks(struct _GstRvosSeg *self);
+void gst_rvos_requests_clear(struct _GstRvosSeg *self);
+
+/* ---- gstrvosseedmeta.c: masks and regions that come with the frame
+ * ----------------------- */
+
+gboolean gst_rvos_seeds_apply_metas(struct _GstRvosSeg *self, GstBuffer *buffer,
+                                    guint32 *taken);
 
 G_END_DECLS
 #endif

@@ -145,6 +145,7 @@ static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
     self->stats.frames_in++;
     GST_OBJECT_UNLOCK(self);
     gst_rvos_caps_settle_output(self);
+    gst_rvos_seeds_picture(self);
     frame->wanted =
         frame->settings.enabled && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
     /* Never while enabled: in passthrough the frame may not be written to. */

@@ -8,9 +8,12 @@
  *     gstrvosprops.c, gstrvosvalues.c, gstrvosenums.c   properties
  *     gstrvosevents.c   events and queries; what they mean for the state
  *     gstrvosrun.c      one frame: reset, seed, segment or hold, draw, tell
- *     gstrvosseeds.c    initial masks of one-shot mode (gstrvosmaskfiles.c,
- * gstrvosimage.c) gstrvostrack.c    objects and their ids          } no GstElement, no
- *     gstrvostime.c     resets, pace, measured times   } locks, no pixels
+ *     gstrvosseeds.c    initial masks; they come from files (gstrvosmaskfiles.c,
+ *                       gstrvosimage.c), by signal (gstrvosrequests.c) and as metadata
+ *                       (gstrvosseedmeta.c)
+ *     gstrvosnumbers.c  numbers of pictures            }
+ *     gstrvostrack.c    objects and their ids          } no GstElement, no locks, no pixels
+ *     gstrvostime.c     resets, pace, measured times   }
  *     gstrvoscut.c      scene cuts
  *     gstrvosmeta.c     metadata on the frame (gstrvosanalytics.c: from 1.24 on)
  *     gstrvosmessage.c  bus messages and `stats`
@@ -82,7 +85,7 @@ struct _GstRvosSeg {
     gchar *model_in_use;
     const gchar *actual_engine; /* a literal */
     GstRvosReset pending_reset; /* for the next frame; the first reason stays */
-    GQueue requests;            /* of action signals: GstRvosRequest */
+    GQueue requests;            /* of action signals: gstrvosrequests.c */
     GstClockTime earliest;      /* running time up to which frames are late; NONE */
     guint32 seek_seqnum;        /* of the last SEEK that passed */
     gboolean seek_seen;
@@ -91,6 +94,8 @@ struct _GstRvosSeg {
     gboolean live;              /* whether the source is */
     GstClockTime whole_latency; /* the pipeline's, of its LATENCY event; NONE */
     GstClockTime paused_at;     /* clock time of PLAYING to PAUSED; NONE */
+
+    gint masks_wait; /* atomic: numbered masks wait for pictures to come */
 
     /* ---- between start and stop; the streaming thread's while it runs ---- */
     GstRvosModel *model;

@@ -44,8 +44,12 @@ void write_png(const gchar *path, int type, int depth, guint width, guint height
     for (guint y = 0; y < height; y++) {
         memset(row, 0, width * channels);
         for (const RigBox *b = boxes; b->slot; b++)
-            if (y >= b->y && y < b->y + b->height)
-                memset(row + b->x * channels, (int)b->slot, b->width * channels);
+            for (guint x = b->x; y >= b->y && y < b->y + b->height && x < b->x + b->width;
+                 x++) {
+                memset(row + x * channels, (int)b->slot, channels);
+                if (type == RGB) /* a colour of its own */
+                    row[x * channels + 1] = (guint8)(200 - 40 * b->slot);
+            }
         png_write_row(png, row);
     }
     png_write_end(png, NULL);

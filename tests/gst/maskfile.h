@@ -14,7 +14,8 @@
 /* An empty folder of that name to write to; to be freed. */
 gchar *folder(const gchar *name);
 
-/* With boxes painted on 0; `type` as above, `depth` bits a pixel and channel. */
+/* With boxes painted on 0; `type` as above, `depth` bits a pixel and channel. In RGB each
+ * slot has a colour that is nobody's. */
 void write_png(const gchar *path, int type, int depth, guint width, guint height,
                const RigBox *boxes);
 

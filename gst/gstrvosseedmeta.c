@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvosseg.h"
+
+#include <string.h>
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+/* ---- regions ---------------------------------------------------------------------- */
+
+static void fill_box(GstRvosMask *mask, const GstVideoRegionOfInterestMeta *roi,
+                     guint8 slot)
+{
+    guint width = (guint)mask->picture.width, height = (guint)mask->picture.height;
+    guint right = roi->x < width ? roi->x + MIN(roi->w, width - roi->x) : 0;
+    guint bottom = roi->y < height ? roi->y + MIN(roi->h, height - roi->y) : 0;
+
+    for (guint y = roi->y; y < bottom && roi->x < right; y++) {
+        memset(mask->picture.pixels + (gsize)y * width + roi->x, slot, right - roi->x);
+        mask->facts.has[slot] = true;
+        mask->facts.highest = MAX(mask->facts.highest, slot);
+    }
+}
+
+/* A region's id is its slot; without one it gets the lowest that is free. */
+static guint slot_of_roi(GstRvosSeg *self, const GstVideoRegionOfInterestMeta *roi,
+                         guint32 busy)
+{
+    if (roi->id > 0)
+        return (guint)roi->id <= self->n_slots ? (guint)roi->id : 0;
+    for (guint slot = 1; slot <= self->n_slots; slot++)
+        if (!(busy & 1u << (slot - 1)))
+            return slot;
+    return 0;
+}
+
+/* An empty mask of the frame's size. */
+static gboolean make_mask(GstRvosSeg *self, GstRvosMask *mask)
+{
+    struct pic_error error;
+
+    if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(&self->mask.info),
+                  GST_VIDEO_INFO_HEIGHT(&self->mask.info), 1, &error)) {
+        GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
+                          ("A mask of regions %s.", error.words), (NULL));
+        return FALSE;
+    }
+    memset(mask->picture.pixels, 0,
+           (gsize)mask->picture.width * (gsize)mask->picture.height);
+    return TRUE;
+}
+
+static gboolean apply_regions(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+{
+    GQuark wanted = g_quark_from_static_string(GST_RVOS_ROI_INIT);
+    guint32 busy = self->seeds.followed | *taken;
+    GstRvosMask mask = {0};
+    gpointer state = NULL;
+    GstMeta *meta;
+    gboolean good = TRUE;
+
+    while ((meta = gst_buffer_iterate_meta_filtered(
+                buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) != NULL) {
+        const GstVideoRegionOfInterestMeta *roi = (GstVideoRegionOfInterestMeta *)meta;
+        guint slot;
+
+        if (roi->roi_type != wanted)
+            continue;
+        slot = slot_of_roi(self, roi, busy);
+        if (slot == 0 || busy & 1u << (slot - 1))
+            continue;
+        if (!mask.picture.pixels && !make_mask(self, &mask))
+            return FALSE;
+        fill_box(&mask, roi, (guint8)slot);
+        busy |= 1u << (slot - 1);
+    }
+    if (mask.picture.pixels)
+        good = gst_rvos_seeds_show(self, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
+    gst_rvos_mask_clear(&mask);
+    return good;
+}
+
+/* ---- the mask of another rvosseg ------------------------------------------------------
+ */
+
+static guint field(GstBuffer *buffer, const gchar *name)
+{
+    GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, GST_RVOS_META_NAME);
+    guint value = 0;
+
+    if (meta)
+        gst_structure_get_uint(gst_custom_meta_get_structure(meta), name, &value);
+    return value;
+}
+
+static void say_bad(GstRvosSeg *self, const gchar *words)
+{
+    if (self->seeds.meta_said)
+        return;
+    self->seeds.meta_said = TRUE;
+    GST_ELEMENT_WARNING(self, STREAM, FAILED,
+                        ("The mask in a frame's metadata is not used: it %s.", words),
+                        (NULL));
+}
+
+static gboolean apply_mask(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+{
+    guint32 all = self->n_slots < 32 ? (1u << self->n_slots) - 1 : G_MAXUINT32;
+    GstBuffer *buffer_of_mask = gst_rvos_meta_get_mask(buffer);
+    struct pic_error error;
+    GstRvosMask mask;
+    GstRvosShown shown;
+
+    if (!buffer_of_mask || (all & ~self->seeds.followed) == 0)
+        return TRUE;
+    /* The mask says its size itself; the frame may have been scaled since. */
+    if (!gst_rvos_mask_from_buffer(buffer_of_mask, field(buffer, "width"),
+                                   field(buffer, "height"), &mask, &error)) {
+        say_bad(self, error.words);
+        return TRUE;
+    }
+    shown = gst_rvos_seeds_show(self, &mask, ~self->seeds.followed, taken);
+    gst_rvos_mask_clear(&mask);
+    return shown != GST_RVOS_FAILED;
+}
+
+gboolean gst_rvos_seeds_apply_metas(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+{
+    return apply_mask(self, buffer, taken) && apply_regions(self, buffer, taken);
+}
