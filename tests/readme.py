@@ -15,17 +15,37 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 INSTEAD = [
     (r"autovideosink( sync=false)?", "fakesink sync=false"),
     (r"v4l2src", "videotestsrc num-buffers=10 is-live=true ! video/x-raw,width=160,height=120"),
-    (r"data/clips/cup\.mp4|VIDEO\.mp4", "clip.mkv"),
-    (r"FIRST\.png", "masks/00005.png"),
 ]
 
 
-def commands(text):
-    """The commands of the sh blocks, continued lines joined."""
+def commands():
+    """The pipelines in README.md's sh blocks, continued lines joined."""
+    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
+        text = f.read()
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
         for line in block.replace("\\\n", " ").split("\n"):
             if "gst-launch-1.0" in line:
                 yield re.sub(r"\s+", " ", line.strip())
+
+
+def instead(line, video):
+    """A pipeline of README.md for this video, without screen and camera."""
+    for pattern, other in [*INSTEAD, (r"data/clips/cup\.mp4|VIDEO\.mp4", video)]:
+        line = re.sub(pattern, other, line)
+    return line
+
+
+def environment(build, folder):
+    """For GStreamer; None, and a word why, if the pipelines cannot run here."""
+    plugin = os.path.join(os.path.abspath(build), "gst")
+    if not os.path.exists(os.path.join(plugin, "libgstrvosseg.so")):
+        print("skipped: the element is not in this build")
+        return None
+    if subprocess.run(["gst-inspect-1.0", "--exists", "x264enc"], check=False).returncode:
+        print("skipped: no x264enc here")
+        return None
+    return dict(os.environ, GST_PLUGIN_PATH=plugin,
+                GST_REGISTRY=os.path.join(folder, "registry.bin"))
 
 
 def run(command, folder, env):
@@ -43,25 +63,17 @@ def main():
     if len(sys.argv) != 2:
         print(__doc__, file=sys.stderr)
         return 2
-    plugin = os.path.join(os.path.abspath(sys.argv[1]), "gst")
-    if not os.path.exists(os.path.join(plugin, "libgstrvosseg.so")):
-        print("skipped: the element is not in this build")
-        return 77
-    if subprocess.run(["gst-inspect-1.0", "--exists", "x264enc"], check=False).returncode:
-        print("skipped: no x264enc here")
-        return 77
-    with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
-        lines = list(commands(f.read()))
+    lines = list(commands())
     with tempfile.TemporaryDirectory() as folder:
-        env = dict(os.environ, GST_PLUGIN_PATH=plugin,
-                   GST_REGISTRY=os.path.join(folder, "registry.bin"))
+        env = environment(sys.argv[1], folder)
+        if not env:
+            return 77
         clip = os.path.join(ROOT, "data", "clips", "cup.mp4")
         good = run(f"gst-launch-1.0 -q filesrc location={clip} ! decodebin ! "
                    "identity eos-after=8 ! jpegenc ! matroskamux ! filesink location=clip.mkv",
                    folder, env)
         for line in lines:
-            for pattern, other in INSTEAD:
-                line = re.sub(pattern, other, line)
+            line = instead(line, "clip.mkv").replace("FIRST.png", "masks/00005.png")
             good = run(line, folder, env) and good
         masks = os.path.join(folder, "masks")
         found = len(os.listdir(masks)) if os.path.isdir(masks) else 0

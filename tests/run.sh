@@ -172,7 +172,7 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     gstreamer1.0-plugins-good python3 python3-numpy python3-pil \
     -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     python3-torch python3-scipy python3-yaml python3-gi python3-gst-1.0 \
-    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev $cuda_packages; then
+    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg $cuda_packages; then
     echo "all there"
 else
     echo "some are missing: going on with what is here"
@@ -187,6 +187,8 @@ if configure_and_build build-test; then
     meson_tests build-test
     one "installed files" build-test/install-log.txt sh tests/install.sh build-test
     one "README's pipelines" build-test/readme-log.txt /usr/bin/python3 tests/readme.py build-test
+    one "README's pipelines, others' videos" build-test/readme-videos-log.txt \
+        /usr/bin/python3 tests/readme_videos.py build-test
     one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
 fi
 one "docs" build-test/docs-log.txt sh docs/build.sh build-test/docs
