@@ -180,9 +180,7 @@ static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
     if (!GST_CLOCK_TIME_IS_VALID(time))
         return;
     GST_OBJECT_LOCK(self);
-    self->earliest = diff < 0 && time < (GstClockTime)-diff
-                         ? 0
-                         : (GstClockTime)((GstClockTimeDiff)time + diff);
+    self->earliest = gst_rvos_time_shift(time, diff);
     GST_OBJECT_UNLOCK(self);
 }
 
@@ -232,9 +230,9 @@ gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query)
     ours =
         self->settings.latency < 0 ? self->latency : (GstClockTime)self->settings.latency;
     GST_OBJECT_UNLOCK(self);
-    min += ours;
+    min = gst_rvos_time_add(min, ours);
     if (GST_CLOCK_TIME_IS_VALID(max))
-        max += ours;
+        max = gst_rvos_time_add(max, ours);
     gst_query_set_latency(query, live, min, max);
     return TRUE;
 }

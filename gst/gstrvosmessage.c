@@ -110,7 +110,7 @@ void gst_rvos_message_late(GstRvosSeg *self, GstBuffer *buffer)
     GST_OBJECT_LOCK(self);
     inferred = self->stats.inferred;
     reused = self->stats.reused_late;
-    jitter = GST_CLOCK_DIFF(frame->running_time, frame->earliest);
+    jitter = gst_rvos_time_difference(frame->running_time, frame->earliest);
     GST_OBJECT_UNLOCK(self);
     gst_message_set_qos_values(message, jitter, 1.0, 1000000);
     gst_message_set_qos_stats(message, GST_FORMAT_BUFFERS, inferred, reused);

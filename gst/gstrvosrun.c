@@ -239,7 +239,8 @@ static GstClockTime live_deadline(GstRvosSeg *self)
         return GST_CLOCK_TIME_NONE;
     now = gst_clock_get_time(clock);
     gst_object_unref(clock);
-    return now > base + allowed ? now - base - allowed : GST_CLOCK_TIME_NONE;
+    base = gst_rvos_time_add(base, allowed);
+    return now > base ? now - base : GST_CLOCK_TIME_NONE;
 }
 
 /* Late by what a sink has reported, or by the clock of a live pipeline. */

@@ -238,7 +238,7 @@ static gboolean is_first_frame(GstRvosSeg *self)
     if (!GST_CLOCK_TIME_IS_VALID(time) || !GST_CLOCK_TIME_IS_VALID(seeds->first_time))
         return FALSE;
     half = GST_CLOCK_TIME_IS_VALID(self->frame.duration) ? self->frame.duration / 2 : 0;
-    return (GstClockTime)ABS(GST_CLOCK_DIFF(time, seeds->first_time)) <= half;
+    return gst_rvos_time_distance(time, seeds->first_time) <= half;
 }
 
 static gboolean apply_files(GstRvosSeg *self, guint32 *taken)

@@ -286,8 +286,8 @@ static void resume(GstRvosSeg *self)
     max_gap = self->settings.max_gap;
     self->paused_at = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
-    if (GST_CLOCK_TIME_IS_VALID(since) && GST_CLOCK_TIME_IS_VALID(now) && now > since &&
-        now - since > max_gap && upstream_is_live(self))
+    if (GST_CLOCK_TIME_IS_VALID(since) && GST_CLOCK_TIME_IS_VALID(now) &&
+        gst_rvos_time_subtract(now, since) > max_gap && upstream_is_live(self))
         gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
 }
 

@@ -4,6 +4,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* ---- arithmetic ------------------------------------------------------------------- */
+
+GstClockTime gst_rvos_time_add(GstClockTime a, GstClockTime b)
+{
+    return b < GST_RVOS_TIME_MAX && a < GST_RVOS_TIME_MAX - b ? a + b : GST_RVOS_TIME_MAX;
+}
+
+GstClockTime gst_rvos_time_subtract(GstClockTime a, GstClockTime b)
+{
+    return a > b ? a - b : 0;
+}
+
+GstClockTime gst_rvos_time_shift(GstClockTime time, GstClockTimeDiff by)
+{
+    /* As unsigned, since -G_MININT64 is no GstClockTimeDiff. */
+    return by < 0 ? gst_rvos_time_subtract(time, 0 - (GstClockTime)by)
+                  : gst_rvos_time_add(time, (GstClockTime)by);
+}
+
+GstClockTime gst_rvos_time_distance(GstClockTime a, GstClockTime b)
+{
+    return a > b ? a - b : b - a;
+}
+
+GstClockTimeDiff gst_rvos_time_difference(GstClockTime from, GstClockTime to)
+{
+    GstClockTimeDiff distance =
+        (GstClockTimeDiff)MIN(gst_rvos_time_distance(from, to), (GstClockTime)G_MAXINT64);
+
+    return to < from ? -distance : distance;
+}
+
 /* ---- resets --------------------------------------------------------------------- */
 
 const gchar *gst_rvos_reset_name(GstRvosReset reason)
@@ -30,7 +62,7 @@ GstRvosReset gst_rvos_timeline_check(const GstRvosTimeline *timeline, GstClockTi
 
     if (!GST_CLOCK_TIME_IS_VALID(timeline->last) || !GST_CLOCK_TIME_IS_VALID(time))
         return GST_RVOS_RESET_NONE;
-    step = GST_CLOCK_DIFF(timeline->last, time);
+    step = gst_rvos_time_difference(timeline->last, time);
     if (timeline->backward)
         step = -step;
     back = -step;
@@ -39,7 +71,7 @@ GstRvosReset gst_rvos_timeline_check(const GstRvosTimeline *timeline, GstClockTi
         return GST_RVOS_RESET_BACKWARD;
     /* What is missing is what lies between the end of one frame and the next. */
     if (step > 0)
-        step -= MIN(step, (GstClockTimeDiff)timeline->length);
+        step -= (GstClockTimeDiff)MIN((GstClockTime)step, timeline->length);
     /* Time stamps are rounded: half a frame is no jump even where none is allowed. */
     if ((GstClockTime)ABS(step) <= MAX(max_gap, timeline->length / 2))
         return GST_RVOS_RESET_NONE;
@@ -99,7 +131,7 @@ GstRvosPaceVerdict gst_rvos_pace_decide(const GstRvosPace *pace,
     /* A stream that is always late still has to advance now and then. */
     if (!GST_CLOCK_TIME_IS_VALID(running_time) ||
         !GST_CLOCK_TIME_IS_VALID(pace->last_run) ||
-        running_time > pace->last_run + rules->max_gap)
+        running_time > gst_rvos_time_add(pace->last_run, rules->max_gap))
         return GST_RVOS_PACE_RUN;
     return GST_RVOS_PACE_LATE;
 }
@@ -117,9 +149,9 @@ void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosPaceRules *rules,
      * come; a grid that was left behind starts anew. */
     if (GST_CLOCK_TIME_IS_VALID(pace->due) && stream_time >= pace->due &&
         stream_time - pace->due < period(rules))
-        pace->due += period(rules);
+        pace->due = gst_rvos_time_add(pace->due, period(rules));
     else
-        pace->due = stream_time + period(rules);
+        pace->due = gst_rvos_time_add(stream_time, period(rules));
 }
 
 void gst_rvos_pace_held(GstRvosPace *pace)
@@ -149,7 +181,7 @@ void gst_rvos_meter_add(GstRvosMeter *meter, GstClockTime duration)
 
     meter->sample[meter->count++ % GST_RVOS_METER_SAMPLES] = duration;
     meter->last = duration;
-    meter->sum += duration;
+    meter->sum = gst_rvos_time_add(meter->sum, duration);
     meter->max = MAX(meter->max, duration);
     n = (guint)MIN(meter->count, GST_RVOS_METER_SAMPLES);
     memcpy(sorted, meter->sample, n * sizeof(sorted[0]));
@@ -163,7 +195,7 @@ void gst_rvos_meter_add(GstRvosMeter *meter, GstClockTime duration)
 
 static GstClockTime whole_ms(GstClockTime time)
 {
-    return (time + GST_MSECOND - 1) / GST_MSECOND * GST_MSECOND;
+    return gst_rvos_time_add(time, GST_MSECOND - 1) / GST_MSECOND * GST_MSECOND;
 }
 
 void gst_rvos_latency_start(GstRvosLatency *latency, GstClockTime warm_up)

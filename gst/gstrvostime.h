@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvostime.h - when to reset, when to run, and how long it takes.
  *
- * Three little machines without GStreamer objects, pixels or locks; the streaming
- * thread owns them.
+ * Sums and differences of times that never overflow, and three little machines without
+ * GStreamer objects, pixels or locks; the streaming thread owns them.
  */
 #ifndef GST_RVOS_TIME_H
 #define GST_RVOS_TIME_H
@@ -10,6 +10,21 @@
 #include <gst/gst.h>
 
 G_BEGIN_DECLS
+
+/* ---- arithmetic -------------------------------------------------------------------- */
+
+/* Times of events, queries, segments and properties can be any 64 bits. Nothing else may
+ * add or subtract them. Results stop at 0 and at GST_RVOS_TIME_MAX. Whether a time is
+ * GST_CLOCK_TIME_NONE is the caller's question: here that is a large number. */
+#define GST_RVOS_TIME_MAX (GST_CLOCK_TIME_NONE - 1)
+
+GstClockTime gst_rvos_time_add(GstClockTime a, GstClockTime b);
+/* 0 if b is later than a. */
+GstClockTime gst_rvos_time_subtract(GstClockTime a, GstClockTime b);
+GstClockTime gst_rvos_time_shift(GstClockTime time, GstClockTimeDiff by);
+GstClockTime gst_rvos_time_distance(GstClockTime a, GstClockTime b);
+/* to - from, between -G_MAXINT64 and G_MAXINT64: it can be negated. */
+GstClockTimeDiff gst_rvos_time_difference(GstClockTime from, GstClockTime to);
 
 /* ---- resets: element.md section 10 ------------------------------------------------ */
 

@@ -40,6 +40,44 @@ GST_START_TEST(test_qos_is_off)
 }
 GST_END_TEST;
 
+static void send_qos(Rig *rig, GstClockTimeDiff diff, GstClockTime time)
+{
+    GstEvent *event = gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 0, 0);
+
+    /* gst_event_new_qos refuses what a broken sink may send all the same. */
+    gst_structure_set(gst_event_writable_structure(event), "diff", G_TYPE_INT64, diff,
+                      "timestamp", G_TYPE_UINT64, time, NULL);
+    fail_unless(gst_harness_push_upstream_event(rig->h, event));
+}
+
+/* Sums that 64 bits cannot hold end at the first and at the last moment. */
+GST_START_TEST(test_qos_extremes)
+{
+    Rig *rig = rig_new(rig_element("max-gap", "18446744073709551615", NULL));
+    GstClockTimeDiff jitter;
+    GstMessage *message;
+
+    rig_run(rig, 0, 1, NOTHING);
+    send_qos(rig, G_MAXINT64, GST_CLOCK_TIME_NONE - 1);
+    rig_run(rig, 1, 2, NOTHING);
+    fail_unless_equals_uint64(rig_stat(rig, "reused-late"), 1);
+    message = rig_pop(rig, GST_MESSAGE_QOS);
+    fail_unless(message != NULL);
+    gst_message_parse_qos_values(message, &jitter, NULL, NULL);
+    fail_unless_equals_int64(jitter, G_MAXINT64);
+    gst_message_unref(message);
+    send_qos(rig, G_MININT64, (GstClockTime)G_MAXINT64 + 1);
+    rig_run(rig, 2, 3, NOTHING);
+    send_qos(rig, G_MININT64, 0);
+    rig_run(rig, 3, 4, NOTHING);
+    send_qos(rig, G_MAXINT64, (GstClockTime)G_MAXINT64);
+    send_qos(rig, -1, 0);
+    rig_run(rig, 4, 5, NOTHING);
+    fail_unless_equals_uint64(rig_stat(rig, "reused-late"), 1);
+    rig_free(rig);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_reuse)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
@@ -189,6 +227,7 @@ static Suite *late_suite(void)
     suite_add_tcase(s, tc);
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_qos_is_off);
+    tcase_add_test(tc, test_qos_extremes);
     tcase_add_test(tc, test_reuse);
     tcase_add_test(tc, test_live_without_reports);
     tcase_add_test(tc, test_always_late_still_advances);

@@ -62,6 +62,19 @@ GST_START_TEST(test_maximum)
 }
 GST_END_TEST;
 
+/* Latencies that no sum can hold. */
+GST_START_TEST(test_extremes)
+{
+    Rig *rig = rig_new(rig_element("latency", "9223372036854775807", NULL));
+
+    gst_harness_set_upstream_latency(rig->h, GST_CLOCK_TIME_NONE - 1);
+    fail_unless_equals_uint64(min_of(rig->h), GST_CLOCK_TIME_NONE - 1);
+    gst_harness_set_upstream_latency(rig->h, G_MAXINT64);
+    fail_unless_equals_uint64(min_of(rig->h), GST_CLOCK_TIME_NONE - 1);
+    rig_free(rig);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_property)
 {
     Rig *rig = rig_new(rig_element("latency", "0", NULL));
@@ -122,6 +135,7 @@ static Suite *latency_suite(void)
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_both_pads);
     tcase_add_test(tc, test_maximum);
+    tcase_add_test(tc, test_extremes);
     tcase_add_test(tc, test_property);
     tcase_add_test(tc, test_warm_up);
     tcase_add_test(tc, test_slower_than_told);

@@ -45,6 +45,93 @@ GST_START_TEST(test_timeline)
 }
 GST_END_TEST;
 
+/* As far apart as 64 bits allow. */
+GST_START_TEST(test_timeline_extremes)
+{
+    static const GstClockTime far[] = {G_MAXINT64, (GstClockTime)G_MAXINT64 + 1,
+                                       (GstClockTime)G_MAXINT64 + 2, GST_RVOS_TIME_MAX};
+    static const GstClockTime lengths[] = {0, 40 * MS, G_MAXINT64, GST_RVOS_TIME_MAX};
+
+    for (guint i = 0; i < G_N_ELEMENTS(far); i++) {
+        GstRvosTimeline t = at(0, 40 * MS);
+
+        fail_unless_equals_int(gst_rvos_timeline_check(&t, far[i], MAX_GAP),
+                               GST_RVOS_RESET_GAP);
+        t.backward = TRUE;
+        fail_unless_equals_int(gst_rvos_timeline_check(&t, far[i], MAX_GAP),
+                               GST_RVOS_RESET_BACKWARD);
+        t.last = far[i];
+        fail_unless_equals_int(gst_rvos_timeline_check(&t, 0, MAX_GAP),
+                               GST_RVOS_RESET_GAP);
+        t.backward = FALSE;
+        fail_unless_equals_int(gst_rvos_timeline_check(&t, 0, MAX_GAP),
+                               GST_RVOS_RESET_BACKWARD);
+    }
+    /* A frame so long that nothing is missing behind it. */
+    for (guint i = 2; i < G_N_ELEMENTS(lengths); i++) {
+        GstRvosTimeline t = at(0, lengths[i]);
+
+        fail_unless_equals_int(gst_rvos_timeline_check(&t, G_MAXINT64, MAX_GAP),
+                               GST_RVOS_RESET_NONE);
+    }
+}
+GST_END_TEST;
+
+GST_START_TEST(test_arithmetic)
+{
+    const GstClockTime max = GST_RVOS_TIME_MAX;
+
+    fail_unless_equals_uint64(gst_rvos_time_add(3, 4), 7);
+    fail_unless_equals_uint64(gst_rvos_time_add(max - 4, 3), max - 1);
+    fail_unless_equals_uint64(gst_rvos_time_add(max - 4, 4), max);
+    fail_unless_equals_uint64(gst_rvos_time_add(max - 4, 5), max);
+    fail_unless_equals_uint64(gst_rvos_time_add(0, G_MAXUINT64), max);
+    fail_unless_equals_uint64(gst_rvos_time_add(G_MAXUINT64, G_MAXUINT64), max);
+    fail_unless_equals_uint64(gst_rvos_time_subtract(7, 4), 3);
+    fail_unless_equals_uint64(gst_rvos_time_subtract(4, 7), 0);
+    fail_unless_equals_uint64(gst_rvos_time_shift(7, -4), 3);
+    fail_unless_equals_uint64(gst_rvos_time_shift(7, 4), 11);
+    fail_unless_equals_uint64(gst_rvos_time_shift(7, -8), 0);
+    fail_unless_equals_uint64(gst_rvos_time_shift(0, G_MININT64), 0);
+    fail_unless_equals_uint64(gst_rvos_time_shift(max, G_MININT64),
+                              max - ((GstClockTime)G_MAXINT64 + 1));
+    fail_unless_equals_uint64(gst_rvos_time_shift(max, G_MAXINT64), max);
+    fail_unless_equals_uint64(gst_rvos_time_shift(1, G_MAXINT64),
+                              (GstClockTime)G_MAXINT64 + 1);
+    fail_unless_equals_uint64(gst_rvos_time_distance(max, 0), max);
+    fail_unless_equals_uint64(gst_rvos_time_distance(0, max), max);
+    fail_unless_equals_uint64(gst_rvos_time_distance(5, 5), 0);
+    fail_unless_equals_int64(gst_rvos_time_difference(5, 9), 4);
+    fail_unless_equals_int64(gst_rvos_time_difference(9, 5), -4);
+    fail_unless_equals_int64(gst_rvos_time_difference(0, max), G_MAXINT64);
+    fail_unless_equals_int64(gst_rvos_time_difference(max, 0), -G_MAXINT64);
+}
+GST_END_TEST;
+
+/* Times at the end of the range: the pace still decides. */
+GST_START_TEST(test_pace_extremes)
+{
+    const GstRvosPaceRules slow = {
+        .interval = 1, .rate_n = 1, .rate_d = G_MAXINT, .max_gap = G_MAXUINT64};
+    const GstRvosPaceRules late = {
+        .interval = G_MAXUINT, .max_gap = G_MAXUINT64, .reuse_late = TRUE};
+    GstRvosPace pace;
+
+    gst_rvos_pace_clear(&pace);
+    for (guint i = 0; i < 3; i++)
+        gst_rvos_pace_ran(&pace, &slow, GST_RVOS_TIME_MAX - i, GST_RVOS_TIME_MAX);
+    fail_unless_equals_uint64(pace.due, GST_RVOS_TIME_MAX);
+    fail_unless_equals_int(
+        gst_rvos_pace_decide(&pace, &slow, GST_RVOS_TIME_MAX - 1, 0, FALSE),
+        GST_RVOS_PACE_HOLD);
+    gst_rvos_pace_clear(&pace);
+    pace.held = G_MAXUINT - 1;
+    pace.last_run = 5;
+    fail_unless_equals_int(gst_rvos_pace_decide(&pace, &late, 0, GST_RVOS_TIME_MAX, TRUE),
+                           GST_RVOS_PACE_LATE);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_timeline_advance)
 {
     GstRvosTimeline t = {0};
@@ -192,7 +279,10 @@ static Suite *time_suite(void)
     TCase *tc = tcase_create("general");
 
     suite_add_tcase(s, tc);
+    tcase_add_test(tc, test_arithmetic);
     tcase_add_test(tc, test_timeline);
+    tcase_add_test(tc, test_timeline_extremes);
+    tcase_add_test(tc, test_pace_extremes);
     tcase_add_test(tc, test_timeline_advance);
     tcase_add_test(tc, test_pace);
     tcase_add_test(tc, test_late);
