@@ -25,6 +25,8 @@ import pathlib
 import subprocess
 import sys
 
+import files
+
 ROWS = {  # name: (task, variant)
     "RVOS-Mask-S": ("one-shot", "spatial"),
     "RVOS-Mask-T": ("one-shot", "temporal"),
@@ -83,6 +85,23 @@ def model_of(a, row):
     return None if row.endswith("+") else a.model
 
 
+def write(path, text):
+    with files.atomic(path) as f:
+        f.write(text.encode())
+
+
+def check_places(a, rows, annotations):
+    """Tables and lists replace no model, no list and no folder that is read."""
+    guard = files.Guard(a.root, annotations, a.model, a.meta, a.seen,
+                        *(path for _, path in a.checkpoint))
+    try:
+        for name in ("", "ablation.md", "sequences.txt", *rows,
+                     *(f"{r}.json" for r in rows)):
+            guard.write(a.out / name)
+    except files.FileError as e:
+        fail(e)
+
+
 def run_row(a, row, annotations):
     task, variant = ROWS[row]
     masks, scores = a.out / row, a.out / f"{row}.json"
@@ -98,7 +117,7 @@ def run_row(a, row, annotations):
         return None
     done_names = a.out / "sequences.txt"
     names = sorted(p.name for p in masks.iterdir() if p.is_dir())
-    done_names.write_text("".join(n + "\n" for n in names))
+    write(done_names, "".join(n + "\n" for n in names))
     command = [tool(a, "rvos-eval"), "--quiet", "--protocol",
                a.dataset, "--json", str(scores), "--sequences", str(done_names),
                str(annotations), str(masks)]
@@ -208,7 +227,7 @@ def write_tables(a, results):
     parts = (youtube_tables(results) if a.dataset == "youtube-vos"
              else davis_tables(a.dataset, results))
     text = "\n".join(lines) + "\n" + "\n".join(parts + instance_table(a, results))
-    (a.out / "ablation.md").write_text(text)
+    write(a.out / "ablation.md", text)
     return text
 
 
@@ -269,6 +288,7 @@ def main(argv=None):
     rows = [r for r in a.only if model_of(a, r)]
     if not rows:
         fail("no row has a model: give --model or --checkpoint")
+    check_places(a, rows, annotations)
     os.makedirs(a.out, exist_ok=True)
     results, bad = {}, 0
     for row in rows:
@@ -285,4 +305,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "ablation.py"))

@@ -26,6 +26,8 @@ import tempfile
 import numpy as np
 from PIL import Image
 
+import files
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEER = ROOT / "tests" / "bench" / "pytorch_peer.py"
 SHIPPED = ROOT / "data" / "models" / "rvos-resnet18-h128.safetensors"
@@ -176,9 +178,9 @@ def result(side, a, model, info, task, objects, size):
 
 def write(path, results):
     if path:
-        with open(path, "w") as f:
-            json.dump({"program": "bench_peers.py", "results": results}, f, indent=1)
-            f.write("\n")
+        text = json.dumps({"program": "bench_peers.py", "results": results}, indent=1)
+        with files.atomic(path) as f:
+            f.write(text.encode() + b"\n")
 
 
 def arguments(argv):
@@ -207,6 +209,9 @@ def main(argv=None):
     tools = a.tools or pathlib.Path(next(
         (d for d in os.environ["PATH"].split(":") if os.path.exists(f"{d}/rvos-bench")),
         "."))
+    guard = files.Guard(a.frames, *(a.models or [SHIPPED]))
+    for path in filter(None, (a.ours, a.peers_json, a.plot)):
+        guard.write(path)
     ours, theirs, bad = [], [], 0
     print(f"load before: {os.getloadavg()[0]:.2f}")
     for model in a.models or [SHIPPED]:
@@ -241,4 +246,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "bench_peers.py"))

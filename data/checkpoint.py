@@ -10,14 +10,24 @@ Containers: the legacy one of PyTorch 1.0 (five pickles, then the storages) and 
 one of 1.6 and later.  Whatever device a storage was saved from, it is read into host
 memory.
 """
+import io
+import os
 import pickletools
 import struct
 import zipfile
 
 import numpy as np
 
+from files import impostor, open_regular, show
+
 MAGIC = 0x1950A86A20F9469CFC6C
-MAX_OPCODES = 5_000_000
+MAX_OPCODES = 500_000  # a ResNet-101 has 30 000
+MAX_PICKLE = 64 << 20  # bytes
+MAX_ARGS = 1 << 20
+# Tuples are shapes, strides, storages and arguments of calls.  A tuple may hold itself
+# twice, and so on: without a bound, walking it never ends.
+MAX_TUPLE, MAX_DEPTH = 1000, 4
+MAX_COPIES = 8  # tensors may share a storage; each becomes an array of its own
 STORAGES = {
     "torch FloatStorage": np.dtype("<f4"), "torch LongStorage": np.dtype("<i8"),
     "torch HalfStorage": np.dtype("<f2"), "torch DoubleStorage": np.dtype("<f8"),
@@ -49,6 +59,41 @@ class Storage:
         self.dtype, self.key, self.count = dtype, key, count
 
 
+class Tuple(tuple):
+    """Knows how deep it is and how many values it holds, those of tuples in it included."""
+
+    def __init__(self, items):
+        inner = [i for i in items if isinstance(i, Tuple)]
+        self.depth = 1 + max((i.depth for i in inner), default=0)
+        self.held = len(self) + sum(i.held for i in inner)
+
+
+class Bounded:
+    """A file from its position on, of which so many bytes may be read: pickles claim
+    lengths, and the memory for them is taken before they turn out to be wrong."""
+
+    def __init__(self, file, most):
+        self.file, self.left = file, most
+
+    def read(self, n):
+        if n > self.left:
+            raise EOFError("a string that is longer than the file, or a pickle too large")
+        data = self.file.read(n)
+        self.left -= len(data)
+        return data
+
+    def readline(self):
+        line = self.file.readline(min(self.left, 10_000) + 1)
+        if len(line) > min(self.left, 10_000):
+            raise EOFError("a line that is too long")
+        self.left -= len(line)
+        return line
+
+
+def left_in(file):
+    return os.fstat(file.fileno()).st_size - file.tell()
+
+
 # ---- the machine -----------------------------------------------------------------------
 
 MARK = object()
@@ -64,12 +109,14 @@ class Machine:
 
     def __init__(self, path, allowed):
         self.path, self.allowed = path, allowed
-        self.stack, self.memo = [], {}
+        self.stack, self.memo, self.work = [], {}, 0
 
     def fail(self, what):
         return CheckpointError(f"{self.path}: {what}")
 
-    def load(self, file):
+    def load(self, file, most):
+        """`most`: bytes that are there, of which it may take up to MAX_PICKLE."""
+        file = Bounded(file, min(most, MAX_PICKLE))
         try:
             for n, (op, arg, _) in enumerate(pickletools.genops(file)):
                 if n > MAX_OPCODES:
@@ -80,8 +127,8 @@ class Machine:
         except CheckpointError:
             raise
         except (ValueError, IndexError, KeyError, TypeError, struct.error, EOFError,
-                UnicodeDecodeError, OverflowError, AttributeError) as e:
-            raise self.fail(f"no pickle of a checkpoint ({e})") from None
+                UnicodeDecodeError, OverflowError, AttributeError, MemoryError) as e:
+            raise self.fail(f"no pickle of a checkpoint ({show(str(e))})") from None
         raise self.fail("a pickle without end")
 
     def step(self, name, arg):
@@ -104,6 +151,8 @@ class Machine:
             push(self.named(arg))
         elif name == "STACK_GLOBAL":
             thing, module = self.stack.pop(), self.stack.pop()
+            if not (type(module) is str and type(thing) is str):
+                raise self.fail("a global whose name is no string")
             push(self.named(f"{module} {thing}"))
         elif name == "BINPERSID":
             push(self.storage(self.stack.pop()))
@@ -116,13 +165,13 @@ class Machine:
         elif name == "EMPTY_LIST":
             push([])
         elif name == "EMPTY_TUPLE":
-            push(())
+            push(Tuple(()))
         elif name in TUPLES:
             items = self.stack[-TUPLES[name]:]
             del self.stack[-TUPLES[name]:]
-            push(tuple(items))
+            push(self.tuple(items))
         elif name == "TUPLE":
-            push(tuple(self.marked()))
+            push(self.tuple(self.marked()))
         elif name in ("APPEND", "APPENDS"):
             items = [self.stack.pop()] if name == "APPEND" else self.marked()
             self.top(list).extend(items)
@@ -132,6 +181,8 @@ class Machine:
                 items = [key, value]
             else:
                 items = self.marked()
+            if not all(type(k) is str for k in items[::2]):
+                raise self.fail("a dictionary with a key that is no string")
             self.top(dict).update(zip(items[::2], items[1::2]))
         elif name in ("REDUCE", "NEWOBJ"):
             args, function = self.stack.pop(), self.stack.pop()
@@ -139,12 +190,22 @@ class Machine:
         elif name == "BUILD":
             state = self.stack.pop()
             if isinstance(self.stack[-1], Namespace) and isinstance(state, dict):
+                self.work += len(state)
+                if self.work > MAX_OPCODES:
+                    raise self.fail("a pickle of too many opcodes")
                 self.stack[-1].update(state)
             # an OrderedDict's _metadata: dropped
             elif not isinstance(self.stack[-1], dict):
                 raise self.fail("a pickle that builds an object of an unknown kind")
         else:
-            raise self.fail(f"opcode {name}, which no checkpoint needs: refused")
+            raise self.fail(f"opcode {show(name)}, which no checkpoint needs: refused")
+
+    def tuple(self, items):
+        made = Tuple(items)
+        if made.depth > MAX_DEPTH or made.held > MAX_TUPLE:
+            raise self.fail("tuples that are deeper, or hold more, than those of a "
+                            "checkpoint")
+        return made
 
     def top(self, kind):
         if not isinstance(self.stack[-1], kind):
@@ -163,16 +224,18 @@ class Machine:
 
     def named(self, name):
         if name not in self.allowed:
-            raise self.fail(f"asks for '{name.replace(' ', '.')}', which no checkpoint "
+            raise self.fail(f"asks for '{show(name.replace(' ', '.'))}', which no checkpoint "
                             "needs: refused, nothing was executed")
         return Global(name)
 
     def call(self, function, args):
         if not isinstance(function, Global):
             raise self.fail("a pickle that calls what is no function")
-        if function == "collections OrderedDict" and args == ():
+        if not isinstance(args, Tuple):
+            raise self.fail("a pickle that calls with what is no tuple")
+        if function == "collections OrderedDict" and not args:
             return {}
-        if function == "argparse Namespace" and args == ():
+        if function == "argparse Namespace" and not args:
             return Namespace()
         if function == "torch._utils _rebuild_tensor_v2" and 6 <= len(args) <= 7:
             storage, offset, size, stride = args[:4]
@@ -186,10 +249,12 @@ class Machine:
     def storage(self, pid):
         # ('storage', type, key, location, count[, view]): the location, 'cuda:0', is
         # ignored
-        ok = (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"
+        ok = (isinstance(pid, Tuple) and len(pid) in (5, 6)
+              and type(pid[0]) is str and pid[0] == "storage"
               and isinstance(pid[1], Global) and pid[1] in STORAGES
-              and isinstance(pid[2], str)
-              and isinstance(pid[4], int) and pid[4] >= 0 and pid[5:] in ((), (None,)))
+              and type(pid[2]) is str and len(pid[2]) <= 100
+              and type(pid[4]) is int and 0 <= pid[4] < 1 << 40
+              and all(v is None for v in pid[5:]))
         if not ok:
             raise self.fail("a storage of an unknown kind")
         return Storage(STORAGES[pid[1]], pid[2], pid[4])
@@ -201,45 +266,59 @@ def read_state(path):
     """The state dictionary of a .pt file: {name: array}, in the file's order and
     types."""
     try:
-        with open(path, "rb") as f:
-            zipped = f.read(4) == b"PK\3\4"
+        with open_regular(path) as f:
+            start = f.read(300)
+            found = impostor(start)
+            if found:
+                raise CheckpointError(f"{path}: is {found}")
+            if start[257:262] == b"ustar" or b"sys_info" in start[:20]:
+                raise CheckpointError(f"{path}: of PyTorch 0.1, a tar file: load and save it "
+                                      "with a newer one")
             f.seek(0)
-            state, data = _read_zip(f, path) if zipped else _read_legacy(f, path)
+            read = _read_zip if start.startswith(b"PK\3\4") else _read_legacy
+            state, data = read(f, path)
+            size = os.fstat(f.fileno()).st_size
     except OSError as e:
         raise CheckpointError(f"{path}: {e.strerror}") from e
     if not isinstance(state, dict) or not state:
         raise CheckpointError(f"{path}: holds no state dictionary")
-    out = {}
+    out, total = {}, 0
     for name, value in state.items():
-        if not isinstance(value, Tensor) or not isinstance(name, str):
-            raise CheckpointError(f"{path}: {name!r} is no tensor: no state dictionary")
+        if not isinstance(value, Tensor):
+            raise CheckpointError(f"{path}: {show(name)} is no tensor: no state dictionary")
         out[name] = _view(path, name, value, data)
+        total += out[name].nbytes
+        if total > MAX_COPIES * size:
+            raise CheckpointError(f"{path}: its tensors are {MAX_COPIES} times as large as "
+                                  "the file")
     return out
 
 
 def _read_legacy(f, path):
-    machine = lambda: Machine(path, STATE_GLOBALS)
-    magic, protocol, system = (machine().load(f) for _ in range(3))
-    if magic != MAGIC or protocol != 1001 or not isinstance(system, dict):
+    def load():
+        return Machine(path, STATE_GLOBALS).load(f, left_in(f))
+    magic, protocol, system = (load() for _ in range(3))
+    if not (type(magic) is int and magic == MAGIC and type(protocol) is int
+            and protocol == 1001 and isinstance(system, dict)):
         raise CheckpointError(f"{path}: no PyTorch checkpoint")
     if system.get("little_endian", True) is not True:
         raise CheckpointError(f"{path}: written on a big-endian machine")
-    reader = machine()
-    state = reader.load(f)
-    keys = machine().load(f)
-    wanted = {s.key: s for s in _storages(state)}
-    if not isinstance(keys, list) or len(set(map(str, keys))) != len(keys):
+    state = load()
+    keys = load()
+    wanted = _storages(state, path)
+    if not (isinstance(keys, list) and all(type(k) is str for k in keys)
+            and len(set(keys)) == len(keys)):
         raise CheckpointError(f"{path}: no list of storages")
     data = {}
     for key in keys:
         if key not in wanted:
-            raise CheckpointError(f"{path}: storage {key!r}, which no tensor uses")
+            raise CheckpointError(f"{path}: storage {show(key)}, which no tensor uses")
         head = f.read(8)
         count = struct.unpack("<q", head)[0] if len(head) == 8 else -1
-        if count != wanted[key].count:
-            raise CheckpointError(f"{path}: truncated or damaged at storage {key!r}")
-        data[key] = _array(path, key, f.read(count * wanted[key].dtype.itemsize),
-                           wanted[key])
+        size = count * wanted[key].dtype.itemsize
+        if count != wanted[key].count or size > left_in(f):
+            raise CheckpointError(f"{path}: truncated or damaged at storage {show(key)}")
+        data[key] = _array(path, key, f.read(size), wanted[key])
     return state, data
 
 
@@ -251,41 +330,61 @@ def _read_zip(f, path):
             if len(pickles) != 1:
                 raise CheckpointError(f"{path}: a zip file without a checkpoint")
             stem = pickles[0][:-len("data.pkl")]
-
-            def entry(name):
-                info = names.get(name)
-                if info is None:
-                    raise CheckpointError(f"{path}: lacks {name}")
-                if info.compress_type != zipfile.ZIP_STORED:
-                    raise CheckpointError(f"{path}: {name} is compressed")
-                return z.read(info)
-
-            import io
-            state = Machine(path, STATE_GLOBALS).load(io.BytesIO(entry(pickles[0])))
+            entry = Entries(z, names, path, os.fstat(f.fileno()).st_size).read
+            raw = entry(pickles[0])
+            state = Machine(path, STATE_GLOBALS).load(io.BytesIO(raw), len(raw))
             order = names.get(stem + "byteorder")
             if order is not None and entry(stem + "byteorder") != b"little":
                 raise CheckpointError(f"{path}: written on a big-endian machine")
             data = {s.key: _array(path, s.key, entry(f"{stem}data/{s.key}"), s)
-                    for s in _storages(state)}
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as e:
-        raise CheckpointError(f"{path}: damaged: {e}") from None
+                    for s in _storages(state, path).values()}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError,
+            OverflowError, MemoryError, struct.error) as e:
+        if isinstance(e, CheckpointError):
+            raise
+        raise CheckpointError(f"{path}: damaged: {show(str(e))}") from None
     return state, data
 
 
-def _storages(state):
-    tensors = state.values() if isinstance(state, dict) else ()
-    return [t.storage for t in tensors if isinstance(t, Tensor)]
+class Entries:
+    """Of a zip file.  All that are read together are no larger than the file: entries may
+    claim the same bytes, or more than there are."""
+
+    def __init__(self, z, names, path, size):
+        self.z, self.names, self.path, self.left = z, names, path, size
+
+    def read(self, name):
+        info = self.names.get(name)
+        if info is None:
+            raise CheckpointError(f"{self.path}: lacks {show(name)}")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise CheckpointError(f"{self.path}: {show(name)} is compressed")
+        self.left -= info.file_size
+        if self.left < 0 or info.compress_size != info.file_size:
+            raise CheckpointError(f"{self.path}: {show(name)} is larger than the file")
+        return self.z.read(info)
+
+
+def _storages(state, path):
+    """{key: storage}; the tensors of one storage must agree on what it is."""
+    out = {}
+    for t in state.values() if isinstance(state, dict) else ():
+        if isinstance(t, Tensor):
+            s = out.setdefault(t.storage.key, t.storage)
+            if (s.dtype, s.count) != (t.storage.dtype, t.storage.count):
+                raise CheckpointError(f"{path}: two kinds of storage {show(s.key)}")
+    return out
 
 
 def _array(path, key, raw, storage):
     if len(raw) < storage.count * storage.dtype.itemsize:
-        raise CheckpointError(f"{path}: truncated in storage {key!r}")
+        raise CheckpointError(f"{path}: truncated in storage {show(key)}")
     return np.frombuffer(raw, storage.dtype, storage.count)
 
 
 def _view(path, name, t, data):
     """A tensor is a window on its storage: offset, size and stride, in elements."""
-    natural = lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0
+    natural = lambda v: type(v) is int and 0 <= v < 1 << 62
     ok = (isinstance(t.size, tuple) and isinstance(t.stride, tuple) and len(t.size) <= 8
           and len(t.size) == len(t.stride) and all(map(natural, t.size + t.stride))
           and natural(t.offset))
@@ -297,7 +396,7 @@ def _view(path, name, t, data):
             count *= n
         ok = count <= max(flat.size, 1) and (count == 0 or last < flat.size)
     if not ok:
-        raise CheckpointError(f"{path}: {name} does not fit its storage")
+        raise CheckpointError(f"{path}: {show(name)} does not fit its storage")
     step = flat.itemsize
     view = np.lib.stride_tricks.as_strided(flat[t.offset:], t.size,
                                            [s * step for s in t.stride], writeable=False)
@@ -307,8 +406,12 @@ def _view(path, name, t, data):
 def read_args(path):
     """The attributes of a pickled argparse.Namespace, as a dictionary."""
     try:
-        with open(path, "rb") as f:
-            args = Machine(path, ARGS_GLOBALS).load(f)
+        with open_regular(path) as f:
+            found = impostor(f.read(100))
+            if found:
+                raise CheckpointError(f"{path}: is {found}")
+            f.seek(0)
+            args = Machine(path, ARGS_GLOBALS).load(f, min(left_in(f), MAX_ARGS))
     except OSError as e:
         raise CheckpointError(f"{path}: {e.strerror}") from e
     if not isinstance(args, Namespace):

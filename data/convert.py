@@ -17,9 +17,11 @@ import sys
 import numpy as np
 
 import checkpoint
+import files
 import layout
 import safetensors_io
 from checkpoint import CheckpointError
+from files import show
 
 IGNORED = ("num_batches_tracked", "base.fc.", "base.classifier.")
 LICENCE = ("unknown: from a checkpoint in the layout of imatge-upc/rvos, whose authors "
@@ -50,7 +52,7 @@ def find_base(state, path, stated):
     """The encoder: what args.pkl says, else what the keys look like."""
     if stated is not None:
         if stated not in layout.BASES:
-            raise CheckpointError(f"args.pkl: base_model {stated!r} is none of "
+            raise CheckpointError(f"args.pkl: base_model '{show(stated)}' is none of "
                                   + ", ".join(layout.BASES))
         return stated
     if "base.features.0.weight" in state:
@@ -82,7 +84,7 @@ def find_decoder(state, path, hidden, stated):
                               "does not tell: say it with --skip-mode")
     mode = found[0] if stated is None else stated
     if mode not in found:
-        raise CheckpointError(f"{path}: skip mode {mode!r} does not fit the input "
+        raise CheckpointError(f"{path}: skip mode '{show(mode)}' does not fit the input "
                               "channels of clstm_list.1.Gates.weight, which mean "
                               f"{' or '.join(found)}")
     return ("one-shot" if mask else "zero-shot"), mode
@@ -112,7 +114,7 @@ def attribute(args, name, kind):
     if value is None:
         return None
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise CheckpointError(f"args.pkl: {name} is {value!r}")
+        raise CheckpointError(f"args.pkl: {name} is {show(value)}")
     return value
 
 
@@ -156,7 +158,7 @@ def load(folder, skip_mode=None, task=None, say=lambda line: None):
     extra += check(dec, layout.decoder(hidden, kernel, mode, found == "one-shot"),
                    paths["decoder.pt"])
     if extra:
-        say(f"{folder}: ignored: {', '.join(extra[:4])}"
+        say(f"{folder}: ignored: {', '.join(map(show, extra[:4]))}"
             + (" ..." if len(extra) > 4 else ""))
     if args.get("length_clip") == 1:
         say(f"{folder}: trained on single frames (length_clip 1): run it as variant "
@@ -216,8 +218,11 @@ def main(argv=None):
     p.add_argument("--licence", default=LICENCE, help="terms of the weights, in words")
     p.add_argument("--provenance", help="training data, program and date, in words")
     a = p.parse_args(argv)
-    say = lambda line: print(f"convert.py: {line}", file=sys.stderr)
+    say = lambda line: print(f"convert.py: {show(str(line), 1000)}", file=sys.stderr)
     try:
+        files.Guard(*(os.path.join(a.checkpoint, n)
+                      for n in ("encoder.pt", "decoder.pt", "args.pkl"))).write(
+                          a.output, CheckpointError)
         tensors, settings = load(a.checkpoint, a.skip_mode, a.task, say)
         words = a.provenance or ("converted by data/convert.py from the checkpoint '"
                                  + os.path.basename(os.path.abspath(a.checkpoint)) + "'")
@@ -229,11 +234,11 @@ def main(argv=None):
     except OSError as e:
         say(f"{a.output}: {e.strerror}")
         return 1
-    print(f"{a.output}: {settings['base']}, hidden {settings['hidden']}, "
+    print(f"{show(a.output)}: {settings['base']}, hidden {settings['hidden']}, "
           f"{settings['task']}, {len(tensors)} tensors, "
           f"{os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "convert.py"))

@@ -21,6 +21,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
+import files
+from files import FileError as DataError
+from files import show
+
 LICENCES = {
     "davis2016": "CC BY-NC 4.0", "davis2017": "CC BY-NC 4.0",
     "youtube": "annotations CC BY 4.0, videos belong to their owners: research",
@@ -29,8 +33,9 @@ LICENCES = {
 }
 
 
-class DataError(ValueError):
-    """What is wrong with which file or folder."""
+MAX_JSON = 2 << 30  # bytes; COCO's instances are 470 MB
+MAX_MANIFEST = 64 << 20
+MAX_SIDE = 16384  # of a picture, as in the C tools
 
 
 @dataclass
@@ -179,11 +184,9 @@ def video(images, masks, name, binary=False):
 
 def davis(root, split="train", year=2017, resolution="480p"):
     path = os.path.join(root, "ImageSets", str(year), split + ".txt")
-    try:
-        with open(path) as f:
-            names = [line.strip() for line in f if line.strip()]
-    except OSError as e:
-        raise DataError(f"{path}: {e.strerror}") from None
+    if year == 2016 and not os.path.exists(path):
+        path = os.path.join(root, "ImageSets", resolution, split + ".txt")
+    names = files.sequences(path)
     images, masks = (os.path.join(root, n, resolution)
                      for n in ("JPEGImages", "Annotations"))
     return [Sequence(n, video(images, masks, n, year == 2016)) for n in names]
@@ -192,30 +195,47 @@ def davis(root, split="train", year=2017, resolution="480p"):
 def youtube(root, split="train"):
     base = os.path.join(root, split)
     try:
-        with open(os.path.join(base, "meta.json")) as f:
-            meta = json.load(f)["videos"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise DataError(f"{base}/meta.json: {e}") from None
+        meta = json.loads(files.read_text(os.path.join(base, "meta.json"), MAX_JSON))
+        meta = {n: dict(v.get("objects", {})) for n, v in meta["videos"].items()}
+        objects = {n: sorted(int(k) for k in v) for n, v in meta.items()}
+    except DataError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+        raise DataError(f"{base}/meta.json: no meta.json: {show(str(e))}") from None
+    for name in meta:
+        if not files.is_name(name):
+            raise DataError(f"{base}/meta.json: \"{show(name)}\" is no name of a "
+                            "sequence's folder")
     images, masks = os.path.join(base, "JPEGImages"), os.path.join(base, "Annotations")
     return [Sequence(n, video(images, masks, n),
-                     objects=sorted(int(k) for k in meta[n].get("objects", {})))
+                     objects=objects[n])
             for n in sorted(meta)]
 
 
 def coco(annotations, images):
     try:
-        with open(annotations) as f:
-            data = json.load(f)
+        data = json.loads(files.read_text(annotations, MAX_JSON))
         of = {}
         for a in data["annotations"]:
             if not a.get("iscrowd"):
                 of.setdefault(a["image_id"], []).append(a)
+        for i in data["images"]:
+            if not files.is_inside(i["file_name"]):
+                raise DataError(f"{annotations}: \"{show(i['file_name'])}\" is no name of "
+                                "a file in the folder of the images")
+            if not all(type(i[k]) is int and 0 < i[k] <= MAX_SIDE
+                       for k in ("height", "width")):
+                raise DataError(f"{annotations}: {show(i['file_name'])} is of no size from "
+                                f"1x1 to {MAX_SIDE}x{MAX_SIDE}")
         return [Sequence(stem(i["file_name"]),
                          [CocoFrame(os.path.join(images, i["file_name"]),
                                     (i["height"], i["width"]), of[i["id"]])])
                 for i in data["images"] if i["id"] in of]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise DataError(f"{annotations}: no COCO instance annotations: {e!r}") from None
+    except DataError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
+        raise DataError(f"{annotations}: no COCO instance annotations: "
+                        f"{show(str(e))}") from None
 
 
 def pascal(root):
@@ -246,19 +266,49 @@ class Pack:
     """A zip file of stored pictures; may be read from several threads."""
 
     def __init__(self, path):
+        self.path, self.lock = path, threading.Lock()
         try:
+            with files.open_regular(path) as f:
+                found = files.impostor(f.read(100))
+                self.size = os.fstat(f.fileno()).st_size
+            if found:
+                raise DataError(f"{path}: is {found}")
             self.zip = zipfile.ZipFile(path)
-            self.manifest = json.loads(self.zip.read("manifest.json"))
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as e:
-            raise DataError(f"{path}: no pack of prepare.py: {e}") from None
-        self.lock = threading.Lock()
+            self.names = {i.filename: i for i in self.zip.infolist()}
+            self.manifest = json.loads(self.read("manifest.json", MAX_MANIFEST))
+            self.check()
+        except OSError as e:
+            raise DataError(f"{path}: {e.strerror}") from None
+        except DataError:
+            raise
+        except (KeyError, ValueError, TypeError, AttributeError, RecursionError,
+                NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile) as e:
+            raise DataError(f"{path}: no pack of prepare.py: {show(str(e))}") from None
 
-    def read(self, name):
+    def check(self):
+        """The manifest is of the right kinds, and counts no more than the file holds."""
+        for s in self.manifest["sources"]:
+            if not (isinstance(s["name"], str) and isinstance(s["licence"], str)):
+                raise ValueError("a source without a name and a licence")
+        for s in self.manifest["sequences"]:
+            if not (files.is_inside(s["name"]) and type(s["exhaustive"]) is bool
+                    and type(s["frames"]) is int and isinstance(s["objects"], list)
+                    and all(type(k) is int for k in s["objects"])):
+                raise ValueError("a sequence that is described wrongly")
+            if not 0 <= s["frames"] <= len(self.names):
+                raise ValueError(f"{show(s['name'])} has more frames than the file")
+
+    def read(self, name, most=None):
+        """A picture is stored as it is; what claims to be larger than the file is not
+        unpacked."""
+        info = self.names[name]
+        if info.file_size > (most or self.size):
+            raise DataError(f"{show(self.path)}: {show(name)} is larger than the file")
         with self.lock:
-            return self.zip.read(name)
+            return self.zip.read(info)
 
     def sequences(self):
-        have = set(self.zip.namelist())
+        have = self.names
         out = []
         for s in self.manifest["sequences"]:
             frames = []
@@ -269,6 +319,18 @@ class Pack:
                                         png if png in have else None))
             out.append(Sequence(s["name"], frames, s["exhaustive"], s["objects"]))
         return out
+
+
+def roots(source):
+    """The folders and files that a source names."""
+    kind, *parts = source.split(":")
+    return parts[:2] if kind == "coco" else parts[:1]
+
+
+def paths(sequences):
+    """The files of pictures and masks."""
+    return [p for s in sequences for f in s.frames if not isinstance(f, PackFrame)
+            for p in (f.jpg, f.png) if isinstance(p, str)]
 
 
 def read_source(source):

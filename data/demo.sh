@@ -49,6 +49,8 @@ has_element()
 video='' output='' live='' mode=''
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
+trap 'exit 129' HUP # a shell that a signal ends runs no EXIT trap of itself
+trap 'exit 143' TERM
 : >"$tmp/properties" # one to a line, as file names may hold blanks
 while [ $# -gt 0 ]; do
     case $1 in
@@ -260,14 +262,23 @@ if [ -z "$output" ]; then
 elif [ "${output##*.}" != $suffix ]; then
     echo "Note: ${output##*/} will hold $codec as .$suffix, whatever its name says."
 fi
+# Neither the video nor a mask or model of the properties may be replaced, by any name.
+same_file() # FILE FILE
+{
+    [ -e "$1" ] && [ -e "$2" ] &&
+        [ "$(stat -L -c %d:%i -- "$1")" = "$(stat -L -c %d:%i -- "$2")" ]
+}
+! same_file "$output" "$video" || fail "$output: that is the input"
+while IFS= read -r property; do
+    ! same_file "$output" "$(absolute "${property#*=}")" ||
+        fail "$output: that is the file of ${property%%=*}"
+done <"$tmp/properties"
 folder=${output%/*}
 mkdir -p "$folder" 2>/dev/null || fail "$folder: the folder cannot be made"
-part=$folder/.rvos-demo-$$.part
-: 2>/dev/null >"$part" || fail "$folder: cannot be written to"
-[ "$(readlink -f "$output")" != "$(readlink -f "$video")" ] ||
-    { rm -f "$part"; fail "$output: that is the input"; }
-ln -s "$part" "$tmp/output"
+part=$(mktemp "$folder/.rvos-demo-XXXXXXXXXX" 2>/dev/null) || fail "$folder: cannot be written to"
 trap 'rm -rf "$tmp" "$part"' EXIT
+chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$part"
+ln -s "$part" "$tmp/output"
 
 # ---- the run, with a bar ---------------------------------------------------------------
 

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 
 import datasets
+import files
 import metrics
 import model
 
@@ -106,8 +107,8 @@ def main(argv=None):
         scores = evaluate(net, sequences, net.settings["tasks"], net.settings["size"],
                           a.slots,
                           a.frames)
-    except ValueError as e:
-        print(f"evaluate.py: {e}", file=sys.stderr)
+    except (ValueError, OSError) as e:
+        print(f"evaluate.py: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     for task, s in scores.items():
         print(f"{task}: J {s['J']:.2f}  F {s['F']:.2f}  ({s['objects']} objects)")
@@ -115,4 +116,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "evaluate.py"))

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 
@@ -19,6 +20,7 @@ import yaml
 
 import config
 import convert
+import files
 import safetensors_io
 import trainer
 
@@ -77,6 +79,11 @@ def short_source(source):
     return ":".join([kind, *(os.path.basename(p.rstrip("/")) for p in parts)])
 
 
+def cell(text):
+    """A name or terms that may come from a pack, in a table of Markdown."""
+    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", files.show(text, 1000))
+
+
 def card(path, c, facts, meta):
     """The model card, in Markdown, of the bundle at `path`."""
     with open(path, "rb") as f:
@@ -85,7 +92,7 @@ def card(path, c, facts, meta):
     count = sum(v.size for k, v in tensors.items() if "running_" not in k)
     kind = {v.dtype.name for v in tensors.values()}
     lines = [f"# {os.path.basename(path)}", "",
-             f"**Licence of the weights:** {meta['rvos.licence']}.", "",
+             f"**Licence of the weights:** {files.show(meta['rvos.licence'], 1000)}.", "",
              "| | |", "|---|---|", f"| sha256 | `{digest}` |",
              f"| size | {os.path.getsize(path) / 1e6:.1f} MB, {len(tensors)} tensors, "
              f"{', '.join(sorted(kind))}, {count / 1e6:.2f} M parameters |",
@@ -106,8 +113,8 @@ def card(path, c, facts, meta):
              f"{torch.__version__} |",
              "", "## Data", "", "| source | use | videos or stills | frames | licence |",
              "|---|---|---|---|---|"]
-    lines += [f"| {s['name']} | {s['use']} | {s['sequences']} | {s['frames']} | "
-              f"{s['licence']} |"
+    lines += [f"| {cell(s['name'])} | {s['use']} | {s['sequences']} | {s['frames']} | "
+              f"{cell(s['licence'])} |"
               for s in facts["sources"]]
     lines += ["", "## Scores", ""]
     if facts["scores"]:
@@ -134,10 +141,14 @@ def card(path, c, facts, meta):
     return "\n".join(lines)
 
 
+def card_path(path):
+    return os.path.splitext(path)[0] + ".md"
+
+
 def write(net, c, facts, path, dtype="f16"):
     tensors, meta = bundle(net, c, facts, dtype)
     safetensors_io.write(path, tensors, meta)
-    with safetensors_io.atomic(os.path.splitext(path)[0] + ".md") as f:
+    with files.atomic(card_path(path)) as f:
         f.write(card(path, c, facts, meta).encode())
 
 
@@ -149,6 +160,13 @@ def main(argv=None):
     p.add_argument("--dtype", choices=("f16", "f32"), default="f16")
     a = p.parse_args(argv)
     try:
+        guard = files.Guard(*(os.path.join(a.run, n)
+                              for n in ("checkpoint.pt", "facts.json", "config.yaml")))
+        for path in (a.output, card_path(a.output)):
+            guard.write(path)
+        if os.path.basename(card_path(a.output)) == os.path.basename(a.output):
+            raise ValueError(f"{a.output}: is the name of the model card: name a "
+                             ".safetensors file")
         state = trainer.load(os.path.join(a.run, "checkpoint.pt"))
         with open(os.path.join(a.run, "facts.json")) as f:
             facts = json.load(f)
@@ -157,11 +175,11 @@ def main(argv=None):
         net.load_state_dict(state["ema"] or state["net"])
         write(net, c, facts, a.output, a.dtype)
     except (OSError, ValueError, trainer.TrainError) as e:
-        print(f"export.py: {e}", file=sys.stderr)
+        print(f"export.py: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "export.py"))

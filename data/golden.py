@@ -17,6 +17,7 @@ import tempfile
 import numpy as np
 
 import convert
+import files
 import layout
 import pixels
 import safetensors_io
@@ -426,4 +427,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "golden.py"))

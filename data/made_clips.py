@@ -21,6 +21,8 @@ import sys
 import numpy as np
 from PIL import Image, ImageFilter
 
+import files
+
 STORIES = ("enter", "leave", "cross", "touch", "hide", "wander")
 LEAST, MOST = 0.01, 0.6  # share of a still that a cut-out covers
 
@@ -383,4 +385,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(files.run(main, "made_clips.py"))

@@ -20,9 +20,10 @@ import numpy as np
 from PIL import Image
 
 import datasets
+import files
 from convert import parse_size
 from datasets import DataError
-from safetensors_io import atomic
+from files import atomic, show
 
 FORMAT = "rvosseg-pack-1"
 
@@ -78,9 +79,14 @@ def prepare(sources, out, size=(448, 256), every=1, quality=90, licence=None, li
             exhaustive=False, say=print):
     manifest = dict(format=FORMAT, width=size[0], height=size[1], sources=[],
                     sequences=[])
+    read = {source: datasets.read_source(source) for source in sources}
+    guard = files.Guard(*(path for source in sources for path in datasets.roots(source)))
+    for sequences, _, _ in read.values():
+        guard.read(*datasets.paths(sequences))
+    guard.write(out, DataError)
     with atomic(out) as f, zipfile.ZipFile(f, "w", zipfile.ZIP_STORED) as z:
         for source in sources:
-            sequences, kind, terms = datasets.read_source(source)
+            sequences, kind, terms = read[source]
             name = f"{kind}-{os.path.basename(os.path.normpath(source.split(':')[1]))}"
             rows = []
             for s in sequences[:limit]:
@@ -91,9 +97,9 @@ def prepare(sources, out, size=(448, 256), every=1, quality=90, licence=None, li
                 name=name, licence=licence or terms, sequences=len(rows),
                 frames=sum(r["frames"] for r in rows),
                 objects=sum(len(r["objects"]) for r in rows)))
-            say(f"{source}: {len(rows)} sequences, {manifest['sources'][-1]['frames']} "
+            say(f"{show(source)}: {len(rows)} sequences, {manifest['sources'][-1]['frames']} "
                 f"frames, {manifest['sources'][-1]['objects']} objects; licence: "
-                f"{licence or terms}")
+                f"{show(licence or terms, 1000)}")
         names = [r["name"] for r in manifest["sequences"]]
         if len(set(names)) != len(names):
             raise DataError(f"{out}: two sequences of one name")
@@ -138,7 +144,7 @@ def main(argv=None):
         if a.verify:
             bad = verify(a.verify)
             for name in bad:
-                print(f"{a.verify}: {name}: damaged")
+                print(f"{show(a.verify)}: {show(name)}: damaged")
             return bool(bad)
         if not a.source or not a.output:
             p.error("say which sources, and where to with -o")
@@ -146,11 +152,11 @@ def main(argv=None):
                 a.limit,
                 a.exhaustive)
     except (DataError, OSError) as e:
-        print(f"prepare.py: {e}", file=sys.stderr)
+        print(f"prepare.py: {show(str(e), 1000)}", file=sys.stderr)
         return 1
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "prepare.py"))

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 import model
 import recurrent
-from safetensors_io import atomic
+from files import atomic
 
 
 def palette(count=256):

@@ -7,11 +7,11 @@ before it is used, so that a damaged file gives a FormatError and never a wrong 
 """
 import json
 import os
-import stat
 import struct
-import tempfile
 
 import numpy as np
+
+from files import atomic, impostor, open_regular, show
 
 MAX_HEADER = 100 << 20  # the format's own limit, 100 MB
 
@@ -34,30 +34,21 @@ def _no_duplicates(pairs):
     out = {}
     for key, value in pairs:
         if key in out:
-            raise ValueError(f"two entries named {key!r}")
+            raise ValueError(f"two entries named {show(key)}")
         out[key] = value
     return out
 
 
 def _mistaken(start):
     """What people have in place of the file, by its first bytes; None: nothing known."""
-    if start.startswith(b"version https://git-lfs"):
-        return 'a git-lfs pointer, not the file itself: run "git lfs pull"'
     if start.startswith(b"PK\3\4") or start[:2] in (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"):
         return "a zip file or pickle, such as a PyTorch checkpoint: data/convert.py reads those"
-    if start.lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith((b"<!doctype html", b"<html")):
-        return "a web page, not the file itself"
-    return None
+    return impostor(start)
 
 
 def _open(path):
-    """The open file and its size. Regular files only: a FIFO without a writer would hang."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    status = os.fstat(handle)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(handle)
-        raise FormatError(f"{path}: not a regular file")
-    return os.fdopen(handle, "rb"), status.st_size
+    f = open_regular(path)
+    return f, os.fstat(f.fileno()).st_size
 
 
 def _parse_start(path, f, size):
@@ -104,17 +95,17 @@ def read_header(path):
 
 def _entry(path, name, entry, size):
     """Checks one entry; (dtype name, shape, begin, end)"""
-    bad = lambda what: FormatError(f"{path}: tensor {name}: {what}")
+    bad = lambda what: FormatError(f"{path}: tensor {show(name)}: {what}")
     if not isinstance(entry, dict):
         raise bad("no description")
     dtype, shape, span = (entry.get(k) for k in ("dtype", "shape", "data_offsets"))
-    natural = lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0
-    if dtype not in DTYPES:
-        raise bad(f"unknown dtype {dtype!r}")
+    natural = lambda v: type(v) is int and 0 <= v < 1 << 63
+    if not isinstance(dtype, str) or dtype not in DTYPES:
+        raise bad(f"unknown dtype {show(dtype)}")
     if not isinstance(shape, list) or len(shape) > 8 or not all(map(natural, shape)):
-        raise bad(f"bad shape {shape!r}")
+        raise bad("a shape that is none")
     if not isinstance(span, list) or len(span) != 2 or not all(map(natural, span)):
-        raise bad(f"bad data_offsets {span!r}")
+        raise bad("data_offsets that are none")
     count = 1
     for n in shape:
         count *= n
@@ -138,7 +129,7 @@ def read(path):
     at = 0
     for name, (_, _, begin, end) in sorted(entries.items(), key=lambda e: e[1][2:]):
         if begin != at:
-            raise FormatError(f"{path}: tensor {name} overlaps another, or leaves a hole")
+            raise FormatError(f"{path}: tensor {show(name)} overlaps another, or leaves a hole")
         at = end
     if at != size:
         raise FormatError(f"{path}: {size - at} bytes that belong to no tensor")
@@ -181,34 +172,3 @@ def write(path, tensors, metadata=None, bf16=False):
         f.write(struct.pack("<Q", len(text)) + text)
         for a in arrays:
             f.write(a.tobytes())
-
-
-class atomic:
-    """A binary file that takes its name only when it is complete and on the disk."""
-
-    def __init__(self, path):
-        self.path = os.fspath(path)
-
-    def __enter__(self):
-        folder = os.path.dirname(os.path.abspath(self.path))
-        handle, self.temporary = tempfile.mkstemp(dir=folder, prefix=".", suffix=".part")
-        self.file = os.fdopen(handle, "wb")
-        return self.file
-
-    def __exit__(self, kind, value, trace):
-        try:
-            if kind is None:
-                self.file.flush()
-                os.fsync(self.file.fileno())
-            self.file.close()
-            if kind is None:
-                umask = os.umask(0)
-                os.umask(umask)
-                os.chmod(self.temporary, 0o666 & ~umask)
-                os.replace(self.temporary, self.path)
-                return False
-        except BaseException:
-            os.unlink(self.temporary)
-            raise
-        os.unlink(self.temporary)
-        return False

@@ -27,8 +27,9 @@ import config
 import datasets
 import evaluate
 import export
+import files
 import report
-from safetensors_io import atomic
+from files import atomic
 from trainer import Trainer, TrainError, load, save
 
 MEASURE = (20, 60)  # steps whose duration sets the length of a schedule given in minutes
@@ -234,6 +235,20 @@ class Run:
         self.sums = {k: v.to(self.trainer.device) for k, v in state["sums"].items()}
 
 
+RESULTS = ("", "samples", "config.yaml", "log.csv", "plot.png", "checkpoint.pt",
+           "facts.json", "best.safetensors", "best.md", "model.safetensors", "model.md")
+
+
+def check_places(folder, c, *more):
+    """A run writes nothing over what it starts from or learns from."""
+    guard = files.Guard(c.init, c.weights, *more)
+    for source in c.video + c.stills + c.backgrounds + c.validation:
+        found = datasets.paths(datasets.read_source(source)[0])
+        guard.read(*datasets.roots(source), *found, *{os.path.dirname(p) for p in found})
+    for name in RESULTS:
+        guard.write(os.path.join(folder, name), TrainError)
+
+
 def start(a, say=print):
     """A Run from a parsed command line."""
     old = os.path.join(a.out, "checkpoint.pt")
@@ -250,6 +265,7 @@ def start(a, say=print):
         raise TrainError(f"{a.out}: holds a run: --resume goes on with it")
     c = config.from_args(a)
     config.check(c)
+    check_places(a.out, c, a.config)
     os.makedirs(a.out, exist_ok=True)
     run = Run(a.out, Trainer(c, say), say)
     with atomic(os.path.join(a.out, "config.yaml")) as f:
@@ -271,7 +287,7 @@ def main(argv=None):
         run = start(a)
         done = run.go()
     except (ValueError, OSError, TrainError) as e:
-        print(f"train.py: {e}", file=sys.stderr)
+        print(f"train.py: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     if not done:
         print(f"stopped at step {run.trainer.step}; go on with: train.py {a.out} "
@@ -282,4 +298,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(files.run(main, "train.py"))

@@ -21,6 +21,7 @@ import compose
 import config
 import datasets
 import encoder_init
+import files
 import losses
 import model
 import pixels
@@ -387,13 +388,17 @@ class Trainer:
 
 def save(path, state):
     # As text, meta keeps its floats: PyTorch 1.13's safe reader of pickles knows none.
-    with safetensors_io.atomic(path) as f:
+    with files.atomic(path) as f:
         torch.save(dict(state, meta=json.dumps(state["meta"])), f)
 
 
 def load(path):
     """A checkpoint of ours.  weights_only: nothing in it is executed."""
     try:
+        with files.open_regular(path) as f:
+            found = files.impostor(f.read(100))
+        if found:
+            raise ValueError(found)
         state = torch.load(path, map_location="cpu", weights_only=True)
         state["meta"] = json.loads(state["meta"])
         if state["meta"]["format"] != "rvosseg-checkpoint-1":
@@ -402,7 +407,8 @@ def load(path):
     except OSError as e:
         raise TrainError(f"{path}: {e.strerror or e}") from None
     except Exception as e:  # whatever torch makes of a damaged file
-        raise TrainError(f"{path}: no checkpoint of a run: {e}".split("\n")[0]) from None
+        raise TrainError(f"{path}: no checkpoint of a run: "
+                         + files.show(str(e).split("\n")[0])) from None
 
 
 def read_weights(path):

@@ -82,6 +82,18 @@ refused 'a folder' "$work"
 refused 'no property "colour"' "$small" colour=red
 refused '/nothing.safetensors' "$small" model=/nothing.safetensors
 refused 'could not set property "mode"' "$small" --mode three-shot
+# What is read is never replaced, by whatever name.
+ln "$small" hard.mkv
+ln -s "$small" soft.mkv
+cp "$small" mask.png
+for case in "hard.mkv|that is the input" "soft.mkv|that is the input" \
+    "./mask.png|that is the file of init-mask-location"; do
+    before=$(cat "$small" mask.png | cksum)
+    if demo "$small" --output "${case%%|*}" init-mask-location=mask.png ||
+        ! grep -q "${case#*|}" "$work/log" || [ "$before" != "$(cat "$small" mask.png | cksum)" ]; then
+        fault "wrote over what it reads: $case"
+    fi
+done
 if [ "$(id -u)" != 0 ]; then
     mkdir locked && chmod 500 locked
     demo "$small" --output locked/o.mp4 && fault "wrote into a locked folder"

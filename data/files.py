@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the programs of data/ do with files; the same rules as the C tools have
+(docs/evaluation.md).
+
+Guard: what is read is never written to.  atomic: results appear whole or not at all.
+lines: lists of names.  show: text of a file, made safe for a terminal.  run: signals and
+the standard output.
+"""
+import os
+import re
+import secrets
+import signal
+import stat
+import sys
+import tempfile
+import unicodedata
+
+MAX_LIST = 64 << 20
+MAX_LINE = 4096
+OUTPUT_LOST = 4  # exit status
+
+
+class FileError(ValueError):
+    """What is wrong with which file."""
+
+
+# ---- text ------------------------------------------------------------------------------
+
+HIDDEN = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}  # categories of Unicode
+JOINERS = "\u200c\u200d"  # of some scripts, and of emoji
+
+
+def show(value, room=200):
+    """A value of a file as one short line: strings escaped and cut, of anything else that
+    may be large the type only."""
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int):
+        return str(value) if value.bit_length() < 200 else "a number of many digits"
+    if isinstance(value, float):
+        return repr(value)
+    if not isinstance(value, (str, os.PathLike)):
+        return f"a {type(value).__name__}"
+    text = os.fspath(value)
+    out = "".join(map(_plain, text[:room + 1]))
+    return out if len(out) <= room else out[:room - 3] + "..."
+
+
+def _plain(c):
+    if c in JOINERS or unicodedata.category(c) not in HIDDEN:
+        return c
+    code = ord(c)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name that is no UTF-8
+        code -= 0xDC00
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+# ---- reading ---------------------------------------------------------------------------
+
+def open_regular(path):
+    """A file for reading.  A pipe is refused and not waited for, as is a device."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(0, "not a regular file", os.fspath(path))
+    return os.fdopen(handle, "rb")
+
+
+def impostor(start):
+    """What a file's first bytes tell that it is, where people often have that instead of
+    the file they want; else None."""
+    if start.startswith(b"version https://git-lfs.github.com/spec/"):
+        return ("a git-lfs pointer, not the file itself: get that with 'git lfs pull'")
+    head = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower()
+    if head.startswith((b"<!doctype html", b"<html")):
+        return "a web page, not the file itself: download it again"
+    return None
+
+
+def decode(data, path):
+    """The text of bytes in UTF-8, with or without a byte order mark."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise FileError(f"{show(path)}: is a text in UTF-16: save it as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise FileError(f"{show(path)}: is no text in UTF-8 (byte {e.start})") from None
+
+
+def read_text(path, most=MAX_LIST):
+    """A regular file of bounded size."""
+    try:
+        with open_regular(path) as f:
+            data = f.read(most + 1)
+    except OSError as e:
+        raise FileError(f"{show(path)}: {e.strerror}") from None
+    if len(data) > most:
+        raise FileError(f"{show(path)}: is too large: more than {most >> 20} MiB")
+    found = impostor(data[:100])
+    if found:
+        raise FileError(f"{show(path)}: is {found}")
+    return decode(data, path)
+
+
+def lines(path):
+    """[(number, line)] of a list, without blanks around, empty lines and comments."""
+    out = []
+    for number, line in enumerate(re.split("\r\n|\r|\n", read_text(path)), 1):
+        if "\0" in line:
+            raise FileError(f"{show(path)}: line {number} holds a NUL byte: no list of "
+                            "names in UTF-8")
+        if len(line) > MAX_LINE:
+            raise FileError(f"{show(path)}: line {number} has more than {MAX_LINE} "
+                            "characters: no list of names")
+        line = line.strip(" \t\v\f")
+        if line and not line.startswith("#"):
+            out.append((number, line))
+    return out
+
+
+def is_name(name):
+    """Whether a string names something in a folder, and nothing outside of it."""
+    return (isinstance(name, str) and name not in ("", ".", "..") and "/" not in name
+            and "\0" not in name and len(os.fsencode(name)) <= 255)
+
+
+def is_inside(path):
+    """The same for a path below a folder."""
+    return isinstance(path, str) and all(map(is_name, path.split("/")))
+
+
+def sequences(path):
+    """The names of a list, each once.  A line is a name, or a path that ends with one, or
+    paths of files as in DAVIS-2016: .../NAME/00000.jpg .../NAME/00000.png"""
+    names = {}
+    for number, line in lines(path):
+        first = re.split("[ \t]", line)[0]
+        parts = (first if "/" in first else line).rstrip("/").split("/")
+        if len(parts) > 1 and "." in parts[-1] and parts[-1] not in (".", ".."):
+            parts.pop()
+        if ".." in parts or not is_name(parts[-1]):
+            raise FileError(f"{show(path)}: line {number}: \"{show(parts[-1])}\" is no "
+                            "name of a sequence's folder")
+        names[parts[-1]] = None
+    if not names:
+        raise FileError(f"{show(path)}: names nothing")
+    return list(names)
+
+
+# ---- writing ---------------------------------------------------------------------------
+
+class atomic:
+    """A binary file that takes its name only when it is complete and on the disk.  Until
+    then it has none, or a hidden random one.  A link of that name is replaced, not what it
+    points at; a device or a pipe is written to as it is."""
+
+    def __init__(self, path):
+        self.path = os.fspath(path)
+        self.temporary = None
+
+    def __enter__(self):
+        self.folder = os.path.dirname(os.path.abspath(self.path))
+        try:
+            mode = os.stat(self.path).st_mode
+        except OSError:
+            mode = stat.S_IFREG
+        special = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+        self.direct = self.path.startswith(special) or not (
+            stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(21, os.strerror(21), self.path)
+        if self.direct:
+            self.file = open(self.path, "wb")
+            return self.file
+        try:
+            if not os.path.exists("/proc/self/fd"):
+                raise OSError
+            handle = os.open(self.folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
+        except (OSError, AttributeError):
+            handle, self.temporary = tempfile.mkstemp(dir=self.folder, prefix=".rvos-",
+                                                      suffix=".part")
+        self.file = os.fdopen(handle, "wb")
+        return self.file
+
+    def place(self):
+        """Gives the complete file its name."""
+        if self.temporary is None:
+            # only rename can replace a file, so it gets a passing name
+            name = f".rvos-{secrets.token_hex(16)}.part"
+            self.temporary = os.path.join(self.folder, name)
+            folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
+            try:  # with a folder, Python asks for the link to be followed
+                os.link(f"/proc/self/fd/{self.file.fileno()}", name, src_dir_fd=folder,
+                        dst_dir_fd=folder)
+            finally:
+                os.close(folder)
+        else:
+            umask = os.umask(0)
+            os.umask(umask)
+            os.fchmod(self.file.fileno(), 0o666 & ~umask)
+        os.replace(self.temporary, self.path)
+        self.temporary = None
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None:
+                self.file.flush()
+                if not self.direct:
+                    os.fsync(self.file.fileno())
+                    self.place()
+        except OSError as e:
+            raise OSError(e.errno, e.strerror, self.path) from None
+        finally:
+            try:
+                self.file.close()
+            except OSError:
+                if kind is None:
+                    raise
+            if self.temporary is not None and os.path.lexists(self.temporary):
+                os.unlink(self.temporary)
+        return False
+
+
+class Guard:
+    """Compares what is written with what is read, by what they are: links and other
+    spellings make no difference."""
+
+    def __init__(self, *paths):
+        self.paths, self.known = [], None
+        for path in paths:
+            self.read(path)
+
+    def read(self, *paths):
+        """Files or folders that are read; None: nothing."""
+        self.paths += [os.fspath(p) for p in paths if p]
+
+    @staticmethod
+    def identity(path):
+        try:
+            st = os.stat(path)
+        except OSError:
+            return None
+        kinds = stat.S_ISREG(st.st_mode) or stat.S_ISDIR(st.st_mode)
+        return (st.st_dev, st.st_ino) if kinds else None
+
+    def write(self, path, error=FileError):
+        """Raises where `path`, a file or a folder that may not exist, is read."""
+        path = os.fspath(path)
+        above = path
+        while above and not os.path.lexists(above):
+            above = os.path.dirname(above.rstrip("/"))
+        if ".." in path[len(above):].split("/"):
+            raise error(f"{show(path)}: leads out of a folder that does not exist: name the "
+                        "place without \"..\"")
+        own = self.identity(path)
+        if own is None:
+            return
+        if self.known is None or len(self.paths) != self.known[0]:
+            self.known = len(self.paths), {self.identity(p) for p in self.paths}
+        if own in self.known[1]:
+            raise error(f"{show(path)}: is read by this command: name another place for "
+                        "the result")
+
+
+# ---- programs --------------------------------------------------------------------------
+
+class Ended(BaseException):
+    """A signal that ends the program, once what is half done has been removed."""
+
+    def __init__(self, number):
+        super().__init__(number)
+        self.number = number
+
+
+class OutputLost(BaseException):
+    """The standard output fails.  No OSError, which programs take for one of a file."""
+
+
+class Output:
+    """The standard output, whose failures are told apart from those of files."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+    def write(self, text):
+        try:
+            return self.stream.write(text)
+        except OSError as e:
+            raise OutputLost(e) from None
+
+    def flush(self):
+        try:
+            self.stream.flush()
+        except OSError as e:
+            raise OutputLost(e) from None
+
+
+def _end(number, _):
+    raise Ended(number)
+
+
+def _die(number):
+    """As if the signal had met no handler, so that the parent sees what happened."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    return 128 + number
+
+
+def _drop_output():
+    """Python writes what is left once more at its end."""
+    handle = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(handle, 1)
+    os.close(handle)
+
+
+def run(main, name):
+    """The exit status of a program."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, _end)
+    if sys.stdout is None:  # closed
+        sys.stdout = open("/dev/full" if os.path.exists("/dev/full") else os.devnull, "w")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.stdout = Output(sys.stdout)
+    try:
+        try:
+            status = main() or 0
+        except SystemExit as e:  # of argparse
+            status = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
+            if isinstance(e.code, str):
+                print(show(e.code, 1000), file=sys.stderr)
+        sys.stdout.flush()
+        return status
+    except OutputLost as e:
+        _drop_output()
+        if isinstance(e.args[0], BrokenPipeError):  # `| head` has seen enough
+            return _die(signal.SIGPIPE)
+        print(f"{name}: standard output: cannot be written: {e.args[0].strerror}",
+              file=sys.stderr)
+        return OUTPUT_LOST
+    except BrokenPipeError:  # of stderr, or of a child's input
+        return _die(signal.SIGPIPE)
+    except KeyboardInterrupt:
+        return _die(signal.SIGINT)
+    except Ended as e:
+        return _die(e.number)
