@@ -68,7 +68,8 @@ struct rv_job {
                          NULL */
     bool labels_only; /* with a NULL frame: makes `out` of the logits in the state,
                          which stays as it is */
-    struct rv_seen seen[RV_DECODERS]; /* of decoders with live slots */
+    struct rv_seen seen[RV_DECODERS]; /* of decoders with live slots, of a program that
+                                         has both */
     const rvos_output *out;
     rvos_object *object; /* one per slot, filled when there are labels */
 };

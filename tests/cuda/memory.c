@@ -104,10 +104,11 @@ static void alpha_as_cpu(rvos_device *cpu, rvos_device *cuda)
 }
 
 /* Labels and alpha of one frame, in memory of either kind. */
-static void segment(rvos_model *model, const struct picture *p, rvos_memory memory,
-                    uint8_t *labels, uint8_t *alpha, rvos_object *object)
+static void segment(rvos_model *model, rvos_task task, const struct picture *p,
+                    rvos_memory memory, uint8_t *labels, uint8_t *alpha,
+                    rvos_object *object)
 {
-    rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
+    rvos_stream *stream = open_stream(model, task, 3);
     rvos_image image = p->image;
     rvos_labels l = {
         .memory = memory, .width = 91, .height = 67, .data = labels, .stride = 91};
@@ -128,37 +129,48 @@ static void segment(rvos_model *model, const struct picture *p, rvos_memory memo
     rvos_stream_close(&stream);
 }
 
-/* Every format: the same from host and from device memory, and as the CPU's. Tall and
- * wide pictures are shrunk so much that it takes several strips (pixels.cu). */
+/* The same from host and from device memory, and as the CPU's. */
+static void compare(rvos_model *cpu, rvos_model *cuda, rvos_task task,
+                    const struct picture *p)
+{
+    uint8_t labels[3][91 * 67] = {{0}}, alpha[3][40 * 100] = {{0}};
+    rvos_object object[3];
+    int off = 0, worst = 0;
+
+    segment(cpu, task, p, RVOS_MEMORY_HOST, labels[0], alpha[0], &object[0]);
+    segment(cuda, task, p, RVOS_MEMORY_HOST, labels[1], alpha[1], &object[1]);
+    segment(cuda, task, p, RVOS_MEMORY_CUDA, labels[2], alpha[2], &object[2]);
+    CHECK(!memcmp(labels[1], labels[2], sizeof(labels[1])));
+    CHECK(!memcmp(alpha[1], alpha[2], sizeof(alpha[1])));
+    CHECK(!memcmp(&object[1], &object[2], sizeof(object[1])));
+    for (size_t k = 0; k < sizeof(labels[0]); k++)
+        off += labels[0][k] != labels[1][k];
+    for (size_t k = 0; k < sizeof(alpha[0]); k++) {
+        int d = abs(alpha[0][k] - alpha[1][k]);
+
+        worst = d > worst ? d : worst;
+    }
+    test_note(CHECK(off <= 3), "format %d, %dx%d: %d labels differ", p->image.format,
+              p->image.width, p->image.height, off);
+    test_note(CHECK(worst <= 1), "format %d, %dx%d: alpha is off by %d", p->image.format,
+              p->image.width, p->image.height, worst);
+    CHECK_NEAR(object[0].score, object[1].score, 1e-4);
+    CHECK(object[0].serial == object[1].serial);
+}
+
+/* Every format. Tall and wide pictures are shrunk so much that it takes several strips
+ * (pixels.cu). */
 static void formats(rvos_model *cpu, rvos_model *cuda)
 {
     static const int size[3][2] = {{163, 101}, {39, 1403}, {1203, 21}};
 
     for (int i = 0; i < 3 * (RVOS_I420 + 1); i++) {
-        int format = i / 3, w = size[i % 3][0], h = size[i % 3][1];
-        struct picture p = make_picture((rvos_format)format, w, h, 11);
-        uint8_t labels[3][91 * 67] = {{0}}, alpha[3][40 * 100] = {{0}};
-        rvos_object object[3];
-        int off = 0, worst = 0;
+        struct picture p =
+            make_picture((rvos_format)(i / 3), size[i % 3][0], size[i % 3][1], 11);
 
-        segment(cpu, &p, RVOS_MEMORY_HOST, labels[0], alpha[0], &object[0]);
-        segment(cuda, &p, RVOS_MEMORY_HOST, labels[1], alpha[1], &object[1]);
-        segment(cuda, &p, RVOS_MEMORY_CUDA, labels[2], alpha[2], &object[2]);
-        CHECK(!memcmp(labels[1], labels[2], sizeof(labels[1])));
-        CHECK(!memcmp(alpha[1], alpha[2], sizeof(alpha[1])));
-        CHECK(!memcmp(&object[1], &object[2], sizeof(object[1])));
-        for (size_t k = 0; k < sizeof(labels[0]); k++)
-            off += labels[0][k] != labels[1][k];
-        for (size_t k = 0; k < sizeof(alpha[0]); k++) {
-            int d = abs(alpha[0][k] - alpha[1][k]);
-
-            worst = d > worst ? d : worst;
-        }
-        test_note(CHECK(off <= 3), "format %d, %dx%d: %d labels differ", format, w, h,
-                  off);
-        test_note(CHECK(worst <= 1), "format %d, %dx%d: alpha is off by %d", format, w, h,
-                  worst);
-        CHECK_NEAR(object[0].score, object[1].score, 1e-4);
+        compare(cpu, cuda, RVOS_TASK_ZERO_SHOT, &p);
+        if (i % 3 == 0)
+            compare(cpu, cuda, RVOS_TASK_AUTO, &p);
         free(p.bytes);
     }
 }

@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* auto.c - RVOS_TASK_AUTO: each decoder of the program of both gives what it gives by
+ * itself, whichever frames it runs in; and what the stream does around them. Which piece
+ * becomes an object is tests/unit/follow.c's.
+ *
+ *     auto BACKEND MODEL_DIR */
+#include <pthread.h>
+
+#include "fixture.h"
+#include "model.h"
+
+#define SLOTS 3
+#define PIXELS (NET_W * NET_H)
+#define START 5 /* frames of discovery at the beginning */
+
+static struct log log_;
+static const char *folder;
+static rvos_model *model;
+
+/* ---- the program of both decoders ------------------------------------------------- */
+
+/* A plan by itself: a state, and what each decoder sees. */
+struct machine {
+    struct rv_model_plan *plan;
+    struct rv_member member;
+    struct rv_buffer state;
+    struct rv_pixels *pixels;
+    uint8_t seen[RV_DECODERS][PIXELS], labels[PIXELS];
+    float score[RV_DECODERS][RVOS_MAX_OBJECTS];
+    rvos_object object[RVOS_MAX_OBJECTS];
+};
+
+static void open_machine(struct machine *m, unsigned decoders)
+{
+    rvos_device *dev = model->device;
+
+    memset(m, 0, sizeof(*m));
+    if (!CHECK(rv_model_plan(model, decoders, true, true, SLOTS, &m->plan) == 0) ||
+        !CHECK(dev->fn->alloc(dev, m->plan->program.state_bytes, &m->state) == 0) ||
+        !CHECK(dev->fn->pixels_create(dev, &model->net, NET_W, NET_H, &m->pixels) == 0))
+        exit(1);
+    rv_member_init(&m->member);
+}
+
+static void close_machine(struct machine *m)
+{
+    rv_member_finish(&m->member);
+    model->device->fn->pixels_destroy(m->pixels);
+    model->device->fn->free(model->device, &m->state);
+}
+
+/* Frame t with so many live slots, and a seed for the slots of `seeds`. */
+static void run_machine(struct machine *m, int t, int zero, int one, uint32_t seeds)
+{
+    static uint8_t rgb[PIXELS * 3], masks[PIXELS];
+    static uint32_t bits[PIXELS];
+    rvos_image image = rgb_image(rgb, NET_W, NET_H);
+    rvos_labels labels = {
+        .width = NET_W, .height = NET_H, .data = m->labels, .stride = NET_W};
+    rvos_output out = {.labels = &labels};
+    struct rv_job job = {.state = m->state,
+                         .pixels = m->pixels,
+                         .frame = &image,
+                         .seed = bits,
+                         .seed_slots = seeds,
+                         .live = {zero, one},
+                         .shown = one ? RV_ONE_SHOT : RV_ZERO_SHOT,
+                         .out = &out,
+                         .object = m->object};
+
+    make_frame(rgb, NET_W, NET_H, t);
+    make_masks(masks, NET_W, NET_H, seeds);
+    for (int i = 0; i < PIXELS; i++)
+        bits[i] = masks[i] ? UINT32_C(1) << (masks[i] - 1) : 0;
+    for (int d = 0; d < RV_DECODERS; d++)
+        if (job.live[d] && m->plan->program.decoders == 3)
+            job.seen[d] = (struct rv_seen){m->seen[d], m->score[d]};
+    CHECK(rv_model_run(model, m->plan, &m->member, &job) == 0);
+}
+
+/* A decoder's results, slots * height * width floats. */
+static void read_memory(struct machine *m, int decoder, bool half, float *out)
+{
+    const struct rv_program *p = &m->plan->program;
+    const struct rv_memory *own = &p->memory[decoder];
+    const struct rv_tensor *t = &p->tensor[half ? own->half : own->logits];
+    size_t bytes = (size_t)t->n * t->h * t->w * sizeof(float);
+
+    CHECK(model->device->fn->read(model->device, &m->state, t->offset, out, bytes) == 0);
+}
+
+/* Labels and scores at network size, from the logits. */
+static void check_seen(struct machine *m, int decoder, int live)
+{
+    static float logits[SLOTS * PIXELS];
+    double sum[SLOTS] = {0};
+    int count[SLOTS] = {0}, wrong = 0;
+
+    read_memory(m, decoder, false, logits);
+    for (int i = 0; i < PIXELS; i++) {
+        int best = 0;
+
+        for (int k = 1; k < live; k++)
+            if (logits[k * PIXELS + i] > logits[best * PIXELS + i])
+                best = k;
+        if (logits[best * PIXELS + i] >= 0) {
+            sum[best] += 1 / (1 + exp(-(double)logits[best * PIXELS + i]));
+            count[best]++;
+            wrong += m->seen[decoder][i] != best + 1;
+        } else {
+            wrong += m->seen[decoder][i] != 0;
+        }
+    }
+    CHECK(wrong == 0);
+    for (int k = 0; k < live; k++)
+        CHECK_NEAR(m->score[decoder][k], count[k] ? sum[k] / count[k] : 0, 1e-6);
+}
+
+static void decoders(void)
+{
+    /* Live slots of each, and slots that are seeded. */
+    static const struct {
+        int zero, one;
+        uint32_t seeds;
+    } list[] = {{3, 0, 0}, {3, 0, 0}, {3, 1, 1}, {0, 1, 0}, {0, 3, 6},
+                {3, 3, 0}, {0, 2, 0}, {3, 0, 0}, {0, 3, 4}, {2, 3, 0}};
+    static float got[SLOTS * PIXELS], want[SLOTS * PIXELS];
+    static struct machine both, single[RV_DECODERS];
+
+    open_machine(&both, 3);
+    for (int d = 0; d < RV_DECODERS; d++)
+        open_machine(&single[d], 1u << d);
+    CHECK(both.state.size == single[0].state.size + single[1].state.size);
+    for (int t = 0; t < (int)(sizeof(list) / sizeof(list[0])); t++) {
+        const int live[RV_DECODERS] = {list[t].zero, list[t].one};
+        int shown = live[RV_ONE_SHOT] ? RV_ONE_SHOT : RV_ZERO_SHOT;
+
+        run_machine(&both, t, live[0], live[1], list[t].seeds);
+        for (int d = 0; d < RV_DECODERS; d++) {
+            struct machine *m = &single[d];
+            size_t n = (size_t)PIXELS * live[d];
+
+            if (!live[d])
+                continue;
+            run_machine(m, t, d ? 0 : live[0], d ? live[1] : 0, d ? list[t].seeds : 0);
+            for (int half = 0; half < 2; half++) {
+                read_memory(&both, d, half, got);
+                read_memory(m, d, half, want);
+                n = (size_t)live[d] * (half ? PLANE : PIXELS);
+                test_note(CHECK(!memcmp(got, want, n * sizeof(*got))),
+                          "frame %d, decoder %d: %g", t, d, difference(got, want, n));
+            }
+            check_seen(&both, d, live[d]);
+        }
+        CHECK(!memcmp(both.labels, single[shown].labels, PIXELS));
+        CHECK(!memcmp(both.object, single[shown].object,
+                      live[shown] * sizeof(both.object[0])));
+    }
+    for (int d = 0; d < RV_DECODERS; d++)
+        close_machine(&single[d]);
+    close_machine(&both);
+}
+
+/* ---- streams ------------------------------------------------------------------------
+ */
+
+struct picture {
+    uint8_t labels[PIXELS], alpha[PIXELS];
+};
+
+static rvos_stream *open_auto(int objects, int interval)
+{
+    rvos_stream *stream = NULL;
+
+    CHECK(rvos_stream_open(&stream, model,
+                           &(rvos_stream_params){.task = RVOS_TASK_AUTO,
+                                                 .objects = objects,
+                                                 .discovery_interval = interval}) == 0);
+    return stream;
+}
+
+static void step(rvos_stream *stream, int t, struct picture *out)
+{
+    rvos_labels labels = {.width = NET_W, .height = NET_H, .stride = NET_W};
+    rvos_labels alpha = labels;
+
+    labels.data = out->labels;
+    alpha.data = out->alpha;
+    memset(out, 77, sizeof(*out)); /* it is all written */
+    CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels, .alpha = &alpha}) ==
+          0);
+}
+
+static bool discovering(rvos_stream *stream)
+{
+    rvos_stream_info info;
+
+    rvos_stream_get_info(stream, &info);
+    return info.discovering;
+}
+
+/* The first frames show the zero-shot foreground, without what is too small for an
+ * object, and cut into pieces that do not touch. */
+static void start(void)
+{
+    static struct picture got, zero;
+    rvos_stream *a = open_auto(SLOTS, -1),
+                *z = open_stream(model, RVOS_TASK_ZERO_SHOT, SLOTS);
+    rvos_object object;
+    int missing = 0, shown = 0;
+
+    for (int t = 0; t < START; t++) {
+        step(a, t, &got);
+        step(z, t, &zero);
+        CHECK(discovering(a));
+        for (int i = 0; i < PIXELS; i++) {
+            int right = i % NET_W + 1 < NET_W ? got.labels[i + 1] : 0;
+            int below = i + NET_W < PIXELS ? got.labels[i + NET_W] : 0;
+
+            CHECK(!got.labels[i] || zero.labels[i]);
+            shown += got.labels[i] > 0;
+            missing += !got.labels[i] && zero.labels[i];
+            if (got.labels[i] == zero.labels[i]) /* of both or none */
+                CHECK(abs(got.alpha[i] - zero.alpha[i]) <= (got.labels[i] ? 1 : 255));
+            CHECK(!got.labels[i] || ((!right || right == got.labels[i]) &&
+                                     (!below || below == got.labels[i])));
+        }
+        for (int k = 1; k <= SLOTS; k++) {
+            int area = 0;
+
+            CHECK(rvos_stream_get_object(a, k, &object) == 0);
+            for (int i = 0; i < PIXELS; i++)
+                area += got.labels[i] == k;
+            CHECK(object.area == area && object.present == (area > 0));
+            CHECK(!object.present || (object.serial && object.score >= 0.5));
+        }
+    }
+    test_note(CHECK(shown > START * PIXELS / 20), "%d pixels shown", shown);
+    test_note(CHECK(missing < shown / 2 + START * PIXELS / 10), "%d missing, %d shown",
+              missing, shown);
+    rvos_stream_close(&a);
+    rvos_stream_close(&z);
+}
+
+/* With objects of the user in all slots, the stream is a one-shot stream. */
+static void given(void)
+{
+    static float x[2 * PLANE], y[2 * PLANE];
+    static struct picture a, b;
+    rvos_stream *find = open_auto(2, -1),
+                *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
+    rvos_stream_info info;
+    rvos_object object;
+
+    CHECK(seed_objects(find, 3, RVOS_ALL_SLOTS) == 0);
+    CHECK(seed_objects(follow, 3, RVOS_ALL_SLOTS) == 0);
+    for (int t = 0; t < START + 4; t++) {
+        if (t == START) { /* corrected */
+            CHECK(seed_objects(find, 2, 2) == 0);
+            CHECK(seed_objects(follow, 2, 2) == 0);
+        }
+        step(find, t, &a);
+        step(follow, t, &b);
+        test_note(CHECK(!memcmp(&a, &b, sizeof(a))), "frame %d", t);
+        read_logits(find, 2, x);
+        read_logits(follow, 2, y);
+        test_note(CHECK(!memcmp(x, y, sizeof(x))), "frame %d: %g", t,
+                  difference(x, y, 2 * PLANE));
+        rvos_stream_get_info(find, &info);
+        CHECK(info.live == 2 && info.frames == t + 1);
+        for (int k = 1; k <= 2; k++) {
+            CHECK(rvos_stream_get_object(find, k, &object) == 0);
+            CHECK(object.serial == (uint32_t)k);
+        }
+    }
+    CHECK(rvos_stream_get_object(follow, 1, &object) == 0 && object.serial == 0);
+    /* The one below a dropped slot goes on as before. */
+    CHECK(rvos_stream_drop(find, 2) == 0 && rvos_stream_drop(follow, 2) == 0);
+    CHECK(rvos_stream_get_object(find, 2, &object) == 0 && !object.serial);
+    for (int t = START + 4; t < START + 8; t++) {
+        step(find, t, &a);
+        step(follow, t, &b);
+        read_logits(find, 1, x);
+        read_logits(follow, 1, y);
+        CHECK(!memcmp(x, y, PLANE * sizeof(*x)));
+        rvos_stream_get_info(find, &info);
+        CHECK(info.live == 1);
+        for (int i = 0; i < PIXELS; i++)
+            CHECK(a.labels[i] <= 1);
+    }
+    /* Seeded empty is dropped, too: nothing is left to run. */
+    CHECK(seed_objects(find, 0, 1) == 0);
+    for (int t = START + 8; t < START + 10; t++) {
+        step(find, t, &a);
+        rvos_stream_get_info(find, &info);
+        if (!info.discovering) {
+            CHECK(info.live == 0);
+            for (int i = 0; i < PIXELS; i++)
+                CHECK(!a.labels[i] && !a.alpha[i]);
+        }
+    }
+    rvos_stream_close(&find);
+    rvos_stream_close(&follow);
+}
+
+/* The same again after a reset, but for the serials, which no object has had. */
+static void reset(void)
+{
+    enum { FRAMES = START + 3 };
+    static struct picture first[FRAMES], again;
+    rvos_stream *stream = open_auto(SLOTS, 0);
+    uint32_t highest = 0;
+    rvos_object object;
+
+    for (int round = 0; round < 2; round++) {
+        uint32_t seen = highest;
+
+        for (int t = 0; t < FRAMES; t++) {
+            step(stream, t, round ? &again : &first[t]);
+            if (round)
+                test_note(CHECK(!memcmp(&again, &first[t], sizeof(again))), "frame %d",
+                          t);
+            for (int k = 1; k <= SLOTS; k++) {
+                CHECK(rvos_stream_get_object(stream, k, &object) == 0);
+                CHECK(!object.serial || object.serial > seen);
+                highest = object.serial > highest ? object.serial : highest;
+            }
+        }
+        CHECK(highest > seen);
+        rvos_stream_reset(stream);
+        CHECK(!discovering(stream));
+        CHECK(rvos_stream_get_object(stream, 1, &object) == 0 && !object.serial);
+    }
+    /* Without outputs the state advances all the same. */
+    for (int t = 0; t < FRAMES - 1; t++)
+        CHECK(process_frame(stream, t, NULL) == 0);
+    step(stream, FRAMES - 1, &again);
+    CHECK(!memcmp(&again, &first[FRAMES - 1], sizeof(again)));
+    rvos_stream_close(&stream);
+}
+
+/* When the zero-shot decoder runs. */
+static void intervals(void)
+{
+    static struct picture out;
+    rvos_stream *stream = open_auto(1, -1);
+    int seen = 0;
+
+    CHECK(seed_objects(stream, 1, 1) == 0);
+    for (int t = 0; t < START + 40; t++) {
+        step(stream, t, &out);
+        CHECK(discovering(stream) == (t < START));
+    }
+    CHECK(rvos_stream_discover(stream) == 0);
+    step(stream, 0, &out);
+    CHECK(discovering(stream));
+    rvos_stream_close(&stream);
+    stream = open_auto(1, 7);
+    CHECK(seed_objects(stream, 1, 1) == 0);
+    for (int t = 0; t < START + 28; t++) {
+        step(stream, t, &out);
+        seen += t >= START && discovering(stream);
+    }
+    test_note(CHECK(seen >= 3 && seen < 28), "%d of 28 frames", seen);
+    rvos_stream_close(&stream);
+}
+
+/* Slots that are left out are so among the pieces and the objects alike. */
+static void hidden(void)
+{
+    static struct picture all;
+    static uint8_t some[PIXELS];
+    rvos_stream *a = open_auto(SLOTS, -1), *b = open_auto(SLOTS, -1);
+    rvos_labels labels = {.width = NET_W, .height = NET_H, .data = some, .stride = NET_W};
+
+    for (int t = 0; t < START + 3; t++) {
+        step(a, t, &all);
+        CHECK(process_frame(b, t, &(rvos_output){.labels = &labels, .hidden = 1}) == 0);
+        for (int i = 0; i < PIXELS; i++)
+            CHECK(some[i] == (all.labels[i] == 1 ? 0 : all.labels[i]));
+    }
+    rvos_stream_close(&a);
+    rvos_stream_close(&b);
+}
+
+static void refusals(void)
+{
+    rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 1);
+    int errors = log_.errors;
+
+    CHECK(rvos_stream_discover(NULL) == RVOS_ERR_ARGUMENT);
+    log_.quiet = true;
+    CHECK(rvos_stream_discover(stream) == RVOS_ERR_WRONG_TASK);
+    log_.quiet = false;
+    CHECK(log_.errors == errors + 1 && strstr(log_.last, "rvos_stream_discover"));
+    log_.errors = errors;
+    rvos_stream_close(&stream);
+}
+
+/* The other recurrences: both decoders begin a sighting with all slots' neighbours. */
+static void variants(void)
+{
+    static struct picture out;
+
+    for (int v = RVOS_VARIANT_SPATIAL; v <= RVOS_VARIANT_TEMPORAL; v++) {
+        rvos_stream *stream = NULL, *zero = NULL;
+        static struct picture want;
+
+        CHECK(rvos_stream_open(&stream, model,
+                               &(rvos_stream_params){.task = RVOS_TASK_AUTO,
+                                                     .variant = (rvos_variant)v,
+                                                     .objects = SLOTS}) == 0);
+        CHECK(rvos_stream_open(&zero, model,
+                               &(rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT,
+                                                     .variant = (rvos_variant)v,
+                                                     .objects = SLOTS}) == 0);
+        CHECK(rvos_stream_warm_up(stream) == 0);
+        for (int t = 0; t < START + 2; t++) {
+            step(stream, t, &out);
+            step(zero, t, &want);
+            for (int i = 0; i < PIXELS && t < START; i++)
+                CHECK(!out.labels[i] || want.labels[i]);
+        }
+        rvos_stream_close(&stream);
+        rvos_stream_close(&zero);
+    }
+}
+
+/* ---- streams in different phases, together ----------------------------------------- */
+
+#define STREAMS 4
+#define FRAMES 12
+
+struct caller {
+    pthread_t thread;
+    rvos_stream *stream;
+    int number;
+    uint8_t labels[FRAMES][PIXELS];
+    rvos_object object[FRAMES][SLOTS];
+};
+
+/* Stream i begins its video anew in frame 2 i + 1, and some are given an object. */
+static void *call(void *opaque)
+{
+    struct caller *c = opaque;
+    rvos_labels labels = {.width = NET_W, .height = NET_H, .stride = NET_W};
+
+    for (int t = 0; t < FRAMES; t++) {
+        labels.data = c->labels[t];
+        if (t == 2 * c->number + 1)
+            rvos_stream_reset(c->stream);
+        if (t == 4 && c->number % 2)
+            CHECK(seed_objects(c->stream, 2, 2) == 0);
+        if (t == 9 && c->number == 3)
+            CHECK(rvos_stream_drop(c->stream, 2) == 0);
+        CHECK(process_frame(c->stream, 100 * c->number + t,
+                            &(rvos_output){.labels = &labels}) == 0);
+        for (int k = 0; k < SLOTS; k++)
+            CHECK(rvos_stream_get_object(c->stream, k + 1, &c->object[t][k]) == 0);
+    }
+    return NULL;
+}
+
+static void open_callers(struct caller *c, rvos_model *of, int n)
+{
+    for (int i = 0; i < n; i++) {
+        c[i].number = i;
+        CHECK(rvos_stream_open(&c[i].stream, of,
+                               &(rvos_stream_params){.task = RVOS_TASK_AUTO,
+                                                     .objects = SLOTS,
+                                                     .discovery_interval = 3}) == 0);
+    }
+}
+
+static void together(rvos_device *device)
+{
+    static struct caller alone[STREAMS], group[STREAMS];
+    rvos_model_info info;
+    rvos_model *batched = NULL;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
+    open_callers(alone, model, STREAMS);
+    for (int i = 0; i < STREAMS; i++)
+        call(&alone[i]);
+    for (int n = 2; n <= STREAMS; n++) {
+        if (!CHECK(rvos_model_load(&batched, device, path,
+                                   &(rvos_model_params){.max_batch = STREAMS,
+                                                        .batch_wait_us = 20000000,
+                                                        .width = NET_W,
+                                                        .height = NET_H}) == 0))
+            return;
+        open_callers(group, batched, n);
+        for (int i = 0; i < n; i++)
+            CHECK(pthread_create(&group[i].thread, NULL, call, &group[i]) == 0);
+        for (int i = 0; i < n; i++) {
+            pthread_join(group[i].thread, NULL);
+            rvos_stream_close(&group[i].stream);
+            test_note(
+                CHECK(!memcmp(group[i].labels, alone[i].labels, sizeof(alone[i].labels))),
+                "stream %d of %d", i, n);
+            CHECK(!memcmp(group[i].object, alone[i].object, sizeof(alone[i].object)));
+        }
+        rvos_model_get_info(batched, &info);
+        CHECK(info.passes <= info.frames);
+        if (info.max_batch > 1)
+            test_note(CHECK(info.passes < info.frames), "%lld passes",
+                      (long long)info.passes);
+        rvos_model_close(&batched);
+    }
+    for (int i = 0; i < STREAMS; i++)
+        rvos_stream_close(&alone[i].stream);
+}
+
+int main(int argc, char **argv)
+{
+    rvos_device *device;
+
+    if (argc < 3)
+        return test_skip("usage: auto BACKEND MODEL_DIR");
+    folder = argv[2];
+    device = open_device(argv[1], 2, &log_);
+    if (device)
+        model = load_model(device, folder, "r18", NET_W, NET_H);
+    if (!model)
+        return test_done();
+    decoders();
+    start();
+    given();
+    reset();
+    intervals();
+    hidden();
+    refusals();
+    variants();
+    together(device);
+    rvos_model_close(&model);
+    rvos_device_close(&device);
+    CHECK(log_.errors == 0 && log_.warnings == 0);
+    return test_done();
+}
