@@ -38,6 +38,21 @@ static gboolean check(const GstRvosSettings *settings, const gchar *palette,
     return FALSE;
 }
 
+/* It goes on with the threads there are, which the user should know. */
+static void tell_threads(GstRvosSeg *self, GstRvosModel *model)
+{
+    rvos_device_info info;
+
+    rvos_device_get_info(gst_rvos_model_device(model), &info);
+    if (info.threads_refused > 0)
+        GST_ELEMENT_WARNING(self, RESOURCE, FAILED,
+                            ("%d threads could not be started: frames take longer. Set "
+                             "n-threads to fewer, or raise the limit of processes "
+                             "(ulimit -u, a container's pids limit).",
+                             info.threads_refused),
+                            ("%d threads compute", info.threads));
+}
+
 static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
 {
     const GstRvosSettings *settings = &self->settings;
@@ -69,6 +84,8 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
                              fallback),
                             (NULL));
     g_free(fallback);
+    if (model)
+        tell_threads(self, model);
     GST_OBJECT_LOCK(self);
     self->model = model;
     GST_OBJECT_UNLOCK(self);

@@ -30,6 +30,12 @@
  * *out set to NULL. What went wrong is told, in words, to the device's log
  * callback. The library never exits, aborts or prints by itself.
  *
+ * fork: a device and all that is on it belong to the process that opened them. In a child
+ * functions that can fail return RVOS_ERR_DEVICE, without a line in the log, whose locks
+ * another thread may have held at the fork; those that close return at once, set the handle
+ * to NULL and leave the memory to the end of the process. A child may open a device of its
+ * own.
+ *
  * Parameters: a params struct of zeroes is the default, as is NULL (rvos_draw
  * alone tells them apart); it need live only for the call.
  */
@@ -83,8 +89,8 @@ typedef struct rvos_device_params {
                             the default while it has not been run on a GPU */
     int index;           /* which CUDA device */
     void *cuda_context;  /* a CUcontext to work in; NULL: the primary one */
-    int threads;         /* the device's own CPU threads; 0: one per core that
-                            the process may use */
+    int threads;         /* the device's own CPU threads; 0: as many as
+                            rvos_default_threads() says */
     /* Called from any thread that calls into the library or belongs to it, one
      * line at a time, without a newline; must not call back into the library. */
     void (*log)(void *opaque, rvos_log_level level, const char *line);
@@ -97,8 +103,15 @@ typedef struct rvos_device_info {
     const char *name;    /* of the processor */
     const char *library; /* such as "oneDNN 2.6.3" or "cuDNN 9.14.0" */
     const char *isa;     /* what it uses, such as "avx512_core" or "sm_90" */
-    int threads;         /* of the device's own */
+    int threads;         /* that compute: the device's own, or 1 if none of them
+                            could be started and the callers' compute */
+    int threads_refused; /* that the system did not give, as at a limit of
+                            processes; frames then take longer */
 } rvos_device_info;
+
+/* The cores that the process may use by its affinity mask, or fewer where a control group,
+ * such as a container's, has a quota of CPU time. */
+RVOS_API int rvos_default_threads(void);
 
 RVOS_API int rvos_device_open(rvos_device **out, const rvos_device_params *params);
 RVOS_API void rvos_device_close(rvos_device **device);

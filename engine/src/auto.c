@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "follow.h"
+#include "device.h"
 #include "log.h"
 #include "stream.h"
 
@@ -118,6 +119,8 @@ int rvos_stream_discover(rvos_stream *s)
 {
     if (!s)
         return RVOS_ERR_ARGUMENT;
+    if (rv_device_forked(s->model->device))
+        return RVOS_ERR_DEVICE;
     if (!s->automatic) {
         rv_log(
             s->model->device, RVOS_LOG_ERROR,

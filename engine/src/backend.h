@@ -6,12 +6,14 @@
 #ifndef RV_BACKEND_H
 #define RV_BACKEND_H
 
+#include <sys/types.h>
+
 #include "net/program.h"
 #include "rvos.h"
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 6
+#define RV_BACKEND_ABI 7
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -44,6 +46,7 @@ struct rvos_device {
     rvos_device_params params;
     rvos_device_info info;
     _Atomic int refs;
+    pid_t process; /* that opened it (device.h) */
 };
 
 /* What a decoder has found, at network size and for a threshold of 0.5, whatever is shown

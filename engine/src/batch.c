@@ -6,8 +6,8 @@
 
 #include "log.h"
 
-void rv_batch_init(struct rv_batch *batch, rvos_device *dev, int max, int wait_us,
-                   struct rv_plan *plan)
+int rv_batch_init(struct rv_batch *batch, rvos_device *dev, int max, int wait_us,
+                  struct rv_plan *plan)
 {
     *batch = (struct rv_batch){.dev = dev,
                                .max = max,
@@ -17,7 +17,7 @@ void rv_batch_init(struct rv_batch *batch, rvos_device *dev, int max, int wait_u
                                .plans = 1,
                                .most = 1,
                                .round = 1};
-    pthread_mutex_init(&batch->lock, NULL);
+    return pthread_mutex_init(&batch->lock, NULL) ? RVOS_ERR_MEMORY : 0;
 }
 
 void rv_batch_finish(struct rv_batch *batch)
@@ -46,15 +46,19 @@ void rv_batch_count(struct rv_batch *batch, int64_t *frames, int64_t *passes)
 
 /* ---- members ---------------------------------------------------------------- */
 
-void rv_member_init(struct rv_member *member)
+int rv_member_init(struct rv_member *member)
 {
     pthread_condattr_t attr;
+    int error;
 
     *member = (struct rv_member){0};
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&member->wake, &attr);
+    if (pthread_condattr_init(&attr))
+        return RVOS_ERR_MEMORY;
+    error = pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    if (!error)
+        error = pthread_cond_init(&member->wake, &attr);
     pthread_condattr_destroy(&attr);
+    return error ? RVOS_ERR_MEMORY : 0;
 }
 
 void rv_member_finish(struct rv_member *member)

@@ -54,9 +54,9 @@ struct rv_batch {
     int64_t frames, passes;
 };
 
-/* Takes the plan of one frame. */
-void rv_batch_init(struct rv_batch *batch, rvos_device *dev, int max, int wait_us,
-                   struct rv_plan *plan);
+/* Takes the plan of one frame, if it succeeds. */
+int rv_batch_init(struct rv_batch *batch, rvos_device *dev, int max, int wait_us,
+                  struct rv_plan *plan);
 /* Destroys the plans, too. */
 void rv_batch_finish(struct rv_batch *batch);
 /* A further plan, larger than all before; used from the next pass on. */
@@ -64,7 +64,8 @@ void rv_batch_add(struct rv_batch *batch, struct rv_plan *plan, int size);
 /* Frames done by now, and the passes that they took; warm-ups do not count. */
 void rv_batch_count(struct rv_batch *batch, int64_t *frames, int64_t *passes);
 
-void rv_member_init(struct rv_member *member);
+/* After a failure there is nothing to finish. */
+int rv_member_init(struct rv_member *member);
 void rv_member_finish(struct rv_member *member);
 /* Where the member's next frame belongs, so that others wait for it there; NULL: nowhere.
  * Nothing happens if it has been so. */

@@ -72,7 +72,7 @@ static int open_backend(rvos_device *dev, const char *name)
 {
     int ret = RVOS_ERR_UNSUPPORTED;
 
-    dev->info = (rvos_device_info){"", "", "", "", 0};
+    dev->info = (rvos_device_info){.backend = "", .name = "", .library = "", .isa = ""};
     dev->fn = find_backend(dev, name);
     if (dev->fn)
         ret = dev->fn->open(dev);
@@ -112,6 +112,7 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
     if (params)
         dev->params = *params;
     atomic_init(&dev->refs, 1);
+    dev->process = getpid();
     if (dev->params.backend) {
         ret = open_backend(dev, dev->params.backend);
     } else {
@@ -144,6 +145,8 @@ void rvos_device_close(rvos_device **device)
     if (!dev)
         return;
     *device = NULL;
+    if (rv_device_forked(dev))
+        return; /* see device.h */
     if (atomic_fetch_sub(&dev->refs, 1) > 1)
         return;
     dev->fn->close(dev);
@@ -154,7 +157,10 @@ void rvos_device_close(rvos_device **device)
 void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
 {
     if (info)
-        *info = device ? device->info : (rvos_device_info){"", "", "", "", 0};
+        *info =
+            device
+                ? device->info
+                : (rvos_device_info){.backend = "", .name = "", .library = "", .isa = ""};
 }
 
 int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
@@ -165,6 +171,8 @@ int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *l
 
     if (!device)
         return RVOS_ERR_ARGUMENT;
+    if (rv_device_forked(device))
+        return RVOS_ERR_DEVICE;
     if (params)
         p = *params;
     if (!p.palette)
@@ -195,6 +203,8 @@ int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labe
 
     if (!device)
         return RVOS_ERR_ARGUMENT;
+    if (rv_device_forked(device))
+        return RVOS_ERR_DEVICE;
     ret = rv_image_check(device, image, "rvos_set_alpha");
     if (!ret)
         ret = rv_labels_check(device, alpha, "rvos_set_alpha");

@@ -78,16 +78,19 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
         *out = NULL;
     if (!out || !device || !path)
         return RVOS_ERR_ARGUMENT;
+    if (rv_device_forked(device))
+        return RVOS_ERR_DEVICE;
     params = params ? params : &none;
     ret = check_params(device, params);
     if (ret)
         return ret;
     model = calloc(1, sizeof(*model));
-    if (!model)
+    if (!model || pthread_mutex_init(&model->lock, NULL)) {
+        free(model);
         return rv_log_memory(device, RVOS_ERR_MEMORY, path);
+    }
     model->device = rv_device_ref(device);
     atomic_init(&model->refs, 1);
-    pthread_mutex_init(&model->lock, NULL);
     model->precision = params->precision;
     model->narrow_bytes = device->fn->narrow_bytes(device, params->precision);
     set_batch(model, params);
@@ -123,6 +126,8 @@ void rvos_model_close(rvos_model **model)
     if (!m)
         return;
     *model = NULL;
+    if (rv_device_forked(m->device))
+        return; /* see device.h */
     if (atomic_fetch_sub(&m->refs, 1) == 1)
         model_free(m);
 }
@@ -135,6 +140,11 @@ void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
         .encoder = "", .skip_mode = "", .licence = "", .provenance = ""};
     if (!model)
         return;
+    if (rv_device_forked(model->device)) {
+        *info = model->info; /* frames and passes stay 0 */
+        info->max_batch = model->max_batch;
+        return;
+    }
     pthread_mutex_lock((pthread_mutex_t *)&model->lock);
     *info = model->info;
     info->weights_bytes = model->weights.prepared_bytes;
@@ -190,9 +200,12 @@ static int make_plan(rvos_model *model, struct rv_model_plan *p, unsigned decode
     if (!ret)
         ret = model->device->fn->plan_create(model->device, &p->program, &model->weights,
                                              model->precision, 1, &plan);
-    if (!ret)
-        rv_batch_init(&p->batch, model->device, model->max_batch, model->batch_wait_us,
-                      plan);
+    if (!ret) {
+        ret = rv_batch_init(&p->batch, model->device, model->max_batch,
+                            model->batch_wait_us, plan);
+        if (ret)
+            model->device->fn->plan_destroy(plan);
+    }
     return ret;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "image.h"
 #include "log.h"
 #include "stream.h"
@@ -33,6 +34,11 @@ static const struct rv_memory *memory_of(const rvos_stream *s)
 static rvos_device *device_of(const rvos_stream *s)
 {
     return s->model->device;
+}
+
+static bool forked(const rvos_stream *s)
+{
+    return rv_device_forked(device_of(s));
 }
 
 /* Of the next frame. */
@@ -100,11 +106,14 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
         *out = NULL;
     if (!out || !model)
         return RVOS_ERR_ARGUMENT;
+    if (rv_device_forked(model->device))
+        return RVOS_ERR_DEVICE;
     s = calloc(1, sizeof(*s));
-    if (!s)
+    if (!s || rv_member_init(&s->member)) {
+        free(s);
         return rv_log_memory(model->device, RVOS_ERR_MEMORY, "rvos_stream_open");
+    }
     s->model = rv_model_ref(model);
-    rv_member_init(&s->member);
     if (params)
         s->params = *params;
     ret = check_params(model, &s->params);
@@ -142,6 +151,8 @@ void rvos_stream_close(rvos_stream **stream)
     if (!s)
         return;
     *stream = NULL;
+    if (forked(s))
+        return; /* see device.h */
     rv_member_finish(&s->member);
     if (s->entered)
         rv_model_leave(s->plan);
@@ -174,7 +185,7 @@ void rvos_stream_get_info(const rvos_stream *s, rvos_stream_info *info)
 
 void rvos_stream_reset(rvos_stream *s)
 {
-    if (!s)
+    if (!s || forked(s))
         return;
     s->frames = 0;
     rv_member_move(&s->member, &s->first->batch);
@@ -201,6 +212,8 @@ int rvos_stream_warm_up(rvos_stream *s)
 
     if (!s)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     dev = device_of(s);
     plans[0] = s->first;
     plans[1] = s->plan;
@@ -223,6 +236,8 @@ int rvos_stream_prepare(rvos_stream *s, int width, int height)
 
     if (!s || width < 1 || height < 1)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     if (s->pixels && s->pixels_width == width && s->pixels_height == height)
         return 0;
     fn = device_of(s)->fn;
@@ -241,6 +256,8 @@ int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)
 
     if (!s)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     if (!takes_masks(s)) {
         rv_log(device_of(s), RVOS_LOG_ERROR,
                "rvos_stream_seed: a zero-shot stream takes no masks");
@@ -282,6 +299,8 @@ int rvos_stream_drop(rvos_stream *s, int object)
 
     if (!s || object < 1 || object > s->params.objects)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     bit = UINT32_C(1) << (object - 1);
     s->drops |= bit;
     memset(&s->object[object - 1], 0, sizeof(s->object[0]));
@@ -430,6 +449,8 @@ int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_outp
 
     if (!s)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     ret = rv_image_check(device_of(s), frame, "rvos_stream_process: frame");
     if (!ret)
         ret = check_output(s, out);
@@ -473,6 +494,8 @@ int rvos_stream_read_mask(rvos_stream *s, int object, float *out)
 
     if (!s || !out || object < 1 || object > s->params.objects)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     ret = read_plane(s, memory_of(s)->logits, object, out, &ran);
     for (size_t i = 0; i < rv_stream_pixels(s) && ran && !ret; i++)
         out[i] = 1 / (1 + expf(-out[i]));
@@ -487,6 +510,8 @@ int rvos_stream_read_logits(rvos_stream *s, int object, float *out, int *width,
 
     if (!s || object < 1 || object > s->params.objects)
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     t = &s->plan->program.tensor[memory_of(s)->half];
     if (width)
         *width = t->w;

@@ -12,11 +12,18 @@ struct rv_turn {
     unsigned long asked, served;
 };
 
-static inline void rv_turn_init(struct rv_turn *turn)
+/* 0, or an error number, with nothing to finish. */
+static inline int rv_turn_init(struct rv_turn *turn)
 {
-    pthread_mutex_init(&turn->lock, NULL);
-    pthread_cond_init(&turn->next, NULL);
+    int error = pthread_mutex_init(&turn->lock, NULL);
+
     turn->asked = turn->served = 0;
+    if (error)
+        return error;
+    error = pthread_cond_init(&turn->next, NULL);
+    if (error)
+        pthread_mutex_destroy(&turn->lock);
+    return error;
 }
 
 static inline void rv_turn_finish(struct rv_turn *turn)

@@ -119,7 +119,7 @@ static void *work(void *opaque)
     return NULL;
 }
 
-static int run_streams(struct measurement *m)
+static int run_streams(struct measurement *m, struct fault *fault)
 {
     int n = m->c->streams, started = 0, status = 0;
     double begin = 0, end = 0;
@@ -130,7 +130,11 @@ static int run_streams(struct measurement *m)
         started++;
     if (started < n) {
         /* The others wait at the barrier for ever; the process ends with the case. */
-        return RVOS_ERR_MEMORY;
+        return fault_set(fault, TOOL_ENGINE, NULL,
+                         "%d of %d threads, one for each stream, could not be started: "
+                         "use fewer --streams, or raise the limit of processes (ulimit "
+                         "-u, a container's pids limit)",
+                         n - started, n);
     }
     for (int i = 0; i < n; i++) {
         const struct worker *w = &m->worker[i];
@@ -142,7 +146,7 @@ static int run_streams(struct measurement *m)
     }
     m->seconds = end - begin;
     pthread_barrier_destroy(&m->start);
-    return status;
+    return status ? session_fail(&m->session, status, fault) : 0;
 }
 
 /* ---- numbers ------------------------------------------------------------ */
@@ -344,8 +348,8 @@ static void measure_here(const struct bench_case *c, const struct bench_options 
     if (!err)
         err = prepare(&m, &fault);
     if (!err) {
-        status = run_streams(&m);
-        if (!status && c->streams == 1)
+        err = run_streams(&m, &fault);
+        if (!err && c->streams == 1)
             status = time_stages(&m);
         if (status)
             err = session_fail(&m.session, status, &fault);

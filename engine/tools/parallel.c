@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include "rvos.h"
 
 struct crowd {
     atomic_int next;
@@ -24,9 +25,7 @@ static void *member(void *opaque)
 
 int core_count(void)
 {
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n < 1 ? 1 : (int)n;
+    return rvos_default_threads();
 }
 
 void parallel_for(int count, int threads, void (*work)(void *context, int index),

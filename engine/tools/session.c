@@ -38,7 +38,8 @@ static const char *way_out(int status)
     case RVOS_ERR_IO:
         return "name a .safetensors file with --model";
     case RVOS_ERR_FORMAT:
-        return "models come from the package rvos-models, data/convert.py or data/train.py";
+        return "models come from the package rvos-models, data/convert.py or "
+               "data/train.py";
     case RVOS_ERR_WRONG_TASK:
         return "rvos-info tells what the file can do; choose that with --task";
     case RVOS_ERR_UNSUPPORTED:
@@ -90,6 +91,12 @@ int session_open_device(struct session *s, const struct session_options *options
         return TOOL_ENGINE;
     }
     rvos_device_get_info(s->device, &s->device_info);
+    if (s->device_info.threads_refused)
+        fprintf(stderr,
+                "warning: %d threads could not be started, so it takes longer: use fewer "
+                "--threads, or raise the limit of processes (ulimit -u, a container's "
+                "pids limit)\n",
+                s->device_info.threads_refused);
     return 0;
 }
 

@@ -105,6 +105,36 @@ GST_START_TEST(test_words_about_model)
 }
 GST_END_TEST;
 
+/* Fewer threads than asked for are a warning that says what helps; frames come. */
+GST_START_TEST(test_few_threads)
+{
+    gchar *path = rig_model("zero-shot one-shot"), *debug;
+    GstElement *element = rig_element("model", path, NULL);
+    GstBus *bus = gst_bus_new();
+    GstMessage *message;
+    GError *error;
+
+    scripted_fail("threads", 3);
+    gst_element_set_bus(element, bus);
+    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
+                           GST_STATE_CHANGE_SUCCESS);
+    message = gst_bus_pop_filtered(bus, GST_MESSAGE_WARNING);
+    fail_unless(message != NULL);
+    gst_message_parse_warning(message, &error, &debug);
+    fail_unless(strstr(error->message, "3 threads could not be started") != NULL);
+    fail_unless(strstr(error->message, "n-threads") != NULL);
+    g_error_free(error);
+    g_free(debug);
+    gst_message_unref(message);
+    scripted_clear();
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_element_set_bus(element, NULL);
+    gst_object_unref(bus);
+    gst_object_unref(element);
+    g_free(path);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_mode_against_model)
 {
     gchar *path = rig_model("zero-shot");
@@ -287,6 +317,7 @@ static Suite *errors_suite(void)
     tcase_add_test(tc, test_unreadable_model);
     tcase_add_test(tc, test_not_a_model);
     tcase_add_test(tc, test_words_about_model);
+    tcase_add_test(tc, test_few_threads);
     tcase_add_test(tc, test_mode_against_model);
     tcase_add_test(tc, test_settings);
     tcase_add_test(tc, test_cuda_never_falls_back);

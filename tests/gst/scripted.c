@@ -173,6 +173,7 @@ void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
         .library = "script 1.0",
         .isa = "",
         .threads = 1,
+        .threads_refused = scripted_failure("threads"),
     };
 }
 

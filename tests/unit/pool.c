@@ -11,10 +11,11 @@
 static atomic_int hellos;
 static _Thread_local int greeted;
 
-static void hello(void)
+static int hello(int n)
 {
+    CHECK(n == 1);
     atomic_fetch_add(&hellos, 1);
-    greeted++;
+    return greeted++;
 }
 
 struct job {

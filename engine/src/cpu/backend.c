@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* backend.c - the tables "cpu" (oneDNN where it was built in, fast kernels) and
  * "reference" (plain C throughout), which share everything but their kernels. */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../log.h"
+#include "cores.h"
 #include "plan.h"
 
-/* Cores that the process may use. */
-static int count_cores(void)
+int rvos_default_threads(void)
 {
-#ifdef __linux__
-    cpu_set_t set;
-
-    if (!sched_getaffinity(0, sizeof(set), &set) && CPU_COUNT(&set) > 0)
-        return CPU_COUNT(&set);
-#endif
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n > 0 ? (int)n : 1;
+    return rv_count_cores("");
 }
 
 static void read_cpu_name(char *name, size_t size)
@@ -56,11 +46,37 @@ static void device_close(rvos_device *dev)
     dev->priv = NULL;
 }
 
+/* The pool, with as many threads as there are to be had. */
+static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
+{
+    int started, error;
+    char where[64];
+
+    cpu->pool = rv_pool_create(threads, cpu->engine->set_threads);
+    if (!cpu->pool)
+        return RVOS_ERR_MEMORY;
+    started = rv_pool_started(cpu->pool, &error);
+    cpu->draw = calloc((size_t)rv_pool_threads(cpu->pool), sizeof(*cpu->draw));
+    if (!cpu->draw)
+        return RVOS_ERR_MEMORY;
+    dev->info.threads = rv_pool_threads(cpu->pool);
+    dev->info.threads_refused = threads - started;
+    snprintf(where, sizeof(where),
+             started ? "go on with %d" : "the callers' threads compute", started);
+    if (started < threads)
+        rv_log(
+            dev, RVOS_LOG_WARNING,
+            "%d of %d threads could not be started (%s): %s; ask for fewer threads, or "
+            "raise the limit of processes (ulimit -u, a container's pids limit)",
+            threads - started, threads, strerror(error), where);
+    return 0;
+}
+
 static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
                        const struct rv_kernels *kernels, bool winograd)
 {
     struct cpu_device *cpu = calloc(1, sizeof(*cpu));
-    int threads = dev->params.threads ? dev->params.threads : count_cores(), ret;
+    int threads = dev->params.threads ? dev->params.threads : rv_count_cores(""), ret;
 
     if (!cpu)
         return RVOS_ERR_MEMORY;
@@ -69,15 +85,8 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
     cpu->kernels = kernels;
     cpu->winograd = winograd;
     ret = engine->open ? engine->open(dev, &cpu->opened) : 0;
-    if (!ret) {
-        cpu->pool = rv_pool_create(threads, engine->hello);
-        cpu->draw = calloc((size_t)threads, sizeof(*cpu->draw));
-        if (!cpu->pool || !cpu->draw) {
-            rv_log(dev, RVOS_LOG_ERROR, "%d worker threads could not be started",
-                   threads);
-            ret = RVOS_ERR_MEMORY;
-        }
-    }
+    if (!ret)
+        ret = start_pool(dev, cpu, threads);
     if (ret) {
         device_close(dev);
         return ret;
@@ -87,7 +96,6 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
     dev->info.name = cpu->name;
     dev->info.library = cpu->library;
     dev->info.isa = engine->isa();
-    dev->info.threads = threads;
     return 0;
 }
 

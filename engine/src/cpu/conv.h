@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "../backend.h"
+#include "pool.h"
 
 struct rv_conv_shape {
     int ih, iw, ic, oh, ow, oc;
@@ -55,7 +56,7 @@ struct rv_conv_engine {
     /* Of engines that a device can have for all shapes. */
     const char *(*isa)(void);
     bool (*has_bf16)(void);
-    void (*hello)(void); /* what every worker thread does once; may be NULL */
+    rv_set_threads *set_threads; /* for the pool; may be NULL */
     /* Both NULL: there is nothing to open. */
     int (*open)(rvos_device *dev, void **opened);
     void (*close)(void *opened);

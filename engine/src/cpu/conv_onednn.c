@@ -351,9 +351,12 @@ static int conv_run(struct rv_conv *c, const void *src, const void *add, void *d
     return 0;
 }
 
-static void hello(void)
+static int set_threads(int n)
 {
-    omp_set_num_threads(1);
+    int before = omp_get_max_threads();
+
+    omp_set_num_threads(n);
+    return before;
 }
 
 static int engine_open(rvos_device *dev, void **out)
@@ -401,7 +404,7 @@ const struct rv_conv_engine *rv_conv_onednn(void)
         .library = library,
         .isa = isa,
         .has_bf16 = has_bf16,
-        .hello = hello,
+        .set_threads = set_threads,
         .open = engine_open,
         .close = engine_close,
         .create = conv_create,

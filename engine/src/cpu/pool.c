@@ -25,9 +25,10 @@ struct worker {
 };
 
 struct rv_pool {
-    int threads;
+    int threads; /* that run */
+    int error;   /* why there are not more */
     struct worker *worker;
-    void (*hello)(void);
+    rv_set_threads *set_threads;
 
     struct rv_turn callers;
     pthread_mutex_t lock; /* of what follows */
@@ -41,16 +42,29 @@ struct rv_pool {
 };
 
 /* Hidden states decay towards zero, and arithmetic on denormal numbers is a hundred
- * times slower: count them as zero. A setting of the thread, so only of ours. */
-static void flush_denormals(void)
+ * times slower: count them as zero. A setting of the thread, so only of ours. Returns the
+ * one it had. */
+static uint64_t flush_denormals(void)
+{
+    uint64_t before = 0;
+#if defined(__SSE__)
+    before = __builtin_ia32_stmxcsr();
+    __builtin_ia32_ldmxcsr((unsigned)before | 0x8040); /* FTZ and DAZ */
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before | UINT64_C(1) << 24));
+#endif
+    return before;
+}
+
+static void restore_denormals(uint64_t before)
 {
 #if defined(__SSE__)
-    __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() | 0x8040); /* FTZ and DAZ */
+    __builtin_ia32_ldmxcsr((unsigned)before);
 #elif defined(__aarch64__)
-    uint64_t fpcr;
-
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    __asm__ volatile("msr fpcr, %0" : : "r"(fpcr | UINT64_C(1) << 24));
+    __asm__ volatile("msr fpcr, %0" : : "r"(before));
+#else
+    (void)before;
 #endif
 }
 
@@ -61,8 +75,8 @@ static void *work(void *arg)
     unsigned long seen = 0;
 
     flush_denormals();
-    if (pool->hello)
-        pool->hello();
+    if (pool->set_threads)
+        pool->set_threads(1);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (pool->job == seen && !pool->quit)
@@ -80,29 +94,49 @@ static void *work(void *arg)
     return NULL;
 }
 
-struct rv_pool *rv_pool_create(int threads, void (*hello)(void))
+/* What is started here, rv_pool_destroy ends; a lock or condition that the system has no
+ * memory for leaves none of them. */
+static bool init_locks(struct rv_pool *pool)
+{
+    pthread_cond_t *cond[] = {&pool->start, &pool->finish, &pool->progress};
+    int n = 0;
+
+    if (rv_turn_init(&pool->callers))
+        return false;
+    if (!pthread_mutex_init(&pool->lock, NULL)) {
+        while (n < 3 && !pthread_cond_init(cond[n], NULL))
+            n++;
+        if (n == 3)
+            return true;
+        while (n > 0)
+            pthread_cond_destroy(cond[--n]);
+        pthread_mutex_destroy(&pool->lock);
+    }
+    rv_turn_finish(&pool->callers);
+    return false;
+}
+
+struct rv_pool *rv_pool_create(int threads, rv_set_threads *set_threads)
 {
     struct rv_pool *pool = calloc(1, sizeof(*pool));
+    struct worker *worker = calloc((size_t)threads, sizeof(*worker));
 
-    if (!pool)
+    if (!pool || !worker || !init_locks(pool)) {
+        free(worker);
+        free(pool);
         return NULL;
-    pool->hello = hello;
-    rv_turn_init(&pool->callers);
-    pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->start, NULL);
-    pthread_cond_init(&pool->finish, NULL);
-    pthread_cond_init(&pool->progress, NULL);
-    pool->worker = calloc((size_t)threads, sizeof(*pool->worker));
-    for (int i = 0; pool->worker && i < threads; i++) {
-        struct worker *w = &pool->worker[i];
+    }
+    pool->set_threads = set_threads;
+    pool->worker = worker;
+    for (int i = 0; i < threads; i++) {
+        struct worker *w = &worker[i];
 
         *w = (struct worker){.pool = pool, .index = i};
-        if (pthread_create(&w->thread, NULL, work, w))
+        pool->error = pthread_create(&w->thread, NULL, work, w);
+        if (pool->error)
             break;
         pool->threads++;
     }
-    if (pool->threads < threads)
-        rv_pool_destroy(pool), pool = NULL;
     return pool;
 }
 
@@ -127,12 +161,35 @@ void rv_pool_destroy(struct rv_pool *pool)
 
 int rv_pool_threads(const struct rv_pool *pool)
 {
+    return pool->threads ? pool->threads : 1;
+}
+
+int rv_pool_started(const struct rv_pool *pool, int *error)
+{
+    *error = pool->error;
     return pool->threads;
+}
+
+/* In the caller, as the one worker. */
+static void run_here(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *ctx)
+{
+    uint64_t denormals = flush_denormals();
+    int team = pool->set_threads ? pool->set_threads(1) : 0;
+
+    fn(ctx, 0);
+    if (pool->set_threads)
+        pool->set_threads(team);
+    restore_denormals(denormals);
 }
 
 void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *ctx)
 {
     rv_turn_take(&pool->callers);
+    if (!pool->threads) {
+        run_here(pool, fn, ctx);
+        rv_turn_give(&pool->callers);
+        return;
+    }
     pthread_mutex_lock(&pool->lock);
     pool->fn = fn;
     pool->ctx = ctx;

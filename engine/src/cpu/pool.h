@@ -4,7 +4,10 @@
  * All work of a device is done by these, never by the thread that calls the
  * library: an OpenMP runtime below oneDNN keeps a team per calling thread, and
  * only here can it be held to one thread per worker. Streams share the pool; one
- * job runs at a time. */
+ * job runs at a time.
+ *
+ * Where the system gives fewer threads than asked for, the pool has those. Where it gives
+ * none, the caller is the one worker, and gets its own settings back afterwards. */
 #ifndef RV_CPU_POOL_H
 #define RV_CPU_POOL_H
 
@@ -12,10 +15,18 @@
 
 struct rv_pool;
 
-/* `hello`, if given, runs first thing in every worker. NULL: no memory or threads. */
-struct rv_pool *rv_pool_create(int threads, void (*hello)(void));
+/* Sets how many threads OpenMP gives to the calling thread; returns how many it were. */
+typedef int rv_set_threads(int n);
+
+/* `set_threads` may be NULL; else it makes that number 1 in each worker. NULL: no memory.
+ */
+struct rv_pool *rv_pool_create(int threads, rv_set_threads *set_threads);
 void rv_pool_destroy(struct rv_pool *pool);
+/* Workers: at least 1. */
 int rv_pool_threads(const struct rv_pool *pool);
+/* Threads that could be started; fewer than asked for: *error is what pthread_create
+ * said. */
+int rv_pool_started(const struct rv_pool *pool, int *error);
 
 /* Runs fn(ctx, worker) once in every worker and returns when all have come back.
  * Any thread may call it; calls queue up. */

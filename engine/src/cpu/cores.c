@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cores.h"
+
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_MOST 4096
+
+/* ---- quota ---------------------------------------------------------------- */
+
+/* Two numbers of a file, or one; the count of those that are there. */
+static int read_numbers(const char *path, double number[2])
+{
+    FILE *f = fopen(path, "re");
+    int n = f ? fscanf(f, "%lf %lf", &number[0], &number[1]) : 0;
+
+    if (f)
+        fclose(f);
+    return n > 0 ? n : 0;
+}
+
+/* Cores that one control group may use; 0: it has no quota, or does not exist here. */
+static double group_quota(const char *folder, bool version2)
+{
+    char path[PATH_MOST + 64];
+    double number[2] = {0, 0}, period[2] = {0, 0};
+
+    if (version2) { /* "QUOTA PERIOD" or "max PERIOD", in microseconds */
+        snprintf(path, sizeof(path), "%s/cpu.max", folder);
+        return read_numbers(path, number) == 2 && number[0] > 0 && number[1] > 0
+                   ? number[0] / number[1]
+                   : 0;
+    }
+    snprintf(path, sizeof(path), "%s/cpu.cfs_quota_us", folder); /* -1: none */
+    if (!read_numbers(path, number) || number[0] <= 0)
+        return 0;
+    snprintf(path, sizeof(path), "%s/cpu.cfs_period_us", folder);
+    return read_numbers(path, period) && period[0] > 0 ? number[0] / period[0] : 0;
+}
+
+/* The least quota of a group and all above it. Inside of a container the group's name may
+ * be the host's, of which only the mount's root can be seen: so folders may be missing.
+ */
+static void least_quota(const char *mount, const char *group, bool version2,
+                        double *least)
+{
+    char folder[PATH_MOST];
+    size_t root = strlen(mount);
+
+    if (strstr(group, "..") || root + strlen(group) >= sizeof(folder))
+        group = "";
+    snprintf(folder, sizeof(folder), "%s%s", mount, group);
+    for (;;) {
+        double quota = group_quota(folder, version2);
+        char *slash = strrchr(folder, '/');
+
+        if (quota > 0 && (*least <= 0 || quota < *least))
+            *least = quota;
+        if (!slash || (size_t)(slash - folder) < root)
+            return;
+        *slash = 0;
+    }
+}
+
+/* Whether "cpu" is among the controllers "cpu,cpuacct". */
+static bool names_cpu(const char *list)
+{
+    while (*list) {
+        size_t n = strcspn(list, ",");
+
+        if (n == 3 && !strncmp(list, "cpu", 3))
+            return true;
+        list += n + (list[n] == ',');
+    }
+    return false;
+}
+
+int rv_quota_cores(const char *root)
+{
+    char path[PATH_MOST], line[PATH_MOST], mount[PATH_MOST];
+    double least = 0;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f)) { /* NUMBER:CONTROLLERS:GROUP */
+        char *list = strchr(line, ':'), *group = list ? strchr(list + 1, ':') : NULL;
+
+        if (!group)
+            continue;
+        *group++ = 0;
+        group[strcspn(group, "\n")] = 0;
+        list++;
+        if (!strcmp(group, "/"))
+            group = "";
+        if (!*list) {
+            snprintf(mount, sizeof(mount), "%s/sys/fs/cgroup", root);
+            least_quota(mount, group, true, &least);
+        } else if (names_cpu(list)) {
+            snprintf(mount, sizeof(mount), "%s/sys/fs/cgroup/%s", root, list);
+            least_quota(mount, group, false, &least);
+            snprintf(mount, sizeof(mount), "%s/sys/fs/cgroup/cpu", root);
+            least_quota(mount, group, false, &least);
+        }
+    }
+    if (f)
+        fclose(f);
+    if (least <= 0)
+        return 0;
+    return least >= 1e6 ? 1000000 : (int)least + ((int)least < least);
+}
+
+/* ---- affinity --------------------------------------------------------------- */
+
+static int affinity_cores(void)
+{
+    long n;
+#ifdef __linux__
+    /* The kernel refuses a mask that is smaller than its own: some have 8192 cores. */
+    for (int most = 1024; most <= 1 << 16; most *= 4) {
+        cpu_set_t *set = CPU_ALLOC(most);
+        size_t size = CPU_ALLOC_SIZE(most);
+        int count = 0;
+
+        if (!set)
+            break;
+        if (!sched_getaffinity(0, size, set))
+            count = CPU_COUNT_S(size, set);
+        CPU_FREE(set);
+        if (count > 0)
+            return count;
+    }
+#endif
+    n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+int rv_count_cores(const char *root)
+{
+    int cores = affinity_cores(), quota = rv_quota_cores(root);
+
+    return quota > 0 && quota < cores ? quota : cores;
+}
