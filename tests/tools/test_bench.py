@@ -44,11 +44,11 @@ class Bench(common.ToolTest):
 
     def test_all_combinations(self):
         results = self.measure("all.json", "-n", "1,2", "-S", "1,3", "-e",
-                               "cpu,reference", "-t", "zero-shot,one-shot", "-s",
+                               "cpu,reference", "-t", "zero-shot,one-shot,auto", "-s",
                                "64x32")["results"]
         seen = {(r["engine"], r["task"], r["objects"], r["streams"]) for r in results}
-        self.assertEqual(len(results), 16)
-        self.assertEqual(len(seen), 16)
+        self.assertEqual(len(results), 24)
+        self.assertEqual(len(seen), 24)
         self.assertTrue(all(r["frames"] == 4 * r["streams"] for r in results))
         self.assertTrue(all((r["width"], r["height"]) == (64, 32) for r in results))
 

@@ -263,6 +263,19 @@ class OneShot(SegmentTest):
         write_mask(os.path.join(folder, "first.png"), np.ones(SIZE))
         self.refused(2, ["strange", "name of a frame"], "-i", folder)
 
+    def test_auto(self):
+        """It shows from the first frame on what zero-shot finds, each piece by itself;
+        with objects in all slots it is one-shot."""
+        zero = self.labels(self.segment("auto-zero", "-n", 3, "-t", "zero-shot"))
+        auto = self.labels(self.segment("auto", "-n", 3, "-t", "auto"))
+        self.assertGreater((auto[0] > 0).sum(), 0, "nothing is found: no test")
+        self.assertFalse(((auto > 0) & (zero == 0)).any())  # 5 frames: all of the start
+        seed = ("-n", 2, "-i", self.seed("auto.png", 1, 2))
+        one = self.labels(self.segment("auto-one", *seed))
+        for interval in ((), ("--discovery-interval", 0), ("--discovery-interval", 2)):
+            auto = self.labels(self.segment("auto-seeded", "-t", "auto", *interval, *seed))
+            np.testing.assert_array_equal(auto, one)
+
     def test_notes(self):
         code, _, err = common.run("rvos-segment", "-m", self.model, "-n", 1, "-i",
                                   self.seed("notes.png", 1, 2), self.frames,
@@ -274,7 +287,7 @@ class OneShot(SegmentTest):
 class Refusals(SegmentTest):
     def test_command_line(self):
         self.fault(1, "give the folder", "rvos-segment", "-m", self.model, self.frames)
-        for option, word, told in (("-t", "no-shot", "zero-shot or one-shot"),
+        for option, word, told in (("-t", "no-shot", "zero-shot, one-shot or auto"),
                                    ("-v", "x", "spatio-temporal"), ("-e", "gpu", "cuda"),
                                    ("-p", "fp8", "bf16"), ("-s", "448", "448x256"),
                                    ("-s", "10x10", "448x256"),
@@ -284,6 +297,10 @@ class Refusals(SegmentTest):
             self.refused(1, [told, word], option, word)
         self.refused(1, "needs --init-mask", "-t", "one-shot")
         self.refused(1, "belongs to --task one-shot", "-t", "zero-shot", "-i", "x.png")
+        self.refused(1, ["a number from 0", "-1"], "-t", "auto", "--discovery-interval", "-1")
+        self.refused(1, "belongs to --task auto", "--discovery-interval", 5)
+        one = tiny_model(tasks=["one-shot"])
+        self.refused(3, ["no zero-shot decoder", "auto", "--task"], "-t", "auto", model=one)
         code, _, err = common.run("rvos-segment", "--bogus")
         self.assertEqual(code, 1)
         self.assertIn("bogus", err)
