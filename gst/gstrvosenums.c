@@ -32,6 +32,7 @@ static GType register_flags(const gchar *name, const GFlagsValue *values)
 static const GEnumValue gst_rvos_seg_mode_get_type_values[] = {
     {GST_RVOS_SEG_MODE_ZERO_SHOT, "Find the objects", "zero-shot"},
     {GST_RVOS_SEG_MODE_ONE_SHOT, "Follow the objects of a given mask", "one-shot"},
+    {GST_RVOS_SEG_MODE_AUTO, "Find the objects, then follow them", "auto"},
     {0, NULL, NULL},
 };
 DEFINE_TYPE(gst_rvos_seg_mode_get_type, "GstRvosSegMode", register_enum)

@@ -23,14 +23,16 @@ GstStructure *gst_rvos_stats_report(GstRvosSeg *self)
         stats->gaps, "map-failures", G_TYPE_UINT64, stats->map_failures, "resets",
         G_TYPE_UINT64, stats->resets, "last-reset-reason", G_TYPE_STRING,
         gst_rvos_reset_name(stats->last_reset), "epoch", G_TYPE_UINT64, stats->epoch,
-        "objects-alive", G_TYPE_UINT, stats->objects_alive, "inference-ns-last",
-        G_TYPE_UINT64, stats->inference_last, "inference-ns-avg", G_TYPE_UINT64,
-        stats->inference_avg, "inference-ns-p95", G_TYPE_UINT64, stats->inference_p95,
-        "inference-ns-max", G_TYPE_UINT64, stats->inference_max, "latency-ns",
-        G_TYPE_UINT64, self->latency, "engine", G_TYPE_STRING, stats->engine, "library",
-        G_TYPE_STRING, stats->library, "isa", G_TYPE_STRING, stats->isa, "device",
-        G_TYPE_STRING, stats->device, "model-users", G_TYPE_UINT, users, "weights-bytes",
-        G_TYPE_UINT64, (guint64)stats->weights_bytes, "state-bytes", G_TYPE_UINT64,
+        "objects-alive", G_TYPE_UINT, stats->objects_alive, "objects-found",
+        G_TYPE_UINT64, stats->objects_found, "discovery-frames", G_TYPE_UINT64,
+        stats->discovery_frames, "inference-ns-last", G_TYPE_UINT64,
+        stats->inference_last, "inference-ns-avg", G_TYPE_UINT64, stats->inference_avg,
+        "inference-ns-p95", G_TYPE_UINT64, stats->inference_p95, "inference-ns-max",
+        G_TYPE_UINT64, stats->inference_max, "latency-ns", G_TYPE_UINT64, self->latency,
+        "engine", G_TYPE_STRING, stats->engine, "library", G_TYPE_STRING, stats->library,
+        "isa", G_TYPE_STRING, stats->isa, "device", G_TYPE_STRING, stats->device,
+        "model-users", G_TYPE_UINT, users, "weights-bytes", G_TYPE_UINT64,
+        (guint64)stats->weights_bytes, "state-bytes", G_TYPE_UINT64,
         (guint64)stats->state_bytes, "readback-bytes", G_TYPE_UINT64,
         stats->readback_bytes, NULL);
     GST_OBJECT_UNLOCK(self);
@@ -132,8 +134,7 @@ void gst_rvos_message_too_short(GstRvosSeg *self)
     guint min_age;
 
     GST_OBJECT_LOCK(self);
-    min_age =
-        self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT ? 0 : self->settings.min_age;
+    min_age = self->task == RVOS_TASK_ZERO_SHOT ? self->settings.min_age : 0;
     GST_OBJECT_UNLOCK(self);
     if (self->short_said || !gst_rvos_tracker_too_short(&self->tracker, min_age))
         return;

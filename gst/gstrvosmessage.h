@@ -18,6 +18,8 @@ typedef struct {
     GstRvosReset last_reset;
     guint64 epoch;
     guint objects_alive;
+    guint64 objects_found;    /* that were announced */
+    guint64 discovery_frames; /* of auto mode: that looked for objects */
     GstClockTime inference_last, inference_avg, inference_p95, inference_max;
     /* What the element runs on; the strings live as long as the model. */
     const gchar *engine, *library, *isa, *device;

@@ -30,9 +30,9 @@ static void install_model(GObjectClass *klass)
      */
     add(klass, GST_RVOS_PROP_MODE,
         g_param_spec_enum("mode", "Mode",
-                          "Find the objects (zero-shot, the default) or follow those of "
-                          "a given mask (one-shot); the model must have been trained "
-                          "for it.",
+                          "Find the objects in each frame anew (zero-shot, the default), "
+                          "follow those of a given mask (one-shot), or find objects and "
+                          "follow them (auto); the model must have been trained for it.",
                           gst_rvos_seg_mode_get_type(), GST_RVOS_SEG_MODE_ZERO_SHOT,
                           RW(READY)));
     /**
@@ -46,6 +46,17 @@ static void install_model(GObjectClass *klass)
                           "spatio-temporal). The others are the paper's ablation.",
                           gst_rvos_seg_variant_get_type(),
                           GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL, RW(READY)));
+    /**
+     * GstRvosSeg:discovery-interval:
+     *
+     * Since: 0.1
+     */
+    add(klass, GST_RVOS_PROP_DISCOVERY_INTERVAL,
+        g_param_spec_uint("discovery-interval", "Discovery Interval",
+                          "Of auto mode: segmented frames from one look for further "
+                          "objects to the next (default 30; 0: only at the beginning "
+                          "and when the scene changes).",
+                          0, G_MAXINT, 30, RW(READY)));
     /**
      * GstRvosSeg:model:
      *
@@ -110,12 +121,13 @@ static void install_network(GObjectClass *klass)
      * Since: 0.1
      */
     add(klass, GST_RVOS_PROP_INIT_MASK_LOCATION,
-        g_param_spec_string("init-mask-location", "Initial Mask Location",
-                            "Of one-shot mode: a palette or grey PNG or a PGM whose "
-                            "pixel values are slots, a printf pattern with one %d for "
-                            "the frame number, or a folder of such files. Unset (the "
-                            "default): masks come by set-mask or as metadata.",
-                            NULL, RW(READY)));
+        g_param_spec_string(
+            "init-mask-location", "Initial Mask Location",
+            "Of one-shot and auto mode: a palette or grey PNG or a PGM whose "
+            "pixel values are slots, a printf pattern with one %d for "
+            "the frame number, or a folder of such files. Unset (the "
+            "default): masks come by set-mask or as metadata.",
+            NULL, RW(READY)));
 }
 
 static void install_engine(GObjectClass *klass)

@@ -12,12 +12,14 @@ G_BEGIN_DECLS
  * GstRvosSegMode:
  * @GST_RVOS_SEG_MODE_ZERO_SHOT: find the objects
  * @GST_RVOS_SEG_MODE_ONE_SHOT: follow the objects of a given mask
+ * @GST_RVOS_SEG_MODE_AUTO: find the objects, then follow them, and those that are given
  *
  * Since: 0.1
  */
 typedef enum {
     GST_RVOS_SEG_MODE_ZERO_SHOT,
     GST_RVOS_SEG_MODE_ONE_SHOT,
+    GST_RVOS_SEG_MODE_AUTO,
 } GstRvosSegMode;
 
 /**
@@ -156,6 +158,7 @@ GType gst_rvos_seg_post_messages_get_type(void);
 typedef struct {
     gint mode;
     gint variant;
+    guint discovery_interval;
     gint engine;
     gint precision;
     gint cuda_device_id;
@@ -198,6 +201,7 @@ enum {
     GST_RVOS_PROP_0,
     GST_RVOS_PROP_MODE,
     GST_RVOS_PROP_VARIANT,
+    GST_RVOS_PROP_DISCOVERY_INTERVAL,
     GST_RVOS_PROP_MODEL,
     GST_RVOS_PROP_ENGINE,
     GST_RVOS_PROP_ACTUAL_ENGINE,

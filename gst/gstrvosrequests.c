@@ -131,7 +131,7 @@ static gboolean queue_mask(GstRvosSeg *self, GstSample *sample, gboolean replace
     request->replace = replace;
     request->time = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
     GST_OBJECT_LOCK(self);
-    takes = gst_rvos_mode_takes_masks(self->settings.mode);
+    takes = gst_rvos_seeds_are_taken(self);
     if (takes)
         g_queue_push_tail(&self->requests, request);
     GST_OBJECT_UNLOCK(self);

@@ -80,13 +80,13 @@ static void explain(GstRvosSeg *self, int status, const gchar *what)
 
 static gboolean one_shot(const GstRvosSeg *self)
 {
-    return self->frame.settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT;
+    return self->task == RVOS_TASK_ONE_SHOT;
 }
 
-/* A given mask is no guess: its objects are shown at once. */
+/* A given mask is no guess, and what auto mode finds is steady: shown at once. */
 static guint min_age(const GstRvosSeg *self)
 {
-    return one_shot(self) ? 0 : self->frame.settings.min_age;
+    return self->task == RVOS_TASK_ZERO_SHOT ? self->frame.settings.min_age : 0;
 }
 
 static gboolean wants_alpha(const GstRvosSeg *self)
@@ -278,14 +278,18 @@ static gboolean infer(GstRvosSeg *self, const rvos_image *image,
 {
     const GstRvosFrame *frame = &self->frame;
     const GstRvosMeter *network = &self->network;
+    rvos_stream_info info;
 
     if (!make_masks(self, image))
         return FALSE;
+    rvos_stream_get_info(self->stream, &info);
     gst_rvos_pace_ran(&self->pace, rules, frame->stream_time, frame->running_time);
     look_at_objects(self);
     self->frame.inferred = TRUE;
     GST_OBJECT_LOCK(self);
     self->stats.inferred++;
+    self->stats.discovery_frames += info.discovering;
+    self->stats.objects_found += gst_rvos_tracker_news(&self->tracker);
     self->stats.objects_alive = gst_rvos_tracker_alive(&self->tracker);
     self->stats.epoch = self->tracker.epoch;
     self->stats.inference_last = network->last;
@@ -394,16 +398,22 @@ static void measure(GstRvosSeg *self, GstClockTime duration)
 /* Pictures are compared by the CPU: a frame on the GPU is copied for it. */
 void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer)
 {
+    gboolean forget = self->frame.settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_DETECT;
+    gboolean discover = self->task == RVOS_TASK_AUTO && !self->frame.cuda;
     GstVideoFrame frame;
 
-    if (!(self->frame.settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_DETECT) ||
+    if ((!forget && !discover) ||
         !gst_video_frame_map(
             &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
             (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)))
         return;
     if (gst_rvos_shape_view(&frame, &self->caps_info) &&
-        gst_rvos_cut_check(&self->cut, &frame))
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SCENE_CUT);
+        gst_rvos_cut_check(&self->cut, &frame)) {
+        if (forget)
+            gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SCENE_CUT);
+        else
+            rvos_stream_discover(self->stream);
+    }
     gst_video_frame_unmap(&frame);
 }
 

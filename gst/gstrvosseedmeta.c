@@ -52,7 +52,8 @@ static gboolean make_mask(GstRvosSeg *self, GstRvosMask *mask)
 static gboolean apply_regions(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
 {
     GQuark wanted = g_quark_from_static_string(GST_RVOS_ROI_INIT);
-    guint32 busy = self->seeds.followed | *taken;
+    guint32 busy =
+        self->seeds.followed | gst_rvos_tracker_occupied(&self->tracker) | *taken;
     GstRvosMask mask = {0};
     gpointer state = NULL;
     GstMeta *meta;
@@ -110,7 +111,8 @@ static gboolean apply_mask(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
     GstRvosMask mask;
     GstRvosShown shown;
 
-    if (!buffer_of_mask || (all & ~self->seeds.followed) == 0)
+    /* Auto mode finds objects itself: those of another rvosseg would be there twice. */
+    if (self->task == RVOS_TASK_AUTO || !buffer_of_mask || (all & ~self->seeds.followed) == 0)
         return TRUE;
     /* The mask says its size itself; the frame may have been scaled since. */
     if (!gst_rvos_mask_from_buffer(buffer_of_mask, field(buffer, "width"),

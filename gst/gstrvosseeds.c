@@ -9,9 +9,11 @@
 
 /* ---- lifetime -------------------------------------------------------------------- */
 
-gboolean gst_rvos_mode_takes_masks(gint mode)
+gboolean gst_rvos_seeds_are_taken(const GstRvosSeg *self)
 {
-    return mode != GST_RVOS_SEG_MODE_ZERO_SHOT;
+    if (self->task != RVOS_TASK_DEFAULT)
+        return self->task != RVOS_TASK_ZERO_SHOT;
+    return self->settings.mode != GST_RVOS_SEG_MODE_ZERO_SHOT;
 }
 
 /* The slots that there will be, where that is known before the model is opened. */
@@ -51,7 +53,7 @@ gboolean gst_rvos_seeds_open(GstRvosSeg *self, const gchar *location,
                              GstRvosFailure *failure)
 {
     self->seeds = (GstRvosSeeds){.first_time = GST_CLOCK_TIME_NONE};
-    if (!gst_rvos_mode_takes_masks(self->settings.mode)) {
+    if (!gst_rvos_seeds_are_taken(self)) {
         gst_rvos_requests_drop_masks(self);
         if (location && *location)
             GST_ELEMENT_WARNING(self, LIBRARY, SETTINGS,
@@ -274,7 +276,7 @@ gboolean gst_rvos_seeds_apply(GstRvosSeg *self, GstBuffer *buffer, gboolean *app
 
     *applied = FALSE;
     good = gst_rvos_requests_apply(self, &taken, applied);
-    if (good && gst_rvos_mode_takes_masks(self->frame.settings.mode))
+    if (good && gst_rvos_seeds_are_taken(self))
         good =
             apply_files(self, &taken) && gst_rvos_seeds_apply_metas(self, buffer, &taken);
     *applied = *applied || taken != 0;

@@ -63,8 +63,9 @@ typedef struct {
     gboolean none_said, lost_said, above_said, meta_said, unknown_said;
 } GstRvosSeeds;
 
-/* Whether a mode (GstRvosSegMode) takes masks. */
-gboolean gst_rvos_mode_takes_masks(gint mode);
+/* Whether masks are taken: by the stream's task, before there is one by the mode. With
+ * the object lock, or in the streaming thread. */
+gboolean gst_rvos_seeds_are_taken(const struct _GstRvosSeg *self);
 
 /* In start. FALSE: `failure` tells why. */
 gboolean gst_rvos_seeds_open(struct _GstRvosSeg *self, const gchar *location,

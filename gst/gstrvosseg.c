@@ -5,7 +5,8 @@
  *
  * Segments the objects of a video, each in its own colour, with RVOS, a recurrent
  * network (Ventura et al., CVPR 2019). In zero-shot mode it finds the objects by itself;
- * in one-shot mode it follows those of a given mask.
+ * in one-shot mode it follows those of a given mask; in auto mode it finds objects and
+ * then follows them.
  *
  * The picture keeps its caps: the network works at a size of its own. What is drawn is
  * there as data too: an index mask on the request pad `mask`, metadata on the frame, and
@@ -350,7 +351,7 @@ static void install_signals(GstRvosSegClass *klass)
      *     (boolean) forgets all objects first. With a PTS it waits for the first frame at
      *     or after it.
      *
-     * Follow these objects from the next frame on; of one-shot mode.
+     * Follow these objects from the next frame on; of one-shot and auto mode.
      *
      * Returns: FALSE if the sample is not GRAY8, or in zero-shot mode
      *

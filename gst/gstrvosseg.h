@@ -100,6 +100,7 @@ struct _GstRvosSeg {
     /* ---- between start and stop; the streaming thread's while it runs ---- */
     GstRvosModel *model;
     rvos_stream *stream;
+    rvos_task task; /* of the stream; DEFAULT: none. Written under the object lock */
     guint n_slots;
     GstRvosTracker tracker; /* its epoch outlives stop */
     GstRvosTimeline timeline;
@@ -150,7 +151,8 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self);
 gboolean gst_rvos_seg_prepare(GstRvosSeg *self);
 
 /* gstrvosrun.c */
-/* Before it: whether the scene has changed. */
+/* Before it: whether the scene has changed. Then the objects are forgotten, if the user
+ * wants that; else auto mode looks for new ones. */
 void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer);
 /* Segments or holds, and draws if asked to, on a frame that is mapped for it. */
 GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolean draw);

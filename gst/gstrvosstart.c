@@ -157,13 +157,34 @@ static rvos_variant variant_of(gint variant)
     }
 }
 
+/* A model without one of the decoders runs in the mode that it can. */
+static rvos_task task_of(GstRvosSeg *self, const gchar *path)
+{
+    rvos_model_info info;
+
+    if (self->settings.mode == GST_RVOS_SEG_MODE_ZERO_SHOT)
+        return RVOS_TASK_ZERO_SHOT;
+    if (self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT)
+        return RVOS_TASK_ONE_SHOT;
+    rvos_model_get_info(gst_rvos_model_model(self->model), &info);
+    if (info.tasks & RVOS_TASK_AUTO)
+        return RVOS_TASK_AUTO;
+    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
+                        ("The model \"%s\" is for %s only: mode=auto works as that. Set "
+                         "the mode to choose it without this warning.",
+                         path, task_names(info.tasks)),
+                        (NULL));
+    return info.tasks & RVOS_TASK_ONE_SHOT ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
+}
+
 static gboolean open_stream(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
 {
+    guint interval = self->settings.discovery_interval;
     rvos_stream_params params = {
-        .task = self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT ? RVOS_TASK_ONE_SHOT
-                                                                  : RVOS_TASK_ZERO_SHOT,
+        .task = task_of(self, path),
         .variant = variant_of(self->settings.variant),
         .objects = (int)self->settings.objects,
+        .discovery_interval = interval > 0 ? (int)interval : -1,
     };
     rvos_stream_info info;
     GstClockTime cost = 0;
@@ -177,6 +198,7 @@ static gboolean open_stream(GstRvosSeg *self, const gchar *path, GstRvosFailure 
     rvos_stream_get_info(self->stream, &info);
     gst_rvos_latency_start(&self->told, cost);
     GST_OBJECT_LOCK(self);
+    self->task = info.task;
     self->n_slots = (guint)info.objects;
     self->latency = self->told.reported;
     GST_OBJECT_UNLOCK(self);
@@ -293,6 +315,7 @@ static void close_model(GstRvosSeg *self)
     GST_OBJECT_LOCK(self);
     model = self->model;
     self->model = NULL;
+    self->task = RVOS_TASK_DEFAULT;
     self->actual_engine = NULL;
     self->stats.engine = self->stats.library = self->stats.isa = NULL;
     self->stats.device = NULL;

@@ -50,15 +50,18 @@ static void add_event(GstRvosTracker *tracker, const GstRvosTrack *track,
     event->object = track->object;
 }
 
-void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot)
+static void end_object(GstRvosTracker *tracker, GstRvosTrack *track)
 {
-    GstRvosTrack *track = &tracker->track[slot - 1];
-
     if (track->appeared && !track->lost)
         add_event(tracker, track, GST_RVOS_TRACK_LOST);
     if (track->appeared)
         tracker->epoch++;
-    forget(tracker, slot - 1);
+    forget(tracker, track->object.slot - 1);
+}
+
+void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot)
+{
+    end_object(tracker, &tracker->track[slot - 1]);
 }
 
 guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age)
@@ -111,6 +114,9 @@ void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
     for (guint i = 0; i < tracker->n_slots; i++) {
         GstRvosTrack *track = &tracker->track[i];
 
+        if (track->serial && track->serial != seen[i].serial)
+            end_object(tracker, track);
+        track->serial = seen[i].serial;
         track->object.seen = seen[i];
         if (track->appeared)
             track->object.age++;
@@ -126,6 +132,25 @@ void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
 gboolean gst_rvos_track_visible(const GstRvosTrack *track)
 {
     return track->appeared && track->object.seen.present;
+}
+
+guint32 gst_rvos_tracker_occupied(const GstRvosTracker *tracker)
+{
+    guint32 slots = 0;
+
+    for (guint i = 0; i < tracker->n_slots; i++)
+        if (tracker->track[i].serial || tracker->track[i].object.seen.present)
+            slots |= 1u << i;
+    return slots;
+}
+
+guint gst_rvos_tracker_news(const GstRvosTracker *tracker)
+{
+    guint n = 0;
+
+    for (guint i = 0; i < tracker->n_events; i++)
+        n += tracker->event[i].change == GST_RVOS_TRACK_APPEARED;
+    return n;
 }
 
 guint gst_rvos_tracker_alive(const GstRvosTracker *tracker)

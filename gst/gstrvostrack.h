@@ -23,6 +23,7 @@ typedef struct {
 
 typedef struct {
     GstRvosObject object;
+    guint32 serial;    /* rvos_object.serial; 0: the stream has none, or not yet */
     guint run;         /* segmented frames in a row that it is there; capped */
     guint empty;       /* ... that it is not */
     gboolean appeared; /* it was shown and announced */
@@ -71,12 +72,18 @@ void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot);
  * `min_age` segmented frames, should they be in that frame. */
 guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age);
 
-/* Takes in a segmented frame: `seen` has n_slots entries. Adds to `event`. */
+/* Takes in a segmented frame: `seen` has n_slots entries. Adds to `event`. Where the
+ * stream says by another serial that a slot has got another object or none, the old one
+ * is lost at once. */
 void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
                              guint min_age, guint lost_frames, GstClockTime time);
 
 /* It is on show in the frames that carry the last mask. */
 gboolean gst_rvos_track_visible(const GstRvosTrack *track);
+/* Slots that hold an object, as far as the last frame told: a bit mask. */
+guint32 gst_rvos_tracker_occupied(const GstRvosTracker *tracker);
+/* Objects that the last update has announced. */
+guint gst_rvos_tracker_news(const GstRvosTracker *tracker);
 guint gst_rvos_tracker_alive(const GstRvosTracker *tracker);
 
 G_END_DECLS

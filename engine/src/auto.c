@@ -21,8 +21,7 @@
 struct rv_auto {
     struct rv_follow *follow;
     bool discovering; /* the last frame has run the zero-shot decoder */
-    uint32_t held;  /* slots that have been seeded: others may be pieces that are shown */
-    uint32_t ruled; /* those that the rules have seeded for the next frame */
+    uint32_t ruled;   /* slots that the rules have seeded for the next frame */
     uint32_t serial[RVOS_MAX_OBJECTS]; /* of what the last frame shows */
     uint8_t *labels[RV_DECODERS];
     float score[RV_DECODERS][RVOS_MAX_OBJECTS];
@@ -75,11 +74,11 @@ void rv_auto_reset(rvos_stream *s)
 
     rv_follow_reset(a->follow);
     a->discovering = false;
-    a->held = a->ruled = 0;
+    a->ruled = 0;
     memset(a->serial, 0, sizeof(a->serial));
 }
 
-/* Slots whose object the one-shot decoder follows. */
+/* Slots that have an object. */
 static uint32_t taken_slots(const struct rv_auto *a)
 {
     const uint32_t *serial = rv_follow_serials(a->follow);
@@ -87,7 +86,7 @@ static uint32_t taken_slots(const struct rv_auto *a)
 
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         taken |= (uint32_t)(serial[i] != 0) << i;
-    return taken & a->held;
+    return taken;
 }
 
 void rv_auto_seeded(rvos_stream *s, uint32_t slots)
@@ -97,7 +96,6 @@ void rv_auto_seeded(rvos_stream *s, uint32_t slots)
     uint32_t emptied = slots & ~given & taken_slots(a);
 
     a->ruled &= ~slots;
-    a->held |= given;
     rv_follow_given(a->follow, given);
     for (int i = 0; i < s->params.objects; i++)
         if (emptied >> i & 1)
@@ -109,10 +107,10 @@ void rv_auto_dropped(rvos_stream *s, int slot)
 {
     struct rv_auto *a = s->automatic;
 
-    a->held &= ~(UINT32_C(1) << slot);
-    a->ruled &= a->held;
+    a->ruled &= ~(UINT32_C(1) << slot);
     a->serial[slot] = 0;
-    rv_follow_dropped(a->follow, slot);
+    if (taken_slots(a) >> slot & 1)
+        rv_follow_dropped(a->follow, slot);
 }
 
 int rvos_stream_discover(rvos_stream *s)
@@ -275,18 +273,11 @@ static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, i
     return ret;
 }
 
-/* For the next frame. `before`: the serials until now. */
-static void act(rvos_stream *s, const struct rv_follow_decision *decision,
-                const uint32_t *before)
+/* For the next frame. */
+static void act(rvos_stream *s, const struct rv_follow_decision *decision)
 {
-    struct rv_auto *a = s->automatic;
-    const uint32_t *serial = rv_follow_serials(a->follow);
     uint32_t seeds = decision->seed;
 
-    for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
-        if (serial[i] != before[i]) /* another object, or none */
-            a->held &= ~(UINT32_C(1) << i);
-    a->held |= seeds;
     s->drops |= decision->clear;
     rv_stream_unseed(s, decision->clear | seeds);
     for (size_t i = 0, n = seeds ? rv_stream_pixels(s) : 0; i < n; i++) {
@@ -296,7 +287,7 @@ static void act(rvos_stream *s, const struct rv_follow_decision *decision,
             s->seed[i] |= UINT32_C(1) << (label - 1);
     }
     s->seed_slots |= seeds;
-    a->ruled = seeds;
+    s->automatic->ruled = seeds;
 }
 
 /* The rules' turn. What the frame has shown are the objects from before, or the pieces.
@@ -315,11 +306,11 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
 
     memcpy(a->serial, serial, sizeof(a->serial));
     rv_follow_update(a->follow, &frame, &decision);
-    act(s, &decision, a->serial);
     serial = rv_follow_serials(a->follow);
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         if (decision.shown || !a->serial[i])
             a->serial[i] = serial[i];
+    act(s, &decision);
     if (decision.shown && live[RV_ZERO_SHOT])
         return show(s, out, decision.shown, live[RV_ONE_SHOT], taken);
     if (!live[RV_ONE_SHOT])

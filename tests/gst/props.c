@@ -14,6 +14,7 @@ static const struct {
 } properties[] = {
     {"mode", READY},
     {"variant", READY},
+    {"discovery-interval", READY},
     {"model", READY},
     {"engine", READY},
     {"actual-engine", 0},
@@ -81,6 +82,7 @@ GST_START_TEST(test_values)
     static const gchar *const values[][2] = {
         {"mode", "one-shot"},
         {"variant", "temporal"},
+        {"discovery-interval", "12"},
         {"model", "/a/b"},
         {"engine", "reference"},
         {"precision", "bf16"},

@@ -25,6 +25,8 @@ struct rvos_stream {
     int objects;
     uint32_t seeded;
     int64_t frames;
+    bool discover, discovering; /* the next frame, the last one */
+    uint32_t serial[RVOS_MAX_OBJECTS], last_serial;
     rvos_object object[RVOS_MAX_OBJECTS];
 };
 
@@ -34,6 +36,7 @@ static scripted_state state;
 static GCond held_changed;
 static bool held;
 static unsigned delay, load_delay;
+static uint32_t ending;
 static char failing[64];
 static int failing_status;
 
@@ -63,6 +66,13 @@ void scripted_delay_us(unsigned us)
 {
     g_mutex_lock(&lock);
     delay = us;
+    g_mutex_unlock(&lock);
+}
+
+void scripted_end_objects(uint32_t slots)
+{
+    g_mutex_lock(&lock);
+    ending |= slots;
     g_mutex_unlock(&lock);
 }
 
@@ -197,6 +207,8 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     fclose(file);
     model.tasks = (strstr(text, "zero-shot") ? RVOS_TASK_ZERO_SHOT : 0u) |
                   (strstr(text, "one-shot") ? RVOS_TASK_ONE_SHOT : 0u);
+    if (model.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT))
+        model.tasks |= RVOS_TASK_AUTO;
     if (status == RVOS_OK && model.tasks == 0)
         status = RVOS_ERR_FORMAT;
     if (status != RVOS_OK) {
@@ -258,6 +270,7 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
     (*out)->model = model;
     (*out)->task = params->task;
     (*out)->objects = params->objects ? params->objects : 10;
+    (*out)->discover = params->task == RVOS_TASK_AUTO;
     model->refs++;
     g_mutex_lock(&lock);
     state.streams++;
@@ -282,6 +295,7 @@ void rvos_stream_get_info(const rvos_stream *stream, rvos_stream_info *info)
         .task = stream->task,
         .objects = stream->objects,
         .frames = stream->frames,
+        .discovering = stream->discovering,
         .state_bytes = 100,
     };
 }
@@ -307,6 +321,8 @@ void rvos_stream_reset(rvos_stream *stream)
 {
     stream->seeded = 0;
     stream->frames = 0;
+    stream->discover = stream->task == RVOS_TASK_AUTO;
+    memset(stream->serial, 0, sizeof(stream->serial));
     COUNT(resets, 1);
 }
 
@@ -326,7 +342,17 @@ int rvos_stream_seed(rvos_stream *stream, const rvos_labels *masks, uint32_t slo
 int rvos_stream_drop(rvos_stream *stream, int object)
 {
     stream->seeded &= ~(1u << (object - 1));
+    stream->serial[object - 1] = 0;
     COUNT(drops, 1);
+    return RVOS_OK;
+}
+
+int rvos_stream_discover(rvos_stream *stream)
+{
+    if (stream->task != RVOS_TASK_AUTO)
+        return RVOS_ERR_WRONG_TASK;
+    stream->discover = true;
+    COUNT(discoveries, 1);
     return RVOS_OK;
 }
 
@@ -355,7 +381,7 @@ static void grow(rvos_object *object, int x, int y)
     int bottom = MAX(object->y + object->height, y + 1);
 
     if (!object->present) {
-        *object = (rvos_object){true, x, y, 1, 1, 1, 0.75};
+        *object = (rvos_object){true, x, y, 1, 1, 1, 0.75, 0};
         return;
     }
     object->x = MIN(object->x, x);
@@ -381,6 +407,25 @@ static void look(rvos_stream *stream, const rvos_image *frame, const rvos_output
             stream->object[i] = (rvos_object){0};
 }
 
+/* Each object that is seen in a free slot is a new one. */
+static void number(rvos_stream *stream)
+{
+    if (stream->task != RVOS_TASK_AUTO)
+        return;
+    stream->discovering = stream->discover;
+    stream->discover = false;
+    g_mutex_lock(&lock);
+    for (int i = 0; i < RVOS_MAX_OBJECTS; i++) {
+        if (ending & 1u << i)
+            stream->serial[i] = 0;
+        if (stream->object[i].present && !stream->serial[i])
+            stream->serial[i] = ++stream->last_serial;
+        stream->object[i].serial = stream->serial[i];
+    }
+    ending = 0;
+    g_mutex_unlock(&lock);
+}
+
 static void write_labels(const rvos_stream *stream, const rvos_image *frame,
                          const rvos_output *out)
 {
@@ -402,7 +447,7 @@ int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
                         const rvos_output *out)
 {
     int status = scripted_failure("rvos_stream_process");
-    bool runs = stream->task == RVOS_TASK_ZERO_SHOT || stream->seeded;
+    bool runs = stream->task != RVOS_TASK_ONE_SHOT || stream->seeded;
 
     wait_while_held();
     if (status != RVOS_OK) {
@@ -410,6 +455,7 @@ int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
         return status;
     }
     look(stream, frame, out);
+    number(stream);
     write_labels(stream, frame, out);
     g_mutex_lock(&lock);
     state.runs += runs;

@@ -2,9 +2,9 @@
 /* scripted.h - an engine that finds what the test has painted.
  *
  * scripted.c implements rvos.h without a network: a pixel whose first byte (luma, in
- * planar formats) is 1..32 belongs to that object. So the tests of the element know
- * what must come out, can slow the engine down and can make it fail. The real engine
- * is tested in real.c and in tests/engine.
+ * planar formats) is 1..32 belongs to that object; in one-shot mode if it was seeded. So
+ * the tests of the element know what must come out, can slow the engine down and can make
+ * it fail. The real engine is tested in real.c and in tests/engine.
  */
 #ifndef SCRIPTED_H
 #define SCRIPTED_H
@@ -15,7 +15,7 @@ typedef struct {
     int devices, models, streams; /* open now */
     int waiting;                  /* frames that scripted_hold holds now */
     int loads;                    /* so far */
-    int runs, resets, seeds, drops, warm_ups, prepares, draws, alphas;
+    int runs, discoveries, resets, seeds, drops, warm_ups, prepares, draws, alphas;
     uint32_t seeded;              /* slots of the last seed */
     uint32_t seed_log[8];         /* slots of the first seeds */
     int seed_width;               /* of its mask */
@@ -40,6 +40,10 @@ RVOS_API void scripted_fail(const char *function, int status);
 
 /* While TRUE, frames wait in rvos_stream_process. */
 RVOS_API void scripted_hold(bool hold);
+
+/* In auto mode: with the next frame the objects of these slots end; what is painted in
+ * the slot then is another object. */
+RVOS_API void scripted_end_objects(uint32_t slots);
 
 /* Loading takes so long. */
 RVOS_API void scripted_load_delay_us(unsigned delay);

@@ -119,6 +119,68 @@ GST_START_TEST(test_ids_are_never_used_twice)
 }
 GST_END_TEST;
 
+/* The same slot with these serials, one frame each; 0: nothing is there. */
+static void serials(GstRvosTracker *t, guint32 serial)
+{
+    rvos_object seen[SLOTS] = {{.present = serial != 0, .serial = serial},
+                               {.present = true, .serial = 77}};
+
+    t->n_events = 0;
+    gst_rvos_tracker_update(t, seen, 0, 5, 0);
+}
+
+GST_START_TEST(test_serials)
+{
+    GstRvosTracker t;
+    guint64 id, other;
+
+    gst_rvos_tracker_init(&t);
+    gst_rvos_tracker_reset(&t, SLOTS);
+    serials(&t, 5);
+    fail_unless_equals_int(t.n_events, 2);
+    fail_unless_equals_int(gst_rvos_tracker_news(&t), 2);
+    fail_unless_equals_int(gst_rvos_tracker_occupied(&t), 3);
+    id = t.track[0].object.tracking_id;
+    other = t.track[1].object.tracking_id;
+    serials(&t, 5);
+    expect(&t, 0, 0, 0);
+    serials(&t, 6); /* another object: the old one is lost first */
+    expect(&t, 2, GST_RVOS_TRACK_LOST, 1);
+    fail_unless_equals_uint64(t.event[0].object.tracking_id, id);
+    fail_unless_equals_int(t.event[1].change, GST_RVOS_TRACK_APPEARED);
+    fail_unless(t.event[1].object.tracking_id > id);
+    fail_unless(t.event[1].object.tracking_id != other);
+    fail_unless_equals_uint64(t.track[0].object.age, 0);
+    fail_unless_equals_uint64(t.track[1].object.tracking_id, other);
+    id = t.track[0].object.tracking_id;
+    serials(&t, 0); /* freed: no waiting for lost_frames */
+    expect(&t, 1, GST_RVOS_TRACK_LOST, 1);
+    fail_unless_equals_int(gst_rvos_tracker_occupied(&t), 2);
+    serials(&t, 0);
+    expect(&t, 0, 0, 0);
+    serials(&t, 7);
+    expect(&t, 1, GST_RVOS_TRACK_APPEARED, 1);
+    fail_unless(t.track[0].object.tracking_id > id);
+}
+GST_END_TEST;
+
+/* Pieces that are shown before the stream has made objects of them keep their ids. */
+GST_START_TEST(test_serial_comes_late)
+{
+    GstRvosTracker t;
+    rvos_object seen[SLOTS] = {{.present = true}};
+
+    gst_rvos_tracker_init(&t);
+    gst_rvos_tracker_reset(&t, SLOTS);
+    gst_rvos_tracker_update(&t, seen, 0, 5, 0);
+    expect(&t, 1, GST_RVOS_TRACK_APPEARED, 1);
+    seen[0].serial = 3;
+    t.n_events = 0;
+    gst_rvos_tracker_update(&t, seen, 0, 5, 0);
+    expect(&t, 0, 0, 0);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_many_drops)
 {
     GstRvosTracker t;
@@ -144,6 +206,8 @@ static Suite *track_suite(void)
     tcase_add_test(tc, test_min_age);
     tcase_add_test(tc, test_lost_and_recovered);
     tcase_add_test(tc, test_ids_are_never_used_twice);
+    tcase_add_test(tc, test_serials);
+    tcase_add_test(tc, test_serial_comes_late);
     tcase_add_test(tc, test_many_drops);
     return s;
 }
