@@ -1,59 +1,86 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvosanalytics.c - GstAnalyticsRelationMeta, of GStreamer 1.24 and newer.
  *
- * Built only where gstreamer-analytics-1.0 is there. Tested through a shim of its API
- * (tests/gst/shim); not yet run on a real 1.24 or 1.26.
+ * Each object is a detection and a tracking entry, related to each other. From 1.26 on
+ * one instance segmentation holds the masks: it contains the detections, and each of them
+ * is a part of it. Built only where gstreamer-analytics-1.0 is there.
  */
 #include "gstrvosmeta.h"
 
 #include <gst/analytics/analytics.h>
 
-static void add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *object,
-                       gboolean lost)
+/* FALSE: the meta has no room left, or the object was not added. */
+static gboolean add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *object,
+                           gboolean lost, GstAnalyticsODMtd *box)
 {
     const rvos_object *seen = &object->seen;
-    GstAnalyticsODMtd box;
     GstAnalyticsTrackingMtd track;
 
     if (!gst_analytics_relation_meta_add_od_mtd(
             meta, g_quark_from_static_string(GST_RVOS_ROI_OBJECT), seen->x, seen->y,
-            seen->width, seen->height, (gfloat)seen->score, &box) ||
-        !gst_analytics_relation_meta_add_tracking_mtd(meta, object->tracking_id,
+            seen->width, seen->height, (gfloat)seen->score, box))
+        return FALSE;
+    if (!gst_analytics_relation_meta_add_tracking_mtd(meta, object->tracking_id,
                                                       object->first_seen, &track))
-        return;
+        return TRUE;
     gst_analytics_tracking_mtd_update_last_seen(&track, object->last_seen);
     if (lost)
         gst_analytics_tracking_mtd_set_lost(&track);
     gst_analytics_relation_meta_set_relation(meta, GST_ANALYTICS_REL_TYPE_RELATE_TO,
-                                             box.id, track.id);
+                                             box->id, track.id);
+    return TRUE;
 }
 
 #if GST_CHECK_VERSION(1, 26, 0)
-/* The mask's pixel values are the region ids; the first one is the background's. */
-static void add_mask(GstAnalyticsRelationMeta *meta, const GstRvosResult *result)
+/* The mask's pixel values are the region ids; the first one is the background's. The meta
+ * refuses a mask without GstVideoMeta. */
+static gboolean add_mask(GstAnalyticsRelationMeta *meta, const GstRvosResult *result,
+                         GstAnalyticsSegmentationMtd *mask)
 {
     guint32 ids[RVOS_MAX_OBJECTS + 1] = {0};
-    GstAnalyticsSegmentationMtd mask;
 
     for (guint i = 0; i < result->n; i++)
         ids[i + 1] = result->object[i].slot;
-    gst_analytics_relation_meta_add_segmentation_mtd(
-        meta, gst_buffer_ref(result->mask), GST_SEGMENTATION_TYPE_INSTANCE, result->n + 1,
-        ids, 0, 0, result->width, result->height, &mask);
+    return gst_buffer_get_video_meta(result->mask) &&
+           gst_analytics_relation_meta_add_segmentation_mtd(
+               meta, gst_buffer_ref(result->mask), GST_SEGMENTATION_TYPE_INSTANCE,
+               result->n + 1, ids, 0, 0, result->width, result->height, mask);
+}
+
+static void relate_to_mask(GstAnalyticsRelationMeta *meta,
+                           const GstAnalyticsSegmentationMtd *mask,
+                           const GstAnalyticsODMtd *box)
+{
+    gst_analytics_relation_meta_set_relation(meta, GST_ANALYTICS_REL_TYPE_CONTAIN,
+                                             mask->id, box->id);
+    gst_analytics_relation_meta_set_relation(meta, GST_ANALYTICS_REL_TYPE_IS_PART_OF,
+                                             box->id, mask->id);
 }
 #endif
 
 void gst_rvos_analytics_attach(GstBuffer *buffer, const GstRvosResult *result)
 {
     GstAnalyticsRelationMeta *meta = gst_buffer_get_analytics_relation_meta(buffer);
+#if GST_CHECK_VERSION(1, 26, 0)
+    GstAnalyticsSegmentationMtd mask;
+    gboolean have_mask;
+#endif
 
     if (!meta)
         meta = gst_buffer_add_analytics_relation_meta(buffer);
     if (!meta)
         return;
 #if GST_CHECK_VERSION(1, 26, 0)
-    add_mask(meta, result);
+    have_mask = add_mask(meta, result, &mask);
 #endif
-    for (guint i = 0; i < result->n; i++)
-        add_object(meta, &result->object[i], result->lost[i]);
+    for (guint i = 0; i < result->n; i++) {
+        GstAnalyticsODMtd box;
+
+        if (!add_object(meta, &result->object[i], result->lost[i], &box))
+            continue;
+#if GST_CHECK_VERSION(1, 26, 0)
+        if (have_mask && !result->lost[i])
+            relate_to_mask(meta, &mask, &box);
+#endif
+    }
 }

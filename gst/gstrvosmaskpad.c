@@ -307,6 +307,26 @@ static void reconfigure(GstRvosSeg *self, GstPad *pad)
     gst_clear_caps(&now);
 }
 
+/* A peer's pool may give plain buffers. Readers of a mask want to see its rows: ours, and
+ * GstAnalytics, which refuses one without. */
+static void describe_rows(const GstVideoInfo *info, GstBuffer *buffer)
+{
+    if (!gst_buffer_get_video_meta(buffer))
+        gst_buffer_add_video_meta_full(
+            buffer, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_GRAY8,
+            (guint)GST_VIDEO_INFO_WIDTH(info), (guint)GST_VIDEO_INFO_HEIGHT(info), 1,
+            info->offset, info->stride);
+}
+
+static GstFlowReturn acquire(GstRvosMaskPad *mask, GstBuffer **buffer)
+{
+    GstFlowReturn flow = gst_buffer_pool_acquire_buffer(mask->pool, buffer, NULL);
+
+    if (flow == GST_FLOW_OK)
+        describe_rows(&mask->info, *buffer);
+    return flow;
+}
+
 GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer)
 {
     GstRvosMaskPad *mask = &self->mask;
@@ -319,14 +339,14 @@ GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer)
     if (mask->pool_due || !mask->pool)
         good = make_pool(self, pad);
     gst_clear_object(&pad);
-    if (good && gst_buffer_pool_acquire_buffer(mask->pool, buffer, NULL) == GST_FLOW_OK)
+    if (good && acquire(mask, buffer) == GST_FLOW_OK)
         return GST_FLOW_OK;
     /* The peer's pool or memory ends when the peer stops: a branch that has gone must
      * not stop the other. */
     gst_allocation_params_init(&params);
     if (!own_pool(mask, NULL, &params))
         return GST_FLOW_ERROR;
-    return gst_buffer_pool_acquire_buffer(mask->pool, buffer, NULL);
+    return acquire(mask, buffer);
 }
 
 /* One branch that has gone must not stop the other. */

@@ -167,10 +167,12 @@ def arguments(argv):
     return p.parse_args(argv)
 
 
+# Without inference mode PyTorch 2 finds no max pooling for the packed (mkldnn) tensors of an
+# optimised network, and raises.
+@torch.inference_mode()
 def main(argv=None):
     a = arguments(argv)
     torch.set_num_threads(a.threads)
-    torch.set_grad_enabled(False)
     # as the engine does: decaying states are slow otherwise
     torch.set_flush_denormal(True)
     net = model.load_bundle(a.model)

@@ -62,8 +62,13 @@ gboolean gst_analytics_relation_meta_set_relation(GstAnalyticsRelationMeta *inst
                                                   guint an_meta_first_id,
                                                   guint an_meta_second_id)
 {
-    fail_unless_equals_int(type, GST_ANALYTICS_REL_TYPE_RELATE_TO);
-    g_string_append_printf(instance->record, "%u~%u ", an_meta_first_id,
+    const gchar *word = type == GST_ANALYTICS_REL_TYPE_RELATE_TO    ? "~"
+                        : type == GST_ANALYTICS_REL_TYPE_CONTAIN    ? ">"
+                        : type == GST_ANALYTICS_REL_TYPE_IS_PART_OF ? "<"
+                                                                    : NULL;
+
+    fail_unless(word != NULL, "relation %d", (int)type);
+    g_string_append_printf(instance->record, "%u%s%u ", an_meta_first_id, word,
                            an_meta_second_id);
     return TRUE;
 }
@@ -86,9 +91,11 @@ gboolean gst_analytics_relation_meta_add_segmentation_mtd(
     return TRUE;
 }
 #define MASK "0=mask(0,0 64x48: 0 2 5) "
+#define PART "0>1 1<0 " /* the object that is lost has no pixels in the mask */
 #define N 1
 #else
 #define MASK ""
+#define PART ""
 #define N 0
 #endif
 
@@ -109,11 +116,13 @@ GST_START_TEST(test_record)
         .lost = {FALSE, TRUE},
     };
     gchar *wanted = g_strdup_printf(
-        MASK "%d=box(rvos-object 1,2 3x4 0.50) %d=track(258 from 10) %d.last=20 %d~%d "
-             "%d=box(rvos-object 0,0 0x0 0.00) %d=track(261 from 11) %d.last=12 %d.lost "
-             "%d~%d ",
+        MASK
+        "%d=box(rvos-object 1,2 3x4 0.50) %d=track(258 from 10) %d.last=20 %d~%d " PART
+        "%d=box(rvos-object 0,0 0x0 0.00) %d=track(261 from 11) %d.last=12 %d.lost "
+        "%d~%d ",
         N, N + 1, N + 1, N, N + 1, N + 2, N + 3, N + 3, N + 3, N + 2, N + 3);
 
+    gst_buffer_add_video_meta(mask, 0, GST_VIDEO_FORMAT_GRAY8, 64, 48);
     meta.record = g_string_new(NULL);
     gst_rvos_analytics_attach(buffer, &result);
     fail_unless_equals_string(meta.record->str, wanted);

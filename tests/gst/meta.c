@@ -68,6 +68,29 @@ GST_START_TEST(test_custom)
 }
 GST_END_TEST;
 
+/* Readers of the mask see its rows, whoever made the pool. */
+GST_START_TEST(test_plain_pool)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", NULL));
+    GstBuffer *buffer, *mask;
+    GstVideoMeta *layout;
+
+    rig_add_mask(rig);
+    rig_offer_plain_pool(rig);
+    for (guint n = 0; n < 5; n++) {
+        buffer = rig_push(rig, n, BOXES(BOX(2)));
+        fail_unless(
+            gst_structure_get(custom(buffer), "mask", GST_TYPE_BUFFER, &mask, NULL));
+        layout = gst_buffer_get_video_meta(mask);
+        fail_unless(layout && layout->width == RIG_WIDTH &&
+                    layout->stride[0] == RIG_WIDTH);
+        gst_buffer_unref(mask);
+        gst_buffer_unref(buffer);
+    }
+    rig_free(rig);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_regions)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
@@ -291,6 +314,7 @@ static Suite *meta_suite(void)
     suite_add_tcase(s, tc);
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_custom);
+    tcase_add_test(tc, test_plain_pool);
     tcase_add_test(tc, test_regions);
     tcase_add_test(tc, test_kinds);
     tcase_add_test(tc, test_kept);

@@ -64,6 +64,23 @@ void rig_free(Rig *rig)
     g_free(rig);
 }
 
+static gboolean answer_with_plain_pool(GstPad *pad, GstObject *parent, GstQuery *query)
+{
+    GstBufferPool *pool;
+
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+        return gst_pad_query_default(pad, parent, query);
+    pool = gst_buffer_pool_new();
+    gst_query_add_allocation_pool(query, pool, RIG_WIDTH * RIG_HEIGHT, 0, 0);
+    gst_object_unref(pool);
+    return TRUE;
+}
+
+void rig_offer_plain_pool(Rig *rig)
+{
+    gst_pad_set_query_function(rig->mask->sinkpad, answer_with_plain_pool);
+}
+
 void rig_set_caps(Rig *rig, const gchar *format, gint width, gint height,
                   const gchar *extra)
 {

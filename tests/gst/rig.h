@@ -52,6 +52,9 @@ void rig_free(Rig *rig);
 /* Before rig_new's element gets its first frame. */
 void rig_add_mask(Rig *rig);
 
+/* The peer of the mask pad offers a pool whose buffers have no GstVideoMeta. */
+void rig_offer_plain_pool(Rig *rig);
+
 /* Caps of the frames to come; `extra` such as "framerate=30/1,colorimetry=bt709". */
 void rig_set_caps(Rig *rig, const gchar *format, gint width, gint height,
                   const gchar *extra);

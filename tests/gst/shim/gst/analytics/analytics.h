@@ -19,7 +19,9 @@ typedef struct {
 } GstAnalyticsRelationMeta;
 
 typedef enum {
-    GST_ANALYTICS_REL_TYPE_RELATE_TO = 1 << 4,
+    GST_ANALYTICS_REL_TYPE_IS_PART_OF = 1 << 1,
+    GST_ANALYTICS_REL_TYPE_CONTAIN = 1 << 2,
+    GST_ANALYTICS_REL_TYPE_RELATE_TO = 1 << 3,
 } GstAnalyticsRelTypes;
 
 typedef enum {
