@@ -200,7 +200,6 @@ static int write_charts(const char *path, struct chart *latency, struct chart *r
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    int err;
 
     if (!out)
         return fault_set(fault, TOOL_ENGINE, path, "out of memory");
@@ -214,13 +213,7 @@ static int write_charts(const char *path, struct chart *latency, struct chart *r
     fprintf(out, "<g transform=\"translate(%d 0)\">\n", width);
     draw(out, rate, legend);
     fputs("</g>\n</svg>\n", out);
-    err = ferror(out);
-    if (fclose(out) || err)
-        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
-    else
-        err = file_write(path, text, size, fault);
-    free(text);
-    return err;
+    return file_write_memory(path, out, &text, &size, fault);
 }
 
 int bench_plot(const char *path, char *const *files, int count, struct fault *fault)

@@ -196,7 +196,9 @@ static void run_task(void *context, int index)
         options.init_mask = given;
     if (s->campaign->assign)
         options.assign = given;
-    if (s->campaign->through_gst)
+    if (!given) /* no path would mean no annotations */
+        err = fault_set(&fault, TOOL_ENGINE, t->out, "out of memory");
+    else if (s->campaign->through_gst)
         err = through_gst_run(&s->session->options, &options, &t->frames, t->out,
                               &s->progress, &fault);
     else

@@ -106,6 +106,8 @@ static int mark(struct eval_sequence *s, const json_t *objects,
         if (!category)
             continue;
         o->category = text_format("%s", category);
+        if (!o->category)
+            return -1;
         if (seen->count)
             o->group = names_have(seen, category) ? GROUP_SEEN : GROUP_UNSEEN;
     }

@@ -133,7 +133,7 @@ static int make_tables(const struct evaluation *e, struct eval_sequence *s,
     size_t n = frames * (size_t)s->objects;
     bool same = e->protocol->pairing == PAIR_SAME_ID;
     size_t pairs = same ? n : n * (size_t)s->guesses;
-    bool slots = true;
+    bool whole = true;
 
     s->present = calloc(n, sizeof *s->present);
     s->best = calloc(n, sizeof *s->best);
@@ -144,13 +144,15 @@ static int make_tables(const struct evaluation *e, struct eval_sequence *s,
     s->object = calloc((size_t)s->objects, sizeof *s->object);
     if (e->all_annotated) {
         s->slot = calloc(frames * (size_t)s->guesses, sizeof *s->slot);
-        slots = s->slot;
+        whole = s->slot;
     }
-    for (int t = 0; s->guess && t < s->truth.count; t++)
+    for (int t = 0; s->guess && t < s->truth.count; t++) {
         s->guess[t] =
             text_format("%s/%s/%s.png", e->guess, s->name, s->truth.file[t].stem);
+        whole = whole && s->guess[t];
+    }
     if (!s->j || !s->present || !s->best || !s->best_j || !s->object || !s->guess ||
-        !slots)
+        !whole)
         return fault_set(fault, TOOL_ENGINE, s->name, "out of memory");
     for (int i = 0; i < s->objects; i++)
         s->object[i] =
@@ -343,16 +345,22 @@ static int list_all(struct evaluation *e, const struct name_list *only,
     struct name_list all = {0};
     int err = only ? 0 : folders_list(&all, e->truth, fault);
     const struct name_list *names = only ? only : &all;
+    bool whole = true;
 
     if (err)
         return err;
     e->sequence = calloc((size_t)names->count, sizeof *e->sequence);
     for (int i = 0; e->sequence && i < names->count; i++) {
         e->sequence[i].name = text_format("%s", names->name[i]);
+        whole = whole && e->sequence[i].name;
         e->count++;
     }
     names_free(&all);
-    return e->sequence ? 0 : fault_set(fault, TOOL_ENGINE, e->truth, "out of memory");
+    if (whole && e->sequence)
+        return 0;
+    err = fault_set(fault, TOOL_ENGINE, e->truth, "out of memory");
+    evaluation_free(e);
+    return err;
 }
 
 int evaluate(struct evaluation *out, const struct protocol *protocol, const char *truth,

@@ -243,3 +243,19 @@ int file_write(const char *path, const char *text, size_t size, struct fault *fa
     }
     return output_commit(&out, true, fault);
 }
+
+int file_write_memory(const char *path, FILE *memory, char **text, const size_t *size,
+                      struct fault *fault)
+{
+    bool failed = ferror(memory);
+    int err;
+
+    /* glibc may fail to shrink the text to its size, and then gives none. */
+    if (fclose(memory) || failed || !*text)
+        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
+    else
+        err = file_write(path, *text, *size, fault);
+    free(*text);
+    *text = NULL;
+    return err;
+}

@@ -146,16 +146,9 @@ int report_csv(const char *path, const struct evaluation *e, struct fault *fault
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    int err;
 
     if (!out)
         return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     print_rows(out, e);
-    err = ferror(out);
-    if (fclose(out) || err)
-        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
-    else
-        err = file_write(path, text, size, fault);
-    free(text);
-    return err;
+    return file_write_memory(path, out, &text, &size, fault);
 }

@@ -295,7 +295,8 @@ static int ranked(const struct evaluation *e, struct shown **out)
     return n;
 }
 
-static void overlay(FILE *out, const struct evaluation *e, const struct shown *shown,
+/* false: no memory for the picture, which all its files have been read for before. */
+static bool overlay(FILE *out, const struct evaluation *e, const struct shown *shown,
                     bool worst, const char *frames)
 {
     const struct eval_object *o = shown->object;
@@ -307,7 +308,7 @@ static void overlay(FILE *out, const struct evaluation *e, const struct shown *s
             at = i;
     data = overlay_base64(e, shown->sequence, o->frame[at], frames, PICTURE_WIDTH);
     if (!data)
-        return;
+        return false;
     fprintf(out, "<figure><img alt=\"\" src=\"data:image/jpeg;base64,%s\"><figcaption>",
             data);
     escaped(out, shown->sequence->name);
@@ -316,25 +317,28 @@ static void overlay(FILE *out, const struct evaluation *e, const struct shown *s
     fprintf(out, ", object %d: J %.1f, F %.1f</figcaption></figure>\n", o->id,
             100 * o->j[at], 100 * o->f[at]);
     free(data);
+    return true;
 }
 
-static void strip(FILE *out, const struct evaluation *e, const char *frames)
+static bool strip(FILE *out, const struct evaluation *e, const char *frames)
 {
     struct shown *shown;
     int n = ranked(e, &shown);
     int each = n < 2 * STRIP ? n / 2 : STRIP;
+    bool whole = shown != NULL;
 
     if (!each)
         each = 1; /* its worst and its best frame */
     fputs("<h2>Worst and best</h2>\n<p class=\"where\">Tinted: the result; white line: "
           "the annotation.</p>\n<div class=\"grid\">\n",
           out);
-    for (int i = 0; i < each; i++)
-        overlay(out, e, &shown[i], true, frames);
-    for (int i = n - 1; i >= n - each; i--)
-        overlay(out, e, &shown[i], false, frames);
+    for (int i = 0; i < each && whole; i++)
+        whole = overlay(out, e, &shown[i], true, frames);
+    for (int i = n - 1; i >= n - each && whole; i--)
+        whole = overlay(out, e, &shown[i], false, frames);
     fputs("</div>\n", out);
     free(shown);
+    return whole;
 }
 
 int report_html(const char *path, const struct evaluation *e, const char *frames,
@@ -342,8 +346,8 @@ int report_html(const char *path, const struct evaluation *e, const char *frames
 {
     char *text = NULL;
     size_t size = 0;
+    bool whole = true;
     FILE *out = open_memstream(&text, &size);
-    int err;
 
     if (!out)
         return fault_set(fault, TOOL_ENGINE, path, "out of memory");
@@ -358,17 +362,15 @@ int report_html(const char *path, const struct evaluation *e, const char *frames
     means(out, e);
     faults(out, e);
     if (evaluation_mean(e, GROUP_NONE, 0).objects) {
-        strip(out, e, frames);
+        whole = strip(out, e, frames);
         bars(out, e);
         over_time(out, e);
         objects(out, e);
     }
     fputs("</body></html>\n", out);
-    err = ferror(out);
-    if (fclose(out) || err)
-        err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
-    else
-        err = file_write(path, text, size, fault);
+    if (whole)
+        return file_write_memory(path, out, &text, &size, fault);
+    fclose(out);
     free(text);
-    return err;
+    return fault_set(fault, TOOL_ENGINE, path, "out of memory");
 }
