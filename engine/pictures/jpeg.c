@@ -140,9 +140,8 @@ int jpeg_decode(struct raw *raw, const struct source *source, struct pic_error *
     int err;
 
     memset(&jpeg, 0, sizeof jpeg); /* so that it may be destroyed at any point */
-    memset(&trap, 0, sizeof trap);
     trap.orientation = 1;
-    trap.progress.progress_monitor = on_progress;
+    trap.progress = (struct jpeg_progress_mgr){.progress_monitor = on_progress};
     jpeg.err = jpeg_std_error(&trap.base);
     trap.base.error_exit = on_error;
     trap.base.emit_message = on_message;

@@ -163,7 +163,8 @@ static void apply(struct raw *raw, struct mask_facts *facts)
 
 static uint32_t *count_values(struct raw *raw)
 {
-    uint32_t *count = calloc(65536, sizeof *count);
+    unsigned values = raw->bytes == 2 ? 65536 : 256;
+    uint32_t *count = calloc(values, sizeof *count);
     size_t n = (size_t)raw->width * (size_t)raw->height;
     bool wide = false;
 
@@ -174,7 +175,7 @@ static uint32_t *count_values(struct raw *raw)
             count[at(raw, x, y)]++;
     for (size_t i = 0; i < n && raw->bytes == 1; i++)
         count[raw->pixels[i]]++;
-    for (unsigned v = 256; v < 65536; v++)
+    for (unsigned v = 256; v < values; v++)
         wide = wide || count[v];
     if (!wide)
         raw->white = 255; /* numbers of 8 bits in a file of 16 */
