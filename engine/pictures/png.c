@@ -73,6 +73,10 @@ static int read_head(struct coder *c, struct raw *raw, const struct source *sour
     png_set_chunk_cache_max(c->png, MAX_CHUNKS);
     png_init_io(c->png, source->in);
     png_read_info(c->png, c->info);
+    /* Before libpng takes memory for its rows. */
+    if (source_check(source, png_get_image_width(c->png, c->info),
+                     png_get_image_height(c->png, c->info), 1, error))
+        return -1;
     raw->white = 255;
     if (rgb)
         want_rgb(c);

@@ -35,7 +35,11 @@ int pic_fail(struct pic_error *error, enum pic_status status, const char *format
 int source_open(struct source *source, const char *path, struct pic_error *error);
 enum pic_kind source_kind(struct source *source);
 
-/* Checks the limits, then allocates. */
+/* Whether a picture with pixels of so many bytes is within the limits. 0, or -1. */
+int source_check(const struct source *source, size_t width, size_t height, size_t pixel,
+                 struct pic_error *error);
+
+/* The same, then allocates. */
 int raw_alloc(struct raw *raw, const struct source *source, size_t width, size_t height,
               int channels, int bytes, struct pic_error *error);
 

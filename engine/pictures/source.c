@@ -35,10 +35,9 @@ int source_open(struct source *source, const char *path, struct pic_error *error
 
     *source = (struct source){NULL, PICTURE_MAX_PIXELS};
     if (fd < 0)
-        return pic_fail(error,
-                        errno == ENOENT || errno == ENOTDIR ? PIC_NOT_FOUND
-                                                            : PIC_NOT_READ,
-                        "cannot be read: %s", strerror(errno));
+        return pic_fail(
+            error, errno == ENOENT || errno == ENOTDIR ? PIC_NOT_FOUND : PIC_NOT_READ,
+            "cannot be read: %s", strerror(errno));
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
         close(fd);
         return pic_fail(error, PIC_NOT_READ, "is no file of a picture%s",
@@ -69,9 +68,11 @@ enum pic_kind source_kind(struct source *source)
     return PIC_UNKNOWN;
 }
 
-static int check_size(size_t width, size_t height, size_t pixel, size_t max_pixels,
-                      struct pic_error *error)
+int source_check(const struct source *source, size_t width, size_t height, size_t pixel,
+                 struct pic_error *error)
 {
+    size_t max_pixels = source->max_pixels;
+
     if (width < 1 || height < 1 || width > PICTURE_MAX_SIDE || height > PICTURE_MAX_SIDE)
         return pic_fail(error, PIC_WRONG, "%zux%zu is no size from 1x1 to %dx%d", width,
                         height, PICTURE_MAX_SIDE, PICTURE_MAX_SIDE);
@@ -91,7 +92,7 @@ int raw_alloc(struct raw *raw, const struct source *source, size_t width, size_t
 {
     size_t pixel = (size_t)channels * (size_t)bytes;
 
-    if (check_size(width, height, pixel, source->max_pixels, error))
+    if (source_check(source, width, height, pixel, error))
         return -1;
     raw->width = (int)width;
     raw->height = (int)height;

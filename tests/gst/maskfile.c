@@ -72,3 +72,50 @@ void write_pgm(const gchar *path, const RigBox *box)
                   file);
     fclose(file);
 }
+
+Rig *rig_one_shot(const gchar *location)
+{
+    return rig_new(rig_element("mode", "one-shot", "init-mask-location",
+                               location ? location : "", NULL));
+}
+
+/* The next warning's words, or "". To be freed. */
+static gchar *warning(Rig *rig)
+{
+    GstMessage *message = rig_pop(rig, GST_MESSAGE_WARNING);
+    gchar *words = g_strdup("");
+    GError *error;
+
+    if (message) {
+        gst_message_parse_warning(message, &error, NULL);
+        g_free(words);
+        words = g_strdup(error->message);
+        g_error_free(error);
+        gst_message_unref(message);
+    }
+    return words;
+}
+
+void rig_expect_warning(Rig *rig, const gchar *part)
+{
+    gchar *words = warning(rig);
+
+    fail_unless(part ? strstr(words, part) != NULL : *words == 0,
+                "\"%s\" is not in \"%s\"", part ? part : "nothing", words);
+    g_free(words);
+}
+
+gchar *write_values(const gchar *dir, const gchar *name, const gchar *values, guint n)
+{
+    gchar *path = g_build_filename(dir, name, NULL);
+    guint rows = MAX(3 * n / 4, 1);
+    gchar *head = g_strdup_printf("P5 %u %u 255\n", n, rows);
+    GString *file = g_string_new(head);
+
+    for (guint y = 0; y < rows; y++)
+        g_string_append_len(file, values, n);
+    fail_unless(g_file_set_contents(path, file->str, (gssize)file->len, NULL));
+    g_string_free(file, TRUE);
+    g_free(head);
+    return path;
+}

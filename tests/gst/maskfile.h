@@ -22,4 +22,14 @@ void write_png(const gchar *path, int type, int depth, guint width, guint height
 /* Of the rig's size, with one box. */
 void write_pgm(const gchar *path, const RigBox *box);
 
+/* A PGM of the frames' shape. Each row's values are the bytes of `values`. The path is to
+ * be freed. */
+gchar *write_values(const gchar *dir, const gchar *name, const gchar *values, guint n);
+
+/* In one-shot mode; `location` may be NULL. */
+Rig *rig_one_shot(const gchar *location);
+
+/* The next warning has these words; NULL: there is none. */
+void rig_expect_warning(Rig *rig, const gchar *part);
+
 #endif

@@ -308,12 +308,19 @@ static void test_kinds_of_masks(void)
     unlink("a");
 }
 
+/* Heads of PNG files of 2147483647x1 and 16384x16384, 1 bit a pixel. */
+#define WIDE_PNG                                                                         \
+    "\211\120\116\107\015\012\032\012\000\000\000\015\111\110\104\122"                   \
+    "\177\377\377\377\000\000\000\001\001\000\000\000\000\210\115\016"                   \
+    "\160\000\000\000\000\111\104\101\124\065\257\006\036"
+#define LARGE_PNG                                                                        \
+    "\211\120\116\107\015\012\032\012\000\000\000\015\111\110\104\122"                   \
+    "\000\000\100\000\000\000\100\000\001\000\000\000\000\201\263\055"                   \
+    "\051\000\000\000\000\111\104\101\124\065\257\006\036"
+
 /* Nothing waits, and nothing is taken that the limits forbid. */
 static void test_limits(void)
 {
-    static const char png[] =
-        "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x40\0\0\0\x40\0\1\0\0\0\0"
-        "\x41\x7b\x6b\x5f";
     struct pic_error error;
     struct picture picture;
 
@@ -326,9 +333,9 @@ static void test_limits(void)
     unlink("fifo");
     CHECK(strstr(mask_of(write_bytes("a", BYTES("P5 65000 2 255\n"))), "no size from"));
     CHECK(strstr(mask_of(write_bytes("a", BYTES("P5 16384 16384 1\n"))), "too large"));
-    write_bytes("a", png, sizeof png - 1);
-    test_note(CHECK(strstr(mask_of("a"), "too large") || strstr(mask_of("a"), "damaged")),
-              "%s", mask_of("a"));
+    /* A head that promises 2^31 - 1 in width: libpng would take that for its rows. */
+    CHECK(strstr(mask_of(write_bytes("a", BYTES(WIDE_PNG))), "no size from"));
+    CHECK(strstr(mask_of(write_bytes("a", BYTES(LARGE_PNG))), "too large"));
     unlink("a");
     CHECK(pic_alloc(&picture, 0, 1, 1, &error) && pic_alloc(&picture, 1, -1, 1, &error));
     CHECK(pic_alloc(&picture, 16385, 1, 1, &error));
