@@ -324,6 +324,19 @@ RVOS_API void rvos_stream_reset(rvos_stream *stream);
  * scene that is no cut. Other streams: RVOS_ERR_WRONG_TASK. */
 RVOS_API int rvos_stream_discover(rvos_stream *stream);
 
+/* A part of the frame: 0, 0, 1, 1 is all of it. */
+typedef struct rvos_box {
+    float x, y, width, height;
+} rvos_box;
+
+/* An AUTO stream: in this box of the next frame there is an object, as a detector has
+ * seen it. The zero-shot decoder runs on that frame. What it takes for foreground in the
+ * box or close to it is the object; the whole box, if that is little. It is followed from
+ * the frame after that one on, like an object that was found: when it is lost for long,
+ * its slot is free again. Nothing happens if the slot has an object by then, or the box is
+ * off the frame. Other streams: RVOS_ERR_WRONG_TASK. */
+RVOS_API int rvos_stream_seed_box(rvos_stream *stream, int object, const rvos_box *box);
+
 /* Show a one-shot stream its objects as they are in the next frame. Sets the
  * slots that have their bit in `slots` (bit i - 1 is object i; one without a
  * pixel in `masks` becomes empty) and leaves the others to the network. May

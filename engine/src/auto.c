@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "boxes.h"
 #include "follow.h"
 #include "device.h"
 #include "log.h"
@@ -21,7 +22,10 @@
 struct rv_auto {
     struct rv_follow *follow;
     bool discovering; /* the last frame has run the zero-shot decoder */
-    uint32_t ruled;   /* slots that the rules have seeded for the next frame */
+    bool clears;      /* it runs from zeroes */
+    uint32_t boxed;   /* slots of objects that the next frame has in a box */
+    rvos_box box[RVOS_MAX_OBJECTS];
+    uint32_t ruled; /* slots that the rules have seeded for the next frame */
     uint32_t serial[RVOS_MAX_OBJECTS]; /* of what the last frame shows */
     uint8_t *labels[RV_DECODERS];
     float score[RV_DECODERS][RVOS_MAX_OBJECTS];
@@ -74,6 +78,7 @@ void rv_auto_reset(rvos_stream *s)
 
     rv_follow_reset(a->follow);
     a->discovering = false;
+    a->boxed = 0;
     a->ruled = 0;
     memset(a->serial, 0, sizeof(a->serial));
 }
@@ -107,26 +112,50 @@ void rv_auto_dropped(rvos_stream *s, int slot)
 {
     struct rv_auto *a = s->automatic;
 
+    a->boxed &= ~(UINT32_C(1) << slot);
     a->ruled &= ~(UINT32_C(1) << slot);
     a->serial[slot] = 0;
     if (taken_slots(a) >> slot & 1)
         rv_follow_dropped(a->follow, slot);
 }
 
-int rvos_stream_discover(rvos_stream *s)
+static int check_task(const rvos_stream *s, const char *function)
 {
     if (!s)
         return RVOS_ERR_ARGUMENT;
     if (rv_device_forked(s->model->device))
         return RVOS_ERR_DEVICE;
-    if (!s->automatic) {
-        rv_log(
-            s->model->device, RVOS_LOG_ERROR,
-            "rvos_stream_discover: only a stream of the task auto looks for objects by "
-            "itself");
-        return RVOS_ERR_WRONG_TASK;
+    if (s->automatic)
+        return 0;
+    rv_log(s->model->device, RVOS_LOG_ERROR,
+           "%s: only a stream of the task auto looks for objects by itself", function);
+    return RVOS_ERR_WRONG_TASK;
+}
+
+int rvos_stream_discover(rvos_stream *s)
+{
+    int ret = check_task(s, "rvos_stream_discover");
+
+    if (!ret)
+        rv_follow_discover(s->automatic->follow);
+    return ret;
+}
+
+int rvos_stream_seed_box(rvos_stream *s, int object, const rvos_box *box)
+{
+    int ret = check_task(s, "rvos_stream_seed_box");
+
+    if (ret)
+        return ret;
+    if (!box || object < 1 || object > s->params.objects || !isfinite(box->x) ||
+        !isfinite(box->y) || !isfinite(box->width) || !isfinite(box->height)) {
+        rv_log(s->model->device, RVOS_LOG_ERROR,
+               "rvos_stream_seed_box: no box, or an object above the stream's %d",
+               s->params.objects);
+        return RVOS_ERR_ARGUMENT;
     }
-    rv_follow_discover(s->automatic->follow);
+    s->automatic->box[object - 1] = *box;
+    s->automatic->boxed |= UINT32_C(1) << (object - 1);
     return 0;
 }
 
@@ -163,8 +192,8 @@ static int run(rvos_stream *s, struct rv_job *job, const rvos_output *out, uint3
 {
     struct rv_auto *a = s->automatic;
     int live = job->live[RV_ONE_SHOT], ret;
-    bool fresh = !s->frames || (live && !s->fed) ||
-                 (job->live[RV_ZERO_SHOT] && rv_follow_clears_found(a->follow));
+    bool fresh =
+        !s->frames || (live && !s->fed) || (job->live[RV_ZERO_SHOT] && a->clears);
     rvos_output followed;
 
     for (int d = 0; d < RV_DECODERS; d++)
@@ -287,24 +316,51 @@ static void act(rvos_stream *s, const struct rv_follow_decision *decision)
             s->seed[i] |= UINT32_C(1) << (label - 1);
     }
     s->seed_slots |= seeds;
-    s->automatic->ruled = seeds;
+    s->automatic->ruled |= seeds;
+}
+
+/* Boxes become objects of the next frame. The rules do not see their pixels. */
+static void seed_boxes(rvos_stream *s, bool followed)
+{
+    struct rv_auto *a = s->automatic;
+    int width = s->model->info.width, height = s->model->info.height;
+    uint32_t seeds = a->boxed & ~taken_slots(a), bit;
+
+    a->boxed = 0;
+    rv_stream_unseed(s, seeds);
+    for (int k = 0; k < s->params.objects; k++) {
+        bit = UINT32_C(1) << k;
+        if (seeds & bit && !rv_box_object(&a->box[k], a->labels[RV_ZERO_SHOT],
+                                          followed ? a->labels[RV_ONE_SHOT] : NULL, width,
+                                          height, bit, s->seed))
+            seeds &= ~bit;
+    }
+    for (size_t i = 0, n = seeds ? rv_stream_pixels(s) : 0; i < n; i++)
+        if (s->seed[i] & seeds)
+            a->labels[RV_ZERO_SHOT][i] = 0;
+    rv_follow_detected(a->follow, seeds);
+    s->drops |= seeds;
+    s->seed_slots |= seeds;
+    a->ruled |= seeds;
 }
 
 /* The rules' turn. What the frame has shown are the objects from before, or the pieces.
  */
 static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECODERS],
-                  uint32_t taken)
+                  uint32_t taken, bool wanted)
 {
     struct rv_auto *a = s->automatic;
-    struct rv_follow_frame frame = {
-        .followed = live[RV_ONE_SHOT] ? a->labels[RV_ONE_SHOT] : NULL,
-        .found = live[RV_ZERO_SHOT] ? a->labels[RV_ZERO_SHOT] : NULL,
-        .followed_score = a->score[RV_ONE_SHOT],
-        .found_score = a->score[RV_ZERO_SHOT]};
+    struct rv_follow_frame frame = {.followed =
+                                        live[RV_ONE_SHOT] ? a->labels[RV_ONE_SHOT] : NULL,
+                                    .found = wanted ? a->labels[RV_ZERO_SHOT] : NULL,
+                                    .followed_score = a->score[RV_ONE_SHOT],
+                                    .found_score = a->score[RV_ZERO_SHOT]};
     const uint32_t *serial = rv_follow_serials(a->follow);
     struct rv_follow_decision decision;
 
     memcpy(a->serial, serial, sizeof(a->serial));
+    if (a->boxed)
+        seed_boxes(s, live[RV_ONE_SHOT] > 0);
     rv_follow_update(a->follow, &frame, &decision);
     serial = rv_follow_serials(a->follow);
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
@@ -327,13 +383,15 @@ int rv_auto_process(rvos_stream *s, const rvos_image *frame, const rvos_output *
                          .frame = frame,
                          .shown = RV_ONE_SHOT,
                          .object = s->object};
+    bool wanted = rv_follow_wants_found(a->follow);
     int ret = rv_stream_clear(s);
 
+    a->clears = wanted ? rv_follow_clears_found(a->follow) : a->boxed != 0;
     s->live = taken && s->params.all_slots ? s->params.objects : rv_highest_slot(taken);
     job.live[RV_ONE_SHOT] = s->live;
-    if (rv_follow_wants_found(a->follow)) {
+    if (wanted || a->boxed) {
         job.live[RV_ZERO_SHOT] = s->params.objects;
-        if (!ret && rv_follow_clears_found(a->follow))
+        if (!ret && a->clears)
             ret = clear_found(s);
     }
     if (!ret && (job.live[RV_ZERO_SHOT] || s->live))
@@ -342,5 +400,5 @@ int rv_auto_process(rvos_stream *s, const rvos_image *frame, const rvos_output *
         return ret;
     a->discovering = job.live[RV_ZERO_SHOT] > 0;
     hide_free(s, job.live[RV_ONE_SHOT], taken);
-    return decide(s, out, job.live, taken);
+    return decide(s, out, job.live, taken, wanted);
 }

@@ -19,6 +19,7 @@ const struct rv_follow_rules rv_follow_rules = {
 struct slot {
     uint32_t serial; /* 0: free */
     bool given;      /* by the user */
+    bool detected;   /* not by a piece of the start */
     int empty;       /* frames in a row without a pixel */
 };
 
@@ -148,6 +149,15 @@ void rv_follow_given(struct rv_follow *f, uint32_t slots)
     }
 }
 
+void rv_follow_detected(struct rv_follow *f, uint32_t slots)
+{
+    for (int i = 0; i < f->params.objects; i++)
+        if (slots >> i & 1 && !f->serials[i]) {
+            occupy(f, i, false);
+            f->slot[i].detected = true;
+        }
+}
+
 void rv_follow_dropped(struct rv_follow *f, int slot)
 {
     if (slot >= 0 && slot < f->params.objects)
@@ -186,7 +196,8 @@ static void start(struct rv_follow *f, const struct rv_follow_frame *frame,
         used |= UINT32_C(1) << (slot - 1);
     }
     for (int s = 0; s < f->params.objects; s++)
-        if (f->serials[s] && !f->slot[s].given && !(used >> s & 1))
+        if (f->serials[s] && !f->slot[s].given && !f->slot[s].detected &&
+            !(used >> s & 1))
             vacate(f, s);
     for (int k = 1; k <= p->count; k++) {
         int s = slot_of[k] ? -1 : free_slot(f);

@@ -68,6 +68,8 @@ bool rv_follow_clears_found(const struct rv_follow *follow);
  * changed. All before the next frame. */
 void rv_follow_given(struct rv_follow *follow, uint32_t slots);
 void rv_follow_dropped(struct rv_follow *follow, int slot);
+/* These slots get an object that is not from the rules, but is theirs from now on. */
+void rv_follow_detected(struct rv_follow *follow, uint32_t slots);
 void rv_follow_discover(struct rv_follow *follow);
 
 /* Once for each frame, also if no decoder ran. */

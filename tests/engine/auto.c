@@ -4,6 +4,7 @@
  * becomes an object is tests/unit/follow.c's.
  *
  *     auto BACKEND MODEL_DIR */
+#include <math.h>
 #include <pthread.h>
 
 #include "fixture.h"
@@ -365,6 +366,79 @@ static void intervals(void)
     rvos_stream_close(&stream);
 }
 
+/* The object of a box, as boxes.h has it: pixels of slot 2. */
+static void box_mask(const uint8_t *zero, const uint8_t *one, uint8_t *mask)
+{
+    int inside = 0, outside = 0;
+
+    memset(mask, 0, PIXELS);
+    for (int i = 0; i < PIXELS; i++) {
+        float x = ((float)(i % NET_W) + 0.5f) / NET_W;
+        float y = ((float)(i / NET_W) + 0.5f) / NET_H;
+
+        if (x < 0.2f || x > 0.8f || y < 0.2f || y > 0.8f || !zero[i] || one[i])
+            continue;
+        mask[i] = 2;
+        inside += x > 0.25f && x < 0.75f && y > 0.25f && y < 0.75f;
+        outside++;
+    }
+    test_note(CHECK(inside && outside > PIXELS / 40), "%d and %d pixels", inside,
+              outside);
+}
+
+/* What the zero-shot decoder sees in a box is followed from the next frame on. */
+static void boxed(void)
+{
+    enum { WHEN = START + 2 };
+    static struct picture a, b, z;
+    static uint8_t mask[PIXELS];
+    const rvos_box box = {0.25f, 0.25f, 0.5f, 0.5f};
+    rvos_stream *find = open_auto(2, -1),
+                *zero = open_stream(model, RVOS_TASK_ZERO_SHOT, 2),
+                *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
+    rvos_labels masks = {.width = NET_W, .height = NET_H, .data = mask, .stride = NET_W};
+    rvos_object object;
+
+    CHECK(seed_objects(find, 1, 1) == 0 && seed_objects(follow, 1, 1) == 0);
+    for (int t = 0; t < WHEN + 5; t++) {
+        if (t == WHEN)
+            CHECK(rvos_stream_seed_box(find, 2, &box) == 0);
+        step(find, t, &a);
+        step(follow, t, &b);
+        CHECK(discovering(find) == (t < START || t == WHEN));
+        if (t >= START)
+            test_note(CHECK(!memcmp(&a, &b, sizeof(a))), "frame %d", t);
+        if (t == START - 1) /* pieces may have been there */
+            CHECK(rvos_stream_drop(find, 2) == 0);
+        CHECK(rvos_stream_get_object(find, 2, &object) == 0);
+        CHECK(t < START || (object.serial != 0) == (t >= WHEN));
+        if (t == WHEN) {
+            step(zero, t, &z);
+            box_mask(z.labels, b.labels, mask);
+            CHECK(rvos_stream_seed(follow, &masks, 2) == 0);
+        }
+    }
+    /* A slot that has an object keeps it. */
+    CHECK(rvos_stream_seed_box(find, 1, &box) == 0);
+    for (int t = WHEN + 5; t < WHEN + 8; t++) {
+        step(find, t, &a);
+        step(follow, t, &b);
+        CHECK(!memcmp(&a, &b, sizeof(a)));
+    }
+    rvos_stream_close(&find);
+    rvos_stream_close(&zero);
+    rvos_stream_close(&follow);
+    /* At the very beginning: it is no piece of the start, and outlives it. */
+    find = open_auto(SLOTS, -1);
+    CHECK(rvos_stream_seed_box(find, 3, &box) == 0);
+    for (int t = 0; t < START + 2; t++) {
+        step(find, t, &a);
+        CHECK(rvos_stream_get_object(find, 3, &object) == 0);
+        CHECK(object.serial == 1);
+    }
+    rvos_stream_close(&find);
+}
+
 /* Slots that are left out are so among the pieces and the objects alike. */
 static void hidden(void)
 {
@@ -386,8 +460,21 @@ static void hidden(void)
 static void refusals(void)
 {
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 1);
+    const rvos_box box = {0, 0, 1, 1}, bad = {NAN, 0, 1, 1};
+    rvos_stream *find = open_auto(2, -1);
     int errors = log_.errors;
 
+    CHECK(rvos_stream_seed_box(NULL, 1, &box) == RVOS_ERR_ARGUMENT);
+    log_.quiet = true;
+    CHECK(rvos_stream_seed_box(stream, 1, &box) == RVOS_ERR_WRONG_TASK);
+    CHECK(rvos_stream_seed_box(find, 0, &box) == RVOS_ERR_ARGUMENT);
+    CHECK(rvos_stream_seed_box(find, 3, &box) == RVOS_ERR_ARGUMENT);
+    CHECK(rvos_stream_seed_box(find, 1, NULL) == RVOS_ERR_ARGUMENT);
+    CHECK(rvos_stream_seed_box(find, 1, &bad) == RVOS_ERR_ARGUMENT);
+    log_.quiet = false;
+    CHECK(log_.errors == errors + 5 && strstr(log_.last, "rvos_stream_seed_box"));
+    log_.errors = errors;
+    rvos_stream_close(&find);
     CHECK(rvos_stream_discover(NULL) == RVOS_ERR_ARGUMENT);
     log_.quiet = true;
     CHECK(rvos_stream_discover(stream) == RVOS_ERR_WRONG_TASK);
@@ -530,6 +617,7 @@ int main(int argc, char **argv)
     reset();
     intervals();
     hidden();
+    boxed();
     refusals();
     variants();
     together(device);
