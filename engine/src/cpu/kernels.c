@@ -143,12 +143,12 @@ void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, i
     lerp_columns(out, w, pitch, line, m->w, m->c);
 }
 
+/* By sizes alone, which are 0 for a map that is absent: a plan asks before there is any
+ * memory. */
 size_t rv_cell_line(const struct rv_cell_maps *m)
 {
-    size_t row = (size_t)m->h.w * m->input_channels;
-    size_t below = m->below.data ? 2 * (size_t)m->below.w * m->below.c : 0;
-
-    return row + below + (m->mul.data ? (size_t)m->mul.w * m->mul.c : 0);
+    return (size_t)m->h.w * m->input_channels + 2 * (size_t)m->below.w * m->below.c +
+           (size_t)m->mul.w * m->mul.c;
 }
 
 void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst, bool bf16,

@@ -12,12 +12,13 @@ static size_t align64(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
+/* NULL while the plan is made: there is no arena yet, and no state. */
 static char *bytes_of(const struct rv_plan *plan, rv_tid t)
 {
     const struct rv_tensor *x = &plan->program->tensor[t];
     char *base = x->home == RV_STATE && plan->job ? plan->job->state.ptr : plan->arena;
 
-    return base + x->offset;
+    return base ? base + x->offset : NULL;
 }
 
 struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
@@ -33,7 +34,10 @@ struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
     m.c = x->c;
     m.pitch = (int)rv_tensor_pitch(plan->program, t);
     m.bf16 = plan->bf16 && !x->wide;
-    m.data = bytes_of(plan, t) + (size_t)image * x->h * x->w * m.pitch * (m.bf16 ? 2 : 4);
+    m.data = bytes_of(plan, t);
+    if (m.data)
+        m.data =
+            (char *)m.data + (size_t)image * x->h * x->w * m.pitch * (m.bf16 ? 2 : 4);
     return m;
 }
 
