@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 import yaml
 
+import files
 from convert import parse_size
+from files import show
 from layout import BLOCKS
 
 # of cells.py, named here so that settings can be read without PyTorch
@@ -134,7 +136,7 @@ def check(c):
     for f in dataclasses.fields(c):
         value, choices = getattr(c, f.name), f.metadata["choices"]
         if choices and value not in choices:
-            raise ConfigError(f"{f.name} is {value!r}, none of {', '.join(choices)}")
+            raise ConfigError(f"{f.name} is {show(value)}, none of {', '.join(choices)}")
     for name in ("batch", "length", "objects", "max_stride", "log_every", "check_every"):
         if getattr(c, name) < 1:
             raise ConfigError(f"{name} is {getattr(c, name)}, must be at least 1")
@@ -150,7 +152,7 @@ def merge(values, c=None):
     c = c or Config()
     for name, value in values.items():
         if not hasattr(c, name):
-            raise ConfigError(f"unknown setting {name!r}")
+            raise ConfigError(f"unknown setting {show(name)}")
         old = getattr(c, name)
         if isinstance(old, float) and isinstance(value,
                                                  int) and not isinstance(value, bool):
@@ -158,7 +160,7 @@ def merge(values, c=None):
         if isinstance(old, list) and isinstance(value, str):
             value = [value]
         if type(value) is not type(old):
-            raise ConfigError(f"{name} is {value!r}, must be of type "
+            raise ConfigError(f"{name} is {show(value)}, must be of type "
                               f"{type(old).__name__}")
         setattr(c, name, value)
     return c
@@ -166,10 +168,11 @@ def merge(values, c=None):
 
 def load(path):
     try:
-        with open(path) as f:
-            values = yaml.safe_load(f)
-    except (OSError, yaml.YAMLError) as e:
-        raise ConfigError(f"{path}: {e}") from None
+        values = yaml.safe_load(files.read_text(path, 1 << 20))
+    except files.FileError as e:
+        raise ConfigError(str(e)) from None
+    except (yaml.YAMLError, RecursionError) as e:
+        raise ConfigError(f"{path}: {show(str(e), 1000)}") from None
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: no settings")
     return values

@@ -92,7 +92,8 @@ typedef struct rvos_device_params {
     int threads;         /* the device's own CPU threads; 0: as many as
                             rvos_default_threads() says */
     /* Called from any thread that calls into the library or belongs to it, one
-     * line at a time, without a newline; must not call back into the library. */
+     * line at a time, without a newline: valid UTF-8 without control characters,
+     * whatever files and their names hold. Must not call back into the library. */
     void (*log)(void *opaque, rvos_log_level level, const char *line);
     void *log_opaque;
 } rvos_device_params;

@@ -45,8 +45,7 @@ bool rv_json_separator(struct rv_json *q, char close, bool *more)
            rv_json_bad(q, "a comma or the end of the list");
 }
 
-/* The length of the UTF-8 sequence at p, 0 if it is none (overlong, surrogate...). */
-static int utf8_length(const uint8_t *p, const uint8_t *end)
+int rv_utf8_length(const uint8_t *p, const uint8_t *end)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
     int n = p[0] < 0x80       ? 1
@@ -145,7 +144,7 @@ bool rv_json_string(struct rv_json *q, const char **out, const char *what)
             }
             continue;
         }
-        int n = *at < 0x20 ? 0 : utf8_length(at, q->end);
+        int n = *at < 0x20 ? 0 : rv_utf8_length(at, q->end);
         if (!n)
             return rv_json_bad(q, "valid UTF-8 text");
         memcpy(q->text, at, (size_t)n);

@@ -3,8 +3,46 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "backend.h"
+#include "json.h"
+
+/* Control characters, and marks that change the direction or the line. */
+static bool is_hidden(const uint8_t *p, int n)
+{
+    switch (n) {
+    case 1:
+        return p[0] < 0x20 || p[0] == 0x7f;
+    case 2: /* U+0080 to U+009F, U+061C */
+        return (p[0] == 0xc2 && p[1] < 0xa0) || (p[0] == 0xd8 && p[1] == 0x9c);
+    case 3: /* U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069, U+FEFF */
+        return (p[0] == 0xe2 && p[1] == 0x80 &&
+                (p[2] == 0x8e || p[2] == 0x8f || (p[2] >= 0xa8 && p[2] <= 0xae))) ||
+               (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9) ||
+               (p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf);
+    default:
+        return false;
+    }
+}
+
+/* Lines quote names of files and of what is in them: whoever shows a line to a terminal
+ * gets one line of valid UTF-8 that does nothing to it. Bad bytes become '?'. */
+static void make_plain(char *line)
+{
+    uint8_t *p = (uint8_t *)line, *end = p + strlen(line);
+
+    while (p < end) {
+        int n = rv_utf8_length(p, end);
+
+        if (n && !is_hidden(p, n)) {
+            p += n;
+            continue;
+        }
+        for (n = n ? n : 1; n; n--)
+            *p++ = '?';
+    }
+}
 
 static void log_va(const rvos_device_params *params, rvos_log_level level,
                    const char *format, va_list args)
@@ -14,6 +52,7 @@ static void log_va(const rvos_device_params *params, rvos_log_level level,
     if (!params->log)
         return;
     vsnprintf(line, sizeof(line), format, args);
+    make_plain(line);
     params->log(params->log_opaque, level, line);
 }
 

@@ -55,6 +55,16 @@ static int check_outside(const char *out, const struct dataset *d, struct fault 
                      "is a folder of the data set: masks need another one");
 }
 
+static int check_settings(struct guard *guard, const char *out, struct fault *fault)
+{
+    char *path = text_format("%s/%s", out, SETTINGS);
+    int err = path ? guard_check(guard, path, fault)
+                   : fault_set(fault, TOOL_ENGINE, out, "out of memory");
+
+    free(path);
+    return err;
+}
+
 /* Nothing is written into the folders of frames or annotations, of any sequence. Their
  * files are looked at only where a result is a link, as there may be 100 000. */
 static int check_places(struct state *s, const struct dataset *d, const char *model,
@@ -77,6 +87,8 @@ static int check_places(struct state *s, const struct dataset *d, const char *mo
     guard_add_alone(&guard, d->annotations);
     if (!err)
         err = guard_check_folder(&guard, out, fault);
+    if (!err)
+        err = check_settings(&guard, out, fault);
     for (int i = 0; i < d->count && !err; i++) { /* finished ones, too */
         char *path = text_format("%s/%s", out, d->entry[i].name);
 

@@ -95,6 +95,21 @@ static void no_files(rvos_device *device)
     expect(device, "", RVOS_ERR_NOT_FOUND, "");
 }
 
+/* A name that would write to the terminal it is shown on. */
+static void bad_names(rvos_device *device)
+{
+    static const char name[] = "/no\x1b[2J\n\xc2\x9b\xe2\x80\xae\xff/caf\xc3\xa9";
+    rvos_model *model = NULL;
+
+    CHECK(rvos_model_load(&model, device, name, NULL) == RVOS_ERR_NOT_FOUND);
+    test_note(CHECK(strstr(log_.last, "/no?[2J????"
+                                      "??"
+                                      "?"
+                                      "/caf\xc3\xa9: ") != NULL),
+              "%s", log_.last);
+    log_.errors = 0;
+}
+
 int main(int argc, char **argv)
 {
     rvos_device *device;
@@ -107,6 +122,7 @@ int main(int argc, char **argv)
     log_.warnings = 0; /* a build without oneDNN says so */
     listed(device);
     no_files(device);
+    bad_names(device);
     good(device);
     rvos_device_close(&device);
     return test_done();
