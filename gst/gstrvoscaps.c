@@ -28,12 +28,14 @@ void gst_rvos_caps_clear(GstRvosSeg *self)
 /* New caps of frames that are taken with the properties as they are. */
 static GstCaps *taken_caps(GstRvosSeg *self, gboolean alpha)
 {
-    gboolean cuda;
+    gboolean usable, engine;
 
     GST_OBJECT_LOCK(self);
-    cuda = gst_rvos_gpu_usable(self);
+    usable = gst_rvos_gpu_usable(self);
+    engine = self->actual_engine ? g_strcmp0(self->actual_engine, "cuda") == 0
+                                 : gst_rvos_model_tries_cuda(self->settings.engine);
     GST_OBJECT_UNLOCK(self);
-    return gst_rvos_gpu_frame_caps(cuda, alpha);
+    return gst_rvos_gpu_frame_caps(usable, engine, alpha);
 }
 
 static gboolean wants_alpha(GstRvosSeg *self)

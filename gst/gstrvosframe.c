@@ -7,12 +7,29 @@ static gboolean to_format(GstVideoFormat format, rvos_format *out)
         GstVideoFormat gst;
         rvos_format rvos;
     } formats[] = {
-        {GST_VIDEO_FORMAT_NV12, RVOS_NV12}, {GST_VIDEO_FORMAT_I420, RVOS_I420},
-        {GST_VIDEO_FORMAT_RGBA, RVOS_RGBA}, {GST_VIDEO_FORMAT_BGRA, RVOS_BGRA},
-        {GST_VIDEO_FORMAT_RGBx, RVOS_RGBX}, {GST_VIDEO_FORMAT_BGRx, RVOS_BGRX},
-        {GST_VIDEO_FORMAT_ARGB, RVOS_ARGB}, {GST_VIDEO_FORMAT_ABGR, RVOS_ABGR},
-        {GST_VIDEO_FORMAT_xRGB, RVOS_XRGB}, {GST_VIDEO_FORMAT_xBGR, RVOS_XBGR},
-        {GST_VIDEO_FORMAT_RGB, RVOS_RGB},   {GST_VIDEO_FORMAT_BGR, RVOS_BGR},
+        {GST_VIDEO_FORMAT_NV12, RVOS_NV12},
+        {GST_VIDEO_FORMAT_I420, RVOS_I420},
+        {GST_VIDEO_FORMAT_RGBA, RVOS_RGBA},
+        {GST_VIDEO_FORMAT_BGRA, RVOS_BGRA},
+        {GST_VIDEO_FORMAT_RGBx, RVOS_RGBX},
+        {GST_VIDEO_FORMAT_BGRx, RVOS_BGRX},
+        {GST_VIDEO_FORMAT_ARGB, RVOS_ARGB},
+        {GST_VIDEO_FORMAT_ABGR, RVOS_ABGR},
+        {GST_VIDEO_FORMAT_xRGB, RVOS_XRGB},
+        {GST_VIDEO_FORMAT_xBGR, RVOS_XBGR},
+        {GST_VIDEO_FORMAT_RGB, RVOS_RGB},
+        {GST_VIDEO_FORMAT_BGR, RVOS_BGR},
+        {GST_VIDEO_FORMAT_YV12, RVOS_I420},
+        {GST_VIDEO_FORMAT_NV21, RVOS_NV21},
+        {GST_VIDEO_FORMAT_Y42B, RVOS_Y42B},
+        {GST_VIDEO_FORMAT_Y444, RVOS_Y444},
+        {GST_VIDEO_FORMAT_YUY2, RVOS_YUY2},
+        {GST_VIDEO_FORMAT_UYVY, RVOS_UYVY},
+        {GST_VIDEO_FORMAT_GRAY8, RVOS_GRAY8},
+        {GST_VIDEO_FORMAT_I420_10LE, RVOS_I420_10},
+        {GST_VIDEO_FORMAT_I422_10LE, RVOS_Y42B_10},
+        {GST_VIDEO_FORMAT_Y444_10LE, RVOS_Y444_10},
+        {GST_VIDEO_FORMAT_P010_10LE, RVOS_P010},
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -56,8 +73,12 @@ gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
     if (!to_format(GST_VIDEO_FRAME_FORMAT(frame), &image->format))
         return FALSE;
     for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES(frame); i++) {
-        image->plane[i] = GST_VIDEO_FRAME_PLANE_DATA(frame, i);
-        image->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);
+        /* YV12 is I420 with its planes of chroma exchanged. */
+        guint from =
+            GST_VIDEO_FRAME_FORMAT(frame) == GST_VIDEO_FORMAT_YV12 && i ? 3 - i : i;
+
+        image->plane[i] = GST_VIDEO_FRAME_PLANE_DATA(frame, from);
+        image->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(frame, from);
     }
     return TRUE;
 }

@@ -9,11 +9,12 @@
 
 /* ---- caps -------------------------------------------------------------------------- */
 
-GstCaps *gst_rvos_gpu_frame_caps(gboolean cuda, gboolean alpha)
+GstCaps *gst_rvos_gpu_frame_caps(gboolean cuda, gboolean engine, gboolean alpha)
 {
     GstCaps *system =
-        gst_caps_from_string(alpha ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
-                                   : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS));
+        gst_caps_from_string(alpha    ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
+                             : engine ? GST_VIDEO_CAPS_MAKE(GST_RVOS_CUDA_SYSTEM_FORMATS)
+                                      : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS));
     GstCaps *caps;
 
     if (!cuda)

@@ -24,8 +24,9 @@ typedef struct {
     GstBufferPool *masks; /* of GRAY8 in CUDA memory; NULL: none yet */
 } GstRvosGpu;
 
-/* New caps of frames: in system memory and, where `cuda`, before it in CUDA memory. */
-GstCaps *gst_rvos_gpu_frame_caps(gboolean cuda, gboolean alpha);
+/* New caps of frames: in system memory and, where `cuda`, before it in CUDA memory; with
+ * `engine` only what the CUDA engine takes. */
+GstCaps *gst_rvos_gpu_frame_caps(gboolean cuda, gboolean engine, gboolean alpha);
 gboolean gst_rvos_gpu_caps_in_cuda(const GstCaps *caps);
 /* Whether frames in CUDA memory can be taken, as far as is known. With the object lock.
  */

@@ -386,7 +386,7 @@ static void add_template(GstElementClass *klass, const gchar *name,
 
 static void add_templates(GstElementClass *klass)
 {
-    GstCaps *frame = gst_rvos_gpu_frame_caps(gst_rvos_cuda_built, FALSE);
+    GstCaps *frame = gst_rvos_gpu_frame_caps(gst_rvos_cuda_built, FALSE, FALSE);
 
     add_template(klass, "sink", GST_PAD_SINK, GST_PAD_ALWAYS, gst_caps_ref(frame));
     add_template(klass, "src", GST_PAD_SRC, GST_PAD_ALWAYS, frame);

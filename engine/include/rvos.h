@@ -205,8 +205,11 @@ RVOS_API void rvos_model_get_info(const rvos_model *model, rvos_model_info *info
 
 typedef enum rvos_memory { RVOS_MEMORY_HOST, RVOS_MEMORY_CUDA } rvos_memory;
 
-/* Bytes in memory order. Alpha is neither read nor drawn on. NV12 and I420 have
- * chroma planes of (width + 1) / 2 by (height + 1) / 2. */
+/* Bytes in memory order. Alpha is neither read nor drawn on. NV12, NV21, I420 and those of
+ * 10 bits like them have chroma planes of (width + 1) / 2 by (height + 1) / 2 samples. A
+ * pixel pair of YUY2 and UYVY has 4 bytes, also the last one where the width is odd. 10 bits
+ * are in two bytes, the lower one first. CUDA takes formats up to RVOS_I420 only: others
+ * are RVOS_ERR_UNSUPPORTED there. */
 typedef enum rvos_format {
     RVOS_RGB,
     RVOS_BGR,
@@ -220,6 +223,16 @@ typedef enum rvos_format {
     RVOS_ABGR,
     RVOS_NV12,
     RVOS_I420,
+    RVOS_NV21,    /* NV12 with Cr before Cb */
+    RVOS_Y42B,    /* three planes; chroma of half the width */
+    RVOS_Y444,    /* three planes of the same size */
+    RVOS_YUY2,    /* Y Cb Y Cr */
+    RVOS_UYVY,    /* Cb Y Cr Y */
+    RVOS_GRAY8,   /* Y alone */
+    RVOS_I420_10, /* as I420; the value is in the lower 10 bits */
+    RVOS_Y42B_10, /* as Y42B, likewise */
+    RVOS_Y444_10, /* as Y444, likewise */
+    RVOS_P010,    /* as NV12; the value is in the upper 10 bits */
 } rvos_format;
 
 typedef enum rvos_matrix {
@@ -240,7 +253,7 @@ typedef struct rvos_image {
     int width, height;
     void *plane[3];
     ptrdiff_t stride[3];          /* bytes from one row to the next */
-    rvos_colorimetry colorimetry; /* of NV12 and I420 */
+    rvos_colorimetry colorimetry; /* of formats with luma */
     void *cuda_stream;            /* of RVOS_MEMORY_CUDA: the CUstream in which the
                                      pixels become ready; NULL: they are ready */
 } rvos_image;

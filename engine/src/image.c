@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "log.h"
+#include "pixels/color.h"
 
 #define MAX_SIDE 32768
 
@@ -43,10 +44,9 @@ static int check_plane(const rvos_device *dev, const void *data, ptrdiff_t strid
 
 int rv_image_check(const rvos_device *dev, const rvos_image *image, const char *what)
 {
-    int ret, planes = 1;
-    ptrdiff_t least[3];
+    int ret;
 
-    if (!image || image->format < RVOS_RGB || image->format > RVOS_I420 ||
+    if (!image || image->format < RVOS_RGB || image->format > RVOS_P010 ||
         image->colorimetry.matrix < RVOS_MATRIX_DEFAULT ||
         image->colorimetry.matrix > RVOS_MATRIX_BT2020) {
         rv_log(dev, RVOS_LOG_ERROR, "%s: no image, or one of an unknown format", what);
@@ -55,17 +55,24 @@ int rv_image_check(const rvos_device *dev, const rvos_image *image, const char *
     ret = check_size(dev, image->width, image->height, what);
     if (ret)
         return ret;
-    if (image->format == RVOS_NV12 || image->format == RVOS_I420) {
-        planes = image->format == RVOS_NV12 ? 2 : 3;
-        least[0] = image->width;
-        least[1] = least[2] =
-            (image->width + 1) / 2 * (image->format == RVOS_NV12 ? 2 : 1);
-    } else {
-        least[0] = (ptrdiff_t)image->width * (image->format <= RVOS_BGR ? 3 : 4);
-    }
-    for (int i = 0; i < planes && !ret; i++)
-        ret = check_plane(dev, image->plane[i], image->stride[i], least[i], what);
-    return ret ? ret : check_memory(dev, image->memory, what);
+    for (int i = 0; i < rv_planes_of(image->format) && !ret; i++)
+        ret = check_plane(dev, image->plane[i], image->stride[i],
+                          rv_plane_bytes(image->format, image->width, i), what);
+    if (ret)
+        return ret;
+    ret = check_memory(dev, image->memory, what);
+    return ret || image->memory == RVOS_MEMORY_HOST ? ret
+                                                    : rv_image_for_cuda(dev, image, what);
+}
+
+int rv_image_for_cuda(const rvos_device *dev, const rvos_image *image, const char *what)
+{
+    if (image->format <= RVOS_I420)
+        return 0;
+    rv_log(dev, RVOS_LOG_ERROR,
+           "%s: the %s backend takes RGB formats, NV12 and I420 only", what,
+           dev->fn->name);
+    return RVOS_ERR_UNSUPPORTED;
 }
 
 int rv_labels_check(const rvos_device *dev, const rvos_labels *labels, const char *what)

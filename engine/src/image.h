@@ -7,6 +7,8 @@
 
 /* 0, or RVOS_ERR_ARGUMENT or RVOS_ERR_UNSUPPORTED, said in the log. */
 int rv_image_check(const rvos_device *dev, const rvos_image *image, const char *what);
+/* For work that only CUDA's kernels could do: whether they know the format. */
+int rv_image_for_cuda(const rvos_device *dev, const rvos_image *image, const char *what);
 int rv_labels_check(const rvos_device *dev, const rvos_labels *labels, const char *what);
 
 /* Sets bit i - 1 of each pixel of `bits` (width x height) where the mask, scaled by

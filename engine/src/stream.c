@@ -452,6 +452,8 @@ int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_outp
     if (forked(s))
         return RVOS_ERR_DEVICE;
     ret = rv_image_check(device_of(s), frame, "rvos_stream_process: frame");
+    if (!ret && device_of(s)->fn->device_memory)
+        ret = rv_image_for_cuda(device_of(s), frame, "rvos_stream_process: frame");
     if (!ret)
         ret = check_output(s, out);
     if (!ret)

@@ -175,6 +175,37 @@ static void formats(rvos_model *cpu, rvos_model *cuda)
     }
 }
 
+/* What the kernels do not know is refused, with words, and nothing else happens. */
+static void other_formats(rvos_device *device, rvos_model *cuda)
+{
+    rvos_stream *stream = open_stream(cuda, RVOS_TASK_ZERO_SHOT, 3);
+    uint8_t plane[61 * 43] = {0};
+    rvos_labels l = {.width = 61, .height = 43, .data = plane, .stride = 61};
+
+    for (int format = RVOS_I420 + 1; format <= RVOS_P010; format++) {
+        struct picture p = make_picture(RVOS_RGBA, 61, 43, 5); /* large enough for all */
+        rvos_image *im = &p.image;
+        int errors = log_.errors;
+
+        im->format = (rvos_format)format;
+        im->plane[1] = im->plane[2] = im->plane[0];
+        im->stride[1] = im->stride[2] = im->stride[0];
+        log_.quiet = true;
+        CHECK(rvos_stream_process(stream, im, &(rvos_output){.labels = &l}) ==
+              RVOS_ERR_UNSUPPORTED);
+        CHECK(strstr(log_.last, "NV12 and I420 only"));
+        im->memory = l.memory = RVOS_MEMORY_CUDA;
+        CHECK(rvos_draw(device, im, &l, NULL) == RVOS_ERR_UNSUPPORTED);
+        im->memory = l.memory = RVOS_MEMORY_HOST;
+        log_.quiet = false;
+        CHECK(log_.errors == errors + 2);
+        CHECK(rvos_draw(device, im, &l, NULL) == 0); /* the CPU does that */
+        log_.errors = errors;
+        free(p.bytes);
+    }
+    rvos_stream_close(&stream);
+}
+
 static struct counts *(*counts)(void);
 
 static bool find_counts(void)
@@ -412,6 +443,7 @@ int main(int argc, char **argv)
               0);
     }
     formats(a, b);
+    other_formats(cuda, b);
     if (find_counts()) {
         frugal(b);
         uncaptured(cuda, argv[1]);

@@ -3,11 +3,19 @@
  * formats are compared in pixels.c, on the real engine. */
 #include "rig.h"
 
-static const gchar *const formats[] = {"NV12", "I420", "RGBA", "BGRA", "RGBx", "BGRx",
-                                       "ARGB", "ABGR", "xRGB", "xBGR", "RGB",  "BGR"};
-static const rvos_format wanted[] = {RVOS_NV12, RVOS_I420, RVOS_RGBA, RVOS_BGRA,
-                                     RVOS_RGBX, RVOS_BGRX, RVOS_ARGB, RVOS_ABGR,
-                                     RVOS_XRGB, RVOS_XBGR, RVOS_RGB,  RVOS_BGR};
+static const struct {
+    const gchar *name;
+    rvos_format format;
+} formats[] = {
+    {"NV12", RVOS_NV12},         {"I420", RVOS_I420},         {"RGBA", RVOS_RGBA},
+    {"BGRA", RVOS_BGRA},         {"RGBx", RVOS_RGBX},         {"BGRx", RVOS_BGRX},
+    {"ARGB", RVOS_ARGB},         {"ABGR", RVOS_ABGR},         {"xRGB", RVOS_XRGB},
+    {"xBGR", RVOS_XBGR},         {"RGB", RVOS_RGB},           {"BGR", RVOS_BGR},
+    {"YV12", RVOS_I420},         {"NV21", RVOS_NV21},         {"Y42B", RVOS_Y42B},
+    {"Y444", RVOS_Y444},         {"YUY2", RVOS_YUY2},         {"UYVY", RVOS_UYVY},
+    {"GRAY8", RVOS_GRAY8},       {"I420_10LE", RVOS_I420_10}, {"I422_10LE", RVOS_Y42B_10},
+    {"Y444_10LE", RVOS_Y444_10}, {"P010_10LE", RVOS_P010},
+};
 
 GST_START_TEST(test_formats_reach_the_engine)
 {
@@ -15,10 +23,10 @@ GST_START_TEST(test_formats_reach_the_engine)
     GstVideoInfo info;
 
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        rig_set_caps(rig, formats[i], 33, 21, "framerate=30/1");
+        rig_set_caps(rig, formats[i].name, 33, 21, "framerate=30/1");
         rig_run(rig, i, i + 1, NOTHING);
         info = rig->info;
-        fail_unless_equals_int(scripted_get().image.format, wanted[i]);
+        fail_unless_equals_int(scripted_get().image.format, (gint)formats[i].format);
         fail_unless_equals_int(scripted_get().image.width, 33);
         fail_unless_equals_int(scripted_get().image.height, 21);
         for (guint p = 0; p < GST_VIDEO_INFO_N_PLANES(&info); p++)
@@ -120,7 +128,7 @@ GST_START_TEST(test_accept_caps)
     fail_unless(accepts(rig, "video/x-raw,format=NV12,width=1,height=1,framerate=0/1"));
     fail_unless(accepts(rig, "video/x-raw,format=RGBA,width=9,height=9,framerate=30/1,"
                              "interlace-mode=interleaved,pixel-aspect-ratio=4/3"));
-    fail_if(accepts(rig, "video/x-raw,format=GRAY8,width=9,height=9,framerate=30/1"));
+    fail_if(accepts(rig, "video/x-raw,format=GRAY16_LE,width=9,height=9,framerate=30/1"));
     fail_if(accepts(rig, "video/x-raw(memory:GLMemory),format=RGBA,width=9,height=9,"
                          "framerate=30/1"));
     rig_free(rig);
@@ -138,7 +146,7 @@ GST_START_TEST(test_smallest_frame)
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
 
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        rig_set_caps(rig, formats[i], 1, 1, "framerate=30/1");
+        rig_set_caps(rig, formats[i].name, 1, 1, "framerate=30/1");
         rig_run(rig, i, i + 1, BOXES({1, 0, 0, 1, 1}));
     }
     fail_unless_equals_int(scripted_get().runs, G_N_ELEMENTS(formats));

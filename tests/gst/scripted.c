@@ -358,7 +358,9 @@ int rvos_stream_discover(rvos_stream *stream)
 
 static int bytes_per_pixel(rvos_format format)
 {
-    if (format == RVOS_NV12 || format == RVOS_I420)
+    if (format == RVOS_YUY2 || format == RVOS_UYVY || format >= RVOS_I420_10)
+        return 2;
+    if (format >= RVOS_NV12)
         return 1;
     return format == RVOS_RGB || format == RVOS_BGR ? 3 : 4;
 }

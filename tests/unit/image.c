@@ -2,7 +2,7 @@
 /* image.c - what views are taken, and masks by nearest neighbour, brute force. */
 #include <string.h>
 
-#include "../test.h"
+#include "images.h"
 #include "image.h"
 #include "log.h"
 
@@ -63,15 +63,14 @@ static void strides(void)
 {
     static uint8_t byte;
 
-    for (int f = RVOS_RGB; f <= RVOS_I420; f++)
+    for (int f = RVOS_RGB; f <= RVOS_P010; f++)
         for (int w = 1; w <= 5; w++) {
-            int chroma = f == RVOS_NV12 ? (w + 1) / 2 * 2 : (w + 1) / 2;
-            int least[3] = {f >= RVOS_NV12 ? w : w * (f <= RVOS_BGR ? 3 : 4), chroma,
-                            chroma};
-            int planes = f == RVOS_I420 ? 3 : f == RVOS_NV12 ? 2 : 1;
+            int least[3], planes;
             rvos_image good = {.format = (rvos_format)f, .width = w, .height = 3};
 
+            planes = test_image_planes(&good);
             for (int i = 0; i < planes; i++) {
+                least[i] = test_plane_bytes((rvos_format)f, w, i);
                 good.plane[i] = &byte;
                 good.stride[i] = least[i];
             }
@@ -103,7 +102,7 @@ static void refused(void)
     for (int i = 0; i < 9; i++)
         bad[i] = good;
     bad[0].format = (rvos_format)-1;
-    bad[1].format = (rvos_format)(RVOS_I420 + 1);
+    bad[1].format = (rvos_format)(RVOS_P010 + 1);
     bad[2].width = 0;
     bad[3].height = -1;
     bad[4].width = 32769;
@@ -122,6 +121,25 @@ static void refused(void)
     CHECK(rv_image_check(&device, &good, "here") == RVOS_ERR_UNSUPPORTED);
 }
 
+/* CUDA's kernels know the first formats only. */
+static void cuda_formats(void)
+{
+    static uint8_t bytes[16];
+
+    for (int f = RVOS_RGB; f <= RVOS_P010; f++) {
+        rvos_image image = {.format = (rvos_format)f,
+                            .width = 1,
+                            .height = 1,
+                            .plane = {bytes, bytes, bytes},
+                            .stride = {16, 16, 16}};
+
+        lines = 0;
+        CHECK(rv_image_for_cuda(&device, &image, "here") ==
+              (f <= RVOS_I420 ? RVOS_OK : RVOS_ERR_UNSUPPORTED));
+        CHECK(lines == (f > RVOS_I420));
+    }
+}
+
 int main(void)
 {
     uint64_t seed = 5;
@@ -129,5 +147,6 @@ int main(void)
     masks(&seed);
     strides();
     refused();
+    cuda_formats();
     return test_done();
 }

@@ -55,26 +55,100 @@ struct test_image {
     struct test_plane plane[3];
 };
 
+/* A format with luma, as its definition has it, for images of any size. */
+struct test_yuv {
+    int planes, w_sub, h_sub; /* chroma has one sample for so many pixels */
+    int bytes, shift;         /* of a sample; its distance from the lowest bit */
+    int plane[3], first[3],
+        next[3]; /* samples from the row's start and from each other */
+};
+
+static inline const struct test_yuv *test_yuv_of(rvos_format format)
+{
+    static const struct test_yuv yuv[] = {
+        [RVOS_NV12] = {2, 2, 2, 1, 0, {0, 1, 1}, {0, 0, 1}, {1, 2, 2}},
+        [RVOS_I420] = {3, 2, 2, 1, 0, {0, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+        [RVOS_NV21] = {2, 2, 2, 1, 0, {0, 1, 1}, {0, 1, 0}, {1, 2, 2}},
+        [RVOS_Y42B] = {3, 2, 1, 1, 0, {0, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+        [RVOS_Y444] = {3, 1, 1, 1, 0, {0, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+        [RVOS_YUY2] = {1, 2, 1, 1, 0, {0, 0, 0}, {0, 1, 3}, {2, 4, 4}},
+        [RVOS_UYVY] = {1, 2, 1, 1, 0, {0, 0, 0}, {1, 0, 2}, {2, 4, 4}},
+        [RVOS_GRAY8] = {1, 1, 1, 1, 0, {0, -1, -1}, {0}, {1}},
+        [RVOS_I420_10] = {3, 2, 2, 2, 0, {0, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+        [RVOS_Y42B_10] = {3, 2, 1, 2, 0, {0, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+        [RVOS_Y444_10] = {3, 1, 1, 2, 0, {0, 1, 2}, {0, 0, 0}, {1, 1, 1}},
+        [RVOS_P010] = {2, 2, 2, 2, 6, {0, 1, 1}, {0, 0, 1}, {1, 2, 2}},
+    };
+
+    return format < RVOS_NV12 ? NULL : &yuv[format];
+}
+
 static inline int test_image_planes(const rvos_image *image)
 {
-    return image->format == RVOS_I420 ? 3 : image->format == RVOS_NV12 ? 2 : 1;
+    const struct test_yuv *f = test_yuv_of(image->format);
+
+    return f ? f->planes : 1;
+}
+
+/* Rows and bytes of a plane. */
+static inline int test_plane_rows(const struct test_yuv *f, int height, int plane)
+{
+    return f && plane ? (height + f->h_sub - 1) / f->h_sub : height;
+}
+
+static inline int test_plane_bytes(rvos_format format, int width, int plane)
+{
+    const struct test_yuv *f = test_yuv_of(format);
+    int samples = 0;
+
+    if (!f)
+        return width * (format <= RVOS_BGR ? 3 : 4);
+    for (int c = 0; c < 3; c++)
+        if (f->plane[c] == plane) {
+            int n = c ? (width + f->w_sub - 1) / f->w_sub : width;
+            int last = f->first[c] + (n - 1) * f->next[c] + 1;
+
+            samples = last > samples ? last : samples;
+        }
+    return samples * f->bytes;
+}
+
+/* The sample of component c that pixel (x, y) has; `data` are the planes' bytes. */
+static inline const uint8_t *test_sample_at(const rvos_image *im, uint8_t *const data[3],
+                                            int c, int x, int y)
+{
+    const struct test_yuv *f = test_yuv_of(im->format);
+    int p = f->plane[c];
+
+    x = c ? x / f->w_sub : x;
+    y = c ? y / f->h_sub : y;
+    return data[p] + y * im->stride[p] + (f->first[c] + x * f->next[c]) * f->bytes;
+}
+
+/* In levels of 8 bits. */
+static inline double test_sample(const rvos_image *im, const uint8_t *p, int c)
+{
+    const struct test_yuv *f = test_yuv_of(im->format);
+    int v = f->bytes == 1 ? p[0] : ((p[0] + 256 * p[1]) >> f->shift) % 1024;
+
+    if (f->bytes == 1)
+        return v;
+    if (!im->colorimetry.full_range)
+        return v / 4.0;
+    return c ? 128 + (v - 512) * 255.0 / 1023 : v * 255.0 / 1023;
 }
 
 static inline struct test_image test_image_new(rvos_format format, int width, int height,
                                                uint64_t *seed)
 {
     struct test_image t = {.image = {.format = format, .width = width, .height = height}};
-    int cw = (width + 1) / 2, ch = (height + 1) / 2, size = format <= RVOS_BGR ? 3 : 4;
+    const struct test_yuv *f = test_yuv_of(format);
 
     t.image.colorimetry.matrix = (rvos_matrix)test_random_int(seed, 0, 3);
     t.image.colorimetry.full_range = test_random(seed) & 1;
-    if (format == RVOS_NV12 || format == RVOS_I420) {
-        t.plane[0] = test_plane_new(width, height);
-        t.plane[1] = test_plane_new(format == RVOS_NV12 ? 2 * cw : cw, ch);
-        t.plane[2] = test_plane_padded(cw, ch, 8);
-    } else {
-        t.plane[0] = test_plane_new(width * size, height);
-    }
+    for (int i = 0; i < test_image_planes(&t.image); i++)
+        t.plane[i] = test_plane_padded(test_plane_bytes(format, width, i),
+                                       test_plane_rows(f, height, i), i == 2 ? 8 : 5);
     for (int i = 0; i < test_image_planes(&t.image); i++) {
         test_plane_random(&t.plane[i], seed);
         t.image.plane[i] = t.plane[i].data;

@@ -139,69 +139,127 @@ static void unpack_packed(const uint8_t *src, int width, struct rv_packing p,
         unpack(src, width, 4, 3, 2, 1, dst);
 }
 
-static RV_INLINE int32_t clip(int32_t v)
+static RV_INLINE int32_t clip(int32_t v, int shift)
 {
-    v >>= 16;
+    v >>= shift;
     v = v < 0 ? 0 : v;
     return v > 255 ? 255 : v;
 }
 
+/* `more`: bits above 8. */
 static RV_INLINE void unpack_pixel(struct rv_yuv k, int32_t y, int32_t u, int32_t v,
-                                   int32_t *dst)
+                                   int more, int32_t *dst)
 {
-    y = (y - k.black) * k.y + (1 << 15);
-    dst[0] = clip(y + k.rv * v);
-    dst[1] = clip(y + k.gu * u + k.gv * v);
-    dst[2] = clip(y + k.bu * u);
+    int shift = 16 + more;
+
+    y = (y - k.black) * k.y + (1 << (shift - 1));
+    dst[0] = clip(y + k.rv * v, shift);
+    dst[1] = clip(y + k.gu * u + k.gv * v, shift);
+    dst[2] = clip(y + k.bu * u, shift);
     dst[3] = 0;
 }
 
-/* `step`: bytes from one chroma sample to the next. */
-static RV_INLINE void unpack_pairs(const uint8_t *y, const uint8_t *u, const uint8_t *v,
-                                   int step, int pairs, struct rv_yuv k, int32_t *dst)
+/* Where one row's samples are, and the bytes from one to the next. */
+struct yuv_row {
+    const uint8_t *y, *u, *v;
+    int luma, chroma;
+};
+
+static RV_INLINE void unpack_pairs(struct yuv_row r, int luma, int chroma, int pairs,
+                                   struct rv_yuv k, int32_t *dst)
 {
     for (int x = 0; x < pairs; x++) {
-        int32_t cb = u[x * step] - 128, cr = v[x * step] - 128;
+        int32_t cb = r.u[x * chroma] - 128, cr = r.v[x * chroma] - 128;
 
-        unpack_pixel(k, y[2 * x], cb, cr, &dst[8 * x]);
-        unpack_pixel(k, y[2 * x + 1], cb, cr, &dst[8 * x + 4]);
+        unpack_pixel(k, r.y[2 * x * luma], cb, cr, 0, &dst[8 * x]);
+        unpack_pixel(k, r.y[(2 * x + 1) * luma], cb, cr, 0, &dst[8 * x + 4]);
     }
 }
 
+/* Chroma of half the width. */
 RV_CLONES
-static void unpack_yuv(const uint8_t *y, const uint8_t *u, const uint8_t *v, int step,
-                       int width, struct rv_yuv k, int32_t *dst)
+static void unpack_halved(struct yuv_row r, int width, struct rv_yuv k, int32_t *dst)
 {
     int pairs = width / 2;
 
-    if (step == 1)
-        unpack_pairs(y, u, v, 1, pairs, k, dst);
+    if (r.chroma == 1)
+        unpack_pairs(r, 1, 1, pairs, k, dst);
+    else if (r.chroma == 2)
+        unpack_pairs(r, 1, 2, pairs, k, dst);
     else
-        unpack_pairs(y, u, v, 2, pairs, k, dst);
+        unpack_pairs(r, 2, 4, pairs, k, dst);
     if (width & 1)
-        unpack_pixel(k, y[width - 1], u[pairs * step] - 128, v[pairs * step] - 128,
-                     &dst[4 * (width - 1)]);
+        unpack_pixel(k, r.y[(width - 1) * r.luma], r.u[pairs * r.chroma] - 128,
+                     r.v[pairs * r.chroma] - 128, 0, &dst[4 * (width - 1)]);
+}
+
+RV_CLONES
+static void unpack_full(struct yuv_row r, int width, struct rv_yuv k, int32_t *dst)
+{
+    for (int x = 0; x < width; x++)
+        unpack_pixel(k, r.y[x], r.u[x] - 128, r.v[x] - 128, 0, &dst[4 * x]);
+}
+
+RV_CLONES
+static void unpack_gray(const uint8_t *y, int width, struct rv_yuv k, int32_t *dst)
+{
+    for (int x = 0; x < width; x++)
+        unpack_pixel(k, y[x], 0, 0, 0, &dst[4 * x]);
+}
+
+/* A sample of 10 bits; what else its two bytes hold does not count. */
+static RV_INLINE int32_t deep(const uint8_t *p, int shift)
+{
+    return (p[0] | p[1] << 8) >> shift & 1023;
+}
+
+RV_CLONES
+static void unpack_deep(struct yuv_row r, int width, int w_sub, int shift,
+                        struct rv_yuv k, int32_t *dst)
+{
+    for (int x = 0; x < width; x++) {
+        int32_t cb = deep(&r.u[(x >> w_sub) * r.chroma], shift) - 512;
+        int32_t cr = deep(&r.v[(x >> w_sub) * r.chroma], shift) - 512;
+
+        unpack_pixel(k, deep(&r.y[x * r.luma], shift), cb, cr, 2, &dst[4 * x]);
+    }
+}
+
+static const uint8_t *component_row(const rvos_image *frame, const struct rv_sampling *s,
+                                    int c, int row)
+{
+    int plane = s->c[c].plane;
+
+    return (const uint8_t *)frame->plane[plane] +
+           (c ? row >> s->h_sub : row) * frame->stride[plane] + s->c[c].at;
 }
 
 static void unpack_row(const rvos_image *frame, const struct rv_yuv *k, int row,
                        int32_t *dst)
 {
-    const uint8_t *plane = (const uint8_t *)frame->plane[0] + row * frame->stride[0];
-    const uint8_t *u, *v;
+    const struct rv_sampling *s = rv_sampling_of(frame->format);
+    struct yuv_row r;
 
-    switch (frame->format) {
-    case RVOS_NV12:
-        u = (const uint8_t *)frame->plane[1] + row / 2 * frame->stride[1];
-        unpack_yuv(plane, u, u + 1, 2, frame->width, *k, dst);
-        break;
-    case RVOS_I420:
-        u = (const uint8_t *)frame->plane[1] + row / 2 * frame->stride[1];
-        v = (const uint8_t *)frame->plane[2] + row / 2 * frame->stride[2];
-        unpack_yuv(plane, u, v, 1, frame->width, *k, dst);
-        break;
-    default:
-        unpack_packed(plane, frame->width, rv_packing_of(frame->format), dst);
+    if (!s) {
+        unpack_packed((const uint8_t *)frame->plane[0] + row * frame->stride[0],
+                      frame->width, rv_packing_of(frame->format), dst);
+        return;
     }
+    if (s->components == 1) {
+        unpack_gray(component_row(frame, s, 0, row), frame->width, *k, dst);
+        return;
+    }
+    r = (struct yuv_row){.y = component_row(frame, s, 0, row),
+                         .u = component_row(frame, s, 1, row),
+                         .v = component_row(frame, s, 2, row),
+                         .luma = s->c[0].step,
+                         .chroma = s->c[1].step};
+    if (s->deep)
+        unpack_deep(r, frame->width, s->w_sub, s->shift, *k, dst);
+    else if (s->w_sub)
+        unpack_halved(r, frame->width, *k, dst);
+    else
+        unpack_full(r, frame->width, *k, dst);
 }
 
 /* ---- the two passes --------------------------------------------------------- */

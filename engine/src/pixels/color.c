@@ -3,6 +3,61 @@
 
 #include <math.h>
 
+/* The order of rvos_format, from RVOS_NV12 on. */
+static const struct rv_sampling samplings[] = {
+    {2, 3, 1, 1, 0, 0, {{0, 0, 1}, {1, 0, 2}, {1, 1, 2}}}, /* NV12 */
+    {3, 3, 1, 1, 0, 0, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}}, /* I420 */
+    {2, 3, 1, 1, 0, 0, {{0, 0, 1}, {1, 1, 2}, {1, 0, 2}}}, /* NV21 */
+    {3, 3, 1, 0, 0, 0, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}}, /* Y42B */
+    {3, 3, 0, 0, 0, 0, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}}, /* Y444 */
+    {1, 3, 1, 0, 0, 0, {{0, 0, 2}, {0, 1, 4}, {0, 3, 4}}}, /* YUY2 */
+    {1, 3, 1, 0, 0, 0, {{0, 1, 2}, {0, 0, 4}, {0, 2, 4}}}, /* UYVY */
+    {1, 1, 0, 0, 0, 0, {{0, 0, 1}}},                       /* GRAY8 */
+    {3, 3, 1, 1, 1, 0, {{0, 0, 2}, {1, 0, 2}, {2, 0, 2}}}, /* I420_10 */
+    {3, 3, 1, 0, 1, 0, {{0, 0, 2}, {1, 0, 2}, {2, 0, 2}}}, /* Y42B_10 */
+    {3, 3, 0, 0, 1, 0, {{0, 0, 2}, {1, 0, 2}, {2, 0, 2}}}, /* Y444_10 */
+    {2, 3, 1, 1, 1, 6, {{0, 0, 2}, {1, 0, 4}, {1, 2, 4}}}, /* P010 */
+};
+
+_Static_assert(sizeof(samplings) / sizeof(samplings[0]) == RVOS_P010 - RVOS_NV12 + 1,
+               "a format has no sampling");
+
+const struct rv_sampling *rv_sampling_of(rvos_format format)
+{
+    return format < RVOS_NV12 ? NULL : &samplings[format - RVOS_NV12];
+}
+
+int rv_planes_of(rvos_format format)
+{
+    const struct rv_sampling *s = rv_sampling_of(format);
+
+    return s ? s->planes : 1;
+}
+
+ptrdiff_t rv_plane_bytes(rvos_format format, int width, int plane)
+{
+    const struct rv_sampling *s = rv_sampling_of(format);
+    ptrdiff_t most = 0;
+
+    if (!s)
+        return (ptrdiff_t)width * rv_packing_of(format).size;
+    for (int c = 0; c < s->components; c++) {
+        ptrdiff_t samples = c ? (width + s->w_sub) >> s->w_sub : width;
+        ptrdiff_t end = s->c[c].at + (samples - 1) * s->c[c].step + 1 + s->deep;
+
+        if (s->c[c].plane == plane && end > most)
+            most = end;
+    }
+    return most;
+}
+
+int rv_plane_rows(rvos_format format, int height, int plane)
+{
+    const struct rv_sampling *s = rv_sampling_of(format);
+
+    return s && plane ? (height + s->h_sub) >> s->h_sub : height;
+}
+
 struct luma {
     double red, blue; /* shares of Y; green has the rest */
 };
@@ -32,12 +87,18 @@ static int32_t fixed(double value)
 struct rv_yuv rv_yuv_of(const rvos_image *image)
 {
     bool full = image->colorimetry.full_range;
+    const struct rv_sampling *s = rv_sampling_of(image->format);
+    int deep = s && s->deep;
     struct luma k = luma_of(image);
-    double y = full ? 1 : 255.0 / 219, c = full ? 2 : 2 * 255.0 / 224;
+    /* White is 1023 of 10 bits in full range, where four times 255 are only 1020. */
+    double white = deep ? 1020.0 / 1023 : 1;
+    double y = full ? white : 255.0 / 219, c = full ? 2 * white : 2 * 255.0 / 224;
     double green = 1 - k.red - k.blue;
 
     return (struct rv_yuv){
-        .black = full ? 0 : 16,
+        .black = full   ? 0
+                 : deep ? 64
+                        : 16,
         .y = fixed(y),
         .rv = fixed(c * (1 - k.red)),
         .gu = fixed(-c * (1 - k.blue) * k.blue / green),

@@ -3,7 +3,8 @@
  *
  * A row is first turned into kinds: 0 where nothing is drawn, else the label, plus EDGE
  * on a contour. Kinds come in runs, and within a run every byte of a plane changes by
- * the same few constants, byte * keep + add, so the inner loop knows no pixel format. */
+ * the same few constants, byte * keep + add, so the inner loop knows no pixel format.
+ * Formats of 10 bits, or with luma and chroma in one plane, go sample by sample. */
 #include "draw.h"
 
 #include <math.h>
@@ -23,9 +24,15 @@ struct ink {
     uint16_t keep[PERIOD], add[PERIOD];
 };
 
+/* A kind's colour as samples, and how much of it, of 256. */
+struct tone {
+    uint16_t value[3], opacity;
+};
+
 struct brush {
-    struct ink ink[3][KINDS]; /* by plane */
-    bool planar;              /* NV12 or I420 */
+    struct ink ink[3][KINDS];           /* by plane */
+    struct tone tone[KINDS];            /* where samples are blended one by one */
+    const struct rv_sampling *sampling; /* NULL: RGB */
     bool replace;
     int contour;
 };
@@ -54,18 +61,46 @@ static void dip_rgb(struct brush *b, int kind, const uint8_t rgb[3], int opacity
     b->ink[0][kind] = ink_of(value, p.size, opacity);
 }
 
+static bool one_by_one(const struct rv_sampling *s)
+{
+    return s->deep || s->c[0].step > 1;
+}
+
+/* An 8-bit component in the format's own bits. */
+static uint16_t sample_of(const rvos_image *image, int value, int c)
+{
+    const struct rv_sampling *s = rv_sampling_of(image->format);
+
+    if (!s->deep)
+        return (uint16_t)value;
+    if (!image->colorimetry.full_range)
+        return (uint16_t)(4 * value);
+    if (c == 0)
+        return (uint16_t)((value * 1023 + 127) / 255);
+    value = 512 + (int)lrintf((float)(value - 128) * (511.0f / 127));
+    return (uint16_t)(value < 0 ? 0 : value);
+}
+
 static void dip_yuv(struct brush *b, int kind, const uint8_t rgb[3], int opacity,
                     const rvos_image *image)
 {
+    const struct rv_sampling *s = b->sampling;
     uint8_t yuv[3];
     int value[3];
 
     rv_yuv_from_rgb(image, rgb, yuv);
-    for (int i = 0; i < 3; i++)
+    b->tone[kind].opacity = (uint16_t)opacity;
+    for (int i = 0; i < 3; i++) {
         value[i] = yuv[i];
+        b->tone[kind].value[i] = sample_of(image, yuv[i], i);
+    }
     b->ink[0][kind] = ink_of(value, 1, opacity);
-    if (image->format == RVOS_NV12) {
-        b->ink[1][kind] = ink_of(value + 1, 2, opacity);
+    if (s->planes == 2) {
+        int pair[2];
+
+        pair[s->c[1].at & 1] = yuv[1];
+        pair[s->c[2].at & 1] = yuv[2];
+        b->ink[1][kind] = ink_of(pair, 2, opacity);
     } else {
         b->ink[1][kind] = ink_of(value + 1, 1, opacity);
         b->ink[2][kind] = ink_of(value + 2, 1, opacity);
@@ -76,7 +111,7 @@ static void dip(struct brush *b, const rvos_image *image, const rvos_draw_params
 {
     int opacity = params->replace ? 256 : (int)lrintf(params->opacity * 256);
 
-    b->planar = image->format == RVOS_NV12 || image->format == RVOS_I420;
+    b->sampling = rv_sampling_of(image->format);
     b->replace = params->replace;
     b->contour = params->replace ? 0 : params->contour;
     for (int kind = 0; kind < KINDS; kind++) {
@@ -88,7 +123,7 @@ static void dip(struct brush *b, const rvos_image *image, const rvos_draw_params
         if (!label && !params->replace)
             how = 0;
         rgb = params->palette->rgb[label];
-        if (b->planar)
+        if (b->sampling)
             dip_yuv(b, kind, rgb, how, image);
         else
             dip_rgb(b, kind, rgb, how, rv_packing_of(image->format));
@@ -269,8 +304,8 @@ static void blend(uint8_t *restrict p, size_t n, const struct ink *restrict ink)
 }
 
 /* A row of a plane that has a value for each pixel, of `size` bytes. */
-static void ink_row(const struct brush *b, const uint8_t *kind, int width, uint8_t *p,
-                    int size)
+static void ink_row(const struct brush *b, int plane, const uint8_t *kind, int width,
+                    uint8_t *p, int size)
 {
     for (int x = 0, from; x < width;) {
         int this = kind[x];
@@ -278,7 +313,8 @@ static void ink_row(const struct brush *b, const uint8_t *kind, int width, uint8
         for (from = x++; x < width && kind[x] == this; x++)
             ;
         if (this || b->replace)
-            blend(p + (size_t)from * size, (size_t)(x - from) * size, &b->ink[0][this]);
+            blend(p + (size_t)from * size, (size_t)(x - from) * size,
+                  &b->ink[plane][this]);
     }
 }
 
@@ -335,19 +371,89 @@ static uint8_t *plane_row(const rvos_image *image, int plane, int row)
     return (uint8_t *)image->plane[plane] + row * image->stride[plane];
 }
 
-/* Two rows, or the last one, of NV12 or I420. */
-static void draw_pair(struct kinds *k, const rvos_image *image, int y, int rows)
+/* ---- sample by sample ------------------------------------------------------- */
+
+/* One sample: the mean of what its n pixels ask for. */
+static void blend_sample(const struct brush *b, int c, const uint8_t *kind, int n,
+                         uint8_t *p)
 {
-    bool nv12 = image->format == RVOS_NV12, any = false;
-    uint8_t *chroma[2] = {plane_row(image, 1, y / 2),
-                          nv12 ? NULL : plane_row(image, 2, y / 2)};
+    const struct rv_sampling *s = b->sampling;
+    int was = s->deep ? (p[0] | p[1] << 8) >> s->shift & 1023 : p[0], sum = 128 * n, now;
+    bool any = b->replace;
+
+    for (int i = 0; i < n; i++) {
+        const struct tone *tone = &b->tone[kind[i]];
+
+        any |= kind[i] != 0;
+        sum += was * (256 - tone->opacity) + tone->value[c] * tone->opacity;
+    }
+    if (!any)
+        return;
+    now = sum / (256 * n);
+    if (s->deep) {
+        now <<= s->shift;
+        p[1] = (uint8_t)(now >> 8);
+    }
+    p[0] = (uint8_t)now;
+}
+
+/* A row of one component, from the kinds of the rows that it is of. */
+static void blend_component(const struct brush *b, int c, const uint8_t *above,
+                            const uint8_t *below, int width, uint8_t *p)
+{
+    const struct rv_sampling *s = b->sampling;
+    int step = s->c[c].step, halved = c && s->w_sub;
+
+    p += s->c[c].at;
+    for (int x = 0; x < (halved ? (width + 1) / 2 : width); x++) {
+        int left = halved ? 2 * x : x,
+            right = halved && left + 1 < width ? left + 1 : left;
+        uint8_t kind[4] = {above[left], above[right], below[left], below[right]};
+
+        blend_sample(b, c, kind, c ? 4 : 1, p + (ptrdiff_t)x * step);
+    }
+}
+
+/* ---- rows with luma ----------------------------------------------------------- */
+
+static void draw_chroma(struct kinds *k, const rvos_image *image, int y, int rows)
+{
+    const struct rv_sampling *s = k->brush.sampling;
+    const uint8_t *above = k->row[0], *below = k->row[rows - 1];
+    int row = y >> s->h_sub, width = image->width;
+    uint8_t *chroma[2] = {plane_row(image, s->c[1].plane, row),
+                          s->planes == 2 ? NULL : plane_row(image, s->c[2].plane, row)};
+
+    if (one_by_one(s)) {
+        for (int c = 1; c < 3; c++)
+            blend_component(&k->brush, c, above, below, width,
+                            plane_row(image, s->c[c].plane, row));
+    } else if (s->w_sub) {
+        ink_chroma(&k->brush, above, below, width, chroma, s->planes == 2);
+    } else {
+        ink_row(&k->brush, 1, above, width, chroma[0], 1);
+        ink_row(&k->brush, 2, above, width, chroma[1], 1);
+    }
+}
+
+/* The one or two rows that share chroma. */
+static void draw_luma(struct kinds *k, const rvos_image *image, int y, int rows)
+{
+    const struct rv_sampling *s = k->brush.sampling;
+    bool any = false;
 
     for (int i = 0; i < rows; i++) {
-        any |= kinds_of_row(k, y + i, k->row[i]);
-        ink_row(&k->brush, k->row[i], image->width, plane_row(image, 0, y + i), 1);
+        uint8_t *kind = k->row[i], *p = plane_row(image, 0, y + i);
+        bool here = kinds_of_row(k, y + i, kind);
+
+        any |= here;
+        if (here && one_by_one(s))
+            blend_component(&k->brush, 0, kind, kind, image->width, p);
+        else if (here)
+            ink_row(&k->brush, 0, kind, image->width, p, 1);
     }
-    if (any)
-        ink_chroma(&k->brush, k->row[0], k->row[rows - 1], image->width, chroma, nv12);
+    if (any && s->components > 1)
+        draw_chroma(k, image, y, rows);
 }
 
 void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
@@ -358,14 +464,16 @@ void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
     if (row0 >= row1 || (!params->replace && params->opacity <= 0 && !params->contour))
         return;
     k = lay_out(image, labels, params, scratch);
-    if (k->brush.planar) {
-        for (int y = row0; y < row1; y += 2)
-            draw_pair(k, image, y, y + 1 < row1 ? 2 : 1);
+    if (k->brush.sampling) {
+        int step = 1 << k->brush.sampling->h_sub;
+
+        for (int y = row0; y < row1; y += step)
+            draw_luma(k, image, y, y + step <= row1 ? step : 1);
         return;
     }
     for (int y = row0; y < row1; y++)
         if (kinds_of_row(k, y, k->row[0]))
-            ink_row(&k->brush, k->row[0], image->width, plane_row(image, 0, y),
+            ink_row(&k->brush, 0, k->row[0], image->width, plane_row(image, 0, y),
                     rv_packing_of(image->format).size);
 }
 

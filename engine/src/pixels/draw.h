@@ -14,11 +14,11 @@
 
 size_t rv_draw_scratch(const rvos_image *image, const rvos_draw_params *params);
 
-/* Draws on rows row0 to row1; for NV12 and I420 row0 must be even, and row1 too unless
- * it is the last. params->palette is not NULL. An object's edge pixels are those that
- * have a pixel of another label within `contour` pixels of them, in x and in y each
- * (so that corners are square); beyond the frame there is none. Labels above
- * RVOS_MAX_OBJECTS count as background. */
+/* Draws on rows row0 to row1; where two rows share chroma (NV12, I420 and the like) row0
+ * must be even, and row1 too unless it is the last. params->palette is not NULL. An
+ * object's edge pixels are those that have a pixel of another label within `contour`
+ * pixels of them, in x and in y each (so that corners are square); beyond the frame there
+ * is none. Labels above RVOS_MAX_OBJECTS count as background. */
 void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
                   const rvos_draw_params *params, int row0, int row1, void *scratch);
 

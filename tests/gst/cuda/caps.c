@@ -72,29 +72,67 @@ static gboolean accepts(GstElement *element, const gchar *text)
     return accepted;
 }
 
+/* The formats that are wanted of these, comma separated; to be freed. */
+static gchar *asked(GstElement *element, const gchar *text)
+{
+    GstCaps *filter = gst_caps_from_string(text);
+    GstPad *sink = gst_element_get_static_pad(element, "sink");
+    GstCaps *caps = gst_pad_query_caps(sink, filter);
+    GString *formats = g_string_new(NULL);
+
+    caps = gst_caps_normalize(caps);
+    for (guint i = 0; i < gst_caps_get_size(caps); i++)
+        g_string_append_printf(
+            formats, "%s%s", i ? "," : "",
+            gst_structure_get_string(gst_caps_get_structure(caps, i), "format"));
+    gst_object_unref(sink);
+    gst_caps_unref(caps);
+    gst_caps_unref(filter);
+    return g_string_free(formats, FALSE);
+}
+
+static void expect_asked(GstElement *element, const gchar *text, const gchar *wanted)
+{
+    gchar *formats = asked(element, text);
+
+    fail_unless_equals_string(formats, wanted);
+    g_free(formats);
+}
+
 GST_START_TEST(test_accept_caps)
 {
     static const gchar *const rest = "width=9,height=9,framerate=30/1";
     static const struct {
         const gchar *format;
-        gboolean accepted, alpha; /* with output=alpha */
-    } cases[] = {{"NV12", TRUE, FALSE},      {"I420", TRUE, FALSE},
-                 {"RGBA", TRUE, TRUE},       {"BGRx", TRUE, FALSE},
-                 {"ARGB", FALSE, FALSE},     {"GRAY8", FALSE, FALSE},
-                 {"P010_10LE", FALSE, FALSE}};
-    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), NULL, FALSE, "NV12", 64, 48);
+        gboolean cuda, system; /* in memory of that kind */
+    } cases[] = {{"NV12", TRUE, TRUE},        {"I420", TRUE, TRUE},
+                 {"RGBA", TRUE, TRUE},        {"BGRx", TRUE, TRUE},
+                 {"ARGB", FALSE, TRUE},       {"GRAY8", FALSE, FALSE},
+                 {"P010_10LE", FALSE, FALSE}, {"YV12", FALSE, TRUE},
+                 {"NV21", FALSE, FALSE},      {"YUY2", FALSE, FALSE}};
 
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
-        gchar *caps = g_strdup_printf("video/x-raw(memory:CUDAMemory),format=%s,%s",
-                                      cases[i].format, rest);
+    for (guint a = 0; a < 2; a++) {
+        Gpu *gpu = gpu_new(gpu_element("output", a ? "alpha" : "overlay", NULL), NULL,
+                           FALSE, "NV12", 64, 48);
 
-        gst_util_set_object_arg(G_OBJECT(gpu->element), "output", "overlay");
-        fail_unless_equals_int(accepts(gpu->element, caps), cases[i].accepted);
-        gst_util_set_object_arg(G_OBJECT(gpu->element), "output", "alpha");
-        fail_unless_equals_int(accepts(gpu->element, caps), cases[i].alpha);
-        g_free(caps);
+        for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+            gchar *cuda = g_strdup_printf("video/x-raw(memory:CUDAMemory),format=%s,%s",
+                                          cases[i].format, rest);
+            gchar *system =
+                g_strdup_printf("video/x-raw,format=%s,%s", cases[i].format, rest);
+
+            fail_unless_equals_int(accepts(gpu->element, cuda), cases[i].cuda);
+            fail_unless_equals_int(accepts(gpu->element, system), cases[i].system);
+            g_free(cuda);
+            g_free(system);
+        }
+        /* Who has a choice is asked for an alpha channel. */
+        expect_asked(gpu->element,
+                     "video/x-raw(memory:CUDAMemory),format={NV12,RGBA,BGRx}",
+                     a ? "RGBA" : "NV12,RGBA,BGRx");
+        expect_asked(gpu->element, "video/x-raw(memory:CUDAMemory),format=NV12", "NV12");
+        gpu_free(gpu);
     }
-    gpu_free(gpu);
 }
 GST_END_TEST;
 
