@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs what is missing, builds in three configurations, and runs every test.
+# Installs what is missing, builds in five configurations, and runs every test.
 # The last line is `N passed, N failed`, with `, N skipped` where some could not run here.
 set -u
 
@@ -9,11 +9,11 @@ usage()
     cat <<'END'
 usage: sh tests/run.sh [--quick] [--no-install]
 
-  --quick        one configuration only: no sanitizers, no build without oneDNN
+  --quick        one configuration only: no sanitizers, no clang, no build without oneDNN
   --no-install   install no Debian packages
 
-Builds in ./build-test, ./build-asan and ./build-plain, which may be kept or deleted; the
-logs are in their folders. The exit status is 0 if nothing failed.
+Builds in ./build-test, ./build-asan, ./build-tsan, ./build-clang and ./build-plain, which
+may be kept or deleted; the logs are in their folders. The exit status is 0 if nothing failed.
 END
 }
 
@@ -94,6 +94,7 @@ one()
 }
 
 # configure_and_build FOLDER OPTIONS...: a failure of either counts as one failed test.
+# With $targets set, only these are built.
 configure_and_build()
 {
     folder=$1
@@ -113,7 +114,8 @@ configure_and_build()
         return 1
     }
     sed -n '/^ *What is built/,/^$/p' "$log"
-    if ninja -C "$folder" >>"$log" 2>&1; then
+    # shellcheck disable=SC2086 # names of targets, without blanks
+    if ninja -C "$folder" ${targets:-} >>"$log" 2>&1; then
         echo "built in $folder, $(grep -c 'warning:' "$log") warnings"
         return 0
     fi
@@ -172,7 +174,8 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     gstreamer1.0-plugins-good python3 python3-numpy python3-pil \
     -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     python3-torch python3-scipy python3-yaml python3-gi python3-gst-1.0 \
-    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg $cuda_packages; then
+    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg \
+    clang libomp-dev $cuda_packages; then
     echo "all there"
 else
     echo "some are missing: going on with what is here"
@@ -201,6 +204,7 @@ section_end
 section "with AddressSanitizer and UndefinedBehaviorSanitizer"
 if configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=false; then
     export ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
+    export RVOSSEG_CHAOS_SECONDS=20
     # Left out: what is Python; large networks in plain C (minutes here, and the small ones
     # take the same paths); valgrind, which is a sanitizer itself.
     # shellcheck disable=SC2046 # names without blanks
@@ -214,7 +218,48 @@ if configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=fals
     set -- $(tests_without build-asan \
         '^(unit|engine.*|fuzz|tools|tree|data|cuda|gst-checked) /|element-|example-[^cp]|example-c[ao]')
     [ $# = 0 ] || meson_tests build-asan "$@"
-    unset ASAN_OPTIONS UBSAN_OPTIONS
+    unset ASAN_OPTIONS UBSAN_OPTIONS RVOSSEG_CHAOS_SECONDS
+fi
+section_end
+
+# ---- thread sanitizer -------------------------------------------------------------------
+
+# Only what several threads of an application can do to the element; in plain C, as oneDNN
+# is not instrumented.
+section "with ThreadSanitizer"
+targets='tests/models.stamp gst/libgstrvosseg.so tests/gst/gst-chaos'
+if configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
+    -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled; then
+    RVOSSEG_CHAOS_SECONDS=20 meson_tests build-tsan gst-chaos
+fi
+targets=''
+section_end
+
+# ---- clang ------------------------------------------------------------------------------
+
+# fuzz NAME: some runs of a fuzzer, from the inputs that the tree keeps for it.
+fuzz()
+{
+    seeds=''
+    for folder in "tests/fuzz/$1" "tests/fuzz/corpus/$1"; do
+        [ ! -d "$folder" ] || seeds=$folder
+    done
+    rm -rf "build-clang/found/$1" && mkdir -p "build-clang/found/$1" || return 1
+    # shellcheck disable=SC2086 # a folder of the tree or none
+    "build-clang/tests/fuzz/fuzz-$1" -runs=2000 -timeout=60 -rss_limit_mb=4096 \
+        -artifact_prefix=build-clang/found/ "build-clang/found/$1" $seeds
+}
+
+section "with clang, no warning allowed"
+if ! command -v clang >/dev/null 2>&1; then
+    echo "SKIP: no clang here"
+    count "clang" 77
+elif CC=clang CXX=clang++ configure_and_build build-clang -Dwerror=true -Dfuzz=enabled \
+    -Dcuda=disabled; then
+    for fuzzer in build-clang/tests/fuzz/fuzz-*; do
+        [ -d "$fuzzer" ] ||
+            one "${fuzzer##*/}" "build-clang/${fuzzer##*/}-log.txt" fuzz "${fuzzer##*/fuzz-}"
+    done
 fi
 section_end
 

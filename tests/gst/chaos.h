@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* chaos.h - several pipelines with rvosseg, and threads that do anything to them.
+ *
+ *     chaos.c        the program: threads, watchdog, report
+ *     chaosbench.c   one pipeline, and what may be done to its pads, caps and states
+ *     chaosprops.c   properties, signals and events; the table to extend
+ */
+#ifndef CHAOS_H
+#define CHAOS_H
+
+#include <gst/gst.h>
+
+typedef struct {
+    guint index;
+    GstElement *pipe, *element, *caps;
+    GstElement *queue, *sink; /* the masks' branch */
+    GstPad *mask;             /* NULL: not requested; under `lock` */
+    GMutex lock;              /* pads and states: one thread at a time */
+    gint frames, masks;       /* that have come out; atomic */
+    gint errors;              /* messages; atomic */
+} ChaosBench;
+
+typedef struct {
+    const gchar *name;
+    guint weight; /* how often, against the others of its table */
+    void (*act)(ChaosBench *bench, GRand *rand);
+} ChaosAction;
+
+/* Tables end with an empty name. Each has a thread of its own on each bench. */
+extern const ChaosAction chaos_pads[], chaos_stream[], chaos_settings[];
+
+ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch);
+
+/* Once more with plain settings: frames and masks must come. */
+gboolean chaos_bench_lives(ChaosBench *bench);
+void chaos_bench_free(ChaosBench *bench);
+
+/* In READY: what may be set there only. */
+void chaos_set_ready(ChaosBench *bench, GRand *rand);
+/* Everything back to what chaos_bench_lives needs. */
+void chaos_set_plain(ChaosBench *bench);
+
+#endif
