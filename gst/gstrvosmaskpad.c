@@ -309,7 +309,7 @@ static void reconfigure(GstRvosSeg *self, GstPad *pad)
 
 /* A peer's pool may give plain buffers. Readers of a mask want to see its rows: ours, and
  * GstAnalytics, which refuses one without. */
-static void describe_rows(const GstVideoInfo *info, GstBuffer *buffer)
+static void describe_rows(GstVideoInfo *info, GstBuffer *buffer)
 {
     if (!gst_buffer_get_video_meta(buffer))
         gst_buffer_add_video_meta_full(
