@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "../log.h"
 #include "conv.h"
@@ -21,6 +22,10 @@
 #define DNNL(call)                                                                       \
     do {                                                                                 \
         dnnl_status_t dnnl_status_ = (call);                                             \
+        if (dnnl_status_ == dnnl_out_of_memory) {                                        \
+            ret = RVOS_ERR_MEMORY;                                                       \
+            goto error;                                                                  \
+        }                                                                                \
         if (dnnl_status_ != dnnl_success) {                                              \
             rv_log(dev, RVOS_LOG_ERROR, "oneDNN: %s: status %d", #call, dnnl_status_);   \
             goto error;                                                                  \
@@ -36,6 +41,25 @@ typedef const dnnl_memory_desc_t *mem_desc;
 #define MD_EQUAL(a, b) dnnl_memory_desc_equal(a, b)
 #define MD_SIZE(a) dnnl_memory_desc_get_size(a)
 #endif
+
+/* oneDNN does not survive a lack of memory: it throws C++ exceptions through its C
+ * interface, or uses a NULL. No C caller can catch that, so we look first whether there
+ * is more memory than it will take, which is most where it compiles kernels: some hundred
+ * kB for each. Limits of address space, of data and strict overcommit all show here.
+ * Another thread of the process may still take what was there; that much is left to
+ * chance. */
+#define ONEDNN_BYTES ((size_t)32 << 20)
+
+static bool has_memory(void)
+{
+    void *block = mmap(NULL, ONEDNN_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (block == MAP_FAILED)
+        return false;
+    munmap(block, ONEDNN_BYTES);
+    return true;
+}
 
 /* Weights in one layout; another shape may ask for another. */
 struct prepared {
@@ -191,6 +215,7 @@ static int make_attr(dnnl_primitive_attr_t *out, rvos_device *dev,
 {
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t ops = NULL;
+    int ret = RVOS_ERR_DEVICE;
 
     DNNL(dnnl_primitive_attr_create(&attr));
     DNNL(dnnl_post_ops_create(&ops));
@@ -215,7 +240,7 @@ error:
         dnnl_post_ops_destroy(ops);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
-    return RVOS_ERR_DEVICE;
+    return ret;
 }
 
 static dnnl_status_t conv_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -296,7 +321,7 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
     dnnl_engine_t engine = opened;
     dnnl_primitive_desc_t pd = NULL;
     struct rv_conv *c = calloc(1, sizeof(*c));
-    int ret = c ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
+    int ret = c && has_memory() ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
     mem_desc scratch;
 
     if (!ret)
@@ -362,13 +387,16 @@ static int set_threads(int n)
 static int engine_open(rvos_device *dev, void **out)
 {
     dnnl_engine_t engine = NULL;
+    int ret = RVOS_ERR_DEVICE;
 
     *out = NULL;
+    if (!has_memory())
+        return RVOS_ERR_MEMORY;
     DNNL(dnnl_engine_create(&engine, dnnl_cpu, 0));
     *out = engine;
     return 0;
 error:
-    return RVOS_ERR_DEVICE;
+    return ret;
 }
 
 static void engine_close(void *engine)

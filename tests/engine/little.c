@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* little.c - too little address space, in steps: a frame, or RVOS_ERR_MEMORY, never a
+ * signal or an exit.
+ *
+ *     little BACKEND MODEL_DIR */
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1 /* these take terabytes of address space */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+enum { FINE = 10, MEMORY, OTHER };
+
+static const char *backend, *models;
+
+static size_t address_space(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long pages = 0;
+
+    if (!f || fscanf(f, "%lu", &pages) != 1)
+        pages = 0;
+    if (f)
+        fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int run(void)
+{
+    static struct log log;
+    rvos_device *device = NULL;
+    rvos_model *model = NULL;
+    rvos_stream *stream = NULL;
+    char path[1024];
+    int status;
+
+    log.quiet = true;
+    snprintf(path, sizeof(path), "%s/r18.safetensors", models);
+    status = rvos_device_open(&device, &(rvos_device_params){.backend = backend,
+                                                             .threads = 2,
+                                                             .log = on_log,
+                                                             .log_opaque = &log});
+    if (!status)
+        status = rvos_model_load(&model, device, path,
+                                 &(rvos_model_params){.width = 224, .height = 128});
+    if (!status)
+        status = rvos_stream_open(
+            &stream, model,
+            &(rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT, .objects = 2});
+    if (!status)
+        status = rvos_stream_warm_up(stream);
+    if (!status)
+        status = process_frame(stream, 0, NULL);
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+    rvos_device_close(&device);
+    if (status && !log.errors) /* a failure says why */
+        return OTHER;
+    return status == RVOS_ERR_MEMORY ? MEMORY : status ? OTHER : FINE;
+}
+
+/* How a child ends that may take so many bytes more than it has. */
+static int with(size_t more)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        struct rlimit limit = {0, 0};
+
+        setrlimit(RLIMIT_CORE, &limit);
+        limit.rlim_cur = limit.rlim_max = address_space() + more;
+        setrlimit(RLIMIT_AS, &limit);
+        _exit(run());
+    }
+    if (!CHECK(pid > 0 && waitpid(pid, &status, 0) == pid))
+        return OTHER;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+int main(int argc, char **argv)
+{
+    int fine = 0, memory = 0;
+
+#ifdef SANITIZED
+    return test_skip("sanitizers need more address space than a limit leaves");
+#endif
+    if (argc < 3)
+        return test_skip("usage: little BACKEND MODEL_DIR");
+    backend = argv[1];
+    models = argv[2];
+    if (!address_space())
+        return test_skip("no /proc here");
+    for (size_t mega = 0; mega < 1000 && fine < 3; mega += 4) {
+        int end = with(mega << 20);
+
+        test_note(CHECK(end == FINE || end == MEMORY), "%zu MB more: %d", mega, end);
+        fine += end == FINE;
+        memory += end == MEMORY;
+    }
+    CHECK(fine == 3 && memory > 0);
+    printf("%s: %d times too little, %d times enough\n", backend, memory, fine);
+    return test_done();
+}
