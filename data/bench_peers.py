@@ -27,6 +27,7 @@ import numpy as np
 from PIL import Image
 
 import files
+import mask_rule
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEER = ROOT / "tests" / "bench" / "pytorch_peer.py"
@@ -82,7 +83,7 @@ def prepare_frames(folder, source, size, count):
                        if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".ppm"))[:count]
         if not names:
             sys.exit(f"bench_peers.py: {source}: holds no frames")
-        frames = [np.array(Image.open(p).convert("RGB").resize(size, Image.BILINEAR))
+        frames = [np.array(mask_rule.upright(Image.open(p)).convert("RGB").resize(size, Image.BILINEAR))
                   for p in names]
     else:
         rng = np.random.default_rng(0)

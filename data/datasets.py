@@ -11,6 +11,7 @@ A source is written as KIND:PATH[:MORE]
     folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png, or DIR/FRAME.jpg:
     stills pack:FILE.zip                  written by prepare.py
 """
+import contextlib
 import io
 import json
 import os
@@ -22,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 import files
+import mask_rule
 from files import FileError as DataError
 from files import show
 
@@ -49,26 +51,39 @@ class Sequence:
 
 # ---- frames ----------------------------------------------------------------------------
 
+@contextlib.contextmanager
+def opened(file):
+    """A picture of a path or of bytes; a path must be a regular file."""
+    handle = files.open_regular(file) if isinstance(file, str) else file
+    try:
+        with Image.open(handle) as picture:
+            yield picture
+    finally:
+        handle.close()
+
+
 def open_image(file, name):
+    """As RGB, turned as its EXIF orientation says."""
     try:
-        return Image.open(file).convert("RGB")
-    except OSError as e:
+        with opened(file) as im:
+            return mask_rule.upright(im).convert("RGB")
+    except (OSError, Image.DecompressionBombError) as e:
         raise DataError(f"{name}: no picture: {e}") from None
 
 
-def open_mask(file, name, binary=False):
-    """Index picture as uint8; 255 is void, background here, or the object (binary)."""
+def open_mask(file, name, binary=False, published=True):
+    """Object numbers as uint8, by the rule of mask_rule.py; what is to be ignored is
+    background.  `binary`: any value is object 1."""
     try:
-        with Image.open(file) as im:
-            if im.mode not in ("P", "L", "1"):
-                raise DataError(f"{name}: a {im.mode} picture; masks are palette PNG "
-                                "files whose index is the object's number")
-            a = np.array(im.convert("L") if im.mode == "1" else im, np.uint8)
-    except OSError as e:
+        with opened(file) as im:
+            if binary:
+                return (mask_rule.values_of(mask_rule.upright(im)) > 0).astype(np.uint8)
+            a = mask_rule.read(im, published=published)
+    except mask_rule.MaskError as e:
+        raise DataError(f"{name}: {e}") from None
+    except (OSError, Image.DecompressionBombError) as e:
         raise DataError(f"{name}: no picture: {e}") from None
-    if binary:
-        return (a > 0).astype(np.uint8)
-    a[a == 255] = 0
+    a[a == mask_rule.IGNORE] = 0
     return a
 
 
@@ -77,12 +92,14 @@ class FileFrame:
     jpg: str
     png: str = None
     binary: bool = False
+    published: bool = True  # masks are as the data set's authors define them
 
     def image(self):
         return open_image(self.jpg, self.jpg)
 
     def mask(self):
-        return open_mask(self.png, self.png, self.binary) if self.png else None
+        return open_mask(self.png, self.png, self.binary,
+                         self.published) if self.png else None
 
 
 @dataclass
@@ -251,7 +268,7 @@ def pascal(root):
 def folder(path):
     """Every subfolder with .jpg files is a sequence; a .jpg directly in it is a still."""
     pair = lambda d, n: FileFrame(os.path.join(d, n), png if os.path.exists(
-        png := os.path.join(d, stem(n) + ".png")) else None)
+        png := os.path.join(d, stem(n) + ".png")) else None, published=False)
     out = [Sequence(stem(n), [pair(path, n)]) for n in listing(path, ".jpg")]
     for name in listing(path):
         sub = os.path.join(path, name)

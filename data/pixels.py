@@ -67,13 +67,15 @@ def object_planes(labels, objects):
 
 
 def read_labels(path):
-    """A palette (or 8-bit grey) PNG of object numbers as uint8 (h,w); 255 becomes
-    background."""
+    """The object numbers of a mask as uint8 (h,w), by the rule of mask_rule.py; what is to be
+    ignored becomes background."""
     from PIL import Image
-    with Image.open(path) as im:
-        if im.mode not in ("P", "L"):
-            raise ValueError(f"{path}: a {im.mode} picture; masks are palette PNG files "
-                             "whose index is the object's number")
-        a = np.array(im, np.uint8)
-    a[a == 255] = 0
+
+    import mask_rule
+    try:
+        with Image.open(path) as picture:
+            a = mask_rule.read(picture)
+    except mask_rule.MaskError as e:
+        raise ValueError(f"{path}: {e}") from None
+    a[a == mask_rule.IGNORE] = 0
     return a

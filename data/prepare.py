@@ -21,6 +21,7 @@ from PIL import Image
 
 import datasets
 import files
+import mask_rule
 from convert import parse_size
 from datasets import DataError
 from files import atomic, show
@@ -32,7 +33,8 @@ def encode_image(frame, size, quality):
     """JPEG bytes; those of the file where it has the size already."""
     if isinstance(frame, datasets.FileFrame):
         with Image.open(frame.jpg) as im:
-            keep = im.format == "JPEG" and im.mode == "RGB" and im.size == size
+            keep = im.format == "JPEG" and im.mode == "RGB" and im.size == size and \
+                mask_rule.upright(im) is im
         if keep:
             with open(frame.jpg, "rb") as f:
                 return f.read()

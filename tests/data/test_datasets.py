@@ -138,6 +138,22 @@ class Readers(unittest.TestCase):
                          [("still0", 1), ("video0", 3), ("video1", 3)])
         self.assertEqual(licence, "unknown")
 
+    def test_masks_and_pictures_as_people_have_them(self):
+        """Black and white masks of one's own; in a published data set 255 is void.
+        Pictures are turned as their EXIF says."""
+        root = fresh("own")
+        os.makedirs(root)
+        rgb, ids = shapes.picture(*SIZE, (1,))
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(rgb).save(f"{root}/a.jpg", exif=exif)
+        Image.fromarray(((ids > 0) * 255).astype(np.uint8)).save(f"{root}/a.png")
+        frame = datasets.read_source(f"folder:{root}")[0][0].frames[0]
+        np.testing.assert_array_equal(frame.mask(), ids > 0)
+        self.assertEqual(frame.image().size, SIZE)  # width, height: exchanged
+        self.assertEqual(datasets.open_mask(f"{root}/a.png", "a.png").max(), 0)
+        self.assertEqual(datasets.open_mask(f"{root}/a.png", "a.png", True).max(), 1)
+
     def test_mistakes(self):
         root = fresh("bad")
         shapes.save(f"{root}/a", shapes.picture(*SIZE, ())[0])
@@ -145,7 +161,7 @@ class Readers(unittest.TestCase):
         with open(f"{root}/b.jpg", "w") as f:
             f.write("no picture")
         a, b = datasets.read_source(f"folder:{root}")[0]
-        with self.assertRaisesRegex(DataError, "a.png: a RGB picture"):
+        with self.assertRaisesRegex(DataError, "a.png: has colours"):
             a.frames[0].mask()
         with self.assertRaisesRegex(DataError, "b.jpg: no picture"):
             b.frames[0].image()

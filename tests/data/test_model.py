@@ -240,7 +240,7 @@ class Parts(unittest.TestCase):
     def test_read_labels_rejects_colour(self):
         path = os.path.join(common.scratch(), "colour.png")
         Image.fromarray(noise(1, 4, 4)[0]).save(path)
-        with self.assertRaisesRegex(ValueError, "colour.png.*palette"):
+        with self.assertRaisesRegex(ValueError, "colour.png.*colours"):
             pixels.read_labels(path)
 
 
