@@ -25,7 +25,8 @@ struct rv_auto {
     bool clears;      /* it runs from zeroes */
     uint32_t boxed;   /* slots of objects that the next frame has in a box */
     rvos_box box[RVOS_MAX_OBJECTS];
-    uint32_t ruled; /* slots that the rules have seeded for the next frame */
+    uint32_t held;  /* slots that have been seeded: others may be pieces that are shown */
+    uint32_t ruled; /* those that the rules or boxes have seeded for the next frame */
     uint32_t serial[RVOS_MAX_OBJECTS]; /* of what the last frame shows */
     uint8_t *labels[RV_DECODERS];
     float score[RV_DECODERS][RVOS_MAX_OBJECTS];
@@ -78,12 +79,11 @@ void rv_auto_reset(rvos_stream *s)
 
     rv_follow_reset(a->follow);
     a->discovering = false;
-    a->boxed = 0;
-    a->ruled = 0;
+    a->boxed = a->held = a->ruled = 0;
     memset(a->serial, 0, sizeof(a->serial));
 }
 
-/* Slots that have an object. */
+/* Slots whose object the one-shot decoder follows. */
 static uint32_t taken_slots(const struct rv_auto *a)
 {
     const uint32_t *serial = rv_follow_serials(a->follow);
@@ -91,7 +91,7 @@ static uint32_t taken_slots(const struct rv_auto *a)
 
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         taken |= (uint32_t)(serial[i] != 0) << i;
-    return taken;
+    return taken & a->held;
 }
 
 void rv_auto_seeded(rvos_stream *s, uint32_t slots)
@@ -101,6 +101,7 @@ void rv_auto_seeded(rvos_stream *s, uint32_t slots)
     uint32_t emptied = slots & ~given & taken_slots(a);
 
     a->ruled &= ~slots;
+    a->held |= given;
     rv_follow_given(a->follow, given);
     for (int i = 0; i < s->params.objects; i++)
         if (emptied >> i & 1)
@@ -113,10 +114,10 @@ void rv_auto_dropped(rvos_stream *s, int slot)
     struct rv_auto *a = s->automatic;
 
     a->boxed &= ~(UINT32_C(1) << slot);
-    a->ruled &= ~(UINT32_C(1) << slot);
+    a->held &= ~(UINT32_C(1) << slot);
+    a->ruled &= a->held;
     a->serial[slot] = 0;
-    if (taken_slots(a) >> slot & 1)
-        rv_follow_dropped(a->follow, slot);
+    rv_follow_dropped(a->follow, slot);
 }
 
 static int check_task(const rvos_stream *s, const char *function)
@@ -302,11 +303,17 @@ static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, i
     return ret;
 }
 
-/* For the next frame. */
-static void act(rvos_stream *s, const struct rv_follow_decision *decision)
+/* For the next frame. `before`: the serials until now. */
+static void act(rvos_stream *s, const struct rv_follow_decision *decision,
+                const uint32_t *before)
 {
+    struct rv_auto *a = s->automatic;
+    const uint32_t *serial = rv_follow_serials(a->follow);
     uint32_t seeds = decision->seed;
 
+    for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
+        if (serial[i] != before[i]) /* another object, or none */
+            a->held &= ~(UINT32_C(1) << i);
     s->drops |= decision->clear;
     rv_stream_unseed(s, decision->clear | seeds);
     for (size_t i = 0, n = seeds ? rv_stream_pixels(s) : 0; i < n; i++) {
@@ -316,7 +323,8 @@ static void act(rvos_stream *s, const struct rv_follow_decision *decision)
             s->seed[i] |= UINT32_C(1) << (label - 1);
     }
     s->seed_slots |= seeds;
-    s->automatic->ruled |= seeds;
+    a->ruled |= seeds;
+    a->held |= a->ruled;
 }
 
 /* Boxes become objects of the next frame. The rules do not see their pixels. */
@@ -362,11 +370,11 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
     if (a->boxed)
         seed_boxes(s, live[RV_ONE_SHOT] > 0);
     rv_follow_update(a->follow, &frame, &decision);
+    act(s, &decision, a->serial);
     serial = rv_follow_serials(a->follow);
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         if (decision.shown || !a->serial[i])
             a->serial[i] = serial[i];
-    act(s, &decision);
     if (decision.shown && live[RV_ZERO_SHOT])
         return show(s, out, decision.shown, live[RV_ONE_SHOT], taken);
     if (!live[RV_ONE_SHOT])
