@@ -252,10 +252,12 @@ static int run_labels(struct rv_plan *plan, const struct rv_item *item, int work
     const float *logits = (const float *)(void *)bytes_of(plan, item->step->in[0]);
     const rvos_output *out = wanted(job, d);
     const rvos_labels *labels = out ? out->labels : NULL;
+    uint8_t *seen = job->seen[d].labels;
+    bool same = labels && (out->threshold == 0 || out->threshold == 0.5f);
     int row0 = t->h * item->row0 / item->row1,
         row1 = t->h * (item->row0 + 1) / item->row1;
 
-    if (!labels && !job->seen[d].labels)
+    if (!labels && !seen)
         return 0;
     memset(band, 0, sizeof(*band));
     if (labels) {
@@ -264,11 +266,12 @@ static int run_labels(struct rv_plan *plan, const struct rv_item *item, int work
                        labels->height * (item->row0 + 1) / item->row1, band->stats,
                        job->pixels->scratch[worker]);
         rv_scores(logits, live, t->w, t->h, out->threshold, row0, row1, &band->shown,
-                  NULL);
+                  same ? seen : NULL);
     }
-    if (job->seen[d].labels)
-        rv_scores(logits, live, t->w, t->h, 0, row0, row1, &band->seen,
-                  job->seen[d].labels);
+    if (same)
+        band->seen = band->shown;
+    else if (seen)
+        rv_scores(logits, live, t->w, t->h, 0, row0, row1, &band->seen, seen);
     return 0;
 }
 
