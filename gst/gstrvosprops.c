@@ -54,9 +54,9 @@ static void install_model(GObjectClass *klass)
     add(klass, GST_RVOS_PROP_DISCOVERY_INTERVAL,
         g_param_spec_uint("discovery-interval", "Discovery Interval",
                           "Of auto mode: segmented frames from one look for further "
-                          "objects to the next (default 30; 0: only at the beginning "
+                          "objects to the next (default 15; 0: only at the beginning "
                           "and when the scene changes).",
-                          0, G_MAXINT, 30, RW(READY)));
+                          0, G_MAXINT, 15, RW(READY)));
     /**
      * GstRvosSeg:model:
      *

@@ -289,7 +289,7 @@ typedef struct rvos_stream_params {
                        below; a later object then starts without the history of
                        an empty mask that the published code gives it */
     int discovery_interval; /* RVOS_TASK_AUTO: frames from one look for further objects
-                               to the next; 0: 30; negative: only at the beginning and
+                               to the next; 0: 15; negative: only at the beginning and
                                after rvos_stream_discover */
 } rvos_stream_params;
 

@@ -16,8 +16,6 @@
 #include "log.h"
 #include "stream.h"
 
-#define START 5     /* frames of discovery at the beginning */
-#define INTERVAL 30 /* frames between discoveries, if the user wants no other number */
 
 struct rv_auto {
     struct rv_follow *follow;
@@ -41,10 +39,10 @@ int rv_auto_open(rvos_stream *s)
     struct rv_follow_params params = {.width = s->model->info.width,
                                       .height = s->model->info.height,
                                       .objects = s->params.objects,
-                                      .start = START,
+                                      .start = RV_FOLLOW_START,
                                       .interval = interval < 0 ? 0
                                                   : interval   ? interval
-                                                               : INTERVAL};
+                                                               : RV_FOLLOW_INTERVAL};
 
     s->automatic = a;
     if (!a)

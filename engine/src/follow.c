@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "follow.h"
+#include "follow_state.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#include "pieces.h"
 
 const struct rv_follow_rules rv_follow_rules = {
     .least_first = 0.001,
@@ -13,35 +11,65 @@ const struct rv_follow_rules rv_follow_rules = {
     .again = 0.3,
     .margin = 4,
     .sightings = 2,
+    .spare = 15,
     .lost = 60,
+    .hurry = 5,
+    .apart = 4,
+    .joined = 4,
+    .neck = 2,
+    .core = 0.005,
+    .separate = 0.15,
+    .separations = 2,
+    .unseen = 0.3,
+    .unseen_times = 4,
+    .held = 0.6,
+    .mend_from = 1.15,
+    .mend_to = 4,
+    .mend_others = 0.1,
+    .mend_sightings = 2,
+    .dropped = 90,
+    .theft = 0.1,
+    .theft_growth = 0.5,
+    .theft_frames = 6,
 };
 
-struct slot {
-    uint32_t serial; /* 0: free */
-    bool given;      /* by the user */
-    bool detected;   /* not by a piece of the start */
-    int empty;       /* frames in a row without a pixel */
-};
+void rv_slot_occupy(struct rv_follow *f, int slot)
+{
+    f->serials[slot] = f->next_serial++;
+    f->slot[slot] = (struct slot){.serial = f->serials[slot]};
+}
 
-/* A piece of the last discovery, by its number there. */
-struct sighting {
-    int seen; /* discoveries in a row */
-};
+void rv_slot_vacate(struct rv_follow *f, int slot)
+{
+    f->serials[slot] = 0;
+    f->slot[slot] = (struct slot){0};
+}
 
-struct rv_follow {
-    struct rv_follow_params params;
-    struct rv_follow_rules rules;
-    int pixels;
-    int64_t frame;       /* the next one's number */
-    int64_t discover_at; /* the frame of the next discovery; below 0: none */
-    bool running;        /* the last frame was one of discovery, too */
-    uint32_t next_serial, serials[RV_FOLLOW_SLOTS];
-    struct slot slot[RV_FOLLOW_SLOTS];
-    struct rv_pieces pieces;
-    uint8_t *masks, *shown, *before, *near, *scratch;
-    struct sighting sighting[RV_MAX_PIECES + 1];
-    int overlap[RV_OVERLAP_LABELS][RV_OVERLAP_LABELS];
-};
+int rv_slot_free(const struct rv_follow *f)
+{
+    int best = -1;
+
+    for (int i = 0; i < f->params.objects; i++) {
+        if (!f->serials[i])
+            return i;
+        if (!f->slot[i].given && f->slot[i].empty >= f->rules.spare &&
+            (best < 0 || f->slot[i].empty > f->slot[best].empty))
+            best = i;
+    }
+    return best;
+}
+
+void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABELS])
+{
+    memset(area, 0, RV_OVERLAP_LABELS * sizeof(*area));
+    for (int i = 0; i < pixels; i++)
+        area[labels[i]]++;
+}
+
+static bool starting(const struct rv_follow *f)
+{
+    return f->frame < f->params.start;
+}
 
 int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *params)
 {
@@ -59,9 +87,15 @@ int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *para
     f->before = malloc(n);
     f->near = malloc(n);
     f->scratch = malloc(n);
+    f->grown = malloc(n);
+    f->past = malloc(n);
+    f->dropped = malloc(n);
+    f->queue = malloc(n * sizeof(*f->queue));
     f->next_serial = 1;
-    if (!f->masks || !f->shown || !f->before || !f->near || !f->scratch ||
-        rv_pieces_init(&f->pieces, params->width, params->height)) {
+    if (!f->masks || !f->shown || !f->before || !f->near || !f->scratch || !f->grown ||
+        !f->past || !f->dropped || !f->queue ||
+        rv_pieces_init(&f->pieces, params->width, params->height) ||
+        rv_pieces_init(&f->cores, params->width, params->height)) {
         rv_follow_destroy(out);
         return -1;
     }
@@ -77,33 +111,38 @@ void rv_follow_destroy(struct rv_follow **follow)
     if (!f)
         return;
     rv_pieces_finish(&f->pieces);
+    rv_pieces_finish(&f->cores);
     free(f->masks);
     free(f->shown);
     free(f->before);
     free(f->near);
     free(f->scratch);
+    free(f->grown);
+    free(f->past);
+    free(f->dropped);
+    free(f->queue);
     free(f);
 }
 
 void rv_follow_reset(struct rv_follow *f)
 {
     f->frame = 0;
-    f->discover_at = 0;
+    f->discover_at = f->discovered = 0;
     f->running = false;
     memset(f->slot, 0, sizeof(f->slot));
     memset(f->serials, 0, sizeof(f->serials));
     memset(f->shown, 0, f->pixels);
     memset(f->before, 0, f->pixels);
+    memset(f->past, 0, f->pixels);
+    memset(f->dropped, 0, f->pixels);
+    memset(f->sighting, 0, sizeof(f->sighting));
+    f->past_frame = 0;
+    f->dropped_until = 0;
 }
 
 const uint32_t *rv_follow_serials(const struct rv_follow *f)
 {
     return f->serials;
-}
-
-static bool starting(const struct rv_follow *f)
-{
-    return f->frame < f->params.start;
 }
 
 bool rv_follow_wants_found(const struct rv_follow *f)
@@ -116,25 +155,12 @@ bool rv_follow_clears_found(const struct rv_follow *f)
     return rv_follow_wants_found(f) && !f->running;
 }
 
-static void occupy(struct rv_follow *f, int slot, bool given)
+/* A slot is no longer a piece of the start. */
+static void forget_piece(struct rv_follow *f, int slot)
 {
-    f->serials[slot] = f->next_serial++;
-    f->slot[slot] = (struct slot){.serial = f->serials[slot], .given = given};
-}
-
-static void vacate(struct rv_follow *f, int slot)
-{
-    f->serials[slot] = 0;
-    f->slot[slot] = (struct slot){0};
-}
-
-/* From 0; -1: all are taken. */
-static int free_slot(const struct rv_follow *f)
-{
-    for (int i = 0; i < f->params.objects; i++)
-        if (!f->serials[i])
-            return i;
-    return -1;
+    for (int i = 0; i < f->pixels; i++)
+        if (f->shown[i] == slot + 1)
+            f->shown[i] = 0;
 }
 
 void rv_follow_given(struct rv_follow *f, uint32_t slots)
@@ -143,9 +169,10 @@ void rv_follow_given(struct rv_follow *f, uint32_t slots)
         if (!(slots >> i & 1))
             continue;
         if (!f->serials[i])
-            occupy(f, i, true);
+            rv_slot_occupy(f, i);
         f->slot[i].given = true;
         f->slot[i].empty = 0;
+        forget_piece(f, i);
     }
 }
 
@@ -153,117 +180,46 @@ void rv_follow_detected(struct rv_follow *f, uint32_t slots)
 {
     for (int i = 0; i < f->params.objects; i++)
         if (slots >> i & 1 && !f->serials[i]) {
-            occupy(f, i, false);
+            rv_slot_occupy(f, i);
             f->slot[i].detected = true;
         }
 }
 
 void rv_follow_dropped(struct rv_follow *f, int slot)
 {
-    if (slot >= 0 && slot < f->params.objects)
-        vacate(f, slot);
+    if (slot < 0 || slot >= f->params.objects)
+        return;
+    for (int i = 0; i < f->pixels; i++)
+        f->dropped[i] |= (starting(f) ? f->shown : f->past)[i] == slot + 1;
+    f->dropped_until = f->frame + f->rules.dropped;
+    rv_slot_vacate(f, slot);
 }
 
 void rv_follow_discover(struct rv_follow *f)
 {
     f->discover_at = f->frame;
+    f->running = false;
 }
 
-/* The start: each piece takes the slot of the earlier piece that it covers most. */
-static void start(struct rv_follow *f, const struct rv_follow_frame *frame,
-                  struct rv_follow_decision *decision)
+static bool last_of_start(const struct rv_follow *f)
 {
-    struct rv_pieces *p = &f->pieces;
-    uint8_t slot_of[RV_MAX_PIECES + 1] = {0};
-    uint32_t used = 0;
+    return f->frame == f->params.start - 1;
+}
 
-    memcpy(f->masks, frame->found, f->pixels);
-    for (int i = 0; frame->followed && i < f->pixels; i++)
-        if (frame->followed[i])
-            f->masks[i] = 0;
-    rv_pieces_find(p, f->masks, false, (int)(f->rules.least_first * f->pixels));
-    rv_overlaps(p->of, f->shown, f->pixels, f->overlap);
-    for (;;) {
-        int best = 0, piece = 0, slot = 0;
+/* The frame of the next discovery. It comes sooner while nothing is followed. */
+static void plan_discovery(struct rv_follow *f)
+{
+    bool any = false;
 
-        for (int k = 1; k <= p->count; k++)
-            for (int s = 1; s <= f->params.objects && !slot_of[k]; s++)
-                if (!(used >> (s - 1) & 1) && f->overlap[k][s] > best)
-                    best = f->overlap[piece = k][slot = s];
-        if (!best)
-            break;
-        slot_of[piece] = (uint8_t)slot;
-        used |= UINT32_C(1) << (slot - 1);
-    }
     for (int s = 0; s < f->params.objects; s++)
-        if (f->serials[s] && !f->slot[s].given && !f->slot[s].detected &&
-            !(used >> s & 1))
-            vacate(f, s);
-    for (int k = 1; k <= p->count; k++) {
-        int s = slot_of[k] ? -1 : free_slot(f);
-
-        if (s < 0)
-            continue;
-        occupy(f, s, false);
-        slot_of[k] = (uint8_t)(s + 1);
-        used |= UINT32_C(1) << s;
-    }
-    for (int i = 0; i < f->pixels; i++)
-        f->shown[i] = slot_of[p->of[i]];
-    decision->shown = f->shown;
-    if (f->frame == f->params.start - 1) {
-        decision->seed = decision->clear = used;
-        decision->masks = f->shown;
-        memset(f->before, 0, f->pixels);
-        f->running = false;
-        f->discover_at = f->params.interval ? f->frame + f->params.interval : -1;
-    }
-}
-
-static void find_new(struct rv_follow *f, const struct rv_follow_frame *frame,
-                     struct rv_follow_decision *decision)
-{
-    struct rv_pieces *p = &f->pieces;
-    struct sighting now[RV_MAX_PIECES + 1] = {{0}};
-    uint8_t slot_of[RV_MAX_PIECES + 1] = {0};
-
-    memset(f->near, 0, f->pixels);
-    if (frame->followed)
-        rv_grow(frame->followed, f->near, f->scratch, f->params.width, f->params.height,
-                f->rules.margin);
-    rv_pieces_find(p, frame->found, false, (int)(f->rules.least_later * f->pixels));
-    rv_overlaps(p->of, f->near, f->pixels, f->overlap);
-    for (int k = 1; k <= p->count; k++)
-        now[k].seen = f->overlap[k][1] < f->rules.covered * p->piece[k].area;
-    rv_overlaps(p->of, f->before, f->pixels, f->overlap);
-    for (int k = 1; k <= p->count; k++)
-        for (int j = 1; j <= RV_MAX_PIECES && now[k].seen; j++)
-            if (f->overlap[k][j] > f->rules.again * p->piece[k].area &&
-                now[k].seen <= f->sighting[j].seen)
-                now[k].seen = f->sighting[j].seen + 1;
-    for (int k = 1; k <= p->count; k++) {
-        int s = now[k].seen >= f->rules.sightings ? free_slot(f) : -1;
-
-        if (s < 0)
-            continue;
-        occupy(f, s, false);
-        slot_of[k] = (uint8_t)(s + 1);
-        decision->clear |= UINT32_C(1) << s;
-        decision->seed |= UINT32_C(1) << s;
-    }
-    for (int i = 0; i < f->pixels; i++)
-        f->masks[i] = frame->followed && frame->followed[i] ? 0 : slot_of[p->of[i]];
-    decision->masks = f->masks;
-    memcpy(f->before, p->of, f->pixels);
-    memcpy(f->sighting, now, sizeof(now));
-}
-
-static bool waits(const struct rv_follow *f)
-{
-    for (int k = 1; k <= f->pieces.count; k++)
-        if (f->sighting[k].seen && f->sighting[k].seen < f->rules.sightings)
-            return true;
-    return false;
+        any = any || (f->serials[s] && f->slot[s].empty < f->rules.hurry);
+    if (f->running)
+        return;
+    f->discover_at = -1;
+    if (f->params.interval)
+        f->discover_at = f->discovered + (!any && f->rules.hurry < f->params.interval
+                                              ? f->rules.hurry
+                                              : f->params.interval);
 }
 
 static void free_lost(struct rv_follow *f, const struct rv_follow_frame *frame,
@@ -277,8 +233,8 @@ static void free_lost(struct rv_follow *f, const struct rv_follow_frame *frame,
     for (int s = 0; s < f->params.objects; s++) {
         f->slot[s].empty = present >> s & 1 ? 0 : f->slot[s].empty + 1;
         if (f->serials[s] && !f->slot[s].given && f->slot[s].empty >= f->rules.lost) {
-            vacate(f, s);
-            decision->clear |= UINT32_C(1) << s;
+            rv_slot_vacate(f, s);
+            decision->clear |= rv_slot_bit(s);
         }
     }
 }
@@ -287,20 +243,21 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
                       struct rv_follow_decision *decision)
 {
     *decision = (struct rv_follow_decision){0};
+    if (f->frame == f->dropped_until)
+        memset(f->dropped, 0, f->pixels);
     if (frame->found && starting(f)) {
-        f->running = true;
-        start(f, frame, decision);
+        rv_follow_start(f, frame, decision);
+        f->running = !last_of_start(f);
     } else {
-        if (frame->followed)
+        if (frame->followed) {
+            rv_follow_check(f, frame, decision);
             free_lost(f, frame, decision);
-        if (frame->found) {
-            find_new(f, frame, decision);
-            f->running = waits(f);
-            if (!f->running) {
-                memset(f->before, 0, f->pixels);
-                f->discover_at = f->params.interval ? f->frame + f->params.interval : -1;
-            }
         }
+        if (frame->found)
+            f->running = rv_follow_judge(f, frame, decision);
     }
+    if (frame->found && !f->running)
+        f->discovered = f->frame;
+    plan_discovery(f);
     f->frame++;
 }

@@ -24,8 +24,30 @@ struct rv_follow_rules {
     int margin;         /* pixels by which followed objects are grown for `covered` */
     int sightings;      /* discoveries in a row that a new object needs */
     int lost;           /* frames without a pixel after which a slot is freed */
+    int spare;          /* the same, where a new object needs the slot */
+    int hurry;          /* frames between discoveries while nothing is followed */
+    int apart;   /* frames for which a part of an object must be apart from the rest
+                    before it is an object of its own */
+    int joined;  /* frames for which two objects must be one piece before they are one */
+    int neck;    /* pixels: a neck of at most twice that divides a piece ... */
+    double core; /* into parts of at least that area, the border not counted */
+    double separate;           /* size of a part that comes off, against the rest */
+    int separations;           /* checks in a row that must see it */
+    double unseen;             /* least part of an object that a discovery must see ... */
+    int unseen_times;          /* or else, so many times in a row, it is none */
+    double held;               /* part of an object that a piece must hold to mend it */
+    double mend_from, mend_to; /* size of that piece, against the object */
+    double mend_others;        /* part of the piece that others may hold */
+    int mend_sightings;        /* discoveries in a row; 0: never */
+    int dropped;         /* frames for which a dropped object is not found at its place */
+    double theft;        /* part of an object that another one must take */
+    double theft_growth; /* part of that by which the one has grown, the other shrunk */
+    int theft_frames;    /* within so many frames */
 };
 extern const struct rv_follow_rules rv_follow_rules; /* the defaults */
+
+#define RV_FOLLOW_START 16 /* good values of the two that follow */
+#define RV_FOLLOW_INTERVAL 15
 
 struct rv_follow_params {
     int width, height; /* network size */

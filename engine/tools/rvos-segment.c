@@ -45,7 +45,7 @@ static const char usage[] =
     "                           on, as the GStreamer element does\n"
     "      --discovery-interval N  auto: frames from one look for further objects to "
     "the\n"
-    "                           next; 0: only at the beginning; default: 30\n"
+    "                           next; 0: only at the beginning; default: 15\n"
     "      --through-gst        run the GStreamer element rvosseg instead of the engine\n"
     "  -q, --quiet              no progress\n"
     "  -h, --help               this text\n"

@@ -12,7 +12,7 @@
 
 #define SLOTS 3
 #define PIXELS (NET_W * NET_H)
-#define START 5 /* frames of discovery at the beginning */
+#define START 16 /* frames of discovery at the beginning */
 
 static struct log log_;
 static const char *folder;

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow_discover.c - what the zero-shot decoder says while objects are followed. */
+#include "follow_state.h"
+
+#include <string.h>
+
+/* The piece of the last discovery that a piece lies over most; 0: none. */
+static int last_piece(const struct rv_follow *f, int piece)
+{
+    int best = 0;
+
+    for (int j = 1; j <= RV_MAX_PIECES; j++)
+        if (f->overlap[piece][j] > (best ? f->overlap[piece][best] : 0))
+            best = j;
+    return best && f->overlap[piece][best] >= f->rules.again * f->pieces.piece[piece].area
+               ? best
+               : 0;
+}
+
+/* The slot whose object is a part of the piece, where that holds hardly anything of
+ * others; 0: none. */
+static int mended_slot(const struct rv_follow *f, int piece,
+                       const int followed[RV_OVERLAP_LABELS])
+{
+    const int *common = f->overlap[piece], area = f->pieces.piece[piece].area;
+    int slot = 0, all = 0;
+
+    for (int s = 1; s <= f->params.objects; s++) {
+        all += common[s];
+        if (common[s] && common[s] >= f->rules.held * followed[s]) {
+            if (slot)
+                return 0;
+            slot = s;
+        }
+    }
+    return slot && !f->slot[slot - 1].given &&
+                   area >= f->rules.mend_from * followed[slot] &&
+                   area <= f->rules.mend_to * followed[slot] &&
+                   all - common[slot] <= f->rules.mend_others * area
+               ? slot
+               : 0;
+}
+
+/* What each piece says: a new object, or more of a followed one. */
+static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
+                  struct sighting now[RV_MAX_PIECES + 1])
+{
+    struct rv_pieces *p = &f->pieces;
+    int followed[RV_OVERLAP_LABELS] = {0};
+
+    memset(f->near, 0, f->pixels);
+    if (frame->followed)
+        rv_grow(frame->followed, f->near, f->scratch, f->params.width, f->params.height,
+                f->rules.margin);
+    for (int i = 0; i < f->pixels; i++) /* a dropped object is not found again */
+        f->near[i] |= f->dropped[i];
+    rv_overlaps(p->of, f->near, f->pixels, f->overlap);
+    for (int k = 1; k <= p->count; k++)
+        now[k].seen = f->overlap[k][1] < f->rules.covered * p->piece[k].area;
+    if (frame->followed && f->rules.mend_sightings) {
+        rv_count_areas(frame->followed, f->pixels, followed);
+        rv_overlaps(p->of, frame->followed, f->pixels, f->overlap);
+        for (int k = 1; k <= p->count; k++)
+            now[k].mends = now[k].seen ? 0 : mended_slot(f, k, followed);
+    }
+    rv_overlaps(p->of, f->before, f->pixels, f->overlap);
+    for (int k = 1; k <= p->count; k++) {
+        const struct sighting *last = &f->sighting[last_piece(f, k)];
+
+        now[k].mended = now[k].mends ? 1 : 0;
+        if (now[k].seen)
+            now[k].seen = last->seen + 1;
+        if (now[k].mends && now[k].mends == last->mends)
+            now[k].mended = last->mended + 1;
+    }
+}
+
+static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
+                     struct rv_follow_decision *decision)
+{
+    struct rv_pieces *p = &f->pieces;
+    struct sighting now[RV_MAX_PIECES + 1] = {{0}};
+    uint8_t slot_of[RV_MAX_PIECES + 1] = {0};
+    uint32_t added = 0, mended = 0;
+
+    rv_pieces_find(p, frame->found, false, (int)(f->rules.least_later * f->pixels));
+    judge(f, frame, now);
+    for (int k = 1; k <= p->count; k++) {
+        int s = now[k].seen >= f->rules.sightings ? rv_slot_free(f) : -1;
+
+        if (s >= 0) {
+            rv_slot_occupy(f, s);
+            added |= rv_slot_bit(s);
+        } else if (now[k].mends && now[k].mended >= f->rules.mend_sightings) {
+            s = now[k].mends - 1;
+            mended |= rv_slot_bit(s);
+        }
+        slot_of[k] = (uint8_t)(s + 1);
+    }
+    if (added | mended) {
+        if (!decision->seed)
+            memset(f->masks, 0, f->pixels);
+        for (int i = 0; i < f->pixels; i++) {
+            int mine = frame->followed ? frame->followed[i] : 0;
+
+            if (mine && mended >> (mine - 1) & 1)
+                f->masks[i] = (uint8_t)mine;
+            else if (slot_of[p->of[i]] && !mine)
+                f->masks[i] = slot_of[p->of[i]];
+        }
+        decision->clear |= added;
+        decision->seed |= added | mended;
+        decision->masks = f->masks;
+    }
+    memcpy(f->before, p->of, f->pixels);
+    memcpy(f->sighting, now, sizeof(now));
+}
+
+/* Whether the next frame may confirm what this one showed. */
+static bool waits(const struct rv_follow *f)
+{
+    for (int k = 1; k <= f->pieces.count; k++)
+        if ((f->sighting[k].seen && f->sighting[k].seen < f->rules.sightings) ||
+            (f->sighting[k].mended && f->sighting[k].mended < f->rules.mend_sightings))
+            return true;
+    return false;
+}
+
+/* An object that the zero-shot decoder does not see for several discoveries is none. */
+static void drop_unseen(struct rv_follow *f, const struct rv_follow_frame *frame,
+                        struct rv_follow_decision *decision)
+{
+    int area[RV_OVERLAP_LABELS] = {0}, seen[RV_OVERLAP_LABELS] = {0};
+
+    for (int i = 0; i < f->pixels; i++) {
+        area[frame->followed[i]]++;
+        seen[frame->followed[i]] += frame->found[i] != 0;
+    }
+    for (int s = 0; s < f->params.objects; s++) {
+        struct slot *slot = &f->slot[s];
+
+        if (!slot->serial || !area[s + 1])
+            continue;
+        slot->unseen = seen[s + 1] < f->rules.unseen * area[s + 1] ? slot->unseen + 1 : 0;
+        if (slot->unseen < f->rules.unseen_times || slot->given)
+            continue;
+        rv_slot_vacate(f, s);
+        decision->clear |= rv_slot_bit(s);
+        decision->seed &= ~(rv_slot_bit(s));
+    }
+}
+
+bool rv_follow_judge(struct rv_follow *f, const struct rv_follow_frame *frame,
+                     struct rv_follow_decision *decision)
+{
+    if (frame->followed && !f->running)
+        drop_unseen(f, frame, decision);
+    discover(f, frame, decision);
+    if (waits(f))
+        return true;
+    memset(f->before, 0, f->pixels);
+    memset(f->sighting, 0, sizeof(f->sighting));
+    return false;
+}

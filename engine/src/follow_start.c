@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow_start.c - the first frames: the pieces that the zero-shot decoder finds become
+ * objects. */
+#include "follow_state.h"
+
+#include <string.h>
+
+/* Whether a piece holds what a slot showed in the last frame. */
+static bool holds(const struct rv_follow *f, int piece, int slot, const int shown[])
+{
+    int common = f->overlap[piece][slot];
+
+    return common && (2 * common >= shown[slot] ||
+                      common >= f->rules.again * f->pieces.piece[piece].area);
+}
+
+/* The slots that each piece holds. Two objects that have met stay two for some frames;
+ * then they were one from the beginning, and the larger one's slot stays. */
+static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
+{
+    int shown[RV_OVERLAP_LABELS];
+
+    rv_overlaps(f->pieces.of, f->shown, f->pixels, f->overlap);
+    rv_count_areas(f->shown, f->pixels, shown);
+    for (int k = 1; k <= f->pieces.count; k++) {
+        int largest = 0;
+
+        owners[k] = 0;
+        for (int s = 1; s <= f->params.objects; s++)
+            if (holds(f, k, s, shown) && shown[s] > (largest ? shown[largest] : 0))
+                largest = s;
+        for (int s = 1; s <= f->params.objects; s++) {
+            if (!holds(f, k, s, shown))
+                continue;
+            f->slot[s - 1].joined = s == largest ? 0 : f->slot[s - 1].joined + 1;
+            if (f->slot[s - 1].joined < f->rules.joined)
+                owners[k] |= rv_slot_bit(s - 1);
+        }
+    }
+}
+
+/* Spreads the labels of f->masks, which lie at `count` pixels of the queue, over the
+ * pieces. */
+static void spread(struct rv_follow *f, int count)
+{
+    const int w = f->params.width, h = f->params.height;
+
+    for (int first = 0; first < count; first++) {
+        int i = f->queue[first], x = i % w, y = i / w;
+
+        for (int d = 0; d < 9; d++) {
+            int nx = x + d % 3 - 1, ny = y + d / 3 - 1, n = ny * w + nx;
+
+            if (nx < 0 || ny < 0 || nx >= w || ny >= h || f->masks[n] || !f->pieces.of[n])
+                continue;
+            f->masks[n] = f->masks[i];
+            f->queue[count++] = n;
+        }
+    }
+}
+
+/* Gives each pixel of a piece to the owner that lies nearest within the piece. Pixels of
+ * pieces without an owner get the label `none`. */
+static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES + 1],
+                      uint8_t none)
+{
+    int count = 0;
+
+    for (int i = 0; i < f->pixels; i++) {
+        int piece = f->pieces.of[i], slot = f->shown[i];
+
+        f->masks[i] = piece && !owners[piece] ? none : 0;
+        if (piece && slot && owners[piece] >> (slot - 1) & 1) {
+            f->masks[i] = (uint8_t)slot;
+            f->queue[count++] = i;
+        }
+    }
+    spread(f, count);
+}
+
+/* The pieces of f->masks. What only a narrow neck holds together are two. */
+static void find_pieces(struct rv_follow *f, int least)
+{
+    struct rv_pieces *p = &f->pieces;
+    bool cored[RV_MAX_PIECES + 1] = {false};
+    int count = 0;
+
+    rv_pieces_find(p, f->masks, false, least);
+    if (!f->rules.neck)
+        return;
+    for (int i = 0; i < f->pixels; i++)
+        f->scratch[i] = !p->of[i];
+    rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height,
+            f->rules.neck);
+    for (int i = 0; i < f->pixels; i++)
+        f->scratch[i] = !f->near[i];
+    rv_pieces_find(&f->cores, f->scratch, false, (int)(f->rules.core * f->pixels));
+    for (int i = 0; i < f->pixels; i++) {
+        f->masks[i] = f->cores.of[i];
+        if (f->masks[i]) {
+            f->queue[count++] = i;
+            cored[p->of[i]] = true;
+        }
+    }
+    spread(f, count);
+    for (int i = 0; i < f->pixels; i++)
+        if (p->of[i] && !cored[p->of[i]])
+            f->masks[i] = RV_MAX_PIECES + 1;
+    rv_pieces_find(p, f->masks, true, least);
+}
+
+/* For how many frames each piece has been a part that came off its slot's largest piece.
+ * `main_of` is the largest piece of each slot. */
+static void count_apart(struct rv_follow *f, const uint8_t slot_of[RV_MAX_PIECES + 1],
+                        const uint8_t main_of[RV_FOLLOW_SLOTS + 1],
+                        struct sighting now[RV_MAX_PIECES + 1])
+{
+    rv_overlaps(f->pieces.of, f->before, f->pixels, f->overlap);
+    for (int k = 1; k <= f->pieces.count; k++) {
+        int most = 0, last = 0;
+
+        for (int j = 1; j <= RV_MAX_PIECES; j++)
+            if (f->overlap[k][j] > most)
+                most = f->overlap[k][last = j];
+        now[k].seen = last ? f->sighting[last].seen + 1 : 1;
+        now[k].apart = slot_of[k] && main_of[slot_of[k]] != k
+                           ? (last ? f->sighting[last].apart : 0) + 1
+                           : 0;
+    }
+}
+
+/* The start: a piece stays in the slot that it comes from. A piece that has come off the
+ * rest of its object becomes an object of its own when that has lasted. */
+void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
+                     struct rv_follow_decision *decision)
+{
+    struct rv_pieces *p = &f->pieces;
+    struct sighting now[RV_MAX_PIECES + 1] = {{0}};
+    uint8_t slot_of[RV_MAX_PIECES + 1] = {0}, main_of[RV_FOLLOW_SLOTS + 1] = {0};
+    uint32_t used = 0, owners[RV_MAX_PIECES + 1];
+
+    memcpy(f->masks, frame->found, f->pixels);
+    for (int i = 0; i < f->pixels; i++)
+        if (f->dropped[i] || (frame->followed && frame->followed[i]))
+            f->masks[i] = 0;
+    find_pieces(f, (int)(f->rules.least_first * f->pixels));
+    find_owners(f, owners);
+    share_out(f, owners, RV_FOLLOW_SLOTS + 1);
+    rv_pieces_find(p, f->masks, true, (int)(f->rules.least_first * f->pixels));
+    for (int k = p->count; k >= 1; k--) {
+        slot_of[k] = p->piece[k].label > RV_FOLLOW_SLOTS ? 0 : p->piece[k].label;
+        main_of[slot_of[k]] = (uint8_t)k;
+    }
+    count_apart(f, slot_of, main_of, now);
+    for (int k = 1; k <= p->count; k++) {
+        if (now[k].apart >= f->rules.apart)
+            slot_of[k] = 0, now[k].apart = 0;
+        if (slot_of[k])
+            used |= rv_slot_bit(slot_of[k] - 1);
+    }
+    for (int s = 0; s < f->params.objects; s++)
+        if (f->serials[s] && !f->slot[s].given && !f->slot[s].detected &&
+            !(used >> s & 1))
+            rv_slot_vacate(f, s);
+    for (int k = 1; k <= p->count; k++) {
+        int s = slot_of[k] ? -1 : rv_slot_free(f);
+
+        if (s < 0)
+            continue;
+        rv_slot_occupy(f, s);
+        slot_of[k] = (uint8_t)(s + 1);
+        used |= rv_slot_bit(s);
+    }
+    for (int i = 0; i < f->pixels; i++)
+        f->shown[i] = slot_of[p->of[i]];
+    memcpy(f->before, p->of, f->pixels);
+    memcpy(f->sighting, now, sizeof(now));
+    decision->shown = f->shown;
+    if (f->frame < f->params.start - 1)
+        return;
+    decision->seed = decision->clear = used;
+    decision->masks = f->shown;
+    for (int i = 0; i < f->pixels; i++)
+        f->past[i] =
+            frame->followed && frame->followed[i] ? frame->followed[i] : f->shown[i];
+    f->past_frame = f->frame;
+    memset(f->before, 0, f->pixels);
+    memset(f->sighting, 0, sizeof(f->sighting));
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow_state.h - what the files of follow.h share. */
+#ifndef RV_FOLLOW_STATE_H
+#define RV_FOLLOW_STATE_H
+
+#include "follow.h"
+#include "pieces.h"
+
+struct slot {
+    uint32_t serial; /* 0: free */
+    bool given;      /* by the user */
+    bool detected;   /* not from a piece of the start */
+    int empty;       /* frames in a row without a pixel */
+    int apart;       /* checks in a row that found it in two pieces */
+    int unseen;      /* discoveries in a row that did not find it */
+    int joined;      /* frames in a row in one piece with a larger object */
+};
+
+/* A piece of the last discovery, by its number there. */
+struct sighting {
+    int seen;          /* discoveries in a row */
+    int apart;         /* the same, as a part that came off its object */
+    int mends, mended; /* the slot that it would mend; discoveries in a row */
+};
+
+struct rv_follow {
+    struct rv_follow_params params;
+    struct rv_follow_rules rules;
+    int pixels;
+    int64_t frame;       /* the next one's number */
+    int64_t discovered;  /* the last frame of the last discovery */
+    int64_t discover_at; /* the frame of the next discovery; below 0: none */
+    bool running;        /* the last frame was one of discovery, too */
+    uint32_t next_serial, serials[RV_FOLLOW_SLOTS];
+    struct slot slot[RV_FOLLOW_SLOTS];
+    struct rv_pieces pieces, cores;
+    uint8_t *masks, *shown, *before, *near, *grown, *scratch, *past, *dropped;
+    int64_t dropped_until;
+    int64_t past_frame;
+    int *queue; /* of pixels */
+    struct sighting sighting[RV_MAX_PIECES + 1];
+    int overlap[RV_OVERLAP_LABELS][RV_OVERLAP_LABELS];
+};
+
+/* -- follow.c -- */
+static inline uint32_t rv_slot_bit(int slot)
+{
+    return UINT32_C(1) << slot;
+}
+
+/* Slots are from 0 here. */
+void rv_slot_occupy(struct rv_follow *f, int slot);
+void rv_slot_vacate(struct rv_follow *f, int slot);
+/* A free slot, or one whose object has been away longest; -1: there is none. */
+int rv_slot_free(const struct rv_follow *f);
+void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABELS]);
+
+/* -- follow_start.c -- */
+/* A frame of the start; the last one hands the objects over. */
+void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
+                     struct rv_follow_decision *decision);
+
+/* -- follow_check.c -- */
+/* What the followed objects did since the last check: theft, and parts that came off. */
+void rv_follow_check(struct rv_follow *f, const struct rv_follow_frame *frame,
+                     struct rv_follow_decision *decision);
+
+/* -- follow_discover.c -- */
+/* What a discovery says about objects. True if the next frame must be one, too. */
+bool rv_follow_judge(struct rv_follow *f, const struct rv_follow_frame *frame,
+                     struct rv_follow_decision *decision);
+
+#endif
