@@ -16,7 +16,6 @@
 #include "log.h"
 #include "stream.h"
 
-
 struct rv_auto {
     struct rv_follow *follow;
     bool discovering; /* the last frame has run the zero-shot decoder */
