@@ -123,10 +123,10 @@ static void install_network(GObjectClass *klass)
     add(klass, GST_RVOS_PROP_INIT_MASK_LOCATION,
         g_param_spec_string(
             "init-mask-location", "Initial Mask Location",
-            "Of one-shot and auto mode: a palette or grey PNG or a PGM whose "
-            "pixel values are slots, a printf pattern with one %d for "
-            "the frame number, or a folder of such files. Unset (the "
-            "default): masks come by set-mask or as metadata.",
+            "Of one-shot and auto mode: a PNG or PGM whose values are slots (or one "
+            "object in black and white), a printf pattern with one %d for the picture's "
+            "number from 0, or a folder of such files. Unset (the default): masks come "
+            "by set-mask or as metadata.",
             NULL, RW(READY)));
 }
 

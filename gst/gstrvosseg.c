@@ -353,7 +353,8 @@ static void install_signals(GstRvosSegClass *klass)
      *
      * Follow these objects from the next frame on; of one-shot and auto mode.
      *
-     * Returns: FALSE if the sample is not GRAY8, or in zero-shot mode
+     * Returns: FALSE, with a warning on the bus, if the mask cannot be used, or in
+     * zero-shot mode
      *
      * Since: 0.1
      */
