@@ -220,7 +220,9 @@ static GstBufferPool *usable_pool(GstQuery *query, guint *size, guint *min)
     if (gst_query_get_n_allocation_pools(query) == 0)
         return NULL;
     gst_query_parse_nth_allocation_pool(query, 0, &pool, size, min, &max);
-    if (pool && max != 0)
+    /* A peer that knows no GstVideoMeta could not read rows that its pool pads for it. */
+    if (pool && (max != 0 ||
+                 !gst_query_find_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL)))
         gst_clear_object(&pool);
     return pool;
 }

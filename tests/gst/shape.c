@@ -2,6 +2,7 @@
 /* Which part of a buffer is the picture, which way up it is, and metadata about that. */
 #include "rig.h"
 
+#include <gst/video/gstvideopool.h>
 #include <string.h>
 
 /* The text of the next warning, or NULL; to be freed. */
@@ -60,6 +61,44 @@ GST_START_TEST(test_allocation)
             fail_if(answers(rig, gone[k]), "%s", g_type_name(gone[k]));
         }
         rig_free(rig);
+    }
+}
+GST_END_TEST;
+
+typedef struct {
+    GstBufferPool *pool;
+    gboolean meta;
+} Offer;
+
+static GstPadProbeReturn answer(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    GstQuery *query = GST_PAD_PROBE_INFO_QUERY(info);
+    const Offer *offer = user;
+
+    (void)pad;
+    if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
+        return GST_PAD_PROBE_OK;
+    gst_query_add_allocation_pool(query, offer->pool, RIG_WIDTH * RIG_HEIGHT, 0, 0);
+    if (offer->meta)
+        gst_query_add_allocation_meta(query, GST_VIDEO_META_API_TYPE, NULL);
+    return GST_PAD_PROBE_HANDLED;
+}
+
+/* Rows of a pool's masks may be padded: it is used if the peer can know of it. */
+GST_START_TEST(test_mask_allocation)
+{
+    for (guint i = 0; i < 2; i++) {
+        Rig *rig = rig_new(rig_element(NULL, NULL));
+        Offer offer = {gst_video_buffer_pool_new(), i == 1};
+
+        rig_add_mask(rig);
+        gst_pad_add_probe(rig->mask->sinkpad,
+                          GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PUSH,
+                          answer, &offer, NULL);
+        rig_run(rig, 0, 1, NOTHING);
+        fail_unless_equals_int(gst_buffer_pool_is_active(offer.pool), offer.meta);
+        rig_free(rig);
+        gst_object_unref(offer.pool);
     }
 }
 GST_END_TEST;
@@ -301,6 +340,7 @@ static Suite *shape_suite(void)
     suite_add_tcase(s, tc);
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_allocation);
+    tcase_add_test(tc, test_mask_allocation);
     tcase_add_test(tc, test_cropped_by_meta);
     tcase_add_test(tc, test_crop_is_for_others);
     tcase_add_test(tc, test_crop_of_another_size);
