@@ -161,11 +161,9 @@ static size_t mutate(uint8_t *text, size_t size, size_t room)
 
 int main(int argc, char **argv)
 {
-    static const char *const seed[] = {"ant\nbee\n",
-                                       "\xef\xbb\xbf"
-                                       "ant\r\n\r\n# x\r\nbee",
-                                       "/J/480p/ant/00000.jpg /A/480p/ant/00000.png\n",
-                                       "ant\rbee\r", " a/b \n\tc/\n"};
+    static const char *const seed[] = {
+        "ant\nbee\n", "\xef\xbb\xbf\x61nt\r\n\r\n# x\r\nbee",
+        "/J/480p/ant/00000.jpg /A/480p/ant/00000.png\n", "ant\rbee\r", " a/b \n\tc/\n"};
     long rounds = argc > 1 ? atol(argv[1]) : 20000;
     uint8_t text[6000];
 
