@@ -319,6 +319,9 @@ def _read_legacy(f, path):
         if count != wanted[key].count or size > left_in(f):
             raise CheckpointError(f"{path}: truncated or damaged at storage {show(key)}")
         data[key] = _array(path, key, f.read(size), wanted[key])
+    for key in wanted:
+        if key not in data:
+            raise CheckpointError(f"{path}: lacks storage {show(key)}")
     return state, data
 
 

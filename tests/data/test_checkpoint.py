@@ -166,6 +166,7 @@ class CheckpointTest(unittest.TestCase):
                     "truncated or damaged at storage 0")
         self.refuse(legacy(state(w=tensor()), [("0", 4, FOUR), ("0", 4, FOUR)]),
                     "no list of storages")
+        self.refuse(legacy(state(w=tensor())), "lacks storage 0")
         # one storage of 4 MB, and a hundred tensors that are each as large
         n = 1 << 20
         many = {f"w{i}": tensor(count=n, shape=(n,), stride=(1,)) for i in range(100)}
