@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 bool rv_json_bad(struct rv_json *q, const char *expected)
 {
     if (q->p >= q->end) {
@@ -43,28 +45,6 @@ bool rv_json_separator(struct rv_json *q, char close, bool *more)
     *more = rv_json_accept(q, ',');
     return *more || rv_json_accept(q, close) ||
            rv_json_bad(q, "a comma or the end of the list");
-}
-
-int rv_utf8_length(const uint8_t *p, const uint8_t *end)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    int n = p[0] < 0x80       ? 1
-            : p[0] >> 5 == 6  ? 2
-            : p[0] >> 4 == 14 ? 3
-            : p[0] >> 3 == 30 ? 4
-                              : 0;
-    if (n < 2)
-        return n;
-    if (end - p < n)
-        return 0;
-    uint32_t code = p[0] & (0x7fu >> n);
-    for (int i = 1; i < n; i++) {
-        if (p[i] >> 6 != 2)
-            return 0;
-        code = code << 6 | (p[i] & 0x3fu);
-    }
-    bool good = code >= least[n] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
-    return good ? n : 0;
 }
 
 static char *put_utf8(char *to, uint32_t code)

@@ -15,9 +15,6 @@ struct rv_json {
     char defect[120]; /* in words, without quoting the text */
 };
 
-/* The length of the UTF-8 sequence at p, 0 if it is none (overlong, surrogate...). */
-int rv_utf8_length(const uint8_t *p, const uint8_t *end);
-
 /* false, with the defect that `expected` should be here. */
 bool rv_json_bad(struct rv_json *q, const char *expected);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backend.h"
-#include "json.h"
+#include "utf8.h"
 
 /* Control characters, and marks that change the direction or the line. */
 static bool is_hidden(const uint8_t *p, int n)
