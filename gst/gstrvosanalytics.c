@@ -9,6 +9,8 @@
 
 #include <gst/analytics/analytics.h>
 
+#include "gstrvosdetect.h"
+
 /* FALSE: the meta has no room left, or the object was not added. */
 static gboolean add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *object,
                            gboolean lost, GstAnalyticsODMtd *box)
@@ -17,8 +19,10 @@ static gboolean add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *
     GstAnalyticsTrackingMtd track;
 
     if (!gst_analytics_relation_meta_add_od_mtd(
-            meta, g_quark_from_static_string(GST_RVOS_ROI_OBJECT), seen->x, seen->y,
-            seen->width, seen->height, (gfloat)seen->score, box))
+            meta,
+            object->label ? object->label
+                          : g_quark_from_static_string(GST_RVOS_ROI_OBJECT),
+            seen->x, seen->y, seen->width, seen->height, (gfloat)seen->score, box))
         return FALSE;
     if (!gst_analytics_relation_meta_add_tracking_mtd(meta, object->tracking_id,
                                                       object->first_seen, &track))
@@ -83,4 +87,27 @@ void gst_rvos_analytics_attach(GstBuffer *buffer, const GstRvosResult *result)
             relate_to_mask(meta, &mask, &box);
 #endif
     }
+}
+
+guint gst_rvos_analytics_detections(GstBuffer *buffer, GstRvosDetection *out, guint most)
+{
+    GstAnalyticsRelationMeta *meta = gst_buffer_get_analytics_relation_meta(buffer);
+    GQuark ours = g_quark_from_static_string(GST_RVOS_ROI_OBJECT);
+    GstAnalyticsMtd mtd;
+    gpointer state = NULL;
+    gfloat confidence;
+    guint n = 0;
+
+    while (meta && n < most &&
+           gst_analytics_relation_meta_iterate(
+               meta, &state, gst_analytics_od_mtd_get_mtd_type(), &mtd)) {
+        GstRvosDetection *d = &out[n];
+
+        d->label = gst_analytics_od_mtd_get_obj_type(&mtd);
+        if (d->label != ours &&
+            gst_analytics_od_mtd_get_location(&mtd, &d->x, &d->y, &d->width, &d->height,
+                                              &confidence))
+            n++;
+    }
+    return n;
 }

@@ -46,6 +46,14 @@ static const GEnumValue gst_rvos_seg_variant_get_type_values[] = {
 };
 DEFINE_TYPE(gst_rvos_seg_variant_get_type, "GstRvosSegVariant", register_enum)
 
+static const GEnumValue gst_rvos_seg_detector_seeds_get_type_values[] = {
+    {GST_RVOS_SEG_DETECTOR_SEEDS_NONE, "Boxes of detectors are not looked at", "none"},
+    {GST_RVOS_SEG_DETECTOR_SEEDS_BOXES, "A box that fits no object starts one", "boxes"},
+    {0, NULL, NULL},
+};
+DEFINE_TYPE(gst_rvos_seg_detector_seeds_get_type, "GstRvosSegDetectorSeeds",
+            register_enum)
+
 static const GEnumValue gst_rvos_seg_engine_get_type_values[] = {
     {GST_RVOS_SEG_ENGINE_AUTO, "The CPU; with RVOS_CUDA=1 CUDA if it starts", "auto"},
     {GST_RVOS_SEG_ENGINE_CPU, "The CPU", "cpu"},

@@ -79,6 +79,9 @@ static void post_object(GstRvosSeg *self, const gchar *event, const GstRvosObjec
         G_TYPE_UINT64, (guint64)seen->area, "score", G_TYPE_DOUBLE, seen->score, "age",
         G_TYPE_UINT64, object->age, NULL);
 
+    if (object->label)
+        gst_structure_set(s, "label", G_TYPE_STRING, g_quark_to_string(object->label),
+                          NULL);
     add_times(self, s);
     post(self, s);
 }

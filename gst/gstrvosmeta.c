@@ -21,6 +21,16 @@ static void append_uint64(GValue *array, guint64 value)
     gst_value_array_append_and_take_value(array, &item);
 }
 
+/* An empty string without one. */
+static void append_label(GValue *array, GQuark label)
+{
+    GValue item = G_VALUE_INIT;
+
+    g_value_init(&item, G_TYPE_STRING);
+    g_value_set_static_string(&item, label ? g_quark_to_string(label) : "");
+    gst_value_array_append_and_take_value(array, &item);
+}
+
 static void append_double(GValue *array, gdouble value)
 {
     GValue item = G_VALUE_INIT;
@@ -181,10 +191,11 @@ void gst_rvos_meta_register(void)
 
 static void attach_custom(GstBuffer *buffer, const GstRvosResult *result)
 {
-    enum { SLOTS, IDS, SCORES, AREAS, N_ARRAYS };
-    static const gchar *const names[] = {"slots", "tracking-ids", "scores", "areas"};
+    enum { SLOTS, IDS, SCORES, AREAS, LABELS, N_ARRAYS };
+    static const gchar *const names[] = {"slots", "tracking-ids", "scores", "areas",
+                                         "labels"};
     GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, GST_RVOS_META_NAME);
-    GValue array[N_ARRAYS] = {G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT, G_VALUE_INIT};
+    GValue array[N_ARRAYS] = {G_VALUE_INIT};
     GstStructure *s;
 
     if (!meta)
@@ -203,6 +214,7 @@ static void attach_custom(GstBuffer *buffer, const GstRvosResult *result)
         append_uint64(&array[IDS], result->object[i].tracking_id);
         append_double(&array[SCORES], result->object[i].seen.score);
         append_uint64(&array[AREAS], (guint64)result->object[i].seen.area);
+        append_label(&array[LABELS], result->object[i].label);
     }
     for (guint i = 0; i < N_ARRAYS; i++)
         gst_structure_take_value(s, names[i], &array[i]);
@@ -213,14 +225,18 @@ static void attach_roi(GstBuffer *buffer, const GstRvosObject *object)
     GstVideoRegionOfInterestMeta *roi = gst_buffer_add_video_region_of_interest_meta(
         buffer, GST_RVOS_ROI_OBJECT, (guint)object->seen.x, (guint)object->seen.y,
         (guint)object->seen.width, (guint)object->seen.height);
+    GstStructure *param;
 
     roi->id = (gint)object->slot;
-    gst_video_region_of_interest_meta_add_param(
-        roi, gst_structure_new(GST_RVOS_ROI_OBJECT, "slot", G_TYPE_UINT, object->slot,
-                               "tracking-id", G_TYPE_UINT64, object->tracking_id, "score",
-                               G_TYPE_DOUBLE, object->seen.score, "area", G_TYPE_UINT64,
-                               (guint64)object->seen.area, "age", G_TYPE_UINT64,
-                               object->age, NULL));
+    param = gst_structure_new(GST_RVOS_ROI_OBJECT, "slot", G_TYPE_UINT, object->slot,
+                              "tracking-id", G_TYPE_UINT64, object->tracking_id, "score",
+                              G_TYPE_DOUBLE, object->seen.score, "area", G_TYPE_UINT64,
+                              (guint64)object->seen.area, "age", G_TYPE_UINT64,
+                              object->age, NULL);
+    if (object->label)
+        gst_structure_set(param, "label", G_TYPE_STRING, g_quark_to_string(object->label),
+                          NULL);
+    gst_video_region_of_interest_meta_add_param(roi, param);
 }
 
 void gst_rvos_meta_attach(GstBuffer *buffer, guint kinds, const GstRvosResult *result)

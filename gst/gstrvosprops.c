@@ -130,6 +130,21 @@ static void install_network(GObjectClass *klass)
             NULL, RW(READY)));
 }
 
+static void install_detector(GObjectClass *klass)
+{
+    /**
+     * GstRvosSeg:detector-seeds:
+     *
+     * Since: 0.1
+     */
+    add(klass, GST_RVOS_PROP_DETECTOR_SEEDS,
+        g_param_spec_enum("detector-seeds", "Detector Seeds",
+                          "Whether boxes that detectors upstream attach to frames start "
+                          "objects, in auto and one-shot mode (default: none).",
+                          gst_rvos_seg_detector_seeds_get_type(),
+                          GST_RVOS_SEG_DETECTOR_SEEDS_NONE, RW(PLAYING)));
+}
+
 static void install_engine(GObjectClass *klass)
 {
     /**
@@ -425,6 +440,7 @@ void gst_rvos_props_install(GObjectClass *klass)
 {
     install_model(klass);
     install_network(klass);
+    install_detector(klass);
     install_engine(klass);
     install_batch(klass);
     install_drawing(klass);

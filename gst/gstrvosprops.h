@@ -37,6 +37,18 @@ typedef enum {
 } GstRvosSegVariant;
 
 /**
+ * GstRvosSegDetectorSeeds:
+ * @GST_RVOS_SEG_DETECTOR_SEEDS_NONE: boxes of detectors are not looked at
+ * @GST_RVOS_SEG_DETECTOR_SEEDS_BOXES: a box that fits no object starts one
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_DETECTOR_SEEDS_NONE,
+    GST_RVOS_SEG_DETECTOR_SEEDS_BOXES,
+} GstRvosSegDetectorSeeds;
+
+/**
  * GstRvosSegEngine:
  * @GST_RVOS_SEG_ENGINE_AUTO: the CPU; with RVOS_CUDA=1 in the environment CUDA if it
  *     starts, else the CPU with a warning
@@ -144,6 +156,7 @@ typedef enum {
 
 GType gst_rvos_seg_mode_get_type(void);
 GType gst_rvos_seg_variant_get_type(void);
+GType gst_rvos_seg_detector_seeds_get_type(void);
 GType gst_rvos_seg_engine_get_type(void);
 GType gst_rvos_seg_precision_get_type(void);
 GType gst_rvos_seg_output_get_type(void);
@@ -159,6 +172,7 @@ typedef struct {
     gint mode;
     gint variant;
     guint discovery_interval;
+    gint detector_seeds;
     gint engine;
     gint precision;
     gint cuda_device_id;
@@ -202,6 +216,7 @@ enum {
     GST_RVOS_PROP_MODE,
     GST_RVOS_PROP_VARIANT,
     GST_RVOS_PROP_DISCOVERY_INTERVAL,
+    GST_RVOS_PROP_DETECTOR_SEEDS,
     GST_RVOS_PROP_MODEL,
     GST_RVOS_PROP_ENGINE,
     GST_RVOS_PROP_ACTUAL_ENGINE,

@@ -6,6 +6,8 @@
  */
 #include "gstrvosseg.h"
 
+#include <string.h>
+
 #include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 
@@ -33,6 +35,7 @@ static void reset(GstRvosSeg *self, GstRvosReset reason)
     gst_rvos_pace_clear(&self->pace);
     gst_rvos_run_clear_held(self);
     self->seeds.followed = 0;
+    memset(self->detected, 0, sizeof(self->detected));
     GST_OBJECT_LOCK(self);
     self->stats.resets++;
     self->stats.last_reset = reason;

@@ -49,6 +49,21 @@ static gboolean make_mask(GstRvosSeg *self, GstRvosMask *mask)
     return TRUE;
 }
 
+gboolean gst_rvos_seeds_show_region(GstRvosSeg *self,
+                                    const GstVideoRegionOfInterestMeta *region,
+                                    guint32 *taken)
+{
+    GstRvosMask mask = {0};
+    gboolean good = make_mask(self, &mask);
+
+    if (good) {
+        fill_box(&mask, region, (guint8)region->id);
+        good = gst_rvos_seeds_show(self, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
+    }
+    gst_rvos_mask_clear(&mask);
+    return good;
+}
+
 static gboolean apply_regions(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
 {
     GQuark wanted = g_quark_from_static_string(GST_RVOS_ROI_INIT);
@@ -112,7 +127,8 @@ static gboolean apply_mask(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
     GstRvosShown shown;
 
     /* Auto mode finds objects itself: those of another rvosseg would be there twice. */
-    if (self->task == RVOS_TASK_AUTO || !buffer_of_mask || (all & ~self->seeds.followed) == 0)
+    if (self->task == RVOS_TASK_AUTO || !buffer_of_mask ||
+        (all & ~self->seeds.followed) == 0)
         return TRUE;
     /* The mask says its size itself; the frame may have been scaled since. */
     if (!gst_rvos_mask_from_buffer(buffer_of_mask, field(buffer, "width"),

@@ -279,6 +279,9 @@ gboolean gst_rvos_seeds_apply(GstRvosSeg *self, GstBuffer *buffer, gboolean *app
     if (good && gst_rvos_seeds_are_taken(self))
         good =
             apply_files(self, &taken) && gst_rvos_seeds_apply_metas(self, buffer, &taken);
+    if (good && gst_rvos_seeds_are_taken(self) &&
+        self->frame.settings.detector_seeds == GST_RVOS_SEG_DETECTOR_SEEDS_BOXES)
+        good = gst_rvos_detect_apply(self, buffer, &taken);
     *applied = *applied || taken != 0;
     return good;
 }

@@ -8,6 +8,7 @@
 #define GST_RVOS_SEEDS_H
 
 #include <gst/gst.h>
+#include <gst/video/video.h>
 #include <pictures.h>
 
 #include "gstrvosmodel.h"
@@ -78,6 +79,11 @@ gboolean gst_rvos_mask_files_open(GstRvosSeeds *seeds, const gchar *location,
 /* Paths of the first files that found no picture, for messages; NULL: all were used. To
  * be freed. */
 gchar *gst_rvos_mask_files_unused(const GstRvosSeeds *seeds, guint *count);
+
+/* gstrvosseedmeta.c: shows one box, whose id is its slot. FALSE: an error was posted. */
+gboolean gst_rvos_seeds_show_region(struct _GstRvosSeg *self,
+                                    const GstVideoRegionOfInterestMeta *region,
+                                    guint32 *taken);
 
 /* For each picture that comes, be it segmented or not. */
 void gst_rvos_seeds_picture(struct _GstRvosSeg *self);

@@ -12,11 +12,10 @@
  *                       gstrvosimage.c), by signal (gstrvosrequests.c) and as metadata
  *                       (gstrvosseedmeta.c)
  *     gstrvosnumbers.c  numbers of pictures            }
- *     gstrvostrack.c    objects and their ids          } no GstElement, no locks, no pixels
- *     gstrvostime.c     resets, pace, measured times   }
- *     gstrvoscut.c      scene cuts
- *     gstrvosmeta.c     metadata on the frame (gstrvosanalytics.c: from 1.24 on)
- *     gstrvosmessage.c  bus messages and `stats`
+ *     gstrvostrack.c    objects and their ids          } no GstElement, no locks, no
+ * pixels gstrvostime.c     resets, pace, measured times   } gstrvosdetect.c   seeds from
+ * a detector's boxes gstrvoscut.c      scene cuts gstrvosmeta.c     metadata on the frame
+ * (gstrvosanalytics.c: from 1.24 on) gstrvosmessage.c  bus messages and `stats`
  *     gstrvosmaskpad.c  the request pad (gstrvosmaskevents.c: its events)
  *     gstrvosframe.c    GstVideoFrame to rvos_image
  *     gstrvosgpu.c      frames and masks in CUDA memory (gstrvoscuda.c: gst-cuda)
@@ -34,6 +33,7 @@
 
 #include "gstrvoscaps.h"
 #include "gstrvoscut.h"
+#include "gstrvosdetect.h"
 #include "gstrvosgpu.h"
 #include "gstrvosmaskpad.h"
 #include "gstrvosmessage.h"
@@ -108,6 +108,7 @@ struct _GstRvosSeg {
     GstRvosMeter work, network; /* whole frame, and rvos_stream_process alone */
     GstRvosLatency told;
     GstRvosSeeds seeds;
+    GstRvosSeeded detected[RVOS_MAX_OBJECTS]; /* of slot i + 1 */
     GstRvosCut cut;
     GstRvosShape shape;
     GstRvosHeld held;

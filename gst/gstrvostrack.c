@@ -64,6 +64,12 @@ void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot)
     end_object(tracker, &tracker->track[slot - 1]);
 }
 
+void gst_rvos_tracker_label(GstRvosTracker *tracker, guint slot, GQuark label)
+{
+    if (label)
+        tracker->track[slot - 1].object.label = label;
+}
+
 guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age)
 {
     guint32 hidden = 0;

@@ -16,6 +16,7 @@ G_BEGIN_DECLS
 typedef struct {
     guint slot;
     guint64 tracking_id;
+    GQuark label;                       /* of the detector; 0: none */
     rvos_object seen;                   /* in the last segmented frame */
     guint64 age;                        /* segmented frames since it appeared */
     GstClockTime first_seen, last_seen; /* running times */
@@ -71,6 +72,9 @@ void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot);
 /* The slots that the coming frame must not show, as a bit mask: objects younger than
  * `min_age` segmented frames, should they be in that frame. */
 guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age);
+
+/* What a detector calls the object of a slot, now or when it appears; stays with it. */
+void gst_rvos_tracker_label(GstRvosTracker *tracker, guint slot, GQuark label);
 
 /* Takes in a segmented frame: `seen` has n_slots entries. Adds to `event`. Where the
  * stream says by another serial that a slot has got another object or none, the old one

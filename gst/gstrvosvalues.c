@@ -18,6 +18,7 @@ static const guint field_offset[GST_RVOS_N_PROPS] = {
     [GST_RVOS_PROP_MODE] = FIELD(mode),
     [GST_RVOS_PROP_VARIANT] = FIELD(variant),
     [GST_RVOS_PROP_DISCOVERY_INTERVAL] = FIELD(discovery_interval),
+    [GST_RVOS_PROP_DETECTOR_SEEDS] = FIELD(detector_seeds),
     [GST_RVOS_PROP_ENGINE] = FIELD(engine),
     [GST_RVOS_PROP_PRECISION] = FIELD(precision),
     [GST_RVOS_PROP_CUDA_DEVICE_ID] = FIELD(cuda_device_id),

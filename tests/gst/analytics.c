@@ -5,6 +5,8 @@
 #include <gst/analytics/analytics.h>
 #include <gst/check/gstcheck.h>
 
+#include "gstrvosdetect.h"
+
 static GstAnalyticsRelationMeta meta;
 static gboolean meta_is_there;
 
@@ -99,6 +101,61 @@ gboolean gst_analytics_relation_meta_add_segmentation_mtd(
 #define N 0
 #endif
 
+/* Three detections: a person, one of our own, and one that tells no place. */
+GstAnalyticsMtdType gst_analytics_od_mtd_get_mtd_type(void)
+{
+    return 77;
+}
+
+gboolean gst_analytics_relation_meta_iterate(GstAnalyticsRelationMeta *instance,
+                                             gpointer *state, GstAnalyticsMtdType type,
+                                             GstAnalyticsMtd *rlt_mtd)
+{
+    guint n = GPOINTER_TO_UINT(*state);
+
+    fail_unless(instance == &meta && type == 77);
+    *state = GUINT_TO_POINTER(n + 1);
+    rlt_mtd->id = n;
+    return n < 4;
+}
+
+GQuark gst_analytics_od_mtd_get_obj_type(const GstAnalyticsODMtd *handle)
+{
+    return handle->id == 1 ? g_quark_from_static_string("rvos-object")
+                           : g_quark_from_static_string("person");
+}
+
+gboolean gst_analytics_od_mtd_get_location(const GstAnalyticsODMtd *instance, gint *x,
+                                           gint *y, gint *w, gint *h,
+                                           gfloat *loc_conf_lvl)
+{
+    *x = 10 + (gint)instance->id;
+    *y = 20;
+    *w = 30;
+    *h = 40;
+    *loc_conf_lvl = 0.5;
+    return instance->id != 2;
+}
+
+GST_START_TEST(test_detections)
+{
+    GstBuffer *buffer = gst_buffer_new();
+    GstRvosDetection found[4];
+
+    meta_is_there = FALSE;
+    fail_unless_equals_int(gst_rvos_analytics_detections(buffer, found, 4), 0);
+    meta_is_there = TRUE;
+    fail_unless_equals_int(gst_rvos_analytics_detections(buffer, found, 4), 2);
+    fail_unless(found[0].x == 10 && found[0].y == 20 && found[0].width == 30 &&
+                found[0].height == 40);
+    fail_unless_equals_string(g_quark_to_string(found[0].label), "person");
+    fail_unless_equals_int(found[1].x, 13);
+    fail_unless_equals_int(gst_rvos_analytics_detections(buffer, found, 1), 1);
+    meta_is_there = FALSE;
+    gst_buffer_unref(buffer);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_record)
 {
     GstBuffer *buffer = gst_buffer_new(), *mask = gst_buffer_new();
@@ -144,6 +201,7 @@ static Suite *analytics_suite(void)
 
     suite_add_tcase(s, tc);
     tcase_add_test(tc, test_record);
+    tcase_add_test(tc, test_detections);
     return s;
 }
 

@@ -347,6 +347,18 @@ int rvos_stream_drop(rvos_stream *stream, int object)
     return RVOS_OK;
 }
 
+int rvos_stream_seed_box(rvos_stream *stream, int object, const rvos_box *box)
+{
+    if (stream->task != RVOS_TASK_AUTO)
+        return RVOS_ERR_WRONG_TASK;
+    g_mutex_lock(&lock);
+    state.boxes++;
+    state.box_object = object;
+    state.box = *box;
+    g_mutex_unlock(&lock);
+    return scripted_failure("rvos_stream_seed_box");
+}
+
 int rvos_stream_discover(rvos_stream *stream)
 {
     if (stream->task != RVOS_TASK_AUTO)

@@ -16,9 +16,11 @@ typedef struct {
     int waiting;                  /* frames that scripted_hold holds now */
     int loads;                    /* so far */
     int runs, discoveries, resets, seeds, drops, warm_ups, prepares, draws, alphas;
-    uint32_t seeded;              /* slots of the last seed */
-    uint32_t seed_log[8];         /* slots of the first seeds */
-    int seed_width;               /* of its mask */
+    uint32_t seeded;       /* slots of the last seed */
+    uint32_t seed_log[8];  /* slots of the first seeds */
+    int seed_width;        /* of its mask */
+    int boxes, box_object; /* rvos_stream_seed_box: how often, the last slot */
+    rvos_box box;
     rvos_stream_params stream;    /* of the last stream */
     rvos_colorimetry colorimetry; /* of the last frame */
     rvos_image image;             /* the last frame; pixels are not to be touched */

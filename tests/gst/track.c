@@ -174,10 +174,16 @@ GST_START_TEST(test_serial_comes_late)
     gst_rvos_tracker_reset(&t, SLOTS);
     gst_rvos_tracker_update(&t, seen, 0, 5, 0);
     expect(&t, 1, GST_RVOS_TRACK_APPEARED, 1);
+    gst_rvos_tracker_label(&t, 1, 7);
+    gst_rvos_tracker_label(&t, 1, 0); /* no name takes none away */
     seen[0].serial = 3;
     t.n_events = 0;
     gst_rvos_tracker_update(&t, seen, 0, 5, 0);
     expect(&t, 0, 0, 0);
+    fail_unless_equals_int(t.track[0].object.label, 7);
+    seen[0].serial = 4; /* another object has another name */
+    gst_rvos_tracker_update(&t, seen, 0, 5, 0);
+    fail_unless_equals_int(t.track[0].object.label, 0);
 }
 GST_END_TEST;
 

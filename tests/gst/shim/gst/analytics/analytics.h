@@ -11,7 +11,9 @@
 
 typedef struct {
     guint id;
-} GstAnalyticsODMtd, GstAnalyticsTrackingMtd, GstAnalyticsSegmentationMtd;
+} GstAnalyticsMtd, GstAnalyticsODMtd, GstAnalyticsTrackingMtd, GstAnalyticsSegmentationMtd;
+
+typedef guintptr GstAnalyticsMtdType;
 
 typedef struct {
     GString *record;
@@ -47,6 +49,15 @@ gboolean gst_analytics_relation_meta_set_relation(GstAnalyticsRelationMeta *meta
                                                   GstAnalyticsRelTypes type,
                                                   guint an_meta_first_id,
                                                   guint an_meta_second_id);
+
+GstAnalyticsMtdType gst_analytics_od_mtd_get_mtd_type(void);
+gboolean gst_analytics_relation_meta_iterate(GstAnalyticsRelationMeta *meta,
+                                             gpointer *state, GstAnalyticsMtdType type,
+                                             GstAnalyticsMtd *rlt_mtd);
+GQuark gst_analytics_od_mtd_get_obj_type(const GstAnalyticsODMtd *handle);
+gboolean gst_analytics_od_mtd_get_location(const GstAnalyticsODMtd *instance, gint *x,
+                                           gint *y, gint *w, gint *h,
+                                           gfloat *loc_conf_lvl);
 
 #if SHIM_MINOR >= 26
 gboolean gst_analytics_relation_meta_add_segmentation_mtd(

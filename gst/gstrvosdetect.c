@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gstrvosseg.h"
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+#define FITS 0.4    /* overlap of a box with an object's, from which on it is its box */
+#define PATIENCE 30 /* frames until a box is tried again */
+
+/* ---- what the detector has seen ------------------------------------------------------
+ */
+
+static guint from_regions(GstBuffer *buffer, GstRvosDetection *out, guint most)
+{
+    GQuark ours = g_quark_from_static_string(GST_RVOS_ROI_OBJECT);
+    GQuark init = g_quark_from_static_string(GST_RVOS_ROI_INIT);
+    gpointer state = NULL;
+    GstMeta *meta;
+    guint n = 0;
+
+    while (n < most &&
+           (meta = gst_buffer_iterate_meta_filtered(
+                buffer, &state, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE)) != NULL) {
+        const GstVideoRegionOfInterestMeta *roi = (GstVideoRegionOfInterestMeta *)meta;
+
+        if (roi->roi_type == ours || roi->roi_type == init || roi->x > G_MAXINT / 2 ||
+            roi->y > G_MAXINT / 2)
+            continue;
+        out[n++] = (GstRvosDetection){
+            .x = (gint)roi->x,
+            .y = (gint)roi->y,
+            .width = (gint)MIN(roi->w, G_MAXINT / 2),
+            .height = (gint)MIN(roi->h, G_MAXINT / 2),
+            .label = roi->roi_type,
+        };
+    }
+    return n;
+}
+
+static guint read_detections(GstBuffer *buffer, GstRvosDetection *out)
+{
+    guint n = from_regions(buffer, out, GST_RVOS_MAX_DETECTIONS);
+
+#ifdef HAVE_ANALYTICS
+    n += gst_rvos_analytics_detections(buffer, out + n, GST_RVOS_MAX_DETECTIONS - n);
+#endif
+    return n;
+}
+
+/* ---- which of them are new -------------------------------------------------------- */
+
+gdouble gst_rvos_detect_overlap(const GstRvosDetection *a, const GstRvosDetection *b)
+{
+    gdouble width =
+        MIN((gdouble)a->x + a->width, (gdouble)b->x + b->width) - MAX(a->x, b->x);
+    gdouble height =
+        MIN((gdouble)a->y + a->height, (gdouble)b->y + b->height) - MAX(a->y, b->y);
+    gdouble both = width > 0 && height > 0 ? width * height : 0;
+    gdouble either = (gdouble)a->width * a->height + (gdouble)b->width * b->height - both;
+
+    return either > 0 ? both / either : 0;
+}
+
+/* The followed object whose box it fits best, or one that was seeded there lately; slot
+ * from 1, 0: none. */
+static guint fitting_slot(GstRvosSeg *self, const GstRvosDetection *box)
+{
+    gdouble best = FITS;
+    guint slot = 0;
+
+    for (guint i = 0; i < self->n_slots; i++) {
+        const rvos_object *seen = &self->tracker.track[i].object.seen;
+        GstRvosDetection object = {seen->x, seen->y, seen->width, seen->height, 0};
+        gdouble overlap = seen->present ? gst_rvos_detect_overlap(box, &object) : 0;
+
+        if (self->detected[i].frames > 0)
+            overlap = MAX(overlap, gst_rvos_detect_overlap(box, &self->detected[i].box));
+        if (overlap < best)
+            continue;
+        best = overlap;
+        slot = i + 1;
+    }
+    return slot;
+}
+
+static guint free_slot(GstRvosSeg *self, guint32 taken)
+{
+    guint32 busy =
+        self->seeds.followed | gst_rvos_tracker_occupied(&self->tracker) | taken;
+
+    for (guint slot = 1; slot <= self->n_slots; slot++)
+        if (!(busy & 1u << (slot - 1)) && self->detected[slot - 1].frames == 0)
+            return slot;
+    return 0;
+}
+
+/* ---- seeding --------------------------------------------------------------------- */
+
+/* One-shot mode has no other decoder that could tell what is in a box. */
+static gboolean seed_rectangle(GstRvosSeg *self, const GstRvosDetection *box, guint slot,
+                               guint32 *taken)
+{
+    GstVideoRegionOfInterestMeta region = {
+        .id = (gint)slot,
+        .x = (guint)MAX(box->x, 0),
+        .y = (guint)MAX(box->y, 0),
+        .w = (guint)MAX(box->width + MIN(box->x, 0), 0),
+        .h = (guint)MAX(box->height + MIN(box->y, 0), 0),
+    };
+
+    return gst_rvos_seeds_show_region(self, &region, taken);
+}
+
+static gboolean seed_foreground(GstRvosSeg *self, const GstRvosDetection *box, guint slot,
+                                guint32 *taken)
+{
+    gfloat width = (gfloat)GST_VIDEO_INFO_WIDTH(&self->mask.info);
+    gfloat height = (gfloat)GST_VIDEO_INFO_HEIGHT(&self->mask.info);
+    rvos_box part = {
+        .x = (gfloat)box->x / width,
+        .y = (gfloat)box->y / height,
+        .width = (gfloat)box->width / width,
+        .height = (gfloat)box->height / height,
+    };
+    GstRvosFailure failure = {0};
+    gint status = rvos_stream_seed_box(self->stream, (gint)slot, &part);
+
+    if (status == RVOS_OK) {
+        *taken |= 1u << (slot - 1);
+        return TRUE;
+    }
+    gst_rvos_failure_set(&failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, NULL,
+                         "A detector's box could not be used: %s.",
+                         rvos_strerror(status));
+    gst_rvos_failure_post(&failure, GST_ELEMENT(self));
+    return FALSE;
+}
+
+static gboolean start_object(GstRvosSeg *self, const GstRvosDetection *box,
+                             guint32 *taken)
+{
+    guint slot = free_slot(self, *taken);
+
+    if (slot == 0) {
+        GST_DEBUG_OBJECT(self, "no slot is free for a detector's box at %d,%d", box->x,
+                         box->y);
+        return TRUE;
+    }
+    GST_DEBUG_OBJECT(self, "slot %u: %s at %d,%d %dx%d", slot,
+                     g_quark_to_string(box->label), box->x, box->y, box->width,
+                     box->height);
+    self->detected[slot - 1] = (GstRvosSeeded){*box, PATIENCE};
+    gst_rvos_tracker_label(&self->tracker, slot, box->label);
+    return self->task == RVOS_TASK_AUTO ? seed_foreground(self, box, slot, taken)
+                                        : seed_rectangle(self, box, slot, taken);
+}
+
+static gboolean on_frame(GstRvosSeg *self, const GstRvosDetection *box)
+{
+    return box->width > 0 && box->height > 0 && (gdouble)box->x + box->width > 0 &&
+           (gdouble)box->y + box->height > 0 &&
+           box->x < GST_VIDEO_INFO_WIDTH(&self->mask.info) &&
+           box->y < GST_VIDEO_INFO_HEIGHT(&self->mask.info);
+}
+
+gboolean gst_rvos_detect_apply(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+{
+    GstRvosDetection box[GST_RVOS_MAX_DETECTIONS];
+    guint n = read_detections(buffer, box);
+
+    for (guint i = 0; i < self->n_slots; i++)
+        self->detected[i].frames -= self->detected[i].frames > 0;
+    for (guint i = 0; i < n; i++) {
+        guint slot = on_frame(self, &box[i]) ? fitting_slot(self, &box[i]) : 0;
+
+        if (slot > 0)
+            gst_rvos_tracker_label(&self->tracker, slot, box[i].label);
+        else if (on_frame(self, &box[i]) && !start_object(self, &box[i], taken))
+            return FALSE;
+    }
+    return TRUE;
+}
