@@ -315,16 +315,25 @@ void gst_rvos_caps_ended(GstRvosSeg *self)
 {
     GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
     GstCaps *caps = NULL;
+    gboolean alpha;
 
     if (gst_pad_has_current_caps(sink))
         return;
     GST_OBJECT_LOCK(self);
+    alpha = !self->negotiation.said && !self->negotiation.refused &&
+            self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
     if (self->negotiation.refused && !self->negotiation.said)
         caps = gst_caps_ref(self->negotiation.refused);
     self->negotiation.said = TRUE;
     GST_OBJECT_UNLOCK(self);
     if (caps)
         post_refused(self, caps, FALSE);
+    else if (alpha) /* asked for it, some elements promise what they cannot convert to */
+        GST_ELEMENT_WARNING(self, STREAM, FORMAT,
+                            ("No frames came: output=alpha wants " GST_RVOS_ALPHA_WORDS
+                             " on both sides of rvosseg. Put videoconvert before and "
+                             "behind it."),
+                            (NULL));
     gst_clear_caps(&caps);
 }
 

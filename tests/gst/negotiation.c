@@ -364,6 +364,31 @@ GST_START_TEST(test_alpha_before_start)
 }
 GST_END_TEST;
 
+/* An element that names more formats than it can convert to: its failure comes first. */
+GST_START_TEST(test_alpha_promised)
+{
+    Line line = line_new("videotestsrc ! video/x-raw,format=YUY2 ! deinterlace ! "
+                         "rvosseg name=r ! fakesink");
+    GstMessage *message;
+    gboolean found = FALSE;
+
+    gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    while (!found && (message = gst_bus_timed_pop_filtered(
+                          line.bus, 10 * GST_SECOND, GST_MESSAGE_WARNING)) != NULL) {
+        GError *error;
+
+        gst_message_parse_warning(message, &error, NULL);
+        found = GST_MESSAGE_SRC(message) == GST_OBJECT(line.r) &&
+                strstr(error->message, "output=alpha") != NULL;
+        g_error_free(error);
+        gst_message_unref(message);
+    }
+    fail_unless(found, "no word of output=alpha");
+    line_free(&line);
+}
+GST_END_TEST;
+
 /* Behind it nobody takes an alpha channel, and before it nobody knows. */
 GST_START_TEST(test_alpha_behind)
 {
@@ -441,6 +466,7 @@ static Suite *negotiation_suite(void)
     tcase_add_test(tc, test_behind_mask);
     tcase_add_test(tc, test_alpha_refused);
     tcase_add_test(tc, test_alpha_before_start);
+    tcase_add_test(tc, test_alpha_promised);
     tcase_add_test(tc, test_alpha_behind);
     tcase_add_test(tc, test_alpha_never_comes);
     return s;

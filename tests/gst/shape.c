@@ -132,54 +132,74 @@ static GstBuffer *cropped(Rig *rig, const gchar *format, guint x, guint y, guint
     return buffer;
 }
 
+/* The object as the message tells it, in the cropped picture. */
+static void expect_object(Rig *rig, guint left, guint top, guint height)
+{
+    GstStructure *s = rig_message(rig, "rvosseg-object");
+    guint x, y, w, h;
+
+    fail_unless(s != NULL, "no object");
+    fail_unless(gst_structure_get(s, "x", G_TYPE_UINT, &x, "y", G_TYPE_UINT, &y, "width",
+                                  G_TYPE_UINT, &w, "height", G_TYPE_UINT, &h, NULL));
+    fail_unless(x == left && y == top && w == 5 && h == height, "%u,%u %ux%u", x, y, w,
+                h);
+    gst_structure_free(s);
+}
+
+/* A frame cropped at this corner, on an element that knows of 64x48 only. */
+static GstFlowReturn push_cropped(Rig *rig, const gchar *format, const guint *at)
+{
+    rig_set_caps(rig, format, 64, 48, "framerate=30/1");
+    return gst_harness_push(rig->h, cropped(rig, format, at[0], at[1], 64, 48));
+}
+
+static void one_crop(const gchar *format, const guint *at)
+{
+    Rig *rig = rig_new(rig_element("min-age", "0", "palette", "#010203", NULL));
+    guint top = at[1] > 20 ? at[1] : 20;
+    GstBuffer *buffer;
+
+    GST_INFO("%s at %u,%u", format, at[0], at[1]);
+    fail_unless_equals_int(push_cropped(rig, format, at), GST_FLOW_OK);
+    fail_unless_equals_int(scripted_get().image.width, 64);
+    fail_unless_equals_int(scripted_get().image.height, 48);
+    expect_object(rig, 40 - at[0], top - at[1], 24 - top);
+    buffer = gst_harness_pull(rig->h);
+    /* Drawn on where the object is in the whole picture. */
+    gst_video_info_set_format(&rig->info, GST_VIDEO_INFO_FORMAT(&rig->info), WHOLE_WIDTH,
+                              WHOLE_HEIGHT);
+    fail_unless_equals_int(rig_byte(rig, buffer, 40, 23), 1);
+    fail_unless_equals_int(rig_byte(rig, buffer, 44, 23), 1);
+    fail_unless_equals_int(rig_byte(rig, buffer, 45, 23), RIG_BACKGROUND);
+    fail_unless(gst_buffer_get_video_crop_meta(buffer) != NULL);
+    gst_buffer_unref(buffer);
+    rig_free(rig);
+}
+
+static const guint corners[][2] = {{30, 10}, {36, 22}, {0, 0}, {31, 11}};
+
 GST_START_TEST(test_cropped_by_meta)
 {
     static const gchar *const formats[] = {"RGB",       "I420",      "NV12", "RGBA",
                                            "NV21",      "Y42B",      "Y444", "GRAY8",
                                            "I420_10LE", "P010_10LE", "YUY2"};
-    static const guint corners[][2] = {{30, 10}, {31, 11}, {36, 22}, {0, 0}};
 
-    for (guint i = 0; i < G_N_ELEMENTS(formats) * G_N_ELEMENTS(corners); i++) {
-        const gchar *format = formats[i / G_N_ELEMENTS(corners)];
-        const guint *at = corners[i % G_N_ELEMENTS(corners)];
-        Rig *rig = rig_new(rig_element("min-age", "0", "palette", "#010203", NULL));
-        GstStructure *s;
-        GstBuffer *buffer;
-        guint x, y, w, h, top = at[1] > 20 ? at[1] : 20;
-        GstVideoInfo info;
+    for (guint f = 0; f < G_N_ELEMENTS(formats); f++)
+        for (guint i = 0; i < (g_str_equal(formats[f], "YUY2") ? 3 : 4); i++)
+            one_crop(formats[f], corners[i]);
+}
+GST_END_TEST;
 
-        if (g_str_equal(format, "YUY2") && at[0] % 2) { /* chroma would be another's */
-            rig_set_caps(rig, format, 64, 48, "framerate=30/1");
-            fail_unless_equals_int(
-                gst_harness_push(rig->h, cropped(rig, format, at[0], at[1], 64, 48)),
-                GST_FLOW_ERROR);
-            rig_expect_error(rig->bus, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT);
-            rig_free(rig);
-            continue;
-        }
-        rig_set_caps(rig, format, 64, 48, "framerate=30/1");
-        gst_video_info_set_format(&info, GST_VIDEO_INFO_FORMAT(&rig->info), WHOLE_WIDTH,
-                                  WHOLE_HEIGHT);
-        fail_unless_equals_int(
-            gst_harness_push(rig->h, cropped(rig, format, at[0], at[1], 64, 48)),
-            GST_FLOW_OK);
-        fail_unless_equals_int(scripted_get().image.width, 64);
-        fail_unless_equals_int(scripted_get().image.height, 48);
-        s = rig_message(rig, "rvosseg-object");
-        fail_unless(s != NULL, "%s %u,%u: no object", format, at[0], at[1]);
-        fail_unless(gst_structure_get(s, "x", G_TYPE_UINT, &x, "y", G_TYPE_UINT, &y,
-                                      "width", G_TYPE_UINT, &w, "height", G_TYPE_UINT, &h,
-                                      NULL));
-        fail_unless(x == 40 - at[0] && y == top - at[1] && w == 5 && h == 24 - top,
-                    "%s %u,%u: %u,%u %ux%u", format, at[0], at[1], x, y, w, h);
-        gst_structure_free(s);
-        buffer = gst_harness_pull(rig->h);
-        rig->info = info; /* drawn on where the object is in the whole picture */
-        fail_unless_equals_int(rig_byte(rig, buffer, 40, 23), 1);
-        fail_unless_equals_int(rig_byte(rig, buffer, 44, 23), 1);
-        fail_unless_equals_int(rig_byte(rig, buffer, 45, 23), RIG_BACKGROUND);
-        fail_unless(gst_buffer_get_video_crop_meta(buffer) != NULL);
-        gst_buffer_unref(buffer);
+/* Of packed 4:2:2 a picture cannot begin within a pair: chroma would be luma. */
+GST_START_TEST(test_cropped_within_a_pair)
+{
+    static const gchar *const formats[] = {"YUY2", "UYVY"};
+
+    for (guint f = 0; f < G_N_ELEMENTS(formats); f++) {
+        Rig *rig = rig_new(rig_element(NULL, NULL));
+
+        fail_unless_equals_int(push_cropped(rig, formats[f], corners[3]), GST_FLOW_ERROR);
+        rig_expect_error(rig->bus, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT);
         rig_free(rig);
     }
 }
@@ -342,6 +362,7 @@ static Suite *shape_suite(void)
     tcase_add_test(tc, test_allocation);
     tcase_add_test(tc, test_mask_allocation);
     tcase_add_test(tc, test_cropped_by_meta);
+    tcase_add_test(tc, test_cropped_within_a_pair);
     tcase_add_test(tc, test_crop_is_for_others);
     tcase_add_test(tc, test_crop_of_another_size);
     tcase_add_test(tc, test_affine);
