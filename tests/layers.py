@@ -78,7 +78,7 @@ def allowed(user, used):
         return used.startswith("engine/tools/") or used == "engine/pictures/pictures.h"
     if user.startswith("gst/"):
         return used.startswith("gst/") or used == "engine/pictures/pictures.h"
-    if user.startswith("tests/gst/"):
+    if user.startswith("tests/gst/") or user == "tests/fuzz/properties_fuzz.c":
         return used.startswith(("tests/", "gst/"))
     return used.startswith(("tests/", "engine/"))  # tests of the engine see all of it
 

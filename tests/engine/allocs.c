@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* allocs.c - every allocation of the engine fails once, and none happens in a frame.
+/* allocs.c - every allocation, every read of the model file and every start of a thread
+ * of the engine fails once, in streams of all kinds; and no allocation happens in a
+ * frame.
  *
  *     allocs BACKEND MODEL_DIR [STEP]
  *
@@ -7,113 +9,48 @@
  * what is counted, and fails, is the engine's own: libc's and oneDNN's go their way. The
  * k-th allocation fails for k = 1, 1 + STEP, ... until all have. */
 #include "fixture.h"
-
-static atomic_long ours, live, everyones; /* calls, blocks, calls of all libraries */
-static atomic_long fail_at;               /* which of our calls; 0: none */
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t size);
-void *__real_aligned_alloc(size_t align, size_t size);
-char *__real_strdup(const char *text);
-void __real_free(void *block);
-
-/* Counts a call; false: it is the one to fail. */
-static bool granted(void)
-{
-    return atomic_fetch_add(&ours, 1) + 1 != atomic_load(&fail_at);
-}
-
-static void *counted(void *block)
-{
-    atomic_fetch_add(&live, block != NULL);
-    return block;
-}
-
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-char *__wrap_strdup(const char *text);
-void __wrap_free(void *block);
-
-void *__wrap_malloc(size_t size)
-{
-    return granted() ? counted(__real_malloc(size)) : NULL;
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-    return granted() ? counted(__real_calloc(n, size)) : NULL;
-}
-
-void *__wrap_realloc(void *old, size_t size)
-{
-    if (!granted())
-        return NULL;
-    return old ? __real_realloc(old, size) : counted(__real_malloc(size));
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t size)
-{
-    return granted() ? counted(__real_aligned_alloc(align, size)) : NULL;
-}
-
-char *__wrap_strdup(const char *text)
-{
-    return granted() ? counted(__real_strdup(text)) : NULL;
-}
-
-void __wrap_free(void *block)
-{
-    atomic_fetch_sub(&live, block != NULL);
-    __real_free(block);
-}
-
-#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define COUNTS_ALL 1
-/* glibc lets a program bring its own allocator: that is how all calls are seen. */
-extern void *__libc_malloc(size_t size), *__libc_calloc(size_t n, size_t size),
-    *__libc_realloc(void *old, size_t size), *__libc_memalign(size_t align, size_t size);
-#undef malloc
-void *(malloc)(size_t size)
-{
-    atomic_fetch_add(&everyones, 1);
-    return __libc_malloc(size);
-}
-void *(calloc)(size_t n, size_t size)
-{
-    atomic_fetch_add(&everyones, 1);
-    return __libc_calloc(n, size);
-}
-void *(realloc)(void *old, size_t size)
-{
-    atomic_fetch_add(&everyones, 1);
-    return __libc_realloc(old, size);
-}
-void *(aligned_alloc)(size_t align, size_t size)
-{
-    atomic_fetch_add(&everyones, 1);
-    return __libc_memalign(align, size);
-}
-int posix_memalign(void **out, size_t align, size_t size)
-{
-    atomic_fetch_add(&everyones, 1);
-    *out = __libc_memalign(align, size);
-    return *out ? 0 : 12; /* ENOMEM */
-}
-#endif
+#include "allocs_wrap.h"
 
 static struct log log_;
 static const char *backend;
-static rvos_task task;
 static char path[1024];
+
+/* What is opened, and what becomes of it. */
+static const struct scenario {
+    const char *name;
+    rvos_stream_params stream, second; /* second.objects 0: there is none */
+    int threads, max_batch;
+} scenarios[] = {
+    {"one-shot temporal",
+     {.task = RVOS_TASK_ONE_SHOT, .variant = RVOS_VARIANT_TEMPORAL, .objects = 2},
+     .threads = 1},
+    {"zero-shot, a second stream of more objects",
+     {.task = RVOS_TASK_ZERO_SHOT, .objects = 2},
+     {.task = RVOS_TASK_ONE_SHOT, .objects = 3},
+     .threads = 3},
+    {"one-shot spatial, all slots, batches",
+     {.task = RVOS_TASK_ONE_SHOT,
+      .variant = RVOS_VARIANT_SPATIAL,
+      .objects = 2,
+      .all_slots = true},
+     {.task = RVOS_TASK_ONE_SHOT, .variant = RVOS_VARIANT_SPATIAL, .objects = 2},
+     .threads = 2,
+     .max_batch = 4},
+    {"auto",
+     {.task = RVOS_TASK_AUTO,
+      .variant = RVOS_VARIANT_TEMPORAL,
+      .objects = 2,
+      .discovery_interval = 3},
+     .threads = 1},
+};
+static const struct scenario *scenario;
 
 struct run {
     rvos_device *device;
     rvos_model *model;
-    rvos_stream *stream;
+    rvos_stream *stream, *second;
     int status; /* first that was not 0 */
+    uint8_t labels[2][NET_W * NET_H];
 };
 
 static bool fine(struct run *r, int status)
@@ -128,77 +65,151 @@ static bool open_all(struct run *r)
     *r = (struct run){0};
     return fine(r, rvos_device_open(&r->device,
                                     &(rvos_device_params){.backend = backend,
-                                                          .threads = 1,
+                                                          .threads = scenario->threads,
                                                           .log = on_log,
                                                           .log_opaque = &log_})) &&
-           fine(r,
-                rvos_model_load(&r->model, r->device, path,
-                                &(rvos_model_params){.width = NET_W, .height = NET_H})) &&
-           fine(r,
-                rvos_stream_open(&r->stream, r->model,
-                                 &(rvos_stream_params){.task = task,
-                                                       .variant = RVOS_VARIANT_TEMPORAL,
-                                                       .objects = 2,
-                                                       .discovery_interval = 3}));
+           fine(r, rvos_model_load(
+                       &r->model, r->device, path,
+                       &(rvos_model_params){.width = NET_W,
+                                            .height = NET_H,
+                                            .max_batch = scenario->max_batch})) &&
+           fine(r, rvos_stream_open(&r->stream, r->model, &scenario->stream)) &&
+           (!scenario->second.objects ||
+            fine(r, rvos_stream_open(&r->second, r->model, &scenario->second)));
 }
 
 static void close_all(struct run *r)
 {
     CHECK(r->status || (r->device && r->model && r->stream));
+    rvos_stream_close(&r->second);
     rvos_stream_close(&r->stream);
     rvos_model_close(&r->model);
     rvos_device_close(&r->device);
 }
 
 /* A frame with everything that can be asked for; sizes depend on `t` / 2. */
-static bool frame(struct run *r, int t)
+static bool frame_of(struct run *r, rvos_stream *stream, const rvos_stream_params *params,
+                     int t, uint8_t *labels)
 {
-    static uint8_t rgb[NET_W * NET_H * 3], labels[NET_W * NET_H], alpha[NET_W * NET_H];
+    static uint8_t rgb[NET_W * NET_H * 3], rgba[NET_W * NET_H * 4], alpha[NET_W * NET_H];
     static float mask[NET_W * NET_H];
     int w = NET_W - t / 2, h = NET_H - t / 2;
-    rvos_image image = rgb_image(rgb, w, h);
+    rvos_image image = rgb_image(rgb, w, h), with_alpha = {.format = RVOS_RGBA,
+                                                           .width = w,
+                                                           .height = h,
+                                                           .plane = {rgba},
+                                                           .stride = {4 * (ptrdiff_t)w}};
     rvos_labels l = {.width = w, .height = h, .data = labels, .stride = w};
-    rvos_labels a = {.width = w / 2, .height = h, .data = alpha, .stride = w};
+    rvos_labels a = {.width = w, .height = h, .data = alpha, .stride = w};
     rvos_object object;
 
     make_frame(rgb, w, h, t);
-    return (task == RVOS_TASK_AUTO || fine(r, seed_objects(r->stream, 3, 3))) &&
-           fine(r, rvos_stream_process(r->stream, &image,
+    return fine(r, rvos_stream_prepare(stream, w, h)) &&
+           (params->task != RVOS_TASK_ONE_SHOT || fine(r, seed_objects(stream, 3, 3))) &&
+           fine(r, rvos_stream_process(stream, &image,
                                        &(rvos_output){.labels = &l, .alpha = &a})) &&
            fine(r, rvos_draw(r->device, &image, &l, NULL)) &&
-           fine(r, rvos_stream_get_object(r->stream, 1, &object)) &&
-           fine(r, rvos_stream_read_mask(r->stream, 1, mask));
+           fine(r, rvos_set_alpha(r->device, &with_alpha, &a)) &&
+           fine(r, rvos_stream_drop(stream, 2)) &&
+           fine(r, rvos_stream_get_object(stream, 1, &object)) &&
+           fine(r, rvos_stream_read_mask(stream, 1, mask));
+}
+
+static bool frame(struct run *r, int t)
+{
+    return frame_of(r, r->stream, &scenario->stream, t, r->labels[0]) &&
+           (!r->second || frame_of(r, r->second, &scenario->second, t, r->labels[1]));
+}
+
+static void run_all(struct run *r)
+{
+    if (open_all(r) && fine(r, rvos_stream_warm_up(r->stream)) && frame(r, 0))
+        frame(r, 2);
 }
 
 /* Fails the k-th allocation; false: there were not so many. */
 static bool fail_one(long k)
 {
     long before = atomic_load(&live), made;
-    struct run r;
+    static struct run r;
 
     atomic_store(&ours, 0);
     atomic_store(&fail_at, k);
-    log_.errors = 0;
-    if (open_all(&r) && fine(&r, rvos_stream_warm_up(r.stream)) && frame(&r, 0))
-        frame(&r, 2);
+    log_.errors = log_.warnings = 0;
+    run_all(&r);
     made = atomic_load(&ours);
     atomic_store(&fail_at, 0);
     test_note(CHECK(r.status == (made >= k ? RVOS_ERR_MEMORY : 0)),
-              "allocation %ld of %ld: %d, %s", k, made, r.status, log_.last);
-    test_note(CHECK(!r.status || log_.errors), "allocation %ld failed without a word", k);
+              "%s: allocation %ld of %ld: %d, %s", scenario->name, k, made, r.status,
+              log_.last);
+    test_note(CHECK(!r.status || log_.errors), "%s: allocation %ld failed without a word",
+              scenario->name, k);
     if (r.stream) /* what failed for lack of memory works when there is some */
-        CHECK((r.status = 0, frame(&r, 2)));
+        CHECK((r.status = 0, frame_of(&r, r.stream, &scenario->stream, 2, r.labels[0])));
     close_all(&r);
-    test_note(CHECK(atomic_load(&live) == before), "allocation %ld: %ld blocks leaked", k,
+    test_note(CHECK(atomic_load(&live) == before),
+              "%s: allocation %ld: %ld blocks leaked", scenario->name, k,
               atomic_load(&live) - before);
     return made >= k;
+}
+
+/* Fails the k-th read of the model file; false: there were not so many. */
+static bool fail_read(long k)
+{
+    long before = atomic_load(&live), made;
+    static struct run r;
+
+    atomic_store(&reads.made, 0);
+    atomic_store(&reads.fail_count, 1);
+    atomic_store(&reads.fail_from, k);
+    log_.errors = 0;
+    run_all(&r);
+    made = atomic_load(&reads.made);
+    atomic_store(&reads.fail_from, 0);
+    test_note(CHECK(r.status == (made >= k ? RVOS_ERR_IO : 0)),
+              "%s: read %ld of %ld: %d, %s", scenario->name, k, made, r.status,
+              log_.last);
+    CHECK(!r.status || log_.errors);
+    close_all(&r);
+    test_note(CHECK(atomic_load(&live) == before), "%s: read %ld: %ld blocks leaked",
+              scenario->name, k, atomic_load(&live) - before);
+    return made >= k;
+}
+
+/* The k-th thread and all after it cannot be started: the same masks, with a warning. */
+static void fail_threads(void)
+{
+    static struct run all, r;
+
+    log_.warnings = 0;
+    run_all(&all);
+    CHECK(!all.status);
+    for (int k = 1; k <= scenario->threads; k++) {
+        int warnings = log_.warnings;
+        rvos_device_info info;
+
+        atomic_store(&threads.made, 0);
+        atomic_store(&threads.fail_count, 1000);
+        atomic_store(&threads.fail_from, k);
+        run_all(&r);
+        atomic_store(&threads.fail_from, 0);
+        test_note(CHECK(!r.status && log_.warnings > warnings), "%s: thread %d: %d, %s",
+                  scenario->name, k, r.status, log_.last);
+        CHECK(strstr(log_.last, "threads could not be started") != NULL);
+        rvos_device_get_info(r.device, &info);
+        CHECK(info.threads == (k > 1 ? k - 1 : 1) &&
+              info.threads_refused == scenario->threads - k + 1);
+        CHECK(!memcmp(r.labels, all.labels, sizeof(all.labels)));
+        close_all(&r);
+    }
+    close_all(&all);
 }
 
 /* After the first frames of a size nothing is allocated; of AUTO these are frames of the
  * start, of following, and of discovery. */
 static void steady(void)
 {
-    struct run r;
+    static struct run r;
     long before, all;
 
     if (!CHECK(open_all(&r)))
@@ -212,9 +223,9 @@ static void steady(void)
     test_note(CHECK(atomic_load(&ours) == before), "%ld allocations in 20 frames",
               atomic_load(&ours) - before);
 #ifdef COUNTS_ALL
-    printf("%s, task %d: %ld allocations of the engine in 20 frames, %ld of other "
+    printf("%s, %s: %ld allocations of the engine in 20 frames, %ld of other "
            "libraries\n",
-           backend, (int)task, atomic_load(&ours) - before,
+           backend, scenario->name, atomic_load(&ours) - before,
            atomic_load(&everyones) - all);
 #else
     (void)all;
@@ -231,16 +242,19 @@ int main(int argc, char **argv)
     backend = argv[1];
     snprintf(path, sizeof(path), "%s/r18.safetensors", argv[2]);
     log_.quiet = true;
-    for (int i = 0; i < 2; i++) {
-        long k = 1;
+    for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+        long allocs = 1, read = 1;
 
-        task = i ? RVOS_TASK_AUTO : RVOS_TASK_ONE_SHOT;
+        scenario = &scenarios[i];
         steady();
-        while (fail_one(k))
-            k += step;
-        CHECK(k > 50);
-        printf("%s, task %d: %ld allocations, one in %ld failed\n", backend, (int)task,
-               k - 1, step);
+        fail_threads();
+        while (fail_one(allocs))
+            allocs += step;
+        while (fail_read(read)) /* many, and all alike */
+            read += 13 * step;
+        CHECK(allocs > 50 && read > 50);
+        printf("%s, %s: %ld allocations, one in %ld failed; %ld reads\n", backend,
+               scenario->name, allocs - 1, step, read - 1);
     }
     return test_done();
 }
