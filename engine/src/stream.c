@@ -15,14 +15,9 @@ static bool one_shot(const rvos_stream *s)
     return s->params.task == RVOS_TASK_ONE_SHOT;
 }
 
-static bool takes_masks(const rvos_stream *s)
-{
-    return s->params.task != RVOS_TASK_ZERO_SHOT;
-}
-
 int rv_stream_decoder(const rvos_stream *s)
 {
-    return takes_masks(s) ? RV_ONE_SHOT : RV_ZERO_SHOT;
+    return rv_stream_takes_masks(s) ? RV_ONE_SHOT : RV_ZERO_SHOT;
 }
 
 /* What that decoder keeps in the state. */
@@ -122,7 +117,7 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
     if (!ret)
         ret = model->device->fn->alloc(model->device, s->plan->program.state_bytes,
                                        &s->state);
-    if (!ret && takes_masks(s)) {
+    if (!ret && rv_stream_takes_masks(s)) {
         s->seed = calloc(rv_stream_pixels(s), sizeof(*s->seed));
         s->first_seed = calloc(rv_stream_pixels(s), sizeof(*s->first_seed));
         if (!s->seed || !s->first_seed)
@@ -193,11 +188,11 @@ void rvos_stream_reset(rvos_stream *s)
     s->drops = s->seed_slots = 0;
     s->first_slots = RVOS_ALL_SLOTS;
     s->fed = 0;
-    s->live = takes_masks(s) ? 0 : s->params.objects;
+    s->live = rv_stream_takes_masks(s) ? 0 : s->params.objects;
     memset(s->object, 0, sizeof(s->object));
     if (s->automatic)
         rv_auto_reset(s);
-    if (takes_masks(s)) {
+    if (rv_stream_takes_masks(s)) {
         memset(s->seed, 0, rv_stream_pixels(s) * sizeof(*s->seed));
         memset(s->first_seed, 0, rv_stream_pixels(s) * sizeof(*s->first_seed));
     }
@@ -250,67 +245,6 @@ int rvos_stream_prepare(rvos_stream *s, int width, int height)
     return rv_log_memory(device_of(s), ret, "rvos_stream_prepare");
 }
 
-int rvos_stream_seed(rvos_stream *s, const rvos_labels *masks, uint32_t slots)
-{
-    int ret;
-
-    if (!s)
-        return RVOS_ERR_ARGUMENT;
-    if (forked(s))
-        return RVOS_ERR_DEVICE;
-    if (!takes_masks(s)) {
-        rv_log(device_of(s), RVOS_LOG_ERROR,
-               "rvos_stream_seed: a zero-shot stream takes no masks");
-        return RVOS_ERR_WRONG_TASK;
-    }
-    ret = rv_labels_check(device_of(s), masks, "rvos_stream_seed");
-    if (ret)
-        return ret;
-    if (masks->memory != RVOS_MEMORY_HOST) {
-        rv_log(device_of(s), RVOS_LOG_ERROR, "rvos_stream_seed: host memory only");
-        return RVOS_ERR_UNSUPPORTED;
-    }
-    if (slots != RVOS_ALL_SLOTS && slots & ~rv_slots_below(s->params.objects)) {
-        rv_log(device_of(s), RVOS_LOG_ERROR,
-               "rvos_stream_seed: a slot above the stream's %d objects",
-               s->params.objects);
-        return RVOS_ERR_ARGUMENT;
-    }
-    slots &= rv_slots_below(s->params.objects);
-    rv_seed_bits(masks, slots, s->seed, s->model->info.width, s->model->info.height);
-    s->seed_slots |= slots;
-    if (s->automatic)
-        rv_auto_seeded(s, slots);
-    return 0;
-}
-
-void rv_stream_unseed(rvos_stream *s, uint32_t slots)
-{
-    s->seed_slots &= ~slots;
-    for (size_t i = 0, n = rv_stream_pixels(s); i < n && slots; i++) {
-        s->seed[i] &= ~slots;
-        s->first_seed[i] &= ~slots;
-    }
-}
-
-int rvos_stream_drop(rvos_stream *s, int object)
-{
-    uint32_t bit;
-
-    if (!s || object < 1 || object > s->params.objects)
-        return RVOS_ERR_ARGUMENT;
-    if (forked(s))
-        return RVOS_ERR_DEVICE;
-    bit = UINT32_C(1) << (object - 1);
-    s->drops |= bit;
-    memset(&s->object[object - 1], 0, sizeof(s->object[0]));
-    if (takes_masks(s))
-        rv_stream_unseed(s, bit);
-    if (s->automatic)
-        rv_auto_dropped(s, object - 1);
-    return 0;
-}
-
 /* Zeroes in one slot's part of a state tensor. */
 static int clear_slot(rvos_stream *s, rv_tid tensor, int slot)
 {
@@ -342,43 +276,6 @@ int rv_stream_clear(rvos_stream *s)
         s->drops = 0;
     }
     return ret;
-}
-
-uint32_t rv_stream_shown(const rvos_stream *s, const uint32_t *bits, uint32_t slots)
-{
-    uint32_t any = 0;
-
-    for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
-        any |= bits[i];
-    return any & slots;
-}
-
-/* How many slots a one-shot stream runs, which never become fewer. */
-static void set_live(rvos_stream *s)
-{
-    int live = rv_highest_slot(rv_stream_shown(s, s->seed, s->seed_slots));
-
-    if (s->params.all_slots && (s->live || s->seed_slots))
-        live = s->params.objects;
-    if (live > s->live)
-        s->live = live;
-}
-
-/* In its first two frames those given for the first one (a slot that was given none gets
- * an empty one), later its own output; at any frame, instead, what has been shown for
- * it. */
-void rv_stream_feed(rvos_stream *s, struct rv_job *job)
-{
-    if (s->fed < 2) {
-        for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
-            s->first_seed[i] =
-                (s->first_seed[i] & ~s->seed_slots) | (s->seed[i] & s->seed_slots);
-        job->seed = s->first_seed;
-        job->seed_slots = s->fed ? s->first_slots | s->seed_slots : RVOS_ALL_SLOTS;
-    } else {
-        job->seed = s->seed;
-        job->seed_slots = s->seed_slots;
-    }
 }
 
 void rv_stream_fill(const rvos_stream *s, const rvos_output *out)
@@ -424,7 +321,7 @@ static int process(rvos_stream *s, const rvos_image *frame, const rvos_output *o
     if (ret)
         return ret;
     if (one_shot(s)) {
-        set_live(s);
+        rv_stream_set_live(s);
         if (!s->live) { /* before any object has been shown */
             s->seed_slots = 0;
             rv_stream_fill(s, out);

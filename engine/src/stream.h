@@ -43,20 +43,29 @@ static inline int rv_highest_slot(uint32_t slots)
     return slots ? 32 - __builtin_clz(slots) : 0;
 }
 
+static inline bool rv_stream_takes_masks(const rvos_stream *s)
+{
+    return s->params.task != RVOS_TASK_ZERO_SHOT;
+}
+
 /* -- stream.c -- */
 size_t rv_stream_pixels(const rvos_stream *s); /* of the network size */
 /* The decoder whose masks the stream shows. */
 int rv_stream_decoder(const rvos_stream *s);
+/* Zeroes in the state, as `clear` and `drops` say. */
+int rv_stream_clear(rvos_stream *s);
+/* Background, where no decoder runs. */
+void rv_stream_fill(const rvos_stream *s, const rvos_output *out);
+
+/* -- seeds.c -- */
 /* Slots that `bits` shows at all, of those in `slots`. */
 uint32_t rv_stream_shown(const rvos_stream *s, const uint32_t *bits, uint32_t slots);
 /* Nothing is shown for these slots any more. */
 void rv_stream_unseed(rvos_stream *s, uint32_t slots);
-/* Zeroes in the state, as `clear` and `drops` say. */
-int rv_stream_clear(rvos_stream *s);
+/* How many slots a one-shot stream runs, which never become fewer. */
+void rv_stream_set_live(rvos_stream *s);
 /* Which masks the one-shot decoder is fed in this frame. */
 void rv_stream_feed(rvos_stream *s, struct rv_job *job);
-/* Background, where no decoder runs. */
-void rv_stream_fill(const rvos_stream *s, const rvos_output *out);
 
 /* -- auto.c -- */
 int rv_auto_open(rvos_stream *s);

@@ -94,9 +94,8 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
     {
         struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
 
-        for (int i = (int)threadIdx.x; blockIdx.x == 0 && i < RV_CUDA_FOUND;
-             i += WIDE * HIGH)
-            job->found[i] = none;
+        if (blockIdx.x == 0 && threadIdx.x < RV_CUDA_FOUND) // a block has as many threads
+            job->found[threadIdx.x] = none;
         for (int c = 0; c < 3; c++)
             RV_MY(sum)[c] = HALF;
     }

@@ -2,10 +2,10 @@
 /* plan.h - a program on a GPU: its steps on a few streams ("lanes"), captured into one
  * graph for each number of live slots.
  *
- * plan.c makes convolutions, memory and lanes; run.c puts the steps into the lanes and
- * runs frames. A step waits for the steps whose memory it reads or overwrites, and for
- * nothing else: waves are not barriers here, so that the gate sums of the last frame's
- * state are made beside the encoder. */
+ * plan.c makes convolutions, memory and lanes; launches.c puts a step into a lane; run.c
+ * makes graphs of them and runs frames. A step waits for the steps whose memory it reads
+ * or overwrites, and for nothing else: waves are not barriers here, so that the gate sums
+ * of the last frame's state are made beside the encoder. */
 #ifndef RV_CUDA_PLAN_H
 #define RV_CUDA_PLAN_H
 
@@ -130,6 +130,8 @@ void rv_plan_drop_graphs(struct rv_plan *plan);
 
 /* All slots of all decoders. */
 void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
+
+/* -- launches.c -- */
 /* Puts one step of a frame of `live` slots into a stream. */
 int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s,
                      const int live[RV_DECODERS], bool chained, cudaStream_t stream);
