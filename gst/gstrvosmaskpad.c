@@ -370,6 +370,8 @@ static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
     GstBuffer *out = gst_buffer_copy_region(
         mask, GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_META, 0, (gsize)-1);
 
+    if (!out)
+        return NULL;
     gst_buffer_copy_into(out, frame, GST_BUFFER_COPY_TIMESTAMPS | GST_BUFFER_COPY_FLAGS,
                          0, (gsize)-1);
     return out;
@@ -388,6 +390,22 @@ static gboolean wants_copy(GstPad *pad, GstBuffer *mask)
     return wants;
 }
 
+static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
+                               GstBuffer *frame)
+{
+    GstBuffer *out = with_time_of(mask, frame);
+    GstFlowReturn flow;
+
+    if (!out) {
+        gst_rvos_run_explain(self, RVOS_ERR_MEMORY, "A mask could not be copied");
+        return GST_FLOW_ERROR;
+    }
+    gst_rvos_mask_pad_enter(self, pad);
+    flow = gst_pad_push(pad, out);
+    gst_rvos_mask_pad_leave(self);
+    return flow;
+}
+
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 {
     GstPad *pad = gst_rvos_mask_pad_ref(self);
@@ -402,11 +420,8 @@ void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
             self->held.copy = gst_rvos_gpu_read_mask(self, mask);
         mask = self->held.copy;
     }
-    if (mask) {
-        gst_rvos_mask_pad_enter(self, pad);
-        flow = gst_pad_push(pad, with_time_of(mask, frame));
-        gst_rvos_mask_pad_leave(self);
-    }
+    if (mask)
+        flow = push_copy(self, pad, mask, frame);
     combine(self, pad, flow);
     gst_object_unref(pad);
 }

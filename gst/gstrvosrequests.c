@@ -216,14 +216,21 @@ static GList *take_due(GstRvosSeg *self)
     return g_list_reverse(due);
 }
 
-static void drop(GstRvosSeg *self, guint slot, gboolean *applied)
+static gboolean drop(GstRvosSeg *self, guint slot, gboolean *applied)
 {
+    int status;
+
     if (slot > self->n_slots)
-        return;
-    rvos_stream_drop(self->stream, (int)slot);
+        return TRUE;
+    status = rvos_stream_drop(self->stream, (int)slot);
+    if (status != RVOS_OK) {
+        gst_rvos_run_explain(self, status, "An object could not be dropped");
+        return FALSE;
+    }
     gst_rvos_tracker_drop(&self->tracker, slot);
     self->seeds.followed &= ~(1u << (slot - 1));
     *applied = TRUE;
+    return TRUE;
 }
 
 gboolean gst_rvos_requests_apply(GstRvosSeg *self, guint32 *taken, gboolean *applied)
@@ -236,7 +243,7 @@ gboolean gst_rvos_requests_apply(GstRvosSeg *self, guint32 *taken, gboolean *app
         guint32 mine = 0; /* a later signal overwrites an earlier one */
 
         if (!request->is_mask) {
-            drop(self, request->slot, applied);
+            good = drop(self, request->slot, applied);
             continue;
         }
         self->seeds.given = TRUE;

@@ -67,7 +67,7 @@ static void reset_if_due(GstRvosSeg *self)
 
 /* ---- segmenting -------------------------------------------------------------------- */
 
-static void explain(GstRvosSeg *self, int status, const gchar *what)
+void gst_rvos_run_explain(GstRvosSeg *self, int status, const gchar *what)
 {
     GstRvosFailure failure = {0};
     gchar *words = gst_rvos_model_last_words(self->model);
@@ -197,7 +197,7 @@ static gboolean make_masks(GstRvosSeg *self, const rvos_image *image)
         count_readback(self);
         return TRUE;
     }
-    explain(self, status, "A frame could not be segmented");
+    gst_rvos_run_explain(self, status, "A frame could not be segmented");
     return FALSE;
 }
 
@@ -373,7 +373,7 @@ static gboolean draw_held(GstRvosSeg *self, const rvos_image *image)
     int status;
 
     if (!map_mask(self, mask, GST_MAP_READ, &frame, &view)) {
-        explain(self, RVOS_ERR_MEMORY, "A mask could not be mapped");
+        gst_rvos_run_explain(self, RVOS_ERR_MEMORY, "A mask could not be mapped");
         return FALSE;
     }
     status = wants_alpha(self) ? draw_alpha(self, image, &view)
@@ -381,7 +381,7 @@ static gboolean draw_held(GstRvosSeg *self, const rvos_image *image)
     gst_video_frame_unmap(&frame);
     if (status == RVOS_OK)
         return TRUE;
-    explain(self, status, "The objects could not be drawn");
+    gst_rvos_run_explain(self, status, "The objects could not be drawn");
     return FALSE;
 }
 

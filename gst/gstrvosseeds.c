@@ -120,8 +120,6 @@ GstRvosShown gst_rvos_seeds_show(GstRvosSeg *self, const GstRvosMask *mask,
         .data = mask->picture.pixels,
         .stride = (ptrdiff_t)mask->picture.width,
     };
-    GstRvosFailure failure = {0};
-    gchar *words;
     int status;
 
     if (slots == 0)
@@ -138,11 +136,7 @@ GstRvosShown gst_rvos_seeds_show(GstRvosSeg *self, const GstRvosMask *mask,
         GST_DEBUG_OBJECT(self, "slots 0x%x get an initial mask", slots);
         return GST_RVOS_SHOWN;
     }
-    words = gst_rvos_model_last_words(self->model);
-    gst_rvos_failure_set(&failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, words,
-                         "An initial mask could not be used: %s.", rvos_strerror(status));
-    g_free(words);
-    gst_rvos_failure_post(&failure, GST_ELEMENT(self));
+    gst_rvos_run_explain(self, status, "An initial mask could not be used");
     return GST_RVOS_FAILED;
 }
 

@@ -72,13 +72,21 @@ gboolean gst_rvos_seg_prepare(GstRvosSeg *self)
     const GstVideoInfo *info = &self->caps_info;
     int status = rvos_stream_prepare(self->stream, GST_VIDEO_INFO_WIDTH(info),
                                      GST_VIDEO_INFO_HEIGHT(info));
+    gboolean said = self->unprepared_said;
 
+    self->unprepared_said = status != RVOS_OK;
     if (status == RVOS_OK)
         return TRUE;
-    GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
-                      ("There is not enough memory for frames of %dx%d.",
-                       GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info)),
-                      ("%s", rvos_strerror(status)));
+    /* Upstream sends refused caps again and again. */
+    if (said)
+        return FALSE;
+    if (status == RVOS_ERR_MEMORY)
+        GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
+                          ("There is not enough memory for frames of %dx%d.",
+                           GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info)),
+                          ("%s", rvos_strerror(status)));
+    else
+        gst_rvos_run_explain(self, status, "Frames of this size cannot be segmented");
     return FALSE;
 }
 

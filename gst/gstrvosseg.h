@@ -118,8 +118,9 @@ struct _GstRvosSeg {
     gboolean caps_cuda;     /* they are of frames in CUDA memory */
     gchar *stream_id;
     guint group_id;
-    gboolean slow_said;  /* that the network is slower than the source */
-    gboolean short_said; /* that the stream is shorter than min-age */
+    gboolean slow_said;       /* that the network is slower than the source */
+    gboolean unprepared_said; /* that there is no memory for frames of this size */
+    gboolean short_said;      /* that the stream is shorter than min-age */
 
     GstRvosMaskPad mask;
     GstRvosGpu gpu;
@@ -162,6 +163,8 @@ void gst_rvos_run_tell(GstRvosSeg *self, GstBuffer *buffer);
 /* A frame that flows on as it is: the state is kept, the mask grows older. */
 void gst_rvos_run_skip(GstRvosSeg *self);
 void gst_rvos_run_clear_held(GstRvosSeg *self);
+/* Posts the error of a call of librvos that failed while frames flow. */
+void gst_rvos_run_explain(GstRvosSeg *self, int status, const gchar *what);
 
 G_END_DECLS
 #endif

@@ -221,6 +221,7 @@ static void clear_state(GstRvosSeg *self)
     gst_rvos_tracker_begin(&self->tracker);
     gst_rvos_caps_clear(self);
     self->caps_known = FALSE;
+    self->unprepared_said = FALSE;
     self->slow_said = self->short_said = FALSE;
 }
 

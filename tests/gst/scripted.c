@@ -344,7 +344,7 @@ int rvos_stream_drop(rvos_stream *stream, int object)
     stream->seeded &= ~(1u << (object - 1));
     stream->serial[object - 1] = 0;
     COUNT(drops, 1);
-    return RVOS_OK;
+    return scripted_failure("rvos_stream_drop");
 }
 
 int rvos_stream_seed_box(rvos_stream *stream, int object, const rvos_box *box)
