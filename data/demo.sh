@@ -6,8 +6,8 @@ set -u
 usage()
 {
     cat <<'END'
-usage: sh data/demo.sh [VIDEO] [--output FILE] [--mode zero-shot|one-shot] [NAME=VALUE ...]
-       sh data/demo.sh --live [--mode zero-shot|one-shot] [NAME=VALUE ...]
+usage: sh data/demo.sh [VIDEO] [--output FILE] [--mode auto|zero-shot|one-shot] [NAME=VALUE ...]
+       sh data/demo.sh --live [--mode auto|zero-shot|one-shot] [NAME=VALUE ...]
 
 Finds the objects of VIDEO (default: data/clips/cup.mp4), follows them, and writes the video
 with each object in its colour, by default into demo-output/. Every frame is segmented.

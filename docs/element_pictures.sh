@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # element_pictures.sh [FOLDER]: a picture of each output of rvosseg, on the shipped clip
-# and model, as docs/images/element-*.jpg or into FOLDER.
+# and model, as docs/images/element-*.jpg or into FOLDER. In zero-shot mode, as there the cup
+# and the arm are two objects.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-$root/docs/images}
@@ -23,10 +24,10 @@ picture() {
     mv "$work/$name.jpg" "$out/element-$name.jpg"
 }
 
-picture overlay rvosseg engine=cpu
-picture contour rvosseg engine=cpu overlay-alpha=0 contour-width=4
-picture mask rvosseg engine=cpu output=mask
-picture none rvosseg engine=cpu output=none
+picture overlay rvosseg mode=zero-shot engine=cpu
+picture contour rvosseg mode=zero-shot engine=cpu overlay-alpha=0 contour-width=4
+picture mask rvosseg mode=zero-shot engine=cpu output=mask
+picture none rvosseg mode=zero-shot engine=cpu output=none
 
 # The alpha channel, before a green background that is repeated.
 gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
@@ -36,12 +37,12 @@ gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
     videotestsrc pattern=solid-color foreground-color=0xff20a040 num-buffers=1 ! \
     video/x-raw,width=640,height=480 ! c.sink_0 \
     filesrc location="$clip" ! decodebin ! videoconvert ! \
-    identity eos-after=$((frame + 1)) ! rvosseg engine=cpu output=alpha ! queue ! c.sink_1
+    identity eos-after=$((frame + 1)) ! rvosseg mode=zero-shot engine=cpu output=alpha ! queue ! c.sink_1
 mv "$work/alpha$((frame - 2)).jpg" "$out/element-alpha.jpg"
 
 # The pad `mask`: slots as grey values, here times 60 to be seen.
 gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
-    identity eos-after=$((frame + 1)) ! rvosseg name=r engine=cpu output=none \
+    identity eos-after=$((frame + 1)) ! rvosseg name=r mode=zero-shot engine=cpu output=none \
     r.src ! queue ! fakesink sync=false \
     r.mask ! queue ! pngenc ! multifilesink location="$work/pad%02d.png" post-messages=false
 /usr/bin/python3 - "$work/pad$frame.png" "$out/element-pad.jpg" <<'END'

@@ -30,10 +30,10 @@ static void install_model(GObjectClass *klass)
      */
     add(klass, GST_RVOS_PROP_MODE,
         g_param_spec_enum("mode", "Mode",
-                          "Find the objects in each frame anew (zero-shot, the default), "
-                          "follow those of a given mask (one-shot), or find objects and "
-                          "follow them (auto); the model must have been trained for it.",
-                          gst_rvos_seg_mode_get_type(), GST_RVOS_SEG_MODE_ZERO_SHOT,
+                          "Find objects and follow them (auto, the default), find them "
+                          "in each frame anew (zero-shot), or follow those of a given "
+                          "mask (one-shot); the model must have been trained for it.",
+                          gst_rvos_seg_mode_get_type(), GST_RVOS_SEG_MODE_AUTO,
                           RW(READY)));
     /**
      * GstRvosSeg:variant:

@@ -4,9 +4,9 @@
  * @title: rvosseg
  *
  * Segments the objects of a video, each in its own colour, with RVOS, a recurrent
- * network (Ventura et al., CVPR 2019). In zero-shot mode it finds the objects by itself;
- * in one-shot mode it follows those of a given mask; in auto mode it finds objects and
- * then follows them.
+ * network (Ventura et al., CVPR 2019). In auto mode, the default, it finds objects and
+ * then follows them; in zero-shot mode it finds them in each frame anew; in one-shot mode
+ * it follows those of a given mask.
  *
  * The picture keeps its caps: the network works at a size of its own. What is drawn is
  * there as data too: an index mask on the request pad `mask`, metadata on the frame, and
@@ -17,7 +17,7 @@
  * ## Example launch lines
  * |[
  * gst-launch-1.0 filesrc location=in.mp4 ! decodebin ! videoconvert ! rvosseg
- * mode=zero-shot ! videoconvert ! autovideosink
+ * mode=auto ! videoconvert ! autovideosink
  * ]|
  * |[
  * gst-launch-1.0 videotestsrc num-buffers=100 ! rvosseg name=r r.src ! queue !

@@ -197,7 +197,7 @@ GST_START_TEST(test_alpha_while_playing)
         GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
         GstPad *src = gst_element_get_static_pad(r, "src");
         GstBus *bus = gst_element_get_bus(bin);
-        gchar *model = rig_model("zero-shot");
+        gchar *model = rig_model("zero-shot one-shot");
         gboolean alpha = FALSE;
 
         g_object_set(r, "model", model, "engine", 1, NULL);

@@ -134,7 +134,7 @@ static Line line_new(const gchar *launch)
 {
     GError *error = NULL;
     Line line = {.bin = gst_parse_launch(launch, &error)};
-    gchar *model = rig_model("zero-shot");
+    gchar *model = rig_model("zero-shot one-shot");
 
     fail_unless(error == NULL, "%s: %s", launch, error ? error->message : "");
     line.r = gst_bin_get_by_name(GST_BIN(line.bin), "r");

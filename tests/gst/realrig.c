@@ -137,6 +137,7 @@ GstHarness *real_harness(GstHarness **mask, const gchar *property, ...)
 
     fail_unless(element != NULL);
     g_object_set(element, "model", real_model(), NULL);
+    gst_util_set_object_arg(G_OBJECT(element), "mode", "zero-shot");
     gst_util_set_object_arg(G_OBJECT(element), "engine", "cpu");
     va_start(args, property);
     for (; property; property = va_arg(args, const gchar *))

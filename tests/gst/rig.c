@@ -27,6 +27,7 @@ GstElement *rig_element(const gchar *property, ...)
     fail_unless(element != NULL);
     g_object_set(element, "model", model, NULL);
     gst_util_set_object_arg(G_OBJECT(element), "engine", "cpu");
+    gst_util_set_object_arg(G_OBJECT(element), "mode", "zero-shot");
     g_free(model);
     va_start(args, property);
     for (; property; property = va_arg(args, const gchar *))

@@ -49,6 +49,7 @@ GstElement *gpu_element(const gchar *property, ...)
     g_object_set(element, "model", real_model(), "objects", 2, "min-age", 0,
                  "network-width", 32, "network-height", 32, NULL);
     gst_util_set_object_arg(G_OBJECT(element), "engine", "cuda");
+    gst_util_set_object_arg(G_OBJECT(element), "mode", "zero-shot");
     va_start(args, property);
     for (; property; property = va_arg(args, const gchar *))
         gst_util_set_object_arg(G_OBJECT(element), property, va_arg(args, const gchar *));
