@@ -82,6 +82,33 @@ GST_START_TEST(test_mask_of_a_gap)
 }
 GST_END_TEST;
 
+/* So is one that is dropped as late, before the element sees it. */
+GST_START_TEST(test_mask_of_a_late_picture)
+{
+    gchar *dir = folder("masks-late");
+    gchar *a = write_values(dir, "2.pgm", "\0\1\1\0", 4);
+    gchar *b = write_values(dir, "5.pgm", "\0\2\2\0", 4);
+    Rig *rig = rig_one_shot(dir);
+
+    gst_util_set_object_arg(G_OBJECT(rig->element), "late-policy", "drop");
+    push_at(rig, 0, 0);
+    /* Up to the fourth picture all are late. */
+    gst_harness_push_upstream_event(
+        rig->h, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2., 0, 3 * RIG_FRAME));
+    for (guint i = 1; i < 6; i++)
+        push_at(rig, i * RIG_FRAME, 0);
+    fail_unless_equals_uint64(rig_stat(rig, "dropped-late"), 3);
+    fail_unless_equals_int(scripted_get().seeds, 2);
+    fail_unless_equals_int(scripted_get().seed_log[0], 1);
+    fail_unless_equals_int(scripted_get().seed_log[1], 2);
+    fail_unless_equals_uint64(rig_stat(rig, "frames-in"), 6);
+    rig_free(rig);
+    g_free(a);
+    g_free(b);
+    g_free(dir);
+}
+GST_END_TEST;
+
 GST_START_TEST(test_seek_to_an_unknown_picture)
 {
     gchar *dir = folder("masks-seek");
@@ -228,6 +255,7 @@ static Suite *maskorder_suite(void)
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_counted);
     tcase_add_test(tc, test_mask_of_a_gap);
+    tcase_add_test(tc, test_mask_of_a_late_picture);
     tcase_add_test(tc, test_seek_to_an_unknown_picture);
     tcase_add_test(tc, test_left_over);
     tcase_add_test(tc, test_qos_stays_here);
