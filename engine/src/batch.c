@@ -206,10 +206,10 @@ static int run(struct rv_batch *batch, struct rv_plan *plan, struct rv_member **
 /* With the lock. */
 static void deliver(struct rv_batch *batch, struct rv_member *member)
 {
-    if (member->job->frame) {
+    if (member->job->frame)
         batch->frames += member->status == 0;
+    if (member->job->frame || member->job->labels_only) /* which belong to a frame */
         await(batch, member);
-    }
     member->job = NULL;
     member->done = true;
     pthread_cond_signal(&member->wake);

@@ -362,7 +362,7 @@ static void variants(void)
 /* ---- streams in different phases, together ----------------------------------------- */
 
 #define STREAMS 4
-#define FRAMES 12
+#define FRAMES (START + 6)
 
 struct caller {
     pthread_t thread;
@@ -372,7 +372,7 @@ struct caller {
     rvos_object object[FRAMES][SLOTS];
 };
 
-/* Stream i begins its video anew in frame 2 i + 1, and some are given an object. */
+/* Stream i begins its video anew in frame i, and some are given an object. */
 static void *call(void *opaque)
 {
     struct caller *c = opaque;
@@ -380,11 +380,11 @@ static void *call(void *opaque)
 
     for (int t = 0; t < FRAMES; t++) {
         labels.data = c->labels[t];
-        if (t == 2 * c->number + 1)
+        if (t == c->number)
             rvos_stream_reset(c->stream);
         if (t == 4 && c->number % 2)
             CHECK(seed_objects(c->stream, 2, 2) == 0);
-        if (t == 9 && c->number == 3)
+        if (t == START && c->number == 3)
             CHECK(rvos_stream_drop(c->stream, 2) == 0);
         CHECK(process_frame(c->stream, 100 * c->number + t,
                             &(rvos_output){.labels = &labels}) == 0);
@@ -416,7 +416,7 @@ static void together(rvos_device *device)
     open_callers(alone, model, STREAMS);
     for (int i = 0; i < STREAMS; i++)
         call(&alone[i]);
-    for (int n = 2; n <= STREAMS; n++) {
+    for (int n = 2; n <= STREAMS; n += 2) {
         if (!CHECK(rvos_model_load(&batched, device, path,
                                    &(rvos_model_params){.max_batch = STREAMS,
                                                         .batch_wait_us = 20000000,
