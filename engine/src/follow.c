@@ -14,6 +14,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .spare = 15,
     .lost = 60,
     .hurry = 5,
+    .settled = 3,
     .apart = 4,
     .joined = 4,
     .neck = 2,
@@ -36,7 +37,7 @@ const struct rv_follow_rules rv_follow_rules = {
 void rv_slot_occupy(struct rv_follow *f, int slot)
 {
     f->serials[slot] = f->next_serial++;
-    f->slot[slot] = (struct slot){.serial = f->serials[slot]};
+    f->slot[slot] = (struct slot){.serial = f->serials[slot], .since = f->frame};
 }
 
 void rv_slot_vacate(struct rv_follow *f, int slot)

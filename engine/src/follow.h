@@ -26,6 +26,8 @@ struct rv_follow_rules {
     int lost;           /* frames without a pixel after which a slot is freed */
     int spare;          /* the same, where a new object needs the slot */
     int hurry;          /* frames between discoveries while nothing is followed */
+    int settled; /* frames that a piece needs before the start ends; frame 0's is enough
+                  */
     int apart;   /* frames for which a part of an object must be apart from the rest
                     before it is an object of its own */
     int joined;  /* frames for which two objects must be one piece before they are one */

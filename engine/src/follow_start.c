@@ -60,7 +60,7 @@ static void spread(struct rv_follow *f, int count)
 }
 
 /* Gives each pixel of a piece to the owner that lies nearest within the piece. Pixels of
- * pieces without an owner get the label `none`. */
+ * a piece without an owner get the label `none` plus its number. */
 static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES + 1],
                       uint8_t none)
 {
@@ -69,7 +69,7 @@ static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES +
     for (int i = 0; i < f->pixels; i++) {
         int piece = f->pieces.of[i], slot = f->shown[i];
 
-        f->masks[i] = piece && !owners[piece] ? none : 0;
+        f->masks[i] = (uint8_t)(piece && !owners[piece] ? none + piece : 0);
         if (piece && slot && owners[piece] >> (slot - 1) & 1) {
             f->masks[i] = (uint8_t)slot;
             f->queue[count++] = i;
@@ -129,6 +129,20 @@ static void count_apart(struct rv_follow *f, const uint8_t slot_of[RV_MAX_PIECES
     }
 }
 
+/* The slots of pieces that came up only just now. They are free again. */
+static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
+{
+    uint32_t late = 0;
+
+    for (int s = 0; s < f->params.objects; s++)
+        if (used >> s & 1 && f->frame - f->slot[s].since + 1 < f->rules.settled &&
+            f->slot[s].since) {
+            rv_slot_vacate(f, s);
+            late |= rv_slot_bit(s);
+        }
+    return late;
+}
+
 /* The start: a piece stays in the slot that it comes from. A piece that has come off the
  * rest of its object becomes an object of its own when that has lasted. */
 void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
@@ -145,7 +159,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
             f->masks[i] = 0;
     find_pieces(f, (int)(f->rules.least_first * f->pixels));
     find_owners(f, owners);
-    share_out(f, owners, RV_FOLLOW_SLOTS + 1);
+    share_out(f, owners, RV_FOLLOW_SLOTS);
     rv_pieces_find(p, f->masks, true, (int)(f->rules.least_first * f->pixels));
     for (int k = p->count; k >= 1; k--) {
         slot_of[k] = p->piece[k].label > RV_FOLLOW_SLOTS ? 0 : p->piece[k].label;
@@ -178,6 +192,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
     decision->shown = f->shown;
     if (f->frame < f->params.start - 1)
         return;
+    used &= ~drop_unsettled(f, used);
     decision->seed = decision->clear = used;
     decision->masks = f->shown;
     for (int i = 0; i < f->pixels; i++)

@@ -8,6 +8,7 @@
 
 struct slot {
     uint32_t serial; /* 0: free */
+    int64_t since;   /* the frame in which it got its object */
     bool given;      /* by the user */
     bool detected;   /* not from a piece of the start */
     int empty;       /* frames in a row without a pixel */

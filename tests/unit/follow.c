@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow.c - the rules of the automatic task, on scripted masks. Each scene passes with
+ * the rules as they are and must fail without the rule that it is about. */
+#include "follow_scene.h"
+
+/* ---- scenes: true if all went as it should ------------------------------------------
+ */
+
+static const struct shape left = {.x = 20, .y = 40, .w = 30, .h = 40, .found = 1};
+static const struct shape right = {.x = 150, .y = 40, .w = 24, .h = 40, .found = 2};
+
+/* Two objects are there from the beginning. Each piece is an object when the start ends.
+ */
+static bool start(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    s->shape[1].found = 1; /* far away pieces are two, whatever their slot */
+    for (int t = 0; t < START; t++) {
+        step(s);
+        if (!s->decision.shown || !s->decision.shown[60 * W + 30] ||
+            !s->decision.shown[60 * W + 160])
+            return false;
+    }
+    run(s, 20);
+    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2 && s->looks == START &&
+           !s->decision.shown && !s->changed;
+}
+
+/* An object enters while another one is followed. */
+static bool appear(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+    int since = -1;
+
+    s->shape[0] = left;
+    run(s, START + 4);
+    s->shape[1] = right;
+    for (int t = 0; t < 2 * INTERVAL && since < 0; t++) {
+        step(s);
+        if (id(s, 1))
+            since = t;
+    }
+    return since >= 0 && id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
+}
+
+/* What one discovery sees and the next does not is no object. */
+static bool flicker(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+    bool any = false;
+
+    s->shape[0] = left;
+    run(s, START);
+    for (int t = 0; t < 60; t++) {
+        s->shape[1] = right;
+        s->shape[1].hidden = s->looks & 1;
+        step(s);
+        any = any || id(s, 1);
+    }
+    return !any && objects(s) == 1;
+}
+
+/* What lasts for a frame or two in the start is no object when it ends. */
+static bool start_flicker(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    for (int t = 0; t < START; t++) {
+        s->shape[0] = left;
+        s->shape[1] = right;
+        s->shape[1].hidden = t < START - 1;
+        step(s);
+    }
+    run(s, 2);
+    return id(s, 0) && objects(s) == 1;
+}
+
+/* An object leaves, and its slot is free after a while. It comes back under a new number.
+ */
+static bool leave(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + 10);
+    s->shape[1].hidden = true;
+    run(s, 80);
+    if (objects(s) != 1 || id(s, 0) != 1)
+        return false;
+    s->shape[1].hidden = false;
+    run(s, 2 * INTERVAL);
+    return id(s, 0) == 1 && id(s, 1) == 3;
+}
+
+/* Away for a short time only: the slot waits. */
+static bool come_back(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + 10);
+    s->shape[1].hidden = true;
+    run(s, 30);
+    s->shape[1].hidden = false;
+    run(s, 30);
+    return id(s, 0) == 1 && id(s, 1) == 2;
+}
+
+/* One object passes in front of the other: nobody steals. */
+static bool cross(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START);
+    for (int t = 0; t < 60; t++) {
+        s->shape[1].x -= 2;
+        s->shape[0].x += 2;
+        step(s);
+    }
+    return id(s, 0) == 1 && id(s, 1) == 2 && !s->changed;
+}
+
+/* Two objects touch for a moment of the start. */
+static bool touch(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].found = 2;
+    for (int t = 0; t < START; t++) {
+        s->shape[1].x = t >= START - 3 ? 50 : 60;
+        step(s);
+    }
+    run(s, 10);
+    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
+}
+
+/* Parts that have grown together are one object, with the number of the larger. */
+static bool merge(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].w = 20;
+    for (int t = 0; t < START; t++) {
+        s->shape[1].x = t >= START - 8 ? 50 : 60;
+        step(s);
+    }
+    run(s, 10);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* A pole hides the middle of an object for some frames of the start. */
+static bool pole(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[0].w = 60;
+    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 6, .h = H, .hidden = true};
+    for (int t = 0; t < START; t++) {
+        s->shape[1].hidden = t < START - 3;
+        step(s);
+    }
+    s->shape[1].hidden = true;
+    run(s, 2);
+    return id(s, 0) == 1 && objects(s) == 1;
+}
+
+/* A narrow neck between two large pieces does not make one of them. */
+static bool neck(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    s->shape[2] = (struct shape){.x = 50, .y = 58, .w = 100, .h = 3, .found = 1};
+    run(s, START + 2);
+    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
+}
+
+/* One object comes apart into two large parts: the larger one keeps the number. */
+static bool separate(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[1].w = 20;
+    run(s, START + 2);
+    if (id(s, 0) != 1 || id(s, 1) != 1)
+        return false;
+    for (int t = 0; t < 40; t++) {
+        s->shape[1].x += 2;
+        step(s);
+    }
+    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
+}
+
+/* A slot lost a part of its object. Discoveries see the object as a whole. */
+static bool lose_parts(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[1].w = 20;
+    run(s, START + 2);
+    s->owns[slot_with(s, 1)] &= ~UINT32_C(2);
+    run(s, 2 * INTERVAL);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* Only one discovery sees more than what is followed: that mends nothing. */
+static bool mend_flicker(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = left;
+    run(s, START + 2);
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[1].w = 20;
+    for (int t = 0; t < 60; t++) {
+        s->shape[1].found = ~s->looks & 1;
+        step(s);
+    }
+    return id(s, 0) == 1 && !id(s, 1);
+}
+
+/* The smaller object's slot creeps onto the larger object, and has to give it back. */
+static bool creep(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[2] = left;
+    s->shape[2].x = 100;
+    s->shape[2].w = 20;
+    run(s, START + 8);
+    if (id(s, 1) != 1 || id(s, 2) != 2)
+        return false;
+    s->owns[slot_with(s, 2)] |= 2;
+    s->owns[slot_with(s, 0)] &= ~UINT32_C(2);
+    run(s, 8);
+    return id(s, 0) == 1 && id(s, 1) == 1 && id(s, 2) == 2;
+}
+
+/* A slot that was empty appears on another object: it goes. */
+static bool creep_from_nowhere(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[2] = left;
+    s->shape[2].x = 100;
+    run(s, START);
+    s->shape[2].hidden = true;
+    run(s, 10);
+    s->owns[1] |= 2;
+    s->owns[0] &= ~UINT32_C(2);
+    run(s, 8);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* The zero-shot decoder does not see an object any more, in many discoveries. */
+static bool scenery(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + 2);
+    s->shape[1].found = 0;
+    run(s, 2 * INTERVAL);
+    if (!id(s, 1)) /* too soon */
+        return false;
+    run(s, 4 * INTERVAL);
+    return id(s, 0) == 1 && !id(s, 1) && objects(s) == 1;
+}
+
+/* No slot is free. An object that has been away gives way to a new one. */
+static bool full_slots(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 2, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    s->shape[2] = left;
+    s->shape[2].x = 90;
+    s->shape[2].hidden = true;
+    run(s, START + 2);
+    s->shape[2].hidden = false;
+    run(s, 3 * INTERVAL);
+    if (id(s, 0) != 1 || id(s, 1) != 2 || id(s, 2))
+        return false;
+    s->shape[1].hidden = true;
+    run(s, 3 * INTERVAL);
+    return id(s, 0) == 1 && id(s, 2) == 3 && objects(s) == 2;
+}
+
+/* The user drops an object: it is not found again at its place for a while. */
+static bool drop(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+    int slot;
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + 8);
+    slot = slot_with(s, 1);
+    rv_follow_dropped(s->follow, slot);
+    s->owns[slot] = 0;
+    run(s, 4 * INTERVAL);
+    if (objects(s) != 1)
+        return false;
+    run(s, 80);
+    return objects(s) == 2 && id(s, 1) == 3;
+}
+
+/* Nothing is left to follow: discovery comes sooner. */
+static bool all_lost(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 50);
+
+    s->shape[0] = left;
+    run(s, START);
+    s->shape[0].hidden = true;
+    run(s, 60);
+    s->shape[1] = right;
+    run(s, 10);
+    return id(s, 1) == 2;
+}
+
+/* ---- what no threshold turns off ----------------------------------------------------
+ */
+
+/* The user's object is followed whatever the rules think, and pieces on it are not new.
+ */
+static void given(void)
+{
+    struct scene *s = begin(NULL, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    rv_follow_given(s->follow, 4);
+    s->held = 4;
+    s->owns[2] = 1;
+    CHECK(serial(s, 2) == 1);
+    run(s, START + 4);
+    CHECK(id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2);
+    s->shape[0].found = 0;
+    run(s, 10 * INTERVAL);
+    CHECK(id(s, 0) == 1);
+    s->shape[0].hidden = true;
+    run(s, 100);
+    CHECK(serial(s, 2) == 1 && !(s->changed & 4));
+    rv_follow_given(s->follow, 4); /* a correction */
+    CHECK(serial(s, 2) == 1);
+    /* In between: a free slot gets a number of its own. */
+    rv_follow_given(s->follow, 8);
+    CHECK(serial(s, 3) == 3);
+    rv_follow_given(s->follow, 0);
+    rv_follow_dropped(s->follow, 3);
+    rv_follow_dropped(s->follow, 3);
+    CHECK(serial(s, 3) == 0);
+}
+
+/* A piece of the start that the user takes over is the user's. */
+static void given_in_start(void)
+{
+    struct scene *s = begin(NULL, 4, INTERVAL);
+
+    s->shape[0] = left;
+    run(s, 5);
+    CHECK(serial(s, 0) == 1);
+    rv_follow_given(s->follow, 1);
+    s->held = 1;
+    s->owns[0] = 1;
+    for (int t = 5; t < START + 20; t++) {
+        step(s);
+        CHECK(!(s->decision.seed & 1) && !(s->decision.clear & 1));
+    }
+    CHECK(id(s, 0) == 1 && objects(s) == 1);
+}
+
+static void reset(void)
+{
+    struct scene *s = begin(NULL, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + 5);
+    CHECK(objects(s) == 2);
+    rv_follow_reset(s->follow);
+    CHECK(objects(s) == 0 && rv_follow_wants_found(s->follow) &&
+          rv_follow_clears_found(s->follow));
+    s->held = 0;
+    s->frame = 0;
+    s->shape[1].hidden = true;
+    run(s, START + 5);
+    CHECK(id(s, 0) == 3 && objects(s) == 1);
+}
+
+static void schedule(void)
+{
+    struct scene *s = begin(NULL, 4, 0);
+
+    s->shape[0] = left;
+    for (int t = 0; t < START; t++) {
+        CHECK(rv_follow_wants_found(s->follow));
+        CHECK(rv_follow_clears_found(s->follow) == (t == 0));
+        step(s);
+    }
+    for (int t = 0; t < 100; t++) {
+        CHECK(!rv_follow_wants_found(s->follow) && !rv_follow_clears_found(s->follow));
+        step(s);
+    }
+    rv_follow_discover(s->follow);
+    CHECK(rv_follow_wants_found(s->follow) && rv_follow_clears_found(s->follow));
+    step(s);
+    CHECK(!rv_follow_wants_found(s->follow));
+    s = begin(NULL, 4, INTERVAL);
+    s->shape[0] = left;
+    run(s, START + 10 * INTERVAL);
+    CHECK(s->looks == START + 10);
+}
+
+/* ---- all ----------------------------------------------------------------------------
+ */
+
+typedef bool scene_fn(const struct rv_follow_rules *rules);
+
+static void with_and_without(const char *name, scene_fn *play,
+                             struct rv_follow_rules without)
+{
+    test_note(CHECK(play(NULL)), "%s", name);
+    test_note(CHECK(!play(&without)), "%s, without its rule", name);
+}
+
+#define WITHOUT(play, field, value)                                                      \
+    do {                                                                                 \
+        struct rv_follow_rules without = rv_follow_rules;                                \
+        without.field = value;                                                           \
+        with_and_without(#play, play, without);                                          \
+    } while (0)
+
+int main(void)
+{
+    WITHOUT(start, least_first, 1);
+    WITHOUT(appear, least_later, 1);
+    WITHOUT(flicker, sightings, 1);
+    WITHOUT(start_flicker, settled, 1);
+    WITHOUT(leave, lost, 1000000);
+    WITHOUT(come_back, lost, 10);
+    WITHOUT(cross, theft_growth, -10);
+    WITHOUT(touch, joined, 1);
+    WITHOUT(merge, joined, 1000000);
+    WITHOUT(pole, apart, 1);
+    WITHOUT(neck, neck, 0);
+    WITHOUT(separate, separations, 1000000);
+    WITHOUT(lose_parts, mend_sightings, 0);
+    WITHOUT(mend_flicker, mend_sightings, 1);
+    WITHOUT(creep, theft, 100);
+    WITHOUT(creep_from_nowhere, theft, 100);
+    WITHOUT(scenery, unseen_times, 1000000);
+    WITHOUT(full_slots, spare, 1000000);
+    WITHOUT(drop, dropped, 0);
+    WITHOUT(all_lost, hurry, 50);
+    given();
+    given_in_start();
+    reset();
+    schedule();
+    rv_follow_destroy(&scene.follow);
+    return test_done();
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow_scene.h - scripted scenes of rectangles, and decoders without faults, for the
+ * rules of the automatic task. */
+#ifndef RV_FOLLOW_SCENE_H
+#define RV_FOLLOW_SCENE_H
+
+#include <string.h>
+
+#include "../test.h"
+#include "follow.h"
+
+enum { W = 224, H = 128, PIXELS = W * H, START = 16, INTERVAL = 10, SHAPES = 6 };
+
+/* A rectangle. Later ones lie in front. */
+struct shape {
+    int x, y, w, h;
+    int found;   /* label that the zero-shot decoder gives it; 0: it does not see it */
+    bool hidden; /* it is not in the picture */
+};
+
+/* A scene, and decoders without faults: a slot follows the shapes that its seed covered.
+ */
+struct scene {
+    struct rv_follow *follow;
+    struct rv_follow_decision decision;
+    struct shape shape[SHAPES];
+    uint32_t owns[RV_FOLLOW_SLOTS]; /* shapes, bit by bit */
+    uint32_t held;                  /* slots that have been seeded */
+    int frame, looks;               /* frames so far; those with the zero-shot decoder */
+    uint32_t changed;               /* slots that the rules cleared or seeded */
+    uint8_t top[PIXELS], found[PIXELS], followed[PIXELS]; /* top: shape, from 1 */
+};
+
+static struct scene scene;
+
+static struct scene *begin(const struct rv_follow_rules *rules, int objects, int interval)
+{
+    struct rv_follow_params params = {.width = W,
+                                      .height = H,
+                                      .objects = objects,
+                                      .start = START,
+                                      .interval = interval,
+                                      .rules = rules};
+
+    rv_follow_destroy(&scene.follow);
+    memset(&scene, 0, sizeof(scene));
+    if (!CHECK(rv_follow_create(&scene.follow, &params) == 0))
+        exit(1);
+    return &scene;
+}
+
+static uint32_t serial(const struct scene *s, int slot)
+{
+    return rv_follow_serials(s->follow)[slot];
+}
+
+static void draw(struct scene *s)
+{
+    memset(s->top, 0, PIXELS);
+    for (int k = 0; k < SHAPES; k++) {
+        const struct shape *p = &s->shape[k];
+
+        for (int y = p->y < 0 ? 0 : p->y; y < p->y + p->h && y < H && !p->hidden; y++)
+            for (int x = p->x < 0 ? 0 : p->x; x < p->x + p->w && x < W; x++)
+                s->top[y * W + x] = (uint8_t)(k + 1);
+    }
+    memset(s->followed, 0, PIXELS);
+    for (int i = 0; i < PIXELS; i++) {
+        int shape = s->top[i];
+
+        s->found[i] = (uint8_t)(shape ? s->shape[shape - 1].found : 0);
+        for (int k = 0; shape && k < RV_FOLLOW_SLOTS; k++)
+            if (serial(s, k) && s->held >> k & 1 && s->owns[k] >> (shape - 1) & 1)
+                s->followed[i] = (uint8_t)(k + 1);
+    }
+}
+
+/* The shapes of which a seed shows at least half of what can be seen. */
+static uint32_t covered(const struct scene *s, const uint8_t *masks, int slot)
+{
+    uint32_t owns = 0;
+
+    for (int k = 0; k < SHAPES; k++) {
+        int all = 0, in = 0;
+
+        for (int i = 0; i < PIXELS; i++)
+            if (s->top[i] == k + 1)
+                all++, in += masks[i] == slot + 1;
+        if (all && 2 * in >= all)
+            owns |= UINT32_C(1) << k;
+    }
+    return owns;
+}
+
+static void step(struct scene *s)
+{
+    struct rv_follow_frame frame = {0};
+
+    draw(s);
+    for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
+        if (serial(s, k) && s->held >> k & 1)
+            frame.followed = s->followed;
+    if (rv_follow_wants_found(s->follow)) {
+        frame.found = s->found;
+        s->looks++;
+    }
+    rv_follow_update(s->follow, &frame, &s->decision);
+    for (int k = 0; k < RV_FOLLOW_SLOTS; k++) {
+        if (s->decision.clear >> k & 1)
+            s->owns[k] = 0, s->held &= ~(UINT32_C(1) << k);
+        if (s->decision.seed >> k & 1) {
+            s->owns[k] = covered(s, s->decision.masks, k);
+            s->held |= UINT32_C(1) << k;
+        }
+    }
+    if (s->frame >= START)
+        s->changed |= s->decision.clear | s->decision.seed;
+    s->frame++;
+}
+
+static void run(struct scene *s, int frames)
+{
+    while (frames-- > 0)
+        step(s);
+}
+
+/* The serial number of the object that a shape belongs to; 0: of none. */
+static uint32_t id(const struct scene *s, int shape)
+{
+    for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
+        if (serial(s, k) && s->owns[k] >> shape & 1)
+            return serial(s, k);
+    return 0;
+}
+
+static int slot_with(const struct scene *s, int shape)
+{
+    for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
+        if (serial(s, k) && s->owns[k] >> shape & 1)
+            return k;
+    return 0;
+}
+
+static int objects(const struct scene *s)
+{
+    int n = 0;
+
+    for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
+        n += serial(s, k) != 0;
+    return n;
+}
+
+#endif
