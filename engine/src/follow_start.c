@@ -129,7 +129,8 @@ static void count_apart(struct rv_follow *f, const uint8_t slot_of[RV_MAX_PIECES
     }
 }
 
-/* The slots of pieces that came up only just now. They are free again. */
+/* Pieces that came up only just now are neither handed over nor shown. Their slots are
+ * free again. */
 static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
 {
     uint32_t late = 0;
@@ -140,6 +141,9 @@ static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
             rv_slot_vacate(f, s);
             late |= rv_slot_bit(s);
         }
+    for (int i = 0; late && i < f->pixels; i++)
+        if (f->shown[i] && late & rv_slot_bit(f->shown[i] - 1))
+            f->shown[i] = 0;
     return late;
 }
 

@@ -403,7 +403,7 @@ class Settings(unittest.TestCase):
                                           "--minutes", "3"])
         d = config.from_args(a)
         self.assertEqual((d.lr, d.minutes, d.steps, d.tasks), (0.5, 3.0, 0, ["one-shot"]))
-        for values, words in (({"nose": 1}, "unknown setting 'nose'"),
+        for values, words in (({"nose": 1}, "unknown setting nose"),
                               ({"batch": "x"}, "batch is 'x'"),
                               ({"graph": 1}, "of type bool")):
             with self.assertRaisesRegex(ConfigError, words):

@@ -39,7 +39,8 @@ else:
     print("no C++ compiler: rvos.h is compiled as C alone")
 
 engine = [*cc, "-x", "c", "-std=c11", "-Wpedantic", "-D_GNU_SOURCE",
-          "-I", str(root / "engine" / "include"), "-I", str(root / "engine" / "src")]
+          "-I", str(root / "engine" / "include"), "-I", str(root / "engine" / "src"),
+          "-I", str(root / "engine" / "pictures")]
 for header in sorted((root / "engine" / "src").rglob("*.h")):
     if "cuda" not in header.parts:  # those are compiled with the CUDA engine
         compiles(header, engine)
@@ -51,6 +52,7 @@ if gst is None:
 else:
     for header in sorted((root / "gst").glob("*.h")):
         compiles(header, [*cc, "-x", "c", "-std=c11", "-D_GNU_SOURCE", *gst,
-                          "-I", str(root / "engine" / "include")])
+                          "-I", str(root / "engine" / "include"),
+                          "-I", str(root / "engine" / "pictures")])
 print(f"{checked} compilations, {failed} failed")
 sys.exit(1 if failed or checked < 20 else 0)
