@@ -26,13 +26,15 @@ struct rv_follow_rules {
     int lost;           /* frames without a pixel after which a slot is freed */
     int spare;          /* the same, where a new object needs the slot */
     int hurry;          /* frames between discoveries while nothing is followed */
-    int settled; /* frames that a piece needs before the start ends; frame 0's is enough
-                  */
-    int apart;   /* frames for which a part of an object must be apart from the rest
-                    before it is an object of its own */
-    int joined;  /* frames for which two objects must be one piece before they are one */
-    int neck;    /* pixels: a neck of at most twice that divides a piece ... */
-    double core; /* into parts of at least that area, the border not counted */
+    int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
+                   */
+    int apart;    /* frames for which a part of an object must be apart from the rest
+                     before it is an object of its own */
+    int near;     /* pixels between parts of an object that one zero-shot slot holds */
+    int joined;   /* frames for which two objects must be one piece before they are one */
+    int grown_up; /* and frames that it has been there: before, it is a part at once */
+    int neck;     /* pixels: a neck of at most twice that divides a piece ... */
+    double core;  /* into parts of at least that area, the border not counted */
     double separate;           /* size of a part that comes off, against the rest */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */

@@ -33,7 +33,9 @@ static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
             if (!holds(f, k, s, shown))
                 continue;
             f->slot[s - 1].joined = s == largest ? 0 : f->slot[s - 1].joined + 1;
-            if (f->slot[s - 1].joined < f->rules.joined)
+            if (s == largest || (f->slot[s - 1].joined < f->rules.joined &&
+                                 (!f->slot[s - 1].since ||
+                                  f->frame - f->slot[s - 1].since >= f->rules.grown_up)))
                 owners[k] |= rv_slot_bit(s - 1);
         }
     }
@@ -129,6 +131,55 @@ static void count_apart(struct rv_follow *f, const uint8_t slot_of[RV_MAX_PIECES
     }
 }
 
+/* The zero-shot slot that most of each piece lies in. */
+static void find_found(struct rv_follow *f, const uint8_t *found,
+                       uint8_t found_of[RV_MAX_PIECES + 1])
+{
+    rv_overlaps(f->pieces.of, found, f->pixels, f->overlap);
+    for (int k = 1; k <= f->pieces.count; k++)
+        for (int z = found_of[k] = 1; z <= RV_FOLLOW_SLOTS; z++)
+            if (f->overlap[k][z] > f->overlap[k][found_of[k]])
+                found_of[k] = (uint8_t)z;
+}
+
+/* A larger piece close to this one and of the same zero-shot slot: both are parts of one
+ * object, of which something thin hides the middle. 0: there is none. */
+static int rest_of(struct rv_follow *f, int piece,
+                   const uint8_t found_of[RV_MAX_PIECES + 1])
+{
+    int common[RV_MAX_PIECES + 1] = {0}, best = 0;
+
+    for (int i = 0; i < f->pixels; i++)
+        f->scratch[i] = f->pieces.of[i] == piece;
+    rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height,
+            f->rules.near);
+    for (int i = 0; i < f->pixels; i++)
+        if (f->near[i] && f->pieces.of[i] < piece && f->pieces.of[i])
+            common[f->pieces.of[i]]++;
+    for (int k = 1; k < piece; k++)
+        if (found_of[k] == found_of[piece] && common[k] > common[best])
+            best = k;
+    return best;
+}
+
+/* Gives parts of objects that were somewhere else, or nowhere, to their objects. */
+static void find_parts(struct rv_follow *f, const uint8_t *found,
+                       const uint8_t main_of[RV_FOLLOW_SLOTS + 1],
+                       uint8_t slot_of[RV_MAX_PIECES + 1],
+                       uint8_t part_of[RV_MAX_PIECES + 1])
+{
+    uint8_t found_of[RV_MAX_PIECES + 1];
+
+    find_found(f, found, found_of);
+    for (int k = 2; k <= f->pieces.count && f->rules.near; k++) {
+        if (slot_of[k] && main_of[slot_of[k]] == k)
+            continue;
+        part_of[k] = (uint8_t)rest_of(f, k, found_of);
+        if (part_of[k])
+            slot_of[k] = slot_of[part_of[k]];
+    }
+}
+
 /* Pieces that came up only just now are neither handed over nor shown. Their slots are
  * free again. */
 static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
@@ -155,6 +206,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
     struct rv_pieces *p = &f->pieces;
     struct sighting now[RV_MAX_PIECES + 1] = {{0}};
     uint8_t slot_of[RV_MAX_PIECES + 1] = {0}, main_of[RV_FOLLOW_SLOTS + 1] = {0};
+    uint8_t part_of[RV_MAX_PIECES + 1] = {0};
     uint32_t used = 0, owners[RV_MAX_PIECES + 1];
 
     memcpy(f->masks, frame->found, f->pixels);
@@ -169,8 +221,11 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
         slot_of[k] = p->piece[k].label > RV_FOLLOW_SLOTS ? 0 : p->piece[k].label;
         main_of[slot_of[k]] = (uint8_t)k;
     }
+    find_parts(f, frame->found, main_of, slot_of, part_of);
     count_apart(f, slot_of, main_of, now);
     for (int k = 1; k <= p->count; k++) {
+        if (part_of[k])
+            now[k].apart = 0;
         if (now[k].apart >= f->rules.apart)
             slot_of[k] = 0, now[k].apart = 0;
         if (slot_of[k])
@@ -181,8 +236,11 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
             !(used >> s & 1))
             rv_slot_vacate(f, s);
     for (int k = 1; k <= p->count; k++) {
-        int s = slot_of[k] ? -1 : rv_slot_free(f);
+        int s;
 
+        if (!slot_of[k] && part_of[k])
+            slot_of[k] = slot_of[part_of[k]];
+        s = slot_of[k] ? -1 : rv_slot_free(f);
         if (s < 0)
             continue;
         rv_slot_occupy(f, s);

@@ -151,6 +151,7 @@ static bool merge(const struct rv_follow_rules *rules)
     s->shape[0] = left;
     s->shape[1] = left;
     s->shape[1].w = 20;
+    s->shape[1].found = 2;
     for (int t = 0; t < START; t++) {
         s->shape[1].x = t >= START - 8 ? 50 : 60;
         step(s);
@@ -159,14 +160,14 @@ static bool merge(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
-/* A pole hides the middle of an object for some frames of the start. */
-static bool pole(const struct rv_follow_rules *rules)
+/* A wall hides the middle of an object for some frames of the start. */
+static bool wall(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
 
     s->shape[0] = left;
-    s->shape[0].w = 60;
-    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 6, .h = H, .hidden = true};
+    s->shape[0].w = 100;
+    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 24, .h = H, .hidden = true};
     for (int t = 0; t < START; t++) {
         s->shape[1].hidden = t < START - 3;
         step(s);
@@ -174,6 +175,37 @@ static bool pole(const struct rv_follow_rules *rules)
     s->shape[1].hidden = true;
     run(s, 2);
     return id(s, 0) == 1 && objects(s) == 1;
+}
+
+/* A pole hides the middle of an object from the beginning. One zero-shot slot holds both
+ * parts. */
+static bool pole(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[0].w = 60;
+    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 6, .h = H};
+    run(s, START + 2);
+    return id(s, 0) == 1 && objects(s) == 1;
+}
+
+/* What has only just come up is a part of what it meets. */
+static bool newcomer(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].w = 20;
+    s->shape[1].found = 2;
+    for (int t = 0; t < START; t++) {
+        s->shape[1].hidden = t < START - 4;
+        s->shape[1].x = t >= START - 1 ? 50 : 60;
+        step(s);
+    }
+    run(s, 2);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
 /* A narrow neck between two large pieces does not make one of them. */
@@ -471,7 +503,9 @@ int main(void)
     WITHOUT(cross, theft_growth, -10);
     WITHOUT(touch, joined, 1);
     WITHOUT(merge, joined, 1000000);
-    WITHOUT(pole, apart, 1);
+    WITHOUT(wall, apart, 1);
+    WITHOUT(pole, near, 0);
+    WITHOUT(newcomer, grown_up, 0);
     WITHOUT(neck, neck, 0);
     WITHOUT(separate, separations, 1000000);
     WITHOUT(lose_parts, mend_sightings, 0);
