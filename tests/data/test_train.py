@@ -404,7 +404,7 @@ class Settings(unittest.TestCase):
         d = config.from_args(a)
         self.assertEqual((d.lr, d.minutes, d.steps, d.tasks), (0.5, 3.0, 0, ["one-shot"]))
         for values, words in (({"nose": 1}, "unknown setting nose"),
-                              ({"batch": "x"}, "batch is 'x'"),
+                              ({"batch": "x"}, "batch is x, must be of type int"),
                               ({"graph": 1}, "of type bool")):
             with self.assertRaisesRegex(ConfigError, words):
                 config.merge(values)
