@@ -198,6 +198,21 @@ static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
     return late;
 }
 
+/* From the next frame on the one-shot decoder follows the pieces of these slots. */
+static void hand_over(struct rv_follow *f, const struct rv_follow_frame *frame,
+                      struct rv_follow_decision *decision, uint32_t used)
+{
+    used &= ~drop_unsettled(f, used);
+    decision->seed = decision->clear = used;
+    decision->masks = f->shown;
+    for (int i = 0; i < f->pixels; i++)
+        f->past[i] =
+            frame->followed && frame->followed[i] ? frame->followed[i] : f->shown[i];
+    f->past_frame = f->frame;
+    memset(f->before, 0, f->pixels);
+    memset(f->sighting, 0, sizeof(f->sighting));
+}
+
 /* The start: a piece stays in the slot that it comes from. A piece that has come off the
  * rest of its object becomes an object of its own when that has lasted. */
 void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
@@ -252,15 +267,6 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
     memcpy(f->before, p->of, f->pixels);
     memcpy(f->sighting, now, sizeof(now));
     decision->shown = f->shown;
-    if (f->frame < f->params.start - 1)
-        return;
-    used &= ~drop_unsettled(f, used);
-    decision->seed = decision->clear = used;
-    decision->masks = f->shown;
-    for (int i = 0; i < f->pixels; i++)
-        f->past[i] =
-            frame->followed && frame->followed[i] ? frame->followed[i] : f->shown[i];
-    f->past_frame = f->frame;
-    memset(f->before, 0, f->pixels);
-    memset(f->sighting, 0, sizeof(f->sighting));
+    if (f->frame == f->params.start - 1)
+        hand_over(f, frame, decision, used);
 }
