@@ -406,6 +406,21 @@ static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
     return flow;
 }
 
+/* A pad that was requested between a FLUSH_STOP and the SEGMENT that follows it may have
+ * missed that SEGMENT. Data must not come without one. */
+static void send_missed_segment(GstRvosSeg *self, GstPad *pad)
+{
+    GstEvent *segment = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+
+    if (!segment && !GST_PAD_IS_FLUSHING(pad)) {
+        GST_OBJECT_LOCK(self);
+        self->mask.sticky_due = TRUE;
+        GST_OBJECT_UNLOCK(self);
+    }
+    gst_clear_event(&segment);
+    gst_rvos_mask_pad_send_sticky(self, pad);
+}
+
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 {
     GstPad *pad = gst_rvos_mask_pad_ref(self);
@@ -413,7 +428,7 @@ void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 
     if (!pad)
         return;
-    gst_rvos_mask_pad_send_sticky(self, pad);
+    send_missed_segment(self, pad);
     reconfigure(self, pad);
     if (wants_copy(pad, mask)) {
         if (!self->held.copy)
@@ -432,7 +447,7 @@ void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime dur
 
     if (!pad)
         return;
-    gst_rvos_mask_pad_send_sticky(self, pad);
+    send_missed_segment(self, pad);
     if (GST_CLOCK_TIME_IS_VALID(time))
         gst_pad_push_event(pad, gst_event_new_gap(time, duration));
     gst_object_unref(pad);
