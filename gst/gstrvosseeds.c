@@ -308,8 +308,7 @@ void gst_rvos_seeds_end(GstRvosSeg *self)
     if (!seeds->files || seeds->pictures == 0)
         return;
     names = gst_rvos_mask_files_unused(seeds, &unused);
-    if (!seeds->ever && !seeds->sought &&
-        self->settings.mode != GST_RVOS_SEG_MODE_AUTO)
+    if (!seeds->ever && !seeds->sought && self->settings.mode != GST_RVOS_SEG_MODE_AUTO)
         GST_ELEMENT_ERROR(self, STREAM, FAILED,
                           ("No object was followed: %u masks of \"%s\" belong to no "
                            "picture of this stream, and no other shows an object. It had "

@@ -32,9 +32,9 @@
  *
  * fork: a device and all that is on it belong to the process that opened them. In a child
  * functions that can fail return RVOS_ERR_DEVICE, without a line in the log, whose locks
- * another thread may have held at the fork; those that close return at once, set the handle
- * to NULL and leave the memory to the end of the process. A child may open a device of its
- * own.
+ * another thread may have held at the fork; those that close return at once, set the
+ * handle to NULL and leave the memory to the end of the process. A child may open a
+ * device of its own.
  *
  * Parameters: a params struct of zeroes is the default, as is NULL (rvos_draw
  * alone tells them apart); it need live only for the call.
@@ -110,8 +110,8 @@ typedef struct rvos_device_info {
                             processes; frames then take longer */
 } rvos_device_info;
 
-/* The cores that the process may use by its affinity mask, or fewer where a control group,
- * such as a container's, has a quota of CPU time. */
+/* The cores that the process may use by its affinity mask, or fewer where a control
+ * group, such as a container's, has a quota of CPU time. */
 RVOS_API int rvos_default_threads(void);
 
 RVOS_API int rvos_device_open(rvos_device **out, const rvos_device_params *params);
@@ -205,11 +205,11 @@ RVOS_API void rvos_model_get_info(const rvos_model *model, rvos_model_info *info
 
 typedef enum rvos_memory { RVOS_MEMORY_HOST, RVOS_MEMORY_CUDA } rvos_memory;
 
-/* Bytes in memory order. Alpha is neither read nor drawn on. NV12, NV21, I420 and those of
- * 10 bits like them have chroma planes of (width + 1) / 2 by (height + 1) / 2 samples. A
- * pixel pair of YUY2 and UYVY has 4 bytes, also the last one where the width is odd. 10 bits
- * are in two bytes, the lower one first. CUDA takes formats up to RVOS_I420 only: others
- * are RVOS_ERR_UNSUPPORTED there. */
+/* Bytes in memory order. Alpha is neither read nor drawn on. NV12, NV21, I420 and those
+ * of 10 bits like them have chroma planes of (width + 1) / 2 by (height + 1) / 2 samples.
+ * A pixel pair of YUY2 and UYVY has 4 bytes, also the last one where the width is odd. 10
+ * bits are in two bytes, the lower one first. CUDA takes formats up to RVOS_I420 only:
+ * others are RVOS_ERR_UNSUPPORTED there. */
 typedef enum rvos_format {
     RVOS_RGB,
     RVOS_BGR,
@@ -281,13 +281,13 @@ typedef enum rvos_variant {
 typedef struct rvos_stream_params {
     rvos_task task; /* what the model cannot do: RVOS_ERR_WRONG_TASK */
     rvos_variant variant;
-    int objects;    /* slots, 1..RVOS_MAX_OBJECTS; 0: the model's own. Each costs
-                       rvos_model_info.object_macs a frame */
-    bool all_slots; /* one-shot: run every slot from the first frame on, as the
-                       published code does. Otherwise the slots above the highest
-                       that has been seeded are skipped, which is exact for those
-                       below; a later object then starts without the history of
-                       an empty mask that the published code gives it */
+    int objects;            /* slots, 1..RVOS_MAX_OBJECTS; 0: the model's own. Each costs
+                               rvos_model_info.object_macs a frame */
+    bool all_slots;         /* one-shot: run every slot from the first frame on, as the
+                               published code does. Otherwise the slots above the highest
+                               that has been seeded are skipped, which is exact for those
+                               below; a later object then starts without the history of
+                               an empty mask that the published code gives it */
     int discovery_interval; /* RVOS_TASK_AUTO: frames from one look for further objects
                                to the next; 0: 15; negative: only at the beginning and
                                after rvos_stream_discover */
@@ -331,8 +331,8 @@ RVOS_API void rvos_stream_reset(rvos_stream *stream);
  *
  * rvos_stream_seed and rvos_stream_drop work as in a one-shot stream. An object that was
  * seeded is followed until it is dropped, or seeded empty. What was dropped is not found
- * again at the same place right away. The thresholds and slots of rvos_output concern what
- * is shown, not what is followed. */
+ * again at the same place right away. The thresholds and slots of rvos_output concern
+ * what is shown, not what is followed. */
 
 /* An AUTO stream: look for objects from the next frame on, such as after a change of the
  * scene that is no cut. Other streams: RVOS_ERR_WRONG_TASK. */
@@ -347,8 +347,8 @@ typedef struct rvos_box {
  * seen it. The zero-shot decoder runs on that frame. What it takes for foreground in the
  * box or close to it is the object; the whole box, if that is little. It is followed from
  * the frame after that one on, like an object that was found: when it is lost for long,
- * its slot is free again. Nothing happens if the slot has an object by then, or the box is
- * off the frame. Other streams: RVOS_ERR_WRONG_TASK. */
+ * its slot is free again. Nothing happens if the slot has an object by then, or the box
+ * is off the frame. Other streams: RVOS_ERR_WRONG_TASK. */
 RVOS_API int rvos_stream_seed_box(rvos_stream *stream, int object, const rvos_box *box);
 
 /* Show a one-shot stream its objects as they are in the next frame. Sets the
@@ -393,9 +393,9 @@ typedef struct rvos_object {
     int x, y, width, height; /* its box there */
     int64_t area;            /* its pixels there */
     double score;            /* mean probability over its pixels at network size */
-    uint32_t serial;         /* RVOS_TASK_AUTO: of the object in this slot, also while it is
-                                hidden; from 1; no other object of this stream ever gets it.
-                                0: the slot is free, or a stream of another task */
+    uint32_t serial; /* RVOS_TASK_AUTO: of the object in this slot, also while it is
+                        hidden; from 1; no other object of this stream ever gets it.
+                        0: the slot is free, or a stream of another task */
 } rvos_object;
 
 /* One object, 1..objects, of the last frame that filled labels; zeroes if it is

@@ -37,8 +37,8 @@ int file_read(char **text, size_t *size, const char *path, size_t most,
 /* Whole or not at all; see output.h. "-" is the standard output. */
 int file_write(const char *path, const char *text, size_t size, struct fault *fault);
 
-/* The same of what open_memstream has gathered: closes it and frees the text. Without memory
- * for all of it nothing is written. */
+/* The same of what open_memstream has gathered: closes it and frees the text. Without
+ * memory for all of it nothing is written. */
 int file_write_memory(const char *path, FILE *memory, char **text, const size_t *size,
                       struct fault *fault);
 

@@ -5,9 +5,9 @@
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * of seeded texts: properties_fuzz [rounds [seed]].
  *
- * A long run of the libFuzzer target ends with one leak of a few kB inside GLib. GLib keeps
- * each name that it has seen in a table. When it makes a larger table, it leaves the old one
- * to readers in other threads. Run it with -detect_leaks=0. */
+ * A long run of the libFuzzer target ends with one leak of a few kB inside GLib. GLib
+ * keeps each name that it has seen in a table. When it makes a larger table, it leaves
+ * the old one to readers in other threads. Run it with -detect_leaks=0. */
 #include "gstrvosseg.h"
 
 #include <stdio.h>

@@ -109,8 +109,8 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
         for (int i = thread_index(); i < all; i += step) {
             int x = i % out->width, y = i / out->width;
             float best = job->level;
-            int label = winner(jobs, j, &logits, live, 0, x, y, out->width, out->height,
-                               &best);
+            int label =
+                winner(jobs, j, &logits, live, 0, x, y, out->width, out->height, &best);
 
             if (label)
                 found_one(&mine[label - 1], x, y);
@@ -185,9 +185,8 @@ static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view log
         const struct rv_plane *out = &job->labels, *alpha = &job->alpha;
         int step = (int)(gridDim.x * blockDim.x), first = thread_index();
         bool shown = job->shown == decoder;
-        int all = shown && out->data && job->min_object_size > 1
-                      ? out->width * out->height
-                      : 0;
+        int all =
+            shown && out->data && job->min_object_size > 1 ? out->width * out->height : 0;
         int soft = shown && alpha->data ? alpha->width * alpha->height : 0;
         int live = job->live[decoder], seen = (1 + decoder) * RV_CUDA_SLOTS + first;
         uint32_t small = 0;

@@ -162,8 +162,7 @@ cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
 }
 
 cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
-                           int decoder, int slot, struct rv_view out,
-                           cudaStream_t stream)
+                           int decoder, int slot, struct rv_view out, cudaStream_t stream)
 {
     size_t threads = (size_t)out.h * out.w * out.pitch;
     dim3 grid(blocks_for(threads), (unsigned int)(in.n * batch));

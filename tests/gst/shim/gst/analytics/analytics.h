@@ -11,7 +11,8 @@
 
 typedef struct {
     guint id;
-} GstAnalyticsMtd, GstAnalyticsODMtd, GstAnalyticsTrackingMtd, GstAnalyticsSegmentationMtd;
+} GstAnalyticsMtd, GstAnalyticsODMtd, GstAnalyticsTrackingMtd,
+    GstAnalyticsSegmentationMtd;
 
 typedef guintptr GstAnalyticsMtdType;
 
