@@ -191,8 +191,9 @@ static void flush_start(GstRvosSeg *self, GstEvent *event)
         free_thread(self, inside, event);
 }
 
-/* A branch that was unlinked during the flush would refuse data for good. One that has
- * another source by now, or has been stopped, is none of our business. */
+/* A branch that was unlinked during the flush needs its FLUSH_STOP, or it refuses all
+ * later data. A branch that has another source, or has been stopped, gets none from here.
+ */
 static void release_from_flush(GstPad *peer, GstEvent *stop)
 {
     if (!gst_pad_is_linked(peer) && GST_PAD_IS_ACTIVE(peer) && GST_PAD_IS_FLUSHING(peer))

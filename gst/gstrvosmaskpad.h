@@ -7,9 +7,9 @@
  * chain function.
  *
  * Flushes come from another thread than data, and pads are requested, linked, unlinked
- * and released by a third. The rule that avoids deadlocks: whoever has got FLUSH_START
- * from us gets FLUSH_STOP, whoever has not gets both, and a pad that is requested in
- * between flushes from the beginning.
+ * and released by a third. This rule avoids deadlocks: a peer that got FLUSH_START
+ * from us gets FLUSH_STOP. A peer that did not get FLUSH_START gets both at FLUSH_STOP. A
+ * pad that is requested in between flushes from its beginning.
  *
  * Locks: `pad` is read under the element's object lock and written under `lock` too.
  * Neither is held over a push. Order: `lock`, then the object lock of element or pad.

@@ -5,7 +5,7 @@
  * A frame that the zero-shot decoder alone has seen shows its foreground, cut into the
  * pieces that follow.c has decided on. For that its logits become those of the one-shot
  * decoder, piece by piece, and labels are made of these: so that borders, boxes, scores
- * and soft foreground follow the same rules as ever. */
+ * and soft foreground follow the same rules as in the other tasks. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -221,7 +221,8 @@ static int run(rvos_stream *s, struct rv_job *job, const rvos_output *out, uint3
     return 0;
 }
 
-/* What there is of free slots is none of the rules' business, nor the user's. */
+/* A free slot has no object. Neither the rules nor the user see what the decoder makes
+ * there. */
 static void hide_free(rvos_stream *s, int live, uint32_t taken)
 {
     uint8_t *labels = s->automatic->labels[RV_ONE_SHOT], keep[256];
