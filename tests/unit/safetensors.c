@@ -268,6 +268,9 @@ static void no_files(void)
     rv_st_close(&st);
 }
 
+/* A literal, which may hold zeroes, and its size. */
+#define BYTES(literal) literal, sizeof(literal) - 1
+
 /* What people have in place of the file. */
 static void mistaken_files(void)
 {
@@ -276,20 +279,21 @@ static void mistaken_files(void)
         size_t size;
         const char *message;
     } files[] = {
-        {"version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n", 68,
+        {BYTES("version https://git-lfs.github.com/spec/v1\noid sha256:12\nsize 9\n"),
          "is a git-lfs pointer, not the file itself: run \"git lfs pull\""},
-        {"<!DOCTYPE html><html></html>", 28, "is a web page"},
-        {"\xef\xbb\xbf \n<HTML lang=en>", 20, "is a web page"},
-        {"PK\3\4\24\0\0\10archive/data.pkl", 24, "is a zip file"},
-        {"\x80\2}q\0.", 6, "is a PyTorch checkpoint: convert it with data/convert.py"},
-        {"\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", 14, "data/convert.py"},
-        {"\x1f\x8b\10\0\0\0\0\0\0\3", 10, "is a compressed file"},
-        {"\xfd"
-         "7zXZ\0\0\4",
-         8, "is a compressed file"},
-        {"some text that nobody knows", 27, "no .safetensors file"},
-        {"abc", 3, "wrong size"},
-        {"", 0, "is empty"},
+        {BYTES("<!DOCTYPE html><html></html>"), "is a web page"},
+        {BYTES("\xef\xbb\xbf \n<HTML lang=en>"), "is a web page"},
+        {BYTES("PK\3\4\24\0\0\10archive/data.pkl"), "is a zip file"},
+        {BYTES("\x80\2}q\0."),
+         "is a PyTorch checkpoint: convert it with data/convert.py"},
+        {BYTES("\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19."), "data/convert.py"},
+        {BYTES("\x1f\x8b\10\0\0\0\0\0\0\3"), "is a compressed file"},
+        {BYTES("\xfd"
+               "7zXZ\0\0\4"),
+         "is a compressed file"},
+        {BYTES("some text that nobody knows"), "no .safetensors file"},
+        {BYTES("abc"), "wrong size"},
+        {BYTES(""), "is empty"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         FILE *file = fopen(path, "wb");
