@@ -339,8 +339,8 @@ GST_START_TEST(test_alpha_before_start)
     static const gchar *const launches[] = {
         "appsrc name=a format=time ! rvosseg name=r ! fakesink name=s",
         "appsrc name=a format=time ! queue ! identity ! rvosseg name=r ! fakesink name=s",
-        "appsrc name=a format=time ! videoconvert ! video/x-raw,format=I420 ! "
-        "rvosseg name=r ! fakesink name=s",
+        ("appsrc name=a format=time ! videoconvert ! video/x-raw,format=I420 ! "
+         "rvosseg name=r ! fakesink name=s"),
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(launches); i++) {
