@@ -450,7 +450,6 @@ int main(int argc, char **argv)
         return test_skip("usage: batch BACKEND MODEL_DIR");
     folder = argv[2];
     device = open_any(argv[1]);
-    log_.warnings = 0; /* a build without oneDNN says so */
     for (int v = 0; v < 3; v++) {
         rvos_task task = v == 1 ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
         rvos_variant variant =

@@ -71,7 +71,8 @@ static gdouble sample(const GstVideoFrame *frame, guint c, gint x, gint y)
 
     if (more == 0)
         return *p;
-    return (gdouble)(GST_READ_UINT16_LE(p) >> frame->info.finfo->shift[c]) / (1 << more);
+    /* Rows may begin at any address, so no 16-bit load. */
+    return (gdouble)((p[0] | p[1] << 8) >> frame->info.finfo->shift[c]) / (1 << more);
 }
 
 typedef struct {
