@@ -42,7 +42,8 @@ class Counter:
             objects = [f"{slot} ({area} px)" for slot, area in
                        zip(values(s, "slots"), values(s, "areas"))]
             stale = f", {s.get_value('age')} frames old" if s.get_value("stale") else ""
-            print(f"{buffer.pts / Gst.SECOND:7.3f} s: {', '.join(objects) or 'nothing'}{stale}")
+            print(f"{buffer.pts / Gst.SECOND:7.3f} s: {', '.join(objects) or 'nothing'}{stale}",
+                  flush=True)
             for tracking_id in values(s, "tracking-ids"):
                 self.seen[tracking_id] = self.seen.get(tracking_id, 0) + 1
             self.left -= 1
@@ -60,7 +61,7 @@ class Counter:
             self.loop.quit()
         elif s and s.get_name() == "rvosseg-object":
             print(f"          {s.get_string('event')}: object {s.get_value('slot')}, "
-                  f"tracking-id {s.get_value('tracking-id')}")
+                  f"tracking-id {s.get_value('tracking-id')}", flush=True)
 
     def run(self):
         self.pipeline.set_state(Gst.State.PLAYING)
