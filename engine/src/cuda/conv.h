@@ -31,13 +31,15 @@ struct rv_conv; /* each engine's own */
 struct rv_conv_io {
     const void *x, *add; /* add NULL: none */
     void *y, *workspace;
-    /* The last work in the stream is a kernel, and this one may begin before that has
-     * ended, as long as it waits before it reads or writes what the frame computes. */
+    /* The last work in the stream is a kernel of ours, and this one may begin before that
+     * has ended, as long as it waits before it reads or writes what the frame computes.
+     */
     bool chained;
 };
 
 struct rv_conv_engine {
     void (*library)(char *text, size_t size); /* its name and version */
+    bool own; /* it launches kernels of ours only, behind which others may be chained */
     /* Of a device; both NULL: there is nothing to open. */
     int (*open)(rvos_device *dev, void **opened);
     void (*close)(void *opened);

@@ -78,6 +78,7 @@ static void destroy(struct rv_conv *conv)
 
 const struct rv_conv_engine rv_conv_plain = {
     .library = library,
+    .own = true,
     .create = create,
     .workspace_bytes = workspace_bytes,
     .run = run,

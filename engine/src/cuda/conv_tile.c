@@ -206,6 +206,7 @@ error:
 
 const struct rv_conv_engine rv_conv_tile = {
     .library = library,
+    .own = true,
     .create = create,
     .workspace_bytes = workspace_bytes,
     .run = run,

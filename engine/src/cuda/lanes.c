@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lanes.c - which stream each step runs in, and which steps of others it waits for. */
+/* lanes.c - which stream each step runs in, and which steps of others it waits for.
+ *
+ * A step waits only for what no earlier wait implies. A wait that is not needed costs an
+ * edge of the graph, and the kernel behind it cannot be chained (chain.c). */
 #include <stdlib.h>
 
 #include "plan.h"
@@ -28,6 +31,8 @@ static bool same_bytes(const struct rv_program *p, rv_tid a, rv_tid b)
     y = rv_tensor_place(p, b);
     if (x.root == y.root)
         return rv_same_elements(p, a, b);
+    if (x.root == p->step[0].out[0] || y.root == p->step[0].out[0])
+        return false; /* the network's input lies outside the arena (rv_plan_view) */
     r = bytes_of(p, x.root);
     s = bytes_of(p, y.root);
     return r.from < s.to && s.from < r.to;
@@ -63,6 +68,30 @@ static int choose(const struct rv_plan *plan, int i, const int last[RV_LANES])
     return idle;
 }
 
+/* `s` comes behind step j, and so behind all that j comes behind. */
+static void come_behind(struct cuda_step *s, const struct cuda_step *j)
+{
+    for (int l = 0; l < RV_LANES; l++)
+        s->after[l] = j->after[l] > s->after[l] ? j->after[l] : s->after[l];
+}
+
+/* The latest steps first: what they come behind needs no wait of its own. */
+static void set_waits(struct rv_plan *plan, int i)
+{
+    struct cuda_step *s = &plan->step[i];
+
+    for (int j = i - 1; j >= 0; j--) {
+        const struct cuda_step *other = &plan->step[j];
+
+        if (s->after[other->lane] >= j ||
+            !rv_must_follow(plan->program, s->step, other->step, same_bytes))
+            continue;
+        s->wait[other->lane] = j;
+        come_behind(s, other);
+    }
+    s->after[s->lane] = i;
+}
+
 int rv_plan_lanes(struct rv_plan *plan)
 {
     const struct rv_program *p = plan->program;
@@ -74,13 +103,12 @@ int rv_plan_lanes(struct rv_plan *plan)
         struct cuda_step *s = &plan->step[i];
 
         s->lane = choose(plan, i, last);
-        last[s->lane] = i;
         for (int l = 0; l < RV_LANES; l++)
-            s->wait[l] = -1;
-        for (int j = 0; j < i; j++)
-            if (plan->step[j].lane != s->lane &&
-                rv_must_follow(p, s->step, plan->step[j].step, same_bytes))
-                s->wait[plan->step[j].lane] = j;
+            s->wait[l] = s->after[l] = -1;
+        if (last[s->lane] >= 0)
+            come_behind(s, &plan->step[last[s->lane]]);
+        last[s->lane] = i;
+        set_waits(plan, i);
         for (int l = 0; l < RV_LANES; l++)
             if (s->wait[l] >= 0 && !plan->step[s->wait[l]].done)
                 CU(plan->dev, cudaEventCreateWithFlags(&plan->step[s->wait[l]].done,

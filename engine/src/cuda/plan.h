@@ -23,10 +23,12 @@ struct cuda_step {
     struct rv_made made;       /* the convolution, if there is one of its own */
     struct rv_cell_tile fused; /* kernel NULL: the cell is made in three steps */
     int lane;
-    int wait[RV_LANES]; /* of other lanes: the last step to wait for; -1: none */
-    cudaEvent_t done;   /* NULL: nobody waits for it */
-    size_t input;       /* of a padded or gathered input, in plan->memory; or NONE */
-    int channels;       /* of the convolution's input, with padding */
+    int wait[RV_LANES];  /* of other lanes: the step to wait for; -1: none */
+    int after[RV_LANES]; /* of each lane: the last step that this one's end comes behind;
+                            -1: none */
+    cudaEvent_t done;    /* NULL: nobody waits for it */
+    size_t input;        /* of a padded or gathered input, in plan->memory; or NONE */
+    int channels;        /* of the convolution's input, with padding */
 };
 #define RV_NONE SIZE_MAX
 

@@ -18,11 +18,19 @@ static bool runs(const struct rv_step *s, const int live[RV_DECODERS])
     return s->decoder < 0 || live[s->decoder] > (s->object < 0 ? 0 : s->object);
 }
 
+/* Whether a kernel of ours is what the step puts into its lane last. Only behind such a
+ * kernel may another be chained: what a library launches may do without the waits that
+ * chained kernels count on. */
+static bool ends_in_own_kernel(const struct cuda_step *s)
+{
+    return s->step->op != RV_OP_CONV || s->made.engine->own;
+}
+
 /* All steps of a frame of `live` slots into the lanes; lane 0 comes last. An event of a
  * step that is skipped is recorded all the same: others may wait for its memory. */
 static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
 {
-    bool kernel_last[RV_LANES] = {false}; /* in the lane, and nothing to wait for since */
+    bool kernel_last[RV_LANES] = {false}; /* of ours, and nothing to wait for since */
     rvos_device *dev = plan->dev;
     int ret = 0;
 
@@ -43,7 +51,7 @@ static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
         if (runs(s->step, live)) {
             ret = rv_plan_run_step(plan, s, live, plan->chained && kernel_last[s->lane],
                                    stream);
-            kernel_last[s->lane] = true;
+            kernel_last[s->lane] = ends_in_own_kernel(s);
         }
         if (ret)
             return ret;

@@ -6,6 +6,9 @@
 // as in CUDA; a launch of the graph then runs the nodes in a random order that the edges
 // allow, so that a missing edge shows as a wrong result, not as luck. New memory is full
 // of NaNs, and its ends are found by AddressSanitizer.
+//
+// RVOS_EMULATED_DRY=1: kernels are launched, captured and counted, but do not run, and new
+// memory is not written: for tests of plans of large networks.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -52,6 +55,19 @@ extern "C" __attribute__((visibility("default"))) emulated_counts *
 rv_emulated_counts(void)
 {
     return &counts;
+}
+
+static bool dry(void)
+{
+    return getenv("RVOS_EMULATED_DRY") != nullptr;
+}
+
+// What this thread launches is a library's: no kernel may be chained to it.
+static thread_local bool foreign;
+
+extern "C" void rv_emulated_foreign(bool is)
+{
+    foreign = is;
 }
 
 static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
@@ -183,9 +199,10 @@ cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
         [=] {
             blockDim = {block.x, block.y, block.z};
             gridDim = {grid.x, grid.y, grid.z};
-            run_blocks(grid, block_function, shared);
+            if (!dry())
+                run_blocks(grid, block_function, shared);
         },
-        true);
+        !foreign);
 }
 
 cudaError_t cudaGetDevice(int *device)
@@ -234,7 +251,8 @@ cudaError_t cudaMalloc(void **p, size_t size)
     *p = rv_emulated_fails() ? nullptr : malloc(size);
     if (!*p)
         return cudaErrorMemoryAllocation;
-    memset(*p, 0xff, size);
+    if (!dry())
+        memset(*p, 0xff, size);
     return cudaSuccess;
 }
 

@@ -38,7 +38,7 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 
 /* `shared`: bytes of shared memory that the block is given. `chained`: fails in a capture
- * unless exactly one thing, a kernel, is in front of this one. */
+ * unless exactly one thing, a kernel of ours, is in front of this one. */
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
                             std::function<void()> block_function, size_t shared = 0,
                             int chained = 0);

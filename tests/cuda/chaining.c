@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* chaining.c - plans of the published networks at 448 x 256: every two steps that touch
+ * the same bytes are ordered; no wait is redundant; kernels are chained where they can
+ * be.
+ *
+ *     cuda-chaining [fp16|fp32]     with RVOS_EMULATED_DRY=1, RVOS_EMULATED_SM=90 and
+ *                                   RVOS_CUDA_CHAIN=1 in the environment */
+#include <string.h>
+
+#include "order.h"
+#include "../test.h"
+
+const struct rv_backend *rv_backend_cuda(int abi);
+struct counts {
+    long mallocs, launches, graphs, nodes, chained;
+};
+struct counts *rv_emulated_counts(void);
+
+static const unsigned ZERO = 1u << RV_ZERO_SHOT, ONE = 1u << RV_ONE_SHOT;
+
+struct network {
+    struct rv_net net;
+    struct rv_weights weights;
+};
+
+/* Zeroes do: nothing is computed. */
+static int no_weights(const struct rv_weights *weights, int index, float *kernel,
+                      float *bias)
+{
+    const struct rv_weight *w = &weights->net->weight[index];
+
+    memset(kernel, 0, (size_t)w->out * w->in * w->size * w->size * sizeof(float));
+    memset(bias, 0, (size_t)w->out * sizeof(float));
+    return 0;
+}
+
+static void open_network(struct network *n, const char *base)
+{
+    *n = (struct network){.net = {.base_width = 64,
+                                  .hidden = 128,
+                                  .kernel = 3,
+                                  .skip_mode = RV_SKIP_CONCAT,
+                                  .width = 448,
+                                  .height = 256}};
+    snprintf(n->net.base, sizeof(n->net.base), "%s", base);
+    n->weights.net = &n->net;
+    n->weights.read = no_weights;
+}
+
+static void close_network(rvos_device *dev, struct network *n)
+{
+    dev->fn->weights_free(dev, &n->weights);
+    free(n->weights.prepared);
+    rv_net_free(&n->net);
+}
+
+struct wanted {
+    unsigned decoders;
+    int objects, batch;
+    bool half;
+};
+
+static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wanted w,
+                                 struct rv_program *p)
+{
+    struct rv_plan *plan = NULL;
+
+    *p = (struct rv_program){.objects = w.objects,
+                             .decoders = w.decoders,
+                             .spatial = true,
+                             .temporal = true,
+                             .narrow_bytes = w.half ? 2 : 4,
+                             .align = dev->fn->state_align,
+                             .time_groups = dev->fn->time_groups * w.batch};
+    if (!CHECK(rv_program_build(p, &n->net) == 0))
+        return NULL;
+    n->weights.prepared =
+        realloc(n->weights.prepared, (size_t)n->net.n_weights * sizeof(void *));
+    while (n->weights.n_prepared < n->net.n_weights)
+        n->weights.prepared[n->weights.n_prepared++] = NULL;
+    CHECK(dev->fn->plan_create(dev, p, &n->weights,
+                               w.half ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32,
+                               w.batch, &plan) == 0);
+    return plan;
+}
+
+/* Launches and chained launches of one frame. */
+static struct counts count_frame(rvos_device *dev, struct rv_plan *plan)
+{
+    struct counts before = *rv_emulated_counts(), after;
+    struct rv_buffer state = {0};
+
+    CHECK(dev->fn->alloc(dev, plan->program->state_bytes, &state) == 0);
+    CHECK(rv_plan_warm_up(plan, state.ptr, 1) == 0);
+    dev->fn->free(dev, &state);
+    after = *rv_emulated_counts();
+    after.launches -= before.launches;
+    after.chained -= before.chained;
+    return after;
+}
+
+static void prove(rvos_device *dev, struct network *n, struct wanted w)
+{
+    struct rv_program p;
+    struct rv_plan *plan = make_plan(dev, n, w, &p);
+    struct order o = {0};
+
+    if (plan) {
+        o = order_check(plan);
+        test_note(
+            CHECK(o.unordered == 0),
+            "%s, decoders %u, %d objects, %d streams: %d pairs, first steps %d and %d",
+            n->net.base, w.decoders, w.objects, w.batch, o.unordered, o.first, o.second);
+        CHECK(o.ordered > 0 && o.waits > 0);
+    }
+    printf(
+        "%-9s decoders %u, %2d objects, %2d streams, fp%d: %3d steps, %3d waits, arena "
+        "%zu\n",
+        n->net.base, w.decoders, w.objects, w.batch, w.half ? 16 : 32, p.n_steps, o.waits,
+        p.arena_bytes);
+    dev->fn->plan_destroy(plan);
+    rv_program_free(&p);
+}
+
+/* Without any one of its waits the plan is not ordered: so the proof sees what is
+ * missing, and waits are not redundant. Few are: lanes.c takes a tensor's slices for the
+ * whole tensor where another tensor lies in the same bytes. */
+static void break_plan(rvos_device *dev, struct network *n, struct wanted w)
+{
+    struct rv_program p;
+    struct rv_plan *plan = make_plan(dev, n, w, &p);
+    int waits = 0, found = 0;
+
+    for (int i = 0; plan && i < p.n_steps; i++)
+        for (int l = 0; l < RV_LANES; l++) {
+            int wait = plan->step[i].wait[l];
+
+            if (wait < 0)
+                continue;
+            plan->step[i].wait[l] = -1;
+            waits++;
+            found += order_check(plan).unordered > 0;
+            plan->step[i].wait[l] = wait;
+        }
+    CHECK(waits > 0);
+    test_note(CHECK(20 * found >= 19 * waits), "%s: %d of %d missing waits found",
+              n->net.base, found, waits);
+    dev->fn->plan_destroy(plan);
+    rv_program_free(&p);
+}
+
+static void count_resnet101(rvos_device *dev, struct network *n)
+{
+    struct rv_program p;
+    struct rv_plan *plan = make_plan(dev, n, (struct wanted){ZERO, 10, 1, true}, &p);
+    struct counts c;
+    struct order o;
+
+    if (!plan)
+        return;
+    o = order_check(plan);
+    c = count_frame(dev, plan);
+    printf("%s, 10 objects: %ld launches, %ld of them chained, %d waits\n", n->net.base,
+           c.launches, c.chained, o.waits);
+    CHECK(c.chained >= 90);
+    CHECK(o.waits <= 70);
+    dev->fn->plan_destroy(plan);
+    rv_program_free(&p);
+}
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    (void)opaque;
+    if (level <= RVOS_LOG_WARNING)
+        fprintf(stderr, "%s\n", line);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "resnet101",
+                                        "vgg16"};
+    bool half = argc < 2 || strcmp(argv[1], "fp32") != 0;
+    rvos_device dev = {.fn = rv_backend_cuda(RV_BACKEND_ABI), .params = {.log = on_log}};
+
+    if (!CHECK(dev.fn && dev.fn->open(&dev) == 0))
+        return test_done();
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+        struct network n;
+
+        open_network(&n, bases[i]);
+        for (unsigned decoders = 1; decoders <= (ZERO | ONE); decoders++)
+            for (int batch = 1; batch <= 16; batch *= 2)
+                prove(&dev, &n, (struct wanted){decoders, 10, batch, half});
+        if (i == 0) {
+            prove(&dev, &n, (struct wanted){ZERO | ONE, 1, 1, half});
+            prove(&dev, &n, (struct wanted){ZERO | ONE, 32, 1, half});
+            break_plan(&dev, &n, (struct wanted){ZERO, 5, 1, half});
+            break_plan(&dev, &n, (struct wanted){ONE, 3, 2, half});
+        }
+        if (half && !strcmp(bases[i], "resnet101"))
+            count_resnet101(&dev, &n);
+        close_network(&dev, &n);
+    }
+    dev.fn->close(&dev);
+    return test_done();
+}
