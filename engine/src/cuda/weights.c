@@ -45,6 +45,21 @@ static void reorder(const float *oihw, const struct rv_weight *w, int ic, bool h
             }
 }
 
+/* Bytes to new device memory; on failure there is none. */
+static int upload_new(rvos_device *dev, void **out, const void *from, size_t bytes)
+{
+    int ret = rv_cuda_alloc(dev, out, bytes);
+
+    if (!ret)
+        ret = rv_cuda_upload(dev, *out, from, bytes);
+    if (ret) {
+        rv_cuda_free(*out);
+        *out = NULL;
+    }
+    return ret;
+}
+
+/* Plans share what is made here: so it becomes theirs when all of it is there. */
 static int make(rvos_device *dev, struct rv_weights *weights, int index, int ic,
                 bool half, enum rv_layout layout, struct weight *made)
 {
@@ -53,24 +68,24 @@ static int make(rvos_device *dev, struct rv_weights *weights, int index, int ic,
     size_t bytes = outs * taps * ic * (half && layout == RV_LAYOUT_FILTER ? 2 : 4);
     float *oihw = malloc((size_t)w->out * w->in * taps * sizeof(float));
     float *bias = calloc(outs, sizeof(float));
-    void *kernel = calloc(1, bytes);
+    void *kernel = calloc(1, bytes), *kernel_there = NULL, *bias_there = made->bias;
     int ret = RVOS_ERR_MEMORY;
 
     if (oihw && bias && kernel)
         ret = weights->read(weights, index, oihw, bias);
     if (!ret) {
         reorder(oihw, w, ic, half, layout, kernel);
-        ret = rv_cuda_alloc(dev, &made->kernel[layout], bytes);
+        ret = upload_new(dev, &kernel_there, kernel, bytes);
     }
-    if (!ret)
-        ret = rv_cuda_upload(dev, made->kernel[layout], kernel, bytes);
-    if (!ret && !made->bias) {
-        ret = rv_cuda_alloc(dev, (void **)&made->bias, outs * sizeof(float));
-        if (!ret)
-            ret = rv_cuda_upload(dev, made->bias, bias, outs * sizeof(float));
-        weights->prepared_bytes += outs * sizeof(float);
+    if (!ret && !bias_there)
+        ret = upload_new(dev, &bias_there, bias, outs * sizeof(float));
+    if (!ret) {
+        weights->prepared_bytes += bytes + (made->bias ? 0 : outs * sizeof(float));
+        made->kernel[layout] = kernel_there;
+        made->bias = bias_there;
+    } else {
+        rv_cuda_free(kernel_there);
     }
-    weights->prepared_bytes += bytes;
     free(oihw);
     free(bias);
     free(kernel);

@@ -235,15 +235,22 @@ cudaError_t cudaGetLastError(void)
     return cudaSuccess;
 }
 
-// RVOS_EMULATED_FAIL=+n: the n-th allocation from when it was set fails.
+// `name`=+n in the environment: the n-th call from when it was set fails.
+static bool fails(const char *name, long *since)
+{
+    const char *text = getenv(name);
+
+    *since = text ? *since + 1 : 0;
+    return text && *since == atol(text);
+}
+
+// RVOS_EMULATED_FAIL: of allocations.
 extern "C" bool rv_emulated_fails(void)
 {
     static long since;
-    const char *text = getenv("RVOS_EMULATED_FAIL");
 
     counts.mallocs++;
-    since = text ? since + 1 : 0;
-    return text && since == atol(text);
+    return fails("RVOS_EMULATED_FAIL", &since);
 }
 
 cudaError_t cudaMalloc(void **p, size_t size)
@@ -276,6 +283,11 @@ cudaError_t cudaFreeHost(void *p)
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size,
                             enum cudaMemcpyKind kind, cudaStream_t stream)
 {
+    static long uploads;
+
+    // RVOS_EMULATED_FAIL_UPLOAD: of copies to the device.
+    if (kind == cudaMemcpyHostToDevice && fails("RVOS_EMULATED_FAIL_UPLOAD", &uploads))
+        return cudaErrorInvalidValue;
     return issue(stream, [=] {
         counts.copied[kind] += (long)size;
         memcpy(dst, src, size);

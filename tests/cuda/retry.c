@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* retry.c - each allocation and each upload fails once while a stream is opened; opened
+ * again on the same model, the stream gives the numbers that it always gives.
+ *
+ *     cuda-retry MODEL_DIR
+ *
+ * What the failure left behind must not be taken for weights. Only the frames that are
+ * compared are computed: RVOS_EMULATED_DRY is set while plans are made. */
+#include <string.h>
+
+#include "../engine/fixture.h"
+
+static struct log log_;
+
+static int open_dry(rvos_model *model, rvos_stream **stream)
+{
+    int ret;
+
+    setenv("RVOS_EMULATED_DRY", "1", 1);
+    ret = rvos_stream_open(stream, model, &(rvos_stream_params){.objects = 2});
+    unsetenv("RVOS_EMULATED_DRY");
+    return ret;
+}
+
+/* Logits of both objects after one frame. */
+static float *logits(rvos_stream *stream, size_t *size)
+{
+    float *out = calloc(2 * NET_W * NET_H, sizeof(float));
+    int w, h;
+
+    CHECK(process_frame(stream, 0, NULL) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK(rvos_stream_read_logits(stream, i + 1, out + i * NET_W * NET_H, &w, &h) ==
+              0);
+    *size = 2 * NET_W * NET_H * sizeof(float);
+    return out;
+}
+
+/* Whether the n-th call fails at all. */
+static bool fail_once(rvos_device *device, const char *folder, const char *name, int n,
+                      const float *want, size_t size)
+{
+    rvos_model *model = load_model(device, folder, "r18", NET_W, NET_H);
+    rvos_stream *stream = NULL;
+    char at[16];
+    float *got;
+    int ret;
+
+    snprintf(at, sizeof(at), "+%d", n);
+    setenv(name, at, 1);
+    ret = open_dry(model, &stream);
+    unsetenv(name);
+    rvos_stream_close(&stream);
+    test_note(CHECK(open_dry(model, &stream) == 0), "%s=%d", name, n);
+    if (stream) {
+        got = logits(stream, &size);
+        test_note(CHECK(!memcmp(got, want, size)), "after %s=%d", name, n);
+        free(got);
+    }
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+    return ret != 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const names[] = {"RVOS_EMULATED_FAIL",
+                                        "RVOS_EMULATED_FAIL_UPLOAD"};
+    rvos_device *device;
+    rvos_model *model;
+    rvos_stream *stream = NULL;
+    size_t size;
+    float *want;
+
+    if (argc < 2)
+        return test_skip("usage: cuda-retry MODEL_DIR");
+    device = open_device("cuda", 0, &log_);
+    model = load_model(device, argv[1], "r18", NET_W, NET_H);
+    CHECK(open_dry(model, &stream) == 0);
+    if (!stream)
+        return test_done();
+    want = logits(stream, &size);
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+    log_.quiet = true;
+    for (int i = 0; i < 2; i++) {
+        int n = 1, failed = 0;
+
+        /* Some failures cost a graph or a try, and no more. */
+        for (int good = 0; good < 8; n++) {
+            bool did = fail_once(device, argv[1], names[i], n, want, size);
+
+            failed += did;
+            good = did ? 0 : good + 1;
+        }
+        printf("%s: %d calls failed in turn\n", names[i], failed);
+        CHECK(failed > 40);
+    }
+    free(want);
+    rvos_device_close(&device);
+    return test_done();
+}
