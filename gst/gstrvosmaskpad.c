@@ -249,6 +249,23 @@ static gboolean own_pool(GstRvosMaskPad *mask, GstAllocator *allocator,
                      allocator, params);
 }
 
+/* A pad that was requested between a FLUSH_STOP and the SEGMENT that follows it may have
+ * missed that SEGMENT. Data must not come without one. An ALLOCATION query must not come
+ * without it either: a queue that still holds the EOS of a former pad would end at that
+ * EOS and keep the query, whose memory we then free. */
+static void send_missed_events(GstRvosSeg *self, GstPad *pad)
+{
+    GstEvent *segment = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+
+    if (!segment && !GST_PAD_IS_FLUSHING(pad)) {
+        GST_OBJECT_LOCK(self);
+        self->mask.sticky_due = TRUE;
+        GST_OBJECT_UNLOCK(self);
+    }
+    gst_clear_event(&segment);
+    gst_rvos_mask_pad_send_sticky(self, pad);
+}
+
 /* Not during a flush: the query could wait in a branch that has been linked since. */
 static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
 {
@@ -257,6 +274,7 @@ static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
     self->mask.pool_due = pad && GST_PAD_IS_FLUSHING(pad);
     if (!pad || self->mask.pool_due)
         return FALSE;
+    send_missed_events(self, pad);
     gst_rvos_mask_pad_enter(self, pad);
     answered = gst_pad_peer_query(pad, query);
     gst_rvos_mask_pad_leave(self);
@@ -406,21 +424,6 @@ static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
     return flow;
 }
 
-/* A pad that was requested between a FLUSH_STOP and the SEGMENT that follows it may have
- * missed that SEGMENT. Data must not come without one. */
-static void send_missed_segment(GstRvosSeg *self, GstPad *pad)
-{
-    GstEvent *segment = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
-
-    if (!segment && !GST_PAD_IS_FLUSHING(pad)) {
-        GST_OBJECT_LOCK(self);
-        self->mask.sticky_due = TRUE;
-        GST_OBJECT_UNLOCK(self);
-    }
-    gst_clear_event(&segment);
-    gst_rvos_mask_pad_send_sticky(self, pad);
-}
-
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 {
     GstPad *pad = gst_rvos_mask_pad_ref(self);
@@ -428,7 +431,7 @@ void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
 
     if (!pad)
         return;
-    send_missed_segment(self, pad);
+    send_missed_events(self, pad);
     reconfigure(self, pad);
     if (wants_copy(pad, mask)) {
         if (!self->held.copy)
@@ -447,7 +450,7 @@ void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime dur
 
     if (!pad)
         return;
-    send_missed_segment(self, pad);
+    send_missed_events(self, pad);
     if (GST_CLOCK_TIME_IS_VALID(time))
         gst_pad_push_event(pad, gst_event_new_gap(time, duration));
     gst_object_unref(pad);

@@ -82,6 +82,10 @@ static GstPadProbeReturn see(GstPad *pad, GstPadProbeInfo *info, gpointer user)
         if (!bench->segment)
             bench->wrong = "a mask before SEGMENT";
         bench->masks++;
+    } else if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM) {
+        if (GST_QUERY_TYPE(GST_PAD_PROBE_INFO_QUERY(info)) == GST_QUERY_ALLOCATION &&
+            !bench->segment)
+            bench->wrong = "an ALLOCATION query before SEGMENT";
     } else {
         see_event(bench, GST_PAD_PROBE_INFO_EVENT(info));
     }
@@ -362,7 +366,8 @@ static Bench *bench_new(void)
     bench->branch = gst_element_get_static_pad(bench->queue, "sink");
     gst_pad_add_probe(bench->branch,
                       GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_EVENT_DOWNSTREAM |
-                          GST_PAD_PROBE_TYPE_EVENT_FLUSH,
+                          GST_PAD_PROBE_TYPE_EVENT_FLUSH |
+                          GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM,
                       see, bench, NULL);
     link_ends(bench);
     fail_unless_equals_int(gst_element_set_state(bench->element, GST_STATE_PAUSED),
@@ -502,14 +507,11 @@ static void all_orders(const gchar *application, const gchar *stream)
     }
 }
 
-/* No branch is restarted (s) around an EOS (E): the queue of GStreamer 1.22 may then keep
- * an ALLOCATION query whose sender has gone, and read it when the next segment restarts
- * it. */
 static const gchar *const lists[][2] = {
-    {"xr", "FfSB"},   {"Rr", "HFGfSB"},   {"ul", "HFGfSB"}, {"xr", "HFGfSB"},
-    {"xrxr", "FfSB"}, {"xrul", "FfFf"},   {"xbr", "FfSB"},  {"xr", "EFfSB"},
-    {"ul", "TCSB"},   {"xr", "TCgSB"},    {"s", "FfSB"},    {"xsr", "FfSB"},
-    {"xr", "FFfSB"},  {"Rrs", "FfSFfSB"}, {"u", "HFGfSB"},  {"xr", "hFGfSB"},
+    {"xr", "FfSB"},   {"Rr", "HFGfSB"},    {"ul", "HFGfSB"}, {"xr", "HFGfSB"},
+    {"xrxr", "FfSB"}, {"xrul", "FfFf"},    {"xbr", "FfSB"},  {"xr", "EFfSB"},
+    {"ul", "TCSB"},   {"xr", "TCgSB"},     {"s", "FfSB"},    {"xsr", "FfSB"},
+    {"xr", "FFfSB"},  {"Rrs", "FfSEFfSB"}, {"u", "HFGfSB"},  {"xr", "hFGfSB"},
     {"ul", "hFGfSB"}, {"ul", "BFfCSB"},
 };
 
