@@ -34,6 +34,12 @@ try:
 except ImportError:
     cells_triton = None
 
+
+def triton_launches(launches):
+    """Patches that count Triton's kernels; none where there is no Triton."""
+    return [("cells_triton.launch", launches.triton)] if cells_triton else []
+
+
 FREE = ("empty", "new_empty", "detach", "lift_fresh", "alias")
 
 
@@ -142,7 +148,7 @@ def count_step(values):
     """A whole step: {part: {operation: launches}}, and convolutions that are not
     NHWC."""
     launches = Launches()
-    patches = [("cells_triton.launch", launches.triton)]
+    patches = triton_launches(launches)
     with fake(values, "cpu", patches) as (t, plan), launches:
         parts, last = {}, collections.Counter()
 
@@ -171,7 +177,7 @@ def cuda_step(values, bad=False, device="cuda:0"):
     """All but the autograd engine on CUDA: data, forward, losses, optimiser, average.
     bad: with a loss that is read back."""
     launches = Launches()
-    patches = [("cells_triton.launch", launches.triton),
+    patches = [*triton_launches(launches),
                ("recurrent.resize", launches.resize(recurrent.resize))]
     if bad:
         old = losses.empty_loss
