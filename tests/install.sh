@@ -97,8 +97,16 @@ if command -v c++ >/dev/null 2>&1; then
 fi
 check "librvos exports rvos_ names only" \
     sh -c '! nm -D --defined-only "$1" | awk "{ print \$3 }" | grep -v "^rvos_"' sh "$lib/librvos.so"
+check "debian/librvos0.symbols names all that it exports" sh -c '
+    [ "$(nm -D --defined-only "$1" | sed "s/.* //" | sort)" = \
+        "$(sed -n "s/^ \(rvos_[a-z_]*\)@Base .*/\1/p" "$2" | sort)" ]
+    ' sh "$lib/librvos.so" "$root/debian/librvos0.symbols"
 
 if [ -x "$inside/bin/rvos-info" ]; then
+    for program in "$inside"/bin/rvos-*; do
+        name=${program##*/}
+        check "$name has a manual page" test -f "$inside/share/man/man1/$name.1"
+    done
     check "the installed rvos-info reads the installed model" "$inside/bin/rvos-info" "$model"
 fi
 if [ -e "$build/gst/libgstrvosseg.so" ]; then
