@@ -14,12 +14,19 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* GLib keeps each name that it has seen in a table. When it makes a larger table, it
- * leaves the old one to readers in other threads: LeakSanitizer would report that at the
- * end. Leaks of the element are looked for by valgrind and by GStreamer's tracer. */
-__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
+ * leaves the old one to readers in other threads: LeakSanitizer would report that. To
+ * know it by the functions that called malloc, GLib's stack must be unwound slowly. The
+ * first table is made when GLib is loaded. */
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+const char *__asan_default_options(void)
 {
-    return 1;
+    return "fast_unwind_on_malloc=0";
+}
+
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:g_quark_from_\nleak:g_intern_\nleak:call_init\nleak:_dl_init";
 }
 
 static long accepted;
