@@ -16,6 +16,7 @@ typedef struct {
     GstElement *queue, *sink; /* the masks' branch */
     GstPad *mask;             /* NULL: not requested; under `lock` */
     GMutex lock;              /* pads and states: one thread at a time */
+    gboolean alpha;           /* all formats of the frames have an alpha channel */
     gint frames, masks;       /* that have come out; atomic */
     gint errors;              /* messages; atomic */
 } ChaosBench;

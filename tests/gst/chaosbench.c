@@ -68,6 +68,7 @@ ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch)
     GstBus *bus;
 
     bench->index = index;
+    bench->alpha = g_rand_boolean(rand);
     g_mutex_init(&bench->lock);
     bench->pipe = gst_parse_launch(line, NULL);
     g_free(line);
@@ -84,7 +85,7 @@ ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch)
     bus = gst_element_get_bus(bench->pipe);
     gst_bus_set_sync_handler(bus, on_message, bench, NULL);
     gst_object_unref(bus);
-    set_caps(bench, "RGB", 64, 48);
+    set_caps(bench, "RGBA", 64, 48);
     chaos_set_plain(bench);
     chaos_set_ready(bench, rand);
     gst_element_set_state(bench->pipe, GST_STATE_PLAYING);
@@ -195,12 +196,16 @@ static void seek(ChaosBench *bench, GRand *rand)
 
 static void change_caps(ChaosBench *bench, GRand *rand)
 {
-    static const gchar *const formats[] = {"RGB", "I420", "NV12", "RGBA", "BGRx"};
+    static const gchar *const any[] = {"RGB",  "I420", "NV12",  "RGBA",
+                                       "BGRx", "YUY2", "GRAY8", "P010_10LE"};
+    static const gchar *const with_alpha[] = {"RGBA", "BGRA"};
     static const gint sizes[][2] = {{64, 48}, {96, 64}, {33, 47}, {128, 96}};
     const gint *size = sizes[g_rand_int_range(rand, 0, G_N_ELEMENTS(sizes))];
+    const gchar *format =
+        bench->alpha ? with_alpha[g_rand_int_range(rand, 0, G_N_ELEMENTS(with_alpha))]
+                     : any[g_rand_int_range(rand, 0, G_N_ELEMENTS(any))];
 
-    set_caps(bench, formats[g_rand_int_range(rand, 0, G_N_ELEMENTS(formats))], size[0],
-             size[1]);
+    set_caps(bench, format, size[0], size[1]);
 }
 
 static void change_state(ChaosBench *bench, GRand *rand)
@@ -244,7 +249,7 @@ gboolean chaos_bench_lives(ChaosBench *bench)
 
     gst_element_set_state(bench->pipe, GST_STATE_NULL);
     chaos_set_plain(bench);
-    set_caps(bench, "RGB", 64, 48);
+    set_caps(bench, "RGBA", 64, 48);
     request(bench);
     gst_element_set_state(bench->pipe, GST_STATE_PLAYING);
     good = comes(&bench->frames) && comes(&bench->masks);

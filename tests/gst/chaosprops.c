@@ -12,6 +12,7 @@ typedef struct {
 static const Property properties[] = {
     {"attach-meta", {"roi+mask", "mask", "roi", "0"}},
     {"contour-width", {"2", "0", "64"}},
+    {"detector-seeds", {"none", "boxes"}},
     {"enabled", {"true", "true", "true", "false"}},
     {"inference-interval", {"1", "2", "3"}},
     {"late-policy", {"reuse", "process", "drop"}},
@@ -34,11 +35,16 @@ static const Property properties[] = {
 
 /* In READY only. */
 static const Property ready[] = {
-    {"mode", {"zero-shot", "one-shot"}},
+    {"discovery-interval", {"3", "0", "1"}},
+    {"mode", {"zero-shot", "one-shot", "auto"}},
     {"n-threads", {"1", "2", "3"}},
     {"objects", {"3", "1", "5"}},
     {"share-model", {"true", "true", "false"}},
+    {"variant", {"spatio-temporal", "spatial", "temporal"}},
 };
+
+/* At any time too, of a bench whose frames have an alpha channel. */
+static const Property alpha = {"output", {"alpha", "overlay"}};
 
 static void set(ChaosBench *bench, const Property *property, guint value)
 {
@@ -71,9 +77,13 @@ void chaos_set_plain(ChaosBench *bench)
 
 static void set_any(ChaosBench *bench, GRand *rand)
 {
-    const Property *property =
-        &properties[g_rand_int_range(rand, 0, G_N_ELEMENTS(properties))];
+    guint i = (guint)g_rand_int_range(rand, 0, G_N_ELEMENTS(properties) + 1);
+    const Property *property = &alpha;
 
+    if (i < G_N_ELEMENTS(properties))
+        property = &properties[i];
+    else if (!bench->alpha)
+        return;
     set(bench, property, any_value(property, rand));
 }
 
