@@ -84,7 +84,7 @@ def strong(x, y, draw):
 
 
 def paper(x, y, draw):
-    """The original's (network.md section 13): one flip and one affine map for all frames
+    """The original's: one flip and one affine map for all frames
     of a clip; nearest sampling of image and mask, coordinates clamped to the border."""
     b, t, _, h, w = x.shape
     angle = draw.sym(b) * math.radians(10)

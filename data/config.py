@@ -104,7 +104,7 @@ PRESETS = {
     "rvos-resnet18": dict(late_length=8),
     # what made the shipped model, for comparisons
     "prototype": dict(late_objects=0.0, clip_norm=1.0),
-    # network.md section 13; one-shot: --stage 1, then --stage 2 from its result
+    # as published (Ventura et al., CVPR 2019); one-shot: --stage 1, then --stage 2 from its result
     "paper": dict(base="resnet101", objects=10, batch=4, length=5, loss="paper",
                   feed="true",
                   augment="paper", order="epochs", optimiser="adam", lr=1e-3,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""J and F of a model on annotated videos, as rvos-eval counts them (network.md section
-12).
+"""J and F of a model on annotated videos, as rvos-eval counts them
+(docs/evaluation.md).
 
     python3 data/evaluate.py MODEL.safetensors SOURCE [--limit N]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Names and shapes of every tensor of a network (network.md section 15); no dependencies.
+"""Names and shapes of every tensor of a network (docs/model-format.md); no dependencies.
 
 The same facts as in model.py's modules, for programs that must do without PyTorch; that
 they agree is tested.
@@ -82,7 +82,7 @@ def decoder(hidden, kernel_size=3, skip_mode="concat", one_shot=False):
 
 def bundle(base, hidden, kernel_size=3, skip_mode="concat", width=64,
            tasks=("zero-shot", "one-shot")):
-    """Of a whole .safetensors bundle (network.md section 16)."""
+    """Of a whole .safetensors bundle (docs/model-format.md)."""
     out = {f"encoder.{k}": v for k,
            v in encoder(base, hidden, kernel_size, width).items()}
     for task in tasks:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Losses and matching: the paper's (network.md section 13), and the ones of our recipe.
+"""Losses and matching: the paper's (Ventura et al., CVPR 2019), and the ones of our recipe.
 
 Shapes: B clips, T frames, N slots, K objects.  Targets are 0 or 1 and in [0, 1] where
 they were averaged down; a slot without an object has an empty target and valid = False.

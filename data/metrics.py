@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Region similarity J and contour accuracy F of binary masks (network.md section 12)."""
+"""Region similarity J and contour accuracy F of binary masks (docs/evaluation.md)."""
 import math
 
 import numpy as np

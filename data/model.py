@@ -304,11 +304,11 @@ def from_tensors(tensors, metadata):
 
 
 def load_bundle(path):
-    """A .safetensors bundle (network.md section 16) as an RVOS module in float32."""
+    """A .safetensors bundle (docs/model-format.md) as an RVOS module in float32."""
     return from_tensors(*safetensors_io.read(path))
 
 
-# ---- loops over frames (network.md section 9) ------------------------------------------
+# ---- loops over frames ------------------------------------------------------------------
 
 class Step:
     """What one frame came to; arrays of (objects, ...) in the network's type."""
@@ -384,7 +384,7 @@ def grow(hidden, rows):
 
 
 def label_map(logits_half, size, output=None, threshold=0.5):
-    """Half-size logits (n,h,w) -> uint8 labels of output size (network.md section 11)."""
+    """Half-size logits (n,h,w) -> uint8 labels of output size (docs/numerics.md)."""
     full = upsample(upsample(logits_half[None], size), output or size)[0]
     best, slot = full.max(0)  # of equal ones the first: max() of torch promises no order
     slot = torch.where(full == best,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Pixels in and labels out, as network.md sections 10 and 11 define them; numpy alone."""
+"""Pixels in and labels out, as docs/numerics.md defines them; numpy alone."""
 import numpy as np
 
 MEAN = np.array((0.485, 0.456, 0.406), np.float32)

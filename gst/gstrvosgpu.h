@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosgpu.h - frames and masks in CUDA memory: caps, contexts, pools (element.md
- * section 12).
+/* gstrvosgpu.h - frames and masks in CUDA memory: caps, contexts, pools (docs/element.md,
+ * "Frames on the GPU").
  *
  * The element works in one CUDA context at a time: its model, its masks and the frames.
  * It gets one in start, from its neighbours or the application if they have one, and

@@ -2,8 +2,8 @@
 /* gstrvosmaskpad.h - the request pad `mask`: the index mask as a video.
  *
  * A second source pad on a GstVideoFilter, which knows of one only. So events are sent
- * to it from our sink_event, sticky ones late, by the streaming thread (element.md
- * section 5), and the flow returns of both pads are combined round the base class's
+ * to it from our sink_event, sticky ones late, by the streaming thread, and the
+ * flow returns of both pads are combined round the base class's
  * chain function.
  *
  * Flushes come from another thread than data, and pads are requested, linked, unlinked

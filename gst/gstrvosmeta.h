@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosmeta.h - what a frame carries about its objects (element.md section 7). */
+/* gstrvosmeta.h - what a frame carries about its objects (docs/element.md,
+ * "Metadata on the frame"). */
 #ifndef GST_RVOS_META_H
 #define GST_RVOS_META_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosseeds.h - initial masks of the modes that take masks (element.md section 6).
+/* gstrvosseeds.h - initial masks of the modes that take masks (docs/element.md,
+ * "Initial masks").
  *
  * Value n of a mask is slot n; pictures.h has the whole rule. Where several masks meet on
  * one frame a slot is taken from the first that has it: signal, then file, then metadata.

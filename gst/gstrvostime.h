@@ -26,7 +26,7 @@ GstClockTime gst_rvos_time_distance(GstClockTime a, GstClockTime b);
 /* to - from, between -G_MAXINT64 and G_MAXINT64: it can be negated. */
 GstClockTimeDiff gst_rvos_time_difference(GstClockTime from, GstClockTime to);
 
-/* ---- resets: element.md section 10 ------------------------------------------------ */
+/* ---- resets (docs/element.md, "When the objects are forgotten") ------------------- */
 
 /* Why the recurrent state was cleared. */
 typedef enum {

@@ -3,8 +3,8 @@
  *
  *     cuda-half [--frames N] MODEL_DIR CASE...
  *
- * The bars are those of network.md section 17: of the trained model where the case's
- * model has an absolute path or is named after it, else of random networks. */
+ * The bars are those of docs/numerics.md, "Tolerances": of the trained model where the
+ * case's model has an absolute path or is named after it, else of random networks. */
 #include <string.h>
 
 #include "rvos.h"

@@ -26,7 +26,7 @@ def case(dtype=torch.float64, channels=C, alone=False, spatial=True):
 
 
 def by_the_book(ahead, shared, weight):
-    """As network.md section 5 says, one operation after another."""
+    """The equations of a ConvLSTM cell, one operation after another."""
     h = c = None
     out = []
     for i in range(N):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/convert.py, checkpoint.py and safetensors_io.py: items 1 to 7 of network.md
-section 21, and what a user can get wrong.  Needs numpy; the parts that run a network
+"""data/convert.py, checkpoint.py and safetensors_io.py: names, shapes and values
+of what they write, and what a user can get wrong.  Needs numpy; the parts that run a network
 need PyTorch."""
 import contextlib
 import io

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The stored golden cases are what data/model.py computes today, are small, and can fail:
-each rule of network.md that they stand for changes their numbers by far more than the
+each rule of the network that they stand for changes their numbers by far more than the
 tolerance."""
 import os
 import unittest

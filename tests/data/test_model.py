@@ -17,7 +17,7 @@ import model
 import pixels
 from common import GOLDEN, MODEL, shared_golden, shared_model
 
-PROB, LOGIT = 5e-4, 2e-4  # network.md sections 17 and 21
+PROB, LOGIT = 5e-4, 2e-4  # docs/numerics.md, "Tolerances"
 torch.set_grad_enabled(False)
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 
@@ -48,7 +48,7 @@ def golden_net(case):
 
 @shared_golden
 class Golden(unittest.TestCase):
-    """Checklist items 8 to 17 of network.md section 21."""
+    """The recorded cases of the original network."""
     VARIANTS = {"e1_small_only_spatial_zeroshot": "spatial",
                 "e3_small_only_temporal_zeroshot": "temporal"}
 

@@ -31,7 +31,8 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
-/* Forgets the warning of a build without oneDNN, so that log->warnings counts what follows. */
+/* Forgets the warning of a build without oneDNN, so that log->warnings counts what
+ * follows. */
 static inline rvos_device *open_device(const char *backend, int threads, struct log *log)
 {
     rvos_device *device = NULL;

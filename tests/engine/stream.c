@@ -53,7 +53,7 @@ static double rows_differ(const video *a, const video *b, int from, int to)
     return worst;
 }
 
-/* network.md, checklist 18: N = 1, 2, 3 give the first rows of N = 10. */
+/* Slots do not depend on later ones: N = 1, 2, 3 give the first rows of N = 10. */
 static void first_rows(rvos_task task, rvos_variant variant)
 {
     const uint32_t all[FRAMES] = {0x3ff}, few[4] = {0, 1, 3, 7};
@@ -75,7 +75,8 @@ static void first_rows(rvos_task task, rvos_variant variant)
     free(some);
 }
 
-/* network.md, checklist 28; and slots that are not run are zeroes. */
+/* A late object leaves the slots before it as they are. Slots that are not run are
+ * zeroes. */
 static void late_object(void)
 {
     const uint32_t two[FRAMES] = {3}, late[FRAMES] = {3, 0, 4}, gap[FRAMES] = {1, 0, 4};

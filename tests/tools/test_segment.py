@@ -404,7 +404,7 @@ class Info(common.ToolTest):
         line = {l.split("  ")[0]: l for l in text.splitlines()}
         self.assertIn("448x256", line["network size"])
         self.assertIn("128, 64, 32, 16", line["hidden"])
-        # encoder 4.61 G (network.md section 19), and 5 objects
+        # encoder 4.61 G, and 5 objects
         self.assertIn("(encoder 4.6", line["MACs a frame"])
         self.assertIn("5 objects of 1.39", line["MACs a frame"])
         self.assertIn("esearch", line["licence"])

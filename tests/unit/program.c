@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* program.c - shapes of every encoder, skip mode, kernel and odd size, and the counts of
- * operations in network.md, section 19. */
+ * operations. */
 #include <string.h>
 
 #include "../test.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* resize_golden.c - the resize against frames and annotation that the published pipeline
- * wrote (network.md 21, point 24), exactly. Skips where the shared folder, $RVOS_SHARED
+ * wrote, exactly. Skips where the shared folder, $RVOS_SHARED
  * or ../shared beside the source folder that is the first argument, is absent. */
 #define _POSIX_C_SOURCE 200809L
 #include <png.h>

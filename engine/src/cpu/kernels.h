@@ -19,8 +19,8 @@ struct rv_map {
     bool bf16;
 };
 
-/* Bilinear interpolation with aligned corners along one axis (network.md 6): output
- * i lies between inputs at[i] and at[i] + (at[i] + 1 < in), frac[i] of the way. */
+/* Bilinear interpolation with aligned corners along one axis: output i
+ * lies between inputs at[i] and at[i] + (at[i] + 1 < in), frac[i] of the way. */
 struct rv_axis {
     int in, out;
     int *at;

@@ -24,7 +24,7 @@ void rv_resize_destroy(struct rv_resize *resize); /* NULL: nothing */
 size_t rv_resize_scratch(const struct rv_resize *resize);
 
 /* Rows row0 to row1 of the network's input, row1 - row0 by width by 3 floats, to out:
- * Pillow's antialiased BILINEAR to the bit, then normalised (network.md 10). The frame
+ * Pillow's antialiased BILINEAR to the bit, then normalised. The frame
  * has any format; NV12 and I420 become 8-bit RGB first, each chroma sample standing for
  * its two by two pixels. */
 void rv_resize_rows(const struct rv_resize *resize, const rvos_image *frame, int row0,

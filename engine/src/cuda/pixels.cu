@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // pixels.cu - from the caller's picture and masks to the network's input.
 //
-// The same integers as the CPU's resize (Pillow's BILINEAR: network.md 10), so the same
+// The same integers as the CPU's resize (Pillow's BILINEAR), so the same
 // bytes: first in x, then in y, and rounded to bytes in between. The picture's size is
 // the job's, and not known when the kernel is captured.
 #include "kernel.cuh"
