@@ -6,6 +6,7 @@
 
 #include "device.h"
 #include "log.h"
+#include "places.h"
 
 static int check_params(rvos_device *device, const rvos_model_params *p)
 {
@@ -186,7 +187,9 @@ static int build(rvos_model *model, struct rv_program *program, unsigned decoder
                                    .narrow_bytes = model->narrow_bytes,
                                    .align = fn->state_align,
                                    .time_groups = fn->time_groups * frames};
-    return rv_program_build(program, &model->net) ? RVOS_ERR_MEMORY : 0;
+    if (rv_program_build(program, &model->net) || rv_places(program, fn->lanes))
+        return RVOS_ERR_MEMORY;
+    return 0;
 }
 
 static int make_plan(rvos_model *model, struct rv_model_plan *p, unsigned decoders,

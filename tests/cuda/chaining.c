@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "order.h"
+#include "places.h"
 #include "../test.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);
@@ -64,6 +65,7 @@ static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wan
                                  struct rv_program *p)
 {
     struct rv_plan *plan = NULL;
+    size_t arena;
 
     *p = (struct rv_program){.objects = w.objects,
                              .decoders = w.decoders,
@@ -72,8 +74,11 @@ static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wan
                              .narrow_bytes = w.half ? 2 : 4,
                              .align = dev->fn->state_align,
                              .time_groups = dev->fn->time_groups * w.batch};
-    if (!CHECK(rv_program_build(p, &n->net) == 0))
+    if (!CHECK(rv_program_build(p, &n->net) == 0 && rv_places(p, false) == 0))
         return NULL;
+    arena = p->arena_bytes;
+    CHECK(rv_places(p, dev->fn->lanes) == 0);
+    CHECK(p->arena_bytes <= arena + arena / 10);
     n->weights.prepared =
         realloc(n->weights.prepared, (size_t)n->net.n_weights * sizeof(void *));
     while (n->weights.n_prepared < n->net.n_weights)
@@ -162,6 +167,10 @@ static void count_resnet101(rvos_device *dev, struct network *n)
     c = count_frame(dev, plan);
     printf("%s, 10 objects: %ld launches, %ld of them chained, %d waits\n", n->net.base,
            c.launches, c.chained, o.waits);
+    printf("waits for memory alone: %d, %d of them in the encoder\n",
+           order_false_waits(plan, false), order_false_waits(plan, true));
+    CHECK(order_false_waits(plan, true) == 0);
+    CHECK(order_false_waits(plan, false) <= 8);
     CHECK(c.chained >= 90);
     CHECK(o.waits <= 70);
     dev->fn->plan_destroy(plan);

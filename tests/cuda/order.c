@@ -167,3 +167,41 @@ struct order order_check(const struct rv_plan *plan)
     free(before);
     return o;
 }
+
+/* ---- waits for memory --------------------------------------------------------- */
+
+/* needs[i * n + j]: step i needs what step j makes, or j must have read what i writes. */
+static void find_needs(const struct rv_program *p, bool *needs)
+{
+    int n = p->n_steps;
+
+    for (int i = 0; i < n; i++)
+        for (int j = i - 1; j >= 0; j--) {
+            if (!rv_must_follow(p, &p->step[i], &p->step[j], rv_same_elements))
+                continue;
+            needs[i * n + j] = true;
+            for (int k = 0; k < j; k++)
+                needs[i * n + k] = needs[i * n + k] || needs[j * n + k];
+        }
+}
+
+int order_false_waits(const struct rv_plan *plan, bool encoder)
+{
+    const struct rv_program *p = plan->program;
+    size_t n = (size_t)p->n_steps;
+    bool *needs = calloc(n * n, sizeof(*needs));
+    int waits = 0;
+
+    if (!needs)
+        abort();
+    find_needs(p, needs);
+    for (size_t i = 0; i < n; i++)
+        for (int l = 0; l < RV_LANES; l++) {
+            int j = plan->step[i].wait[l];
+
+            waits += j >= 0 && !needs[i * n + (size_t)j] &&
+                     (p->step[i].decoder < 0 || !encoder);
+        }
+    free(needs);
+    return waits;
+}

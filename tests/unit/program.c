@@ -5,6 +5,7 @@
 
 #include "../test.h"
 #include "net/program.h"
+#include "places.h"
 
 static struct rv_net new_net(const char *base, int width, int height)
 {
@@ -25,7 +26,7 @@ static int build(struct rv_program *p, struct rv_net *net, int objects, int deco
                              .narrow_bytes = 4,
                              .align = 1,
                              .time_groups = time_groups};
-    return rv_program_build(p, net);
+    return rv_program_build(p, net) || rv_places(p, false);
 }
 
 static double macs(const struct rv_tensor *out, const struct rv_weight *w)
@@ -251,7 +252,7 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
                             .narrow_bytes = 4,
                             .align = 1,
                             .time_groups = 2};
-    CHECK(rv_program_build(&p, &net) == 0);
+    CHECK(rv_program_build(&p, &net) == 0 && rv_places(&p, false) == 0);
     CHECK(p.state_bytes ==
           single[RV_ZERO_SHOT].state_bytes + single[RV_ONE_SHOT].state_bytes);
     for (int d = 0; d < RV_DECODERS; d++) {

@@ -5,6 +5,7 @@
 
 #include "../test.h"
 #include "net/program.h"
+#include "places.h"
 
 #define UNIT 2 /* bytes that have a tag */
 
@@ -16,6 +17,7 @@ struct options {
     bool spatial, temporal;
     size_t narrow;
     int groups; /* of time, at most as many as objects */
+    bool lanes;
 };
 
 struct machine {
@@ -36,11 +38,14 @@ static void *new_zeroes(size_t n, size_t size)
     return p;
 }
 
-static void schedule(struct machine *m)
+static void schedule(struct machine *m, bool lanes)
 {
     m->emitted = new_zeroes((size_t)m->p.n_steps, sizeof(*m->emitted));
     memcpy(m->emitted, m->p.step, (size_t)m->p.n_steps * sizeof(*m->emitted));
-    if (!CHECK(!m->p.failed && rv_schedule(&m->p) == 0))
+    if (!CHECK(!m->p.failed))
+        exit(1);
+    rv_schedule(&m->p);
+    if (!CHECK(rv_places(&m->p, lanes) == 0))
         exit(1);
 }
 
@@ -63,7 +68,7 @@ static void build(struct machine *m, const struct options *o)
                                .temporal = o->temporal,
                                .narrow_bytes = o->narrow};
     rv_program_emit(&m->p, &m->net);
-    schedule(m);
+    schedule(m, o->lanes);
 }
 
 /* A program that means nothing: sums and poolings of whatever there is, into the arena
@@ -105,7 +110,7 @@ static void build_random(struct machine *m, uint64_t *seed)
             rv_maxpool_emit(&m->p, from, to, 1, 1, 0, false);
         }
     }
-    schedule(m);
+    schedule(m, test_random(seed) % 2);
 }
 
 static bool same_step(const struct rv_step *a, const struct rv_step *b)
@@ -459,7 +464,8 @@ int main(void)
                              .spatial = i % 3 != 1,
                              .temporal = i % 3 != 2,
                              .narrow = i & 4 ? 2 : 4,
-                             .groups = 1 + i / 2 % (1 + i % 4)},
+                             .groups = 1 + i / 2 % (1 + i % 4),
+                             .lanes = i % 3 == 0},
             &seed);
     for (int i = 0; i < 4; i++)
         run((struct options){.base = bases[i],
@@ -470,7 +476,8 @@ int main(void)
                              .spatial = true,
                              .temporal = true,
                              .narrow = i < 2 ? 4 : 2,
-                             .groups = 1 + 3 * i},
+                             .groups = 1 + 3 * i,
+                             .lanes = i % 2},
             &seed);
     run_random(&seed);
     for (unsigned decoders = 1; decoders < 4; decoders++) {

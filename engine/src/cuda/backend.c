@@ -238,6 +238,7 @@ static const struct rv_backend table = {
     .max_batch = 16,
     .state_align = 8, /* so that a pixel begins at 16 bytes */
     .time_groups = 1, /* of one frame: beside the encoder, in few kernels */
+    .lanes = true,
     .open = device_open,
     .close = device_close,
     .alloc = memory_alloc,

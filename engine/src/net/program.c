@@ -184,7 +184,9 @@ void rv_program_emit(struct rv_program *p, struct rv_net *net)
 int rv_program_build(struct rv_program *p, struct rv_net *net)
 {
     rv_program_emit(p, net);
-    return p->failed ? -1 : rv_schedule(p);
+    if (!p->failed)
+        rv_schedule(p);
+    return p->failed ? -1 : 0;
 }
 
 void rv_program_free(struct rv_program *p)

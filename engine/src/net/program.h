@@ -60,7 +60,7 @@ struct rv_tensor {
     int n0, c0;     /* where in the parent */
     enum rv_home home;
     bool wide;     /* float32 whatever the precision: gate sums, c, logits */
-    size_t offset; /* in bytes, of the first element; set by rv_schedule */
+    size_t offset; /* in bytes, of the first element; set by places.c */
 };
 
 struct rv_step {
@@ -99,7 +99,7 @@ struct rv_program {
     struct rv_tensor *tensor;
     struct rv_step *step; /* in the order of their emission, sorted by wave later */
     int n_tensors, n_steps, n_waves;
-    size_t arena_bytes, state_bytes;
+    size_t arena_bytes, state_bytes;      /* set by places.c */
     struct rv_memory memory[RV_DECODERS]; /* of those that it has */
     bool failed;
 };
@@ -175,9 +175,8 @@ struct rv_place rv_tensor_place(const struct rv_program *p, rv_tid t);
 size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t); /* elements a pixel */
 
 /* -- schedule.c -- */
-/* Waves, from what each step reads and writes in the order of emission, and the
- * places of all tensors. Fails (-1) only for lack of memory. */
-int rv_schedule(struct rv_program *p);
+/* Waves, from what each step reads and writes in the order of emission. */
+void rv_schedule(struct rv_program *p);
 /* Whether two tensors (-1: none) have anything in common: as slices of one tensor. */
 typedef bool rv_overlap(const struct rv_program *p, rv_tid a, rv_tid b);
 rv_overlap rv_same_elements;

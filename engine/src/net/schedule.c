@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* schedule.c - when each step may run, and where each tensor lies.
+/* schedule.c - when each step may run.
  *
  * The meaning of a program is that of its steps run one after another. A step's
  * wave is one more than the last wave among the earlier steps that it must not
@@ -10,9 +10,6 @@
 #include "program.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#define ALIGN 64
 
 bool rv_same_elements(const struct rv_program *p, rv_tid a, rv_tid b)
 {
@@ -56,7 +53,7 @@ static void put_off(struct rv_program *p, int i)
             p->step[i].wave = p->step[j].wave - 1;
 }
 
-static void set_waves(struct rv_program *p)
+void rv_schedule(struct rv_program *p)
 {
     p->n_waves = 0;
     for (int i = 0; i < p->n_steps; i++) {
@@ -74,155 +71,4 @@ static void set_waves(struct rv_program *p)
         if (p->step[i].late)
             put_off(p, i);
     qsort(p->step, (size_t)p->n_steps, sizeof(*p->step), by_wave);
-}
-
-/* Storage of one arena tensor, or of two where a sum is made in place. */
-struct block {
-    int first, last; /* waves */
-    size_t size, offset;
-    rv_tid same_as; /* root whose storage this uses; -1: its own */
-};
-
-static void touch(struct block *b, int wave)
-{
-    if (b->last < 0 || wave < b->first)
-        b->first = wave;
-    if (wave > b->last)
-        b->last = wave;
-}
-
-static void set_lifetimes(const struct rv_program *p, struct block *blocks)
-{
-    for (int i = 0; i < p->n_steps; i++) {
-        const struct rv_step *s = &p->step[i];
-
-        for (int n = 0; n < RV_CELL_INPUTS + 3; n++) {
-            rv_tid t = n < 3 ? s->out[n] : s->in[n - 3];
-
-            if (t >= 0)
-                touch(&blocks[rv_tensor_place(p, t).root], s->wave);
-        }
-    }
-}
-
-/* conv + in1 may overwrite in1 if nobody else reads that in this wave or later. */
-static void share_sums(const struct rv_program *p, struct block *blocks)
-{
-    for (int i = 0; i < p->n_steps; i++) {
-        const struct rv_step *s = &p->step[i];
-        rv_tid a = s->in[1], out = s->out[0];
-        int readers = 0;
-
-        if (s->op != RV_OP_CONV || a < 0 || p->tensor[a].parent >= 0 ||
-            p->tensor[a].home != RV_ARENA || p->tensor[a].wide != p->tensor[out].wide ||
-            blocks[a].last != s->wave)
-            continue;
-        for (int j = 0; j < p->n_steps; j++)
-            for (int n = 0; n < RV_CELL_INPUTS; n++)
-                if (p->step[j].wave == s->wave && p->step[j].in[n] >= 0 &&
-                    rv_tensor_place(p, p->step[j].in[n]).root == a)
-                    readers++;
-        if (readers > 1)
-            continue;
-        while (blocks[a].same_as >= 0)
-            a = blocks[a].same_as;
-        blocks[out].same_as = a;
-        touch(&blocks[a], blocks[out].last);
-    }
-}
-
-static size_t tensor_bytes(const struct rv_program *p, const struct rv_tensor *t)
-{
-    size_t bytes = (size_t)t->n * t->h * t->w * t->c * (t->wide ? 4 : p->narrow_bytes);
-
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
-}
-
-/* Lowest offset at which `b` overlaps no placed block that lives at the same time. */
-static size_t fit(const struct block *blocks, const rv_tid *placed, int n,
-                  const struct block *b)
-{
-    size_t at = 0;
-
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < n; i++) {
-            const struct block *o = &blocks[placed[i]];
-
-            if (o->first <= b->last && b->first <= o->last && at < o->offset + o->size &&
-                o->offset < at + b->size) {
-                at = o->offset + o->size;
-                moved = true;
-            }
-        }
-    }
-    return at;
-}
-
-/* Greedy, the largest first: within a few percent of the best for such chains. */
-static void place_arena(struct rv_program *p, struct block *blocks, rv_tid *placed)
-{
-    int n = 0;
-
-    for (;;) {
-        rv_tid best = -1;
-
-        for (rv_tid t = 0; t < p->n_tensors; t++)
-            if (p->tensor[t].parent < 0 && p->tensor[t].home == RV_ARENA &&
-                blocks[t].same_as < 0 && blocks[t].offset == SIZE_MAX &&
-                (best < 0 || blocks[t].size > blocks[best].size))
-                best = t;
-        if (best < 0)
-            break;
-        blocks[best].offset = fit(blocks, placed, n, &blocks[best]);
-        placed[n++] = best;
-        if (blocks[best].offset + blocks[best].size > p->arena_bytes)
-            p->arena_bytes = blocks[best].offset + blocks[best].size;
-    }
-}
-
-static void set_offsets(struct rv_program *p, const struct block *blocks)
-{
-    for (rv_tid t = 0; t < p->n_tensors; t++) {
-        struct rv_tensor *x = &p->tensor[t];
-
-        if (x->parent < 0 && x->home == RV_STATE) {
-            x->offset = p->state_bytes;
-            p->state_bytes += tensor_bytes(p, x);
-        } else if (x->parent < 0) {
-            rv_tid own = blocks[t].same_as >= 0 ? blocks[t].same_as : t;
-
-            x->offset = blocks[own].offset;
-        } else { /* parents come before their slices */
-            const struct rv_tensor *parent = &p->tensor[x->parent];
-            size_t pitch = rv_tensor_pitch(p, t);
-
-            x->offset = parent->offset + ((size_t)x->n0 * x->h * x->w * pitch + x->c0) *
-                                             (x->wide ? 4 : p->narrow_bytes);
-        }
-    }
-}
-
-int rv_schedule(struct rv_program *p)
-{
-    struct block *blocks = calloc((size_t)p->n_tensors, sizeof(*blocks));
-    rv_tid *placed = calloc((size_t)p->n_tensors, sizeof(*placed));
-    bool done = blocks && placed;
-
-    if (done) {
-        set_waves(p);
-        p->arena_bytes = p->state_bytes = 0;
-        for (int t = 0; t < p->n_tensors; t++)
-            blocks[t] = (struct block){.last = -1,
-                                       .size = tensor_bytes(p, &p->tensor[t]),
-                                       .offset = SIZE_MAX,
-                                       .same_as = -1};
-        set_lifetimes(p, blocks);
-        share_sums(p, blocks);
-        place_arena(p, blocks, placed);
-        set_offsets(p, blocks);
-    }
-    free(blocks);
-    free(placed);
-    return done ? 0 : -1;
 }
