@@ -250,14 +250,13 @@ static void cut_out(const struct rv_auto *a, const uint8_t *pieces, int piece, s
     }
 }
 
-/* The pieces, in slots from `taken` aside; `live` slots are there by now. */
-static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_t taken)
+/* The largest logit of all zero-shot slots, of each pixel. */
+static int read_best(rvos_stream *s)
 {
     struct rv_auto *a = s->automatic;
     rvos_device *dev = s->model->device;
     const struct rv_program *p = &s->plan->program;
     size_t from = p->tensor[p->memory[RV_ZERO_SHOT].logits].offset;
-    size_t to = p->tensor[p->memory[RV_ONE_SHOT].logits].offset;
     size_t n = rv_stream_pixels(s), bytes = n * sizeof(float);
     int ret = 0;
 
@@ -266,6 +265,19 @@ static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_
         for (size_t i = 0; i < n; i++)
             a->best[i] = k && a->best[i] > a->plane[i] ? a->best[i] : a->plane[i];
     }
+    return ret;
+}
+
+/* The pieces, in slots from `taken` aside; `live` slots are there by now. */
+static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_t taken)
+{
+    struct rv_auto *a = s->automatic;
+    rvos_device *dev = s->model->device;
+    const struct rv_program *p = &s->plan->program;
+    size_t to = p->tensor[p->memory[RV_ONE_SHOT].logits].offset;
+    size_t n = rv_stream_pixels(s), bytes = n * sizeof(float);
+    int ret = 0;
+
     for (int k = 0; k < s->live && !ret; k++) {
         if (k < live && taken >> k & 1)
             continue;
@@ -367,6 +379,13 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
     memcpy(a->serial, serial, sizeof(a->serial));
     if (a->boxed)
         seed_boxes(s, live[RV_ONE_SHOT] > 0);
+    if (wanted && rv_follow_starting(a->follow)) {
+        int ret = read_best(s);
+
+        if (ret)
+            return ret;
+        frame.found_logit = a->best;
+    }
     rv_follow_update(a->follow, &frame, &decision);
     act(s, &decision, a->serial);
     serial = rv_follow_serials(a->follow);

@@ -21,6 +21,8 @@ const struct rv_follow_rules rv_follow_rules = {
     .grown_up = 4,
     .neck = 2,
     .core = 0.005,
+    .border_held = 0.55,
+    .border_share = 0.25,
     .separate = 0.15,
     .separations = 2,
     .unseen = 0.3,
@@ -69,7 +71,7 @@ void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABEL
         area[labels[i]]++;
 }
 
-static bool starting(const struct rv_follow *f)
+bool rv_follow_starting(const struct rv_follow *f)
 {
     return f->frame < f->params.start;
 }
@@ -89,14 +91,15 @@ int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *para
     f->shown = malloc(n);
     f->before = malloc(n);
     f->near = malloc(n);
+    f->side = malloc(n);
     f->scratch = malloc(n);
     f->grown = malloc(n);
     f->past = malloc(n);
     f->dropped = malloc(n);
     f->queue = malloc(n * sizeof(*f->queue));
     f->next_serial = 1;
-    if (!f->masks || !f->shown || !f->before || !f->near || !f->scratch || !f->grown ||
-        !f->past || !f->dropped || !f->queue ||
+    if (!f->masks || !f->shown || !f->before || !f->near || !f->side || !f->scratch ||
+        !f->grown || !f->past || !f->dropped || !f->queue ||
         rv_pieces_init(&f->pieces, params->width, params->height) ||
         rv_pieces_init(&f->cores, params->width, params->height)) {
         rv_follow_destroy(out);
@@ -119,6 +122,7 @@ void rv_follow_destroy(struct rv_follow **follow)
     free(f->shown);
     free(f->before);
     free(f->near);
+    free(f->side);
     free(f->scratch);
     free(f->grown);
     free(f->past);
@@ -193,7 +197,7 @@ void rv_follow_dropped(struct rv_follow *f, int slot)
     if (slot < 0 || slot >= f->params.objects)
         return;
     for (int i = 0; i < f->pixels; i++)
-        f->dropped[i] |= (starting(f) ? f->shown : f->past)[i] == slot + 1;
+        f->dropped[i] |= (rv_follow_starting(f) ? f->shown : f->past)[i] == slot + 1;
     f->dropped_until = f->frame + f->rules.dropped;
     rv_slot_vacate(f, slot);
 }
@@ -248,7 +252,7 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
     *decision = (struct rv_follow_decision){0};
     if (f->frame == f->dropped_until)
         memset(f->dropped, 0, f->pixels);
-    if (frame->found && starting(f)) {
+    if (frame->found && rv_follow_starting(f)) {
         rv_follow_start(f, frame, decision);
         f->running = !last_of_start(f);
     } else {

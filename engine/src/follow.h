@@ -35,6 +35,9 @@ struct rv_follow_rules {
     int grown_up; /* and frames that it has been there: before, it is a part at once */
     int neck;     /* pixels: a neck of at most twice that divides a piece ... */
     double core;  /* into parts of at least that area, the border not counted */
+    double border_held;        /* part of a piece that the parts on both sides of a border
+                                  must hold: the decoder is sure of them */
+    double border_share;       /* size of each of them, against the largest */
     double separate;           /* size of a part that comes off, against the rest */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */
@@ -67,6 +70,9 @@ struct rv_follow_frame {
     const uint8_t *found;    /* zero-shot labels; NULL: it did not run */
     /* Of each slot: mean probability over its pixels. */
     const float *followed_score, *found_score;
+    /* Of each pixel: the largest logit of all zero-shot slots. NULL: not known. Only the
+     * start looks at it. */
+    const float *found_logit;
 };
 
 /* Pointers are good until the next call. */
@@ -89,6 +95,9 @@ void rv_follow_reset(struct rv_follow *follow);
 /* Whether the zero-shot decoder is to run in the next frame, and if so, from zeroes. */
 bool rv_follow_wants_found(const struct rv_follow *follow);
 bool rv_follow_clears_found(const struct rv_follow *follow);
+
+/* Whether the next frame is one of the start. */
+bool rv_follow_starting(const struct rv_follow *follow);
 
 /* The user has seeded these slots, has dropped one (from 0), or knows that the scene has
  * changed. All before the next frame. */

@@ -80,16 +80,13 @@ static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES +
     spread(f, count);
 }
 
-/* The pieces of f->masks. What only a narrow neck holds together are two. */
-static void find_pieces(struct rv_follow *f, int least)
+/* Divides the pieces that a narrow neck holds together. */
+static void cut_necks(struct rv_follow *f, int least)
 {
     struct rv_pieces *p = &f->pieces;
     bool cored[RV_MAX_PIECES + 1] = {false};
     int count = 0;
 
-    rv_pieces_find(p, f->masks, false, least);
-    if (!f->rules.neck)
-        return;
     for (int i = 0; i < f->pixels; i++)
         f->scratch[i] = !p->of[i];
     rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height,
@@ -109,6 +106,76 @@ static void find_pieces(struct rv_follow *f, int least)
         if (p->of[i] && !cored[p->of[i]])
             f->masks[i] = RV_MAX_PIECES + 1;
     rv_pieces_find(p, f->masks, true, least);
+}
+
+/* Which of f->cores divide their piece: two or more, none of them small, that hold most
+ * of it. A core's label is its piece. */
+static void find_divided(const struct rv_follow *f, bool divides[RV_MAX_PIECES + 1],
+                         bool divided[RV_MAX_PIECES + 1])
+{
+    const struct rv_pieces *p = &f->pieces, *c = &f->cores;
+    int largest[RV_MAX_PIECES + 1] = {0}, parts[RV_MAX_PIECES + 1] = {0};
+    int sum[RV_MAX_PIECES + 1] = {0};
+
+    for (int j = 1; j <= c->count; j++) {
+        int k = c->piece[j].label;
+
+        if (!largest[k])
+            largest[k] = c->piece[j].area;
+        divides[j] = c->piece[j].area >= f->rules.border_share * largest[k];
+        if (divides[j])
+            parts[k]++, sum[k] += c->piece[j].area;
+    }
+    for (int k = 1; k <= p->count; k++)
+        divided[k] = divided[k] ||
+                     (parts[k] > 1 && sum[k] >= f->rules.border_held * p->piece[k].area);
+}
+
+/* Divides the pieces that have a border inside: the decoder is sure of the parts on both
+ * sides, and less so of what is between them. */
+static void cut_borders(struct rv_follow *f, const float *logit, int least)
+{
+    static const float levels[] = {2.2F, 2.9F, 3.9F}; /* p = 0.9, 0.95, 0.98 */
+    struct rv_pieces *p = &f->pieces;
+    bool divided[RV_MAX_PIECES + 1] = {false};
+    int count = 0;
+
+    memset(f->near, 0, f->pixels); /* the cores that divide */
+    for (int l = 0; l < 3; l++) {
+        bool divides[RV_MAX_PIECES + 1] = {false};
+
+        for (int i = 0; i < f->pixels; i++)
+            f->scratch[i] = logit[i] > levels[l] && !divided[p->of[i]] ? p->of[i] : 0;
+        rv_pieces_find(&f->cores, f->scratch, true, (int)(f->rules.core * f->pixels));
+        find_divided(f, divides, divided);
+        for (int i = 0; i < f->pixels; i++)
+            if (f->cores.of[i] && divides[f->cores.of[i]] && divided[p->of[i]])
+                f->near[i] = (uint8_t)((RV_MAX_PIECES + 1) * (l + 1) + f->cores.of[i]);
+    }
+    for (int i = 0; i < f->pixels; i++) {
+        f->masks[i] = divided[p->of[i]] ? f->near[i] : p->of[i];
+        if (f->near[i])
+            f->queue[count++] = i;
+    }
+    if (!count)
+        return;
+    spread(f, count);
+    for (int i = 0; i < f->pixels; i++)
+        f->side[i] = divided[p->of[i]];
+    rv_pieces_find(p, f->masks, true, least);
+    for (int i = 0; i < f->pixels; i++)
+        f->side[i] = f->side[i] ? p->of[i] : 0;
+}
+
+/* The pieces of f->masks. What only touches is not one. */
+static void find_pieces(struct rv_follow *f, const float *logit, int least)
+{
+    memset(f->side, 0, f->pixels);
+    rv_pieces_find(&f->pieces, f->masks, false, least);
+    if (f->rules.neck)
+        cut_necks(f, least);
+    if (logit)
+        cut_borders(f, logit, least);
 }
 
 /* For how many frames each piece has been a part that came off its slot's largest piece.
@@ -143,21 +210,27 @@ static void find_found(struct rv_follow *f, const uint8_t *found,
 }
 
 /* A larger piece close to this one and of the same zero-shot slot: both are parts of one
- * object, of which something thin hides the middle. 0: there is none. */
+ * object, of which something thin hides the middle. Pieces that touch have a border
+ * between them instead. 0: there is none. */
 static int rest_of(struct rv_follow *f, int piece,
                    const uint8_t found_of[RV_MAX_PIECES + 1])
 {
     int common[RV_MAX_PIECES + 1] = {0}, best = 0;
+    bool touches[RV_MAX_PIECES + 1] = {false};
 
     for (int i = 0; i < f->pixels; i++)
         f->scratch[i] = f->pieces.of[i] == piece;
+    rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height, 1);
+    for (int i = 0; i < f->pixels; i++)
+        if (f->near[i])
+            touches[f->pieces.of[i]] = true;
     rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height,
             f->rules.near);
     for (int i = 0; i < f->pixels; i++)
         if (f->near[i] && f->pieces.of[i] < piece && f->pieces.of[i])
             common[f->pieces.of[i]]++;
     for (int k = 1; k < piece; k++)
-        if (found_of[k] == found_of[piece] && common[k] > common[best])
+        if (found_of[k] == found_of[piece] && !touches[k] && common[k] > common[best])
             best = k;
     return best;
 }
@@ -213,6 +286,28 @@ static void hand_over(struct rv_follow *f, const struct rv_follow_frame *frame,
     memset(f->sighting, 0, sizeof(f->sighting));
 }
 
+/* The pieces of f->masks, by label. The two sides of a border are two pieces, too, if
+ * they have the same label. */
+static void find_labelled(struct rv_follow *f, int least)
+{
+    uint8_t number[RV_FOLLOW_SLOTS + RV_MAX_PIECES + 1][RV_MAX_PIECES + 1] = {{0}};
+    uint8_t label[256] = {0};
+    int count = 0;
+
+    for (int i = 0; i < f->pixels; i++) {
+        uint8_t *n = &number[f->masks[i]][f->side[i]];
+
+        if (f->masks[i] && !*n && count < 255) {
+            *n = (uint8_t)++count;
+            label[count] = f->masks[i];
+        }
+        f->scratch[i] = *n;
+    }
+    rv_pieces_find(&f->pieces, f->scratch, true, least);
+    for (int k = 1; k <= f->pieces.count; k++)
+        f->pieces.piece[k].label = label[f->pieces.piece[k].label];
+}
+
 /* The start: a piece stays in the slot that it comes from. A piece that has come off the
  * rest of its object becomes an object of its own when that has lasted. */
 void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
@@ -228,10 +323,10 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
     for (int i = 0; i < f->pixels; i++)
         if (f->dropped[i] || (frame->followed && frame->followed[i]))
             f->masks[i] = 0;
-    find_pieces(f, (int)(f->rules.least_first * f->pixels));
+    find_pieces(f, frame->found_logit, (int)(f->rules.least_first * f->pixels));
     find_owners(f, owners);
     share_out(f, owners, RV_FOLLOW_SLOTS);
-    rv_pieces_find(p, f->masks, true, (int)(f->rules.least_first * f->pixels));
+    find_labelled(f, (int)(f->rules.least_first * f->pixels));
     for (int k = p->count; k >= 1; k--) {
         slot_of[k] = p->piece[k].label > RV_FOLLOW_SLOTS ? 0 : p->piece[k].label;
         main_of[slot_of[k]] = (uint8_t)k;

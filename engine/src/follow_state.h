@@ -35,6 +35,7 @@ struct rv_follow {
     uint32_t next_serial, serials[RV_FOLLOW_SLOTS];
     struct slot slot[RV_FOLLOW_SLOTS];
     struct rv_pieces pieces, cores;
+    uint8_t *side; /* in the start: the piece of a pixel, where a border divides */
     uint8_t *masks, *shown, *before, *near, *grown, *scratch, *past, *dropped;
     int64_t dropped_until;
     int64_t past_frame;

@@ -220,6 +220,62 @@ static bool neck(const struct rv_follow_rules *rules)
     return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
 }
 
+/* Two objects touch all the time, in one zero-shot slot, and the decoder is less sure of
+ * the pixels between them than of either. */
+static bool border(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[0].border = s->shape[1].border = 2;
+    run(s, START + 2);
+    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1) && objects(s) == 2;
+}
+
+/* The border between the two comes up later: the larger one keeps the number. */
+static bool late_border(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[1].w = 20;
+    for (int t = 0; t < START; t++) {
+        s->shape[0].border = s->shape[1].border = t < 5 ? 0 : 2;
+        step(s);
+    }
+    run(s, 2);
+    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
+}
+
+/* A border before a small part, such as a head, does not divide. */
+static bool small_part(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = (struct shape){.x = 50, .y = 50, .w = 18, .h = 16, .found = 1};
+    s->shape[0].border = s->shape[1].border = 2;
+    run(s, START + 2);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* Of most of an object the decoder is not sure: that is no border. */
+static bool unsure(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[0].border = s->shape[1].border = 8;
+    run(s, START + 2);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
 /* One object comes apart into two large parts: the larger one keeps the number. */
 static bool separate(const struct rv_follow_rules *rules)
 {
@@ -507,6 +563,10 @@ int main(void)
     WITHOUT(pole, near, 0);
     WITHOUT(newcomer, grown_up, 0);
     WITHOUT(neck, neck, 0);
+    WITHOUT(border, border_held, 2);
+    WITHOUT(late_border, border_held, 2);
+    WITHOUT(small_part, border_share, 0);
+    WITHOUT(unsure, border_held, 0);
     WITHOUT(separate, separations, 1000000);
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(mend_flicker, mend_sightings, 1);

@@ -16,6 +16,7 @@ struct shape {
     int x, y, w, h;
     int found;   /* label that the zero-shot decoder gives it; 0: it does not see it */
     bool hidden; /* it is not in the picture */
+    int border;  /* pixels at its edge of which the zero-shot decoder is less sure */
 };
 
 /* A scene, and decoders without faults: a slot follows the shapes that its seed covered.
@@ -28,6 +29,7 @@ struct scene {
     uint32_t held;                  /* slots that have been seeded */
     int frame, looks;               /* frames so far; those with the zero-shot decoder */
     uint32_t changed;               /* slots that the rules cleared or seeded */
+    float logit[PIXELS];            /* of the zero-shot decoder */
     uint8_t top[PIXELS], found[PIXELS], followed[PIXELS]; /* top: shape, from 1 */
 };
 
@@ -54,6 +56,20 @@ static uint32_t serial(const struct scene *s, int slot)
     return rv_follow_serials(s->follow)[slot];
 }
 
+/* Logits of the zero-shot decoder: of the background, the edge or the middle of a shape.
+ */
+static float logit(const struct scene *s, int x, int y)
+{
+    const struct shape *p = &s->shape[s->top[y * W + x] - 1];
+
+    if (!s->top[y * W + x] || !p->found)
+        return -6;
+    return x - p->x < p->border || y - p->y < p->border || p->x + p->w - x <= p->border ||
+                   p->y + p->h - y <= p->border
+               ? 1
+               : 6;
+}
+
 static void draw(struct scene *s)
 {
     memset(s->top, 0, PIXELS);
@@ -69,6 +85,7 @@ static void draw(struct scene *s)
         int shape = s->top[i];
 
         s->found[i] = (uint8_t)(shape ? s->shape[shape - 1].found : 0);
+        s->logit[i] = logit(s, i % W, i / W);
         for (int k = 0; shape && k < RV_FOLLOW_SLOTS; k++)
             if (serial(s, k) && s->held >> k & 1 && s->owns[k] >> (shape - 1) & 1)
                 s->followed[i] = (uint8_t)(k + 1);
@@ -102,6 +119,7 @@ static void step(struct scene *s)
             frame.followed = s->followed;
     if (rv_follow_wants_found(s->follow)) {
         frame.found = s->found;
+        frame.found_logit = s->logit;
         s->looks++;
     }
     rv_follow_update(s->follow, &frame, &s->decision);
