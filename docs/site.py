@@ -21,7 +21,8 @@ except ImportError:
 # Page after page as a newcomer would read them; docs/*.md that are not named come last.
 PAGES = [
     ("Start", ["README.md", "docs/element.md", "docs/examples.md"]),
-    ("Use", ["docs/tools.md", "docs/follow.md", "docs/evaluation.md", "docs/training.md", "data/README.md",
+    ("Use", ["docs/tools.md", "docs/follow.md", "docs/evaluation.md",
+             "engine/python/README.md", "docs/training.md", "data/README.md",
              "data/models/README.md", "data/clips/README.md"]),
     ("Understand", ["docs/architecture.md", "docs/numerics.md", "docs/model-format.md",
                     "tests/golden/README.md"]),

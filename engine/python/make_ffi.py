@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""make_ffi.py RVOS_H OUT.py: the declarations of rvos.h as a module that cffi reads.
+
+The header stays the only place where the interface is written down. The module is plain
+Python, so that one wheel serves every version of Python.
+"""
+import re
+import sys
+
+import cffi
+
+
+def declarations(text):
+    """The header without what cffi's parser does not know."""
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.S)
+    constants = re.findall(r"^#define RVOS_\w+ \d+$", text, re.M)
+    text = re.sub(r"^#.*$", "", text, flags=re.M)
+    return "\n".join(constants) + text.replace("RVOS_API ", "")
+
+
+def main():
+    header, out = sys.argv[1:]
+    with open(header, encoding="utf-8") as f:
+        text = f.read()
+    ffi = cffi.FFI()
+    ffi.cdef(declarations(text))
+    ffi.set_source("rvos._ffi", None)
+    ffi.emit_python_code(out)
+    with open(out, encoding="utf-8") as f:
+        made = f.read()
+    with open(out, "w", encoding="utf-8") as f:
+        f.write("# SPDX-License-Identifier: LGPL-2.1-or-later\n" + made)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Device, Model and Stream: the handles of librvos."""
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import weakref
+from typing import Any, Iterable, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _build
+from ._ffi import ffi
+from ._library import Log, lib, words
+from ._masks import Masks, Object
+from ._pixels import Frame, Labels, image_of, labels_of, size_of, view
+
+TASKS = {"zero-shot": lib.RVOS_TASK_ZERO_SHOT, "one-shot": lib.RVOS_TASK_ONE_SHOT,
+         "auto": lib.RVOS_TASK_AUTO}
+VARIANTS = {"spatio-temporal": lib.RVOS_VARIANT_SPATIO_TEMPORAL,
+            "spatial": lib.RVOS_VARIANT_SPATIAL, "temporal": lib.RVOS_VARIANT_TEMPORAL}
+PRECISIONS = {None: lib.RVOS_PRECISION_DEFAULT, "fp32": lib.RVOS_PRECISION_FP32,
+              "tf32": lib.RVOS_PRECISION_TF32, "fp16": lib.RVOS_PRECISION_FP16,
+              "bf16": lib.RVOS_PRECISION_BF16}
+
+
+def default_threads() -> int:
+    """The cores that the process may use: the threads of a device that is told nothing."""
+    return int(lib.rvos_default_threads())
+
+
+def default_model() -> str:
+    """The model file that is taken when none is named: $RVOS_MODEL, else the one that came
+    with this package, which is for research and evaluation only (ModelInfo.licence)."""
+    given = os.environ.get("RVOS_MODEL")
+    return given or os.path.join(os.path.dirname(os.path.abspath(__file__)), _build.MODEL)
+
+
+def _choice(table: dict[Any, int], value: Any, what: str) -> int:
+    if value not in table:
+        names = ", ".join(str(name) for name in table if name is not None)
+        raise ValueError(f"{what} must be one of {names}, not {value!r}")
+    return table[value]
+
+
+def _close(function: Any, holder: Any, _log: Log) -> None:
+    function(holder)
+
+
+class _Handle:
+    """An open handle of librvos. Closing twice does no harm; so does not closing."""
+
+    def __init__(self, log: Log, kind: str) -> None:
+        self._log = log
+        self._kind = kind
+        self._holder = ffi.new(f"rvos_{kind} **")
+
+    def _opened(self) -> None:
+        # The log stays alive until the handle is closed: librvos calls into it.
+        self._finalizer = weakref.finalize(
+            self, _close, getattr(lib, f"rvos_{self._kind}_close"), self._holder, self._log)
+
+    def _open(self) -> Any:
+        if self._holder[0] == ffi.NULL:
+            raise ValueError(f"the {self._kind} is closed")
+        return self._holder[0]
+
+    @property
+    def closed(self) -> bool:
+        return bool(self._holder[0] == ffi.NULL)
+
+    def close(self) -> None:
+        """Frees what the handle holds. What was opened from it keeps working."""
+        self._finalizer()
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceInfo:
+    backend: str  #: "cpu", "cuda" or "reference"
+    name: str  #: of the processor
+    library: str  #: such as "oneDNN 2.6.3"
+    isa: str  #: such as "avx512_core"
+    threads: int  #: that compute
+    threads_refused: int  #: that the system did not give
+
+
+class Device(_Handle):
+    """Where work runs.
+
+    backend: "cpu", "cuda" or "reference" (plain C, slow); None: librvos chooses.
+    index: which CUDA device. threads: its CPU threads; 0: default_threads().
+    """
+
+    def __init__(self, backend: Optional[str] = None, *, index: int = 0, threads: int = 0) -> None:
+        super().__init__(Log(), "device")
+        name = ffi.NULL if backend is None else ffi.new("char[]", backend.encode())
+        params = ffi.new("rvos_device_params *", {"backend": name, "index": index,
+                                                  "threads": threads, "log": self._log.callback})
+        self._log.call(lib.rvos_device_open, self._holder, params)
+        self._opened()
+
+    def __enter__(self) -> Device:
+        return self
+
+    @property
+    def info(self) -> DeviceInfo:
+        info = ffi.new("rvos_device_info *")
+        lib.rvos_device_get_info(self._open(), info)
+        return DeviceInfo(words(info.backend), words(info.name), words(info.library),
+                          words(info.isa), info.threads, info.threads_refused)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    path: str
+    encoder: str  #: such as "resnet18"
+    licence: str  #: of the weights; "" if the file is silent
+    provenance: str  #: likewise
+    tasks: tuple[str, ...]  #: what it can do: "zero-shot", "one-shot", "auto"
+    width: int  #: the network sees each frame in this size
+    height: int
+    objects: int  #: slots it was trained with: a stream's default
+    parameters: int
+    weights_bytes: int  #: taken on the device by now
+    max_batch: int  #: streams that it runs in one pass
+    frames: int  #: of all streams by now
+    passes: int  #: that these frames took
+
+
+class Model(_Handle):
+    """One file of weights on one device, for any number of streams.
+
+    path: a .safetensors file; None: default_model(). device: None: one of its own.
+    size: (width, height) at which the network sees frames; None: the file's.
+    precision: "fp32", "tf32", "fp16" or "bf16"; None: the device's.
+    max_batch, batch_wait: streams run in one pass, and how long a frame waits for others,
+    in seconds.
+    """
+
+    def __init__(self, path: Any = None, *, device: Optional[Device] = None,
+                 size: Optional[tuple[int, int]] = None, precision: Optional[str] = None,
+                 max_batch: int = 0, batch_wait: float = 0.0) -> None:
+        params = ffi.new("rvos_model_params *", {
+            "max_batch": max_batch, "batch_wait_us": round(batch_wait * 1e6),
+            "precision": _choice(PRECISIONS, precision, "precision")})
+        if size:
+            params.width, params.height = size
+        self.path = os.fspath(path) if path is not None else default_model()
+        self.device = device or Device()
+        super().__init__(self.device._log, "model")
+        self._log.call(lib.rvos_model_load, self._holder, self.device._open(),
+                       os.fsencode(self.path), params)
+        self._opened()
+
+    def __enter__(self) -> Model:
+        return self
+
+    @property
+    def info(self) -> ModelInfo:
+        c = ffi.new("rvos_model_info *")
+        lib.rvos_model_get_info(self._open(), c)
+        return ModelInfo(self.path, words(c.encoder), words(c.licence), words(c.provenance),
+                         tuple(name for name, bit in TASKS.items() if c.tasks & bit), c.width,
+                         c.height, c.objects, c.parameters, c.weights_bytes, c.max_batch,
+                         c.frames, c.passes)
+
+    def stream(self, task: Optional[str] = None, *, objects: int = 0, all_slots: bool = False,
+               discovery_interval: int = 0, variant: str = "spatio-temporal") -> Stream:
+        """A stream for one video. See Stream."""
+        return Stream(self, task, objects=objects, all_slots=all_slots,
+                      discovery_interval=discovery_interval, variant=variant)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamInfo:
+    task: str
+    objects: int  #: slots
+    live: int  #: slots that the last frame ran or showed
+    discovering: bool  #: auto: the last frame looked for further objects
+    frames: int  #: that the network has run since the last reset
+    state_bytes: int  #: of recurrent state on the device
+    batch: int  #: streams in the pass of the last frame
+
+
+class Stream(_Handle):
+    """One video. Its methods may be called from any thread, and take turns.
+
+    task: "auto" finds objects by itself, then follows each, and those of `seed`;
+    "zero-shot" finds them in each frame anew; "one-shot" follows those of `seed` alone.
+    None: auto, or what the model can.
+    objects: most of them at a time, 1 to 32; 0: the model's own. Each costs time.
+    discovery_interval: auto: frames from one look for further objects to the next; 0: 15;
+    negative: only at the beginning and after discover().
+    all_slots, variant: as in rvos.h.
+    """
+
+    def __init__(self, model: Model, task: Optional[str] = None, *, objects: int = 0,
+                 all_slots: bool = False, discovery_interval: int = 0,
+                 variant: str = "spatio-temporal") -> None:
+        super().__init__(model._log, "stream")
+        self.model = model
+        self._lock = threading.RLock()
+        self._index = 0
+        if task is None and "auto" in model.info.tasks:
+            task = "auto"
+        params = ffi.new("rvos_stream_params *", {
+            "task": lib.RVOS_TASK_DEFAULT if task is None else _choice(TASKS, task, "task"),
+            "variant": _choice(VARIANTS, variant, "variant"), "objects": objects,
+            "all_slots": all_slots, "discovery_interval": discovery_interval})
+        self._log.call(lib.rvos_stream_open, self._holder, model._open(), params)
+        self._opened()
+        self._slots = self.info.objects
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def close(self) -> None:
+        with self._lock:
+            super().close()
+
+    def _call(self, function: Any, *args: Any) -> None:
+        with self._lock:
+            self._log.call(function, self._open(), *args)
+
+    @property
+    def info(self) -> StreamInfo:
+        with self._lock:
+            c = ffi.new("rvos_stream_info *")
+            lib.rvos_stream_get_info(self._open(), c)
+            task = next(name for name, bit in TASKS.items() if bit == c.task)
+            return StreamInfo(task, c.objects, c.live, c.discovering, c.frames, c.state_bytes,
+                              c.batch)
+
+    def process(self, frame: Frame, *, format: Optional[str] = None,
+                matrix: Optional[str] = None, full_range: bool = False,
+                size: Optional[tuple[int, int]] = None, labels: Optional[Labels] = None,
+                alpha: bool = False, threshold: float = 0.0, min_object_size: int = 0,
+                hidden: Iterable[int] = ()) -> Masks:
+        """Segments the next frame. Other threads of Python go on meanwhile.
+
+        frame: uint8, (height, width, 3) RGB, (height, width, 4) RGBA, or (height, width)
+        grey; or what `format` says: "bgr", "bgrx" ..., or a tuple of planes for "i420",
+        "nv12", "y444", "p010" ...; or a frame of PyAV. It is read in place, unless its
+        strides forbid that: pixels must be dense in a row, and rows must come from top to
+        bottom. A view [..., ::-1] that turns BGR into RGB is read in place, too.
+        matrix, full_range: of formats with luma: "bt601", "bt709" or "bt2020" (None: by the
+        frame's height), and luma 0 to 255 instead of 16 to 235.
+        size: (height, width) of the labels; None: the frame's.
+        labels: an array for them, uint8, instead of a new one.
+        alpha: make Masks.alpha as well.
+        threshold: least probability of an object's pixel; 0: 0.5.
+        min_object_size: objects of fewer pixels of the labels are left out.
+        hidden: ids of objects that are left out, and followed all the same.
+        """
+        image = image_of(frame, format, matrix, full_range)
+        height, width = size or size_of(frame)
+        if labels is None:
+            labels = np.empty((height, width), np.uint8)
+        soft = np.empty(labels.shape, np.uint8) if alpha else None
+        out_labels = view(labels, "labels")
+        out_alpha = ffi.NULL if soft is None else view(soft, "alpha")
+        out = ffi.new("rvos_output *", {
+            "labels": out_labels, "alpha": out_alpha, "threshold": threshold,
+            "min_object_size": min_object_size, "hidden": _bits(hidden)})
+        with self._lock:
+            self._call(lib.rvos_stream_process, image.c, out)
+            objects = self._objects()
+            index, self._index = self._index, self._index + 1
+        return Masks(labels, soft, objects, self.model.device, index)
+
+    def _objects(self) -> tuple[Object, ...]:
+        c = ffi.new("rvos_object *")
+        found = []
+        for slot in range(1, self._slots + 1):
+            lib.rvos_stream_get_object(self._holder[0], slot, c)
+            if c.present:
+                found.append(Object(slot, c.serial or slot, (c.x, c.y, c.width, c.height),
+                                    c.area, c.score))
+        return tuple(found)
+
+    def seed(self, masks: Any, ids: Optional[Iterable[int]] = None) -> None:
+        """Shows the stream its objects as they are in the next frame.
+
+        masks: labels (height, width), integers, 0 for background; or bool, (height, width)
+        for object 1, or (objects, height, width). Of any size.
+        ids: the objects to set, one without a pixel becomes empty; None: all.
+        """
+        labels = labels_of(masks)
+        slots = 0xFFFFFFFF if ids is None else _bits(ids)  # RVOS_ALL_SLOTS
+        self._call(lib.rvos_stream_seed, view(labels, "masks"), slots)
+
+    def seed_box(self, id: int, box: tuple[float, float, float, float]) -> None:
+        """auto: there is an object in this box of the next frame: x, y, width, height as
+        parts of the frame, 0 to 1."""
+        self._call(lib.rvos_stream_seed_box, id, ffi.new("rvos_box *", tuple(box)))
+
+    def drop(self, id: int) -> None:
+        """Forgets one object."""
+        self._call(lib.rvos_stream_drop, id)
+
+    def discover(self) -> None:
+        """auto: look for objects from the next frame on."""
+        self._call(lib.rvos_stream_discover)
+
+    def reset(self) -> None:
+        """Forgets the video so far, seeds too: after a seek or a cut."""
+        with self._lock:
+            lib.rvos_stream_reset(self._open())
+            self._index = 0
+
+    def warm_up(self) -> None:
+        """Runs the network once on nothing, so that the first frame takes no longer."""
+        self._call(lib.rvos_stream_warm_up)
+
+    def probabilities(self, id: int) -> npt.NDArray[np.float32]:
+        """The last frame's probabilities of one object: float32, (height, width) of the
+        network."""
+        info = self.model.info
+        out = np.empty((info.height, info.width), np.float32)
+        self._call(lib.rvos_stream_read_mask, id, ffi.cast("float *", out.ctypes.data))
+        return out
+
+
+def _bits(ids: Iterable[int]) -> int:
+    bits = 0
+    for number in ids:
+        if not 1 <= number <= lib.RVOS_MAX_OBJECTS:
+            raise ValueError(f"an object's id is 1 to {lib.RVOS_MAX_OBJECTS}, not {number}")
+        bits |= 1 << (number - 1)
+    return bits

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Frames and label images as librvos sees them: pointers and strides, copies only at need."""
+from __future__ import annotations
+
+from typing import Any, Optional, Sequence, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from ._ffi import ffi
+from ._library import lib
+
+Labels = npt.NDArray[np.uint8]
+Frame = Union[npt.NDArray[np.uint8], Sequence[npt.NDArray[Any]], Any]
+
+MAX_OBJECTS: int = lib.RVOS_MAX_OBJECTS
+
+# Bytes a pixel of formats of one plane.
+PACKED = {"rgb": 3, "bgr": 3, "rgbx": 4, "bgrx": 4, "xrgb": 4, "xbgr": 4, "rgba": 4, "bgra": 4,
+          "argb": 4, "abgr": 4, "gray": 1}
+# Planes, chroma's divisors of width and height, bytes a sample, samples a chroma pixel.
+PLANAR = {"i420": (3, 2, 2, 1, 1), "nv12": (2, 2, 2, 1, 2), "nv21": (2, 2, 2, 1, 2),
+          "y42b": (3, 2, 1, 1, 1), "y444": (3, 1, 1, 1, 1), "i420_10": (3, 2, 2, 2, 1),
+          "y42b_10": (3, 2, 1, 2, 1), "y444_10": (3, 1, 1, 2, 1), "p010": (2, 2, 2, 2, 2)}
+CONSTANT = {**{name: getattr(lib, "RVOS_" + name.upper()) for name in (*PACKED, *PLANAR)
+               if name != "gray"}, "gray": lib.RVOS_GRAY8}
+# What PyAV calls them.
+AV = {"rgb24": "rgb", "bgr24": "bgr", "rgb0": "rgbx", "bgr0": "bgrx", "0rgb": "xrgb",
+      "0bgr": "xbgr", "rgba": "rgba", "bgra": "bgra", "argb": "argb", "abgr": "abgr",
+      "gray": "gray", "yuv420p": "i420", "yuvj420p": "i420", "nv12": "nv12", "nv21": "nv21",
+      "yuv422p": "y42b", "yuvj422p": "y42b", "yuv444p": "y444", "yuvj444p": "y444",
+      "yuv420p10le": "i420_10", "yuv422p10le": "y42b_10", "yuv444p10le": "y444_10",
+      "p010le": "p010"}
+MATRIX = {None: lib.RVOS_MATRIX_DEFAULT, "bt601": lib.RVOS_MATRIX_BT601,
+          "bt709": lib.RVOS_MATRIX_BT709, "bt2020": lib.RVOS_MATRIX_BT2020}
+# ffmpeg's AVColorSpace, where PyAV tells it.
+AV_MATRIX = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
+
+
+class Image:
+    """An rvos_image, and what it points into. `copied` says whether pixels were copied."""
+
+    def __init__(self, kind: str, width: int, height: int) -> None:
+        self.c = ffi.new("rvos_image *")
+        self.c.format, self.c.width, self.c.height = CONSTANT[kind], width, height
+        self.keep: list[Any] = []
+        self.copied = False
+
+    def plane(self, number: int, rows: npt.NDArray[Any], pixel: int) -> None:
+        """A plane whose pixels have `pixel` bytes; rows are the first axis."""
+        step = rows.strides[1] if rows.ndim > 1 else pixel
+        last_is_dense = rows.ndim < 3 or rows.strides[2] == rows.itemsize
+        if not last_is_dense or step != pixel or rows.strides[0] < rows.shape[1] * pixel:
+            rows = np.ascontiguousarray(rows)
+            self.copied = True
+        self.c.plane[number] = ffi.cast("void *", rows.__array_interface__["data"][0])
+        self.c.stride[number] = rows.strides[0]
+        self.keep.append(rows)
+
+
+def bytes_of(array: Any, what: str) -> npt.NDArray[Any]:
+    array = np.asarray(array)
+    if array.dtype != np.uint8:
+        raise TypeError(f"{what} must be uint8, not {array.dtype}")
+    if 0 in array.shape:
+        raise ValueError(f"{what} must not be empty: {array.shape}")
+    return array
+
+
+def _packed(frame: npt.NDArray[Any], kind: Optional[str]) -> Image:
+    frame = bytes_of(frame, "a frame")
+    channels = frame.shape[2] if frame.ndim == 3 else 1
+    if frame.ndim not in (2, 3) or channels not in (1, 3, 4):
+        raise ValueError("a frame must be (height, width, 3) or (height, width, 4), or "
+                         f"(height, width) for grey, not {frame.shape}")
+    kind = kind or {1: "gray", 3: "rgb", 4: "rgba"}[channels]
+    if PACKED.get(kind) != channels:
+        raise ValueError(f"a frame of {channels} channels cannot be {kind}")
+    # BGR seen as RGB by a view [..., ::-1], as OpenCV's users do: no copy, another format.
+    if channels > 1 and frame.strides[2] == -1 and kind[::-1] in PACKED:
+        frame, kind = frame[:, :, ::-1], kind[::-1]
+    image = Image(kind, frame.shape[1], frame.shape[0])
+    image.plane(0, frame, channels)
+    return image
+
+
+def _planar(planes: Sequence[npt.NDArray[Any]], kind: Optional[str]) -> Image:
+    if kind not in PLANAR:
+        raise ValueError(f"format must be one of {', '.join(PLANAR)} for planes, not {kind}")
+    count, across, down, size, together = PLANAR[kind]
+    if len(planes) != count:
+        raise ValueError(f"{kind} has {count} planes, not {len(planes)}")
+    arrays = [np.asarray(p) for p in planes]
+    height, width = arrays[0].shape[:2]
+    image = Image(kind, width, height)
+    for number, array in enumerate(arrays):
+        chroma = number > 0
+        each = together if chroma else 1
+        shape = (-(-height // down), -(-width // across)) if chroma else (height, width)
+        wanted: tuple[int, ...] = shape if each == 1 else (*shape, each)
+        if array.dtype != ("<u2" if size == 2 else "u1") or array.shape != wanted:
+            raise ValueError(f"plane {number} of {kind} must be uint{8 * size}, {wanted}, "
+                             f"not {array.dtype}, {array.shape}")
+        image.plane(number, array, each * size)
+    return image
+
+
+def _decoded(frame: Any) -> Image:
+    """A frame of PyAV, in its own memory where librvos knows the format."""
+    name = frame.format.name
+    if name not in AV:
+        frame, name = frame.reformat(format="rgb24"), "rgb24"
+    image = Image(AV[name], frame.width, frame.height)
+    image.keep.append(frame)
+    for number, plane in enumerate(frame.planes):
+        image.c.plane[number] = ffi.cast("void *", plane.buffer_ptr)
+        image.c.stride[number] = plane.line_size
+    image.c.colorimetry.matrix = MATRIX[AV_MATRIX.get(getattr(frame, "colorspace", 0))]
+    image.c.colorimetry.full_range = (name.startswith("yuvj")
+                                      or getattr(frame, "color_range", None) == 2)
+    return image
+
+
+def image_of(frame: Frame, kind: Optional[str] = None, matrix: Optional[str] = None,
+             full_range: bool = False) -> Image:
+    """What Stream.process takes as a frame, as an rvos_image."""
+    if hasattr(frame, "planes") and hasattr(frame, "reformat"):
+        return _decoded(frame)
+    image = (_planar(frame, kind) if isinstance(frame, (tuple, list))
+             else _packed(np.asarray(frame), kind))
+    if matrix not in MATRIX:
+        raise ValueError(f"matrix must be bt601, bt709 or bt2020, not {matrix}")
+    image.c.colorimetry.matrix = MATRIX[matrix]
+    image.c.colorimetry.full_range = full_range
+    return image
+
+
+def size_of(frame: Frame) -> tuple[int, int]:
+    """(height, width) of what image_of takes."""
+    if hasattr(frame, "planes") and hasattr(frame, "reformat"):
+        decoded: Any = frame
+        return decoded.height, decoded.width
+    shape = np.shape(frame[0] if isinstance(frame, (tuple, list)) else frame)
+    return shape[0], shape[1]
+
+
+def view(array: Labels, what: str) -> Any:
+    """An rvos_labels of an array (height, width), which must be uint8 and stay alive."""
+    if array.dtype != np.uint8 or array.ndim != 2:
+        raise ValueError(f"{what} must be uint8, (height, width), not {array.dtype}, "
+                         f"{array.shape}")
+    if array.strides[1] < 1 or array.strides[0] < array.shape[1] * array.strides[1]:
+        raise ValueError(f"{what}: rows and pixels must lie one after another in memory")
+    labels = ffi.new("rvos_labels *")
+    labels.height, labels.width = array.shape
+    labels.data = ffi.cast("uint8_t *", array.__array_interface__["data"][0])
+    labels.stride, labels.step = array.strides
+    return labels
+
+
+def labels_of(masks: Any) -> Labels:
+    """Masks as one label image: labels (height, width), or bool (height, width) for object 1,
+    or bool (objects, height, width), where the first of two that overlap wins."""
+    masks = np.asarray(masks)
+    if masks.dtype == np.bool_ and masks.ndim == 3:
+        if not 0 < len(masks) <= MAX_OBJECTS:
+            raise ValueError(f"there must be 1 to {MAX_OBJECTS} masks, not {len(masks)}")
+        labels = np.zeros(masks.shape[1:], np.uint8)
+        for number in range(len(masks), 0, -1):
+            labels[masks[number - 1]] = number
+        return labels
+    if masks.ndim != 2 or masks.dtype.kind not in "bui":
+        raise ValueError("masks must be labels or bool, (height, width), or bool, (objects, "
+                         f"height, width), not {masks.dtype}, {masks.shape}")
+    if masks.size and not 0 <= masks.min() <= masks.max() <= 255:
+        raise ValueError(f"labels must be 0 to 255, not {masks.min()} to {masks.max()}")
+    return np.ascontiguousarray(masks, np.uint8)

@@ -1,0 +1,51 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# `pip wheel .` makes a wheel that is whole: it carries librvos and the model, and works where
+# neither the tree nor a build folder is known. By Debian's packages, without a network.
+#
+#     sh tests/wheel.sh
+set -u
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+python=/usr/bin/python3
+"$python" -c 'import cffi, mesonpy, numpy, pip, venv' 2>&1 || {
+    echo "skipped: this needs python3-cffi, python3-mesonpy, python3-pip and python3-venv"
+    exit 77
+}
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+unset PYTHONPATH RVOS_LIBRARY RVOS_MODEL
+
+# pip's own folder: no other build is in the way.
+"$python" -m pip wheel --quiet --no-deps --no-build-isolation --no-index \
+    --disable-pip-version-check --wheel-dir "$work" "$root" || exit 1
+ls "$work"
+# For this kind of machine. (meson-python 0.12 also ties it to the version of Python, without
+# a need; later ones do not.)
+ls "$work"/rvos-*-none-linux_*.whl "$work"/rvos-*-cp3*-linux_*.whl 2>/dev/null | grep . || exit 1
+"$python" -m venv --system-site-packages --without-pip "$work/venv" || exit 1
+"$python" -m pip --disable-pip-version-check --python "$work/venv/bin/python" install --quiet \
+    --no-deps --no-index "$work"/rvos-*.whl || exit 1
+cd "$work" || exit 1
+venv/bin/python - "$work/venv" "$root" <<'END'
+import importlib.metadata
+import sys
+
+import numpy as np
+
+import rvos
+
+folder, tree = sys.argv[1:]
+model = rvos.default_model()
+assert rvos.__file__.startswith(folder) and model.startswith(folder), (rvos.__file__, model)
+loaded = [line.split()[-1] for line in open("/proc/self/maps") if "librvos" in line]
+assert loaded and all(name.startswith(folder) for name in loaded), loaded
+assert importlib.metadata.version("rvos") == rvos.__version__
+assert "research" in importlib.metadata.metadata("rvos")["License"]
+with open(model, "rb") as ours, open(f"{tree}/data/models/{model.rsplit('/', 1)[1]}", "rb") as b:
+    assert ours.read() == b.read()
+with rvos.Model() as m, m.stream("zero-shot", objects=1) as stream:
+    assert stream.process(np.zeros((64, 64, 3), np.uint8)).labels.shape == (64, 64)
+    assert "research" in m.info.licence
+print("the wheel works, with", m.path.rsplit("/", 1)[1])
+END
