@@ -415,7 +415,8 @@ int rv_auto_process(rvos_stream *s, const rvos_image *frame, const rvos_output *
     s->live = taken && s->params.all_slots ? s->params.objects : rv_highest_slot(taken);
     job.live[RV_ONE_SHOT] = s->live;
     if (wanted || a->boxed) {
-        job.live[RV_ZERO_SHOT] = s->params.objects;
+        job.live[RV_ZERO_SHOT] =
+            a->boxed ? s->params.objects : rv_follow_slots(a->follow);
         if (!ret && a->clears)
             ret = clear_found(s);
     }

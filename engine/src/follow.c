@@ -11,6 +11,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .again = 0.3,
     .margin = 4,
     .sightings = 2,
+    .more = 2,
     .spare = 15,
     .lost = 60,
     .hurry = 5,
@@ -160,6 +161,21 @@ bool rv_follow_wants_found(const struct rv_follow *f)
 bool rv_follow_clears_found(const struct rv_follow *f)
 {
     return rv_follow_wants_found(f) && !f->running;
+}
+
+/* The start needs all slots, and so does a search for whatever is there. Beside followed
+ * objects a few more slots than these are enough, since the rules look at the foreground
+ * of all slots together. */
+int rv_follow_slots(const struct rv_follow *f)
+{
+    int followed = 0;
+
+    for (int s = 0; s < f->params.objects; s++)
+        followed += f->serials[s] != 0;
+    return !followed || rv_follow_starting(f) ||
+                   followed + f->rules.more > f->params.objects
+               ? f->params.objects
+               : followed + f->rules.more;
 }
 
 /* A slot is no longer a piece of the start. */

@@ -23,6 +23,8 @@ struct rv_follow_rules {
     double again;       /* part of a piece that lay in the same piece one discovery ago */
     int margin;         /* pixels by which followed objects are grown for `covered` */
     int sightings;      /* discoveries in a row that a new object needs */
+    int more;           /* zero-shot slots that a discovery runs, beyond one for each
+                           followed object */
     int lost;           /* frames without a pixel after which a slot is freed */
     int spare;          /* the same, where a new object needs the slot */
     int hurry;          /* frames between discoveries while nothing is followed */
@@ -95,6 +97,8 @@ void rv_follow_reset(struct rv_follow *follow);
 /* Whether the zero-shot decoder is to run in the next frame, and if so, from zeroes. */
 bool rv_follow_wants_found(const struct rv_follow *follow);
 bool rv_follow_clears_found(const struct rv_follow *follow);
+/* Zero-shot slots that it needs there. */
+int rv_follow_slots(const struct rv_follow *follow);
 
 /* Whether the next frame is one of the start. */
 bool rv_follow_starting(const struct rv_follow *follow);

@@ -435,6 +435,26 @@ static bool all_lost(const struct rv_follow_rules *rules)
     return id(s, 1) == 2;
 }
 
+/* Beside one followed object a discovery runs three zero-shot slots. The start runs all,
+ * and so does a discovery when there is no object. */
+static bool few_slots(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 8, INTERVAL);
+
+    s->shape[0] = left;
+    for (int t = 0; t < START; t++) {
+        if (rv_follow_slots(s->follow) != 8)
+            return false;
+        step(s);
+    }
+    run(s, 4);
+    if (rv_follow_slots(s->follow) != 3)
+        return false;
+    s->shape[0].hidden = true;
+    run(s, 70);
+    return objects(s) == 0 && rv_follow_slots(s->follow) == 8;
+}
+
 /* ---- what no threshold turns off ----------------------------------------------------
  */
 
@@ -576,6 +596,7 @@ int main(void)
     WITHOUT(full_slots, spare, 1000000);
     WITHOUT(drop, dropped, 0);
     WITHOUT(all_lost, hurry, 50);
+    WITHOUT(few_slots, more, 32);
     given();
     given_in_start();
     reset();
