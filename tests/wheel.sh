@@ -20,8 +20,7 @@ unset PYTHONPATH RVOS_LIBRARY RVOS_MODEL
 "$python" -m pip wheel --quiet --no-deps --no-build-isolation --no-index \
     --disable-pip-version-check --wheel-dir "$work" "$root" || exit 1
 ls "$work"
-# For this kind of machine. (meson-python 0.12 also ties it to the version of Python, without
-# a need; later ones do not.)
+# For this kind of machine. (meson-python also ties it to the version of Python, without a need.)
 ls "$work"/rvos-*-none-linux_*.whl "$work"/rvos-*-cp3*-linux_*.whl 2>/dev/null | grep . || exit 1
 "$python" -m venv --system-site-packages --without-pip "$work/venv" || exit 1
 "$python" -m pip --disable-pip-version-check --python "$work/venv/bin/python" install --quiet \

@@ -3,7 +3,7 @@
 """make_ffi.py RVOS_H OUT.py: the declarations of rvos.h as a module that cffi reads.
 
 The header stays the only place where the interface is written down. The module is plain
-Python, so that one wheel serves every version of Python.
+Python: it serves every version of Python.
 """
 import re
 import sys

@@ -243,7 +243,7 @@ class Handles(unittest.TestCase):
             self.assertEqual(stream.info.frames, 0)
 
     def test_a_thread_of_python_runs_while_the_network_does(self):
-        ran = []
+        ran, seen = [], False
         with rvos.Model(MODEL, device=rvos.Device(threads=1)) as model, \
                 model.stream("zero-shot") as stream:
             frame, ready, stop = clip()[0], threading.Event(), threading.Event()
@@ -263,14 +263,18 @@ class Handles(unittest.TestCase):
             interval = sys.getswitchinterval()
             sys.setswitchinterval(1000)
             try:
-                before = time.monotonic()
-                stream.process(frame)
-                after = time.monotonic()
+                for _ in range(200):  # on a busy machine the thread may miss a few frames
+                    before = time.monotonic()
+                    stream.process(frame)
+                    after = time.monotonic()
+                    if any(before < t < after for t in ran[-100:]):
+                        seen = True
+                        break
             finally:
                 sys.setswitchinterval(interval)
                 stop.set()
             thread.join()
-        self.assertTrue(any(before < t < after for t in ran))
+        self.assertTrue(seen)
 
     def test_threads_share_a_model(self):
         wanted = run(clip(), "zero-shot", objects=3)
@@ -326,6 +330,23 @@ class Results(unittest.TestCase):
                 stream.seed(square(2))
                 wanted = [stream.process(frame).labels for frame in clip()[2:]]
         np.testing.assert_array_equal([m.labels for m in found[2:]], wanted)
+
+    def test_a_video_may_be_left_early(self):
+        """Several times in a program of its own, since a fault would make it hang."""
+        try:
+            import av  # noqa: F401
+        except ImportError:
+            self.skipTest("no PyAV")
+        video = pathlib.Path(__file__).resolve().parents[2] / "data" / "clips" / "cup.mp4"
+        program = ("import sys\n"
+                   "from rvos._video import decoded\n"
+                   "for _ in range(6):\n"
+                   "    frames = decoded(sys.argv[1])\n"
+                   "    for n, _ in zip(range(20), frames):\n"
+                   "        pass\n"
+                   "    frames.close()\n")
+        done = subprocess.run([sys.executable, "-c", program, str(video)], timeout=60)
+        self.assertEqual(done.returncode, 0)
 
     def test_coco(self):
         try:

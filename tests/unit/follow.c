@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* follow.c - the rules of the automatic task, on scripted masks. Each scene passes with
- * the rules as they are and must fail without the rule that it is about. */
+/* follow.c - the rules of the automatic task, on scripted masks. How pieces of the start
+ * are joined and divided is in follow_pieces.c. */
 #include "follow_scene.h"
 
 /* ---- scenes: true if all went as it should ------------------------------------------
  */
-
-static const struct shape left = {.x = 20, .y = 40, .w = 30, .h = 40, .found = 1};
-static const struct shape right = {.x = 150, .y = 40, .w = 24, .h = 40, .found = 2};
 
 /* Two objects are there from the beginning. Each piece is an object when the start ends.
  */
@@ -141,139 +138,6 @@ static bool touch(const struct rv_follow_rules *rules)
     }
     run(s, 10);
     return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
-}
-
-/* Parts that have grown together are one object, with the number of the larger. */
-static bool merge(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].w = 20;
-    s->shape[1].found = 2;
-    for (int t = 0; t < START; t++) {
-        s->shape[1].x = t >= START - 8 ? 50 : 60;
-        step(s);
-    }
-    run(s, 10);
-    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
-}
-
-/* A wall hides the middle of an object for some frames of the start. */
-static bool wall(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[0].w = 100;
-    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 24, .h = H, .hidden = true};
-    for (int t = 0; t < START; t++) {
-        s->shape[1].hidden = t < START - 3;
-        step(s);
-    }
-    s->shape[1].hidden = true;
-    run(s, 2);
-    return id(s, 0) == 1 && objects(s) == 1;
-}
-
-/* A pole hides the middle of an object from the beginning. One zero-shot slot holds both
- * parts. */
-static bool pole(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[0].w = 60;
-    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 6, .h = H};
-    run(s, START + 2);
-    return id(s, 0) == 1 && objects(s) == 1;
-}
-
-/* What has only just come up is a part of what it meets. */
-static bool newcomer(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].w = 20;
-    s->shape[1].found = 2;
-    for (int t = 0; t < START; t++) {
-        s->shape[1].hidden = t < START - 4;
-        s->shape[1].x = t >= START - 1 ? 50 : 60;
-        step(s);
-    }
-    run(s, 2);
-    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
-}
-
-/* A narrow neck between two large pieces does not make one of them. */
-static bool neck(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = right;
-    s->shape[2] = (struct shape){.x = 50, .y = 58, .w = 100, .h = 3, .found = 1};
-    run(s, START + 2);
-    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
-}
-
-/* Two objects touch all the time, in one zero-shot slot, and the decoder is less sure of
- * the pixels between them than of either. */
-static bool border(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[0].border = s->shape[1].border = 2;
-    run(s, START + 2);
-    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1) && objects(s) == 2;
-}
-
-/* The border between the two comes up later: the larger one keeps the number. */
-static bool late_border(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[1].w = 20;
-    for (int t = 0; t < START; t++) {
-        s->shape[0].border = s->shape[1].border = t < 5 ? 0 : 2;
-        step(s);
-    }
-    run(s, 2);
-    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
-}
-
-/* A border before a small part, such as a head, does not divide. */
-static bool small_part(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = (struct shape){.x = 50, .y = 50, .w = 18, .h = 16, .found = 1};
-    s->shape[0].border = s->shape[1].border = 2;
-    run(s, START + 2);
-    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
-}
-
-/* Of most of an object the decoder is not sure: that is no border. */
-static bool unsure(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[0].border = s->shape[1].border = 8;
-    run(s, START + 2);
-    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
 /* One object comes apart into two large parts: the larger one keeps the number. */
@@ -552,22 +416,6 @@ static void schedule(void)
 /* ---- all ----------------------------------------------------------------------------
  */
 
-typedef bool scene_fn(const struct rv_follow_rules *rules);
-
-static void with_and_without(const char *name, scene_fn *play,
-                             struct rv_follow_rules without)
-{
-    test_note(CHECK(play(NULL)), "%s", name);
-    test_note(CHECK(!play(&without)), "%s, without its rule", name);
-}
-
-#define WITHOUT(play, field, value)                                                      \
-    do {                                                                                 \
-        struct rv_follow_rules without = rv_follow_rules;                                \
-        without.field = value;                                                           \
-        with_and_without(#play, play, without);                                          \
-    } while (0)
-
 int main(void)
 {
     WITHOUT(start, least_first, 1);
@@ -578,15 +426,6 @@ int main(void)
     WITHOUT(come_back, lost, 10);
     WITHOUT(cross, theft_growth, -10);
     WITHOUT(touch, joined, 1);
-    WITHOUT(merge, joined, 1000000);
-    WITHOUT(wall, apart, 1);
-    WITHOUT(pole, near, 0);
-    WITHOUT(newcomer, grown_up, 0);
-    WITHOUT(neck, neck, 0);
-    WITHOUT(border, border_held, 2);
-    WITHOUT(late_border, border_held, 2);
-    WITHOUT(small_part, border_share, 0);
-    WITHOUT(unsure, border_held, 0);
     WITHOUT(separate, separations, 1000000);
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(mend_flicker, mend_sightings, 1);

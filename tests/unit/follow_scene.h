@@ -34,8 +34,11 @@ struct scene {
 };
 
 static struct scene scene;
+static const struct shape left = {.x = 20, .y = 40, .w = 30, .h = 40, .found = 1};
+static const struct shape right = {.x = 150, .y = 40, .w = 24, .h = 40, .found = 2};
 
-static struct scene *begin(const struct rv_follow_rules *rules, int objects, int interval)
+static inline struct scene *begin(const struct rv_follow_rules *rules, int objects,
+                                  int interval)
 {
     struct rv_follow_params params = {.width = W,
                                       .height = H,
@@ -51,18 +54,19 @@ static struct scene *begin(const struct rv_follow_rules *rules, int objects, int
     return &scene;
 }
 
-static uint32_t serial(const struct scene *s, int slot)
+static inline uint32_t serial(const struct scene *s, int slot)
 {
     return rv_follow_serials(s->follow)[slot];
 }
 
 /* Logits of the zero-shot decoder: of the background, the edge or the middle of a shape.
  */
-static float logit(const struct scene *s, int x, int y)
+static inline float logit(const struct scene *s, int x, int y)
 {
-    const struct shape *p = &s->shape[s->top[y * W + x] - 1];
+    int top = s->top[y * W + x];
+    const struct shape *p = top ? &s->shape[top - 1] : NULL;
 
-    if (!s->top[y * W + x] || !p->found)
+    if (!p || !p->found)
         return -6;
     return x - p->x < p->border || y - p->y < p->border || p->x + p->w - x <= p->border ||
                    p->y + p->h - y <= p->border
@@ -70,7 +74,7 @@ static float logit(const struct scene *s, int x, int y)
                : 6;
 }
 
-static void draw(struct scene *s)
+static inline void draw(struct scene *s)
 {
     memset(s->top, 0, PIXELS);
     for (int k = 0; k < SHAPES; k++) {
@@ -93,7 +97,7 @@ static void draw(struct scene *s)
 }
 
 /* The shapes of which a seed shows at least half of what can be seen. */
-static uint32_t covered(const struct scene *s, const uint8_t *masks, int slot)
+static inline uint32_t covered(const struct scene *s, const uint8_t *masks, int slot)
 {
     uint32_t owns = 0;
 
@@ -109,7 +113,7 @@ static uint32_t covered(const struct scene *s, const uint8_t *masks, int slot)
     return owns;
 }
 
-static void step(struct scene *s)
+static inline void step(struct scene *s)
 {
     struct rv_follow_frame frame = {0};
 
@@ -136,14 +140,14 @@ static void step(struct scene *s)
     s->frame++;
 }
 
-static void run(struct scene *s, int frames)
+static inline void run(struct scene *s, int frames)
 {
     while (frames-- > 0)
         step(s);
 }
 
 /* The serial number of the object that a shape belongs to; 0: of none. */
-static uint32_t id(const struct scene *s, int shape)
+static inline uint32_t id(const struct scene *s, int shape)
 {
     for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
         if (serial(s, k) && s->owns[k] >> shape & 1)
@@ -151,7 +155,7 @@ static uint32_t id(const struct scene *s, int shape)
     return 0;
 }
 
-static int slot_with(const struct scene *s, int shape)
+static inline int slot_with(const struct scene *s, int shape)
 {
     for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
         if (serial(s, k) && s->owns[k] >> shape & 1)
@@ -159,7 +163,7 @@ static int slot_with(const struct scene *s, int shape)
     return 0;
 }
 
-static int objects(const struct scene *s)
+static inline int objects(const struct scene *s)
 {
     int n = 0;
 
@@ -167,5 +171,23 @@ static int objects(const struct scene *s)
         n += serial(s, k) != 0;
     return n;
 }
+
+typedef bool scene_fn(const struct rv_follow_rules *rules);
+
+/* A scene passes with the rules as they are and must fail without the rule that it is
+ * about. */
+static inline void with_and_without(const char *name, scene_fn *play,
+                                    struct rv_follow_rules without)
+{
+    test_note(CHECK(play(NULL)), "%s", name);
+    test_note(CHECK(!play(&without)), "%s, without its rule", name);
+}
+
+#define WITHOUT(play, field, value)                                                      \
+    do {                                                                                 \
+        struct rv_follow_rules without = rv_follow_rules;                                \
+        without.field = value;                                                           \
+        with_and_without(#play, play, without);                                          \
+    } while (0)
 
 #endif

@@ -21,7 +21,9 @@ def decoded(path: Any) -> Iterator[Any]:
         if not container.streams.video:
             raise ValueError(f"{path}: there is no video in it")
         video = container.streams.video[0]
-        video.thread_type = "AUTO"
+        # Not by frames: such a thread takes the GIL to log, and closing the decoder, which
+        # holds the GIL, waits for that thread.
+        video.thread_type = "SLICE"
         yield from container.decode(video)
 
 

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* follow_pieces.c - which pieces of the start the automatic task joins to one object, and
+ * which it divides, on scripted masks. */
+#include "follow_scene.h"
+
+/* Parts that have grown together are one object, with the number of the larger. */
+static bool merge(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].w = 20;
+    s->shape[1].found = 2;
+    for (int t = 0; t < START; t++) {
+        s->shape[1].x = t >= START - 8 ? 50 : 60;
+        step(s);
+    }
+    run(s, 10);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* A wall hides the middle of an object for some frames of the start. */
+static bool wall(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[0].w = 100;
+    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 24, .h = H, .hidden = true};
+    for (int t = 0; t < START; t++) {
+        s->shape[1].hidden = t < START - 3;
+        step(s);
+    }
+    s->shape[1].hidden = true;
+    run(s, 2);
+    return id(s, 0) == 1 && objects(s) == 1;
+}
+
+/* A pole hides the middle of an object from the beginning. One zero-shot slot holds both
+ * parts. */
+static bool pole(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[0].w = 60;
+    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 6, .h = H};
+    run(s, START + 2);
+    return id(s, 0) == 1 && objects(s) == 1;
+}
+
+/* What has only just come up is a part of what it meets. */
+static bool newcomer(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].w = 20;
+    s->shape[1].found = 2;
+    for (int t = 0; t < START; t++) {
+        s->shape[1].hidden = t < START - 4;
+        s->shape[1].x = t >= START - 1 ? 50 : 60;
+        step(s);
+    }
+    run(s, 2);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* A narrow neck between two large pieces does not make one of them. */
+static bool neck(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    s->shape[2] = (struct shape){.x = 50, .y = 58, .w = 100, .h = 3, .found = 1};
+    run(s, START + 2);
+    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
+}
+
+/* Two objects touch all the time, in one zero-shot slot, and the decoder is less sure of
+ * the pixels between them than of either. */
+static bool border(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[0].border = s->shape[1].border = 2;
+    run(s, START + 2);
+    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1) && objects(s) == 2;
+}
+
+/* The border between the two comes up later: the larger one keeps the number. */
+static bool late_border(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[1].w = 20;
+    for (int t = 0; t < START; t++) {
+        s->shape[0].border = s->shape[1].border = t < 5 ? 0 : 2;
+        step(s);
+    }
+    run(s, 2);
+    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
+}
+
+/* A border before a small part, such as a head, does not divide. */
+static bool small_part(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = (struct shape){.x = 50, .y = 50, .w = 18, .h = 16, .found = 1};
+    s->shape[0].border = s->shape[1].border = 2;
+    run(s, START + 2);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+/* Of most of an object the decoder is not sure: that is no border. */
+static bool unsure(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[0].border = s->shape[1].border = 8;
+    run(s, START + 2);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
+int main(void)
+{
+    WITHOUT(merge, joined, 1000000);
+    WITHOUT(wall, apart, 1);
+    WITHOUT(pole, near, 0);
+    WITHOUT(newcomer, grown_up, 0);
+    WITHOUT(neck, neck, 0);
+    WITHOUT(border, border_held, 2);
+    WITHOUT(late_border, border_held, 2);
+    WITHOUT(small_part, border_share, 0);
+    WITHOUT(unsure, border_held, 0);
+    rv_follow_destroy(&scene.follow);
+    return test_done();
+}
