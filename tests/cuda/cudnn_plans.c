@@ -3,9 +3,11 @@
  * heuristics and its compiler are asked for a GPU that is described to them.
  *
  *     cudnn-plans [BASE [OBJECTS [GPU [fp16|fp32|tf32]]]]
+ *     cudnn-plans version
  *
  * Each distinct shape must get a plan: in fp16 a fused one. Each plan goes to disk and
  * comes back, and what is spoilt is refused. Prints one line a shape, and times.
+ * `version`: prints version and file of the cuDNN that was loaded.
  *
  * Kernels that cuDNN compiles are loaded by the driver. Where there is none, nodriver/
  * in LD_LIBRARY_PATH is one that says yes to that. */
@@ -250,6 +252,15 @@ static void clear(const char *folder)
     CHECK(system(command) == 0);
 }
 
+static int print_version(void)
+{
+    char version[64];
+
+    rv_dnn_version(version, sizeof(version));
+    printf("%s, %s\n", version, rv_dnn_file());
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *base = argc > 1 ? argv[1] : "resnet18";
@@ -259,6 +270,8 @@ int main(int argc, char **argv)
     struct rv_dnn dnn = {NULL, NULL};
     struct rv_cache *cache;
 
+    if (!strcmp(base, "version"))
+        return print_version();
     for (size_t i = 0; i < sizeof(gpus) / sizeof(gpus[0]); i++)
         if (strstr(gpus[i].name, name))
             dnn.device = describe(&gpus[i]);

@@ -115,9 +115,7 @@ size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form)
 
 static void library(char *text, size_t size)
 {
-    size_t v = cudnnGetVersion();
-
-    snprintf(text, size, "cuDNN %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
+    rv_dnn_version(text, size);
 }
 
 static void engine_close(void *opened)
@@ -161,6 +159,7 @@ static int engine_open(rvos_device *dev, void **opened)
     const char *tune = getenv("RVOS_CUDA_TUNE");
     struct rv_cudnn *o = calloc(1, sizeof(*o));
     cudnnStatus_t status;
+    char version[64];
     int ret = RVOS_ERR_MEMORY;
 
     *opened = NULL;
@@ -168,6 +167,8 @@ static int engine_open(rvos_device *dev, void **opened)
         return ret;
     o->dev = dev;
     pthread_mutex_init(&o->running, NULL);
+    rv_dnn_version(version, sizeof(version));
+    rv_log(dev, RVOS_LOG_INFO, "cuda: %s, %s", version, rv_dnn_file());
     snprintf(o->gpu, sizeof(o->gpu), "%zu-%.60s-sm%d", cudnnGetVersion(),
              rv_driver_name(cuda->driver), rv_driver_capability(cuda->driver));
     for (char *p = o->gpu; *p; p++)

@@ -2,13 +2,32 @@
 /* dnn.c - descriptors and more descriptors. Nothing newer than cuDNN 9.14. */
 #include "dnn.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef cudnnBackendDescriptor_t desc;
 
 /* Tensors of a graph, by their unique ids. */
 enum tensor { T_X = 1, T_W, T_BIAS, T_ADD, T_Y, T_V0, T_V1, T_V2 };
+
+void rv_dnn_version(char *text, size_t size)
+{
+    size_t v = cudnnGetVersion();
+
+    snprintf(text, size, "cuDNN %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
+}
+
+const char *rv_dnn_file(void)
+{
+    size_t (*function)(void) = cudnnGetVersion;
+    Dl_info info;
+    void *address;
+
+    memcpy(&address, &function, sizeof(address));
+    return dladdr(address, &info) && info.dli_fname ? info.dli_fname : "";
+}
 
 /* ---- descriptors ---------------------------------------------------------------- */
 

@@ -27,6 +27,11 @@ struct rv_dnn {
     cudnnBackendDescriptor_t device;
 };
 
+/* "cuDNN 9.14.0": of the library that was loaded. */
+void rv_dnn_version(char *text, size_t size);
+/* Its file, or "" if that is not known. */
+const char *rv_dnn_file(void);
+
 cudnnBackendDescriptor_t rv_dnn_graph(const struct rv_dnn *dnn,
                                       const struct rv_conv_shape *s, enum rv_form form);
 /* Engine configurations, the most promising first; the caller destroys them. */
