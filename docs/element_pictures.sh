@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # element_pictures.sh [FOLDER]: a picture of each output of rvosseg, on the shipped clip
-# and model, as docs/images/element-*.jpg or into FOLDER. In zero-shot mode, as there the cup
-# and the arm are two objects.
+# and model, as docs/images/element-*.jpg or into FOLDER. In zero-shot mode.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-$root/docs/images}

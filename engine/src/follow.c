@@ -25,6 +25,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .border_held = 0.55,
     .border_share = 0.25,
     .separate = 0.15,
+    .hidden = 0.5,
     .separations = 2,
     .unseen = 0.3,
     .unseen_times = 4,

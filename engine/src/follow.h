@@ -41,6 +41,8 @@ struct rv_follow_rules {
                                   must hold: the decoder is sure of them */
     double border_share;       /* size of each of them, against the largest */
     double separate;           /* size of a part that comes off, against the rest */
+    double hidden;             /* part of the gap between them that other objects fill at
+                                  most: if they fill more, they hide the rest */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */
     int unseen_times;          /* or else, so many times in a row, it is none */

@@ -60,7 +60,40 @@ static void stop_theft(struct rv_follow *f, const struct rv_follow_frame *frame,
                 give_back(f, a, b, decision);
 }
 
-/* A large piece of an object that is away from the rest; 0: none. */
+static void middle(const struct rv_follow *f, int piece, double *x, double *y)
+{
+    double n = 0;
+
+    *x = *y = 0;
+    for (int i = 0; i < f->pixels; i++)
+        if (f->pieces.of[i] == piece)
+            *x += i % f->params.width, *y += i / f->params.width, n++;
+    *x /= n;
+    *y /= n;
+}
+
+/* Whether other objects fill most of the gap between two pieces of an object, on the
+ * line between the middles of the pieces. They hide the part in between. */
+static bool hidden_between(const struct rv_follow *f, int a, int b, int slot)
+{
+    double ax, ay, bx, by;
+    int steps = f->params.width + f->params.height, gap = 0, others = 0;
+
+    middle(f, a, &ax, &ay);
+    middle(f, b, &bx, &by);
+    for (int k = 0; k <= steps; k++) {
+        int x = (int)(ax + (bx - ax) * k / steps + 0.5);
+        int y = (int)(ay + (by - ay) * k / steps + 0.5);
+        int label = f->masks[y * f->params.width + x];
+
+        gap += label != slot;
+        others += label && label != slot;
+    }
+    return others > f->rules.hidden * gap;
+}
+
+/* A large piece of an object that is away from the rest, and not because something hides
+ * what is between them; 0: none. */
 static int piece_apart(struct rv_follow *f, int slot)
 {
     const struct rv_pieces *p = &f->pieces;
@@ -74,7 +107,7 @@ static int piece_apart(struct rv_follow *f, int slot)
         if (main && p->piece[k].area >= f->rules.separate * p->piece[main].area) {
             for (int i = 0; i < f->pixels; i++)
                 common += p->of[i] == k && f->near[i];
-            if (!common)
+            if (!common && !hidden_between(f, main, k, slot))
                 return k;
         }
         if (main)

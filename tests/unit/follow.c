@@ -159,6 +159,45 @@ static bool separate(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
 }
 
+/* An arm passes in front of an object and hides its middle: the object stays one. When
+ * the arm is gone and there is still a gap, they are two. */
+static bool divided(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = (struct shape){.x = 60, .y = 30, .w = 30, .h = 30, .found = 1};
+    s->shape[1] = (struct shape){.x = 60, .y = 60, .w = 30, .h = 16, .found = 1};
+    s->shape[2] = (struct shape){.x = 60, .y = 76, .w = 30, .h = 30, .found = 1};
+    s->shape[3] = (struct shape){.x = 110, .y = 60, .w = 100, .h = 16, .found = 2};
+    run(s, START + 2);
+    for (int t = 0; t < 60; t++) {
+        s->shape[3].x -= t < 30 ? 2 : 0;
+        step(s);
+    }
+    if (id(s, 0) != 1 || id(s, 2) != 1 || id(s, 3) != 2 || objects(s) != 2)
+        return false;
+    s->shape[1].hidden = s->shape[3].hidden = true;
+    run(s, 20);
+    return id(s, 0) != id(s, 2);
+}
+
+/* A followed object beside the gap hides nothing. */
+static bool divided_beside(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 50;
+    s->shape[2] = (struct shape){.x = 20, .y = 82, .w = 100, .h = 20, .found = 2};
+    run(s, START + 2);
+    for (int t = 0; t < 30; t++) {
+        s->shape[1].x += 1;
+        step(s);
+    }
+    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
+}
+
 /* A slot lost a part of its object. Discoveries see the object as a whole. */
 static bool lose_parts(const struct rv_follow_rules *rules)
 {
@@ -427,6 +466,8 @@ int main(void)
     WITHOUT(cross, theft_growth, -10);
     WITHOUT(touch, joined, 1);
     WITHOUT(separate, separations, 1000000);
+    WITHOUT(divided, hidden, 2);
+    WITHOUT(divided_beside, hidden, -1);
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(mend_flicker, mend_sightings, 1);
     WITHOUT(creep, theft, 100);
