@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* choose.c - which engine is taken, and what becomes of it on disk, with a cuDNN and a
  * clock that are made up here. */
+#include <math.h>
 #include <string.h>
 
+#include "conv_compare.h"
 #include "conv_cudnn.h"
 #include "conv_time.h"
 #include "../test.h"
@@ -11,7 +13,7 @@
 struct engine {
     enum rv_form form;
     float ms; /* below 0: does not run */
-    bool compiles, unfit, unmakeable;
+    bool compiles, unfit, unmakeable, wrong;
     int workspace;
 };
 
@@ -24,6 +26,7 @@ static struct {
 } world;
 
 static char logged[2000];
+static struct rv_weights some_weights;
 
 /* ---- the made-up library -------------------------------------------------------------
  */
@@ -148,6 +151,20 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
     return run(opaque, NULL) ? -1 : latest(opaque)->ms;
 }
 
+int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *shape,
+                    struct rv_weights *weights, int index, const struct rv_conv_io *io,
+                    int (*run)(void *opaque, cudaStream_t stream), void *opaque,
+                    struct rv_difference *out)
+{
+    (void)dev;
+    (void)shape;
+    CHECK(weights == &some_weights && index == 7 && io->x && io->y);
+    if (run(opaque, NULL))
+        return RVOS_ERR_UNSUPPORTED;
+    *out = (struct rv_difference){.share = latest(opaque)->wrong ? NAN : 0.5f};
+    return 0;
+}
+
 double rv_conv_clock(void)
 {
     return world.clock;
@@ -214,7 +231,10 @@ static bool optional;
 static int take(enum rv_tune tune, int width, bool half_in)
 {
     struct rv_cudnn o = {.dev = &device, .tune = tune, .cache = rv_cache_open("t")};
-    struct rv_conv c = {.opened = &o, .half_bias = half_in ? &half_bias : NULL};
+    struct rv_conv c = {.opened = &o,
+                        .weights = &some_weights,
+                        .index = 7,
+                        .half_bias = half_in ? &half_bias : NULL};
     const struct rv_cudnn_plan *m;
     int index = -1;
 
@@ -281,8 +301,8 @@ static void chosen(void)
     CHECK(take(RV_TUNE, 4, true) == 0);
     BE(several, 0);
     CHECK(take(RV_TUNE_ALL, 5, true) == 6);
-    BE(several, 100);
-    CHECK(take(RV_TUNE_NOT, 6, true) == 0 && world.runs == 0);
+    BE(several, 100); /* not timed, but run */
+    CHECK(take(RV_TUNE_NOT, 6, true) == 0 && world.runs == 1);
     BE(several, 100);
     world.no_memory = true; /* for trying: as if it were not to be tried */
     CHECK(take(RV_TUNE, 7, true) == 0 && world.runs == 0);
@@ -317,6 +337,33 @@ static void last_resorts(void)
     BE(sums, 0);
     CHECK(take(RV_TUNE, 22, false) == -1);
     CHECK(strstr(logged, "no engine"));
+}
+
+/* Without timing, too, an engine is passed over that does not run, or is wrong. */
+static void untimed(void)
+{
+    static const struct engine broken[] = {
+        {.form = RV_FORM_FUSED, .ms = -1},
+        {.form = RV_FORM_FUSED, .ms = 2, .wrong = true},
+        {.form = RV_FORM_FUSED, .ms = 9},
+        {.form = RV_FORM_FUSED, .ms = 1},
+    };
+    static const struct engine none[] = {
+        {.form = RV_FORM_FUSED, .ms = -1},
+        {.form = RV_FORM_FUSED32, .ms = -1, .compiles = true},
+        {.form = RV_FORM_SUMS, .ms = -1},
+    };
+    struct rv_cache *cache = rv_cache_open("t");
+
+    BE(broken, 100);
+    CHECK(take(RV_TUNE_NOT, 50, true) == 2 && world.runs == 3);
+    CHECK(strstr(logged, "engine 2"));
+    /* What was kept of an earlier run must be right, too. */
+    rv_cache_put(cache, "gpu-n1-8x52x8-8x52x8-k3s0p0-f16f16", "0 e\nplan 1", 10);
+    CHECK(take(RV_TUNE_NOT, 52, true) == 2 && world.restored == 1);
+    rv_cache_close(cache);
+    BE(none, 100);
+    CHECK(take(RV_TUNE_NOT, 51, true) == -1 && world.runs == 3);
 }
 
 static void workspaces(void)
@@ -381,6 +428,7 @@ int main(void)
     setenv("XDG_CACHE_HOME", folder, 1);
     chosen();
     last_resorts();
+    untimed();
     workspaces();
     on_disk();
     snprintf(command, sizeof(command), "rm -rf %s", folder);

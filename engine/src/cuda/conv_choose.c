@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conv_compare.h"
 #include "conv_time.h"
 
 /* Each of six lanes has the largest of its plans'. */
@@ -74,6 +75,24 @@ static bool get_scratch(struct rv_conv *c, struct rv_conv_io *io)
     return cudaMemsetAsync(o->scratch, 0, size, cuda->stream) == cudaSuccess;
 }
 
+/* Whether the plan runs and agrees with the plain kernel; also if there is no memory to
+ * find out. */
+static bool is_right(struct timed *t)
+{
+    struct rv_conv *c = t->conv;
+    struct rv_difference d;
+    int ret = rv_conv_compare(c->opened->dev, &c->shape, c->weights, c->index, &t->io,
+                              run_timed, t, &d);
+
+    if (ret || d.share <= 1)
+        return !ret || ret == RVOS_ERR_MEMORY;
+    rv_log(c->opened->dev, RVOS_LOG_WARNING,
+           "cuDNN: an engine is passed over, as it disagrees with the plain kernel: "
+           "element %zu is %g and not %g",
+           d.at, (double)d.got, (double)d.want);
+    return false;
+}
+
 /* ---- searching -------------------------------------------------------------------- */
 
 struct candidate {
@@ -85,6 +104,7 @@ struct candidate {
 struct search {
     struct timed timed;
     bool timing;
+    bool trying; /* there is memory to run a plan in */
     struct candidate candidate[RV_FORMS * CONFIGS];
     int n, tried, best_at; /* best_at -1: none yet */
     struct rv_cudnn_plan best;
@@ -139,6 +159,15 @@ static bool goes_on(const struct search *s, bool compiles)
     return s->timing && after < s->until;
 }
 
+/* Without timing the first plan is taken that runs and agrees with the plain kernel.
+ * Milliseconds, or 0 without timing; below 0: it is not to be taken. */
+static float run_or_time(struct search *s)
+{
+    if (s->timing)
+        return rv_conv_time(s->timed.conv->opened->dev, run_timed, &s->timed);
+    return !s->trying || is_right(&s->timed) ? 0 : -1;
+}
+
 static void try(struct search *s, int i)
 {
     const struct candidate *a = &s->candidate[i];
@@ -159,7 +188,7 @@ static void try(struct search *s, int i)
     }
     s->tried++;
     s->timed.made = &made;
-    ms = s->timing ? rv_conv_time(o->dev, run_timed, &s->timed) : 0;
+    ms = run_or_time(s);
     cost = ms * (made.workspace > 1024 ? WORTH : 1);
     if (ms < 0 || (s->best_at >= 0 && cost >= s->best_cost)) {
         rv_dnn_destroy(&made.plan);
@@ -220,12 +249,23 @@ static void keep(const struct rv_cudnn *o, const struct rv_cudnn_plan *m,
     free(plan);
 }
 
+static bool runs_again(struct timed *t)
+{
+    struct cuda_device *cuda = t->conv->opened->dev->priv;
+
+    if (t->conv->opened->tune == RV_TUNE_NOT)
+        return is_right(t);
+    if (!run_timed(t, cuda->stream) && cudaStreamSynchronize(cuda->stream) == cudaSuccess)
+        return true;
+    cudaGetLastError(); /* else the next launch is told of it */
+    return false;
+}
+
 /* What the file says, as far as it goes: a plan that cannot be made or run is no loss. */
 static bool restore_text(struct rv_conv *c, struct rv_cudnn_plan *m, const char *text,
                          size_t size)
 {
     struct timed t = {.conv = c, .made = m};
-    struct cuda_device *cuda = c->opened->dev->priv;
     const char *end = memchr(text, '\n', size);
     int form = -1;
 
@@ -236,10 +276,8 @@ static bool restore_text(struct rv_conv *c, struct rv_cudnn_plan *m, const char 
     m->plan = rv_dnn_restore(&c->opened->dnn, end + 1, size - (size_t)(end + 1 - text),
                              &m->workspace);
     if (m->plan && m->workspace <= WORKSPACE_MOST &&
-        (!get_scratch(c, &t.io) || (!run_timed(&t, cuda->stream) &&
-                                    cudaStreamSynchronize(cuda->stream) == cudaSuccess)))
+        (!get_scratch(c, &t.io) || runs_again(&t)))
         return true;
-    cudaGetLastError();
     rv_dnn_destroy(&m->plan);
     return false;
 }
@@ -277,7 +315,8 @@ static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m)
     s->timed.conv = c;
     s->best_at = -1;
     s->until = rv_conv_search_begin(o->dev);
-    s->timing = o->tune != RV_TUNE_NOT && get_scratch(c, &s->timed.io);
+    s->trying = get_scratch(c, &s->timed.io);
+    s->timing = s->trying && o->tune != RV_TUNE_NOT;
     if (o->compiling <= 0)
         o->compiling = COMPILE_S;
     search(s);

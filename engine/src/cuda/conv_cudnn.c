@@ -249,6 +249,8 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
         return RVOS_ERR_MEMORY;
     c->opened = opened;
     c->shape = *shape;
+    c->weights = weights;
+    c->index = index;
     ret = rv_cuda_weights(dev, weights, index, shape->ic, shape->half_in,
                           RV_LAYOUT_FILTER, &c->kernel, &c->bias);
     if (!ret && shape->half_in)

@@ -19,7 +19,7 @@ struct rv_cudnn_plan {
 };
 
 enum rv_tune {
-    RV_TUNE_NOT, /* the first engine that works, and nothing is remembered */
+    RV_TUNE_NOT, /* the first engine that runs and is right; nothing is remembered */
     RV_TUNE,
     RV_TUNE_ALL, /* every engine, however long it takes, and again */
 };
@@ -42,6 +42,8 @@ struct rv_conv {
     struct rv_cudnn *opened;
     const struct rv_cudnn_plan *made;
     struct rv_conv_shape shape;
+    struct rv_weights *weights; /* valid while the convolution is made */
+    int index;
     const void *kernel;
     const float *bias;
     void *half_bias; /* of RV_FORM_FUSED, if operands are fp16; else NULL */
