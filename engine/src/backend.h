@@ -13,7 +13,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 8
+#define RV_BACKEND_ABI 9
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -41,6 +41,7 @@ struct rv_buffer {
 /* What an rvos_device is inside. Backends read fn, params and set priv, info. */
 struct rvos_device {
     const struct rv_backend *fn;
+    const struct rv_backend *reference; /* for a backend that checks itself; or NULL */
     void *priv;
     void *module; /* of dlopen, when the backend came from one */
     rvos_device_params params;

@@ -111,6 +111,7 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
         return RVOS_ERR_MEMORY;
     if (params)
         dev->params = *params;
+    dev->reference = &rv_backend_reference;
     atomic_init(&dev->refs, 1);
     dev->process = getpid();
     if (dev->params.backend) {

@@ -28,7 +28,7 @@ struct rv_difference rv_differ(const void *got, const void *want, size_t n, bool
         float a = value(got, i, half), b = value(want, i, half), size = fabsf(b), share;
 
         size = (size > typical ? size : typical) + 1e-6f;
-        share = a == b ? 0 : fabsf(a - b) / (allowed * size);
+        share = a == b || (isnan(a) && isnan(b)) ? 0 : fabsf(a - b) / (allowed * size);
         if (!(share <= d.share)) { /* also what is not a number */
             d = (struct rv_difference){i, a, b, share};
             if (!(share < INFINITY))

@@ -65,6 +65,8 @@ static int make_conv(struct rv_plan *plan, struct cuda_step *s,
     int ret = rv_conv_make(plan->dev, shape, weights, s->step->weight, &s->made);
     size_t bytes = ret ? 0 : s->made.engine->workspace_bytes(s->made.conv);
 
+    if (!ret && plan->check && s->step->op == RV_OP_CONV)
+        ret = rv_check_conv(plan, s, weights, shape);
     if (bytes > plan->workspace_bytes[s->lane])
         plan->workspace_bytes[s->lane] = bytes;
     return ret;
@@ -306,7 +308,9 @@ static int make(struct rv_plan *plan, struct rv_weights *weights)
     int ret;
 
     pthread_mutex_lock(&plan->cuda->lock);
-    ret = make_steps(plan, weights);
+    ret = rv_check_open(plan, weights);
+    if (!ret)
+        ret = make_steps(plan, weights);
     if (plan->cuda->engine->flush)
         plan->cuda->engine->flush(plan->cuda->opened);
     rv_conv_best_save(plan->cuda->best);
@@ -381,6 +385,7 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
     if (!plan || rv_driver_push(plan->cuda->driver, plan->dev))
         return;
     rv_plan_drop_graphs(plan);
+    rv_check_close(plan);
     for (int i = 0; i < plan->program->n_steps; i++) {
         struct rv_made *made = &plan->step[i].made;
 

@@ -67,7 +67,8 @@ struct rv_plan {
     int uncaptured; /* captures that have failed, one after another */
     bool eager;     /* too many: every frame is launched step by step */
     bool trying;    /* the graph may be impossible, which is no cause for a warning */
-    bool chained;   /* kernels may begin before those in front of them have ended */
+    struct rv_check *check; /* NULL unless RVOS_CUDA_CHECK is set */
+    bool chained; /* kernels may begin before those in front of them have ended */
 };
 
 /* Device and pinned memory of one size. */
@@ -138,7 +139,25 @@ void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
 int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s,
                      const int live[RV_DECODERS], bool chained, cudaStream_t stream);
 
+/* Whether a step is a part of a frame of `live` slots. */
+bool rv_plan_runs(const struct rv_step *s, const int live[RV_DECODERS]);
+
+/* -- check.c -- */
+/* Does nothing unless RVOS_CUDA_CHECK is set. Before the convolutions are made. */
+int rv_check_open(struct rv_plan *plan, struct rv_weights *weights);
+void rv_check_close(struct rv_plan *plan);
+/* A convolution of the plan's. */
+int rv_check_conv(struct rv_plan *plan, const struct cuda_step *s,
+                  struct rv_weights *weights, const struct rv_conv_shape *shape);
+/* What the next frame is of. */
+void rv_check_jobs(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
+/* In place of all steps of a frame, whose job table is on the device. */
+int rv_check_frame(struct rv_plan *plan, const int live[RV_DECODERS]);
+
 /* -- steps.c -- */
+/* Operation, object, shapes and engine. */
+void rv_plan_describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
+                      size_t size);
 void rv_plan_time_steps(struct rv_plan *plan);
 
 /* -- chain.c -- */

@@ -13,7 +13,7 @@ void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS])
         live[d] = plan->program->decoders >> d & 1 ? plan->program->objects : 0;
 }
 
-static bool runs(const struct rv_step *s, const int live[RV_DECODERS])
+bool rv_plan_runs(const struct rv_step *s, const int live[RV_DECODERS])
 {
     return s->decoder < 0 || live[s->decoder] > (s->object < 0 ? 0 : s->object);
 }
@@ -36,6 +36,8 @@ static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
 
     CU(dev, cudaMemcpyAsync(plan->job_device, plan->job, plan->batch * sizeof(*plan->job),
                             cudaMemcpyHostToDevice, plan->lane[0]));
+    if (plan->check)
+        return rv_check_frame(plan, live);
     CU(dev, cudaEventRecord(plan->start, plan->lane[0]));
     for (int l = 1; l < RV_LANES; l++)
         CU(dev, cudaStreamWaitEvent(plan->lane[l], plan->start, 0));
@@ -48,7 +50,7 @@ static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
                 CU(dev, cudaStreamWaitEvent(stream, plan->step[s->wait[l]].done, 0));
                 kernel_last[s->lane] = false;
             }
-        if (runs(s->step, live)) {
+        if (rv_plan_runs(s->step, live)) {
             ret = rv_plan_run_step(plan, s, live, plan->chained && kernel_last[s->lane],
                                    stream);
             kernel_last[s->lane] = ends_in_own_kernel(s);
@@ -315,6 +317,8 @@ static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
     int live[RV_DECODERS] = {0}, ret = 0;
 
+    if (plan->check)
+        rv_check_jobs(plan, jobs, n_jobs);
     for (int j = 0; j < n_jobs && !ret; j++) {
         ret = begin(plan, &jobs[j], j);
         for (int d = 0; d < RV_DECODERS; d++)

@@ -22,8 +22,8 @@ static int run(void *opaque, cudaStream_t stream)
     return rv_plan_run_step(r->plan, r->step, live, false, stream);
 }
 
-static void describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
-                     size_t size)
+void rv_plan_describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
+                      size_t size)
 {
     static const char *const names[] = {"preproc", "conv", "maxpool",
                                         "cell",    "mask", "labels"};
@@ -54,7 +54,7 @@ void rv_plan_time_steps(struct rv_plan *plan)
         float ms;
 
         ms = rv_conv_time(plan->dev, run, &r);
-        describe(plan, r.step, text, sizeof(text));
+        rv_plan_describe(plan, r.step, text, sizeof(text));
         sum += ms > 0 ? (double)ms : 0;
         rv_log(plan->dev, RVOS_LOG_DEBUG, "step %3d wave %2d lane %d %7.2f us  %s", i,
                r.step->step->wave, r.step->lane, (double)ms * 1e3, text);

@@ -7,17 +7,15 @@
 // allow, so that a missing edge shows as a wrong result, not as luck. New memory is full
 // of NaNs, and its ends are found by AddressSanitizer.
 //
-// RVOS_EMULATED_DRY=1: kernels are launched, captured and counted, but do not run, and new
-// memory is not written: for tests of plans of large networks.
+// RVOS_EMULATED_DRY=1: kernels are launched, captured and counted, but do not run, and
+// new memory is not written: for tests of plans of large networks.
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "emulation.h"
-
-__thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 
 struct node {
     std::function<void()> run;
@@ -82,104 +80,27 @@ static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
     return cudaSuccess;
 }
 
-__thread char *emulated_shared;
-#define SHARED_MOST (227 * 1024) // of a block, on the largest GPUs
-static const size_t fragment_alignment = 32;
+// RVOS_EMULATED_SKIP="n NAME": the n-th launch of that kernel since the variable was set
+// does nothing, for tests that must notice.
+__thread const char *emulated_name;
 
-// Copies of one thread that have not landed, the oldest first; closed[i]: of group i.
-struct copies {
-    struct {
-        void *to;
-        const void *from;
-        bool there;
-    } copy[64];
-    int closed[8];
-    int n, open, groups;
-};
-static thread_local copies waiting[1024]; // by thread of the block
-
-void emulated_copy16(void *to, const void *from, bool there)
+static bool is_skipped(void)
 {
-    copies *c = &waiting[threadIdx.x];
+    static std::string now;
+    static long since;
+    const char *text = getenv("RVOS_EMULATED_SKIP");
+    char *name;
+    long n;
 
-    if (c->n == 64)
-        abort(); // more than any kernel should have under way
-    c->copy[c->n++] = {to, from, there};
-    c->open++;
-}
-
-static void land(copies *c)
-{
-    int n = c->closed[0];
-
-    for (int i = 0; i < n; i++) {
-        if (c->copy[i].there)
-            memcpy(c->copy[i].to, c->copy[i].from, 16);
-        else
-            memset(c->copy[i].to, 0, 16);
+    if (!text) {
+        now.clear();
+        return false;
     }
-    c->n -= n;
-    memmove(c->copy, c->copy + n, (size_t)c->n * sizeof(c->copy[0]));
-    c->groups--;
-    memmove(c->closed, c->closed + 1, (size_t)c->groups * sizeof(c->closed[0]));
-}
-
-void emulated_commit(void)
-{
-    copies *c = &waiting[threadIdx.x];
-
-    if (c->groups == 8)
-        abort();
-    c->closed[c->groups++] = c->open;
-    c->open = 0;
-}
-
-void emulated_wait(int but)
-{
-    copies *c = &waiting[threadIdx.x];
-
-    while (c->groups > but)
-        land(c);
-}
-
-void emulated_check_fragment(const void *p, size_t pitch)
-{
-    if ((uintptr_t)p % fragment_alignment || pitch % 16) {
-        fprintf(stderr, "a fragment at %p, rows %zu bytes apart\n", p, pitch);
-        abort();
-    }
-}
-
-__global__ void emulated_multiply_add(float *sums, const float *left, const float *right)
-{
-    for (int i = 0; i < 16; i++)
-        for (int k = 0; k < 16; k++)
-            for (int n = 0; n < 16; n++)
-                sums[i * 16 + n] += left[i * 16 + k] * right[k * 16 + n];
-}
-
-static unsigned long gcd(unsigned long a, unsigned long b)
-{
-    return b ? gcd(b, a % b) : a;
-}
-
-// Blocks come in no order that anyone may count on.
-static void run_blocks(dim3 grid, const std::function<void()> &block_function,
-                       size_t shared)
-{
-    alignas(64) static thread_local char memory[SHARED_MOST + 64];
-    unsigned long all = (unsigned long)grid.x * grid.y * grid.z, stride = all / 3 * 2 + 1;
-
-    while (gcd(stride, all) != 1)
-        stride++;
-    emulated_shared = memory;
-    for (unsigned long i = 0, b = all / 2; i < all; i++, b = (b + stride) % all) {
-        blockIdx = {(unsigned int)(b % grid.x), (unsigned int)(b / grid.x % grid.y),
-                    (unsigned int)(b / grid.x / grid.y)};
-        if (shared)
-            memset(memory, 0xff, shared);
-        block_function();
-    }
+    if (now != text)
+        since = 0;
+    now = text;
+    n = strtol(text, &name, 10);
+    return !strcmp(name + 1, emulated_name) && ++since == n;
 }
 
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
@@ -187,20 +108,22 @@ cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
                             int chained)
 {
     if (!grid.x || !grid.y || !grid.z || grid.y > 65535 || grid.z > 65535 ||
-        block.x > 1024 || shared > SHARED_MOST)
+        block.x > 1024 || shared > EMULATED_SHARED_MOST)
         return cudaErrorInvalidValue;
     if (chained && stream && stream->capture &&
         (stream->last.size() != 1 || !stream->capture->nodes[stream->last[0]].kernel))
         return cudaErrorInvalidValue;
     counts.launches++;
     counts.chained += chained != 0;
+    if (is_skipped())
+        block_function = [] {};
     return issue(
         stream,
         [=] {
             blockDim = {block.x, block.y, block.z};
             gridDim = {grid.x, grid.y, grid.z};
             if (!dry())
-                run_blocks(grid, block_function, shared);
+                emulated_blocks(grid, block_function, shared);
         },
         !foreign);
 }
@@ -215,7 +138,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
 {
     (void)attribute;
     (void)device;
-    *value = SHARED_MOST;
+    *value = EMULATED_SHARED_MOST;
     return cudaSuccess;
 }
 

@@ -42,8 +42,15 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
                             std::function<void()> block_function, size_t shared = 0,
                             int chained = 0);
+extern __thread const char *emulated_name; /* of the kernel that is being launched */
 #define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \
-    emulated_launch(grid, block, stream, [=] { kernel(__VA_ARGS__); })
+    (emulated_name = #kernel,                                                            \
+     emulated_launch(grid, block, stream, [=] { kernel(__VA_ARGS__); }))
+
+/* Runs all blocks. */
+void emulated_blocks(dim3 grid, const std::function<void()> &block_function,
+                     size_t shared);
+#define EMULATED_SHARED_MOST (227 * 1024) /* of a block, on the largest GPUs */
 
 /* Only one thread at a time runs: plain code is atomic. */
 template <class T> static inline T atomicAdd(T *p, T v)
@@ -72,13 +79,15 @@ template <class T> static inline void atomicMax(T *p, T v)
 #define RV_UNROLL
 #define RV_DYNAMIC_SHARED(name) char *name = emulated_shared
 #define RV_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                        \
-    emulated_launch(                                                                     \
-        grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes)
+    (emulated_name = #kernel,                                                            \
+     emulated_launch(                                                                    \
+         grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes))
 #define RV_ALLOW_SHARED(kernel) cudaSuccess
 #define RV_INPUTS_READY ((void)0)
 #define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
-    emulated_launch(                                                                     \
-        grid, block, stream, [=] { kernel(__VA_ARGS__); }, 0, chained)
+    (emulated_name = #kernel,                                                            \
+     emulated_launch(                                                                    \
+         grid, block, stream, [=] { kernel(__VA_ARGS__); }, 0, chained))
 
 /* Of the block that runs; full of NaNs when it begins, as is what it was not given. */
 extern __thread char *emulated_shared;

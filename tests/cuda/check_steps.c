@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* check_steps.c - RVOS_CUDA_CHECK=1: all steps of an engine that is right agree, and where
+ * one kernel does nothing, its step is named, and no other.
+ *
+ *     cuda-check-steps MODEL_DIR     with the emulated GPU */
+#include "../engine/fixture.h"
+
+static atomic_int agreed;
+static struct log log_;
+
+static void on_any(void *opaque, rvos_log_level level, const char *line)
+{
+    if (strstr(line, "RVOS_CUDA_CHECK") && strstr(line, "steps agree"))
+        agreed++;
+    on_log(opaque, level, line);
+}
+
+static void one_frame(rvos_stream *stream, int t)
+{
+    static uint8_t label[NET_W * NET_H];
+    rvos_labels labels = {
+        .width = NET_W, .height = NET_H, .data = label, .stride = NET_W};
+
+    CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels}) == 0);
+}
+
+/* Three frames, where `skip` is the kernel that does nothing in the second one. */
+static void run(const char *folder, rvos_precision precision, const char *skip,
+                const char *words)
+{
+    rvos_device *device = NULL;
+    rvos_model *model = NULL;
+    rvos_stream *stream = NULL;
+    char path[1024];
+
+    agreed = 0;
+    log_ = (struct log){.quiet = skip != NULL};
+    snprintf(path, sizeof(path), "%s/r18-h64.safetensors", folder);
+    CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = "cuda",
+                                                          .log = on_any,
+                                                          .log_opaque = &log_}) == 0);
+    CHECK(rvos_model_load(&model, device, path,
+                          &(rvos_model_params){.width = NET_W,
+                                               .height = NET_H,
+                                               .precision = precision}) == 0);
+    stream = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
+    CHECK(seed_objects(stream, 3, 3) == 0);
+    one_frame(stream, 0);
+    CHECK(!log_.errors);
+    if (skip)
+        setenv("RVOS_EMULATED_SKIP", skip, 1);
+    one_frame(stream, 1);
+    unsetenv("RVOS_EMULATED_SKIP");
+    one_frame(stream, 2);
+    test_note(CHECK(log_.errors == (skip != NULL)), "%s: %d errors",
+              skip ? skip : "nothing", log_.errors);
+    if (skip)
+        test_note(CHECK(strstr(log_.last, "RVOS_CUDA_CHECK: frame ") &&
+                        strstr(log_.last, words)),
+                  "%s: \"%s\" does not say \"%s\"", skip, log_.last, words);
+    else
+        CHECK(agreed >= 4); /* a warm-up, and three frames */
+    rvos_stream_close(&stream);
+    rvos_model_close(&model);
+    rvos_device_close(&device);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        rvos_precision precision;
+        const char *skip, *words;
+    } cases[] = {
+        {RVOS_PRECISION_FP32, NULL, NULL},
+        {RVOS_PRECISION_FP32, "1 shrink", "is off: preproc"},
+        {RVOS_PRECISION_FP32, "3 conv", "is off: conv"},
+        {RVOS_PRECISION_FP32, "1 maxpool", "is off: maxpool"},
+        {RVOS_PRECISION_FP32, "1 cell_update", "is off: cell      0"},
+        {RVOS_PRECISION_FP32, "2 cell_update", "is off: cell"},
+        {RVOS_PRECISION_FP32, "1 mask_half", "is off: mask"},
+        {RVOS_PRECISION_FP32, "1 mask_full", "is off: mask"},
+        {RVOS_PRECISION_FP32, "1 labels", "is off: labels"},
+        {RVOS_PRECISION_FP16, NULL, NULL},
+        {RVOS_PRECISION_FP16, "2 kernel", "is off: conv"},
+        {RVOS_PRECISION_FP16, "2 cell_tile", "is off: cell"},
+        {RVOS_PRECISION_FP16, "1 gather", "is off: conv"},
+    };
+
+    if (argc < 2)
+        return test_skip("usage: cuda-check-steps MODEL_DIR");
+    setenv("RVOS_CUDA_CHECK", "1", 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        setenv("RVOS_CUDA_CONV",
+               cases[i].precision == RVOS_PRECISION_FP16 ? "tile" : "plain", 1);
+        run(argv[1], cases[i].precision, cases[i].skip, cases[i].words);
+    }
+    return test_done();
+}
