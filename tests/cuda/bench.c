@@ -2,6 +2,7 @@
 /* bench.c - the engine on a GPU: frames in device memory in, labels in device memory out.
  *
  *     cuda-bench MODEL TASK OBJECTS PRECISION STREAMS FRAMES [host] [batch=N] [wait=US]
+ *                [parity=N] [size=WxH] [warm=N]
  *         prints one line of JSON: the host call, p50, p99, min; the graph alone by
  *         device events, p50 (if RVOS_CUDA_TIMES is set, which costs the host call some
  *         time); frames a second of all streams together; memory of the model with its
@@ -9,8 +10,11 @@
  *     cuda-bench --serve MODEL TASK OBJECTS PRECISION
  *         a line of milliseconds for each line "run" on the standard input
  *
- * `host`: frames and labels in host memory, 1920x1080 NV12. RVOS_BENCH_LOG: a file for
- * all that the engine logs.
+ * `parity`: the first N frames of each stream, all of them at once, are compared with
+ * those of the CPU in float32 (parity.h). If they disagree, nothing is timed, and the
+ * line says "failed". RVOS_BENCH_REFERENCE: a folder for the CPU's answers, which are
+ * made once. `host`: frames and labels in host memory, 1920x1080 NV12. RVOS_BENCH_LOG: a
+ * file for all that the engine logs.
  *
  * Start-up is from the program's start to the first frame's labels, the context included.
  * Memory is what closing the model gives back, so that neither the context nor the
@@ -22,7 +26,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "rvos.h"
+#include "parity.h"
 
 #define MOST 100000
 
@@ -31,7 +35,10 @@ struct bench {
     rvos_model *model;
     rvos_model_info info;
     rvos_task task;
-    int objects, frames, batch, wait_us;
+    int objects, frames, warm, batch, wait_us, width, height;
+    struct parity parity;
+    struct parity_result result; /* of all streams */
+    pthread_mutex_t lock;
     bool host;
     double began; /* ms */
     char encoder[32];
@@ -80,6 +87,8 @@ static int open_bench(struct bench *b, char **argv)
 {
     rvos_device_params device = {.backend = "cuda", .log = on_log, .log_opaque = b};
     rvos_model_params model = {.precision = precision_of(argv[3]),
+                               .width = b->width,
+                               .height = b->height,
                                .max_batch = b->batch,
                                .batch_wait_us = b->wait_us};
 
@@ -121,9 +130,7 @@ static int open_video(struct video *v, const struct bench *b)
     int w = b->host ? 1920 : b->info.width, h = b->host ? 1080 : b->info.height;
     size_t pixels = (size_t)w * h;
     rvos_memory memory = b->host ? RVOS_MEMORY_HOST : RVOS_MEMORY_CUDA;
-    uint8_t seed[64];
     rvos_stream_params params = {.task = b->task, .objects = b->objects};
-    rvos_labels masks = {.width = 8, .height = 8, .data = seed, .stride = 8};
 
     *v = (struct video){.pixels = get(b->host, pixels * 3), .map = get(b->host, pixels)};
     v->image = (rvos_image){.format = b->host ? RVOS_NV12 : RVOS_RGB,
@@ -136,10 +143,7 @@ static int open_video(struct video *v, const struct bench *b)
         .memory = memory, .width = w, .height = h, .data = v->map, .stride = w};
     if (!v->pixels || !v->map || rvos_stream_open(&v->stream, b->model, &params))
         return -1;
-    for (int i = 0; i < 64; i++)
-        seed[i] = (uint8_t)(i % b->objects + 1);
-    if (b->task == RVOS_TASK_ONE_SHOT &&
-        rvos_stream_seed(v->stream, &masks, RVOS_ALL_SLOTS))
+    if (b->task == RVOS_TASK_ONE_SHOT && parity_seed(v->stream, b->objects))
         return -1;
     return rvos_stream_warm_up(v->stream);
 }
@@ -162,6 +166,32 @@ static int run_frame(struct video *v)
                                &(rvos_output){.labels = &v->labels});
 }
 
+/* The first frames, against the CPU's; together with the other streams'. */
+static int check_frames(struct bench *b, struct video *v)
+{
+    size_t bytes = (size_t)b->info.width * b->info.height * 3;
+    struct parity_result r = {0};
+    unsigned char *rgb = malloc(bytes);
+    int failed = !rgb;
+
+    for (int t = 0; t < b->parity.frames && !failed; t++) {
+        parity_frame(rgb, b->info.width, b->info.height, t);
+        failed = cudaMemcpy(v->pixels, rgb, bytes, cudaMemcpyHostToDevice) ||
+                 run_frame(v) || parity_compare(&b->parity, v->stream, t, &r);
+    }
+    free(rgb);
+    pthread_mutex_lock(&b->lock);
+    b->result.worst = r.worst > b->result.worst ? r.worst : b->result.worst;
+    b->result.sum += r.sum;
+    b->result.count += r.count;
+    for (int i = 0; i < RVOS_MAX_OBJECTS; i++) {
+        b->result.both[i] += r.both[i];
+        b->result.either[i] += r.either[i];
+    }
+    pthread_mutex_unlock(&b->lock);
+    return failed || (b->parity.frames && !parity_good(&r));
+}
+
 /* Some frames to warm up, then all threads together. */
 static void *work(void *opaque)
 {
@@ -169,8 +199,8 @@ static void *work(void *opaque)
     struct video v;
     double from;
 
-    w->failed = open_video(&v, w->bench);
-    for (int i = 0; i < 50 && !w->failed; i++)
+    w->failed = open_video(&v, w->bench) || check_frames(w->bench, &v);
+    for (int i = 0; i < w->bench->warm && !w->failed; i++)
         w->failed = run_frame(&v);
     pthread_barrier_wait(w->barrier);
     pthread_barrier_wait(w->barrier); /* memory is looked at */
@@ -267,12 +297,32 @@ static void print(struct bench *b, char **argv, int streams, double *ms,
            f->seconds > 0 ? streams * b->frames / f->seconds : 0);
     printf("\"context_ms\": %.0f, \"start_ms\": %.0f, \"model_mb\": %.1f, "
            "\"stream_mb\": %.1f, \"library_mb\": %.1f, \"weights_mb\": %.1f, "
-           "\"per_pass\": %.2f, \"failed\": %d}\n",
+           "\"per_pass\": %.2f, ",
            f->context_ms, f->start_ms, f->first_mb - f->closed_mb,
            (f->all_mb - f->first_mb) / streams, f->closed_mb - f->empty_mb,
            (double)b->info.weights_bytes / 1e6,
-           b->info.passes ? (double)b->info.frames / (double)b->info.passes : 1,
-           f->failed);
+           b->info.passes ? (double)b->info.frames / (double)b->info.passes : 1);
+    if (b->parity.frames)
+        printf("\"parity_frames\": %d, \"parity_worst\": %.5f, \"parity_mean\": %.2e, "
+               "\"parity_iou\": %.4f, ",
+               b->parity.frames, b->result.worst < 9 ? b->result.worst : 9,
+               b->result.count ? b->result.sum / (double)b->result.count : 9,
+               parity_iou(&b->result));
+    printf("\"failed\": %d}\n", f->failed);
+}
+
+static int make_parity(struct bench *b, char **argv)
+{
+    const char *folder = getenv("RVOS_BENCH_REFERENCE");
+    char file[1200] = "";
+
+    if (!b->parity.frames || b->host)
+        return b->parity.frames ? -1 : 0; /* frames are of the network's size */
+    if (folder)
+        snprintf(file, sizeof(file), "%s/%s-%s-%d-%dx%d-%d.f32", folder, b->encoder,
+                 argv[1], b->objects, b->info.width, b->info.height, b->parity.frames);
+    return parity_make(&b->parity, argv[0], b->task, b->objects, &b->info,
+                       b->parity.frames, folder ? file : NULL);
 }
 
 static int measure(struct bench *b, char **argv)
@@ -290,8 +340,16 @@ static int measure(struct bench *b, char **argv)
         return 1;
     f.start_ms = now() - b->began;
     f.first_mb = used_mb();
+    if (make_parity(b, argv)) {
+        fprintf(stderr, "there is nothing to compare with\n");
+        return 1;
+    }
     if (run_streams(b, streams, ms, &f))
-        fprintf(stderr, "a stream failed\n");
+        fprintf(stderr, "a stream failed, or its masks are not the CPU's: no times\n");
+    if (f.failed)
+        memset(ms, 0, MOST * sizeof(*ms));
+    if (f.failed)
+        f.seconds = 0;
     close_video(&first, b);
     rvos_model_get_info(b->model, &b->info);
     rvos_model_close(&b->model);
@@ -334,6 +392,12 @@ static void options(struct bench *b, int argc, char **argv)
             b->batch = atoi(argv[i] + 6);
         if (!strncmp(argv[i], "wait=", 5))
             b->wait_us = atoi(argv[i] + 5);
+        if (!strncmp(argv[i], "parity=", 7))
+            b->parity.frames = atoi(argv[i] + 7);
+        if (!strncmp(argv[i], "warm=", 5))
+            b->warm = atoi(argv[i] + 5);
+        if (!strncmp(argv[i], "size=", 5))
+            sscanf(argv[i] + 5, "%dx%d", &b->width, &b->height);
     }
     b->log = log ? fopen(log, "w") : NULL;
     if (b->log) /* also of a run that is cut off */
@@ -348,6 +412,8 @@ int main(int argc, char **argv)
     if (!b)
         return 1;
     b->began = now();
+    b->warm = 50;
+    pthread_mutex_init(&b->lock, NULL);
     if (cudaGetDeviceCount(&count) != cudaSuccess || !count) {
         fprintf(stderr, "skipped: no GPU\n");
         free(b);
@@ -367,6 +433,8 @@ int main(int argc, char **argv)
     rvos_device_close(&b->device);
     if (b->log)
         fclose(b->log);
+    parity_free(&b->parity);
+    pthread_mutex_destroy(&b->lock);
     free(b);
     return ret;
 }

@@ -111,7 +111,23 @@ def agree_lines(folder):
 
 
 def pick(data, what):
-    return [r for r in data["rows"] if r.get("what") == what and not r.get("failed")]
+    """Rows that were compared with the CPU's masks first; no other time counts."""
+    return [r for r in data["rows"] if r.get("what") == what and not r.get("failed")
+            and (r.get("parity_frames") or "host" in r.get("memory", ""))]
+
+
+def parity_lines(data):
+    out = []
+    for what, name in (("latency r101 10", FULL), ("streams r101 16 batched",
+                                                   f"{FULL}, 16 streams batched")):
+        rows = [r for r in data["rows"] if r.get("what") == what and r.get("parity_frames")]
+        least = min((r["parity_iou"] for r in rows), default=None)
+        line = limit(f"{name}: timed masks against the CPU's, IoU", ">= 0.98", least, least=0.98,
+                     how=".4f")
+        if any(r.get("failed") for r in rows):
+            line = (*line[:3], "FAIL")
+        out.append(line)
+    return out
 
 
 def median(rows, key):
@@ -236,7 +252,8 @@ def engine_lines(text):
 
 def table(folder):
     data = load(folder)
-    lines = (exact_lines(folder, data) + agree_lines(folder) + latency_lines(data)
+    lines = (exact_lines(folder, data) + agree_lines(folder) + parity_lines(data)
+             + latency_lines(data)
              + stream_lines(data) + start_lines(data) + peer_lines(data) + objects_lines(data)
              + other_lines(data))
     return data, lines

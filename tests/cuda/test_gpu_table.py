@@ -26,7 +26,7 @@ def check(good, what):
 def row(what, **more):
     return {"what": what, "p50_ms": 0.7, "p99_ms": 0.75, "min_ms": 0.69, "graph_p50_ms": -1,
             "fps": 1400.0, "start_ms": 600.0, "context_ms": 200.0, "model_mb": 180.0,
-            "stream_mb": 9.5, "failed": 0, **more}
+            "stream_mb": 9.5, "parity_frames": 3, "parity_iou": 0.995, "failed": 0, **more}
 
 
 def write(folder, name, text):
@@ -118,7 +118,9 @@ def test_bad(folder):
             row("latency r18 10", failed=1), row("start cold", start_ms=21000.0),
             row("start warm", start_ms=1100.0, model_mb=320.0),
             row("streams r101 16 each alone", stream_mb=41.0),
-            row("streams r101 16 batched", fps=2900.0, stream_mb=50.0)]
+            row("streams r101 16 batched", fps=2900.0, stream_mb=50.0),
+            row("streams r101 16 batched", parity_iou=0.4, fps=0, failed=1),
+            row("latency r18 5", parity_frames=0)]
     write(folder, "rows.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
     write(folder, "golden.log", GOLDEN.format("r18_zero.safetensors", "6.00e-04"))
     write(folder, "long.log", GOLDEN.format("resnet50_zero_shot_19.safetensors", "1e-06")
@@ -140,6 +142,9 @@ def test_bad(folder):
         check(of(t, what) == {"FAIL"}, f"{what}: {of(t, what)}")
     check(of(t, "fp32, resnet101") == {"SKIP"}, "not played")
     check(of(t, "ResNet-18, 10 objects: host") == {"SKIP"}, "a run that failed counts for nothing")
+    check(of(t, "ResNet-18, 5 objects: host") == {"SKIP"}, "nor one that was not compared")
+    line = "ResNet-101, 10 objects, 16 streams batched: timed masks against the CPU's, IoU"
+    check(t[line][1:] == ("0.4000", "FAIL"), t[line])
     check(t["faults"][1] == "faults: FAIL (more than 60 s)", t["faults"])
 
 

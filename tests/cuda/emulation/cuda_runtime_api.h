@@ -53,6 +53,9 @@ cudaError_t cudaMallocHost(void **p, size_t size);
 cudaError_t cudaFreeHost(void *p);
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size,
                             enum cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemcpy(void *dst, const void *src, size_t size, enum cudaMemcpyKind kind);
+cudaError_t cudaMemGetInfo(size_t *left, size_t *all);
+cudaError_t cudaGetDeviceCount(int *count);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);

@@ -81,7 +81,7 @@ static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
 }
 
 // RVOS_EMULATED_SKIP="n NAME": the n-th launch of that kernel since the variable was set
-// does nothing, for tests that must notice.
+// does nothing, for tests that must notice; 0: none does anything.
 __thread const char *emulated_name;
 
 static bool is_skipped(void)
@@ -100,7 +100,7 @@ static bool is_skipped(void)
         since = 0;
     now = text;
     n = strtol(text, &name, 10);
-    return !strcmp(name + 1, emulated_name) && ++since == n;
+    return !strcmp(name + 1, emulated_name) && (++since == n || !n);
 }
 
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
@@ -215,6 +215,23 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size,
         counts.copied[kind] += (long)size;
         memcpy(dst, src, size);
     });
+}
+
+cudaError_t cudaMemcpy(void *dst, const void *src, size_t size, enum cudaMemcpyKind kind)
+{
+    return cudaMemcpyAsync(dst, src, size, kind, nullptr);
+}
+
+cudaError_t cudaMemGetInfo(size_t *left, size_t *all)
+{
+    *left = *all = 0;
+    return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *count)
+{
+    *count = 1;
+    return cudaSuccess;
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)

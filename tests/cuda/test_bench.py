@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""test_bench.py CUDA_BENCH_EMULATED MODEL_DIR - what the benchmark times is first compared with
+the CPU's masks: of one stream and of several in one pass. Where a kernel does nothing, there
+are no times."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+bench, models = sys.argv[1:3]
+checks = failed = 0
+
+
+def check(good, what):
+    global checks, failed
+    checks += 1
+    if not good:
+        failed += 1
+        print("failed:", what)
+
+
+def run(folder, task, streams, skip=None):
+    env = {**os.environ, "RVOS_BENCH_REFERENCE": folder, "RVOS_CUDA_CONV": "tile"}
+    if skip:
+        env["RVOS_EMULATED_SKIP"] = skip
+    got = subprocess.run([bench, os.path.join(models, "r18-h64.safetensors"), task, "2", "fp16",
+                          str(streams), "2", f"batch={streams}", "wait=20000", "parity=3",
+                          "size=75x50", "warm=1"], env=env, text=True, capture_output=True, timeout=100)
+    return got.returncode, json.loads(got.stdout), got.stderr
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        for task, streams in (("zero-shot", 1), ("zero-shot", 2), ("one-shot", 1)):
+            code, row, said = run(folder, task, streams)
+            check(code == 0 and not row["failed"], f"{task}, {streams} streams: {said}")
+            check(row["parity_frames"] == 3 and 0 < row["parity_worst"] <= 0.1
+                  and row["parity_iou"] >= 0.98 and row["p50_ms"] > 0 and row["fps"] > 0, row)
+        kept = sorted(os.listdir(folder))
+        check(kept == ["resnet18-one-shot-2-75x50-3.f32", "resnet18-zero-shot-2-75x50-3.f32"], kept)
+        code, row, said = run(folder, "zero-shot", 2, "0 cell_tile")
+        check(code != 0 and row["failed"] and row["p50_ms"] == 0 and row["fps"] == 0, row)
+        check("not the CPU's" in said, said)
+        # The CPU's answers of another network: also what was kept is compared with.
+        path = os.path.join(folder, kept[1])
+        with open(path, "rb") as f:
+            data = f.read()
+        with open(path, "wb") as f:
+            f.write(bytes(len(data)))
+        check(run(folder, "zero-shot", 1)[0] != 0, "logits of zero")
+    print(f"{checks} checks, {failed} failed")
+    return failed != 0
+
+
+sys.exit(main())
