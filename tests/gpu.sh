@@ -4,17 +4,25 @@
 #
 # For a bare machine: gcc, nvcc 13, cuDNN 9, meson, ninja, python3 with numpy and PyTorch;
 # no GStreamer, no network. Builds, checks the numbers, measures, measures PyTorch in turn,
-# runs compute-sanitizer. A part that fails does not stop the others. Leaves logs, one table
+# runs compute-sanitizer. An item that fails does not stop the others. Leaves logs, one table
 # (table.txt) and results.json in OUT_DIR; 0: all passed, 1: something failed, 77: there is
 # no GPU (the build is tried all the same).
 #
-# RVOS_GPU_PARTS   of "numbers speed peers checks engines", what to run; else all but engines,
-#                  which tries every engine of cuDNN, for some minutes. Several calls may share
-#                  OUT_DIR and RVOS_GPU_BUILD, and the table is of all.
+# RVOS_GPU_PARTS   which parts to run, of those in gpu_parts.sh, which says what is in each:
+#                  first    at most 180 s: is it right, how fast, where the time goes
+#                  speed    at most 400 s: PyTorch in turn, streams, objects, the element
+#                  numbers  golden cases, batched passes, fp16 against fp32
+#                  peers    PyTorch compiled, minutes of its compiler included
+#                  checks   the engine's own tests, compute-sanitizer
+#                  long     long cases in fp32, faults
+#                  engines  every engine of cuDNN, for some minutes
+#                  None named: all but engines. Several calls may share OUT_DIR and
+#                  RVOS_GPU_BUILD, and the table is of all.
 # RVOS_GPU_BUILD   build folder, kept; else a new one in /tmp.
-# RVOS_GPU_ARCHIVE file to be made, a .tar.gz of OUT_DIR. After each part it is replaced by a
+# RVOS_GPU_ARCHIVE file to be made, a .tar.gz of OUT_DIR. After each item it is replaced by a
 #                  newer one: what comes back from a run that is cut off, or from a machine
 #                  that gives back a few files only.
+# RVOS_GPU_BUNDLE  for `speed`: what tests/gpu_bundle.sh has made, the file or its folder.
 # RVOS_FRAMES      for fp16 against fp32: pictures of 448x256 (tests/gpu_frames.sh), or one
 #                  file of raw RGB.
 # RVOS_SHARED      folder with golden data of the original, or some of it (else ./shared).
@@ -26,7 +34,7 @@ mkdir -p "$1" || exit 2
 out=$(cd "$1" && pwd)
 limit=$((${2:-8} * 60))
 build=${RVOS_GPU_BUILD:-$(mktemp -d /tmp/rvos-gpu-XXXXXX)}
-wanted=${RVOS_GPU_PARTS:-numbers speed peers checks}
+wanted=${RVOS_GPU_PARTS:-first speed numbers peers checks long}
 archive=${RVOS_GPU_ARCHIVE:-}
 [ -z "$archive" ] || { mkdir -p "$(dirname "$archive")" && archive=$(realpath "$archive"); } || exit 2
 mkdir -p "$build/reference" || exit 2
@@ -40,7 +48,10 @@ worst=0
 python=python3
 "$python" -c 'import numpy' 2> /dev/null || python=/usr/bin/python3
 
-left() { echo $((limit - SECONDS)); }
+# Seconds until the end of the call or of the present part, less what later items need.
+ends=$limit
+reserve=0
+left() { echo $(((ends < limit ? ends : limit) - SECONDS - reserve)); }
 wants() { [[ " $wanted " == *" $1 "* ]]; }
 
 # RVOS_GPU_ARCHIVE is whole at any time.
@@ -108,209 +119,8 @@ bench() {
     pack
 }
 
-machine() {
-    date -u
-    command -v nvidia-smi > /dev/null || return 77
-    nvidia-smi --query-gpu=name,driver_version,memory.total,clocks.sm,clocks.max.sm --format=csv,noheader
-    nvcc --version | tail -2
-    uname -a
-    nproc
-    "$python" -c 'import torch; print("PyTorch", torch.__version__, torch.version.cuda)'
-    git -C "$root" log -1 --format=%h 2> /dev/null
-    true
-}
-
-# What cannot be built and is not needed here costs nothing else.
-compile() {
-    local arch=${RVOS_GPU_ARCH:-}
-    [ -n "$arch" ] || arch=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2> /dev/null |
-        head -1 | tr -d .)
-    [ -f "$build/build.ninja" ] ||
-        meson setup "$build" "$root" -Dgst=disabled -Dtools=auto -Dcuda=enabled \
-            "-Dcuda-arch=${arch:-90}" -Dbuildtype=release || return 1
-    ninja -k 0 -C "$build" || ninja -C "$build" engine/src/cuda/librvos-cuda.so tests/golden \
-        tests/models.stamp tests/engine/{broken.stamp,api,badmodel,output,seeds,stream,batch} \
-        tests/cuda/cuda-{agree,bench,faults,half,tiles}
-}
-
-golden() {
-    "$build/tests/golden" cuda "$build/tests/models" "$root"/tests/golden/*.safetensors
-}
-
-shared_golden() {
-    "$python" "$root/tests/engine/shared_golden.py" "$build/tests/golden" cuda "$root" "$build/tests"
-}
-
-half_golden() { # a few: each has shapes of its own to find engines for
-    "$build/tests/cuda/cuda-half" "$build/tests/models" \
-        "$root"/tests/golden/{r18_one,r18_zero_odd,r50_one,vgg16_zero}.safetensors || return
-    [ -f "$build/tests/shared-cases/reference_one_shot.safetensors" ] || return 0
-    "$build/tests/cuda/cuda-half" "$build/tests/shared-cases" \
-        "$build"/tests/shared-cases/reference_*.safetensors
-}
-
-# Written beside the compiler's work: minutes of PyTorch on the CPU. Whoever ends this ends
-# that, too.
-write_long() {
-    local child
-    [ -f "$build/long/done" ] || {
-        "$python" "$root/tests/cuda/long_cases.py" "$build/long" --size 128x224 &
-        child=$!
-        trap 'kill "$child"' TERM
-        wait "$child" && touch "$build/long/done"
-    }
-    echo $? > "$build/long.rc"
-}
-
-long_golden() {
-    while [ ! -f "$build/long.rc" ]; do sleep 1; done
-    cat "$build/long.log"
-    local rc
-    rc=$(cat "$build/long.rc")
-    [ "$rc" = 0 ] || return "$rc"
-    "$build/tests/golden" cuda "$build/long" "$build"/long/*_20.safetensors
-}
-
-# RVOS_FRAMES as raw frames in the build folder.
-raw_frames() {
-    [ -n "${RVOS_FRAMES:-}" ] || { echo "no RVOS_FRAMES: see tests/gpu_frames.sh"; return 77; }
-    [ -d "$RVOS_FRAMES" ] || { ln -sf "$(realpath "$RVOS_FRAMES")" "$build/frames.rgb"; return; }
-    "$python" - "$RVOS_FRAMES" "$build/frames.rgb" <<'PYTHON'
-import pathlib, sys
-try:
-    from PIL import Image
-except ImportError:
-    print("skipped: this python has no PIL to read pictures")
-    sys.exit(77)
-names = sorted(p for p in pathlib.Path(sys.argv[1]).iterdir() if p.suffix in (".jpg", ".png"))
-with open(sys.argv[2], "wb") as f:
-    for name in names:
-        f.write(Image.open(name).convert("RGB").resize((448, 256)).tobytes())
-print(len(names), "frames")
-PYTHON
-}
-
-agree() {
-    raw_frames || return
-    "$build/tests/cuda/cuda-agree" "$model" "$build/frames.rgb"
-}
-
-sanitizer() { # TOOL CASE
-    command -v compute-sanitizer > /dev/null || return 77
-    compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 \
-        "$build/tests/golden" cuda "$build/tests/models" "$root/tests/golden/$2.safetensors"
-}
-
-tiles_checked() { # TOOL
-    command -v compute-sanitizer > /dev/null || return 77
-    compute-sanitizer --tool "$1" --error-exitcode 9 --print-limit 20 \
-        "$build/tests/cuda/cuda-tiles" quick
-}
-
-# Plain convolutions: what is compared to the bit is a pass of many with passes of one.
-batched() {
-    RVOS_CUDA_CONV=plain "$build/tests/engine/batch" cuda "$build/tests/models"
-}
-
-peers() { # NAME MODEL OBJECTS SECONDS [OPTION...]
-    local name=$1 model=$2 objects=$3 seconds=$4
-    shift 4
-    "$python" "$root/tests/cuda/peers.py" "$build/tests/cuda/cuda-bench" "$model" zero-shot "$objects" \
-        --seconds "$seconds" --json "$out/peers-$name.json" "$@"
-}
-
-# ---- what is run ---------------------------------------------------------------------
-
-numbers() {
-    # Shapes by the hundred, each for a few frames: not worth timing engines for.
-    export RVOS_CUDA_TUNE=0
-    if ! own=golden part "golden, fp32" 120 golden; then
-        # Whose fault it is: without cuDNN the same must come out.
-        RVOS_CUDA_CONV=plain own=golden-plain part "golden, fp32, without cuDNN" 60 golden
-    fi
-    own=shared part "golden of the original, fp32" 60 shared_golden
-    own=half part "golden, fp16" 90 half_golden
-    RVOS_CUDA_CONV=tile RVOS_CUDA_CHAIN=0 own=half-tile \
-        part "golden, fp16, own kernels" 60 half_golden
-    RVOS_CUDA_CONV=tile RVOS_CUDA_CHAIN=1 own=half-chained \
-        part "golden, fp16, chained" 60 half_golden
-    own=tiles part "own kernels against plain ones" 60 "$build/tests/cuda/cuda-tiles"
-    own=batched part "batched passes" 90 batched
-    own=long part "long cases, fp32" 150 long_golden
-    unset RVOS_CUDA_TUNE
-    own=agree part "fp16 against fp32" 60 agree
-    own=faults part "faults" 90 "$build/tests/cuda/cuda-faults" "$model"
-}
-
-speed() {
-    local streams objects
-    rm -rf "$XDG_CACHE_HOME"
-    RVOS_BENCH_LOG=$out/engines-cold.txt bench "start cold" "$large" zero-shot 10 fp16 1 200
-    for _ in 1 2 3; do
-        RVOS_BENCH_LOG=$out/start-warm.txt bench "start warm" "$large" zero-shot 10 fp16 1 50
-    done
-    for _ in 1 2 3 4 5; do
-        bench "latency r101 10" "$large" zero-shot 10 fp16 1 1000
-        bench "latency r18 10" "$model" zero-shot 10 fp16 1 1000
-        bench "latency r18 5" "$model" zero-shot 5 fp16 1 1000
-    done
-    # By themselves: events and a line in the log are not for the frames whose time counts.
-    for _ in 1 2 3; do
-        RVOS_CUDA_TIMES=1 bench "events r101 10" "$large" zero-shot 10 fp16 1 200
-        RVOS_CUDA_TIMES=1 bench "events r18 10" "$model" zero-shot 10 fp16 1 200
-        RVOS_CUDA_TIMES=1 bench "events r18 5" "$model" zero-shot 5 fp16 1 200
-    done
-    for streams in 16 4 64; do
-        bench "streams r101 $streams batched" "$large" zero-shot 10 fp16 "$streams" \
-            $((4000 / streams + 50)) batch=16 wait=2000
-        bench "streams r101 $streams each alone" "$large" zero-shot 10 fp16 "$streams" \
-            $((2000 / streams + 20))
-    done
-    RVOS_CUDA_STEPS=1 RVOS_BENCH_LOG=$out/steps-r101.txt bench "steps r101" "$large" zero-shot 10 fp16 1 20
-    RVOS_CUDA_STEPS=1 RVOS_BENCH_LOG=$out/steps-r18.txt bench "steps r18" "$model" zero-shot 10 fp16 1 20
-    for objects in 1 2 3 5 10 20 32; do
-        bench "objects r18 $objects" "$model" zero-shot "$objects" fp16 1 300
-    done
-    for streams in 2 8 32; do
-        bench "streams r101 $streams batched" "$large" zero-shot 10 fp16 "$streams" \
-            $((2000 / streams + 20)) batch=16 wait=2000
-    done
-    for streams in 1 4 16 64; do
-        bench "streams r18 $streams batched" "$model" zero-shot 10 fp16 "$streams" \
-            $((4000 / streams + 20)) batch=16 wait=2000
-    done
-    bench "fp32 r101 10" "$large" zero-shot 10 fp32 1 100
-    bench "tf32 r101 10" "$large" zero-shot 10 tf32 1 200
-    bench "one-shot r18 10" "$model" one-shot 10 fp16 1 500
-    bench "one-shot r101 10" "$large" one-shot 10 fp16 1 300
-    bench "host r18 5" "$model" zero-shot 5 fp16 1 300 host
-}
-
-# What the compiled engines would add, whatever they cost.
-engines() {
-    bench_s=$(left) RVOS_CUDA_TUNE=all XDG_CACHE_HOME=$build/cache-all \
-        RVOS_BENCH_LOG=$out/engines-all.txt \
-        bench "all engines r101 10" "$large" zero-shot 10 fp16 1 500
-}
-
-checks() {
-    local name dir
-    # Of the engine around the convolutions, and of our own kernels.
-    export RVOS_CUDA_CONV=plain
-    for name in api badmodel output seeds stream; do
-        dir=$build/tests/models
-        case $name in api|badmodel) dir=$build/tests/engine/broken ;; esac
-        part "$name" 60 "$build/tests/engine/$name" cuda "$dir"
-    done
-    # To find out whether chaining pays takes minutes under these tools.
-    export RVOS_CUDA_CHAIN=0
-    part "memcheck" 60 sanitizer memcheck r18_one
-    part "racecheck" 60 sanitizer racecheck r18_zero
-    unset RVOS_CUDA_CONV
-    part "memcheck, own kernels" 60 tiles_checked memcheck
-    part "racecheck, own kernels" 60 tiles_checked racecheck
-    unset RVOS_CUDA_CHAIN
-}
+# shellcheck source=tests/gpu_parts.sh
+. "$root/tests/gpu_parts.sh"
 
 model=$root/data/models/rvos-resnet18-h128.safetensors
 large=$build/resnet101.safetensors
@@ -318,23 +128,19 @@ gpu=
 nvidia-smi -L 2> /dev/null | grep -q GPU && gpu=yes
 
 export root out build model large python
-export -f machine compile golden shared_golden half_golden long_golden raw_frames agree sanitizer tiles_checked \
-    batched peers
+export -f machine configure compile compile_first random_model golden golden_two shared_golden half_golden half_two \
+    long_golden raw_frames agree sanitizer tiles_checked batched peers trace bundle clocks
 
-part "machine" 60 machine
-if [ -n "$gpu" ] && wants numbers; then
-    rm -f "$build/long.rc"
-    write_long > "$build/long.log" 2>&1 &
-    writer=$!
-    trap '[ -z "$writer" ] || kill "$writer"' EXIT
-fi
-part "build" 300 compile
+run_part() {
+    ! wants "$1" || { ends=$limit reserve=0; "part_$1"; }
+}
+
+! wants first || first_begins
+part "machine" 20 machine
+! wants first || part "build, what is needed first" 120 compile_first
 if [ -z "$gpu" ]; then
-    for name in "golden, fp32" "golden of the original, fp32" "golden, fp16" \
-        "golden, fp16, own kernels" "golden, fp16, chained" "own kernels against plain ones" \
-        "batched passes" "long cases, fp32" "fp16 against fp32" "faults" "benchmark" \
-        "PyTorch in turn" "api" "memcheck" "racecheck" "memcheck, own kernels" \
-        "racecheck, own kernels"; do
+    [ "$wanted" = first ] || part "build" 300 compile
+    sed -n 's/^.*part "\([^"$]*\)" .*$/\1/p' "$root/tests/gpu_parts.sh" | while read -r name; do
         printf '%-34s SKIP (no GPU)\n' "$name" | tee -a "$parts"
     done
     "$python" "$root/tests/cuda/gpu_table.py" "$out" > /dev/null || worst=1
@@ -345,19 +151,14 @@ if [ -z "$gpu" ]; then
 fi
 export LD_LIBRARY_PATH=$build/engine/src/cuda:${LD_LIBRARY_PATH:-}
 [ -n "${RVOS_SHARED:-}" ] || { [ -d "$root/shared" ] && export RVOS_SHARED=$root/shared; }
-[ -s "$large" ] || part "random ResNet-101" 60 "$python" "$root/data/golden.py" --random-bundle resnet101 -o "$large"
+[ -s "$large" ] || part "random ResNet-101" 60 random_model
 
-wants numbers && numbers
-[ -n "${writer:-}" ] && { kill "$writer" 2> /dev/null; wait "$writer" 2> /dev/null; writer=; }
-wants speed && speed
-if wants peers; then
-    part "PyTorch in turn, ResNet-101" 75 peers resnet101 "$large" 10 55 --peers fp32,tf32,fp16,graph
-    part "PyTorch in turn, ResNet-18" 45 peers resnet18 "$model" 10 30 --peers fp32,graph --ours fp16
-    part "PyTorch compiled, ResNet-101" 170 peers resnet101-compiled "$large" 10 150 --peers compile \
-        --ours fp16
-fi
-wants checks && checks
-wants engines && engines
+! wants first || part_first
+ends=$limit
+[ "$wanted" = first ] || part "build" 300 compile
+for name in speed numbers peers checks long engines; do
+    run_part $name
+done
 
 "$python" "$root/tests/cuda/gpu_table.py" "$out" || worst=1
 pack
