@@ -187,7 +187,7 @@ part_first() {
     unset RVOS_CUDA_TUNE
     bench_s=30
     rm -rf "$XDG_CACHE_HOME"
-    RVOS_BENCH_LOG=$out/engines-cold.txt bench "start cold" "$large" zero-shot 10 fp16 1 300
+    bench_s=45 RVOS_BENCH_LOG=$out/engines-cold.txt bench "start cold" "$large" zero-shot 10 fp16 1 300
     bench "latency r101 10" "$large" zero-shot 10 fp16 1 1000
     bench "start warm" "$large" zero-shot 10 fp16 1 50
     RVOS_CUDA_STEPS=1 RVOS_BENCH_LOG=$out/steps-r101.txt bench "steps r101" "$large" zero-shot 10 fp16 1 20

@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""cudnn_shapes.py CUDNN_PLANS [NODRIVER_DIR] [--all] [--version 9.14] [--folder DIR] [--jobs N]
+
+Whether the cuDNN of a GPU machine has a plan for each convolution of the published networks,
+without that machine: cudnn-plans asks the wheel of that version (pip install
+nvidia-cudnn-cu13==9.14.*) for a described H200. FOLDER: where its libraries are, if not in
+Python's packages. 18 runs with --all: ResNet-18, 50 and 101, with 1, 5 and 10 objects, in fp16
+and fp32, each with both tasks; else the largest network alone. 77: there is no such wheel."""
+import argparse
+import concurrent.futures
+import glob
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+
+ALL = [(base, n, how) for base in ("resnet18", "resnet50", "resnet101") for n in (1, 5, 10) for how in ("fp16", "fp32")]
+SOME = [("resnet101", 10, "fp16"), ("resnet101", 10, "fp32")]
+
+
+def run(program, env, *args):
+    got = subprocess.run([program, *map(str, args)], env=env, text=True, capture_output=True)
+    return got.returncode, got.stdout, got.stderr
+
+
+def judge(program, env, case):
+    """(a line for the table, whether all is well)"""
+    base, objects, how = case
+    code, said, errors = run(program, env, base, objects, "H200", how)
+    shapes = [line for line in said.splitlines() if re.match(r"n\d+\s", line)]
+    none = [line for line in shapes if line.endswith("nothing") or "engines" not in line]
+    total = re.search(r"^(\d+) plans, (\d+) of them compiled", said, re.M)
+    good = code == 0 and bool(shapes) and not none and total and int(total[1]) == len(shapes)
+    line = f"{base:10} {objects:3} {how}  {len(shapes):3} shapes, {total[1] if total else 0:>3} plans, "
+    line += f"{total[2] if total else 0:>3} of them compiled"
+    if not good:
+        line += "\n" + "\n".join(none or [f"exit status {code}", *said.splitlines()[-3:], *errors.splitlines()[-3:]])
+    return line, bool(good)
+
+
+def find(folder):
+    places = [folder] if folder else glob.glob(os.path.join(sysconfig.get_path("purelib"), "nvidia", "cudnn", "lib"))
+    return next((p for p in places if os.path.exists(os.path.join(p, "libcudnn_graph.so.9"))), None)
+
+
+def check_itself():
+    """A made-up cudnn-plans: all there, a shape without a plan, one that ends early."""
+    fine = "n1 8x8 c3 -> 8x8 c64 k7 s2 f16: 3 engines, 2 suit, 1 precompiled; 1.0 ms\\n"
+    for text, code, good in ((fine + "1 plans, 0 of them compiled", 0, True), (fine, 0, False),
+                             (fine + fine.split(":")[0] + ": nothing\\n1 plans, 0 of them compiled", 1, False),
+                             (fine + fine.split(":")[0] + ": nothing\\n1 plans, 0 of them compiled", 0, False),
+                             (fine + "1 plans, 0 of them compiled", 1, False), ("", 0, False)):
+        with tempfile.TemporaryDirectory() as tmp:
+            stub = os.path.join(tmp, "stub")
+            with open(stub, "w") as f:
+                f.write(f"#!/bin/sh\nprintf '{text}\\n'\nexit {code}\n")
+            os.chmod(stub, 0o755)
+            line, got = judge(stub, dict(os.environ), SOME[0])
+            assert got == good, (text, code, line)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("program")
+    parser.add_argument("nodriver", nargs="?", default="")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--version", default="9.14")
+    parser.add_argument("--folder")
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_args()
+    check_itself()
+    folder = find(args.folder)
+    if not folder:
+        print(f"skipped: no wheel of cuDNN (pip install nvidia-cudnn-cu13=={args.version}.*)")
+        return 77
+    env = {**os.environ, "LD_LIBRARY_PATH": ":".join(filter(None, (
+        folder, args.nodriver, os.environ.get("LD_LIBRARY_PATH"))))}
+    said = run(args.program, env, "version")[1].strip()
+    print(said)
+    if not said.startswith(f"cuDNN {args.version}."):
+        print(f"skipped: the wheel is not of version {args.version}")
+        return 77
+    bad = 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        for line, good in pool.map(lambda case: judge(args.program, env, case), ALL if args.all else SOME):
+            print(line, flush=True)
+            bad += not good
+    return bad != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
