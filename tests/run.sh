@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs what is missing, builds in five configurations, and runs every test.
+# Installs what is missing, builds in five configurations, and runs every test; then some of
+# the tests on Debian 13.
 # The last line is `N passed, N failed`, with `, N skipped` where some could not run here.
 set -u
 
@@ -9,8 +10,13 @@ usage()
     cat <<'END'
 usage: sh tests/run.sh [--quick] [--no-install]
 
-  --quick        one configuration only: no sanitizers, no clang, no build without oneDNN
+  --quick        one configuration only: no sanitizers, no clang, no build without oneDNN, no
+                 Debian 13
   --no-install   install no Debian packages
+
+It takes about 35 minutes on two cores, with --quick about 15, and on a fresh machine about 5
+more for the packages. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
+network; it is skipped where one is missing.
 
 Builds in ./build-test, ./build-asan, ./build-tsan, ./build-clang and ./build-plain, which
 may be kept or deleted; the logs are in their folders. The exit status is 0 if nothing failed.
@@ -39,7 +45,7 @@ for name in $(env | sed -n 's/^\(\(GST\|RVOS\|OMP\|DNNL\|ONEDNN\|G\)_[A-Z_]*\)=.
     [ "$name" = RVOS_NO_INSTALL ] || unset "$name"
 done
 
-passed=0 failed=0 skipped=0 failures=''
+passed=0 failed=0 skipped=0 failures='' skips=''
 began=$(date +%s)
 section_began=$began
 
@@ -55,11 +61,12 @@ section_end()
     echo "   ($(($(date +%s) - section_began)) s)"
 }
 
-count() # NAME STATUS
+count() # NAME STATUS [REASON OF A SKIP]
 {
     case $2 in
     0) passed=$((passed + 1)) ;;
-    77) skipped=$((skipped + 1)) ;;
+    77) skipped=$((skipped + 1)) skips="$skips
+  $1: ${3:-no reason given}" ;;
     *) failed=$((failed + 1)) failures="$failures
   $1" ;;
     esac
@@ -68,6 +75,7 @@ count() # NAME STATUS
 finish()
 {
     section "$(($(date +%s) - began)) s in all"
+    [ -z "$skips" ] || echo "skipped, and why:$skips"
     [ -z "$failures" ] || echo "failed:$failures"
     [ $skipped = 0 ] || echo "$passed passed, $failed failed, $skipped skipped"
     [ $skipped != 0 ] || echo "$passed passed, $failed failed"
@@ -80,17 +88,17 @@ one()
 {
     one_name=$1 one_log=$2
     shift 2
-    one_began=$(date +%s)
+    one_began=$(date +%s) why=''
     "$@" >"$one_log" 2>&1
     one_status=$?
     case $one_status in
     0) word=OK ;;
-    77) word="SKIP  $(grep -i skip "$one_log" | tail -n 1)" ;;
+    77) why=$(grep -i skip "$one_log" | tail -n 1 | sed 's/^ *skip\(ped\)\{0,1\}: *//I') word="SKIP  $why" ;;
     *) word=FAIL ;;
     esac
     printf '%-40s %4d s  %s\n' "$one_name" $(($(date +%s) - one_began)) "$word"
     [ "$word" != FAIL ] || tail -n 40 "$one_log" | sed 's/^/    /'
-    count "$one_name" $one_status
+    count "$one_name" $one_status "${why:-}"
 }
 
 # configure_and_build FOLDER OPTIONS...: a failure of either counts as one failed test.
@@ -125,6 +133,20 @@ configure_and_build()
     return 1
 }
 
+# skips_of TESTLOG: name, tab, and the last line that begins with "skip".
+skips_of()
+{
+    /usr/bin/python3 -c '
+import json, re, sys
+for line in open(sys.argv[1]):
+    test = json.loads(line)
+    if test["result"] == "SKIP":
+        said = (test.get("stdout", "") + "\n" + test.get("stderr", "")).splitlines()
+        why = [each for each in said if re.match(r"\W*skip", each, re.I)] or ["no reason given"]
+        print(test["name"], re.sub(r"^\W*skip(ped)?:?\s*", "", why[-1], flags=re.I), sep="\t")
+' "$1"
+}
+
 # meson_tests FOLDER TESTS...: runs them (all if none is named) and counts.
 meson_tests()
 {
@@ -141,7 +163,10 @@ meson_tests()
     fi
     # One test a line; quotes within its output are escaped, so these match its own fields.
     passed=$((passed + $(grep -c '"result": "\(OK\|EXPECTEDFAIL\)"' "$results")))
-    skipped=$((skipped + $(grep -c '"result": "SKIP"' "$results")))
+    skips_of "$results" >"$folder/skips.txt"
+    while IFS='	' read -r skip_name skip_why; do
+        count "$folder: $skip_name" 77 "$skip_why"
+    done <"$folder/skips.txt"
     bad=$(grep -v '"result": "\(OK\|EXPECTEDFAIL\|SKIP\)"' "$results" |
         sed 's/^{"name": "\([^"]*\)".*/\1/')
     [ -n "$bad" ] || return
@@ -164,6 +189,12 @@ cuda_packages=''
 if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; then
     cuda_packages=libgstreamer-plugins-bad1.0-dev
 fi
+if [ "$quick" ]; then
+    echo "The default build and its tests: about 15 minutes on two cores."
+else
+    echo "Five builds with their tests, and Debian 13: about 35 minutes on two cores." \
+        "With --quick the default build only: about 15."
+fi
 section "packages"
 # shellcheck source=data/packages.sh
 . "$root/data/packages.sh"
@@ -176,10 +207,15 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     python3-torch python3-scipy python3-yaml python3-gi python3-gst-1.0 \
     gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg \
     python3-cffi python3-av python3-mesonpy python3-pip python3-venv mypy \
-    clang libomp-dev $cuda_packages; then
+    clang libomp-dev mmdebstrap gir1.2-gst-rtsp-server-1.0 \
+    $cuda_packages; then
     echo "all there"
 else
     echo "some are missing: going on with what is here"
+fi
+# GstAnalytics: 540 MB on Debian 13, and no use with an older GStreamer.
+if pkg-config --atleast-version=1.24 gstreamer-1.0; then
+    need_packages -- libgstreamer-plugins-bad1.0-dev gir1.2-gst-plugins-bad-1.0
 fi
 section_end
 command -v meson >/dev/null 2>&1 || { count "no meson here" 1; finish; }
@@ -272,6 +308,22 @@ if configure_and_build build-plain -Donednn=disabled -Dgst=disabled -Dtools=disa
     # shellcheck disable=SC2046
     meson_tests build-plain $(tests_without build-plain \
         '^(data|tree|fuzz|cuda) /| / (shared-golden-.*|peer)$')
+fi
+section_end
+
+# ---- another system -----------------------------------------------------------------------
+
+section "Debian 13"
+if [ "${RVOS_NO_INSTALL:-}" = 1 ]; then
+    echo "SKIP: it installs packages, though into a folder of its own"
+    count "Debian 13" 77 "--no-install"
+else
+    one "Debian 13: prepare" build-test/debian-13-log.txt sh tests/debian.sh 13 prepare
+    if [ "$one_status" = 0 ]; then
+        for part in build golden demo package; do
+            one "Debian 13: $part" build-test/debian-13-log.txt sh tests/debian.sh 13 "$part"
+        done
+    fi
 fi
 section_end
 finish
