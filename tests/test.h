@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "sanitized.h"
+
 static _Atomic int test_checks, test_failures; /* threads may check, too */
 
 /* True if `ok`; else says where it was not. After 20 failures it only counts. */

@@ -159,15 +159,17 @@ static void compare(rvos_model *cpu, rvos_model *cuda, rvos_task task,
 }
 
 /* Every format. Tall and wide pictures are shrunk so much that it takes several strips
- * (pixels.cu). */
+ * (pixels.cu). Under a sanitizer each format has one of the sizes. */
 static void formats(rvos_model *cpu, rvos_model *cuda)
 {
     static const int size[3][2] = {{163, 101}, {39, 1403}, {1203, 21}};
 
     for (int i = 0; i < 3 * (RVOS_I420 + 1); i++) {
-        struct picture p =
-            make_picture((rvos_format)(i / 3), size[i % 3][0], size[i % 3][1], 11);
+        struct picture p;
 
+        if (TEST_SANITIZED && i % 3 != i / 3 % 3)
+            continue;
+        p = make_picture((rvos_format)(i / 3), size[i % 3][0], size[i % 3][1], 11);
         compare(cpu, cuda, RVOS_TASK_ZERO_SHOT, &p);
         if (i % 3 == 0)
             compare(cpu, cuda, RVOS_TASK_AUTO, &p);
@@ -353,7 +355,7 @@ static void starved_plans(rvos_device *cuda, const char *folder)
     int warned = 0, n;
 
     log_.quiet = true;
-    for (n = 1; n < 400; n++) {
+    for (n = 1; n < 400; n += TEST_SANITIZED ? 3 : 1) {
         rvos_model *model = load_batched(cuda, folder, 4);
         rvos_stream *stream[3] = {0};
         int warnings = log_.warnings, ret = 0;
@@ -383,8 +385,8 @@ static void starved_plans(rvos_device *cuda, const char *folder)
     }
     log_.quiet = false;
     log_.warnings = 0;
-    CHECK(n < 400 && warned > 10);
-    printf("%d allocations failed in turn, %d cost a plan\n", n - 1, warned);
+    CHECK(n < 400 && warned > (TEST_SANITIZED ? 3 : 10));
+    printf("allocations up to the %dth failed, %d cost a plan\n", n - 1, warned);
 }
 
 /* Out of device memory, at every allocation in turn: an error, no leak, no crash. */

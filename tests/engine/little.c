@@ -9,14 +9,6 @@
 
 #include "fixture.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1 /* these take terabytes of address space */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
 enum { FINE = 10, MEMORY, OTHER };
 
 static const char *backend, *models;
@@ -90,9 +82,8 @@ int main(int argc, char **argv)
 {
     int fine = 0, memory = 0;
 
-#ifdef SANITIZED
-    return test_skip("sanitizers need more address space than a limit leaves");
-#endif
+    if (TEST_SANITIZED)
+        return test_skip("sanitizers need more address space than a limit leaves");
     if (argc < 3)
         return test_skip("usage: little BACKEND MODEL_DIR");
     backend = argv[1];

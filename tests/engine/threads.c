@@ -15,12 +15,6 @@
 #define WORKERS 3 /* of each device */
 #define N 2
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 static struct log log_;
 static const char *backend, *folder;
 static atomic_int most_threads;
@@ -208,7 +202,8 @@ static void open_and_close(void)
     CHECK(entries_of("/proc/self/fd") == files);
     expect_threads(own_threads);
     pages = resident_pages() - pages;
-    if (!SANITIZED) /* a heap of many threads breathes; a model is 250 pages a round */
+    if (!TEST_SANITIZED) /* a heap of many threads breathes; a model is 250 pages a round
+                          */
         test_note(CHECK(pages < 1024), "%ld pages more after 40 rounds", pages);
 }
 
@@ -232,7 +227,7 @@ static void many_frames(void)
             pages = resident_pages();
     }
     pages = resident_pages() - pages;
-    if (!SANITIZED) /* which keep what was freed: oneDNN allocates in every frame */
+    if (!TEST_SANITIZED) /* which keep what was freed: oneDNN allocates in every frame */
         test_note(CHECK(pages <= 8), "%ld pages more after 1000 frames", pages);
     rvos_stream_close(&stream);
     rvos_model_close(&model);
@@ -257,10 +252,10 @@ int main(int argc, char **argv)
     folder = argv[2];
     if (pthread_create(&first, NULL, do_nothing, NULL) == 0)
         pthread_join(first, NULL); /* a sanitizer may have waited for it */
-    for (int i = 0; i < 100 && count_threads() > 1 + SANITIZED; i++)
+    for (int i = 0; i < 100 && count_threads() > 1 + TEST_SANITIZED; i++)
         usleep(1000);
     own_threads = count_threads();
-    CHECK(SANITIZED || own_threads == 1);
+    CHECK(TEST_SANITIZED || own_threads == 1);
     run_alone(alone);
     together(1, alone);
     together(2, alone);
