@@ -3,6 +3,13 @@
 # checked.sh valgrind|leaks PROGRAM: a test of the element under valgrind, or with
 # GStreamer's leaks tracer. Exits with 77 where the tool is missing.
 set -u
+
+skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+
 tool=$1
 program=$2
 here=$(dirname "$0")
@@ -14,16 +21,16 @@ unset MALLOC_PERTURB_
 
 case $tool in
 valgrind)
-    command -v valgrind >/dev/null || exit 77
+    command -v valgrind >/dev/null || skip "no valgrind here"
     glib=/usr/share/glib-2.0/valgrind/glib.supp
-    [ -r "$glib" ] || exit 77
+    [ -r "$glib" ] || skip "no $glib here (libglib2.0-dev)"
     exec valgrind --quiet --error-exitcode=9 --num-callers=30 \
         --leak-check=full --show-leak-kinds=definite,indirect \
         --errors-for-leak-kinds=definite,indirect \
         --suppressions="$glib" --suppressions="$here/valgrind.supp" "$program"
     ;;
 leaks)
-    gst-inspect-1.0 coretracers >/dev/null 2>&1 || exit 77
+    gst-inspect-1.0 coretracers >/dev/null 2>&1 || skip "no GStreamer tracers here"
     # At its end the tracer turns a leak into a failure of the program.
     GST_TRACERS=leaks GST_DEBUG=GST_TRACER:7 GST_DEBUG_NO_COLOR=1 GST_DEBUG_FILE=$log \
         "$program" && exit 0

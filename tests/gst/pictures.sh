@@ -4,11 +4,19 @@
 # and checks that they show what they should. Exits with 77 where something is missing.
 set -eu
 root=$1 out=$2
-[ -r "$root/data/models/rvos-resnet18-h128.safetensors" ] || exit 77
-[ -r "$root/data/clips/cup.mp4" ] || exit 77
-/usr/bin/python3 -c 'import PIL, numpy' 2>/dev/null || exit 77
+
+skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+
+for file in models/rvos-resnet18-h128.safetensors clips/cup.mp4; do
+    [ -r "$root/data/$file" ] || skip "no data/$file here"
+done
+/usr/bin/python3 -c 'import PIL, numpy' 2>/dev/null || skip "no Pillow or no numpy here"
 for element in avdec_h264 qtdemux jpegenc pngenc compositor; do
-    gst-inspect-1.0 "$element" >/dev/null 2>&1 || exit 77
+    gst-inspect-1.0 "$element" >/dev/null 2>&1 || skip "no element $element here"
 done
 sh "$root/docs/element_pictures.sh" "$out"
 exec /usr/bin/python3 - "$out" <<'END'
