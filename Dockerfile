@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# rvosseg on Debian 12. Built from the root of the repository:
+# rvosseg on Debian 13. Built from the root of the repository:
 #
-#     docker build -t rvosseg .
+#     docker build -t rvosseg .                     # --build-arg DEBIAN=12: on Debian 12
 #     docker run --rm -v "$PWD:/video" rvosseg \
 #         gst-launch-1.0 filesrc location=/video/in.mp4 ! decodebin ! videoconvert ! \
 #         rvosseg ! videoconvert ! x264enc ! mp4mux ! filesink location=/video/out.mp4
@@ -12,16 +12,22 @@
 #     docker run --rm --gpus all -v "$PWD:/video" rvosseg:cuda gst-launch-1.0 ...
 #
 # The model that is copied in is for research and evaluation only.
+ARG DEBIAN=13
 
-FROM debian:12 AS build
-RUN apt-get update && apt-get install -y --no-install-recommends \
-        build-essential debhelper libdnnl-dev libgstreamer-plugins-base1.0-dev \
-        libgstreamer1.0-dev libjansson-dev libjpeg-dev libpng-dev meson pkgconf && \
+FROM debian:${DEBIAN} AS build
+ENV DEBIAN_FRONTEND=noninteractive
+# What is to be installed says debian/control: the one place for both releases. It comes first,
+# so that a change of the source alone does not fetch the packages again.
+COPY debian /src/rvosseg/debian
+RUN apt-get update && \
+    apt-get install -y --no-install-recommends build-essential && \
+    apt-get build-dep -y --no-install-recommends /src/rvosseg && \
     rm -rf /var/lib/apt/lists/*
 COPY . /src/rvosseg
 RUN cd /src/rvosseg && dpkg-buildpackage -b -us -uc
 
-FROM debian:12 AS cpu
+FROM debian:${DEBIAN} AS cpu
+ENV DEBIAN_FRONTEND=noninteractive
 COPY --from=build /src/*.deb /tmp/
 RUN apt-get update && apt-get install -y --no-install-recommends \
         /tmp/librvos0_*.deb /tmp/gstreamer1.0-rvosseg_*.deb /tmp/rvos-tools_*.deb \

@@ -1,0 +1,100 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Builds the CPU image of the Dockerfile and runs a pipeline in it.
+set -u
+
+usage()
+{
+    cat <<'END'
+usage: sh tests/dockerfile.sh RELEASE
+
+Builds the target cpu of the Dockerfile on Debian RELEASE (12, 13) by buildah, without a
+registry: the base image is made by mmdebstrap. Then runs gst-inspect-1.0, a pipeline and
+rvos-segment in the image. Takes five minutes and, while it runs, 10 GB in $TMPDIR.
+$DEBIAN_MIRROR is where the packages come from. It needs root, mmdebstrap, buildah and the
+network, and exits with 77 where one is not there.
+END
+}
+
+skip()
+{
+    echo "skipped: $*"
+    exit 77
+}
+
+case ${1:-} in
+12) suite=bookworm ;;
+13) suite=trixie ;;
+--help | -h) usage && exit 0 ;;
+*) usage >&2 && exit 2 ;;
+esac
+release=$1
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
+mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
+[ "$(id -u)" = 0 ] || skip "a base image is made by root"
+command -v mmdebstrap >/dev/null 2>&1 || skip "no mmdebstrap"
+command -v buildah >/dev/null 2>&1 || skip "no buildah"
+
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 143' INT TERM
+# In a chroot of its own, not in namespaces: so it runs inside a container, too.
+export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
+oci()
+{
+    oci_command=$1
+    shift
+    buildah --root "$work/images" --runroot "$work/run" "$oci_command" "$@" </dev/null
+}
+
+echo "making the base image, Debian $release ..."
+mmdebstrap --quiet --variant=minbase "$suite" "$work/base.tar" "deb $mirror $suite main" \
+    >"$work/log" 2>&1 || {
+    tail -n 5 "$work/log"
+    grep -q -e 'Could not resolve' -e 'Failed to fetch' -e 'Unable to connect' "$work/log" &&
+        skip "the packages of Debian $release cannot be fetched from $mirror"
+    exit 1
+}
+base=$(oci from scratch) && oci add --quiet "$base" "$work/base.tar" / >/dev/null &&
+    oci commit --quiet --rm "$base" "docker.io/library/debian:$release" >/dev/null || exit 1
+rm -f "$work/base.tar"
+
+# The files that a clone has, changes that are not committed yet included.
+mkdir "$work/source" && (cd "$root" && git ls-files -z -c -o --exclude-standard |
+    xargs -0 ls -d 2>/dev/null | tar -c -T -) | tar -x -C "$work/source" || exit 1
+echo "building ..."
+oci build --pull=never --build-arg "DEBIAN=$release" --target cpu --tag rvosseg \
+    "$work/source" >"$work/log" 2>&1 || {
+    tail -n 30 "$work/log"
+    echo "FAILED: the build of the image"
+    exit 1
+}
+grep -o 'STEP .*' "$work/log" | cut -c1-100
+
+image=$(oci from --pull=never localhost/rvosseg) || exit 1
+oci add --quiet "$image" "$root/data/clips/cup.mp4" /video/ >/dev/null || exit 1
+failed=0
+check()
+{
+    about=$1
+    shift
+    if oci run "$image" -- sh -c "cd /video && $*" >"$work/log" 2>&1; then
+        echo "ok: $about"
+    else
+        tail -n 30 "$work/log"
+        echo "FAILED: $about"
+        failed=1
+    fi
+}
+check "gst-inspect-1.0 knows rvosseg" "gst-inspect-1.0 rvosseg"
+[ "$release" -lt 13 ] || check "GstAnalytics is in it" \
+    "gst-inspect-1.0 rvosseg | grep -q 'analytics.*GstAnalyticsRelationMeta'"
+check "a video is segmented and encoded" "
+    gst-launch-1.0 -q filesrc location=cup.mp4 ! decodebin ! videoconvert ! \
+        identity eos-after=11 ! rvosseg late-policy=process ! videoconvert ! x264enc ! \
+        mp4mux ! filesink location=out.mp4 && [ \$(stat -c %s out.mp4) -gt 5000 ]"
+check "rvos-segment segments frames" "
+    gst-launch-1.0 -q filesrc location=cup.mp4 ! decodebin ! videoconvert ! \
+        identity eos-after=4 ! pngenc ! multifilesink location=f%d.png &&
+    mkdir FRAMES && mv f*.png FRAMES/ && rvos-segment FRAMES OUT && ls OUT/f0.png"
+exit $failed
