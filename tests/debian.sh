@@ -18,8 +18,12 @@ runs each PART there, as an ordinary user or, with --as-root, as root:
   demo      data/demo.sh with the shipped clip, and tests/demo.sh
   package   the Debian packages: built, checked by lintian, installed, and used by an
             ordinary user (tests/package.sh)
+  speed     as package, and the installed rvos-bench against a default build, in turn
   nothing   the first command of README.md, in a new chroot that has no packages; by root, and
             without other parts
+  arm64     librvos, tools and element cross-compiled for arm64; there, under qemu-user, the
+            unit tests, the golden cases on both CPU engines, and gst-inspect-1.0 rvosseg. In a
+            chroot of its own, and without other parts. It says nothing of an ARM's speed
 
 The chroots stay in $RVOS_DEBIAN_CACHE, by default $XDG_CACHE_HOME/rvosseg or
 ~/.cache/rvosseg: 2 GB each, which may be deleted. $DEBIAN_MIRROR is where the packages come
@@ -76,6 +80,7 @@ make_chroot()
     echo "making a chroot of Debian $release in $1 ..."
     rm -rf "$1.part"
     mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io \
+        --architectures="${architectures:-amd64}" \
         --include="$(echo "$2" | tr -s ' ' ',' | sed 's/,$//')" "$suite" "$1.part" \
         "deb $mirror $suite main" >"$1.log" 2>&1 </dev/null || {
         rm -rf "$1.part"
@@ -118,6 +123,16 @@ copy_tree()
 build='meson setup build -Dcuda=disabled -Dtools=disabled 2>&1 | tail -n 30 &&
     ninja -C build gst/libgstrvosseg.so'
 tests='GST_REGISTRY=$PWD/build/registry.bin meson test -C build --print-errorlogs'
+# Programs of arm64 run by qemu, and what they start, too: GStreamer's scanner is left out.
+arm64='export GST_REGISTRY_FORK=no GST_REGISTRY=$PWD/build-arm64/registry.bin
+    mkdir -p build-arm64 && debcrossgen --arch arm64 -o build-arm64/debian.txt &&
+    printf "[binaries]\nexe_wrapper = \"/usr/bin/qemu-aarch64\"\n" >build-arm64/qemu.txt &&
+    { [ -f build-arm64/build.ninja ] || meson setup build-arm64 -Dcuda=disabled \
+        --cross-file build-arm64/debian.txt --cross-file build-arm64/qemu.txt; } &&
+    ninja -C build-arm64 && file -L build-arm64/engine/librvos.so &&
+    meson test -C build-arm64 --print-errorlogs -t 20 --suite unit &&
+    meson test -C build-arm64 --print-errorlogs -t 20 golden-reference golden-cpu &&
+    GST_PLUGIN_PATH=$PWD/build-arm64/gst qemu-aarch64 /usr/bin/gst-inspect-1.0 rvosseg | head -n 20'
 part()
 {
     case $1 in
@@ -127,6 +142,8 @@ part()
     element) in_tree "$tests --suite gst" ;;
     demo) in_tree "sh data/demo.sh --no-install && sh tests/demo.sh build" ;;
     package) inside root "cd /$tree && sh tests/package.sh --install tester" ;;
+    speed) inside root "cd /$tree && sh tests/package.sh --speed --install tester" ;;
+    arm64) in_tree "$arm64" ;;
     nothing) in_tree "date && sh data/demo.sh && date" ;;
     esac
 }
@@ -138,7 +155,7 @@ in_tree()
 
 for name in "$@"; do
     case $name in
-    prepare | build | golden | element | demo | package | nothing) ;;
+    prepare | build | golden | element | demo | package | speed | arm64 | nothing) ;;
     *) echo "no such part: $name" >&2 && exit 2 ;;
     esac
 done
@@ -146,6 +163,14 @@ chroot=$cache/debian-$release
 if [ "$*" = nothing ]; then
     chroot=$chroot-nothing user=root packages='ca-certificates git'
     rm -rf "$chroot"
+fi
+if [ "$*" = arm64 ]; then
+    chroot=$chroot-arm64 architectures=amd64,arm64
+    packages="crossbuild-essential-arm64 file meson ninja-build pkgconf python3-numpy python3-pil
+$(for package in libdnnl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev \
+        libjpeg-dev libjansson-dev gstreamer1.0-tools; do echo "$package:arm64"; done)
+qemu-user"
+    packages=$(echo "$packages" | tr '\n' ' ')
 fi
 exec 9>"$cache/lock" && flock 9 || exit 1
 make_chroot "$chroot" "$packages" || exit 1

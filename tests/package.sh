@@ -3,13 +3,16 @@
 # The Debian packages: builds them, lets lintian check them, installs them, uses them as an
 # ordinary user does, and removes them again.
 #
-#     sh tests/package.sh --install USER
+#     sh tests/package.sh [--speed] --install USER
 #
 # As root, on a system whose packages may change: a chroot or a container (tests/debian.sh).
-# USER runs the pipeline; nothing of this tree is in its environment.
+# USER runs the pipeline; nothing of this tree is in its environment. With --speed the installed
+# rvos-bench is measured against a default build, in turn (tests/bench/packaging.py).
 set -u
 
-[ "${1:-}" = --install ] && [ $# = 2 ] || { sed -n '3,9s/^# \{0,1\}//p' "$0"; exit 2; }
+speed=''
+[ "${1:-}" != --speed ] || { speed=1 && shift; }
+[ "${1:-}" = --install ] && [ $# = 2 ] || { sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 2; }
 user=$2
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 [ "$(id -u)" = 0 ] || { echo "skipped: packages are installed by root"; exit 77; }
@@ -102,6 +105,12 @@ int main(void)
 END
 check "a C program compiles by pkg-config and runs" by '
     cc program.c -o program $(pkg-config --cflags --libs rvos) && ./program'
+
+if [ "$speed" ]; then
+    check "the package is at most 5 % slower than the default build" by "
+        cd $work/source && python3 tests/bench/packaging.py --anyway --against /usr/bin/rvos-bench"
+    cat "$work/log"
+fi
 
 # shellcheck disable=SC2086 # names without blanks
 check "apt removes them" env DEBIAN_FRONTEND=noninteractive apt-get -q -y purge $names

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""packaging.py [FOLDER] [--frames 60] [--threads 1]: a build with a distributor's flags against
-the default build, frame by frame in turn.
+"""packaging.py [FOLDER] [--frames 60] [--threads 1] [--against PROGRAM]: a build with a
+distributor's flags against the default build, frame by frame in turn.
 
 Builds both in FOLDER (default: a temporary one): as `meson setup` does by itself, and with
 dpkg-buildflags and --buildtype=plain, as dpkg-buildpackage does. Ends with 1 if the second one's
-median is more than 5 % above the first one's. The machine must be quiet.
+median is more than 5 % above the first one's. With --against the other side is that rvos-bench,
+such as /usr/bin/rvos-bench of an installed package. The machine must be quiet.
 """
 import argparse
 import os
@@ -44,9 +45,9 @@ def build(folder, flags, options):
     return folder / "engine" / "tools" / "rvos-bench"
 
 
-def measure(folder, frames, threads):
+def measure(folder, frames, threads, against):
     programs = {"default": build(folder / "default", {}, []),
-                "dpkg": build(folder / "dpkg", dpkg_flags(), ["--buildtype=plain"])}
+                "other": against or build(folder / "dpkg", dpkg_flags(), ["--buildtype=plain"])}
     sides = [Side(name, [program, "--serve", "--engine", "cpu", "--threads", threads])
              for name, program in programs.items()]
     for turn in range(frames + 5):
@@ -57,9 +58,9 @@ def measure(folder, frames, threads):
         del side.times[:5]  # warm-up
         print(f"{side.name:8} median {statistics.median(side.times):7.1f} ms, "
               f"least {min(side.times):7.1f} ms")
-    default, dpkg = (statistics.median(side.times) for side in sides)
-    print(f"ratio of medians {dpkg / default:.3f} (bar 1.05)")
-    return dpkg / default <= 1.05
+    default, other = (statistics.median(side.times) for side in sides)
+    print(f"ratio of medians {other / default:.3f} (bar 1.05)")
+    return other / default <= 1.05
 
 
 def main():
@@ -68,13 +69,15 @@ def main():
     p.add_argument("folder", nargs="?", type=pathlib.Path)
     p.add_argument("--frames", type=int, default=60)
     p.add_argument("--threads", type=int, default=1)
+    p.add_argument("--against", metavar="PROGRAM", help="another rvos-bench, not one built here")
     p.add_argument("--anyway", action="store_true", help="measure on a busy machine, too")
     a = p.parse_args()
-    if not is_quiet() and not a.anyway:
+    if not a.anyway and not is_quiet():
         print("not quiet: no measurement")
         return 1
     with tempfile.TemporaryDirectory() as name:
-        return 0 if measure(a.folder or pathlib.Path(name), a.frames, a.threads) else 1
+        return 0 if measure(a.folder or pathlib.Path(name), a.frames, a.threads,
+                             a.against) else 1
 
 
 if __name__ == "__main__":
