@@ -22,6 +22,8 @@ gst-launch's words, such as RVOS_CAMERA='v4l2src device=/dev/video2'. RVOS_BUILD
 where the build is (default: ./build beside this folder).
 
 What is missing is installed (Debian, Ubuntu; asks for root only then) and built (./build).
+GstAnalytics metadata, which is not needed here and whose packages are large, is left out
+unless libgstreamer-plugins-bad1.0-dev is there already.
 END
 }
 
