@@ -210,6 +210,7 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     python3-torch python3-scipy python3-yaml python3-gi python3-gst-1.0 \
     gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg \
     python3-cffi python3-av python3-mesonpy python3-pip python3-venv mypy \
+    python3-distributed python3-tqdm \
     clang libomp-dev mmdebstrap gir1.2-gst-rtsp-server-1.0 \
     $cuda_packages; then
     echo "all there"
@@ -241,6 +242,8 @@ if configure_and_build build-test; then
     meson_tests build-test
     one "installed files" build-test/install-log.txt sh tests/install.sh build-test
     one "Python wheel" build-test/wheel-log.txt sh tests/wheel.sh
+    one "docs/archive.md" build-test/archive-log.txt /usr/bin/python3 tests/archive_recipes.py \
+        build-test
     one "README's pipelines" build-test/readme-log.txt /usr/bin/python3 tests/readme.py build-test
     one "README's pipelines, others' videos" build-test/readme-videos-log.txt \
         /usr/bin/python3 tests/readme_videos.py build-test

@@ -26,6 +26,7 @@ ls "$work"/rvos-*-none-linux_*.whl "$work"/rvos-*-cp3*-linux_*.whl 2>/dev/null |
 "$python" -m pip --disable-pip-version-check --python "$work/venv/bin/python" install --quiet \
     --no-deps --no-index "$work"/rvos-*.whl || exit 1
 cd "$work" || exit 1
+venv/bin/rvos-archive --version || exit 1
 venv/bin/python - "$work/venv" "$root" <<'END'
 import importlib.metadata
 import sys

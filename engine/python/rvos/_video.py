@@ -2,8 +2,10 @@
 """Videos, from files or from frames."""
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
-from typing import Any, Iterable, Iterator, Mapping, Optional, Union
+from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +15,9 @@ from ._masks import Masks
 from ._pixels import MAX_OBJECTS, Labels, labels_of
 
 
-def decoded(path: Any) -> Iterator[Any]:
-    """The frames of a video file, as PyAV decodes them: not turned, whatever the file says."""
+@contextlib.contextmanager
+def _opened(path: Any) -> Iterator[tuple[Any, Any]]:
+    """The container and its first video stream."""
     import av
 
     with av.open(os.fspath(path)) as container:
@@ -24,7 +27,56 @@ def decoded(path: Any) -> Iterator[Any]:
         # Not by frames: such a thread takes the GIL to log, and closing the decoder, which
         # holds the GIL, waits for that thread.
         video.thread_type = "SLICE"
-        yield from container.decode(video)
+        yield container, video
+
+
+def decoded(path: Any, start: Optional[int] = None, end: Optional[int] = None) -> Iterator[Any]:
+    """The frames of a video file, as PyAV decodes them: not turned, whatever the file says.
+
+    start, end: timestamps of the stream: of the first frame, and behind the last one.
+    """
+    with _opened(path) as (container, video):
+        frames = container.decode(video)
+        if start is not None:
+            container.seek(start, stream=video)
+            first = next(frames, None)
+            if first is None or first.pts is None or first.pts > start:
+                # The file's index leads past the frame: read all that is before it.
+                with _opened(path) as (again, video):
+                    yield from _between(again.decode(video), start, end)
+                return
+            frames = itertools.chain([first], frames)
+        yield from _between(frames, start, end)
+
+
+def _between(frames: Iterable[Any], start: Optional[int], end: Optional[int]) -> Iterator[Any]:
+    for frame in frames:
+        if frame.pts is None and (start is not None or end is not None):
+            raise ValueError("a frame has no timestamp, so the video cannot be cut")
+        if end is not None and frame.pts >= end:
+            return
+        if start is None or frame.pts >= start:
+            yield frame
+
+
+def duration(path: Any) -> float:
+    """Seconds, as the file says; 0 if it is silent."""
+    with _opened(path) as (container, _):
+        return (container.duration or 0) / 1e6
+
+
+def keyframes(path: Any, alive: Callable[[], None]) -> list[tuple[float, int]]:
+    """Time in seconds and timestamp of each keyframe, without decoding. None at all if a
+    frame has no timestamp. `alive` is called often."""
+    found = []
+    with _opened(path) as (container, video):
+        for packet in container.demux(video):
+            alive()
+            if packet.size and packet.pts is None:
+                return []
+            if packet.size and packet.is_keyframe:
+                found.append((float(packet.pts * packet.time_base), packet.pts))
+    return found
 
 
 def _by_frame(masks: Any) -> dict[int, Labels]:

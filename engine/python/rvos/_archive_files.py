@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The videos that rvos-archive is given, the names of what it makes, and what is finished."""
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import uuid
+from typing import Any, Iterator, Optional
+
+from ._archive_work import Settings
+from ._archive_write import FORMATS
+
+VIDEOS = frozenset(
+    "3g2 3gp asf avi dv flv m2ts m2v m4v mkv mov mp4 mpeg mpg mts mxf ogv ts webm wmv y4m".split())
+
+
+class Refused(Exception):
+    """What the user asked for cannot be done; in words."""
+
+
+@dataclasses.dataclass
+class Video:
+    """One video and what has become of it."""
+
+    path: str
+    output: str
+    record: str
+    source: dict[str, int] = dataclasses.field(default_factory=dict)  #: as it was at first
+    status: str = "open"  #: then "done", "skipped" or "failed"
+    error: str = ""
+    frames: int = 0
+    objects: int = 0
+    seconds: float = 0.0  #: of work, all pieces together
+    attempts: int = 0  #: tasks that were started for it
+    workers: list[str] = dataclasses.field(default_factory=list)
+
+
+def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
+    def refuse(error: OSError) -> None:
+        raise Refused(f"{error.filename}: {error.strerror}")
+
+    for at, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(names):
+            if not name.startswith(".") and name.rsplit(".", 1)[-1].lower() in VIDEOS:
+                path = os.path.join(at, name)
+                yield path, os.path.relpath(path, folder)
+
+
+def _listed(path: str) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8") as f:
+            for line in f:
+                if line.strip():
+                    yield line.rstrip("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"the list {path}: {error}") from error
+
+
+def find(inputs: list[str], lists: list[str], root: Optional[str],
+         folder: Folder, format: str) -> list[Video]:
+    """The videos in the order given. A name of an output is that of the video below its
+    folder, below `root`, or its last part."""
+    found: list[tuple[str, str]] = []
+    for path in [*inputs, *(line for one in lists for line in _listed(one))]:
+        if os.path.isdir(path):
+            inside = list(_in_folder(path))
+            if not inside:
+                raise Refused(f"{path}: there is no video in this folder")
+            found += inside
+        else:
+            found.append((path, os.path.basename(path)))
+    if not found:
+        raise Refused("no video is named")
+    if root is not None:
+        found = [(path, os.path.relpath(path, root)) for path, _ in found]
+    named: dict[str, str] = {}
+    for path, name in found:
+        if name.startswith(".." + os.sep):
+            raise Refused(f"{path} is not in {root}")
+        if os.path.abspath(named.setdefault(name, path)) != os.path.abspath(path):
+            raise Refused(f"{named[name]} and {path} would both be written to {name}"
+                          f"{FORMATS[format]}: give --root, a folder that has both")
+    return [folder.video(path, name, format) for name, path in named.items()]
+
+
+class Folder:
+    """The output folder. What is not an output is in its folder .rvos-archive."""
+
+    def __init__(self, path: str) -> None:
+        self.path = os.path.abspath(path)
+        self.state = os.path.join(self.path, ".rvos-archive")
+        self.run = uuid.uuid4().hex
+        self.parts = os.path.join(self.state, f"parts-{self.run}")
+        try:
+            os.makedirs(self.state, exist_ok=True)
+            self._lock = open(os.path.join(self.state, "lock"), "w", encoding="utf-8")
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Of runs that were killed: their clients hold the lock no more.
+            for name in os.listdir(self.state):
+                if name.startswith("parts-"):
+                    shutil.rmtree(os.path.join(self.state, name), ignore_errors=True)
+            os.makedirs(self.parts)
+        except BlockingIOError as error:
+            raise Refused(f"{path}: another rvos-archive is writing there") from error
+        except OSError as error:
+            raise Refused(f"{path}: cannot write there: {error.strerror}") from error
+
+    def close(self) -> None:
+        shutil.rmtree(self.parts, ignore_errors=True)
+        self._lock.close()
+
+    def video(self, path: str, name: str, format: str) -> Video:
+        name += FORMATS[format]
+        video = Video(os.path.abspath(path), os.path.join(self.path, name),
+                      os.path.join(self.state, "done", name + ".json"))
+        try:
+            source = os.stat(path)
+            video.source = {"bytes": source.st_size, "mtime_ns": source.st_mtime_ns}
+        except OSError:
+            pass  # its task will say so
+        return video
+
+    def forget_parts(self, number: int) -> None:
+        """Deletes what the tasks of a video that is finished have left."""
+        for name in os.listdir(self.parts):
+            if name.startswith(f"{number}-"):
+                os.unlink(os.path.join(self.parts, name))
+
+
+def _state(video: Video, settings: Settings) -> dict[str, Any]:
+    return {"settings": settings.as_dict(), "source": video.source,
+            "output": {"bytes": os.stat(video.output).st_size}}
+
+
+def finished(video: Video, settings: Settings) -> bool:
+    """Whether an earlier run made the output from the same video by the same settings."""
+    try:
+        with open(video.record, encoding="utf-8") as f:
+            record = json.load(f)
+        if {k: record.get(k) for k in ("settings", "source", "output")} != _state(
+                video, settings):
+            return False
+        video.frames, video.objects = int(record["frames"]), int(record["objects"])
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def write_json(path: str, value: Any) -> None:
+    """The file appears when it is whole."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    part = f"{path}.part-{uuid.uuid4().hex}"
+    with open(part, "w", encoding="utf-8") as f:
+        json.dump(value, f, indent=1)
+        f.write("\n")
+    os.replace(part, path)
+
+
+def remember(video: Video, settings: Settings) -> None:
+    """After the output is there, so that a crash in between only costs time."""
+    write_json(video.record, {**_state(video, settings), "frames": video.frames,
+                              "objects": video.objects})

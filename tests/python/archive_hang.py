@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A preload of Dask's workers, for test_archive.py: in the fourth frame of some clips the
+worker stops, each in its own way, once. $RVOS_TEST_HANG is a folder with a file for each."""
+import ctypes
+import os
+import time
+
+from rvos import _archive_work as work
+
+FOLDER = os.environ["RVOS_TEST_HANG"]
+HOW = {"clip-05.mp4": "kill", "clip-15.mp4": "stop", "clip-25.mp4": "sleep", "clip-35.mp4": "gil"}
+
+
+def hang(self, frames):
+    work._Life.plain_step(self, frames)
+    how = HOW.get(os.path.basename(self.job.video))
+    if not how or self.frames != 4 or not frames:
+        return
+    path = os.path.join(FOLDER, how)
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return  # has hung already
+    with open(path + ".part", "w", encoding="utf-8") as f:
+        f.write(str(os.getpid()))
+    os.rename(path + ".part", path + ".pid")
+    if how == "gil":
+        ctypes.PyDLL(None).sleep(1000)  # no thread of Python runs meanwhile
+    time.sleep(1000)
+
+
+if not hasattr(work._Life, "plain_step"):  # Dask may load this more than once
+    work._Life.plain_step = work._Life.step
+    work._Life.step = hang
