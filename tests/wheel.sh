@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # `pip wheel .` makes a wheel that is whole: it carries librvos and the model, and works where
 # neither the tree nor a build folder is known. By Debian's packages, without a network.
+# Then the lines `pip install` of the documents, with that wheel in place of the clone from which
+# it was made. These need PyPI, and are left out where it cannot be reached.
 #
 #     sh tests/wheel.sh
 set -u
@@ -49,3 +51,33 @@ with rvos.Model() as m, m.stream("zero-shot", objects=1) as stream:
     assert "research" in m.info.licence
 print("the wheel works, with", m.path.rsplit("/", 1)[1])
 END
+
+# A pip for the program's environment, as in one that has been activated.
+cat >pip <<END
+#!/bin/sh
+exec $python -m pip --disable-pip-version-check --python $work/venv/bin/python "\$@"
+END
+chmod +x pip
+wheel=$(ls "$work"/rvos-*.whl)
+sed -n "s/^\(pip install [^#]*[^# ]\) *\(#.*\)\{0,1\}$/\1/p" "$root/engine/python/README.md" \
+    "$root/docs/archive.md" >lines
+[ "$(wc -l <lines)" = 3 ] || { echo "not the three lines of pip:"; cat lines; exit 1; }
+while read -r line; do
+    command=$(echo "$line" | sed "s|install \.$|install --no-index $wheel|; s|'\.\[|'$wheel[|")
+    [ "$command" != "$line" ] || { echo "what is $line?"; exit 1; }
+    if ! PATH=$work:$PATH sh -c "$command" >log 2>&1; then
+        grep -E "connection|No matching distribution|not find a version" log >/dev/null || {
+            cat log
+            exit 1
+        }
+        echo "left out, no PyPI: $line"
+        continue
+    fi
+    case $line in
+    *coco*) modules="av, pycocotools.mask, rvos" ;;
+    *archive*) modules="av, distributed, tqdm, PIL, rvos.archive" ;;
+    *) modules=rvos ;;
+    esac
+    venv/bin/python -c "import $modules" || exit 1
+    echo "ok: $line"
+done <lines

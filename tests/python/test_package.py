@@ -3,10 +3,12 @@
 
 test_package.py MODEL RVOS_SEGMENT: a small random network, and the tool or "".
 """
+import fractions
 import gc
 import logging
 import os
 import pathlib
+import struct
 import subprocess
 import sys
 import tempfile
@@ -132,6 +134,28 @@ class Pixels(unittest.TestCase):
                     b = two.process(tuple(planes), format=kind).labels
                     self.assertTrue(a.any())
                     np.testing.assert_array_equal(a, b)
+
+    def test_rows_that_go_backwards_in_memory(self):
+        """As FFmpeg's vflip leaves them."""
+        try:
+            import av.filter
+        except ImportError:
+            self.skipTest("no PyAV")
+        frame = av.VideoFrame.from_ndarray(clip()[0], "rgb24")
+        frame.pts, frame.time_base = 0, fractions.Fraction(1, 25)
+        graph = av.filter.Graph()
+        source = graph.add_buffer(width=90, height=60, format=frame.format,
+                                  time_base=frame.time_base)
+        flip, sink = graph.add("vflip"), graph.add("buffersink")
+        source.link_to(flip)
+        flip.link_to(sink)
+        graph.configure()
+        graph.push(frame)
+        flipped = graph.pull()
+        self.assertLess(flipped.planes[0].line_size, 0)
+        ours = run([flipped], "zero-shot", objects=3)
+        np.testing.assert_array_equal(ours, run([clip()[0][::-1]], "zero-shot", objects=3))
+        self.assertTrue(np.any(ours))
 
     def test_labels_go_where_the_caller_wants(self):
         frame, labels = clip()[0], np.full((70, 200), 99, np.uint8)
@@ -330,6 +354,58 @@ class Results(unittest.TestCase):
                 stream.seed(square(2))
                 wanted = [stream.process(frame).labels for frame in clip()[2:]]
         np.testing.assert_array_equal([m.labels for m in found[2:]], wanted)
+
+    def test_turned_videos_are_upright(self):
+        try:
+            import av
+        except ImportError:
+            self.skipTest("no PyAV")
+        from rvos._video import decoded
+
+        one = 65536
+        cases = {  # (a, b, c, d) of the display matrix, and the same by NumPy
+            (one, 0, 0, one): lambda f: f,
+            (0, one, -one, 0): lambda f: np.rot90(f, -1),
+            (-one, 0, 0, -one): lambda f: np.rot90(f, 2),
+            (0, -one, one, 0): lambda f: np.rot90(f),
+            (-one, 0, 0, one): lambda f: f[:, ::-1],
+            (one, 0, 0, -one): lambda f: f[::-1],
+            (0, one, one, 0): lambda f: f.transpose(1, 0, 2),
+            (0, -one, -one, 0): lambda f: np.rot90(f, 2).transpose(1, 0, 2)}
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "a.mp4"
+            with av.open(str(path), "w") as out:
+                stream = out.add_stream("mpeg4", rate=25)
+                stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+                for frame in clip(4, 64, 96):
+                    out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+                out.mux(stream.encode())
+            data = path.read_bytes()
+            at = data.index(b"tkhd") + 4 + 40
+            self.assertEqual(struct.unpack(">9i", data[at:at + 36]),
+                             (one, 0, 0, 0, one, 0, 0, 0, 1 << 30))
+
+            def turn(a, b, c, d):
+                matrix = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+                path.write_bytes(data[:at] + matrix + data[at + 36:])
+
+            def planes():
+                return [frame.to_ndarray(format="gray")[..., None] for frame in decoded(path)]
+
+            plain = planes()
+            for matrix, turned in cases.items():
+                turn(*matrix)
+                with self.subTest(matrix):
+                    np.testing.assert_array_equal(planes(), [turned(f) for f in plain])
+                    self.assertEqual([frame.time for frame in decoded(path)],
+                                     [t / 25 for t in range(4)])
+                    with rvos.Model(MODEL, size=SIZE) as model:
+                        frame, masks = next(rvos.segment(path, model=model, task="zero-shot"))
+                    self.assertEqual(frame.shape[:2], turned(plain[0]).shape[:2])
+                    self.assertEqual(masks.labels.shape, frame.shape[:2])
+            turn(46341, 46341, -46341, 46341)  # by 45 degrees
+            with self.assertRaisesRegex(ValueError, "90, 180 or 270 degrees"):
+                next(decoded(path))
 
     def test_a_video_may_be_left_early(self):
         """Several times in a program of its own, since a fault would make it hang."""

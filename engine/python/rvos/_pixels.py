@@ -108,8 +108,10 @@ def _planar(planes: Sequence[npt.NDArray[Any]], kind: Optional[str]) -> Image:
 def _decoded(frame: Any) -> Image:
     """A frame of PyAV, in its own memory where librvos knows the format."""
     name = frame.format.name
-    if name not in AV:
-        frame, name = frame.reformat(format="rgb24"), "rgb24"
+    # vflip of FFmpeg makes rows that go backwards in memory. Only another format is a copy.
+    if name not in AV or any(plane.line_size < 0 for plane in frame.planes):
+        name = "rgb24" if name != "rgb24" else "bgr24"
+        frame = frame.reformat(format=name)
     image = Image(AV[name], frame.width, frame.height)
     image.keep.append(frame)
     for number, plane in enumerate(frame.planes):

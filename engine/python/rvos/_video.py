@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ._handles import Model, Stream
 from ._masks import Masks
 from ._pixels import MAX_OBJECTS, Labels, labels_of
+from ._turned import UPRIGHT, Turn, of_file
 
 
 @contextlib.contextmanager
@@ -31,11 +32,13 @@ def _opened(path: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def decoded(path: Any, start: Optional[int] = None, end: Optional[int] = None) -> Iterator[Any]:
-    """The frames of a video file, as PyAV decodes them: not turned, whatever the file says.
+    """The frames of a video file, as PyAV decodes them, upright.
 
     start, end: timestamps of the stream: of the first frame, and behind the last one.
     """
     with _opened(path) as (container, video):
+        in_mp4 = "mp4" in container.format.name.split(",")
+        turn = Turn(of_file(os.fspath(path)) if in_mp4 else UPRIGHT)
         frames = container.decode(video)
         if start is not None:
             container.seek(start, stream=video)
@@ -43,10 +46,10 @@ def decoded(path: Any, start: Optional[int] = None, end: Optional[int] = None) -
             if first is None or first.pts is None or first.pts > start:
                 # The file's index leads past the frame: read all that is before it.
                 with _opened(path) as (again, video):
-                    yield from _between(again.decode(video), start, end)
+                    yield from map(turn, _between(again.decode(video), start, end))
                 return
             frames = itertools.chain([first], frames)
-        yield from _between(frames, start, end)
+        yield from map(turn, _between(frames, start, end))
 
 
 def _between(frames: Iterable[Any], start: Optional[int], end: Optional[int]) -> Iterator[Any]:
@@ -95,7 +98,7 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
     """Yields (frame, masks) for each frame of a video: frame is uint8, (height, width, 3), RGB.
 
     video: the path of a file, which PyAV decodes, or the frames themselves: arrays like
-    these, or frames of PyAV.
+    these, or frames of PyAV. Frames of a file that says that it is turned are upright.
     masks: what to follow, as for Stream.seed: of the first frame, or a dict of them by the
     number of the frame, from 0, at which objects appear.
     task: None: "one-shot" with masks, else "auto". objects: most of them at a time;
