@@ -120,9 +120,9 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched)
 {
-    (void)c;
     (void)stream;
     CHECK(made->plan && io->x && io->y && io->workspace);
+    CHECK(!io->add == !c->shape.sum && (io->add == io->y) == c->shape.in_place);
     *launched = cudaSuccess;
     world.runs++;
     return world.runs_fail || ((struct engine *)made->plan)->ms < 0
@@ -225,7 +225,7 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
 static struct cuda_device cuda;
 static rvos_device device = {.priv = &cuda, .params = {.log = on_log}};
 static char half_bias;
-static bool optional;
+static bool optional, sum, in_place;
 
 /* The engine that a fresh device takes for a shape; -1: none. Twice: it is remembered. */
 static int take(enum rv_tune tune, int width, bool half_in)
@@ -248,6 +248,8 @@ static int take(enum rv_tune tune, int width, bool half_in)
                                      .size = 3,
                                      .half_in = half_in,
                                      .half_out = half_in,
+                                     .sum = sum,
+                                     .in_place = in_place,
                                      .optional = optional};
     snprintf(o.gpu, sizeof(o.gpu), "gpu");
     world.asked = world.made = world.restored = world.runs = 0;
@@ -306,6 +308,13 @@ static void chosen(void)
     BE(several, 100);
     world.no_memory = true; /* for trying: as if it were not to be tried */
     CHECK(take(RV_TUNE, 7, true) == 0 && world.runs == 0);
+    BE(several, 0.4); /* what is added is where it will be */
+    sum = true;
+    CHECK(take(RV_TUNE, 9, true) == 3 && world.asked);
+    in_place = true;
+    BE(several, 0.4);
+    CHECK(take(RV_TUNE, 9, true) == 3 && world.asked); /* a choice of its own */
+    sum = in_place = false;
     BE(several, 100); /* float32: the same bias in both, and sums are sums32 */
     CHECK(take(RV_TUNE, 8, false) == 5);
 }

@@ -19,7 +19,8 @@ struct rv_conv_shape {
     bool half_in, half_out; /* else float32; weights go with the input */
     bool tf32;              /* float32 operands may be cut to 10 bits */
     bool relu;
-    bool sum; /* y = act(conv + bias + add); add may be y */
+    bool sum;      /* y = act(conv + bias + add); add may be y */
+    bool in_place; /* it is: so it is tried and timed */
     /* Another engine can do it: one that would have to compile a kernel first, for which
      * no time is left, may say RVOS_ERR_UNSUPPORTED. */
     bool optional;

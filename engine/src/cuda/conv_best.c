@@ -80,8 +80,9 @@ static int open_trial(rvos_device *dev, const struct rv_conv_shape *s, size_t wo
 
     if (ret)
         return ret;
-    *io = (struct rv_conv_io){*memory, s->sum ? *memory + x + y : NULL, *memory + x,
-                              *memory + x + 2 * y};
+    *io = (struct rv_conv_io){*memory, NULL, *memory + x, *memory + x + 2 * y};
+    if (s->sum)
+        io->add = s->in_place ? io->y : *memory + x + y;
     CU(dev, cudaMemsetAsync(*memory, 0, x + 2 * y, cuda->stream));
     CU(dev, cudaStreamSynchronize(cuda->stream));
 error:
@@ -150,7 +151,11 @@ static void write_key(char *key, size_t size, const struct rv_conv_best *b,
 {
     snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s", b->gpu, s->n, s->ih,
              s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
-             s->half_out ? "f16" : "f32", s->sum ? "-sum" : "", s->relu ? "-relu" : "");
+             s->half_out ? "f16" : "f32",
+             s->in_place ? "-add"
+             : s->sum    ? "-sum"
+                         : "",
+             s->relu ? "-relu" : "");
 }
 
 static int make_by(const struct rv_conv_engine *engine, void *opened, rvos_device *dev,

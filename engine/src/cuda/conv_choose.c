@@ -70,8 +70,9 @@ static bool get_scratch(struct rv_conv *c, struct rv_conv_io *io)
         }
         o->scratch_bytes = size;
     }
-    *io = (struct rv_conv_io){o->scratch, s->sum ? o->scratch + x + y : NULL,
-                              o->scratch + x, o->scratch + x + 2 * y};
+    *io = (struct rv_conv_io){o->scratch, NULL, o->scratch + x, o->scratch + x + 2 * y};
+    if (s->sum)
+        io->add = s->in_place ? io->y : o->scratch + x + y;
     return cudaMemsetAsync(o->scratch, 0, size, cuda->stream) == cudaSuccess;
 }
 
@@ -347,8 +348,11 @@ static void write_key(char *key, size_t size, const struct rv_conv *c)
              s->half_in ? "f16"
              : s->tf32  ? "tf32"
                         : "f32",
-             s->half_out ? "f16" : "f32", s->sum ? "-sum" : "", s->relu ? "-relu" : "",
-             s->half_in && !c->half_bias ? "-bias32" : "");
+             s->half_out ? "f16" : "f32",
+             s->in_place ? "-add"
+             : s->sum    ? "-sum"
+                         : "",
+             s->relu ? "-relu" : "", s->half_in && !c->half_bias ? "-bias32" : "");
 }
 
 const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)

@@ -78,6 +78,8 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
     const struct rv_program *p = plan->program;
     const struct rv_step *step = s->step;
     const struct rv_tensor *in = &p->tensor[step->in[0]], *out = &p->tensor[step->out[0]];
+    struct rv_view add = rv_plan_view(plan, step->in[1]);
+    struct rv_view y = rv_plan_view(plan, step->out[0]);
     bool image = step->in[0] == p->step[0].out[0];
     struct rv_conv_shape shape = {
         .n = in->n * plan->batch,
@@ -95,6 +97,7 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
         .tf32 = plan->tf32,
         .relu = step->relu,
         .sum = step->in[1] >= 0,
+        .in_place = step->in[1] >= 0 && add.where == y.where && add.offset == y.offset,
     };
 
     /* The state's address is not known before the frame, and convolution libraries want
