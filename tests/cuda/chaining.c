@@ -154,6 +154,33 @@ static void break_plan(rvos_device *dev, struct network *n, struct wanted w)
     rv_program_free(&p);
 }
 
+/* Each step is made once, and the heaviest shape first: layer3's 3x3. All of the time for
+ * searching is given away. */
+static void check_order(const struct rv_plan *plan)
+{
+    const struct rv_program *p = plan->program;
+    struct rv_order *order = NULL;
+    bool seen[1024] = {false};
+    double left = 1;
+    const struct rv_tensor *y;
+
+    if (!CHECK(rv_plan_order(plan, &order) == 0 && p->n_steps <= 1024))
+        return;
+    for (int i = 0; i < p->n_steps; i++) {
+        CHECK(!seen[order[i].step]);
+        seen[order[i].step] = true;
+        CHECK(!i || order[i].weight <= order[i - 1].weight);
+        CHECK((order[i].share > 0) == (order[i].weight > 0) && order[i].share <= 1);
+        if (order[i].weight > 0)
+            test_note(CHECK(order[i].share * left > 1e-5), "step %d of the order", i);
+        left *= 1 - order[i].share;
+    }
+    CHECK(left < 1e-9);
+    y = &p->tensor[p->step[order[0].step].out[0]];
+    CHECK(y->h == 16 && y->w == 28 && y->c == 256 && p->step[order[0].step].size == 3);
+    free(order);
+}
+
 static void count_resnet101(rvos_device *dev, struct network *n)
 {
     struct rv_program p;
@@ -163,6 +190,7 @@ static void count_resnet101(rvos_device *dev, struct network *n)
 
     if (!plan)
         return;
+    check_order(plan);
     o = order_check(plan);
     c = count_frame(dev, plan);
     printf("%s, 10 objects: %ld launches, %ld of them chained, %d waits\n", n->net.base,

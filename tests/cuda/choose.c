@@ -401,16 +401,16 @@ static void on_disk(void)
         "",         "0 engine",        "x\nplan 3",  "99 e\nplan 3",
         "-1 e\npl", "0 e\nnot a plan", "0 e\nplan 4"};
 
-    BE(several, 0.4);
+    be(several, 5, 0.4);
     CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
-    BE(several, 0.4);
+    be(several, 5, 0.4);
     CHECK(take(RV_TUNE, 40, true) == 3);
     CHECK(!world.asked && !world.made && world.restored == 1 && world.runs == 1);
     CHECK(strstr(logged, "as kept"));
     CHECK(take(RV_TUNE_NOT, 40, true) == 3 && !world.asked);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         rv_cache_put(cache, key, bad[i], strlen(bad[i]));
-        BE(several, 0.4);
+        be(several, 5, 0.4);
         CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
         CHECK(take(RV_TUNE, 40, true) == 3 && !world.asked); /* and is mended */
     }
@@ -428,6 +428,37 @@ static void on_disk(void)
     rv_cache_close(cache);
 }
 
+/* Where the time ended first, the next run goes on; it tries nothing twice. */
+static void continued(void)
+{
+    const char *key = "gpu-n1-8x60x8-8x60x8-k3s0p0-f16f16";
+    struct rv_cache *cache = rv_cache_open("t");
+    size_t size = 0;
+    char *text;
+
+    BE(several, 1.6); /* time for one that is compiled */
+    CHECK(take(RV_TUNE, 60, true) == 5);
+    text = rv_cache_get(cache, key, &size);
+    CHECK(text && !strncmp(text, "0~6 engine 5\n", 13));
+    free(text);
+    CHECK(take(RV_TUNE_NOT, 60, true) == 5 && !world.asked);
+    BE(several, 0); /* no time at all */
+    CHECK(take(RV_TUNE, 60, true) == 5 && world.made == 0);
+    BE(several, 1.6);
+    CHECK(take(RV_TUNE, 60, true) == 6 && world.restored == 1 && world.made == 1);
+    BE(several, 1.6);
+    CHECK(take(RV_TUNE, 60, true) == 6 && !world.asked);
+    /* What was kept is the best of all. */
+    BE(several, 100);
+    rv_cache_put(cache, key, "1~1 engine 6\nplan 6", 19);
+    CHECK(take(RV_TUNE, 60, true) == 6 && world.made == 6);
+    CHECK(take(RV_TUNE, 60, true) == 6 && !world.asked);
+    /* It does not run any more: all are tried. */
+    rv_cache_put(cache, key, "0~1 engine 2\nplan 2", 19);
+    CHECK(take(RV_TUNE, 60, true) == 6 && world.made == 7);
+    rv_cache_close(cache);
+}
+
 int main(void)
 {
     char folder[64] = "/tmp/rvos-choose-XXXXXX", command[100];
@@ -440,6 +471,7 @@ int main(void)
     untimed();
     workspaces();
     on_disk();
+    continued();
     snprintf(command, sizeof(command), "rm -rf %s", folder);
     CHECK(system(command) == 0);
     return test_done();

@@ -208,6 +208,7 @@ static void shares(void)
 {
     double began = rv_conv_clock(), first = 0, last = 0, until;
 
+    cuda.search_share = 1 / 12.0;
     for (int i = 0; i < 100; i++) {
         until = rv_conv_search_begin(&device);
         last = until - rv_conv_clock();
@@ -222,6 +223,9 @@ static void shares(void)
     until = rv_conv_search_begin(&device);
     CHECK(until - rv_conv_clock() > 0.4 * first);
     CHECK(until - rv_conv_clock() < 0.6 * first);
+    rv_conv_search_end(&device);
+    cuda.search_share = 0; /* not the first of its shape */
+    CHECK(rv_conv_search_begin(&device) - rv_conv_clock() <= 0);
     rv_conv_search_end(&device);
 }
 

@@ -53,6 +53,7 @@ struct cuda_device {
     cudaStream_t stream;  /* of what belongs to no plan: clearing, reading, drawing */
     pthread_mutex_t lock; /* of choosing convolutions: one plan is made at a time */
     double searched, search_began; /* seconds, of conv_time.h */
+    double search_share;           /* of what is left, for the next search */
     char library[64], isa[16];
 };
 

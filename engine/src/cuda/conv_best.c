@@ -104,44 +104,58 @@ static size_t workspace_for(struct rv_conv *tile, const struct rv_tiling *tiling
     return most;
 }
 
-/* The code of the fastest tiling, or LIBRARY; *whole: all have been tried. There may be
- * no library's. */
-static int measure(rvos_device *dev, const struct rv_conv_shape *s,
-                   const struct rv_made *library, struct rv_conv *tile, const char *key,
-                   bool *whole)
+/* What has been found out about a shape. */
+struct finding {
+    int code; /* of the fastest tiling, or LIBRARY */
+    int next; /* tilings that were tried, if the time ended first; 0: all were */
+};
+
+/* Goes on where an earlier run has ended. There may be no library's. False: nothing has
+ * been found out, for want of memory. */
+static bool measure(rvos_device *dev, const struct rv_conv_shape *s,
+                    const struct rv_made *library, struct rv_conv *tile, const char *key,
+                    struct finding *f)
 {
-    struct rv_tiling tiling[RV_TILINGS];
-    int n = rv_conv_tilings(s, tiling), best = LIBRARY, i;
+    struct rv_tiling tiling[RV_TILINGS], before;
+    int n = rv_conv_tilings(s, tiling), first = f->next, i;
     struct trial t = {.made = *library};
     char *memory = NULL;
     float least = -1, own = -1, ms;
     double until;
 
-    *whole = false;
     if (open_trial(dev, s, workspace_for(tile, tiling, n, library), &memory, &t.io)) {
         rv_cuda_free(memory);
-        return LIBRARY;
+        return false;
     }
     until = rv_conv_search_begin(dev);
     if (library->conv)
         least = rv_conv_time(dev, run, &t);
     t.made = (struct rv_made){&rv_conv_tile, tile};
-    for (i = 0; i < n && (i == 0 || rv_conv_clock() < until); i++) {
+    if (first && rv_tiling_of_code(s, f->code, &before)) {
+        rv_conv_tile_set(tile, before);
+        ms = own = rv_conv_time(dev, run, &t);
+        if (ms >= 0 && (least < 0 || ms < least))
+            least = ms;
+        else
+            f->code = LIBRARY;
+    }
+    for (i = first; i < n && (i == 0 || rv_conv_clock() < until); i++) {
         rv_conv_tile_set(tile, tiling[i]);
         ms = rv_conv_time(dev, run, &t);
         if (ms >= 0 && (own < 0 || ms < own))
             own = ms;
         if (ms < 0 || (least >= 0 && ms >= least))
             continue;
-        best = rv_tiling_code(tiling[i]);
+        f->code = rv_tiling_code(tiling[i]);
         least = ms;
     }
-    *whole = i == n;
+    f->next = i < n ? i : 0;
     rv_conv_search_end(dev);
     rv_cuda_free(memory);
-    rv_log(dev, RVOS_LOG_DEBUG, "cuda: %s: own kernel %.4f ms, best %.4f ms: %s", key,
-           (double)own, (double)least, best == LIBRARY ? "library" : "own");
-    return best;
+    rv_log(dev, RVOS_LOG_DEBUG, "cuda: %s: own kernel %.4f ms, best %.4f ms: %s%s", key,
+           (double)own, (double)least, f->code == LIBRARY ? "library" : "own",
+           f->next ? ", to be continued" : "");
+    return true;
 }
 
 /* ---- choosing ------------------------------------------------------------------- */
@@ -186,13 +200,17 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
     struct rv_conv_best *b = cuda->best;
     struct rv_conv_shape shape = *s;
     struct rv_tiling tiling;
-    bool known, whole;
-    char key[200];
-    int code, ret;
+    struct finding f = {LIBRARY, 0};
+    bool known;
+    char key[200], unfinished[202];
+    int ret;
 
     write_key(key, sizeof(key), b, s);
-    known = rv_choices_get(b->choices, key, &code);
-    if (known && rv_tiling_of_code(s, code, &tiling)) {
+    snprintf(unfinished, sizeof(unfinished), "%s~", key);
+    known = rv_choices_get(b->choices, key, &f.code);
+    if (known)
+        rv_choices_get(b->choices, unfinished, &f.next);
+    if (known && !f.next && rv_tiling_of_code(s, f.code, &tiling)) {
         rv_conv_tile_set(own->conv, tiling);
         return 0;
     }
@@ -200,12 +218,13 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
     ret = make_by(cuda->engine, cuda->opened, dev, &shape, weights, index, library);
     if (ret)
         return ret;
-    if (!known) {
-        code = measure(dev, s, library, own->conv, key, &whole);
-        if (whole)
-            rv_choices_set(b->choices, key, code);
+    /* Without a share of the time it is not the first of its shape in this plan. */
+    if ((!known || (f.next && cuda->search_share > 0)) &&
+        measure(dev, s, library, own->conv, key, &f)) {
+        rv_choices_set(b->choices, key, f.code);
+        rv_choices_set(b->choices, unfinished, f.next);
     }
-    if (rv_tiling_of_code(s, code, &tiling)) {
+    if (rv_tiling_of_code(s, f.code, &tiling)) {
         rv_conv_tile_set(own->conv, tiling);
         drop(library);
     } else if (library->conv) {

@@ -4,7 +4,9 @@
  * Those whose numerics don't suit are left out, the others are timed on the shape: first
  * all that are precompiled, which takes milliseconds, and then, while there is time,
  * those that cuDNN compiles on the spot, which takes a second each. The winner's plan is
- * kept on disk, its compiled kernel with it, so that the next start needs neither. */
+ * kept on disk, its compiled kernel with it, so that the next start needs neither. If the
+ * time ended before all were tried, that is kept, too, and the next start goes on there.
+ */
 #include "conv_cudnn.h"
 
 #include <stdio.h>
@@ -107,8 +109,12 @@ struct search {
     bool timing;
     bool trying; /* there is memory to run a plan in */
     struct candidate candidate[RV_FORMS * CONFIGS];
-    int n, tried, best_at; /* best_at -1: none yet */
+    int n, tried;
+    int seen, skip; /* candidates that were tried, and of them in earlier runs */
+    bool cut;       /* time ended first */
+    bool found;     /* something works, and this is the best: */
     struct rv_cudnn_plan best;
+    char engine[256];
     float best_ms, best_cost;
     double until;
 };
@@ -153,7 +159,7 @@ static bool goes_on(const struct search *s, bool compiles)
 {
     const struct rv_cudnn *o = s->timed.conv->opened;
     double after = rv_conv_clock() + (compiles ? o->compiling : 0);
-    bool must = s->best_at < 0 && !(compiles && s->timed.conv->shape.optional);
+    bool must = !s->found && !(compiles && s->timed.conv->shape.optional);
 
     if (must || o->tune == RV_TUNE_ALL)
         return true;
@@ -191,7 +197,7 @@ static void try(struct search *s, int i)
     s->timed.made = &made;
     ms = run_or_time(s);
     cost = ms * (made.workspace > 1024 ? WORTH : 1);
-    if (ms < 0 || (s->best_at >= 0 && cost >= s->best_cost)) {
+    if (ms < 0 || (s->found && cost >= s->best_cost)) {
         rv_dnn_destroy(&made.plan);
         return;
     }
@@ -201,50 +207,65 @@ static void try(struct search *s, int i)
     s->best.workspace = made.workspace;
     s->best_ms = ms;
     s->best_cost = cost;
-    s->best_at = i;
+    s->found = true;
+    rv_dnn_describe(a->config, s->engine, sizeof(s->engine));
 }
 
 static void try_from(struct search *s, int from, bool compiles)
 {
-    for (int i = from; i < s->n && goes_on(s, compiles); i++)
-        if (s->candidate[i].compiles == compiles)
+    for (int i = from; i < s->n && !s->cut; i++) {
+        if (s->candidate[i].compiles != compiles)
+            continue;
+        if (s->seen >= s->skip) {
+            s->cut = !goes_on(s, compiles);
+            if (s->cut)
+                break;
             try(s, i);
+        }
+        s->seen++;
+    }
 }
 
 /* Of all forms but the least exact one, which is for where there is nothing else. */
 static void search(struct search *s)
 {
-    for (int form = 0; form < RV_FORM_SUMS && goes_on(s, false); form++) {
+    for (int form = 0; form < RV_FORM_SUMS && !s->cut; form++) {
         int from = s->n;
 
+        s->cut = !goes_on(s, false);
+        if (s->cut)
+            break;
         gather(s, (enum rv_form)form);
         try_from(s, from, false);
     }
     try_from(s, 0, true);
-    if (s->best_at < 0 && !s->timed.conv->shape.optional) {
+    if (!s->found && !s->timed.conv->shape.optional) {
         int from = s->n;
 
+        s->cut = false;
         gather(s, RV_FORM_SUMS);
         try_from(s, from, false);
         try_from(s, from, true);
     }
 }
 
-/* ---- plans on disk: a line "FORM ENGINE", and cuDNN's text ----------------
- */
+/* ---- plans on disk: a line "FORM ENGINE", and cuDNN's text. "FORM~N": the time ended
+ * when N candidates had been tried. ---- */
 
-static void keep(const struct rv_cudnn *o, const struct rv_cudnn_plan *m,
-                 const char *engine)
+static void keep(const struct search *s, const struct rv_cudnn_plan *m)
 {
     size_t size = 0;
-    char *plan = rv_dnn_save(m->plan, &size), head[512];
-    int n = snprintf(head, sizeof(head), "%d %.400s\n", (int)m->form, engine);
-    char *text = plan ? malloc((size_t)n + size) : NULL;
+    char *plan = rv_dnn_save(m->plan, &size), head[512], mark[16] = "", *text;
+    int n;
 
+    if (s->cut)
+        snprintf(mark, sizeof(mark), "~%d", s->seen);
+    n = snprintf(head, sizeof(head), "%d%s %.255s\n", (int)m->form, mark, s->engine);
+    text = plan ? malloc((size_t)n + size) : NULL;
     if (text) {
         memcpy(text, head, (size_t)n);
         memcpy(text + n, plan, size);
-        rv_cache_put(o->cache, m->key, text, (size_t)n + size);
+        rv_cache_put(s->timed.conv->opened->cache, m->key, text, (size_t)n + size);
     }
     free(text);
     free(plan);
@@ -283,11 +304,17 @@ static bool restore_text(struct rv_conv *c, struct rv_cudnn_plan *m, const char 
     return false;
 }
 
-static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m)
+/* *tried: 0, or how many candidates had been tried when the time ended. */
+static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m, int *tried,
+                    char engine[256])
 {
     size_t size = 0;
     char *text;
+    int form;
     bool good;
+
+    *tried = 0;
+    *engine = 0;
 
     if (c->opened->tune == RV_TUNE_ALL)
         return false;
@@ -295,6 +322,10 @@ static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m)
     if (!text)
         return false;
     good = restore_text(c, m, text, size);
+    if (good && sscanf(text, "%d~%d", &form, tried) == 2 && *tried > 0)
+        sscanf(text, "%*s %250[^\n]", engine);
+    else
+        *tried = 0;
     rv_log(c->opened->dev, RVOS_LOG_DEBUG, "cuDNN: %s: %s %.200s", m->key,
            good ? form_names[m->form] : "what was kept is of no use:",
            good ? "as kept" : "it is made again");
@@ -304,35 +335,55 @@ static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m)
 
 /* ---- finding ---------------------------------------------------------------------- */
 
-static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m)
+static void take(struct search *s, struct rv_cudnn_plan *m)
+{
+    struct rv_cudnn *o = s->timed.conv->opened;
+
+    m->form = s->best.form;
+    m->plan = s->best.plan;
+    m->workspace = s->best.workspace;
+    rv_log(o->dev, RVOS_LOG_DEBUG, "cuDNN: %s: %s %.4f ms, best of %d of %d%s: %s",
+           m->key, form_names[m->form], (double)s->best_ms, s->tried, s->n,
+           s->cut ? ", to be continued" : "", s->engine);
+    if (s->timing && (!s->cut || s->seen > s->skip))
+        keep(s, m);
+}
+
+/* `tried` > 0: m is the best of so many, and the others follow. */
+static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m, int tried,
+                   const char *engine)
 {
     struct search *s = calloc(1, sizeof(*s));
     struct rv_cudnn *o = c->opened;
-    char engine[256] = "";
     bool found;
 
     if (!s)
-        return false;
+        return tried > 0;
     s->timed.conv = c;
-    s->best_at = -1;
     s->until = rv_conv_search_begin(o->dev);
     s->trying = get_scratch(c, &s->timed.io);
     s->timing = s->trying && o->tune != RV_TUNE_NOT;
     if (o->compiling <= 0)
         o->compiling = COMPILE_S;
+    if (tried) {
+        s->found = true;
+        s->skip = tried;
+        s->best = *m;
+        snprintf(s->engine, sizeof(s->engine), "%s", engine);
+        s->timed.made = &s->best;
+        s->best_ms = s->timing ? rv_conv_time(o->dev, run_timed, &s->timed) : 0;
+        s->best_cost = s->best_ms * (m->workspace > 1024 ? WORTH : 1);
+        if (s->best_ms < 0) {
+            rv_dnn_destroy(&s->best.plan);
+            s->found = false;
+            s->skip = 0;
+        }
+    }
     search(s);
     rv_conv_search_end(o->dev);
-    found = s->best_at >= 0;
-    if (found) {
-        m->form = s->best.form;
-        m->plan = s->best.plan;
-        m->workspace = s->best.workspace;
-        rv_dnn_describe(s->candidate[s->best_at].config, engine, sizeof(engine));
-        rv_log(o->dev, RVOS_LOG_DEBUG, "cuDNN: %s: %s %.4f ms, best of %d of %d: %s",
-               m->key, form_names[m->form], (double)s->best_ms, s->tried, s->n, engine);
-        if (s->timing)
-            keep(o, m, engine);
-    }
+    found = s->found;
+    if (found)
+        take(s, m);
     for (int i = 0; i < s->n; i++)
         rv_dnn_destroy(&s->candidate[i].config);
     free(s);
@@ -359,7 +410,9 @@ const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
 {
     struct rv_cudnn *o = c->opened;
     struct rv_cudnn_plan *m;
-    char key[200];
+    char key[200], engine[256];
+    int tried;
+    bool good;
 
     write_key(key, sizeof(key), c);
     for (m = o->made; m; m = m->next)
@@ -369,7 +422,10 @@ const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
     if (!m)
         return NULL;
     snprintf(m->key, sizeof(m->key), "%s", key);
-    if (!restore(c, m) && !choose(c, m)) {
+    good = restore(c, m, &tried, engine);
+    if (!good || (tried && o->tune == RV_TUNE))
+        good = choose(c, m, tried, engine);
+    if (!good) {
         rv_log(o->dev, c->shape.optional ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
                "cuDNN has no engine for %s: %s", key,
                c->shape.optional ? "none that is precompiled" : "a slow kernel does it");

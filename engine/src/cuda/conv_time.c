@@ -9,8 +9,7 @@
 #define LAUNCHES 6    /* of the graph; the least counts */
 #define ENOUGH_MS 2.f /* slow runs are repeated less */
 
-#define SEARCH_S 8.0     /* for all searches of the first plan */
-#define SHARE (1 / 12.0) /* of what is left, for one */
+#define SEARCH_S 8.0 /* for all searches of the first plan */
 
 struct timer {
     int (*run)(void *opaque, cudaStream_t stream);
@@ -123,7 +122,7 @@ double rv_conv_search_begin(rvos_device *dev)
     struct cuda_device *cuda = dev->priv;
 
     cuda->search_began = rv_conv_clock();
-    return cuda->search_began + (SEARCH_S - cuda->searched) * SHARE;
+    return cuda->search_began + (SEARCH_S - cuda->searched) * cuda->search_share;
 }
 
 void rv_conv_search_end(rvos_device *dev)

@@ -215,10 +215,26 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
     return ret;
 }
 
+static int make_step(struct rv_plan *plan, struct cuda_step *s,
+                     struct rv_weights *weights)
+{
+    switch (s->step->op) {
+    case RV_OP_CONV:
+        return make_conv_step(plan, s, weights);
+    case RV_OP_CELL:
+        return make_cell(plan, s, weights);
+    case RV_OP_MASK:
+        return make_mask(plan, s->step, weights);
+    default:
+        return 0;
+    }
+}
+
 static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
 {
     const struct rv_program *p = plan->program;
     const struct rv_tensor *image = &p->tensor[p->step[0].out[0]];
+    struct rv_order *order = NULL;
     int ret = 0;
 
     plan->bytes = (plan->batch * p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
@@ -232,16 +248,13 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
         plan->step[i].input = RV_NONE;
     }
     ret = rv_plan_lanes(plan);
+    if (!ret)
+        ret = rv_plan_order(plan, &order);
     for (int i = 0; i < p->n_steps && !ret; i++) {
-        struct cuda_step *s = &plan->step[i];
-
-        if (s->step->op == RV_OP_CONV)
-            ret = make_conv_step(plan, s, weights);
-        else if (s->step->op == RV_OP_CELL)
-            ret = make_cell(plan, s, weights);
-        else if (s->step->op == RV_OP_MASK)
-            ret = make_mask(plan, s->step, weights);
+        plan->cuda->search_share = order[i].share;
+        ret = make_step(plan, &plan->step[order[i].step], weights);
     }
+    free(order);
     place_cell_inputs(plan);
     for (int l = 0; l < RV_LANES; l++)
         plan->workspace[l] = take(plan, plan->workspace_bytes[l]);

@@ -119,6 +119,17 @@ void rv_cuda_plan_destroy(struct rv_plan *plan);
 struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t);
 int rv_plan_level(const struct rv_program *p, const struct rv_step *cell);
 
+/* -- order.c -- */
+/* The order in which steps are made: those first whose convolutions take most of a frame.
+ */
+struct rv_order {
+    int step;
+    double weight; /* multiply-accumulates of all steps of this shape; 0: not its first */
+    double share;  /* of the time that is left for finding engines */
+};
+/* As many entries as there are steps, for the caller to free. */
+int rv_plan_order(const struct rv_plan *plan, struct rv_order **out);
+
 /* -- lanes.c -- */
 /* Sets lane and wait of every step. */
 int rv_plan_lanes(struct rv_plan *plan);

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* best.c - who makes a convolution, with engines and a clock that are made up: the
+ * fastest; and where the time ends first, the next run goes on and tries nothing twice.
+ */
+#include <string.h>
+
+#include "conv_best.h"
+#include "context.h"
+#include "conv_tile.h"
+#include "conv_time.h"
+#include "../test.h"
+
+#define TILINGS 5
+
+static struct {
+    float tile[TILINGS], library; /* ms; library below 0: there is none */
+    double clock, share;          /* seconds; each timing takes one */
+    int timed[TILINGS], timed_library;
+    bool no_memory;
+} world;
+
+static rvos_device device;
+static struct cuda_device cuda = {.library = "made up"};
+
+/* ---- engines -------------------------------------------------------------------------
+ */
+
+struct rv_conv {
+    int tiling; /* -1: the library's */
+};
+static struct rv_conv own, other = {-1};
+
+static int create_own(struct rv_conv **out, rvos_device *dev, void *opened,
+                      const struct rv_conv_shape *s, struct rv_weights *w, int index)
+{
+    (void)dev;
+    (void)opened;
+    (void)s;
+    (void)w;
+    (void)index;
+    *out = &own;
+    return 0;
+}
+
+static int create_other(struct rv_conv **out, rvos_device *dev, void *opened,
+                        const struct rv_conv_shape *s, struct rv_weights *w, int index)
+{
+    create_own(out, dev, opened, s, w, index);
+    *out = world.library < 0 ? NULL : &other;
+    return world.library < 0 ? RVOS_ERR_UNSUPPORTED : 0;
+}
+
+static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stream)
+{
+    (void)io;
+    (void)stream;
+    if (c == &other)
+        world.timed_library++;
+    else
+        world.timed[c->tiling]++;
+    return 0;
+}
+
+static size_t workspace_bytes(const struct rv_conv *c)
+{
+    (void)c;
+    return 0;
+}
+
+static void destroy(struct rv_conv *c)
+{
+    (void)c;
+}
+
+const struct rv_conv_engine rv_conv_tile = {.create = create_own,
+                                            .run = run,
+                                            .workspace_bytes = workspace_bytes,
+                                            .destroy = destroy};
+static const struct rv_conv_engine library = {.create = create_other,
+                                              .run = run,
+                                              .workspace_bytes = workspace_bytes,
+                                              .destroy = destroy};
+const struct rv_conv_engine rv_conv_plain;
+
+int rv_conv_tilings(const struct rv_conv_shape *s, struct rv_tiling out[RV_TILINGS])
+{
+    (void)s;
+    for (int i = 0; i < TILINGS; i++)
+        out[i] = (struct rv_tiling){64, 64, 1 + i};
+    return TILINGS;
+}
+
+void rv_conv_tile_set(struct rv_conv *c, struct rv_tiling tiling)
+{
+    c->tiling = tiling.parts - 1;
+}
+
+int rv_tiling_code(struct rv_tiling tiling)
+{
+    return 100 + tiling.parts;
+}
+
+bool rv_tiling_of_code(const struct rv_conv_shape *s, int code, struct rv_tiling *out)
+{
+    (void)s;
+    *out = (struct rv_tiling){64, 64, code - 100};
+    return code > 100 && code <= 100 + TILINGS;
+}
+
+/* ---- a clock and a GPU ---------------------------------------------------------------
+ */
+
+float rv_conv_time(rvos_device *dev, int (*f)(void *opaque, cudaStream_t stream),
+                   void *opaque)
+{
+    int before = world.timed_library;
+
+    (void)dev;
+    f(opaque, NULL);
+    world.clock += 1;
+    return world.timed_library > before ? world.library : world.tile[own.tiling];
+}
+
+double rv_conv_clock(void)
+{
+    return world.clock;
+}
+
+double rv_conv_search_begin(rvos_device *dev)
+{
+    (void)dev;
+    return world.clock + world.share;
+}
+
+void rv_conv_search_end(rvos_device *dev)
+{
+    (void)dev;
+}
+
+const char *rv_driver_name(const struct rv_driver *driver)
+{
+    (void)driver;
+    return "GPU";
+}
+
+int rv_driver_capability(const struct rv_driver *driver)
+{
+    (void)driver;
+    return 90;
+}
+
+int rv_cuda_error(const rvos_device *dev, cudaError_t error, const char *call)
+{
+    (void)dev;
+    (void)error;
+    (void)call;
+    return RVOS_ERR_DEVICE;
+}
+
+int rv_cuda_alloc(const rvos_device *dev, void **out, size_t size)
+{
+    (void)dev;
+    (void)size;
+    *out = world.no_memory ? NULL : malloc(1);
+    return *out ? 0 : RVOS_ERR_MEMORY;
+}
+
+void rv_cuda_free(void *p)
+{
+    free(p);
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
+{
+    (void)p;
+    (void)value;
+    (void)size;
+    (void)stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    (void)stream;
+    return cudaSuccess;
+}
+
+/* ---- runs ----------------------------------------------------------------------------
+ */
+
+/* What is taken, by a process of its own, with time for so many timings: the tiling, or
+ * -1 for the library. Twice: the second step of the shape has no share. */
+static int take(int width, double share)
+{
+    struct rv_conv_shape s = {.n = 1, .iw = width, .half_in = true};
+    struct rv_made made = {0}, again = {0};
+    int tiling;
+
+    memset(world.timed, 0, sizeof(world.timed));
+    world.timed_library = 0;
+    world.share = share;
+    cuda.best = rv_conv_best_open(&device);
+    cuda.search_share = 0.5;
+    CHECK(rv_conv_make(&device, &s, NULL, 0, &made) == 0);
+    tiling = made.engine == &library ? -1 : made.conv->tiling;
+    if (!world.no_memory) {
+        int timed = world.timed_library + world.timed[0];
+
+        cuda.search_share = 0;
+        CHECK(rv_conv_make(&device, &s, NULL, 0, &again) == 0);
+        CHECK(again.engine == made.engine && again.conv == made.conv);
+        CHECK(timed == world.timed_library + world.timed[0]);
+    }
+    rv_conv_best_save(cuda.best);
+    rv_conv_best_close(cuda.best);
+    return tiling;
+}
+
+static int all_timed(void)
+{
+    int n = 0;
+
+    for (int i = 0; i < TILINGS; i++)
+        n += world.timed[i];
+    return n;
+}
+
+static void whole(void)
+{
+    CHECK(take(1, 100) == 3 && all_timed() == TILINGS && world.timed_library == 1);
+    CHECK(take(1, 100) == 3 && all_timed() == 0 && world.timed_library == 0);
+    world.library = 0.5f;
+    CHECK(take(2, 100) == -1 && all_timed() == TILINGS);
+    CHECK(take(2, 100) == -1 && all_timed() == 0);
+    world.library = 9;
+}
+
+static void in_parts(void)
+{
+    CHECK(take(3, 3) == 1); /* the library, 0 and 1 */
+    CHECK(world.timed[0] == 1 && world.timed[1] == 1 && all_timed() == 2);
+    CHECK(take(3, 3) == 1); /* the library, 1 again, and 2 */
+    CHECK(world.timed[1] == 1 && world.timed[2] == 1 && all_timed() == 2);
+    CHECK(take(3, 4) == 3);
+    CHECK(world.timed[1] == 1 && world.timed[3] == 1 && world.timed[4] == 1);
+    CHECK(take(3, 100) == 3 && all_timed() == 0);
+    world.library = -1; /* without one */
+    CHECK(take(4, 1) == 0 && all_timed() == 1);
+    CHECK(take(4, 100) == 3 && all_timed() == 5);
+    CHECK(take(4, 100) == 3 && all_timed() == 0);
+    /* What was best is slower than the library now. */
+    world.library = 9;
+    CHECK(take(5, 2) == 0);
+    world.library = 0.5f;
+    CHECK(take(5, 100) == -1 && world.timed[0] == 1 && all_timed() == 5);
+    world.library = 9;
+    /* Without memory nothing is found out, and nothing kept. */
+    world.no_memory = true;
+    CHECK(take(6, 100) == -1 && all_timed() == 0);
+    world.no_memory = false;
+    CHECK(take(6, 100) == 3);
+}
+
+int main(void)
+{
+    char folder[64] = "/tmp/rvos-best-XXXXXX", command[100];
+
+    if (!CHECK(mkdtemp(folder)))
+        return test_done();
+    setenv("XDG_CACHE_HOME", folder, 1);
+    unsetenv("RVOS_CUDA_CONV");
+    unsetenv("RVOS_CUDA_TUNE");
+    device.priv = &cuda;
+    cuda.engine = &library;
+    world.library = 9;
+    memcpy(world.tile, (float[TILINGS]){4, 2, 3, 1, 5}, sizeof(world.tile));
+    whole();
+    in_parts();
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    CHECK(system(command) == 0);
+    return test_done();
+}
