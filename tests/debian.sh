@@ -125,7 +125,7 @@ build='meson setup build -Dcuda=disabled -Dtools=disabled 2>&1 | tail -n 30 &&
 tests='GST_REGISTRY=$PWD/build/registry.bin meson test -C build --print-errorlogs'
 # Programs of arm64 run by qemu, and what they start, too: GStreamer's scanner is left out.
 arm64='export GST_REGISTRY_FORK=no GST_REGISTRY=$PWD/build-arm64/registry.bin
-    mkdir -p build-arm64 && debcrossgen --arch arm64 -o build-arm64/debian.txt &&
+    mkdir -p build-arm64 && meson env2mfile --cross --debarch arm64 -o build-arm64/debian.txt &&
     printf "[binaries]\nexe_wrapper = \"/usr/bin/qemu-aarch64\"\n" >build-arm64/qemu.txt &&
     { [ -f build-arm64/build.ninja ] || meson setup build-arm64 -Dcuda=disabled \
         --cross-file build-arm64/debian.txt --cross-file build-arm64/qemu.txt; } &&
