@@ -19,8 +19,8 @@ runs each PART there, as an ordinary user or, with --as-root, as root:
   package   the Debian packages: built, checked by lintian, installed, and used by an
             ordinary user (tests/package.sh)
   speed     as package, and the installed rvos-bench against a default build, in turn
-  nothing   the first command of README.md, in a new chroot that has no packages; by root, and
-            without other parts
+  nothing   README.md's two commands, in a new chroot that has no packages; by root, and without
+            other parts. Takes as long as all tests
   arm64     librvos, tools and element cross-compiled for arm64; there, under qemu-user, the
             unit tests, the golden cases on both CPU engines, and gst-inspect-1.0 rvosseg. In a
             chroot of its own, and without other parts. It says nothing of an ARM's speed
@@ -123,16 +123,17 @@ copy_tree()
 build='meson setup build -Dcuda=disabled -Dtools=disabled 2>&1 | tail -n 30 &&
     ninja -C build gst/libgstrvosseg.so'
 tests='GST_REGISTRY=$PWD/build/registry.bin meson test -C build --print-errorlogs'
-# Programs of arm64 run by qemu, and what they start, too: GStreamer's scanner is left out.
-arm64='export GST_REGISTRY_FORK=no GST_REGISTRY=$PWD/build-arm64/registry.bin
+# Programs of arm64 run by qemu, and so do those that they start: GStreamer's scanner is left out.
+cross='build-arm64/debian.txt --cross-file build-arm64/qemu.txt'
+arm64="export GST_REGISTRY_FORK=no GST_REGISTRY=\$PWD/build-arm64/registry.bin
     mkdir -p build-arm64 && meson env2mfile --cross --debarch arm64 -o build-arm64/debian.txt &&
-    printf "[binaries]\nexe_wrapper = \"/usr/bin/qemu-aarch64\"\n" >build-arm64/qemu.txt &&
+    printf '[binaries]\nexe_wrapper = %s\n' \"'/usr/bin/qemu-aarch64'\" >build-arm64/qemu.txt &&
     { [ -f build-arm64/build.ninja ] || meson setup build-arm64 -Dcuda=disabled \
-        --cross-file build-arm64/debian.txt --cross-file build-arm64/qemu.txt; } &&
+        --cross-file $cross; } &&
     ninja -C build-arm64 && file -L build-arm64/engine/librvos.so &&
     meson test -C build-arm64 --print-errorlogs -t 20 --suite unit &&
     meson test -C build-arm64 --print-errorlogs -t 20 golden-reference golden-cpu &&
-    GST_PLUGIN_PATH=$PWD/build-arm64/gst qemu-aarch64 /usr/bin/gst-inspect-1.0 rvosseg | head -n 20'
+    GST_PLUGIN_PATH=\$PWD/build-arm64/gst qemu-aarch64 /usr/bin/gst-inspect-1.0 rvosseg | head -n 20"
 part()
 {
     case $1 in
@@ -144,7 +145,7 @@ part()
     package) inside root "cd /$tree && sh tests/package.sh --install tester" ;;
     speed) inside root "cd /$tree && sh tests/package.sh --speed --install tester" ;;
     arm64) in_tree "$arm64" ;;
-    nothing) in_tree "date && sh data/demo.sh && date" ;;
+    nothing) in_tree "date && sh data/demo.sh && date && sh tests/run.sh && date" ;;
     esac
 }
 
@@ -166,7 +167,7 @@ if [ "$*" = nothing ]; then
 fi
 if [ "$*" = arm64 ]; then
     chroot=$chroot-arm64 architectures=amd64,arm64
-    packages="crossbuild-essential-arm64 file meson ninja-build pkgconf python3-numpy python3-pil
+    packages="crossbuild-essential-arm64 dpkg-dev file meson ninja-build pkgconf python3-numpy python3-pil
 $(for package in libdnnl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev \
         libjpeg-dev libjansson-dev gstreamer1.0-tools; do echo "$package:arm64"; done)
 qemu-user"
