@@ -179,7 +179,7 @@ static void try(struct search *s, int i)
 {
     const struct candidate *a = &s->candidate[i];
     struct rv_cudnn *o = s->timed.conv->opened;
-    struct rv_cudnn_plan made = {.form = a->form};
+    struct rv_cudnn_plan made = {.form = a->form, .trial = true};
     double from = rv_conv_clock(), took;
     float ms, cost;
 
@@ -202,9 +202,7 @@ static void try(struct search *s, int i)
         return;
     }
     rv_dnn_destroy(&s->best.plan);
-    s->best.form = made.form;
-    s->best.plan = made.plan;
-    s->best.workspace = made.workspace;
+    s->best = made;
     s->best_ms = ms;
     s->best_cost = cost;
     s->found = true;
@@ -295,8 +293,8 @@ static bool restore_text(struct rv_conv *c, struct rv_cudnn_plan *m, const char 
         !form_exists(c, (enum rv_form)form))
         return false;
     m->form = (enum rv_form)form;
-    m->plan = rv_dnn_restore(&c->opened->dnn, end + 1, size - (size_t)(end + 1 - text),
-                             &m->workspace);
+    m->plan = rv_cudnn_restore(c->opened, end + 1, size - (size_t)(end + 1 - text),
+                               &m->workspace);
     if (m->plan && m->workspace <= WORKSPACE_MOST &&
         (!get_scratch(c, &t.io) || runs_again(&t)))
         return true;
@@ -335,6 +333,27 @@ static bool restore(struct rv_conv *c, struct rv_cudnn_plan *m, int *tried,
 
 /* ---- finding ---------------------------------------------------------------------- */
 
+/* The same plan, made once more for the handle that frames run with: in a millisecond. A
+ * plan that cannot be written down runs with that handle all the same, as the handle for
+ * planning may be at work in another thread. */
+static void for_runner(struct rv_cudnn *o, struct rv_cudnn_plan *m)
+{
+    size_t size = 0;
+    int64_t workspace = 0;
+    char *text = rv_dnn_save(m->plan, &size);
+    cudnnBackendDescriptor_t plan =
+        text ? rv_cudnn_restore(o, text, size, &workspace) : NULL;
+
+    free(text);
+    if (!plan || workspace > WORKSPACE_MOST) {
+        rv_dnn_destroy(&plan);
+        return;
+    }
+    rv_dnn_destroy(&m->plan);
+    m->plan = plan;
+    m->workspace = workspace;
+}
+
 static void take(struct search *s, struct rv_cudnn_plan *m)
 {
     struct rv_cudnn *o = s->timed.conv->opened;
@@ -342,6 +361,9 @@ static void take(struct search *s, struct rv_cudnn_plan *m)
     m->form = s->best.form;
     m->plan = s->best.plan;
     m->workspace = s->best.workspace;
+    m->trial = false;
+    if (s->best.trial)
+        for_runner(o, m);
     rv_log(o->dev, RVOS_LOG_DEBUG, "cuDNN: %s: %s %.4f ms, best of %d of %d%s: %s",
            m->key, form_names[m->form], (double)s->best_ms, s->tried, s->n,
            s->cut ? ", to be continued" : "", s->engine);

@@ -32,9 +32,9 @@ static int dnn_error(const rvos_device *dev, cudnnStatus_t status, const char *c
 
 /* ---- running ---------------------------------------------------------------------- */
 
-/* The handle keeps the stream that it had last until that is about to go. To take it away
- * after each convolution would put a stream that is not captured between any two of a
- * capture. */
+/* Leave a handle on its last stream until that is destroyed. Setting another stream
+ * during capture would add an uncaptured stream to the graph and break the capture. A
+ * stream that the handle for planning has is destroyed by the thread that plans. */
 static void leave(void *opened, cudaStream_t stream)
 {
     struct rv_cudnn *o = opened;
@@ -44,6 +44,10 @@ static void leave(void *opened, cudaStream_t stream)
     pthread_mutex_lock(&o->running);
     if (!cudnnGetStream(o->runner, &last) && last == stream)
         cudnnSetStream(o->runner, cuda->stream);
+    if (o->planning == stream) {
+        cudnnSetStream(o->dnn.handle, cuda->stream);
+        o->planning = NULL;
+    }
     pthread_mutex_unlock(&o->running);
 }
 
@@ -52,17 +56,33 @@ static bool is_fused(enum rv_form form)
     return form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
 }
 
-static cudnnStatus_t execute(struct rv_cudnn *o, cudnnBackendDescriptor_t plan,
+/* A plan runs with the handle that it was made with. */
+static cudnnStatus_t execute(struct rv_cudnn *o, const struct rv_cudnn_plan *made,
                              cudnnBackendDescriptor_t pack, cudaStream_t stream)
 {
+    cudnnHandle_t handle = made->trial ? o->dnn.handle : o->runner;
     cudnnStatus_t status;
 
     pthread_mutex_lock(&o->running);
-    status = cudnnSetStream(o->runner, stream);
+    if (made->trial)
+        o->planning = stream;
+    status = cudnnSetStream(handle, stream);
     if (!status)
-        status = cudnnBackendExecute(o->runner, plan, pack);
+        status = cudnnBackendExecute(handle, made->plan, pack);
     pthread_mutex_unlock(&o->running);
     return status;
+}
+
+cudnnBackendDescriptor_t rv_cudnn_restore(struct rv_cudnn *o, const char *text,
+                                          size_t size, int64_t *workspace)
+{
+    const struct rv_dnn runner = {.handle = o->runner};
+    cudnnBackendDescriptor_t plan;
+
+    pthread_mutex_lock(&o->running);
+    plan = rv_dnn_restore(&runner, text, size, workspace);
+    pthread_mutex_unlock(&o->running);
+    return plan;
 }
 
 cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
@@ -82,7 +102,7 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
 
     *launched = cudaSuccess;
     if (!status)
-        status = execute(c->opened, made->plan, pack, stream);
+        status = execute(c->opened, made, pack, stream);
     if (!status && !fused)
         *launched = rv_cuda_epilogue(
             y, s->half_in && made->form == RV_FORM_SUMS, c->bias, io->add, io->y,

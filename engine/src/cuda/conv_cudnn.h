@@ -16,6 +16,7 @@ struct rv_cudnn_plan {
     enum rv_form form;
     cudnnBackendDescriptor_t plan;
     int64_t workspace;
+    bool trial; /* made with the handle for planning, and run with it: to be timed */
 };
 
 enum rv_tune {
@@ -29,6 +30,7 @@ struct rv_cudnn {
     struct rv_dnn dnn; /* for planning, under the device's lock, which can take seconds */
     cudnnHandle_t runner; /* for what does not wait for that: a handle is one thread's */
     pthread_mutex_t running;
+    cudaStream_t planning; /* that the handle for planning had last; under `running` */
     struct rv_cache *cache;
     char gpu[96]; /* the part of a key that names cuDNN and the GPU */
     struct rv_cudnn_plan *made;
@@ -55,6 +57,9 @@ struct rv_conv {
 cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched);
+/* A plan for the handle that frames run with, from text (rv_dnn_save); NULL: none. */
+cudnnBackendDescriptor_t rv_cudnn_restore(struct rv_cudnn *o, const char *text,
+                                          size_t size, int64_t *workspace);
 size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form);
 
 /* -- conv_choose.c -- */
