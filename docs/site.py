@@ -24,7 +24,8 @@ PAGES = [
     ("Use", ["docs/tools.md", "docs/follow.md", "docs/evaluation.md",
              "engine/python/README.md", "docs/archive.md", "docs/training.md", "data/README.md",
              "data/models/README.md", "data/clips/README.md"]),
-    ("Understand", ["docs/architecture.md", "docs/numerics.md", "docs/model-format.md",
+    ("Understand", ["docs/network.md", "docs/architecture.md",
+                    "docs/numerics.md", "docs/model-format.md",
                     "tests/golden/README.md"]),
     ("Take part", ["docs/contributing.md"]),
 ]

@@ -4,7 +4,7 @@
  * scripted.c implements rvos.h without a network: a pixel whose first byte (luma, in
  * planar formats) is 1..32 belongs to that object; in one-shot mode if it was seeded. So
  * the tests of the element know what must come out, can slow the engine down and can make
- * it fail. The real engine is tested in real.c and in tests/engine.
+ * it fail. The real engine is tested in realrig.c and in tests/engine.
  */
 #ifndef SCRIPTED_H
 #define SCRIPTED_H

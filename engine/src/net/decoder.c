@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* decoder.c - the hierarchical ConvLSTM, recurrent over objects and over frames.
  *
- * Equations 1 to 3 of the paper: the cell of object i, level k, frame t reads
+ * Equations 1 to 3 of the paper (docs/network.md, "Decoder"): the cell of object i,
+ * level k, frame t reads
  *
  *     [ up(h(t,i,k-1)) | f'(t,k) | mask(t-1,i) | h(t,i-1,k) | h(t-1,i,k) ]
  *

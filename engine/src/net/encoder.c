@@ -4,7 +4,7 @@
  * The residual networks are the common ones ("Deep Residual Learning", He et al.,
  * 2016) with the stride of a bottleneck on its 3x3 convolution. Features are taken
  * after the last block of each stage; the projections have a batch norm and no
- * activation. */
+ * activation (docs/network.md, "Encoder"). */
 #include "program.h"
 
 #include <stdio.h>
