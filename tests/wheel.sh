@@ -63,7 +63,7 @@ sed -n "s/^\(pip install [^#]*[^# ]\) *\(#.*\)\{0,1\}$/\1/p" "$root/engine/pytho
     "$root/docs/archive.md" >lines
 [ "$(wc -l <lines)" = 3 ] || { echo "not the three lines of pip:"; cat lines; exit 1; }
 while read -r line; do
-    command=$(echo "$line" | sed "s|install \.$|install --no-index $wheel|; s|'\.\[|'$wheel[|")
+    command=$(echo "$line" | sed "s|install \.$|install --no-index $wheel|; s|'\.\[|'${wheel}[|")
     [ "$command" != "$line" ] || { echo "what is $line?"; exit 1; }
     if ! PATH=$work:$PATH sh -c "$command" >log 2>&1; then
         grep -E "connection|No matching distribution|not find a version" log >/dev/null || {

@@ -7,8 +7,10 @@ with 77 where something that the example needs is not installed.
 """
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 
 LIMIT = 120  # seconds, for a hang
 SKIPPED = 77
@@ -95,6 +97,66 @@ class Examples:
         out = self.work / "replaced.mp4"
         self.script("background.sh", self.clip(), out, picture, SIZE="160x120")
         check(frames_of(out) >= 19, "frames")
+
+    def virtual_camera(self, background):
+        """The first frame, as bytes of RGB, 320x240, of the shipped clip by the shipped model."""
+        need("gaussianblur", "avdec_h264")
+        root = self.examples.parent.parent
+        out = self.work / f"camera-{background.replace('/', '-')}.rgb"
+        self.script("virtual-camera.sh", background, "late-policy=process", SIZE="320x240",
+                    RVOS_MODEL=str(root / "data/models/rvos-resnet18-h128.safetensors"),
+                    SOURCE=f"filesrc location={root}/data/clips/cup.mp4 ! decodebin ! "
+                           "identity eos-after=3",
+                    SINK=f"videoconvert ! video/x-raw,format=RGB ! filesink location={out}")
+        frame = out.read_bytes()[:320 * 240 * 3]
+        check(len(frame) == 320 * 240 * 3, "a frame")
+        return lambda x, y: frame[(y * 320 + x) * 3:][:3]
+
+    def virtual_camera_blur(self):
+        pixel = self.virtual_camera("blur")
+        check(max(pixel(170, 125)) < 60, "the cup is as it was, dark")
+        check(min(pixel(60, 125)) > 170, "the wall is as it was, bright")
+        check(sum(pixel(60, 125)) - sum(pixel(148, 125)) > 60, "the wall near it is blurred")
+        self.script("virtual-camera.sh", "blur", SIZE="160x120", SINK="fakesink",
+                    SOURCE="videotestsrc is-live=true num-buffers=20")
+
+    def virtual_camera_picture(self):
+        picture = self.work / "red.jpg"
+        run("gst-launch-1.0", "-q", "videotestsrc", "num-buffers=1", "pattern=red", "!",
+            "jpegenc", "!", "filesink", f"location={picture}")
+        pixel = self.virtual_camera(str(picture))
+        check(max(pixel(170, 125)) < 60, "the cup is as it was, dark")
+        red, green, blue = pixel(60, 125)
+        check(red > 180 and green < 60 and blue < 60, "the picture is instead of the wall")
+        for arguments, words in [([str(self.work / "none")], "no such picture"), ([], "usage"),
+                                 (["blur"], "modprobe v4l2loopback")]:
+            done = subprocess.run(["sh", self.examples / "virtual-camera.sh", *arguments],
+                                  capture_output=True, text=True, timeout=LIMIT,
+                                  env={**os.environ, "OUT": "/nowhere/video"})
+            check(done.returncode and words in done.stderr, words)
+
+    def virtual_camera_pipewire(self):
+        """With a PipeWire of its own, and a program that reads the camera."""
+        for tool in ("dbus-run-session", "pipewire", "wireplumber", "pw-dump"):
+            if not shutil.which(tool):
+                skip(f"no {tool}")
+        need("pipewiresink", "gaussianblur")
+        script = """
+            pipewire >/dev/null 2>&1 & p=$!
+            until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]; do sleep 0.1; done
+            wireplumber >/dev/null 2>&1 & w=$!
+            sh "$0" blur engine=cpu & v=$!
+            until pw-dump | grep -q '"node.description": "rvosseg"'; do sleep 0.2; done
+            for try in 1 2 3; do # the first frame may not be there yet
+                timeout 30 gst-launch-1.0 -q pipewiresrc num-buffers=5 ! videoconvert ! fakesink
+                status=$?
+                [ $status != 0 ] || break
+            done
+            kill $v $w $p; wait; exit $status"""
+        with tempfile.TemporaryDirectory() as folder:
+            run("dbus-run-session", "--", "sh", "-c", script,
+                self.examples / "virtual-camera.sh", XDG_RUNTIME_DIR=folder, OUT="pipewire",
+                SIZE="160x120", SOURCE="videotestsrc is-live=true")
 
     def two_streams(self):
         self.need_encoder()
