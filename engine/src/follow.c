@@ -14,6 +14,10 @@ const struct rv_follow_rules rv_follow_rules = {
     .more = 2,
     .spare = 15,
     .lost = 60,
+    .back_size = 0.5,
+    .back_near = 2,
+    .shrinks = 0.75,
+    .fade = 0.98,
     .hurry = 5,
     .settled = 3,
     .apart = 4,
@@ -64,6 +68,50 @@ int rv_slot_free(const struct rv_follow *f)
             best = i;
     }
     return best;
+}
+
+/* How far a piece lies from the last place of an object, in sizes of the object. */
+static double distance(const struct rv_piece *p, const struct place *at)
+{
+    double x = abs(p->x0 + p->x1 - at->x0 - at->x1) / 2.0 / (at->x1 - at->x0);
+    double y = abs(p->y0 + p->y1 - at->y0 - at->y1) / 2.0 / (at->y1 - at->y0);
+
+    return x > y ? x : y;
+}
+
+/* The slot whose object has been away and is back as this piece; -1: there is none. */
+static int returned(const struct rv_follow *f, const struct rv_piece *piece)
+{
+    double nearest = f->rules.back_near;
+    int best = -1;
+
+    for (int s = 0; s < f->params.objects; s++) {
+        const struct slot *slot = &f->slot[s];
+
+        if (!slot->serial || slot->given || !slot->empty || !slot->at.area ||
+            piece->area < f->rules.back_size * slot->at.area ||
+            slot->at.area < f->rules.back_size * piece->area ||
+            distance(piece, &slot->at) > nearest)
+            continue;
+        nearest = distance(piece, &slot->at);
+        best = s;
+    }
+    return best;
+}
+
+int rv_slot_take(struct rv_follow *f, const struct rv_piece *piece)
+{
+    int s = returned(f, piece);
+
+    if (s >= 0) {
+        f->slot[s].empty = f->slot[s].unseen = 0;
+        f->slot[s].at.area = 0; /* it has come back once, until it is seen again */
+        return s;
+    }
+    s = rv_slot_free(f);
+    if (s >= 0)
+        rv_slot_occupy(f, s);
+    return s;
 }
 
 void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABELS])
@@ -246,16 +294,41 @@ static void plan_discovery(struct rv_follow *f)
                                               : f->params.interval);
 }
 
+static void find_places(const struct rv_follow *f, const uint8_t *labels,
+                        struct place places[RV_FOLLOW_SLOTS + 1])
+{
+    for (int i = 0; i <= RV_FOLLOW_SLOTS; i++)
+        places[i] = (struct place){0, f->params.width, f->params.height, 0, 0};
+    for (int y = 0; y < f->params.height; y++)
+        for (int x = 0; x < f->params.width; x++) {
+            int label = labels[y * f->params.width + x];
+            struct place *p = &places[label];
+
+            if (!label)
+                continue;
+            p->area++;
+            p->x0 = x < p->x0 ? x : p->x0;
+            p->x1 = x >= p->x1 ? x + 1 : p->x1;
+            p->y0 = y < p->y0 ? y : p->y0;
+            p->y1 = y + 1;
+        }
+}
+
 static void free_lost(struct rv_follow *f, const struct rv_follow_frame *frame,
                       struct rv_follow_decision *decision)
 {
-    uint32_t present = 0;
+    const double fade = f->rules.fade;
+    struct place places[RV_FOLLOW_SLOTS + 1];
 
-    for (int i = 0; i < f->pixels; i++)
-        if (frame->followed[i])
-            present |= UINT32_C(1) << (frame->followed[i] - 1);
+    find_places(f, frame->followed, places);
     for (int s = 0; s < f->params.objects; s++) {
-        f->slot[s].empty = present >> s & 1 ? 0 : f->slot[s].empty + 1;
+        const struct place *now = &places[s + 1];
+        struct slot *slot = &f->slot[s];
+
+        slot->empty = now->area ? 0 : slot->empty + 1;
+        slot->full = now->area > fade * slot->full ? now->area : fade * slot->full;
+        if (now->area && now->area >= f->rules.shrinks * slot->full)
+            slot->at = *now;
         if (f->serials[s] && !f->slot[s].given && f->slot[s].empty >= f->rules.lost) {
             rv_slot_vacate(f, s);
             decision->clear |= rv_slot_bit(s);

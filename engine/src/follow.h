@@ -27,7 +27,14 @@ struct rv_follow_rules {
                            followed object */
     int lost;           /* frames without a pixel after which a slot is freed */
     int spare;          /* the same, where a new object needs the slot */
-    int hurry;          /* frames between discoveries while nothing is followed */
+    double back_size;   /* size of a piece against an object that has been away, and the
+                           reverse, at least, for the piece to be that object; above 1:
+                           none is */
+    double back_near; /* distance of that piece from the object's last place, at most, in
+                         sizes of the object */
+    double shrinks;   /* part of its recent area below which an object is being hidden */
+    double fade;      /* of the recent area, what is left of it one frame later */
+    int hurry;        /* frames between discoveries while nothing is followed */
     int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
                    */
     int apart;    /* frames for which a part of an object must be apart from the rest

@@ -130,10 +130,9 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
 
         f->slot[s].apart = piece ? f->slot[s].apart + 1 : 0;
         if (piece && f->slot[s].apart >= f->rules.separations && !f->slot[s].given)
-            other = rv_slot_free(f);
+            other = rv_slot_take(f, &f->pieces.piece[piece]);
         if (other < 0)
             continue;
-        rv_slot_occupy(f, other);
         for (int i = 0; i < f->pixels; i++)
             if (f->pieces.of[i] == piece)
                 f->masks[i] = (uint8_t)(other + 1);

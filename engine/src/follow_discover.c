@@ -86,10 +86,9 @@ static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
     rv_pieces_find(p, frame->found, false, (int)(f->rules.least_later * f->pixels));
     judge(f, frame, now);
     for (int k = 1; k <= p->count; k++) {
-        int s = now[k].seen >= f->rules.sightings ? rv_slot_free(f) : -1;
+        int s = now[k].seen >= f->rules.sightings ? rv_slot_take(f, &p->piece[k]) : -1;
 
         if (s >= 0) {
-            rv_slot_occupy(f, s);
             added |= rv_slot_bit(s);
         } else if (now[k].mends && now[k].mended >= f->rules.mend_sightings) {
             s = now[k].mends - 1;
@@ -116,11 +115,22 @@ static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
     memcpy(f->sighting, now, sizeof(now));
 }
 
+/* Whether a new piece may get a slot. */
+static bool has_room(const struct rv_follow *f)
+{
+    for (int s = 0; s < f->params.objects; s++)
+        if (!f->slot[s].serial || (f->slot[s].empty && !f->slot[s].given))
+            return true;
+    return false;
+}
+
 /* Whether the next frame may confirm what this one showed. */
 static bool waits(const struct rv_follow *f)
 {
+    bool room = has_room(f);
+
     for (int k = 1; k <= f->pieces.count; k++)
-        if ((f->sighting[k].seen && f->sighting[k].seen < f->rules.sightings) ||
+        if ((room && f->sighting[k].seen && f->sighting[k].seen < f->rules.sightings) ||
             (f->sighting[k].mended && f->sighting[k].mended < f->rules.mend_sightings))
             return true;
     return false;

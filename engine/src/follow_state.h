@@ -6,12 +6,19 @@
 #include "follow.h"
 #include "pieces.h"
 
+struct place {
+    int area;           /* pixels */
+    int x0, y0, x1, y1; /* box; x1 and y1 lie outside */
+};
+
 struct slot {
     uint32_t serial; /* 0: free */
     int64_t since;   /* the frame in which it got its object */
     bool given;      /* by the user */
     bool detected;   /* not from a piece of the start */
     int empty;       /* frames in a row without a pixel */
+    double full;     /* recent area of the whole object */
+    struct place at; /* where it was last seen with most of its area */
     int apart;       /* checks in a row that found it in two pieces */
     int unseen;      /* discoveries in a row that did not find it */
     int joined;      /* frames in a row in one piece with a larger object */
@@ -55,6 +62,9 @@ void rv_slot_occupy(struct rv_follow *f, int slot);
 void rv_slot_vacate(struct rv_follow *f, int slot);
 /* A free slot, or one whose object has been away longest; -1: there is none. */
 int rv_slot_free(const struct rv_follow *f);
+/* The slot for a new piece, which has an object then; -1: there is none. It is the slot
+ * of an object that has been away where the piece looks like that object. */
+int rv_slot_take(struct rv_follow *f, const struct rv_piece *piece);
 void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABELS]);
 
 /* -- follow_start.c -- */

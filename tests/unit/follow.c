@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* follow.c - the rules of the automatic task, on scripted masks. How pieces of the start
- * are joined and divided is in follow_pieces.c. */
+ * are joined and divided is in follow_pieces.c, and objects that hide others in
+ * follow_hidden.c. */
 #include "follow_scene.h"
 
 /* ---- scenes: true if all went as it should ------------------------------------------
@@ -157,45 +158,6 @@ static bool separate(const struct rv_follow_rules *rules)
         step(s);
     }
     return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
-}
-
-/* An arm passes in front of an object and hides its middle: the object stays one. When
- * the arm is gone and there is still a gap, they are two. */
-static bool divided(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = (struct shape){.x = 60, .y = 30, .w = 30, .h = 30, .found = 1};
-    s->shape[1] = (struct shape){.x = 60, .y = 60, .w = 30, .h = 16, .found = 1};
-    s->shape[2] = (struct shape){.x = 60, .y = 76, .w = 30, .h = 30, .found = 1};
-    s->shape[3] = (struct shape){.x = 110, .y = 60, .w = 100, .h = 16, .found = 2};
-    run(s, START + 2);
-    for (int t = 0; t < 60; t++) {
-        s->shape[3].x -= t < 30 ? 2 : 0;
-        step(s);
-    }
-    if (id(s, 0) != 1 || id(s, 2) != 1 || id(s, 3) != 2 || objects(s) != 2)
-        return false;
-    s->shape[1].hidden = s->shape[3].hidden = true;
-    run(s, 20);
-    return id(s, 0) != id(s, 2);
-}
-
-/* A followed object beside the gap hides nothing. */
-static bool divided_beside(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, 0);
-
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[2] = (struct shape){.x = 20, .y = 82, .w = 100, .h = 20, .found = 2};
-    run(s, START + 2);
-    for (int t = 0; t < 30; t++) {
-        s->shape[1].x += 1;
-        step(s);
-    }
-    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
 }
 
 /* A slot lost a part of its object. Discoveries see the object as a whole. */
@@ -450,6 +412,14 @@ static void schedule(void)
     s->shape[0] = left;
     run(s, START + 10 * INTERVAL);
     CHECK(s->looks == START + 10);
+    s = begin(NULL, 2, INTERVAL); /* no slot for a third object: no second look at it */
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START);
+    s->shape[2] = left;
+    s->shape[2].x = 90;
+    run(s, 10 * INTERVAL);
+    CHECK(s->looks == START + 10);
 }
 
 /* ---- all ----------------------------------------------------------------------------
@@ -466,8 +436,6 @@ int main(void)
     WITHOUT(cross, theft_growth, -10);
     WITHOUT(touch, joined, 1);
     WITHOUT(separate, separations, 1000000);
-    WITHOUT(divided, hidden, 2);
-    WITHOUT(divided_beside, hidden, -1);
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(mend_flicker, mend_sightings, 1);
     WITHOUT(creep, theft, 100);
