@@ -8,8 +8,8 @@ A source is written as KIND:PATH[:MORE]
     youtube:ROOT[:train|valid]     ROOT holds train/ and valid/, with meta.json
     coco:INSTANCES.json:IMAGES     instance annotations, a still each
     pascal:ROOT                    JPEGImages/ and SegmentationObject/
-    folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png, or DIR/FRAME.jpg:
-    stills pack:FILE.zip                  written by prepare.py
+    folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png; stills: DIR/FRAME.jpg
+    pack:FILE.zip                  written by prepare.py
 """
 import contextlib
 import io

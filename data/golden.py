@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Golden cases for the engine's tests: layout and use are told in tests/golden/README.md.
 
-    golden.py --models DIR                    random tiny networks of the cases (numpy
-    only) golden.py --cases tests/golden            what data/model.py computes with them
-    golden.py --from-shared GOLDEN -o DIR     the original's own outputs, in the same
-    layout golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
+    golden.py --models DIR
+        random tiny networks of the cases (numpy only)
+    golden.py --cases tests/golden
+        what data/model.py computes with them
+    golden.py --from-shared GOLDEN -o DIR
+        the original's own outputs, in the same layout
+    golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
+        a random network of full size
 """
 import argparse
 import lzma

@@ -11,18 +11,22 @@
  *     gstrvosseeds.c    initial masks; they come from files (gstrvosmaskfiles.c,
  *                       gstrvosimage.c), by signal (gstrvosrequests.c) and as metadata
  *                       (gstrvosseedmeta.c)
- *     gstrvosnumbers.c  numbers of pictures            }
- *     gstrvostrack.c    objects and their ids          } no GstElement, no locks, no
- * pixels gstrvostime.c     resets, pace, measured times   } gstrvosdetect.c   seeds from
- * a detector's boxes gstrvoscut.c      scene cuts gstrvosmeta.c     metadata on the frame
- * (gstrvosanalytics.c: from 1.24 on) gstrvosmessage.c  bus messages and `stats`
+ *     gstrvosdetect.c   seeds from a detector's boxes
+ *     gstrvoscut.c      scene cuts
+ *     gstrvosmeta.c     metadata on the frame (gstrvosanalytics.c: from 1.24 on)
+ *     gstrvosmessage.c  bus messages and `stats`
  *     gstrvosmaskpad.c  the request pad (gstrvosmaskevents.c: its events)
  *     gstrvosframe.c    GstVideoFrame to rvos_image
  *     gstrvosgpu.c      frames and masks in CUDA memory (gstrvoscuda.c: gst-cuda)
  *     gstrvosmodel.c    the model, shared between elements
  *     gstrvoscaps.c     formats, words about refused ones, output=alpha
- *     gstrvosshape.c    the picture within a buffer, its orientation, masks of another
- * shape
+ *     gstrvosshape.c    the picture in a buffer, its orientation, masks of another shape
+ *
+ * These know no GstElement, no locks and no pixels:
+ *
+ *     gstrvosnumbers.c  numbers of pictures
+ *     gstrvostrack.c    objects and their ids
+ *     gstrvostime.c     resets, pace, measured times
  */
 #ifndef GST_RVOS_SEG_H
 #define GST_RVOS_SEG_H

@@ -176,13 +176,35 @@ static const struct word tasks[] = {{"zero-shot", RVOS_TASK_ZERO_SHOT},
                                     {"auto", RVOS_TASK_AUTO},
                                     {NULL, 0}};
 
+static const struct word variants[] = {{"spatio-temporal", RVOS_VARIANT_SPATIO_TEMPORAL},
+                                       {"spatial", RVOS_VARIANT_SPATIAL},
+                                       {"temporal", RVOS_VARIANT_TEMPORAL},
+                                       {NULL, 0}};
+static const struct word precisions[] = {
+    {"auto", RVOS_PRECISION_DEFAULT}, {"fp32", RVOS_PRECISION_FP32},
+    {"tf32", RVOS_PRECISION_TF32},    {"fp16", RVOS_PRECISION_FP16},
+    {"bf16", RVOS_PRECISION_BF16},    {NULL, 0}};
+
+static const char *word_of(const struct word *table, int value)
+{
+    while (table->word && table->value != value)
+        table++;
+    return table->word ? table->word : "";
+}
+
 const char *task_word(rvos_task task)
 {
-    const struct word *w = tasks;
+    return word_of(tasks, (int)task);
+}
 
-    while (w->word && w->value != (int)task)
-        w++;
-    return w->word ? w->word : "";
+const char *variant_word(rvos_variant variant)
+{
+    return word_of(variants, (int)variant);
+}
+
+const char *precision_word(rvos_precision precision)
+{
+    return word_of(precisions, (int)precision);
 }
 
 bool parse_task(const char *word, rvos_task *task)
@@ -197,12 +219,8 @@ bool parse_task(const char *word, rvos_task *task)
 
 bool parse_variant(const char *word, rvos_variant *variant)
 {
-    static const struct word table[] = {{"spatio-temporal", RVOS_VARIANT_SPATIO_TEMPORAL},
-                                        {"spatial", RVOS_VARIANT_SPATIAL},
-                                        {"temporal", RVOS_VARIANT_TEMPORAL},
-                                        {NULL, 0}};
     int value;
-    bool ok = find_word(table, word, &value);
+    bool ok = find_word(variants, word, &value);
 
     if (ok)
         *variant = (rvos_variant)value;
@@ -211,12 +229,8 @@ bool parse_variant(const char *word, rvos_variant *variant)
 
 bool parse_precision(const char *word, rvos_precision *precision)
 {
-    static const struct word table[] = {
-        {"auto", RVOS_PRECISION_DEFAULT}, {"fp32", RVOS_PRECISION_FP32},
-        {"tf32", RVOS_PRECISION_TF32},    {"fp16", RVOS_PRECISION_FP16},
-        {"bf16", RVOS_PRECISION_BF16},    {NULL, 0}};
     int value;
-    bool ok = find_word(table, word, &value);
+    bool ok = find_word(precisions, word, &value);
 
     if (ok)
         *precision = (rvos_precision)value;

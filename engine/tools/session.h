@@ -49,7 +49,10 @@ int session_open_stream(struct session *s, const rvos_stream_params *params,
 /* Words of the command line. Return false for an unknown word. */
 bool parse_engine(const char *word, const char **engine);
 bool parse_task(const char *word, rvos_task *task);
-const char *task_word(rvos_task task); /* the word for it */
+/* The words for them. */
+const char *task_word(rvos_task task);
+const char *variant_word(rvos_variant variant);
+const char *precision_word(rvos_precision precision);
 bool parse_variant(const char *word, rvos_variant *variant);
 bool parse_precision(const char *word, rvos_precision *precision);
 bool parse_size(const char *word, int *width, int *height); /* WxH, 32..4096 each */

@@ -33,10 +33,7 @@ struct pipe {
 static int check_options(const struct pipe *p)
 {
     const struct sequence_options *o = p->options;
-    const char *what = p->session->precision ? "--precision"
-                       : o->assign           ? "--assign"
-                       : o->probs            ? "--dump-probs"
-                                             : NULL;
+    const char *what = o->assign ? "--assign" : o->probs ? "--dump-probs" : NULL;
 
     if (!what)
         return 0;
@@ -56,10 +53,8 @@ static void set_properties(struct pipe *p)
     int objects = p->options->objects ? p->options->objects : p->seeds.highest;
 
     set_word(p, "mode", task_word(p->options->task));
-    set_word(p, "variant",
-             p->options->variant == RVOS_VARIANT_SPATIAL    ? "spatial"
-             : p->options->variant == RVOS_VARIANT_TEMPORAL ? "temporal"
-                                                            : "spatio-temporal");
+    set_word(p, "variant", variant_word(p->options->variant));
+    set_word(p, "precision", precision_word(p->session->precision));
     set_word(p, "engine", p->session->engine ? p->session->engine : "auto");
     set_word(p, "output", "none");
     set_word(p, "attach-meta", "0");

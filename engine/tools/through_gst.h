@@ -7,8 +7,8 @@
 
 #include "sequence.h"
 
-/* As sequence_run, by the installed plugin. The element offers neither variants,
- * precisions, probabilities nor the published result step: these are refused. */
+/* As sequence_run, by the installed plugin. The element offers neither
+ * probabilities nor the published result step: these are refused. */
 int through_gst_run(const struct session_options *session,
                     const struct sequence_options *options,
                     const struct frame_list *frames, const char *out,

@@ -296,11 +296,17 @@ class ThroughGst(DatasetTest):
         self.same(self.segment("gy-e", "--live-slots", "-D", "youtube-vos", root),
                   self.segment("gy-g", "--through-gst", "-D", "youtube-vos", root))
 
+    def test_precision(self):
+        self.same(self.segment("gp-e", "-p", "fp32", scratch("probe")),
+                  self.segment("gp-g", "--through-gst", "-p", "fp32", scratch("probe")))
+        self.fault(3, "with these settings", "rvos-segment", "-q", "-m", self.model,
+                   "--through-gst", "-e", "cpu", "-p", "fp16", scratch("probe"),
+                   scratch("gst-probe"))
+
     def test_refusals(self):
         folder = scratch("probe")
-        for option in (["-p", "fp32"], ["-d", scratch("x.npy")]):
-            self.fault(1, "--through-gst", "rvos-segment", "-q", "-m", self.model,
-                       "--through-gst", *option, folder, scratch("gst-probe"))
+        self.fault(1, "--through-gst", "rvos-segment", "-q", "-m", self.model,
+                   "--through-gst", "-d", scratch("x.npy"), folder, scratch("gst-probe"))
         self.fault(3, "nowhere", "rvos-segment", "-q", "-m", "nowhere", "--through-gst",
                    folder, scratch("gst-probe"))
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* color.h - Y'CbCr of 8 or 10 bits, and 8-bit R'G'B': how they lie in memory, and
  * matrices. */
-#ifndef RV_CPU_COLOR_H
-#define RV_CPU_COLOR_H
+#ifndef RV_PIXELS_COLOR_H
+#define RV_PIXELS_COLOR_H
 
 #include "rvos.h"
 
