@@ -387,7 +387,13 @@ int rv_cuda_plan_share(struct rv_plan *plan, const struct rv_plan *with)
 
     if (ret)
         return ret;
-    ret = rv_scratch_share(plan->dev, &plan->scratch, &with->scratch);
+    /* Graphs keep addresses. Those of the old memory must not outlive it. */
+    if (rv_scratch_shares(&plan->scratch, &with->scratch)) {
+        rv_plan_drop_graphs(plan);
+        ret = rv_scratch_share(plan->dev, &plan->scratch, &with->scratch);
+        if (!ret)
+            rv_plan_capture(plan);
+    }
     rv_driver_pop(plan->cuda->driver);
     if (plan->scratch.pieces > 1)
         rv_log(plan->dev, RVOS_LOG_DEBUG,

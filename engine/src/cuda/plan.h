@@ -142,6 +142,9 @@ int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
 /* Forgets the graphs, which are captured anew when next run. */
 void rv_plan_drop_graphs(struct rv_plan *plan);
 
+/* Captures the graph of all slots, if it is not there; runs nothing. */
+void rv_plan_capture(struct rv_plan *plan);
+
 /* All slots of all decoders. */
 void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
 

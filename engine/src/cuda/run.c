@@ -111,20 +111,35 @@ static void not_captured(struct rv_plan *plan, cudaError_t error)
     cudaGetLastError(); /* which would be taken for the next launch's */
 }
 
+/* The graph for `live` slots, unless frames go without. */
+static void make_graph(struct rv_plan *plan, const int live[RV_DECODERS])
+{
+    cudaError_t error;
+
+    if (plan->eager || plan->graph[live[0]][live[1]])
+        return;
+    error = capture(plan, live);
+    if (error)
+        not_captured(plan, error);
+    else
+        plan->uncaptured = 0;
+}
+
+void rv_plan_capture(struct rv_plan *plan)
+{
+    int live[RV_DECODERS];
+
+    rv_plan_all_slots(plan, live);
+    make_graph(plan, live);
+}
+
 /* Takes no lock of the device's: a frame does not wait for a plan that is being made. */
 static int launch(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     cudaGraphExec_t *graph = &plan->graph[live[0]][live[1]];
     int ret = 0;
 
-    if (!plan->eager && !*graph) {
-        cudaError_t error = capture(plan, live);
-
-        if (error)
-            not_captured(plan, error);
-        else
-            plan->uncaptured = 0;
-    }
+    make_graph(plan, live);
     if (!*graph)
         return enqueue(plan, live);
     CU(plan->dev, cudaGraphLaunch(*graph, plan->lane[0]));

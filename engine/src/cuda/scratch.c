@@ -62,6 +62,13 @@ int rv_scratch_alloc(const rvos_device *dev, size_t bytes, bool shareable,
     return ret;
 }
 
+/* Plans only ever grow, so `with` is never larger. A mapped piece cannot be split. */
+bool rv_scratch_shares(const struct rv_scratch *s, const struct rv_scratch *with)
+{
+    return s->pieces && with->pieces && with->pieces != RV_PIECES &&
+           with->bytes < s->bytes;
+}
+
 int rv_scratch_share(const rvos_device *dev, struct rv_scratch *s,
                      const struct rv_scratch *with)
 {
@@ -69,9 +76,7 @@ int rv_scratch_share(const rvos_device *dev, struct rv_scratch *s,
     size_t bytes = s->bytes;
     bool good = true;
 
-    /* A plan for more frames that is not the larger one there is not; but were it so,
-     * a piece could not be mapped in part. */
-    if (!s->pieces || !with->pieces || with->pieces == RV_PIECES || with->bytes >= bytes)
+    if (!rv_scratch_shares(s, with))
         return 0;
     unmap(d, s);
     for (int i = 0; i < with->pieces && good; i++) {

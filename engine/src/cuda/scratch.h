@@ -26,6 +26,8 @@ struct rv_scratch {
 /* `shareable`: in pieces, if the GPU can do that. Not cleared. */
 int rv_scratch_alloc(const rvos_device *dev, size_t bytes, bool shareable,
                      struct rv_scratch *out);
+/* Whether rv_scratch_share has any effect. */
+bool rv_scratch_shares(const struct rv_scratch *s, const struct rv_scratch *with);
 /* From now on the same memory as `with`, as far as that goes: nobody may be at work in
  * `s`, whose contents are lost, nor later in both at once. Without effect where it cannot
  * be. On error `s` has no memory, and is only good for rv_scratch_free. */

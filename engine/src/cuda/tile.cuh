@@ -148,6 +148,7 @@ static __device__ inline struct rv_eight get8(const void *p)
 #else
     struct rv_eight e;
 
+    emulated_check_vector(p);
     memcpy(&e, p, sizeof(e));
     return e;
 #endif
@@ -164,6 +165,7 @@ static __device__ inline void put8(void *p, struct rv_eight e)
     u.e = e;
     *(uint4 *)p = u.bits;
 #else
+    emulated_check_vector(p);
     memcpy(p, &e, sizeof(e));
 #endif
 }

@@ -28,6 +28,9 @@ void emulated_copy16(void *to, const void *from, bool there)
 
     if (c->n == 64)
         abort(); // more than any kernel should have under way
+    emulated_check_vector(to);
+    if (there)
+        emulated_check_vector(from);
     c->copy[c->n++] = {to, from, there};
     c->open++;
 }
@@ -64,6 +67,14 @@ void emulated_wait(int but)
 
     while (c->groups > but)
         land(c);
+}
+
+void emulated_check_vector(const void *p)
+{
+    if ((uintptr_t)p % 16) {
+        fprintf(stderr, "16 bytes at once at %p, which is no multiple of 16\n", p);
+        abort();
+    }
 }
 
 void emulated_check_fragment(const void *p, size_t pitch)

@@ -5,7 +5,9 @@
  * Its virtual memory is the host's, which is why what two ranges share is found out here:
  * RVOS_EMULATED_GRANULARITY=0: there is none.
  * RVOS_EMULATED_CONV=sums: that in the two steps of conv_cudnn.c where cuDNN cannot fuse,
- * sums into the workspace and the epilogue's kernel. */
+ * sums into the workspace and the epilogue's kernel; lies: the same, and it says that its
+ * kernels are ours. RVOS_EMULATED_REFUSE=1: but no sums of two tensors, which are then
+ * made by kernels of ours. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -112,6 +114,7 @@ bool rv_emulated_fails(void);
 void rv_emulated_remember(cudaStream_t stream);
 void rv_emulated_forget(cudaStream_t stream);
 void rv_emulated_foreign(bool is);
+void rv_emulated_unmapped(const char *at, size_t size);
 
 size_t rv_driver_granularity(const struct rv_driver *driver)
 {
@@ -198,6 +201,7 @@ bool rv_driver_map(struct rv_driver *driver, char *at, size_t size, uint64_t mem
 void rv_driver_unmap(struct rv_driver *driver, char *at, size_t size)
 {
     (void)driver;
+    rv_emulated_unmapped(at, size);
     mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
          0);
 }
@@ -246,6 +250,10 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
         usleep(1000);
     if (!c)
         return ret;
+    if (s->sum && getenv("RVOS_EMULATED_REFUSE")) {
+        free(c);
+        return RVOS_ERR_UNSUPPORTED;
+    }
     c->zeroes = calloc((size_t)s->oc + 8, sizeof(float));
     if (c->zeroes)
         ret = rv_cuda_weights(dev, weights, index, s->ic, s->half_in, RV_LAYOUT_PLAIN,
@@ -302,9 +310,22 @@ static const struct rv_conv_engine unfused = {
     .leave = leave,
 };
 
+/* It says that its kernels are ours. */
+static const struct rv_conv_engine lying = {
+    .library = library,
+    .own = true,
+    .create = create,
+    .workspace_bytes = workspace_bytes,
+    .run = run,
+    .destroy = destroy,
+    .leave = leave,
+};
+
 const struct rv_conv_engine *rv_conv_default(void)
 {
     const char *which = getenv("RVOS_EMULATED_CONV");
 
+    if (which && !strcmp(which, "lies"))
+        return &lying;
     return which && !strcmp(which, "sums") ? &unfused : &rv_conv_plain;
 }

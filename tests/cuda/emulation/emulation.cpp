@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,13 @@ struct node {
     std::function<void()> run;
     std::vector<int> after;
     bool kernel;
+    std::vector<uintptr_t> words; // among them the addresses that it uses
 };
 struct CUgraph_st {
     std::vector<node> nodes;
     std::vector<cudaStream_t> streams; // that are being captured into it
     unsigned long serial;              // from 1
+    bool broken;                       // by a call that a capture does not allow
 };
 struct CUgraphExec_st {
     std::vector<node> nodes;
@@ -40,6 +44,34 @@ struct CUevent_st {
     std::vector<int> last;
 };
 static thread_local CUgraph_st *current; // what this thread is capturing
+
+// Graphs that may be launched.
+static std::mutex alive_lock;
+static std::set<cudaGraphExec_t> alive;
+
+// No graph may use what is about to be mapped nowhere, or elsewhere.
+extern "C" void rv_emulated_unmapped(const char *at, size_t size)
+{
+    std::lock_guard<std::mutex> lock(alive_lock);
+
+    for (cudaGraphExec_t exec : alive)
+        for (const node &n : exec->nodes)
+            for (uintptr_t word : n.words)
+                if (word >= (uintptr_t)at && word < (uintptr_t)at + size) {
+                    fprintf(stderr, "memory of a graph that is alive is unmapped\n");
+                    abort();
+                }
+}
+
+// Calls that the thread of a capture must not make: the capture is lost.
+static bool illegal(const char *call)
+{
+    if (!current)
+        return false;
+    fprintf(stderr, "%s in a capture\n", call);
+    current->broken = true;
+    return true;
+}
 
 struct emulated_counts {
     long mallocs, launches, graphs, nodes, chained;
@@ -69,13 +101,13 @@ extern "C" void rv_emulated_foreign(bool is)
 }
 
 static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
-                         bool kernel = false)
+                         std::vector<uintptr_t> words, bool kernel = false)
 {
     if (!stream || !stream->capture) {
         run();
         return cudaSuccess;
     }
-    stream->capture->nodes.push_back({run, stream->last, kernel});
+    stream->capture->nodes.push_back({run, stream->last, kernel, words});
     stream->last.assign(1, (int)stream->capture->nodes.size() - 1);
     return cudaSuccess;
 }
@@ -104,8 +136,8 @@ static bool is_skipped(void)
 }
 
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
-                            std::function<void()> block_function, size_t shared,
-                            int chained)
+                            std::function<void()> block_function,
+                            std::vector<uintptr_t> words, size_t shared, int chained)
 {
     if (!grid.x || !grid.y || !grid.z || grid.y > 65535 || grid.z > 65535 ||
         block.x > 1024 || shared > EMULATED_SHARED_MOST)
@@ -125,7 +157,7 @@ cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
             if (!dry())
                 emulated_blocks(grid, block_function, shared);
         },
-        !foreign);
+        words, !foreign);
 }
 
 cudaError_t cudaGetDevice(int *device)
@@ -178,6 +210,9 @@ extern "C" bool rv_emulated_fails(void)
 
 cudaError_t cudaMalloc(void **p, size_t size)
 {
+    *p = nullptr;
+    if (illegal("cudaMalloc"))
+        return cudaErrorStreamCaptureUnsupported;
     *p = rv_emulated_fails() ? nullptr : malloc(size);
     if (!*p)
         return cudaErrorMemoryAllocation;
@@ -193,12 +228,16 @@ cudaError_t cudaMallocHost(void **p, size_t size)
 
 cudaError_t cudaFree(void *p)
 {
+    if (illegal("cudaFree"))
+        return cudaErrorStreamCaptureUnsupported;
     free(p);
     return cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void *p)
 {
+    if (illegal("cudaFreeHost"))
+        return cudaErrorStreamCaptureUnsupported;
     free(p);
     return cudaSuccess;
 }
@@ -211,10 +250,12 @@ cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t size,
     // RVOS_EMULATED_FAIL_UPLOAD: of copies to the device.
     if (kind == cudaMemcpyHostToDevice && fails("RVOS_EMULATED_FAIL_UPLOAD", &uploads))
         return cudaErrorInvalidValue;
-    return issue(stream, [=] {
-        counts.copied[kind] += (long)size;
-        memcpy(dst, src, size);
-    });
+    return issue(stream,
+                 [=] {
+                     counts.copied[kind] += (long)size;
+                     memcpy(dst, src, size);
+                 },
+                 {(uintptr_t)dst, (uintptr_t)src});
 }
 
 cudaError_t cudaMemcpy(void *dst, const void *src, size_t size, enum cudaMemcpyKind kind)
@@ -236,7 +277,7 @@ cudaError_t cudaGetDeviceCount(int *count)
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
 {
-    return issue(stream, [=] { memset(p, value, size); });
+    return issue(stream, [=] { memset(p, value, size); }, {(uintptr_t)p});
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags)
@@ -262,6 +303,10 @@ extern "C" void rv_emulated_forget(cudaStream_t stream)
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream)
 {
+    if (stream && stream->capture) {
+        fprintf(stderr, "a stream is destroyed that is being captured\n");
+        abort();
+    }
     if (stream && stream == remembered) {
         fprintf(stderr, "an engine still has a stream that is destroyed\n");
         abort();
@@ -272,7 +317,9 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
-    return stream && stream->capture ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
+    return illegal("cudaStreamSynchronize") || (stream && stream->capture)
+               ? cudaErrorStreamCaptureUnsupported
+               : cudaSuccess;
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned int flags)
@@ -293,6 +340,8 @@ cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
     static int calls;
 
+    if (illegal("cudaEventElapsedTime"))
+        return cudaErrorStreamCaptureUnsupported;
     (void)from;
     (void)to;
     *ms = getenv("RVOS_EMULATED_CLOCK") ? 0.001f * (float)(1 + calls++ * 7919 % 97) : 0;
@@ -383,7 +432,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 
     if (!current || current->streams[0] != stream)
         return cudaErrorStreamCaptureUnjoined;
-    whole = !capture_fails() && joined(current, stream->last);
+    whole = !capture_fails() && !current->broken && joined(current, stream->last);
     *out = whole ? current : nullptr;
     for (cudaStream_t s : current->streams) {
         s->capture = nullptr;
@@ -402,6 +451,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph,
     counts.graphs++;
     counts.nodes = (long)graph->nodes.size();
     *out = new CUgraphExec_st{graph->nodes, 1};
+    std::lock_guard<std::mutex> lock(alive_lock);
+    alive.insert(*out);
     return cudaSuccess;
 }
 
@@ -411,7 +462,8 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
     std::vector<int> left(n), ready;
     std::vector<std::vector<int>> next(n);
 
-    (void)stream;
+    if (stream && stream->capture)
+        return cudaErrorStreamCaptureUnsupported;
     for (size_t i = 0; i < n; i++) {
         left[i] = (int)exec->nodes[i].after.size();
         for (int a : exec->nodes[i].after)
@@ -435,6 +487,10 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
+    {
+        std::lock_guard<std::mutex> lock(alive_lock);
+        alive.erase(exec);
+    }
     delete exec;
     return cudaSuccess;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <vector>
 
 #include "cuda_runtime_api.h"
 
@@ -38,14 +39,29 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 
 /* `shared`: bytes of shared memory that the block is given. `chained`: fails in a capture
- * unless exactly one thing, a kernel of ours, is in front of this one. */
+ * unless exactly one thing, a kernel of ours, is in front of this one. `words`: the
+ * kernel's arguments, among them the addresses that it uses. */
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
-                            std::function<void()> block_function, size_t shared = 0,
+                            std::function<void()> block_function,
+                            std::vector<uintptr_t> words, size_t shared = 0,
                             int chained = 0);
+template <class F> static inline std::vector<uintptr_t> emulated_words(const F &f)
+{
+    std::vector<uintptr_t> words(sizeof(f) / sizeof(uintptr_t));
+
+    memcpy(words.data(), &f, words.size() * sizeof(uintptr_t));
+    return words;
+}
+template <class F>
+static inline cudaError_t emulated_launch_of(dim3 grid, dim3 block, cudaStream_t stream,
+                                             F f, size_t shared = 0, int chained = 0)
+{
+    return emulated_launch(grid, block, stream, f, emulated_words(f), shared, chained);
+}
 extern __thread const char *emulated_name; /* of the kernel that is being launched */
 #define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \
     (emulated_name = #kernel,                                                            \
-     emulated_launch(grid, block, stream, [=] { kernel(__VA_ARGS__); }))
+     emulated_launch_of(grid, block, stream, [=] { kernel(__VA_ARGS__); }))
 
 /* Runs all blocks. */
 void emulated_blocks(dim3 grid, const std::function<void()> &block_function,
@@ -80,13 +96,13 @@ template <class T> static inline void atomicMax(T *p, T v)
 #define RV_DYNAMIC_SHARED(name) char *name = emulated_shared
 #define RV_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                        \
     (emulated_name = #kernel,                                                            \
-     emulated_launch(                                                                    \
+     emulated_launch_of(                                                                 \
          grid, block, stream, [=] { kernel(__VA_ARGS__); }, bytes))
 #define RV_ALLOW_SHARED(kernel) cudaSuccess
 #define RV_INPUTS_READY ((void)0)
 #define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
     (emulated_name = #kernel,                                                            \
-     emulated_launch(                                                                    \
+     emulated_launch_of(                                                                 \
          grid, block, stream, [=] { kernel(__VA_ARGS__); }, 0, chained))
 
 /* Of the block that runs; full of NaNs when it begins, as is what it was not given. */
@@ -158,6 +174,8 @@ struct rv_sums {
     float v[16][16];
 };
 void emulated_multiply_add(float *sums, const float *left, const float *right);
+/* Aborts where a load or store of 16 bytes would fault. */
+void emulated_check_vector(const void *p);
 /* Aborts where tensor cores would fault. */
 void emulated_check_fragment(const void *p, size_t pitch);
 
