@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A preload of Dask's workers, for test_archive.py: in the fourth frame of some clips the
-worker stops, each in its own way, once. $RVOS_TEST_HANG is a folder with a file for each."""
+worker stops, each in its own way, once; in always.mp4 each worker does. $RVOS_TEST_HANG is a
+folder with a file for each way."""
 import ctypes
 import os
 import time
@@ -14,6 +15,8 @@ HOW = {"clip-05.mp4": "kill", "clip-15.mp4": "stop", "clip-25.mp4": "sleep", "cl
 def hang(self, frames):
     work._Life.plain_step(self, frames)
     how = HOW.get(os.path.basename(self.job.video))
+    if os.path.basename(self.job.video) == "always.mp4" and frames:
+        time.sleep(1000)
     if not how or self.frames != 4 or not frames:
         return
     path = os.path.join(FOLDER, how)

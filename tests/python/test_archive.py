@@ -161,6 +161,19 @@ class Local(Folders):
         self.assertEqual(before, after)
 
 
+    def test_a_video_that_always_hangs_is_reported(self):
+        make(self.videos / "always.mp4")
+        make(self.videos / "good.mp4")
+        done = archive(*OPTIONS, "-o", self.out, "--workers", 1, "--stalled", 4,
+                       "--retries", 1, self.videos,
+                       env={"RVOS_TEST_HANG": str(self.folder),
+                            "DASK_DISTRIBUTED__WORKER__PRELOAD": PRELOAD})
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, "(?m)^failed: .*/always.mp4: .* showed no life")
+        self.same(["good.mp4"])
+        self.assertGreaterEqual(self.summary()["files"][0]["attempts"], 2)
+
+
 class Cluster(Folders):
     """With a scheduler and a worker that run already."""
 
@@ -346,9 +359,31 @@ class Refusals(Folders):
         from rvos._archive_files import Folder
 
         make(self.videos / "a.mp4")
+        left = self.out / ".rvos-archive" / "parts-dead"
+        left.mkdir(parents=True)
+        (left / "half").touch()
         folder = Folder(str(self.out))
+        self.assertFalse(left.exists())  # of a run that was killed
         self.refused("another rvos-archive is writing there", "-o", self.out, self.videos)
         folder.close()
+
+    def test_the_time_limit_ends_a_process(self):
+        """Also one whose frames go on; a task that is done in time ends nothing."""
+        program = ("import sys, time\n"
+                   "from rvos._archive_work import Conditions, Job, _Life\n"
+                   "conditions = Conditions(stalled=float(sys.argv[1]), time_limit=0.8)\n"
+                   "with _Life(Job(0, 0, '', '', ''), conditions) as life:\n"
+                   "    life.step(1)\n"
+                   "time.sleep(1.2)\n"
+                   "print('alive', flush=True)\n"
+                   "with _Life(Job(0, 0, '', '', ''), conditions) as life:\n"
+                   "    for _ in range(600):\n"
+                   "        life.step(1)\n"
+                   "        time.sleep(0.1)\n")
+        for stalled in (0, 100):
+            done = subprocess.run([sys.executable, "-c", program, str(stalled)], text=True,
+                                  capture_output=True, timeout=50, check=False)
+            self.assertEqual((done.returncode, done.stdout), (1, "alive\n"))
 
     def test_the_watchdog_ends_a_process(self):
         program = ("import time\n"

@@ -59,6 +59,7 @@ class Run:
         self._cuts: dict[int, _Cut] = {}
         self._partial: dict[tuple[int, int], int] = {}  #: frames of tasks that run
         self._frames = 0  #: of tasks that are done
+        self._started: collections.Counter[tuple[int, int]] = collections.Counter()
         self._shares: dict[int, dict[int, float]] = collections.defaultdict(dict)  #: by piece
         self._tried: dict[int, set[str]] = collections.defaultdict(set)  #: without success
         for number, video in enumerate(videos):
@@ -152,6 +153,7 @@ class Run:
         video = self.videos[event["number"]]
         if event["what"] == "started":
             video.attempts += 1
+            self._started[event["number"], event["piece"]] += 1
             self.say(f"{video.path}: started by {event['worker']} (process {event['pid']} on "
                      f"{event['host']})")
         if (event["number"], event["piece"]) in self._partial:
@@ -163,7 +165,10 @@ class Run:
             result = future.result()
         else:  # KilledWorker; a worker without rvos; cancelled or lost
             error = future.exception() if future.status == "error" else future.status
-            result = {"error": _words(error), "again": True}
+            # Dask has tried it on several workers. A task that never started was only near one
+            # that ended them.
+            result = {"error": _words(error),
+                      "again": self._started[job.number, job.piece] <= self.retries}
         future.release()
         video = self.videos[job.number]
         self._partial.pop((job.number, job.piece), None)
