@@ -10,11 +10,13 @@
 // RVOS_EMULATED_DRY=1: kernels are launched, captured and counted, but do not run, and
 // new memory is not written: for tests of plans of large networks.
 #include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "emulation.h"
@@ -426,9 +428,25 @@ static bool capture_fails(void)
     return since <= n;
 }
 
+// For tests: a capture that ends while hold[0] is 1 waits until it is 0; hold[1] counts them.
+// While it is 2 others end at once.
+extern "C" __attribute__((visibility("default"))) std::atomic_int *
+rv_emulated_hold_capture(void)
+{
+    static std::atomic_int hold[2];
+
+    return hold;
+}
+
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 {
+    std::atomic_int *hold = rv_emulated_hold_capture();
     bool whole;
+
+    bool stays = hold[0] == 1;
+
+    for (hold[1] += stays; stays && hold[0];)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
 
     if (!current || current->streams[0] != stream)
         return cudaErrorStreamCaptureUnjoined;
