@@ -324,7 +324,7 @@ section "plain C only, no element, no tools"
 if configure_and_build build-plain -Donednn=disabled -Dgst=disabled -Dtools=disabled; then
     # shellcheck disable=SC2046
     meson_tests build-plain $(tests_without build-plain \
-        '^(data|tree|fuzz|cuda) /| / (shared-golden-.*|peer)$')
+        '^(data|tree|fuzz|cuda) /| / (shared-golden-.*|peer|python-(archive|types))$')
 fi
 section_end
 

@@ -339,6 +339,10 @@ class Refusals(Folders):
         self.refused("nolist: .*No such file", "-o", self.out, "--list", self.folder / "nolist")
         self.refused("model .*/none: No such file", "-m", self.folder / "none", "-o", self.out,
                      self.videos)
+        self.refused("objects", "-m", MODEL, "-n", 1000, "-o", self.out, self.videos)
+        self.refused("threshold", "-m", MODEL, "--threshold", 2, "-o", self.out, self.videos)
+        self.refused("test_archive.py", "-m", __file__, "-o", self.out, self.videos)
+        self.assertEqual([p.name for p in self.out.iterdir()], [".rvos-archive"])
         other = self.folder / "other"
         other.mkdir()
         make(other / "a.mp4")

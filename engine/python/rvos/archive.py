@@ -18,12 +18,16 @@ import time
 from importlib.util import find_spec
 from typing import Any, Iterator, Optional
 
+import numpy as np
+
 from . import __version__
 from ._archive_files import Folder, Refused, find, write_json
 from ._archive_run import Run, SchedulerGone
 from ._archive_work import Conditions, Settings, sha256_of
 from ._archive_write import FORMATS, check_format
-from ._handles import PRECISIONS, TASKS, default_model, default_threads
+from ._errors import Error
+from ._handles import PRECISIONS, TASKS, Device, Model, default_model, default_threads
+
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
@@ -116,6 +120,23 @@ async def _answers(distributed: Any, address: str) -> bool:
         return True
     except (OSError, ValueError):
         return False
+
+
+def _try(settings: Settings, engine: Optional[str]) -> None:
+    """Refuses settings with which each video would fail. A CUDA device may be with the workers
+    only: then they say it."""
+    if engine == "cuda":
+        return
+    try:
+        with Device(engine, threads=1) as device, \
+                Model(settings.model, device=device, size=settings.size,
+                      precision=settings.precision) as model, \
+                model.stream(settings.task, objects=settings.objects,
+                             discovery_interval=settings.discovery_interval) as stream:
+            stream.process(np.zeros((16, 16, 3), np.uint8), threshold=settings.threshold,
+                           min_object_size=settings.min_object_size)
+    except (Error, ValueError, OverflowError) as error:
+        raise Refused(str(error)) from error
 
 
 @contextlib.contextmanager
@@ -242,11 +263,17 @@ def _run(options: argparse.Namespace, folder: Folder) -> int:
     settings = _settings(options)
     videos = find(options.input, options.list, options.root, folder, options.format)
     run = Run(folder, videos, settings, retries=options.retries, again=options.again)
-    ended, status = _work(options, run) if run.open else ("done", 0)
+    ended, status = "done", 0
+    if run.open:
+        _try(settings, options.engine)
+        ended, status = _work(options, run)
     summary = _summary(run, ended)
-    write_json(os.path.abspath(options.summary or os.path.join(folder.path, "summary.json")),
-               summary)
     print(_table(summary))
+    path = os.path.abspath(options.summary or os.path.join(folder.path, "summary.json"))
+    try:
+        write_json(path, summary)
+    except OSError as error:
+        raise Refused(f"the summary {path}: {error.strerror}") from error
     if status:
         print(f"rvos-archive: {ended}: a further run goes on from here", file=sys.stderr)
     return status or int(summary["videos"]["failed"] > 0)
