@@ -38,6 +38,15 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     gst-inspect-1.0 rvosseg >/dev/null
 CMD ["gst-inspect-1.0", "rvosseg"]
 
+# Network cameras as a service: docs/cameras.md.
+FROM cpu AS cameras
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp python3-gi python3-paho-mqtt && \
+    rm -rf /var/lib/apt/lists/*
+COPY gst/examples/cameras.py /usr/local/bin/rvosseg-cameras
+EXPOSE 8554 8080
+ENTRYPOINT ["python3", "/usr/local/bin/rvosseg-cameras"]
+
 # The CUDA engine is compiled with NVIDIA's toolkit and runs with their cuDNN.
 FROM nvidia/cuda:13.0.1-cudnn-devel-ubuntu24.04 AS cuda-build
 ENV DEBIAN_FRONTEND=noninteractive

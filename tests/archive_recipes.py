@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands and recipes of docs/archive.md: archive_recipes.py BUILD_DIR.
+"""The commands and recipes of docs/archive.md, and docs/cameras.md's manifests:
+archive_recipes.py BUILD_DIR.
 
 Commands run as they stand there, with a scheduler and a worker of this machine. The program
 for Slurm runs with dask-jobqueue and an `sbatch` that starts jobs here. The manifests are
@@ -48,8 +49,8 @@ def packages(folder):
     return python
 
 
-def blocks(language):
-    text = (ROOT / "docs" / "archive.md").read_text(encoding="utf-8")
+def blocks(language, page="archive.md"):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
@@ -93,20 +94,21 @@ def check_manifests(folder):
             kubernetes_validate.validate(manifest, "1.30", strict=True)
 
     kinds = []
-    for text in blocks("yaml"):
+    for text in blocks("yaml") + blocks("yaml", "cameras.md"):
         for manifest in yaml.safe_load_all(text):
             check(manifest)
             kinds.append(manifest["kind"])
             # The check finds faults: a name that is spelt wrong, deep inside.
             wrong = json.loads(json.dumps(manifest).replace('"resources"', '"resorces"')
-                               .replace('"ports"', '"prts"'))
+                               .replace('"ports"', '"prts"').replace('"data"', '"dat"'))
             assert wrong != manifest
             try:
                 check(wrong)
             except (jsonschema.ValidationError, kubernetes_validate.ValidationError):
                 continue
             sys.exit(f"a fault in {manifest['kind']} was not found")
-    assert kinds == ["PersistentVolumeClaim", "DaskCluster", "Job"], kinds
+    assert kinds == ["PersistentVolumeClaim", "DaskCluster", "Job", "ConfigMap", "Service",
+                     "StatefulSet"], kinds
     print("ok: manifests", *kinds)
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Builds the CPU image of the Dockerfile and runs a pipeline in it.
+# Builds the CPU images of the Dockerfile and runs them.
 set -u
 
 usage()
@@ -8,9 +8,9 @@ usage()
     cat <<'END'
 usage: sh tests/dockerfile.sh RELEASE
 
-Builds the target cpu of the Dockerfile on Debian RELEASE (12, 13) by buildah, without a
-registry: the base image is made by mmdebstrap. Then runs gst-inspect-1.0, a pipeline and
-rvos-segment in the image. Takes five minutes and, while it runs, 10 GB in $TMPDIR.
+Builds the target cameras of the Dockerfile, and so cpu, on which it stands, on Debian RELEASE
+(12, 13) by buildah, without a registry: the base image is made by mmdebstrap. Then runs
+gst-inspect-1.0, a pipeline, rvos-segment and the cameras' service in the image. Takes five minutes and, while it runs, 10 GB in $TMPDIR.
 $DEBIAN_MIRROR is where the packages come from. It needs root, mmdebstrap, buildah and the
 network, and exits with 77 where one is not there.
 END
@@ -63,7 +63,7 @@ rm -f "$work/base.tar"
 mkdir "$work/source" && (cd "$root" && git ls-files -z -c -o --exclude-standard |
     xargs -0 ls -d 2>/dev/null | tar -c -T -) | tar -x -C "$work/source" || exit 1
 echo "building ..."
-oci build --pull=never --build-arg "DEBIAN=$release" --target cpu --tag rvosseg \
+oci build --pull=never --build-arg "DEBIAN=$release" --target cameras --tag rvosseg \
     "$work/source" >"$work/log" 2>&1 || {
     tail -n 30 "$work/log"
     echo "FAILED: the build of the image"
@@ -97,4 +97,8 @@ check "rvos-segment segments frames" "
     gst-launch-1.0 -q filesrc location=cup.mp4 ! decodebin ! videoconvert ! \
         identity eos-after=4 ! pngenc ! multifilesink location=f%d.png &&
     mkdir FRAMES && mv f*.png FRAMES/ && rvos-segment FRAMES OUT && ls OUT/f0.png"
+check "the cameras' service answers" "
+    python3 /usr/local/bin/rvosseg-cameras one=rtsp://127.0.0.1:1/ & sleep 5
+    python3 -c 'import urllib.request as r; print(r.urlopen(\"http://127.0.0.1:8080/healthz\").read())' &&
+    kill \$!"
 exit $failed

@@ -211,7 +211,7 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg \
     python3-cffi python3-av python3-mesonpy python3-pip python3-venv mypy \
     python3-distributed python3-tqdm pipewire wireplumber gstreamer1.0-pipewire dbus-daemon \
-    clang libomp-dev mmdebstrap gir1.2-gst-rtsp-server-1.0 \
+    clang libomp-dev mmdebstrap gir1.2-gst-rtsp-server-1.0 mosquitto python3-paho-mqtt \
     $cuda_packages; then
     echo "all there"
 else
