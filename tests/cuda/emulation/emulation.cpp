@@ -20,23 +20,8 @@
 #include <vector>
 
 #include "emulation.h"
+#include "graph.h"
 
-struct node {
-    std::function<void()> run;
-    std::vector<int> after;
-    bool kernel;
-    std::vector<uintptr_t> words; // among them the addresses that it uses
-};
-struct CUgraph_st {
-    std::vector<node> nodes;
-    std::vector<cudaStream_t> streams; // that are being captured into it
-    unsigned long serial;              // from 1
-    bool broken;                       // by a call that a capture does not allow
-};
-struct CUgraphExec_st {
-    std::vector<node> nodes;
-    unsigned long long random;
-};
 struct CUstream_st {
     CUgraph_st *capture;   // NULL: none
     std::vector<int> last; // nodes that the next one comes behind
@@ -76,9 +61,9 @@ static bool illegal(const char *call)
 }
 
 struct emulated_counts {
-    long mallocs, launches, graphs, nodes, chained;
-    long copied[5]; // bytes, by enum cudaMemcpyKind
-    long physical;  // bytes that are there now, of driver.c's virtual memory
+    std::atomic<long> mallocs, launches, graphs, nodes, chained; // C reads them as long
+    std::atomic<long> copied[5]; // bytes, by enum cudaMemcpyKind
+    std::atomic<long> physical;  // bytes that are there now, of driver.c's virtual memory
 };
 static emulated_counts counts;
 
@@ -109,7 +94,7 @@ static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
         run();
         return cudaSuccess;
     }
-    stream->capture->nodes.push_back({run, stream->last, kernel, words});
+    stream->capture->nodes.push_back({run, stream->last, kernel, words, stream});
     stream->last.assign(1, (int)stream->capture->nodes.size() - 1);
     return cudaSuccess;
 }
@@ -428,8 +413,8 @@ static bool capture_fails(void)
     return since <= n;
 }
 
-// For tests: a capture that ends while hold[0] is 1 waits until it is 0; hold[1] counts them.
-// While it is 2 others end at once.
+// For tests: a capture that ends while hold[0] is 1 waits until it is 0; hold[1] counts
+// them. While it is 2 others end at once.
 extern "C" __attribute__((visibility("default"))) std::atomic_int *
 rv_emulated_hold_capture(void)
 {
@@ -474,33 +459,9 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph,
     return cudaSuccess;
 }
 
-cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
+bool emulated_is_captured(cudaStream_t stream)
 {
-    size_t n = exec->nodes.size();
-    std::vector<int> left(n), ready;
-    std::vector<std::vector<int>> next(n);
-
-    if (stream && stream->capture)
-        return cudaErrorStreamCaptureUnsupported;
-    for (size_t i = 0; i < n; i++) {
-        left[i] = (int)exec->nodes[i].after.size();
-        for (int a : exec->nodes[i].after)
-            next[a].push_back((int)i);
-        if (!left[i])
-            ready.push_back((int)i);
-    }
-    while (!ready.empty()) {
-        exec->random = exec->random * 6364136223846793005u + 1442695040888963407u;
-        size_t at = (exec->random >> 33) % ready.size();
-        int i = ready[at];
-
-        ready.erase(ready.begin() + (long)at);
-        exec->nodes[i].run();
-        for (int k : next[i])
-            if (!--left[k])
-                ready.push_back(k);
-    }
-    return cudaSuccess;
+    return stream && stream->capture;
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)

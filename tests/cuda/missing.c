@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* missing.c - frames of a plan whose scratch memory is full of NaNs when each graph
+ * begins: the same state as step by step. Without any one of its waits: another state, in
+ * one order at least. So a wait that is missing shows as garbage, and not only to the
+ * proof of order.c.
+ *
+ *     cuda-missing            intact, and with each wait missing
+ *     cuda-missing intact     intact, each lane a thread: for ThreadSanitizer
+ *     cuda-missing broken     each lane a thread, without the waits: ThreadSanitizer must
+ *                             see that, and end the process */
+#include <math.h>
+#include <string.h>
+
+#include "order.h"
+#include "places.h"
+#include "plan.h"
+#include "../test.h"
+
+const struct rv_backend *rv_backend_cuda(int abi);
+void rv_emulated_poison(char *at, size_t size);
+
+static const char *const orders[] = {"late",   "",       "lane 0", "lane 1",
+                                     "lane 2", "lane 3", "lane 4", "lane 5"};
+#define ORDERS (int)(sizeof(orders) / sizeof(orders[0]))
+
+static rvos_device dev;
+static struct rv_net net = {.base = "resnet18",
+                            .base_width = 8,
+                            .hidden = 32,
+                            .kernel = 3,
+                            .skip_mode = RV_SKIP_CONCAT,
+                            .width = 64,
+                            .height = 64};
+static struct rv_program program = {.objects = 2,
+                                    .decoders = 1u << RV_ZERO_SHOT,
+                                    .spatial = true,
+                                    .temporal = true,
+                                    .narrow_bytes = 4,
+                                    .align = 8,
+                                    .time_groups = 1};
+
+static int some_weights(const struct rv_weights *weights, int index, float *kernel,
+                        float *bias)
+{
+    const struct rv_weight *w = &weights->net->weight[index];
+    int inputs = w->in * w->size * w->size;
+    uint64_t seed = (uint64_t)index + 1;
+
+    for (int i = 0; i < w->out * inputs; i++)
+        kernel[i] =
+            ((float)(test_random(&seed) % 2001) / 1000 - 1) / sqrtf((float)inputs);
+    for (int i = 0; i < w->out; i++)
+        bias[i] = (float)(test_random(&seed) % 2001) / 1000 - 1;
+    return 0;
+}
+
+static void on_log(void *opaque, rvos_log_level level, const char *line)
+{
+    (void)opaque;
+    if (level <= RVOS_LOG_WARNING)
+        fprintf(stderr, "%s\n", line);
+}
+
+/* The state after `frames` frames, the first of which runs step by step. */
+static void run(struct rv_plan *plan, int frames, char *out)
+{
+    struct rv_buffer state = {0};
+
+    CHECK(dev.fn->alloc(&dev, program.state_bytes, &state) == 0);
+    CHECK(rv_plan_warm_up(plan, state.ptr, frames) == 0);
+    CHECK(dev.fn->read(&dev, &state, 0, out, state.size) == 0);
+    dev.fn->free(&dev, &state);
+}
+
+/* Whether a graph of the plan, as it is now, gives the state in all orders. */
+static bool is_right(struct rv_plan *plan, const char *want, char *got)
+{
+    bool right = true;
+
+    rv_plan_drop_graphs(plan);
+    for (int i = 0; i < ORDERS && right; i++) {
+        setenv("RVOS_EMULATED_ORDER", orders[i], 1);
+        run(plan, 2, got);
+        right = !memcmp(want, got, program.state_bytes);
+    }
+    return right;
+}
+
+static void break_waits(struct rv_plan *plan, const char *want, char *got)
+{
+    int waits = 0, found = 0;
+
+    for (int i = 0; i < program.n_steps; i++)
+        for (int l = 0; l < RV_LANES; l++) {
+            int wait = plan->step[i].wait[l];
+
+            if (wait < 0)
+                continue;
+            plan->step[i].wait[l] = -1;
+            waits++;
+            if (!is_right(plan, want, got))
+                found++;
+            else /* by its addresses, too, the plan can do without it */
+                test_note(CHECK(order_check(plan).unordered == 0), "step %d, wait for %d",
+                          i, wait);
+            plan->step[i].wait[l] = wait;
+        }
+    printf("%d of %d missing waits show\n", found, waits);
+    CHECK(waits > 10);
+}
+
+static void drop_waits(struct rv_plan *plan)
+{
+    for (int i = 0; i < program.n_steps; i++)
+        for (int l = 0; l < RV_LANES; l++)
+            plan->step[i].wait[l] = -1;
+}
+
+/* The state that a plan gives which never runs a graph. */
+static void run_steps(struct rv_plan *plan, char *out)
+{
+    struct rv_buffer state = {0};
+
+    plan->eager = true;
+    CHECK(dev.fn->alloc(&dev, program.state_bytes, &state) == 0);
+    CHECK(rv_plan_warm_up(plan, state.ptr, 2) == 0);
+    CHECK(dev.fn->read(&dev, &state, 0, out, state.size) == 0);
+    dev.fn->free(&dev, &state);
+    plan->eager = false;
+}
+
+int main(int argc, char **argv)
+{
+    struct rv_weights weights = {.net = &net, .read = some_weights};
+    struct rv_plan *plan = NULL;
+    char *want, *got;
+
+    dev = (rvos_device){.fn = rv_backend_cuda(RV_BACKEND_ABI), .params = {.log = on_log}};
+    if (!CHECK(dev.fn && dev.fn->open(&dev) == 0) ||
+        !CHECK(rv_program_build(&program, &net) == 0 && rv_places(&program, true) == 0))
+        return test_done();
+    weights.n_prepared = net.n_weights;
+    weights.prepared = calloc((size_t)net.n_weights, sizeof(void *));
+    if (!CHECK(dev.fn->plan_create(&dev, &program, &weights, RVOS_PRECISION_FP32, 1,
+                                   &plan) == 0))
+        return test_done();
+    want = calloc(1, program.state_bytes);
+    got = calloc(1, program.state_bytes);
+    run_steps(plan, want);
+    rv_emulated_poison(plan->scratch.at, plan->scratch.bytes);
+    if (argc > 1) {
+        setenv("RVOS_EMULATED_ORDER", "threads", 1);
+        rv_plan_drop_graphs(plan);
+        if (!strcmp(argv[1], "broken"))
+            drop_waits(plan);
+        run(plan, 2, got);
+        CHECK(!strcmp(argv[1], "broken") || !memcmp(want, got, program.state_bytes));
+    } else {
+        CHECK(is_right(plan, want, got));
+        break_waits(plan, want, got);
+    }
+    rv_emulated_poison(NULL, 0);
+    dev.fn->plan_destroy(plan);
+    dev.fn->weights_free(&dev, &weights);
+    dev.fn->close(&dev);
+    free(weights.prepared);
+    free(want);
+    free(got);
+    rv_program_free(&program);
+    rv_net_free(&net);
+    return test_done();
+}
