@@ -279,13 +279,13 @@ section_end
 
 # ---- thread sanitizer -------------------------------------------------------------------
 
-# Only what several threads of an application can do to the element; in plain C, as oneDNN
-# is not instrumented.
+# Only what several threads of an application can do to the element, and the lanes of the CUDA
+# engine; in plain C, as oneDNN is not instrumented.
 section "with ThreadSanitizer"
-targets='tests/models.stamp gst/libgstrvosseg.so tests/gst/gst-chaos'
+targets='tests/models.stamp gst/libgstrvosseg.so tests/gst/gst-chaos tests/cuda/cuda-missing'
 if configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
     -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled; then
-    RVOSSEG_CHAOS_SECONDS=20 meson_tests build-tsan gst-chaos
+    RVOSSEG_CHAOS_SECONDS=20 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken
 fi
 targets=''
 section_end
