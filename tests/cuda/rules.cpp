@@ -123,8 +123,10 @@ static void captures()
     cudaStreamCreateWithFlags(&other, 0);
     cudaEventCreate(&event);
     lost([](cudaStream_t) { return cudaMalloc(&memory, 8); });
+    cudaFree(memory);
     lost([](cudaStream_t) { return cudaFree(nullptr); });
     lost([](cudaStream_t) { return cudaMallocHost(&memory, 8); });
+    cudaFreeHost(memory);
     lost([](cudaStream_t) { return cudaFreeHost(nullptr); });
     lost([](cudaStream_t stream) { return cudaStreamSynchronize(stream); });
     lost([](cudaStream_t) { return cudaStreamSynchronize(other); });
@@ -157,6 +159,8 @@ template <class F> static bool chains(F first)
 
 static void chaining()
 {
+    static cudaStream_t other;
+
     CHECK(chains([](cudaStream_t s, char *p) { launch(s, p); }));
     CHECK(!chains([](cudaStream_t, char *) {}));
     CHECK(!chains([](cudaStream_t s, char *p) { cudaMemsetAsync(p, 0, 1, s); }));
@@ -166,7 +170,6 @@ static void chaining()
         rv_emulated_foreign(false);
     }));
     CHECK(!chains([](cudaStream_t s, char *p) { // and a wait for another stream
-        cudaStream_t other;
         cudaEvent_t fork, done;
 
         cudaStreamCreateWithFlags(&other, 0);
@@ -182,6 +185,7 @@ static void chaining()
         cudaEventDestroy(fork);
         cudaEventDestroy(done);
     }));
+    cudaStreamDestroy(other);
 }
 
 static void memory()
