@@ -66,9 +66,8 @@ class Machine:
         (tools / "python3").write_text('#!/bin/sh\ncase "$*" in *peers.py* | *torch*) exit 0 ;; esac\n'
                                        f'exec {sys.executable} "$@"\n')
         (tools / "python3").chmod(0o755)
-        if gpu:
-            (tools / "nvidia-smi").write_text("#!/bin/sh\necho GPU 0: made up, 90\n")
-            (tools / "nvidia-smi").chmod(0o755)
+        (tools / "nvidia-smi").write_text("#!/bin/sh\n" + ("echo GPU 0: made up, 90\n" if gpu else "exit 9\n"))
+        (tools / "nvidia-smi").chmod(0o755)
         self.env = {**{k: v for k, v in os.environ.items() if not k.startswith("RVOS_")},
                     "PATH": f"{tools}:/usr/bin:/bin", "STUB_LOG": str(folder / "calls"),
                     "RVOS_GPU_BUILD": str(self.build),
