@@ -139,6 +139,7 @@ int main(int argc, char **argv)
 
     if (argc < 2 || access(argv[1], R_OK))
         return test_skip("usage: hour MODEL [MINUTES] [WIDTH HEIGHT]");
+    setvbuf(stdout, NULL, _IOLBF, 0); /* a log file shows where it is */
     device = open_device("cpu", 2, &log_);
     if (device)
         CHECK(rvos_model_load(&model, device, argv[1],
