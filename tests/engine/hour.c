@@ -105,7 +105,7 @@ static void play(rvos_stream *stream, int w, int h, int frames)
     uint8_t *rgb = malloc((size_t)w * h * 3), *labels = malloc((size_t)w * h);
     rvos_labels out = {.width = w, .height = h, .data = labels, .stride = w};
     rvos_image image = rgb_image(rgb, w, h);
-    struct tally tally = {{0}};
+    struct tally tally = {.newest = 0};
     long settled = 0;
 
     for (int t = 0; t < frames && !tally.wrong; t++) {
