@@ -22,8 +22,9 @@ except ImportError:
 PAGES = [
     ("Start", ["README.md", "docs/element.md", "docs/examples.md"]),
     ("Use", ["docs/tools.md", "docs/follow.md", "docs/evaluation.md",
-             "engine/python/README.md", "docs/archive.md", "docs/cameras.md", "docs/training.md", "data/README.md",
-             "data/models/README.md", "data/clips/README.md"]),
+             "engine/python/README.md", "docs/archive.md", "docs/cameras.md", "docs/web.md",
+             "docs/training.md", "data/README.md", "data/models/README.md",
+             "data/clips/README.md"]),
     ("Understand", ["docs/network.md", "docs/architecture.md",
                     "docs/numerics.md", "docs/model-format.md",
                     "tests/golden/README.md"]),

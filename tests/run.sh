@@ -212,6 +212,8 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     python3-cffi python3-av python3-mesonpy python3-pip python3-venv mypy \
     python3-distributed python3-tqdm pipewire wireplumber gstreamer1.0-pipewire dbus-daemon \
     clang libomp-dev mmdebstrap gir1.2-gst-rtsp-server-1.0 mosquitto python3-paho-mqtt \
+    chromium chromium-driver python3-selenium python3-aiohttp gir1.2-gst-plugins-bad-1.0 \
+    gstreamer1.0-nice \
     $cuda_packages; then
     echo "all there"
 else

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""web.py ROOT WORK [PICTURE.png]: gst/examples/web in a headless Chromium with a clip as its camera.
+
+PICTURE.png gets a screenshot. GST_PLUGIN_PATH leads to rvosseg.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+ROOT, WORK = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
+EXAMPLE = ROOT / "gst" / "examples" / "web" / "server.py"
+PYTHON = "/usr/bin/python3"
+VISITS = 20
+# The picture that came back, as bytes of RGB of a 64x48 picture.
+PIXELS = """
+const video = document.getElementById("video"), canvas = document.createElement("canvas");
+canvas.width = 64; canvas.height = 48;
+const context = canvas.getContext("2d");
+context.drawImage(video, 0, 0, 64, 48);
+return Array.from(context.getImageData(0, 0, 64, 48).data);
+"""
+
+
+def skip(why):
+    print("skipped:", why)
+    sys.exit(77)
+
+
+def needs():
+    for program in ("chromium", "chromedriver"):
+        if not shutil.which(program):
+            skip(f"no {program} here")
+    code = "import aiohttp, selenium, numpy, gi; gi.require_version('GstWebRTC', '1.0')"
+    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        skip(done.stderr.strip().splitlines()[-1])
+    for element in ("webrtcbin", "nicesrc", "y4menc", "vp8enc", "avdec_h264"):
+        if subprocess.run(["gst-inspect-1.0", element], capture_output=True,
+                          check=False).returncode:
+            skip(f"no element {element}")
+
+
+def wait(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            print(f"ok: {what}", flush=True)
+            return found
+        time.sleep(0.2)
+    sys.exit(f"failed: {what} within {seconds} s; the page says {Page.last.text('figures')!r}")
+
+
+def make_camera():
+    """The first second of the clip, in which the objects hardly move; Chromium repeats it. A
+    pattern at the left shows whether the background is sharp."""
+    path = WORK / "camera.y4m"
+    subprocess.run(
+        ("gst-launch-1.0 -q compositor name=c sink_1::width=64 sink_1::height=240 ! "
+         f"video/x-raw,format=I420,width=320,height=240 ! y4menc ! filesink location={path} "
+         f"filesrc location={ROOT}/data/clips/cup.mp4 ! decodebin ! videoconvert ! videoscale ! "
+         "video/x-raw,width=320,height=240 ! identity eos-after=26 ! c.sink_0 "
+         "videotestsrc pattern=checkers-8 num-buffers=25 ! "
+         "video/x-raw,width=32,height=120,framerate=30/1 ! c.sink_1").split(), check=True)
+    return path
+
+
+def browse(camera):
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+                 "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
+                 f"--use-file-for-fake-video-capture={camera}", "--window-size=1000,1000",
+                 "--disable-features=WebRtcHideLocalIpsWithMdns", f"--user-data-dir={WORK}/chromium"):
+        options.add_argument(word)
+    return webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+
+
+class Page:
+    last = None  # for the words of a failure
+
+    def __init__(self, browser, url):
+        self.browser, self.url = browser, url
+        Page.last = self
+
+    def run(self, script):
+        return self.browser.execute_script(script)
+
+    def press(self, name):
+        self.run(f"document.getElementById('{name}').click()")
+
+    def text(self, name):
+        return self.run(f"return document.getElementById('{name}').textContent")
+
+    def plays(self):
+        return self.run("const v = document.getElementById('video');"
+                        "return v.videoWidth > 0 && v.currentTime > 0.3")
+
+    def picture(self):
+        import numpy as np
+        return np.array(self.run(PIXELS), int).reshape(48, 64, 4)[:, :, :3]
+
+    def ids(self):
+        return [int(n) for n in re.findall(r"#(\d+)", self.text("figures"))]
+
+    def click(self, x, y):
+        """On the picture; 0 to 1."""
+        self.run(f"""
+            const video = document.getElementById("video"), box = video.getBoundingClientRect();
+            video.dispatchEvent(new MouseEvent("click", {{bubbles: true,
+                clientX: box.left + {x} * box.width, clientY: box.top + {y} * box.height}}));""")
+
+
+def coloured(page, plain):
+    """Which of 64x48 pixels the overlay has changed; the pattern, which encoding blurs, has none."""
+    import numpy as np
+    return (np.abs(page.picture() - plain).max(2) > 40) & (np.arange(64) > 14)
+
+
+def check_page(page, plain):
+    page.browser.get(page.url)
+    page.press("start")
+    wait("the video that comes back plays", page.plays)
+    wait("objects are found", page.ids)
+    wait("their pixels are coloured", lambda: 100 < coloured(page, plain).sum() < 2500)
+
+
+def check_click(page, plain):
+    """A click on an object leaves that one; one elsewhere takes another."""
+    import numpy as np
+    ids, before = page.ids(), coloured(page, plain)
+    ys, xs = np.nonzero(before)
+    middle = np.argmin((ys - ys.mean()) ** 2 + (xs - xs.mean()) ** 2)
+    x, y = xs[middle], ys[middle]
+    page.click((x + 0.5) / 64, (y + 0.5) / 48)
+    wait("a click follows one object", lambda: len(page.ids()) == 1 and page.ids() != ids)
+    wait("it is coloured where the click was",
+         lambda: coloured(page, plain)[max(y - 2, 0):y + 3, max(x - 2, 0):x + 3].any())
+    first = page.ids()
+    page.click(0.03, 0.97)
+    wait("a click beside the objects changes what is followed", lambda: page.ids() != first)
+
+
+def check_buttons(page, plain):
+    page.press("reset")
+    wait("objects are found again after a reset",
+         lambda: 100 < coloured(page, plain).sum() < 2500)
+    page.run("const m = document.getElementById('mode'); m.value = 'zero-shot'; m.onchange();")
+    wait("zero-shot runs", lambda: page.ids() and page.plays())
+    sharp = detail(page)
+    page.press("blur")
+    wait("the background is blurred", lambda: detail(page) < 0.5 * sharp)
+    assert coloured(page, plain).sum() < 200, "objects are still coloured"
+    page.press("blur")
+
+
+def detail(page):
+    """Of the pattern."""
+    import numpy as np
+    return np.abs(np.diff(page.picture()[:, :12].sum(2), axis=1)).mean()
+
+
+def of_process(pid):
+    """(threads, file descriptors)"""
+    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def check_visits(page, server):
+    def nobody():
+        with urllib.request.urlopen(page.url + "status", timeout=5) as answer:
+            return json.load(answer)["visitors"] == 0
+    page.browser.get("about:blank")  # without a word to the server
+    wait("a visitor who vanishes is forgotten", nobody)
+    steady = []
+    for visit in range(VISITS):
+        page.browser.get(page.url)
+        page.press("start")
+        end = time.monotonic() + 60
+        while not page.run("return document.getElementById('video').videoWidth > 0"):
+            assert time.monotonic() < end, f"visit {visit}: no video"
+            time.sleep(0.05)
+        page.browser.get("about:blank")
+        while not nobody():
+            assert time.monotonic() < end, f"visit {visit}: still here"
+            time.sleep(0.05)
+        steady.append(of_process(server.pid))
+    print("threads, files after each visit:", *steady)
+    # GLib's and Python's pools of threads may grow by a few, not by a few a visit.
+    assert steady[-1][0] <= steady[4][0] + 4 and steady[-1][1] <= steady[4][1] + 8
+    print(f"ok: {VISITS} visits leave nothing behind")
+
+
+def check_doors():
+    """Who may come in, and when."""
+    with subprocess.Popen([PYTHON, EXAMPLE, "--port", "0", "--token", "word", "--visitors", "0"],
+                          stdout=subprocess.PIPE, text=True) as server:
+        url = server.stdout.readline().strip()
+        assert url.endswith("/?token=word"), url
+        for path, status in (("/", 403), ("/?token=other", 403), ("/?token=word", 200),
+                             ("/status", 403), ("/socket?token=word", 403)):
+            try:
+                got = urllib.request.urlopen(url.split("/?")[0] + path, timeout=5).status
+            except urllib.error.HTTPError as e:
+                got = e.code
+            assert got == status, (path, got)
+        print("ok: the token is asked for")
+        server.terminate()
+    done = subprocess.run([PYTHON, EXAMPLE, "--tls-cert", "/nowhere"], capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 2 and "--tls-key" in done.stderr
+    return url
+
+
+def check_busy(browser):
+    with subprocess.Popen([PYTHON, EXAMPLE, "--port", "0", "--visitors", "0"],
+                          stdout=subprocess.PIPE, text=True) as server:
+        page = Page(browser, server.stdout.readline().strip())
+        browser.get(page.url)
+        page.press("start")
+        wait("one visitor too many is told so", lambda: "Try again later" in page.text("words"))
+        server.terminate()
+
+
+def main():
+    import numpy as np
+    needs()
+    WORK.mkdir(parents=True, exist_ok=True)
+    camera = make_camera()
+    check_doors()
+    server = subprocess.Popen(
+        [PYTHON, EXAMPLE, "--port", "0", "--set", "network-width=224", "--set",
+         "network-height=128"], stdout=subprocess.PIPE, text=True)
+    browser = None
+    try:
+        url = server.stdout.readline().strip()
+        browser = browse(camera)
+        page = Page(browser, url)
+        # What the camera shows, as the browser scales it: its middle picture.
+        raw = np.fromfile(camera, np.uint8)
+        page.browser.get(url)
+        plain = camera_picture(page)
+        assert raw.size and plain.std() > 10
+        check_page(page, plain)
+        if len(sys.argv) > 3:
+            browser.save_screenshot(sys.argv[3])
+        check_click(page, plain)
+        check_buttons(page, plain)
+        check_visits(page, server)
+        check_busy(browser)
+    finally:
+        if browser:
+            browser.quit()
+        server.terminate()
+        server.wait(timeout=30)
+    return 0
+
+
+def camera_picture(page):
+    """64x48 pixels of the camera itself, by the same browser."""
+    page.browser.set_script_timeout(60)
+    page.browser.execute_async_script("""
+        const done = arguments[0], video = document.getElementById("video");
+        navigator.mediaDevices.getUserMedia({video: {width: 640, height: 480}}).then((camera) => {
+            video.srcObject = camera;
+            video.onplaying = () => setTimeout(done, 500);
+        });""")
+    plain = page.picture()
+    page.run("const v = document.getElementById('video');"
+             "v.srcObject.getTracks().forEach((t) => t.stop()); v.srcObject = null;")
+    return plain
+
+
+if __name__ == "__main__":
+    sys.exit(main())
