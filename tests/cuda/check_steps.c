@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* check_steps.c - RVOS_CUDA_CHECK=1: all steps of an engine that is right agree, and where
- * one kernel does nothing, its step is named, and no other.
+/* check_steps.c - RVOS_CUDA_CHECK=1: all steps of an engine that is right agree, and
+ * where one kernel does nothing, its step is named, and no other.
  *
  *     cuda-check-steps MODEL_DIR     with the emulated GPU */
 #include "../engine/fixture.h"

@@ -6,6 +6,7 @@ A broker and a camera of this machine; RVOS_MODEL is a tiny random network.
 """
 import json
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 
-EXAMPLE = pathlib.Path(sys.argv[1]) / "cameras.py"
+EXAMPLE = pathlib.Path(sys.argv[1]).resolve() / "cameras.py"
 PYTHON = "/usr/bin/python3"
 CAMERA = """
 import sys, gi
@@ -99,6 +100,19 @@ def refusals():
     print("ok: bad arguments are refused")
 
 
+def documented():
+    """The command of docs/cameras.md, with addresses where nothing is."""
+    text = (EXAMPLE.parents[2] / "docs" / "cameras.md").read_text(encoding="utf-8")
+    line = re.search(r"^python3 gst/examples/cameras.py (.*)$", text, re.M).group(1)
+    words = re.sub(r"192\.0\.2\.\d+", "127.0.0.1:1", line).split()
+    with subprocess.Popen([PYTHON, EXAMPLE, *words, "--port", "0", "--health-port", "0"],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as service:
+        assert service.stdout.readline().strip().endswith("/door")
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(timeout=30) == 0
+    print("ok: docs/cameras.md's command")
+
+
 def listen(port):
     import paho.mqtt.client as mqtt
     version = getattr(mqtt, "CallbackAPIVersion", None)
@@ -149,7 +163,7 @@ def check_returns(camera, camera_port, health, heard):
         metrics = get(health + "/metrics")[1]
         lines = dict(line.rsplit(" ", 1) for line in metrics.splitlines())
         assert int(lines['rvosseg_reopened_total{camera="door"}']) >= 1, metrics
-        assert int(lines['rvosseg_frames_total{camera="door"}']) > 10, metrics
+        assert int(lines['rvosseg_frames_total{camera="door"}']) >= 2, metrics
         assert lines['rvosseg_live{camera="yard"}'] == "0", metrics
         assert get(health + "/other")[0] == 404
     finally:
@@ -159,6 +173,7 @@ def check_returns(camera, camera_port, health, heard):
 def main():
     needs()
     refusals()
+    documented()
     camera_port, mqtt_port = free_port(), free_port()
     children = [start_camera(camera_port)]
     try:
