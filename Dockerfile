@@ -75,5 +75,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
     gst-inspect-1.0 rvosseg >/dev/null
 CMD ["gst-inspect-1.0", "rvosseg"]
 
+FROM cuda AS cameras-cuda
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        gir1.2-gst-rtsp-server-1.0 gstreamer1.0-rtsp python3-gi python3-paho-mqtt && \
+    rm -rf /var/lib/apt/lists/*
+COPY gst/examples/cameras.py /usr/local/bin/rvosseg-cameras
+EXPOSE 8554 8080
+ENTRYPOINT ["python3", "/usr/local/bin/rvosseg-cameras"]
+
 # What `docker build .` makes without --target.
 FROM cpu

@@ -73,6 +73,27 @@ def closed(schema):
             closed(value)
 
 
+def with_gpu(yaml):
+    """docs/cameras.md's set, after the patch that gives it GPUs."""
+    line = next(text for text in blocks("sh", "cameras.md") if "kubectl patch" in text)
+    patch = json.loads(re.search(r"-p '(.*)'", line, re.S).group(1))
+    manifest, = (m for text in blocks("yaml", "cameras.md") for m in yaml.safe_load_all(text)
+                 if m["kind"] == "StatefulSet")
+    for change in patch:
+        *way, last = (part.replace("~1", "/") for part in change["path"].split("/")[1:])
+        at = manifest
+        for part in way:
+            at = at[int(part) if isinstance(at, list) else part]
+        if last == "-":
+            at.append(change["value"])
+        else:
+            assert change["op"] == "add" or last in at, change
+            at[last] = change["value"]
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1", container
+    return manifest
+
+
 def check_manifests(folder):
     """Runs in the Python of packages(). `folder` has dask-kubernetes."""
     import jsonschema
@@ -93,6 +114,7 @@ def check_manifests(folder):
         else:
             kubernetes_validate.validate(manifest, "1.30", strict=True)
 
+    check(with_gpu(yaml))
     kinds = []
     for text in blocks("yaml") + blocks("yaml", "cameras.md"):
         for manifest in yaml.safe_load_all(text):
