@@ -54,11 +54,11 @@ def check_itself():
                              (fine + fine.split(":")[0] + ": nothing\\n1 plans, 0 of them compiled", 0, False),
                              (fine + "1 plans, 0 of them compiled", 1, False), ("", 0, False)):
         with tempfile.TemporaryDirectory() as tmp:
-            stub = os.path.join(tmp, "stub")
-            with open(stub, "w") as f:
+            program = os.path.join(tmp, "program")
+            with open(program, "w") as f:
                 f.write(f"#!/bin/sh\nprintf '{text}\\n'\nexit {code}\n")
-            os.chmod(stub, 0o755)
-            line, got = judge(stub, dict(os.environ), SOME[0])
+            os.chmod(program, 0o755)
+            line, got = judge(program, dict(os.environ), SOME[0])
             assert got == good, (text, code, line)
 
 
