@@ -8,6 +8,7 @@
 #include "context.h"
 #include "conv_tile.h"
 #include "conv_time.h"
+#include "idle_device.h"
 #include "../test.h"
 
 #define TILINGS 5
@@ -163,26 +164,6 @@ int rv_cuda_alloc(const rvos_device *dev, void **out, size_t size)
     (void)size;
     *out = world.no_memory ? NULL : malloc(1);
     return *out ? 0 : RVOS_ERR_MEMORY;
-}
-
-void rv_cuda_free(void *p)
-{
-    free(p);
-}
-
-cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
-{
-    (void)p;
-    (void)value;
-    (void)size;
-    (void)stream;
-    return cudaSuccess;
-}
-
-cudaError_t cudaStreamSynchronize(cudaStream_t stream)
-{
-    (void)stream;
-    return cudaSuccess;
 }
 
 /* ---- runs ----------------------------------------------------------------------------

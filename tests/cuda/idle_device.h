@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* idle_device.h - what a device does with memory, for tests that link the choice of
+ * convolution engines alone: nothing. Included by one file per program. */
+#ifndef RV_TEST_IDLE_DEVICE_H
+#define RV_TEST_IDLE_DEVICE_H
+
+#include <stdlib.h>
+
+#include "context.h"
+
+void rv_cuda_free(void *p)
+{
+    free(p);
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t size, cudaStream_t stream)
+{
+    (void)p;
+    (void)value;
+    (void)size;
+    (void)stream;
+    return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+    (void)stream;
+    return cudaSuccess;
+}
+
+#endif
