@@ -12,7 +12,7 @@ import yaml
 import files
 from convert import parse_size
 from files import show
-from layout import BLOCKS
+from layout import BASES
 
 # of cells.py, named here so that settings can be read without PyTorch
 KINDS = ("auto", "torch", "compile", "triton", "prototype")
@@ -44,9 +44,10 @@ class Config:
     order: str = option("random", "of video clips: random, or epochs as in the paper",
                         ("random", "epochs"))
     # network
-    base: str = option("resnet18", "encoder", tuple(BLOCKS))
+    base: str = option("resnet18", "encoder", tuple(BASES))
     hidden: int = option(128, "channels of the coarsest hidden state, divisible by 8")
-    base_width: int = option(64, "channels of the encoder's first convolution")
+    base_width: int = option(0, "channels of the encoder's first convolution; 0: as "
+                             "published")
     tasks: list = option(["zero-shot", "one-shot"], "decoders to train, on one encoder")
     variant: str = option("spatio-temporal", "recurrences",
                           ("spatio-temporal", "spatial", "temporal"))

@@ -59,6 +59,12 @@ def find_base(state, path, stated):
         return "vgg16"
     if "base.layer1.0.conv3.weight" in state:
         return "resnet101" if "base.layer3.6.conv1.weight" in state else "resnet50"
+    if "base.stem.weight" in state:
+        count = len({k.split(".")[2] for k in state if k.startswith("base.blocks.")})
+        for name in layout.MOBILE:
+            if len(layout.mobile_blocks(name, 32)) == count:
+                return name
+        raise CheckpointError(f"{path}: {count} inverted residuals, as no known encoder has")
     return "resnet34" if "base.layer1.2.conv1.weight" in state else "resnet18"
 
 
@@ -136,7 +142,7 @@ def load(folder, skip_mode=None, task=None, say=lambda line: None):
     dec = clean(checkpoint.read_state(paths["decoder.pt"]), IGNORED + ("fc_stop",))
 
     base = find_base(enc, paths["encoder.pt"], attribute(args, "base_model", str))
-    first = "base.features.0.weight" if base == "vgg16" else "base.conv1.weight"
+    first = layout.first_tensor(base)
     width = shape_of(enc, paths["encoder.pt"], first)[0]
     hidden, _, kernel, _ = shape_of(enc, paths["encoder.pt"], "sk5.weight")
     stated = attribute(args, "hidden_size", int), attribute(args, "kernel_size", int)

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Encoders to start from: torchvision's files, any state dictionary, our own bundles, and
-weights whose batch norms were folded into the convolutions.
+"""Encoders to start from: torchvision's files, any state dictionary, our own bundles,
+weights whose batch norms were folded into the convolutions, and EfficientNet-Lite as
+PyTorch packages name it.
 
 Files are read by checkpoint.py: nothing in them is executed.
 """
+import re
+
 import torch
 import torch.nn as nn
 
 import checkpoint
+import model
 import pixels
 import safetensors_io
 
 PREFIXES = ("module.", "encoder.", "base.")
+EPSILON = 1e-5  # of our batch norms
+LITE_EPSILON = 1e-3  # of EfficientNet-Lite's
+LITE_MEAN, LITE_SCALE = 127.0, 128.0  # and its input: (value - mean) / scale
 
 
 def read_encoder(path):
@@ -31,6 +38,66 @@ def read_encoder(path):
     return out
 
 
+def block_names(state, prefix):
+    """Names of a block's convolutions and batch norms, as numbered lists have them."""
+    natural = lambda key: [int(w) if w.isdigit() else w for w in re.split(r"(\d+)", key)]
+    keys = sorted((k for k in state if k.startswith(prefix)), key=natural)
+    convs = [k[:-len(".weight")] for k in keys
+             if k.endswith(".weight") and state[k].ndim == 4]
+    norms = [k[:-len(".running_mean")] for k in keys if k.endswith(".running_mean")]
+    return convs, norms
+
+
+def from_mobilenet(state):
+    """A state dictionary in torchvision's names, of any of its versions, in ours."""
+    names = {"features.0.0": "stem", "features.0.1": "bn"}
+    blocks = {int(m[1]) for m in (re.match(r"features\.(\d+)\.conv\.", k) for k in state)
+              if m}
+    for n in sorted(blocks):
+        convs, norms = block_names(state, f"features.{n}.")
+        ours = f"blocks.{n - 1}."
+        names.update(zip(convs, [ours + w for w in ("expand", "depthwise", "project")
+                                 [3 - len(convs):]]))
+        names.update(zip(norms, [f"{ours}bn{i}" for i in range(4 - len(norms), 4)]))
+    split = {k: k.rsplit(".", 1) for k in state}
+    return {f"{names[owner]}.{part}": state[k] for k, (owner, part) in split.items()
+            if owner in names}
+
+
+def from_lite(state):
+    """EfficientNet-Lite's names to ours.  Its batch norms have another epsilon, and its
+    input another mean and scale: variances and the first convolution take both up, so
+    that the function stays (but at the border, which is padded with another colour)."""
+    out = {}
+    for key, value in state.items():
+        m = re.match(r"_blocks\.(\d+)\._(expand|depthwise|project)_conv\.(\w+)$", key)
+        n = re.match(r"_blocks\.(\d+)\._bn(\d)\.(\w+)$", key)
+        if key.endswith("running_var"):
+            value = value + (LITE_EPSILON - EPSILON)
+        if m:
+            out[f"blocks.{m[1]}.{m[2]}.{m[3]}"] = value
+        elif n:
+            out[f"blocks.{n[1]}.bn{int(n[2]) + 1}.{n[3]}"] = value
+        elif key.startswith("_bn0."):
+            out["bn." + key[len("_bn0."):]] = value
+    stem = state["_conv_stem.weight"]
+    mean, std = (255 * torch.from_numpy(v)[None, :, None, None]
+                 for v in (pixels.MEAN, pixels.STD))
+    out["stem.weight"] = stem * std / LITE_SCALE
+    shift = (stem * (mean - LITE_MEAN) / LITE_SCALE).sum((1, 2, 3))
+    out["bn.running_mean"] = out["bn.running_mean"] - shift
+    return out
+
+
+def in_our_names(base, state):
+    if isinstance(base, model.Mobile):
+        if "_conv_stem.weight" in state:
+            return from_lite(state)
+        if "features.0.0.weight" in state:
+            return from_mobilenet(state)
+    return state
+
+
 def bn_of(conv):
     """The batch norm behind a convolution."""
     return conv[:-1] + "1" if conv.endswith("downsample.0") else conv.replace("conv",
@@ -38,9 +105,12 @@ def bn_of(conv):
 
 
 def load_encoder(base, path, images=None):
-    """Fills the ResNet `base` (model.ResNet).  Returns (loaded, missing) names; missing
+    """Fills `base` (model.ResNet, .VGG or .Mobile).  Returns (loaded, missing) names; missing
     ones keep their random start.  images: uint8 (n,H,W,3), needed for folded weights."""
-    state = read_encoder(path)
+    try:
+        state = in_our_names(base, read_encoder(path))
+    except KeyError as e:
+        raise ValueError(f"{path}: lacks {e}") from None
     own = {k: v for k, v in base.state_dict().items() if "num_batches" not in k}
     for key in own:
         if key in state and state[key].shape != own[key].shape:
@@ -52,6 +122,9 @@ def load_encoder(base, path, images=None):
     folded = {k[:-len(".bias")] for k in state
               if k.endswith(".bias") and k[:-len(".bias")] + ".weight" in own
               and k not in own}
+    if folded and not isinstance(base, model.ResNet):
+        raise ValueError(f"{path}: batch norms are folded in, which is undone for "
+                         "ResNets only")
     if folded and images is None:
         raise ValueError(f"{path}: batch norms are folded in, which needs pictures to "
                          "undo")

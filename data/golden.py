@@ -106,6 +106,8 @@ MODELS = {  # name: (settings, stored type)
     "r50": (dict(seed=7, base="resnet50", hidden=16), "f32"),
     "r101": (dict(seed=8, base="resnet101"), "f32"),
     "vgg16": (dict(seed=9, base="vgg16"), "f32"),
+    "mobilenetv2": (dict(seed=11, base="mobilenetv2"), "f32"),
+    "effnet-lite0": (dict(seed=12, base="effnet-lite0"), "f32"),
 }
 
 
@@ -210,6 +212,9 @@ CASES = {
     "r101_zero": case("r101", "zero-shot", "ResNet-101"),
     "vgg16_zero": case("vgg16", "zero-shot", "VGG16 without batch norm", size=(32, 64)),
     "vgg16_one": case("vgg16", "one-shot", "VGG16 with masks", size=(32, 64), seeds=SEED),
+    "mobile_v2_zero": case("mobilenetv2", "zero-shot", "MobileNetV2: depthwise"),
+    "mobile_lite0_one": case("effnet-lite0", "one-shot", "EfficientNet-Lite0: depthwise 5x5",
+                      size=(36, 61), count=2, seeds=SEED),
 }
 
 
@@ -425,7 +430,8 @@ def main(argv=None):
     if a.from_shared:
         from_shared(a.from_shared, a.output)
     if a.random_bundle:
-        settings = dict(seed=a.seed, base=a.random_bundle, hidden=a.hidden, width=64)
+        settings = dict(seed=a.seed, base=a.random_bundle, hidden=a.hidden,
+                        width=layout.standard_width(a.random_bundle))
         write_network(a.output, settings, a.dtype)
     return 0
 

@@ -9,7 +9,51 @@ BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3),
 BOTTLENECK = ("resnet50", "resnet101")
 VGG_CONVOLUTIONS = ((0, 1), (2, 1), (5, 2), (7, 2), (10, 4), (12, 4), (14, 4),
                     (17, 8), (19, 8), (21, 8), (24, 8), (26, 8), (28, 8))
-BASES = (*BLOCKS, "vgg16")
+# rows of inverted residuals: kernel size, stride of the first, channels, how many
+MOBILE = {
+    "mobilenetv2": ((3, 1, 16, 1), (3, 2, 24, 2), (3, 2, 32, 3), (3, 2, 64, 4),
+                    (3, 1, 96, 3), (3, 2, 160, 3), (3, 1, 320, 1)),
+    "effnet-lite0": ((3, 1, 16, 1), (3, 2, 24, 2), (5, 2, 40, 2), (3, 2, 80, 3),
+                     (5, 1, 112, 3), (5, 2, 192, 4), (3, 1, 320, 1)),
+    "effnet-lite2": ((3, 1, 16, 1), (3, 2, 24, 3), (5, 2, 48, 3), (3, 2, 88, 4),
+                     (5, 1, 120, 4), (5, 2, 208, 5), (3, 1, 352, 1)),
+}
+MOBILE_WIDTH = 32  # width of the first convolution for which these channels are stated
+BASES = (*BLOCKS, "vgg16", *MOBILE)
+
+
+def standard_width(base):
+    """Channels of the first convolution in published models."""
+    return MOBILE_WIDTH if base in MOBILE else 64
+
+
+def first_tensor(base):
+    """The weight of the first convolution, within the encoder."""
+    if base in MOBILE:
+        return "base.stem.weight"
+    return "base.features.0.weight" if base == "vgg16" else "base.conv1.weight"
+
+
+def mobile_blocks(base, width):
+    """(kernel size, stride, channels in, inside, out) of each inverted residual."""
+    out, c_in = [], width
+    for row, (size, stride, channels, count) in enumerate(MOBILE[base]):
+        c = -(-channels * width // MOBILE_WIDTH)
+        for i in range(count):
+            out.append((size, 1 if i else stride, c_in, c_in * (6 if row else 1), c))
+            c_in = c
+    return out
+
+
+def mobile_outputs(base, width):
+    """Channels of x2 to x5, of strides 4, 8, 16, 32."""
+    out = []
+    for _, stride, _, _, c in mobile_blocks(base, width):
+        if stride == 2:
+            out.append(c)
+        elif out:
+            out[-1] = c
+    return out
 
 
 def batch_norm(name, c):
@@ -56,11 +100,30 @@ def vgg(width):
     return out
 
 
+def mobile(base, width):
+    out = convolution("base.stem", width, 3, 3, bias=False)
+    out.update(batch_norm("base.bn", width))
+    for n, (size, _, c_in, inside, c_out) in enumerate(mobile_blocks(base, width)):
+        name = f"base.blocks.{n}"
+        if inside != c_in:
+            out.update(convolution(f"{name}.expand", inside, c_in, 1, bias=False))
+            out.update(batch_norm(f"{name}.bn1", inside))
+        out.update(convolution(f"{name}.depthwise", inside, 1, size, bias=False))
+        out.update(batch_norm(f"{name}.bn2", inside))
+        out.update(convolution(f"{name}.project", c_out, inside, 1, bias=False))
+        out.update(batch_norm(f"{name}.bn3", c_out))
+    return out
+
+
 def encoder(base, hidden, kernel_size=3, width=64):
-    out = vgg(width) if base == "vgg16" else resnet(base, width)
-    if base == "vgg16":
+    if base in MOBILE:
+        out = mobile(base, width)
+        inputs = mobile_outputs(base, width)[::-1]
+    elif base == "vgg16":
+        out = vgg(width)
         inputs = [width * m for m in (8, 8, 4, 2)]
     else:
+        out = resnet(base, width)
         inputs = [width * m * (4 if base in BOTTLENECK else 1) for m in (8, 4, 2, 1)]
     outputs = (hidden, hidden, hidden // 2, hidden // 4)
     for n, i, o in zip((5, 4, 3, 2), inputs, outputs):

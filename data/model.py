@@ -24,6 +24,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import layout
 import pixels
 import safetensors_io
 
@@ -34,7 +35,7 @@ RESNETS = {
     "resnet50": (True, (3, 4, 6, 3)),
     "resnet101": (True, (3, 4, 23, 3)),
 }
-BASES = (*RESNETS, "vgg16")
+BASES = (*RESNETS, "vgg16", *layout.MOBILE)
 SKIP_MODES = ("concat", "sum", "mul", "none")
 TASKS = ("zero-shot", "one-shot")
 VARIANTS = ("spatio-temporal", "spatial", "temporal")
@@ -119,8 +120,59 @@ class VGG(nn.Module):
         return tuple(out)
 
 
+class InvertedResidual(nn.Module):
+    """1x1 to `inside` channels, each of them convolved by itself, 1x1 back: with ReLU6
+    inside and none behind ("MobileNetV2", Sandler et al., 2018)."""
+
+    def __init__(self, size, stride, c_in, inside, c_out):
+        super().__init__()
+        self.expand = None
+        if inside != c_in:
+            self.expand = nn.Conv2d(c_in, inside, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(inside)
+        self.depthwise = nn.Conv2d(inside, inside, size, stride, size // 2,
+                                   groups=inside, bias=False)
+        self.bn2 = nn.BatchNorm2d(inside)
+        self.project = nn.Conv2d(inside, c_out, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(c_out)
+        self.stride, self.adds = stride, stride == 1 and c_in == c_out
+
+    def forward(self, x):
+        y = x if self.expand is None else F.relu6(self.bn1(self.expand(x)))
+        y = self.bn3(self.project(F.relu6(self.bn2(self.depthwise(y)))))
+        return x + y if self.adds else y
+
+
+class Mobile(nn.Module):
+    """MobileNetV2 or EfficientNet-Lite, without their last 1x1 convolution."""
+
+    def __init__(self, base, width):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3, 2, 1, bias=False)
+        self.bn = nn.BatchNorm2d(width)
+        self.blocks = nn.ModuleList(InvertedResidual(*b)
+                                    for b in layout.mobile_blocks(base, width))
+
+    def forward(self, x):
+        """x1..x5, of strides 2, 4, 8, 16, 32: the last of each stride; x1 is not used"""
+        x, out = F.relu6(self.bn(self.stem(x))), []
+        for block in self.blocks:
+            if block.stride == 2:
+                out.append(x)
+            x = block(x)
+        return (*out, x)
+
+
+def make_base(base, width):
+    if base == "vgg16":
+        return VGG(width)
+    return Mobile(base, width) if base in layout.MOBILE else ResNet(base, width)
+
+
 def skip_inputs(base, width=64):
     """Channels of x5, x4, x3, x2."""
+    if base in layout.MOBILE:
+        return tuple(layout.mobile_outputs(base, width)[::-1])
     if base == "vgg16":
         return tuple(width * m for m in (8, 8, 4, 2))
     expansion = 4 if RESNETS[base][0] else 1
@@ -137,7 +189,7 @@ class Encoder(nn.Module):
 
     def __init__(self, base="resnet101", hidden=128, kernel_size=3, width=64):
         super().__init__()
-        self.base = VGG(width) if base == "vgg16" else ResNet(base, width)
+        self.base = make_base(base, width)
         k = kernel_size
         for n, i, o in zip((5, 4, 3, 2), skip_inputs(base, width), skip_channels(hidden)):
             setattr(self, f"sk{n}", nn.Conv2d(i, o, k, padding=k // 2))
@@ -264,9 +316,7 @@ IGNORED = ("num_batches_tracked", "base.fc.", "base.classifier.", "fc_stop")
 
 def read_settings(tensors, metadata):
     """What network a bundle holds, from its metadata and the shapes of its tensors."""
-    first = "encoder.base.conv1.weight"
-    if metadata.get("rvos.base") == "vgg16":
-        first = "encoder.base.features.0.weight"
+    first = "encoder." + layout.first_tensor(metadata["rvos.base"])
     for name in (first, "encoder.sk5.weight"):
         if name not in tensors:
             raise ValueError(f"the bundle lacks {name}")

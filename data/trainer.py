@@ -22,6 +22,7 @@ import config
 import datasets
 import encoder_init
 import files
+import layout
 import losses
 import model
 import pixels
@@ -120,7 +121,8 @@ class Data:
 
 
 def build(c, size):
-    net = model.RVOS(c.base, c.hidden, 3, "concat", c.base_width, c.tasks)
+    width = c.base_width or layout.standard_width(c.base)
+    net = model.RVOS(c.base, c.hidden, 3, "concat", width, c.tasks)
     net.settings.update(size=size, objects=c.objects)
     return net
 

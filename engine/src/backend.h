@@ -13,7 +13,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 9
+#define RV_BACKEND_ABI 10
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -85,7 +85,8 @@ struct rv_backend {
     int state_align;    /* channels of a hidden state come in multiples of this */
     int time_groups;    /* of a program for one frame (net/program.h); one for n frames
                            has n times as many */
-    bool lanes; /* steps begin when what they need is there, whatever their wave */
+    bool depthwise; /* runs convolutions whose weights are depthwise (net/program.h) */
+    bool lanes;     /* steps begin when what they need is there, whatever their wave */
     int (*open)(rvos_device *dev);
     void (*close)(rvos_device *dev);
 

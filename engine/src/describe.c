@@ -61,15 +61,15 @@ static int describe_encoder(rvos_model *model)
         return refuse(model, "no model of rvos: the metadata has no rvos.base (published "
                              "checkpoints are converted by data/convert.py)");
     if (!rv_encoder_known(base)) {
-        snprintf(why, sizeof(why),
-                 "its encoder %.40s is not known: resnet18, 34, 50, 101 or vgg16", base);
+        snprintf(
+            why, sizeof(why),
+            "its encoder %.40s is not known: resnet18, 34, 50, 101, vgg16, mobilenetv2, "
+            "effnet-lite0 or effnet-lite2",
+            base);
         return refuse(model, why);
     }
     snprintf(net->base, sizeof(net->base), "%s", base);
-    net->base_width = dimension(model,
-                                strcmp(base, "vgg16") ? "encoder.base.conv1.weight"
-                                                      : "encoder.base.features.0.weight",
-                                0);
+    net->base_width = dimension(model, rv_encoder_first(base), 0);
     if (!net->base_width)
         return refuse(model, "the first convolution of the encoder is missing");
     net->kernel = dimension(model, "encoder.sk5.weight", 2);
@@ -256,6 +256,20 @@ static int check_leftovers(rvos_model *model)
     return 0;
 }
 
+/* Only now: a file with another defect should be called what it is on every device. */
+static int check_backend(rvos_model *model)
+{
+    const rvos_device *device = model->device;
+
+    if (!rv_encoder_depthwise(model->net.base) || device->fn->depthwise)
+        return 0;
+    rv_log(device, RVOS_LOG_ERROR,
+           "%s: the %s backend cannot run a %s encoder (depthwise convolutions): use the "
+           "CPU for this model",
+           model->path, device->info.backend, model->net.base);
+    return RVOS_ERR_UNSUPPORTED;
+}
+
 static const char *text(const rvos_model *model, const char *key)
 {
     const char *value = rv_st_meta(model->file, key);
@@ -279,6 +293,8 @@ int rv_model_describe(rvos_model *model, const rvos_model_params *params)
             ret = describe_work(model, t);
     if (!ret)
         ret = check_leftovers(model);
+    if (!ret)
+        ret = check_backend(model);
     if (ret)
         return ret;
     if (model->info.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT))

@@ -85,5 +85,77 @@ class Encoders(unittest.TestCase):
             encoder_init.load_encoder(model.ResNet("resnet18", 8), path)
 
 
+    def mobile_state(self, kind):
+        """(encoder, its state dictionary as other programs write it)"""
+        torch.manual_seed(2)
+        base = model.Mobile("effnet-lite0" if kind == "lite" else "mobilenetv2", 8).eval()
+        for m in base.modules():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.running_mean.uniform_(-0.5, 0.5)
+                m.running_var.uniform_(0.5, 2)
+                m.weight.data.uniform_(0.5, 1)
+        state = {}
+        for k, v in base.state_dict().items():
+            head, _, part = k.rpartition(".")
+            words = head.split(".")
+            if kind == "lite":
+                names = {"stem": "_conv_stem", "bn": "_bn0", "bn1": "_bn0", "bn2": "_bn1",
+                         "bn3": "_bn2"}
+                last = names.get(words[-1], f"_{words[-1]}_conv")
+                state[".".join(["_blocks", words[1], last, part] if words[0] == "blocks"
+                               else [last, part])] = v
+            elif words[0] == "blocks":
+                at = ["expand", "bn1", "depthwise", "bn2", "project", "bn3"].index(words[2])
+                at -= 2 * (words[1] == "0")  # which has no expansion
+                flat = at + (at > 1) + (at > 3 and words[1] != "0")  # activations count
+                deep = f"{at // 2}.{at % 2}"
+                if at >= 4 - 2 * (words[1] == "0"):
+                    deep = f"{2 - (words[1] == '0') + at % 2}"
+                state[f"features.{int(words[1]) + 1}.conv."
+                      f"{flat if kind == 'flat' else deep}.{part}"] = v
+            else:
+                state[f"features.0.{int(head == 'bn')}.{part}"] = v
+        return base, state
+
+    def test_mobilenet(self):
+        """torchvision's names, new and old, with the last convolution and a classifier."""
+        for kind in ("deep", "flat"):
+            base, state = self.mobile_state(kind)
+            state.update({"features.18.0.weight": torch.ones(40, 80, 1, 1),
+                          "classifier.1.weight": torch.ones(10, 40)})
+            if kind == "deep":
+                self.assertIn("features.2.conv.1.0.weight", state)
+                self.assertIn("features.1.conv.2.running_var", state)
+            else:
+                self.assertIn("features.2.conv.6.weight", state)
+                self.assertIn("features.1.conv.4.running_var", state)
+            path = fresh("mobile.pt")
+            torch.save(state, path)
+            other = model.Mobile("mobilenetv2", 8)
+            self.assertEqual(encoder_init.load_encoder(other, path)[1], [])
+            for k, v in base.state_dict().items():
+                if "num_batches" not in k:
+                    self.assertTrue(torch.equal(v, other.state_dict()[k]), (kind, k))
+
+    def test_lite(self):
+        """The same function of pixels, though its input and its epsilon are others."""
+        base, state = self.mobile_state("lite")
+        path = fresh("lite.pth")
+        torch.save(dict(state, **{"_fc.bias": torch.ones(3)}), path)
+        other = model.Mobile("effnet-lite0", 8).eval()
+        self.assertEqual(encoder_init.load_encoder(other, path)[1], [])
+        for m in base.modules():
+            if isinstance(m, torch.nn.BatchNorm2d):
+                m.eps = 1e-3
+        base.stem.padding = other.stem.padding = 0  # the padding's colour differs
+        image = self.images()[:1]
+        want = base((torch.from_numpy(image).permute(0, 3, 1, 2) - 127.0) / 128)
+        have = other(torch.from_numpy(pixels.normalise(image[0]))[None])
+        for a, b in zip(want, have):
+            self.assertLess((a - b).abs().max().item(), 1e-3 * a.abs().max().item())
+        with self.assertRaisesRegex(ValueError, "no tensor of this encoder"):
+            encoder_init.load_encoder(model.ResNet("resnet18", 8), path)
+
+
 if __name__ == "__main__":
     common.main()

@@ -186,8 +186,14 @@ class Parts(unittest.TestCase):
         for base, encoder, classifier in (("resnet101", 48457800, 2049000),
                                           ("resnet50", 29465672, 2049000),
                                           ("resnet34", 22775624, 513000),
-                                          ("vgg16", 139722568, 123642856)):
-            shapes = layout.encoder(base, 128)
+                                          ("vgg16", 139722568, 123642856),
+                                          # published, and 1281000 + 412160 (the
+                                          # last convolution, with its batch norm)
+                                          ("mobilenetv2", 3504872 + 505632,
+                                           1281000 + 412160),
+                                          ("effnet-lite0", 4652008 + 528672,
+                                           1281000 + 412160)):
+            shapes = layout.encoder(base, 128, width=layout.standard_width(base))
             count = sum(int(np.prod(v)) for k, v in shapes.items() if "running" not in k)
             self.assertEqual(count, encoder - classifier, base)
         for one_shot, want in ((False, 2931793), (True, 2940433)):
@@ -344,7 +350,8 @@ class Loops(unittest.TestCase):
         labels = np.ones((60, 107), np.uint8)
         for settings in (dict(base="resnet34"), dict(base="resnet50"),
                          dict(base="resnet101"),
-                         dict(base="vgg16"), dict(kernel_size=1), dict(skip_mode="sum"),
+                         dict(base="vgg16"), dict(base="mobilenetv2"),
+                         dict(base="effnet-lite2"), dict(kernel_size=1), dict(skip_mode="sum"),
                          dict(skip_mode="mul"), dict(skip_mode="none")):
             net = random_net(**settings)
             size = (64, 96) if settings.get("base") == "vgg16" else (60, 107)

@@ -164,7 +164,7 @@ def wrong_metadata():
 
     changed("no-metadata", "rvos.base", forget)
     changed("no-base", "rvos.base", lambda t, m: m.pop("rvos.base"))
-    for base in ("resnet34", "resnet50", "resnet101", "vgg16", "resnet99", "", "x" * 400):
+    for base in ("resnet34", "resnet50", "resnet101", "vgg16", "effnet-lite0", "resnet99", "", "x" * 400):
         changed(f"base-{base[:9]}", "", meta_of(base=base))
     changed("deeper", "encoder.base.layer1.2", meta_of(base="resnet18"), base="resnet34")
     for i, hidden in enumerate(("16", "0", "-8", "8x", "", "99999999999999999999")):
@@ -184,6 +184,9 @@ def wrong_metadata():
             tasks=("zero-shot",))
     changed("task-other-2", "other task", rename("one_shot.", "zero_shot."),
             tasks=("one-shot",))
+    changed("depthwise", "has the wrong shape",
+            shaped("encoder.base.blocks.3.depthwise.weight", (18, 18, 3, 3)),
+            base="mobilenetv2")
     changed("vgg16-odd", "multiples of 32", meta_of(height="250"), ARGUMENT, base="vgg16")
 
 

@@ -53,7 +53,7 @@ static double now(void)
 
 struct conv_case {
     int h, w, ic, oc, size, stride;
-    bool relu, sum, bf16_in, bf16_out;
+    bool relu, relu6, depthwise, sum, bf16_in, bf16_out;
     float *kernel, *bias; /* OIHW */
     float *in, *before;   /* input; what is added, for sum */
     int oh, ow;
@@ -74,9 +74,10 @@ static int give_weights(const struct rv_weights *weights, int index, float *kern
                         float *bias)
 {
     const struct conv_case *c = weights->opaque;
+    int inputs = c->depthwise ? 1 : c->ic;
 
     CHECK(index == 0);
-    memcpy(kernel, c->kernel, (size_t)c->oc * c->ic * c->size * c->size * sizeof(float));
+    memcpy(kernel, c->kernel, (size_t)c->oc * inputs * c->size * c->size * sizeof(float));
     memcpy(bias, c->bias, (size_t)c->oc * sizeof(float));
     return 0;
 }
@@ -117,10 +118,11 @@ static void free_conv(struct conv_case *c)
 static double conv_at(const struct conv_case *c, int y, int x, int o, double *magnitude)
 {
     double sum = c->bias[o];
+    int inputs = c->depthwise ? 1 : c->ic;
     size_t at = ((size_t)y * c->ow + x) * c->oc + o;
 
     *magnitude = 1;
-    for (int i = 0; i < c->ic; i++)
+    for (int i = c->depthwise ? o : 0; i < (c->depthwise ? o + 1 : c->ic); i++)
         for (int r = 0; r < c->size; r++)
             for (int q = 0; q < c->size; q++) {
                 int iy = y * c->stride + r - c->size / 2,
@@ -130,12 +132,17 @@ static double conv_at(const struct conv_case *c, int y, int x, int o, double *ma
                 if (iy < 0 || iy >= c->h || ix < 0 || ix >= c->w)
                     continue;
                 v = (double)c->in[((size_t)iy * c->w + ix) * c->ic + i] *
-                    c->kernel[(((size_t)o * c->ic + i) * c->size + r) * c->size + q];
+                    c->kernel[(((size_t)o * inputs + (c->depthwise ? 0 : i)) * c->size +
+                               r) *
+                                  c->size +
+                              q];
                 sum += v;
                 *magnitude += fabs(v);
             }
     if (c->sum)
         sum += c->before[at];
+    if (c->relu6 && sum > 6)
+        return 6;
     return c->relu && sum < 0 ? 0 : sum;
 }
 
@@ -158,6 +165,8 @@ static struct rv_conv_shape band(const struct conv_case *c, int row0, int row1, 
         .bf16_in = c->bf16_in,
         .bf16_out = c->bf16_out,
         .relu = c->relu,
+        .relu6 = c->relu6,
+        .depthwise = c->depthwise,
         .sum = c->sum,
         .tile = c->tile,
         .parts = c->parts ? c->parts : 1,
@@ -198,7 +207,10 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
                        uint64_t cuts, int repeat, float *out)
 {
     struct rv_net net = {.n_weights = 1};
-    struct rv_weight weight = {.out = c->oc, .in = c->ic, .size = c->size};
+    struct rv_weight weight = {.out = c->oc,
+                               .in = c->depthwise ? 1 : c->ic,
+                               .size = c->size,
+                               .depthwise = c->depthwise};
     void *prepared[1] = {NULL}, *opened = NULL;
     struct rv_weights weights = {.net = &net,
                                  .read = give_weights,
@@ -258,10 +270,10 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
             (c->tile ? 1e-5 : 2e-6) * magnitude + (c->bf16_out ? fabs(want) / 128 : 0);
 
         if (!test_note(CHECK_NEAR(out[i], want, tolerance),
-                       "%s: %dx%dx%d to %dx%dx%d, size %d, stride %d, relu %d, sum %d, "
-                       "bf16 %d %d, cuts %llx",
+                       "%s: %dx%dx%d to %dx%dx%d, size %d, stride %d, relu %d, relu6 %d, "
+                       "depthwise %d, sum %d, bf16 %d %d, cuts %llx",
                        name, c->h, c->w, c->ic, c->oh, c->ow, c->oc, c->size, c->stride,
-                       c->relu, c->sum, c->bf16_in, c->bf16_out,
+                       c->relu, c->relu6, c->depthwise, c->sum, c->bf16_in, c->bf16_out,
                        (unsigned long long)cuts))
             break;
     }
@@ -270,22 +282,27 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
 
 static void convolutions(uint64_t *seed)
 {
-    static const int sizes[] = {1, 3, 7};
+    static const int sizes[] = {1, 3, 7, 5};
     const struct rv_conv_engine *onednn = rv_conv_onednn();
     bool bf16 = onednn && onednn->has_bf16();
 
     if (onednn && onednn->set_threads)
         onednn->set_threads(1);
     printf("convolutions: plain C%s%s\n", onednn ? ", oneDNN" : "", bf16 ? ", bf16" : "");
-    for (int i = 0; i < 150; i++) {
-        int size = sizes[i % 3];
+    for (int i = 0; i < 200; i++) {
+        bool depthwise = i >= 150;
+        int size = depthwise ? sizes[1 + i % 3] : sizes[i % 3];
         bool narrow = bf16 && i % 4 == 3;
-        struct conv_case c =
-            new_conv(seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
-                     test_random_int(seed, 1, 20), test_random_int(seed, 1, 40), size,
-                     1 + i / 3 % 2, narrow);
+        int ic = test_random_int(seed, 1, depthwise ? 40 : 20);
+        struct conv_case c = new_conv(
+            seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24), ic,
+            depthwise ? ic : test_random_int(seed, 1, 40), size, 1 + i / 3 % 2, narrow);
 
+        c.depthwise = depthwise;
+        for (int k = 0; depthwise && k < c.oc * size * size; k++)
+            c.kernel[k] = rounded(2 * c.kernel[k]);
         c.relu = test_random(seed) % 2;
+        c.relu6 = c.relu && test_random(seed) % 2;
         c.sum = test_random(seed) % 2;
         c.bf16_out = narrow && test_random(seed) % 2;
         for (int k = 0; k < 2; k++) {

@@ -103,7 +103,8 @@ static const char *const words[] = {
     "3",           "2",        "32",       "448",    "-1",      "65536",
     "4294967296",  "",         "conv1",    "bn1",    "weight",  "bias",
     "running_var", "sk5",      "Gates",    "layer1", "encoder", "zero_shot",
-    "one_shot",    "[8]",      "[]",       "[1,1]",
+    "one_shot",    "[8]",      "[]",       "[1,1]",  "blocks",  "depthwise",
+    "mobilenetv2", "stem",
 };
 
 static size_t replace(uint8_t *text, size_t n, size_t room, size_t at, size_t old,

@@ -219,7 +219,8 @@ static void shapes(struct rv_net net, int objects, int decoder, bool spatial,
             CHECK(a->h == b->h && a->w == b->w && a->c == b->c);
         }
         if (s->op == RV_OP_CONV)
-            CHECK(net.weight[s->weight].in == p.tensor[s->in[0]].c &&
+            CHECK(net.weight[s->weight].in ==
+                      (net.weight[s->weight].depthwise ? 1 : p.tensor[s->in[0]].c) &&
                   net.weight[s->weight].out == p.tensor[s->out[0]].c);
     }
     CHECK(p.step[0].op == RV_OP_PREPROC && p.step[p.n_steps - 1].op == RV_OP_LABELS);
@@ -273,15 +274,16 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
 
 int main(void)
 {
-    static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "resnet101",
-                                        "vgg16"};
+    static const char *const bases[] = {"resnet18",     "resnet34",    "resnet50",
+                                        "resnet101",    "vgg16",       "mobilenetv2",
+                                        "effnet-lite0", "effnet-lite2"};
     uint64_t seed = 3;
 
     encoder_macs();
     decoder_macs();
-    for (int i = 0; i < 80; i++) {
-        const char *base = bases[i % 5];
-        bool vgg = i % 5 == 4; /* its pools cut odd rows off */
+    for (int i = 0; i < 128; i++) {
+        const char *base = bases[i % 8];
+        bool vgg = i % 8 == 4; /* its pools cut odd rows off */
         struct rv_net net = new_net(
             base,
             vgg ? 32 * test_random_int(&seed, 1, 9) : test_random_int(&seed, 32, 300),
@@ -296,5 +298,6 @@ int main(void)
         both(net, test_random_int(&seed, 1, 5), i % 3 != 1, i % 3 != 2);
     }
     CHECK(rv_encoder_known("vgg16") && !rv_encoder_known("vgg") && !rv_encoder_known(""));
+    CHECK(rv_encoder_depthwise("effnet-lite2") && !rv_encoder_depthwise("resnet50"));
     return test_done();
 }

@@ -451,7 +451,8 @@ static void same_state(unsigned decoders, bool spatial, int groups)
 
 int main(void)
 {
-    static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "vgg16"};
+    static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "vgg16",
+                                        "mobilenetv2"};
     uint64_t seed = 7;
 
     for (int i = 0; i < 36; i++)
@@ -467,7 +468,7 @@ int main(void)
                              .groups = 1 + i / 2 % (1 + i % 4),
                              .lanes = i % 3 == 0},
             &seed);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 5; i++)
         run((struct options){.base = bases[i],
                              .objects = 10,
                              .width = 64,

@@ -181,13 +181,13 @@ static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)
 
 #define SHARED_ENTRIES                                                                   \
     .max_batch = 1, .state_align = 1, .time_groups = RVOS_MAX_OBJECTS,                   \
-    .close = device_close, .alloc = memory_alloc, .free = memory_free,                   \
-    .clear = memory_clear, .read = memory_read, .write = memory_write,                   \
-    .narrow_bytes = narrow_bytes, .plan_create = rv_cpu_plan_create,                     \
-    .plan_run = rv_cpu_plan_run, .plan_destroy = rv_cpu_plan_destroy,                    \
-    .weights_free = weights_free, .pixels_create = rv_cpu_pixels_create,                 \
-    .pixels_destroy = rv_cpu_pixels_destroy, .draw = rv_cpu_draw, .fill = fill,          \
-    .set_alpha = rv_cpu_set_alpha
+    .depthwise = true, .close = device_close, .alloc = memory_alloc,                     \
+    .free = memory_free, .clear = memory_clear, .read = memory_read,                     \
+    .write = memory_write, .narrow_bytes = narrow_bytes,                                 \
+    .plan_create = rv_cpu_plan_create, .plan_run = rv_cpu_plan_run,                      \
+    .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                   \
+    .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,      \
+    .draw = rv_cpu_draw, .fill = fill, .set_alpha = rv_cpu_set_alpha
 
 const struct rv_backend rv_backend_cpu = {
     .name = "cpu", .open = cpu_open, SHARED_ENTRIES};

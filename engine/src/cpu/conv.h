@@ -19,8 +19,9 @@ struct rv_conv_shape {
     int size, stride;
     int pad_top, pad_bottom, pad_side;
     bool bf16_in, bf16_out; /* else float32; weights go with the input */
-    bool relu;
-    bool sum; /* out = act(conv + bias + add) */
+    bool relu, relu6;       /* the latter with the former: outputs end at 6 */
+    bool depthwise;         /* channel by channel: oc is ic, a weight has one input */
+    bool sum;               /* out = act(conv + bias + add) */
     /* conv_winograd.c's only: outputs a side of a tile, of which a band begins at whole
      * ones; and which of so many parts of the output channels. */
     int tile, part, parts;

@@ -122,9 +122,9 @@ static mem_desc desc_get(const desc *d)
 }
 #endif
 
-/* Copies `kernel` (OIHW float32) into the layout `want`. */
+/* Copies `kernel` (OIHW or GOIHW float32: 4 or 5 dimensions) into the layout `want`. */
 static int fill_kernel(rvos_device *dev, dnnl_engine_t engine, struct prepared *p,
-                       mem_desc want, const dnnl_dims_t dims, float *kernel)
+                       mem_desc want, int n, const dnnl_dims_t dims, float *kernel)
 {
     desc plain = {0};
     dnnl_memory_t from = NULL;
@@ -133,7 +133,7 @@ static int fill_kernel(rvos_device *dev, dnnl_engine_t engine, struct prepared *
     dnnl_stream_t stream = NULL;
     int ret = RVOS_ERR_DEVICE;
 
-    DNNL(desc_init(&plain, 4, dims, dnnl_f32, dnnl_oihw));
+    DNNL(desc_init(&plain, n, dims, dnnl_f32, n == 5 ? dnnl_goihw : dnnl_oihw));
     DNNL(dnnl_memory_create(&from, desc_get(&plain), engine, kernel));
     DNNL(dnnl_memory_create(&p->kernel, want, engine, p->data));
     DNNL(dnnl_reorder_primitive_desc_create(&pd, desc_get(&plain), engine, want, engine,
@@ -163,7 +163,8 @@ static int get_weights(const struct prepared **out, rvos_device *dev,
                        struct rv_weights *weights, int index)
 {
     const struct rv_weight *w = &weights->net->weight[index];
-    const dnnl_dims_t dims = {w->out, w->in, w->size, w->size};
+    const dnnl_dims_t dense = {w->out, w->in, w->size, w->size},
+                      grouped = {w->out, 1, 1, w->size, w->size};
     mem_desc want = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     mem_desc want_bias = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1);
     struct prepared *p;
@@ -191,7 +192,8 @@ static int get_weights(const struct prepared **out, rvos_device *dev,
         goto error;
     ret = weights->read(weights, index, kernel, (float *)((char *)p->data + bytes));
     if (!ret)
-        ret = fill_kernel(dev, engine, p, want, dims, kernel);
+        ret = fill_kernel(dev, engine, p, want, w->depthwise ? 5 : 4,
+                          w->depthwise ? grouped : dense, kernel);
     if (ret)
         goto error;
     ret = RVOS_ERR_DEVICE;
@@ -223,12 +225,15 @@ static int make_attr(dnnl_primitive_attr_t *out, rvos_device *dev,
     if (s->sum)
         DNNL(dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef));
     if (s->relu)
-        DNNL(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_relu, 0, 0));
+        DNNL(dnnl_post_ops_append_eltwise(
+            ops, s->relu6 ? dnnl_eltwise_clip : dnnl_eltwise_relu, 0, s->relu6 ? 6 : 0));
 #else
     if (s->sum)
         DNNL(dnnl_post_ops_append_sum(ops, 1));
     if (s->relu)
-        DNNL(dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0));
+        DNNL(dnnl_post_ops_append_eltwise(
+            ops, 1, s->relu6 ? dnnl_eltwise_clip : dnnl_eltwise_relu, 0,
+            s->relu6 ? 6 : 0));
 #endif
     DNNL(dnnl_primitive_attr_set_post_ops(attr, ops));
     DNNL(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
@@ -271,7 +276,8 @@ static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t
                      const struct rv_conv_shape *s)
 {
     const dnnl_dims_t src = {1, s->ic, s->ih, s->iw}, dst = {1, s->oc, s->oh, s->ow},
-                      kernel = {s->oc, s->ic, s->size, s->size}, bias = {s->oc},
+                      dense = {s->oc, s->ic, s->size, s->size},
+                      grouped = {s->oc, 1, 1, s->size, s->size}, bias = {s->oc},
                       strides = {s->stride, s->stride}, pad0 = {s->pad_top, s->pad_side},
                       pad1 = {s->pad_bottom, s->pad_side};
     dnnl_data_type_t in = s->bf16_in ? dnnl_bf16 : dnnl_f32;
@@ -285,7 +291,8 @@ static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t
         return ret;
     ret = RVOS_ERR_DEVICE;
     DNNL(desc_init(&md[0], 4, src, in, dnnl_nhwc));
-    DNNL(desc_init(&md[1], 4, kernel, in, dnnl_format_tag_any));
+    DNNL(desc_init(&md[1], s->depthwise ? 5 : 4, s->depthwise ? grouped : dense, in,
+                   dnnl_format_tag_any));
     DNNL(desc_init(&md[2], 1, bias, dnnl_f32, dnnl_x));
     DNNL(desc_init(&md[3], 4, dst, s->bf16_out ? dnnl_bf16 : dnnl_f32, dnnl_nhwc));
     DNNL(conv_desc(out, engine, md, strides, pad0, pad1, attr));

@@ -109,17 +109,35 @@ static void add_tap(float *sums, const float *const *x, const float *kernel, int
     memcpy(sums, sum, sizeof(sum));
 }
 
+/* The same where each output reads its own input alone: x[p] is that of the first of
+ * `count` outputs. */
+static void add_tap_depthwise(float sums[PIXELS][LANES], const float *const *x,
+                              const float *kernel, int count)
+{
+    for (int p = 0; p < PIXELS; p++)
+        for (int i = 0; i < count; i++)
+            sums[p][i] += x[p][i] * kernel[i];
+}
+
+static float activated(const struct rv_conv_shape *s, float v)
+{
+    if (s->relu && !(v > 0))
+        return 0;
+    return s->relu6 && v > 6 ? 6 : v;
+}
+
 /* Output pixels x to x + PIXELS of row y, as far as they exist, in one block. `add` is
  * what is added to them, if anything is. */
 static void pixels(const struct rv_conv *c, const float *src, int y, int x, int block,
                    const float *add, float *out)
 {
     const struct rv_conv_shape *s = &c->shape;
+    int inputs = s->depthwise ? 1 : s->ic, first = s->depthwise ? block * LANES : 0;
     const float *kernel =
-        c->weights->kernel + (size_t)block * s->size * s->size * s->ic * LANES;
+        c->weights->kernel + (size_t)block * s->size * s->size * inputs * LANES;
     int n = s->oc - block * LANES < LANES ? s->oc - block * LANES : LANES;
     float sums[PIXELS][LANES];
-    const float *in[PIXELS];
+    const float *in[PIXELS], *tap;
 
     for (int p = 0; p < PIXELS; p++)
         memcpy(sums[p], c->weights->bias + block * LANES, sizeof(sums[p]));
@@ -130,11 +148,15 @@ static void pixels(const struct rv_conv *c, const float *src, int y, int x, int 
             for (int p = 0; p < PIXELS; p++) {
                 int ix = (x + p) * s->stride + q - s->pad_side;
 
-                in[p] = ix >= 0 && ix < s->iw ? src + ((size_t)iy * s->iw + ix) * s->ic
-                                              : c->zeroes;
+                in[p] = ix >= 0 && ix < s->iw
+                            ? src + ((size_t)iy * s->iw + ix) * s->ic + first
+                            : c->zeroes;
             }
-            add_tap(sums[0], in, kernel + (size_t)(r * s->size + q) * s->ic * LANES,
-                    s->ic);
+            tap = kernel + (size_t)(r * s->size + q) * inputs * LANES;
+            if (s->depthwise)
+                add_tap_depthwise(sums, in, tap, n);
+            else
+                add_tap(sums[0], in, tap, s->ic);
         }
     }
     for (int p = 0; p < PIXELS && x + p < s->ow; p++)
@@ -142,7 +164,7 @@ static void pixels(const struct rv_conv *c, const float *src, int y, int x, int 
             size_t at = (size_t)p * s->oc + o;
             float v = s->sum ? sums[p][o] + add[at] : sums[p][o];
 
-            out[at] = s->relu && !(v > 0) ? 0 : v;
+            out[at] = activated(s, v);
         }
 }
 

@@ -95,8 +95,8 @@ int rv_winograd_tile(const struct rv_conv_shape *whole)
     int direct = cost(9, whole->oh * whole->ow);
 
     if (whole->size != 3 || whole->stride != 1 || whole->pad_side != 1 ||
-        whole->bf16_in || whole->bf16_out || whole->ic < FEW_CHANNELS ||
-        whole->oc % rv_winograd()->panel)
+        whole->depthwise || whole->relu6 || whole->bf16_in || whole->bf16_out ||
+        whole->ic < FEW_CHANNELS || whole->oc % rv_winograd()->panel)
         return 0;
     /* No cache has the weights of a deep network, 9 MB of them for 256 channels: larger
      * tiles spend on reading what they save, and less than half the memory will do. */

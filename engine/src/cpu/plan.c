@@ -73,7 +73,7 @@ static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_st
     struct rv_conv_shape shape = {
         .ih = in_h,
         .iw = in_w,
-        .ic = w->in,
+        .ic = w->depthwise ? w->out : w->in,
         .oh = (in_h + 2 * s->pad - s->size) / s->stride + 1,
         .ow = (in_w + 2 * s->pad - s->size) / s->stride + 1,
         .oc = w->out,
@@ -83,6 +83,8 @@ static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_st
         .bf16_in = bf16_in,
         .bf16_out = bf16_out,
         .relu = s->relu,
+        .relu6 = s->relu6,
+        .depthwise = w->depthwise,
         .parts = 1,
     };
 
@@ -100,7 +102,8 @@ static int rows_at_once(const struct rv_conv_shape *whole)
 /* Multiply-accumulates, as far as time goes. */
 static double conv_cost(const struct rv_conv_shape *s)
 {
-    double macs = (double)s->oh * s->ow * s->oc * s->ic * s->size * s->size;
+    int inputs = s->depthwise ? 1 : s->ic;
+    double macs = (double)s->oh * s->ow * s->oc * inputs * s->size * s->size;
 
     return (s->tile ? macs / 3 : macs) / s->parts;
 }

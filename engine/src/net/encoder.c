@@ -1,27 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* encoder.c - ResNet or VGG16, and the four skip projections f'.
+/* encoder.c - ResNet, VGG16, MobileNetV2 or EfficientNet-Lite, and the four skip
+ * projections f'.
  *
  * The residual networks are the common ones ("Deep Residual Learning", He et al.,
- * 2016) with the stride of a bottleneck on its 3x3 convolution. Features are taken
- * after the last block of each stage; the projections have a batch norm and no
- * activation (docs/network.md, "Encoder"). */
+ * 2016) with the stride of a bottleneck on its 3x3 convolution. The mobile ones are
+ * rows of inverted residuals ("MobileNetV2", Sandler et al., 2018). Features are taken
+ * after the last block of each stage or stride; the projections have a batch norm and
+ * no activation (docs/network.md, "Encoder"). */
 #include "program.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define MOBILE_STAGES 7
+#define MOBILE_WIDTH 32 /* base width for which the channels below are stated */
+
+/* A row of inverted residuals; the first one has the stride. */
+struct mobile_stage {
+    int size, stride, channels, blocks;
+};
+
 struct family {
     const char *name;
     int blocks[4];
     int expansion; /* output channels of a block, as a multiple of its width; 0: VGG */
+    const struct mobile_stage *mobile; /* MOBILE_STAGES rows; NULL: not mobile */
+};
+
+static const struct mobile_stage mobilenetv2[MOBILE_STAGES] = {
+    {3, 1, 16, 1}, {3, 2, 24, 2},  {3, 2, 32, 3},  {3, 2, 64, 4},
+    {3, 1, 96, 3}, {3, 2, 160, 3}, {3, 1, 320, 1},
+};
+static const struct mobile_stage effnet_lite0[MOBILE_STAGES] = {
+    {3, 1, 16, 1},  {3, 2, 24, 2},  {5, 2, 40, 2},  {3, 2, 80, 3},
+    {5, 1, 112, 3}, {5, 2, 192, 4}, {3, 1, 320, 1},
+};
+static const struct mobile_stage effnet_lite2[MOBILE_STAGES] = {
+    {3, 1, 16, 1},  {3, 2, 24, 3},  {5, 2, 48, 3},  {3, 2, 88, 4},
+    {5, 1, 120, 4}, {5, 2, 208, 5}, {3, 1, 352, 1},
 };
 
 static const struct family families[] = {
-    {"resnet18", {2, 2, 2, 2}, 1},
-    {"resnet34", {3, 4, 6, 3}, 1},
-    {"resnet50", {3, 4, 6, 3}, 4},
-    {"resnet101", {3, 4, 23, 3}, 4},
-    {"vgg16", {0}, 0},
+    {"resnet18", {2, 2, 2, 2}, 1, NULL},
+    {"resnet34", {3, 4, 6, 3}, 1, NULL},
+    {"resnet50", {3, 4, 6, 3}, 4, NULL},
+    {"resnet101", {3, 4, 23, 3}, 4, NULL},
+    {"vgg16", {0}, 0, NULL},
+    {"mobilenetv2", {0}, 0, mobilenetv2},
+    {"effnet-lite0", {0}, 0, effnet_lite0},
+    {"effnet-lite2", {0}, 0, effnet_lite2},
 };
 
 static const struct family *find_family(const char *base)
@@ -35,6 +62,20 @@ static const struct family *find_family(const char *base)
 bool rv_encoder_known(const char *base)
 {
     return find_family(base) != NULL;
+}
+
+bool rv_encoder_depthwise(const char *base)
+{
+    return find_family(base)->mobile != NULL;
+}
+
+const char *rv_encoder_first(const char *base)
+{
+    const struct family *f = find_family(base);
+
+    return f->mobile      ? "encoder.base.stem.weight"
+           : f->expansion ? "encoder.base.conv1.weight"
+                          : "encoder.base.features.0.weight";
 }
 
 /* A convolution of the base with its batch norm folded in. `conv` and `bn` are
@@ -116,13 +157,81 @@ static void vgg(struct rv_program *p, struct rv_net *net, rv_tid image, rv_tid x
     }
 }
 
+/* ---- mobile ------------------------------------------------------------------ */
+
+/* With ReLU6 behind it. */
+static rv_tid capped(struct rv_program *p, rv_tid y)
+{
+    if (y >= 0)
+        p->step[p->n_steps - 1].relu6 = true;
+    return y;
+}
+
+/* Each channel by itself, with batch norm and ReLU6. */
+static rv_tid depthwise(struct rv_program *p, struct rv_net *net, const char *block,
+                        rv_tid in, int size, int stride)
+{
+    struct rv_weight w = {.in = 1, .size = size, .depthwise = true};
+
+    if (p->failed)
+        return -1;
+    w.out = p->tensor[in].c;
+    w.part[0].count = 1;
+    snprintf(w.conv, sizeof(w.conv), "encoder.base.%sdepthwise", block);
+    snprintf(w.bn, sizeof(w.bn), "encoder.base.%sbn2", block);
+    return capped(p, rv_conv_emit(p, net, &w, in, -1, stride, size / 2, true, false));
+}
+
+/* Wide inside, narrow and without an activation outside. */
+static rv_tid inverted_residual(struct rv_program *p, struct rv_net *net,
+                                const char *name, rv_tid x, int out, int expansion,
+                                int size, int stride)
+{
+    rv_tid y = x, identity = -1;
+
+    if (p->failed)
+        return -1;
+    if (stride == 1 && p->tensor[x].c == out)
+        identity = x;
+    if (expansion > 1)
+        y = capped(p, conv_bn(p, net, name, "expand", "bn1", y, -1,
+                              expansion * p->tensor[x].c, 1, 1, true));
+    y = depthwise(p, net, name, y, size, stride);
+    return conv_bn(p, net, name, "project", "bn3", y, identity, out, 1, 1, false);
+}
+
+static void mobile(struct rv_program *p, struct rv_net *net, const struct family *f,
+                   rv_tid image, rv_tid x[4])
+{
+    rv_tid y = capped(
+        p, conv_bn(p, net, "", "stem", "bn", image, -1, net->base_width, 3, 2, true));
+    int level = -1, block = 0;
+    char name[32];
+
+    for (int stage = 0; stage < MOBILE_STAGES; stage++) {
+        const struct mobile_stage *s = &f->mobile[stage];
+        int out = (s->channels * net->base_width + MOBILE_WIDTH - 1) / MOBILE_WIDTH;
+
+        level += s->stride == 2;
+        for (int i = 0; i < s->blocks; i++, block++) {
+            snprintf(name, sizeof(name), "blocks.%d.", block);
+            y = inverted_residual(p, net, name, y, out, stage ? 6 : 1, s->size,
+                                  i ? 1 : s->stride);
+        }
+        if (level >= 0)
+            x[level] = y; /* the last one of a stride stays */
+    }
+}
+
 void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
                      rv_tid skip[RV_LEVELS])
 {
     const struct family *f = find_family(net->base);
     rv_tid x[4] = {-1, -1, -1, -1};
 
-    if (f->expansion)
+    if (f->mobile)
+        mobile(p, net, f, image, x);
+    else if (f->expansion)
         resnet(p, net, f, image, x);
     else
         vgg(p, net, image, x);

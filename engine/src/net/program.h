@@ -75,6 +75,7 @@ struct rv_step {
     bool late;   /* its wave is the last that it can be in, not the first */
     int size, stride, pad;
     bool relu, ceil;
+    bool relu6; /* with relu: outputs end at 6, too */
 };
 
 /* What a decoder keeps in the state. */
@@ -110,6 +111,7 @@ struct rv_program {
 struct rv_weight {
     char conv[64], bn[64]; /* names without ".weight"; bn may be "" */
     int out, in, size;     /* after the selection of input channels */
+    bool depthwise;        /* output i reads input i alone; `in` is then 1 */
     struct {
         int from, count;
     } part[2];
@@ -122,7 +124,8 @@ enum rv_skip_mode { RV_SKIP_CONCAT, RV_SKIP_SUM, RV_SKIP_MUL, RV_SKIP_NONE };
 /* What a model file holds, and the weights that the programs made so far need. */
 struct rv_net {
     char base[16];  /* "resnet18", "vgg16"... */
-    int base_width; /* channels of the first stage; 64 in published models */
+    int base_width; /* channels of the first convolution; in published models 64, of a
+                       MobileNetV2 or EfficientNet-Lite 32 */
     int hidden;     /* channels of the coarsest hidden state */
     int kernel;     /* of skip, gate and output convolutions: 1 or 3 */
     enum rv_skip_mode skip_mode;
@@ -133,6 +136,10 @@ struct rv_net {
 
 /* -- encoder.c -- */
 bool rv_encoder_known(const char *base);
+/* Whether it has depthwise convolutions. */
+bool rv_encoder_depthwise(const char *base);
+/* Its first convolution, named as in the model file. */
+const char *rv_encoder_first(const char *base);
 /* Emits the network from the frame to the four projected features. `image` is
  * what PREPROC filled. */
 void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
