@@ -35,7 +35,7 @@ static GstCaps *taken_caps(GstRvosSeg *self, gboolean alpha)
     engine = self->actual_engine ? g_strcmp0(self->actual_engine, "cuda") == 0
                                  : gst_rvos_model_tries_cuda(self->settings.engine);
     GST_OBJECT_UNLOCK(self);
-    return gst_rvos_gpu_frame_caps(usable, engine, alpha);
+    return gst_rvos_frame_caps(usable, engine, alpha);
 }
 
 static gboolean wants_alpha(GstRvosSeg *self)

@@ -108,9 +108,32 @@ gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
                                (GstMapFlags)(flags | GST_MAP_CUDA));
 }
 
-GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context)
+static gboolean configure(GstBufferPool *pool, GstCaps *caps, guint *size)
 {
-    return gst_cuda_buffer_pool_new((GstCudaContext *)context);
+    GstStructure *config = gst_buffer_pool_get_config(pool);
+    GstVideoInfo info;
+    gboolean good;
+
+    if (!gst_video_info_from_caps(&info, caps)) {
+        gst_structure_free(config);
+        return FALSE;
+    }
+    gst_buffer_pool_config_set_params(config, caps, (guint)info.size, 0, 0);
+    gst_buffer_pool_config_add_option(config, GST_BUFFER_POOL_OPTION_VIDEO_META);
+    good = gst_buffer_pool_set_config(pool, config);
+    config = gst_buffer_pool_get_config(pool);
+    good = good && gst_buffer_pool_config_get_params(config, NULL, size, NULL, NULL);
+    gst_structure_free(config);
+    return good;
+}
+
+GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context, GstCaps *caps, guint *size)
+{
+    GstBufferPool *pool = gst_cuda_buffer_pool_new((GstCudaContext *)context);
+
+    if (!configure(pool, caps, size))
+        gst_clear_object(&pool);
+    return pool;
 }
 
 gboolean gst_rvos_cuda_is_pool(GstBufferPool *pool)

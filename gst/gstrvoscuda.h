@@ -46,7 +46,9 @@ gpointer gst_rvos_cuda_stream_of(GstBuffer *buffer);
 gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
                            GstBuffer *buffer, GstMapFlags flags);
 
-GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context);
+/* A configured pool; *size: of its buffers, which the pool chooses, as rows are padded.
+ * NULL: it cannot make such buffers. */
+GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context, GstCaps *caps, guint *size);
 gboolean gst_rvos_cuda_is_pool(GstBufferPool *pool);
 
 G_END_DECLS

@@ -62,9 +62,11 @@ gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
     return FALSE;
 }
 
-GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context)
+GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context, GstCaps *caps, guint *size)
 {
     (void)context;
+    (void)caps;
+    (void)size;
     return NULL;
 }
 

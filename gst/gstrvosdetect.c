@@ -113,8 +113,8 @@ static gboolean seed_rectangle(GstRvosSeg *self, const GstRvosDetection *box, gu
 static gboolean seed_foreground(GstRvosSeg *self, const GstRvosDetection *box, guint slot,
                                 guint32 *taken)
 {
-    gfloat width = (gfloat)GST_VIDEO_INFO_WIDTH(&self->mask.info);
-    gfloat height = (gfloat)GST_VIDEO_INFO_HEIGHT(&self->mask.info);
+    gfloat width = (gfloat)GST_VIDEO_INFO_WIDTH(&self->masks.info);
+    gfloat height = (gfloat)GST_VIDEO_INFO_HEIGHT(&self->masks.info);
     rvos_box part = {
         .x = (gfloat)box->x / width,
         .y = (gfloat)box->y / height,
@@ -158,8 +158,8 @@ static gboolean on_frame(GstRvosSeg *self, const GstRvosDetection *box)
 {
     return box->width > 0 && box->height > 0 && (gdouble)box->x + box->width > 0 &&
            (gdouble)box->y + box->height > 0 &&
-           box->x < GST_VIDEO_INFO_WIDTH(&self->mask.info) &&
-           box->y < GST_VIDEO_INFO_HEIGHT(&self->mask.info);
+           box->x < GST_VIDEO_INFO_WIDTH(&self->masks.info) &&
+           box->y < GST_VIDEO_INFO_HEIGHT(&self->masks.info);
 }
 
 gboolean gst_rvos_detect_apply(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)

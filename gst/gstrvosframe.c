@@ -1,6 +1,48 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosframe.h"
 
+#include "gstrvoscuda.h"
+
+/* All system-memory formats of the element. */
+#define GST_RVOS_FORMATS                                                                 \
+    "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR, YV12, "     \
+    "NV21, Y42B, Y444, YUY2, UYVY, GRAY8, I420_10LE, I422_10LE, Y444_10LE, P010_10LE }"
+/* Those that the CUDA engine takes in system memory. */
+#define GST_RVOS_CUDA_SYSTEM_FORMATS                                                     \
+    "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR, YV12 }"
+#define GST_RVOS_ALPHA_FORMATS "{ RGBA, BGRA, ARGB, ABGR }"
+
+/* ---- caps -------------------------------------------------------------------------- */
+
+GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha)
+{
+    GstCaps *system =
+        gst_caps_from_string(alpha    ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
+                             : engine ? GST_VIDEO_CAPS_MAKE(GST_RVOS_CUDA_SYSTEM_FORMATS)
+                                      : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS));
+    GstCaps *caps;
+
+    if (!cuda)
+        return system;
+    caps = gst_caps_from_string(
+        alpha ? GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_RVOS_CUDA_MEMORY,
+                                                  GST_RVOS_CUDA_ALPHA_FORMATS)
+              : GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_RVOS_CUDA_MEMORY,
+                                                  GST_RVOS_CUDA_FORMATS));
+    gst_caps_append(caps, system);
+    return caps;
+}
+
+gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps)
+{
+    return caps && !gst_caps_is_any(caps) && !gst_caps_is_empty(caps) &&
+           gst_caps_features_contains(gst_caps_get_features(caps, 0),
+                                      GST_RVOS_CUDA_MEMORY);
+}
+
+/* ---- views --------------------------------------------------------------------------
+ */
+
 static gboolean to_format(GstVideoFormat format, rvos_format *out)
 {
     static const struct {

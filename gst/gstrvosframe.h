@@ -8,15 +8,12 @@
 
 G_BEGIN_DECLS
 
-/* All system-memory formats of the element, as in caps. */
-#define GST_RVOS_FORMATS                                                                 \
-    "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR, YV12, "     \
-    "NV21, Y42B, Y444, YUY2, UYVY, GRAY8, I420_10LE, I422_10LE, Y444_10LE, P010_10LE }"
-/* Those that the CUDA engine takes in system memory. */
-#define GST_RVOS_CUDA_SYSTEM_FORMATS                                                     \
-    "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR, YV12 }"
 #define GST_RVOS_ALPHA_WORDS "RGBA, BGRA, ARGB or ABGR"
-#define GST_RVOS_ALPHA_FORMATS "{ RGBA, BGRA, ARGB, ABGR }"
+
+/* New caps of frames: in system memory and, where `cuda`, before it in CUDA memory; with
+ * `engine` only what the CUDA engine takes, with `alpha` what has an alpha channel. */
+GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha);
+gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps);
 
 /* FALSE: a format that librvos does not know. */
 gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,

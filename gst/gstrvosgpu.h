@@ -19,15 +19,8 @@ typedef struct _GstRvosSeg GstRvosSeg;
 
 typedef struct {
     GstObject *context; /* from start to stop, under the object lock; NULL: none */
-
-    /* The streaming thread's. */
-    GstBufferPool *masks; /* of GRAY8 in CUDA memory; NULL: none yet */
 } GstRvosGpu;
 
-/* New caps of frames: in system memory and, where `cuda`, before it in CUDA memory; with
- * `engine` only what the CUDA engine takes. */
-GstCaps *gst_rvos_gpu_frame_caps(gboolean cuda, gboolean engine, gboolean alpha);
-gboolean gst_rvos_gpu_caps_in_cuda(const GstCaps *caps);
 /* Whether frames in CUDA memory can be taken, as far as is known. With the object lock.
  */
 gboolean gst_rvos_gpu_usable(const GstRvosSeg *self);
@@ -40,16 +33,13 @@ gboolean gst_rvos_gpu_answer_context(GstRvosSeg *self, GstQuery *query);
 
 gboolean gst_rvos_gpu_propose_pool(GstRvosSeg *self, GstQuery *query);
 
-/* Before a frame: *cuda is whether its pixels are used where they are, on the GPU. Moves
- * the model to the frame's context if it must. FALSE: that failed, an error is posted. */
-gboolean gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer, gboolean *cuda);
-
-/* A GRAY8 buffer of the frame's size in CUDA memory. */
-GstFlowReturn gst_rvos_gpu_alloc_mask(GstRvosSeg *self, GstBuffer **buffer);
-/* Its copy in system memory; NULL: that failed, an error is posted. */
-GstBuffer *gst_rvos_gpu_read_mask(GstRvosSeg *self, GstBuffer *mask);
-/* Frames of another size come, or others altogether. */
-void gst_rvos_gpu_drop_pool(GstRvosSeg *self);
+/* What a frame's context means for the model. */
+typedef enum {
+    GST_RVOS_GPU_STAY,
+    GST_RVOS_GPU_MOVE, /* `context` is the frame's now: the model must be opened anew */
+    GST_RVOS_GPU_REFUSED, /* it is another GPU than the user wants; an error is posted */
+} GstRvosGpuMove;
+GstRvosGpuMove gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer);
 
 G_END_DECLS
 #endif

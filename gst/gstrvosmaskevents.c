@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvosmaskevents.c - the stream's events on the request pad `mask`. */
 #include "gstrvoscuda.h"
+#include "gstrvosframe.h"
 #include "gstrvosseg.h"
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self)
+{
+    GstPad *pad;
+
+    GST_OBJECT_LOCK(self);
+    pad = self->mask.pad ? gst_object_ref(self->mask.pad) : NULL;
+    GST_OBJECT_UNLOCK(self);
+    return pad;
+}
 
 /* ---- events ---------------------------------------------------------------------- */
 
@@ -47,7 +58,7 @@ static gboolean peer_wants_cuda(GstPad *pad)
 
     gst_caps_take(&theirs,
                   gst_caps_intersect_full(theirs, ours, GST_CAPS_INTERSECT_FIRST));
-    wants = gst_rvos_gpu_caps_in_cuda(theirs);
+    wants = gst_rvos_frame_caps_in_cuda(theirs);
     gst_caps_unref(theirs);
     gst_caps_unref(ours);
     return wants;
@@ -67,7 +78,7 @@ GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps)
         if (value)
             gst_caps_set_value(gray, kept[i], value);
     }
-    if (gst_rvos_gpu_caps_in_cuda(caps) && peer_wants_cuda(pad))
+    if (gst_rvos_frame_caps_in_cuda(caps) && peer_wants_cuda(pad))
         gst_caps_set_features(gray, 0, gst_caps_features_new(GST_RVOS_CUDA_MEMORY, NULL));
     return gray;
 }

@@ -37,10 +37,7 @@ typedef struct {
 
     /* The streaming thread's. */
     GstPadChainFunction parent_chain;
-    GstCaps *caps; /* GRAY8 of the frame's size; NULL: before set_info */
-    GstVideoInfo info;
-    GstBufferPool *pool;
-    gboolean pool_due; /* the pool does not fit caps or peer any more */
+    gboolean pool_due; /* the peer is to be asked for a pool: it or the caps are new */
 } GstRvosMaskPad;
 
 /* G_DECLARE_FINAL_TYPE makes the same typedef, which C11 allows. */
@@ -53,19 +50,18 @@ GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
                                   const gchar *name, const GstCaps *caps);
 void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad);
 
-/* New caps of the pad: in system memory and, where `cuda`, behind it in CUDA memory. */
-GstCaps *gst_rvos_mask_pad_caps(gboolean cuda);
-
-/* From set_info. */
-void gst_rvos_mask_pad_set_info(GstRvosSeg *self, const GstVideoInfo *frame);
-
 /* At PAUSED to READY: the next stream sends its events anew. */
 void gst_rvos_mask_pad_stop(GstRvosSeg *self);
 
+/* ---- gstrvosmaskevents.c: the stream's events ---------------------------------------
+ */
+
+/* New caps of the pad: in system memory and, where `cuda`, behind it in CUDA memory. */
+GstCaps *gst_rvos_mask_pad_caps(gboolean cuda);
+/* New caps of the mask, for caps of frames. */
+GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps);
 /* A new reference, or NULL. */
 GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self);
-
-/* gstrvosmaskevents.c */
 /* Sends an event of the sink pad to the mask pad, in its words; borrows it. */
 void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event);
 /* From the streaming thread, before what is serialised: the sticky events, if due. */
@@ -75,17 +71,15 @@ void gst_rvos_mask_pad_enter(GstRvosSeg *self, GstPad *pad);
 void gst_rvos_mask_pad_leave(GstRvosSeg *self);
 /* The flush at hand, if any, has no end. */
 void gst_rvos_mask_pad_end_flush(GstRvosSeg *self);
-/* New caps of the mask, for caps of frames. */
-GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps);
 
-/* A GRAY8 buffer of the frame's size in system memory, from the peer's pool or our own.
+/* ---- gstrvosmaskpush.c: the masks ---------------------------------------------------
  */
-GstFlowReturn gst_rvos_mask_pad_alloc(GstRvosSeg *self, GstBuffer **buffer);
 
+/* Before a mask in system memory is made: asks the peer for a pool, if that is due. */
+void gst_rvos_mask_pad_prepare(GstRvosSeg *self);
 /* Pushes `mask` with the time of `frame`; from CUDA memory as a copy, unless the peer
  * wants it there. */
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame);
-
 /* Of a frame without a mask: something must come, or sinks would wait. */
 void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration);
 

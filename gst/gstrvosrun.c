@@ -103,28 +103,17 @@ static rvos_memory memory_of(const GstRvosSeg *self)
     return self->frame.cuda ? RVOS_MEMORY_CUDA : RVOS_MEMORY_HOST;
 }
 
-static gboolean map_mask(GstRvosSeg *self, GstBuffer *buffer, GstMapFlags flags,
-                         GstVideoFrame *frame, rvos_labels *view)
-{
-    const GstVideoInfo *info = &self->mask.info;
-
-    if (self->frame.cuda ? !gst_rvos_cuda_map(frame, info, buffer, flags)
-                         : !gst_video_frame_map(frame, info, buffer, flags))
-        return FALSE;
-    gst_rvos_frame_to_labels(frame, memory_of(self), view);
-    return TRUE;
-}
-
-/* A new GRAY8 buffer, mapped for writing. */
+/* A new mask, mapped for writing. */
 static gboolean map_new(GstRvosSeg *self, GstBuffer **buffer, GstVideoFrame *frame,
                         rvos_labels *view)
 {
-    GstFlowReturn flow = self->frame.cuda ? gst_rvos_gpu_alloc_mask(self, buffer)
-                                          : gst_rvos_mask_pad_alloc(self, buffer);
+    GstObject *context = self->frame.cuda ? gst_rvos_model_context(self->model) : NULL;
 
-    if (flow != GST_FLOW_OK)
+    *buffer = gst_rvos_mask_alloc_new(&self->masks, context);
+    if (!*buffer)
         return FALSE;
-    if (map_mask(self, *buffer, GST_MAP_WRITE, frame, view))
+    if (gst_rvos_mask_alloc_map(&self->masks, *buffer, memory_of(self), GST_MAP_WRITE,
+                                frame, view))
         return TRUE;
     gst_clear_buffer(buffer);
     return FALSE;
@@ -162,7 +151,7 @@ static void look_at_objects(GstRvosSeg *self)
 /* Masks that the GPU has made for a frame in system memory. */
 static void count_readback(GstRvosSeg *self)
 {
-    guint64 bytes = GST_VIDEO_INFO_SIZE(&self->mask.info) * (self->held.alpha ? 2 : 1);
+    guint64 bytes = GST_VIDEO_INFO_SIZE(&self->masks.info) * (self->held.alpha ? 2 : 1);
 
     GST_OBJECT_LOCK(self);
     if (!self->frame.cuda && g_strcmp0(self->actual_engine, "cuda") == 0)
@@ -372,7 +361,8 @@ static gboolean draw_held(GstRvosSeg *self, const rvos_image *image)
     rvos_labels view;
     int status;
 
-    if (!map_mask(self, mask, GST_MAP_READ, &frame, &view)) {
+    if (!gst_rvos_mask_alloc_map(&self->masks, mask, memory_of(self), GST_MAP_READ,
+                                 &frame, &view)) {
         gst_rvos_run_explain(self, RVOS_ERR_MEMORY, "A mask could not be mapped");
         return FALSE;
     }
@@ -435,6 +425,8 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
         return GST_FLOW_NOT_NEGOTIATED;
     if (self->frame.cuda)
         image.cuda_stream = gst_rvos_cuda_stream_of(frame->buffer);
+    else
+        gst_rvos_mask_pad_prepare(self);
     if (!segment(self, frame->buffer, &image))
         return GST_FLOW_ERROR;
     if (draw && !draw_held(self, &image))
@@ -448,8 +440,8 @@ static void attach(GstRvosSeg *self, GstBuffer *buffer)
 {
     GstRvosResult result = {
         .mask = self->held.labels,
-        .width = (guint)GST_VIDEO_INFO_WIDTH(&self->mask.info),
-        .height = (guint)GST_VIDEO_INFO_HEIGHT(&self->mask.info),
+        .width = (guint)GST_VIDEO_INFO_WIDTH(&self->masks.info),
+        .height = (guint)GST_VIDEO_INFO_HEIGHT(&self->masks.info),
         .epoch = self->tracker.epoch,
         .stale = self->held.age > 0,
         .age = self->held.age,

@@ -38,8 +38,8 @@ static gboolean make_mask(GstRvosSeg *self, GstRvosMask *mask)
 {
     struct pic_error error;
 
-    if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(&self->mask.info),
-                  GST_VIDEO_INFO_HEIGHT(&self->mask.info), 1, &error)) {
+    if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(&self->masks.info),
+                  GST_VIDEO_INFO_HEIGHT(&self->masks.info), 1, &error)) {
         GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
                           ("A mask of regions %s.", error.words), (NULL));
         return FALSE;

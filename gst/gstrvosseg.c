@@ -56,6 +56,7 @@ static gboolean stop(GstBaseTransform *trans)
     GstRvosSeg *self = GST_RVOS_SEG(trans);
 
     gst_rvos_seg_close(self);
+    gst_rvos_mask_alloc_clear(&self->masks);
     gst_rvos_mask_pad_stop(self);
     return TRUE;
 }
@@ -94,7 +95,7 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *
                          GstCaps *outcaps, GstVideoInfo *out)
 {
     GstRvosSeg *self = GST_RVOS_SEG(filter);
-    gboolean cuda = gst_rvos_gpu_caps_in_cuda(incaps);
+    gboolean cuda = gst_rvos_frame_caps_in_cuda(incaps);
 
     (void)outcaps;
     (void)out;
@@ -107,8 +108,8 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *
     self->caps_info = *in;
     self->caps_cuda = cuda;
     self->caps_known = TRUE;
-    gst_rvos_gpu_drop_pool(self);
-    gst_rvos_mask_pad_set_info(self, in);
+    gst_rvos_mask_alloc_set_info(&self->masks, in);
+    self->mask.pool_due = TRUE;
     return gst_rvos_seg_prepare(self);
 }
 
@@ -232,6 +233,22 @@ static void drop_uploads(GstBuffer *buffer)
         gst_buffer_remove_meta(buffer, meta);
 }
 
+/* Sets whether the frame's pixels are used where they are, on the GPU. Moves the model to
+ * the frame's context if it must. FALSE: that failed, an error is posted. */
+static gboolean follow(GstRvosSeg *self, GstBuffer *buffer)
+{
+    GstRvosGpuMove move = gst_rvos_gpu_follow(self, buffer);
+
+    if (move == GST_RVOS_GPU_REFUSED)
+        return FALSE;
+    if (move == GST_RVOS_GPU_MOVE && !gst_rvos_seg_reopen(self))
+        return FALSE;
+    /* After a move the model may have fallen back to the CPU. */
+    self->frame.cuda =
+        gst_rvos_cuda_context_of(buffer) && gst_rvos_model_context(self->model);
+    return TRUE;
+}
+
 static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 {
     GstRvosSeg *self = GST_RVOS_SEG(trans);
@@ -241,7 +258,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     if (!self->frame.wanted)
         return skip(self);
     /* No stream: it was lost on the way to another context, and an error was posted. */
-    if (!self->stream || !gst_rvos_gpu_follow(self, buffer, &self->frame.cuda))
+    if (!self->stream || !follow(self, buffer))
         return GST_FLOW_ERROR;
     gst_rvos_run_look_for_cut(self, buffer);
     if (draw && !self->frame.cuda)
@@ -331,6 +348,7 @@ static void finalize(GObject *object)
 {
     GstRvosSeg *self = GST_RVOS_SEG(object);
 
+    gst_rvos_mask_alloc_clear(&self->masks);
     gst_rvos_mask_pad_finalize(self);
     gst_rvos_gpu_drop_context(self); /* one that was set and never used */
     gst_rvos_props_clear(self);
@@ -395,7 +413,7 @@ static void add_template(GstElementClass *klass, const gchar *name,
 
 static void add_templates(GstElementClass *klass)
 {
-    GstCaps *frame = gst_rvos_gpu_frame_caps(gst_rvos_cuda_built, FALSE, FALSE);
+    GstCaps *frame = gst_rvos_frame_caps(gst_rvos_cuda_built, FALSE, FALSE);
 
     add_template(klass, "sink", GST_PAD_SINK, GST_PAD_ALWAYS, gst_caps_ref(frame));
     add_template(klass, "src", GST_PAD_SRC, GST_PAD_ALWAYS, frame);

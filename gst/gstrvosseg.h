@@ -39,6 +39,7 @@
 #include "gstrvoscut.h"
 #include "gstrvosdetect.h"
 #include "gstrvosgpu.h"
+#include "gstrvosmaskalloc.h"
 #include "gstrvosmaskpad.h"
 #include "gstrvosmessage.h"
 #include "gstrvosmeta.h"
@@ -126,6 +127,7 @@ struct _GstRvosSeg {
     gboolean unprepared_said; /* that there is no memory for frames of this size */
     gboolean short_said;      /* that the stream is shorter than min-age */
 
+    GstRvosMaskAlloc masks;
     GstRvosMaskPad mask;
     GstRvosGpu gpu;
     GstRvosNegotiation negotiation;

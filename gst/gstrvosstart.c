@@ -332,6 +332,7 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
     gboolean good;
 
     close_model(self);
+    gst_rvos_mask_alloc_drop_cuda(&self->masks);
     good = open_model(self, path, &failure) && open_stream(self, path, &failure);
     g_free(path);
     if (!good) {
@@ -368,7 +369,7 @@ void gst_rvos_seg_close(GstRvosSeg *self)
     close_model(self);
     gst_rvos_seeds_close(self);
     clear_state(self);
-    gst_rvos_gpu_drop_pool(self);
+    gst_rvos_mask_alloc_drop_cuda(&self->masks);
     gst_rvos_gpu_drop_context(self);
     GST_OBJECT_LOCK(self);
     self->started = FALSE;

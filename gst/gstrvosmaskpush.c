@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvosmaskpush.c - masks on the request pad: the peer's pool, buffers and gaps. */
+#include "gstrvoscuda.h"
+#include "gstrvosframe.h"
+#include "gstrvosseg.h"
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
+/* A pad that was requested between a FLUSH_STOP and the SEGMENT that follows it may have
+ * missed that SEGMENT. Data must not come without one. An ALLOCATION query must not come
+ * without it either: a queue that still holds the EOS of a former pad would end at that
+ * EOS and keep the query, whose memory we then free. */
+static void send_missed_events(GstRvosSeg *self, GstPad *pad)
+{
+    GstEvent *segment = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
+
+    if (!segment && !GST_PAD_IS_FLUSHING(pad)) {
+        GST_OBJECT_LOCK(self);
+        self->mask.sticky_due = TRUE;
+        GST_OBJECT_UNLOCK(self);
+    }
+    gst_clear_event(&segment);
+    gst_rvos_mask_pad_send_sticky(self, pad);
+}
+
+/* Not during a flush: the query could wait in a branch that has been linked since. */
+static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
+{
+    gboolean answered;
+
+    self->mask.pool_due = pad && GST_PAD_IS_FLUSHING(pad);
+    if (!pad || self->mask.pool_due)
+        return FALSE;
+    send_missed_events(self, pad);
+    gst_rvos_mask_pad_enter(self, pad);
+    answered = gst_pad_peer_query(pad, query);
+    gst_rvos_mask_pad_leave(self);
+    return answered;
+}
+
+/* Another peer may want the masks in memory of the other kind. */
+static void reconfigure(GstRvosSeg *self, GstPad *pad)
+{
+    GstCaps *frames, *now, *wanted;
+
+    if (GST_PAD_IS_FLUSHING(pad) || !gst_pad_check_reconfigure(pad))
+        return;
+    self->mask.pool_due = TRUE;
+    frames = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
+    now = gst_pad_get_current_caps(pad);
+    if (frames && now) { /* else the sticky events are still to come */
+        wanted = gst_rvos_mask_pad_gray_caps(pad, frames);
+        if (!gst_caps_is_equal(now, wanted))
+            gst_pad_push_event(pad, gst_event_new_caps(wanted));
+        gst_caps_unref(wanted);
+    }
+    gst_clear_caps(&frames);
+    gst_clear_caps(&now);
+}
+
+void gst_rvos_mask_pad_prepare(GstRvosSeg *self)
+{
+    GstPad *pad = gst_rvos_mask_pad_ref(self);
+    GstQuery *query;
+    gboolean answered;
+
+    if (pad)
+        reconfigure(self, pad);
+    if (self->mask.pool_due) {
+        query = gst_query_new_allocation(self->masks.caps, TRUE);
+        answered = ask_peer(self, pad, query);
+        gst_rvos_mask_alloc_configure(&self->masks, answered ? query : NULL);
+        gst_query_unref(query);
+    }
+    gst_clear_object(&pad);
+}
+
+/* One branch that has gone must not stop the other. */
+static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
+{
+    if (flow == GST_FLOW_FLUSHING && !GST_PAD_IS_FLUSHING(pad))
+        flow = GST_FLOW_NOT_LINKED;
+    if (flow == GST_FLOW_NOT_NEGOTIATED)
+        gst_rvos_caps_mask_refused(self, pad);
+    g_mutex_lock(&self->mask.lock);
+    if (self->mask.pad == pad) /* else it was released meanwhile */
+        gst_flow_combiner_update_pad_flow(self->mask.combiner, pad, flow);
+    g_mutex_unlock(&self->mask.lock);
+}
+
+static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
+{
+    /* Memory is shared with the held mask, and copied by whoever writes to it. */
+    GstBuffer *out = gst_buffer_copy_region(
+        mask, GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_META, 0, (gsize)-1);
+
+    if (!out)
+        return NULL;
+    gst_buffer_copy_into(out, frame, GST_BUFFER_COPY_TIMESTAMPS | GST_BUFFER_COPY_FLAGS,
+                         0, (gsize)-1);
+    return out;
+}
+
+static gboolean wants_copy(GstPad *pad, GstBuffer *mask)
+{
+    GstCaps *caps;
+    gboolean wants;
+
+    if (!gst_rvos_cuda_context_of(mask) || !gst_pad_is_linked(pad))
+        return FALSE;
+    caps = gst_pad_get_current_caps(pad);
+    wants = !gst_rvos_frame_caps_in_cuda(caps);
+    gst_clear_caps(&caps);
+    return wants;
+}
+
+static GstBuffer *copy_to_system(GstRvosSeg *self, GstBuffer *mask)
+{
+    GstBuffer *copy;
+
+    gst_rvos_mask_pad_prepare(self);
+    copy = gst_rvos_mask_alloc_copy(&self->masks, mask);
+    if (!copy) {
+        GST_ELEMENT_ERROR(self, LIBRARY, FAILED,
+                          ("A mask could not be copied from the GPU."), (NULL));
+        return NULL;
+    }
+    GST_OBJECT_LOCK(self);
+    self->stats.readback_bytes += GST_VIDEO_INFO_SIZE(&self->masks.info);
+    GST_OBJECT_UNLOCK(self);
+    return copy;
+}
+
+static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
+                               GstBuffer *frame)
+{
+    GstBuffer *out = with_time_of(mask, frame);
+    GstFlowReturn flow;
+
+    if (!out) {
+        gst_rvos_run_explain(self, RVOS_ERR_MEMORY, "A mask could not be copied");
+        return GST_FLOW_ERROR;
+    }
+    gst_rvos_mask_pad_enter(self, pad);
+    flow = gst_pad_push(pad, out);
+    gst_rvos_mask_pad_leave(self);
+    return flow;
+}
+
+void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
+{
+    GstPad *pad = gst_rvos_mask_pad_ref(self);
+    GstFlowReturn flow = GST_FLOW_ERROR;
+
+    if (!pad)
+        return;
+    send_missed_events(self, pad);
+    reconfigure(self, pad);
+    if (wants_copy(pad, mask)) {
+        if (!self->held.copy)
+            self->held.copy = copy_to_system(self, mask);
+        mask = self->held.copy;
+    }
+    if (mask)
+        flow = push_copy(self, pad, mask, frame);
+    combine(self, pad, flow);
+    gst_object_unref(pad);
+}
+
+void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration)
+{
+    GstPad *pad = gst_rvos_mask_pad_ref(self);
+
+    if (!pad)
+        return;
+    send_missed_events(self, pad);
+    if (GST_CLOCK_TIME_IS_VALID(time))
+        gst_pad_push_event(pad, gst_event_new_gap(time, duration));
+    gst_object_unref(pad);
+}
