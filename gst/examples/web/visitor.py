@@ -3,6 +3,9 @@
 
 The callbacks of GStreamer come from threads of its own; `tell` is called from these.
 """
+import ctypes
+import socket
+import threading
 import time
 
 import gi
@@ -35,6 +38,28 @@ PIPELINE = f"""
 DISC = 40  # pixels: radius of the mask for a click where no object is
 
 
+def offline():
+    """Whether this machine has no address but its loopback one. Nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            return True
+    return False
+
+
+def offer_loopback(webrtc):
+    """libnice leaves the loopback address out unless it is told."""
+    agent = webrtc.get_property("ice-agent")
+    if agent.__grefcount__ == 1:
+        # The agent was still floating, so Python took the reference that is webrtcbin's. This
+        # gives it another.
+        gobject = ctypes.CDLL("libgobject-2.0.so.0")
+        gobject.g_object_ref.argtypes, gobject.g_object_ref.restype = [ctypes.c_void_p], ctypes.c_void_p
+        gobject.g_object_ref(hash(agent))
+    agent.emit("add-local-ip-address", "127.0.0.1")
+
+
 class Visitor:
     def __init__(self, tell, properties=(), stun=None):
         """`tell(message)` takes what is for the browser, a dictionary, in any thread."""
@@ -43,11 +68,14 @@ class Visitor:
         self.labels = None  # of the newest frame: buffer of GRAY8
         self.ids = {}       # slot: tracking id
         self.mode = "auto"  # in which objects are found; a click turns to one-shot
+        self.changing = threading.Lock()  # one change of the mode at a time
         self.pipeline = Gst.parse_launch(PIPELINE.format(properties=" ".join(properties)))
         self.webrtc = self.pipeline.get_by_name("w")
         self.segmenter = self.pipeline.get_by_name("seg")
         if stun:
             self.webrtc.set_property("stun-server", stun)
+        if offline():
+            offer_loopback(self.webrtc)
         self.webrtc.connect("on-ice-candidate", self._on_candidate)
         self.webrtc.connect("pad-added", self._on_pad)
         self.segmenter.get_static_pad("src").add_probe(Gst.PadProbeType.BUFFER, self._on_frame)
@@ -172,17 +200,22 @@ class Visitor:
         self._set_mode(mode)
 
     def _set_mode(self, mode, then=lambda: None):
-        """rvosseg takes a mode while it is stopped, so it is taken out for a moment."""
+        """rvosseg takes a mode while it is stopped, so it is taken out for a moment.
+
+        The change runs in this thread or, if a frame is on its way, in the frame's. Two
+        changes in a row may so run in two threads.
+        """
         before = self.pipeline.get_by_name("gate").get_static_pad("src")
         segmenter = self.segmenter
 
         def change(_pad, _info):
-            before.unlink(segmenter.get_static_pad("sink"))
-            segmenter.set_state(Gst.State.READY)
-            segmenter.set_property("mode", mode)
-            segmenter.sync_state_with_parent()
-            then()
-            before.link(segmenter.get_static_pad("sink"))
+            with self.changing:
+                before.unlink(segmenter.get_static_pad("sink"))
+                segmenter.set_state(Gst.State.READY)
+                segmenter.set_property("mode", mode)
+                segmenter.sync_state_with_parent()
+                then()
+                before.link(segmenter.get_static_pad("sink"))
             return Gst.PadProbeReturn.REMOVE
         before.add_probe(Gst.PadProbeType.IDLE, change)
 
