@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* waits.c - while a plan is being made, which can take many seconds, the frames of other
- * streams go on: also those that need a graph which is not there yet. While such a graph
- * is being captured, in the middle of a stream, the frames of other plans go on, other
- * plans are made, and device memory is allocated.
+ * streams go on: of other plans, and of the same plan when a larger one is made for one
+ * stream more. No frame captures a graph: while captures are held for ever, streams of
+ * one plan go on with numbers of live slots that they have not had yet, and their masks
+ * are right.
  *
  *     cuda-waits MODEL_DIR          with RVOS_EMULATED_CONV=sums */
 #include <dlfcn.h>
@@ -26,45 +27,106 @@ static void *open_another(void *opaque)
     return NULL;
 }
 
-/* One more slot, for which there is no graph. */
-static void *need_graph(void *opaque)
-{
-    rvos_stream *stream = opaque;
+#define SLOTS 6
+#define FRAMES (SLOTS + 2)
 
-    CHECK(seed_objects(stream, 4, 4) == 0);
-    CHECK(process_frame(stream, 3, NULL) == 0);
+/* Frames of a stream that has one more live slot in each but the last. */
+struct video {
+    rvos_stream *stream;
+    uint8_t labels[FRAMES][NET_W * NET_H];
+};
+
+static void play(struct video *v, int from, int to)
+{
+    for (int t = from; t < to; t++) {
+        rvos_labels l = {
+            .width = NET_W, .height = NET_H, .data = v->labels[t], .stride = NET_W};
+        rvos_stream_info info;
+
+        if (t < SLOTS)
+            CHECK(seed_objects(v->stream, 1u << t, 1u << t) == 0);
+        CHECK(process_frame(v->stream, t, &(rvos_output){.labels = &l}) == 0);
+        rvos_stream_get_info(v->stream, &info);
+        CHECK(info.frames == t + 1 && info.live == (t < SLOTS ? t + 1 : SLOTS));
+    }
+}
+
+static void *play_beside(void *opaque)
+{
+    play(opaque, 2, FRAMES);
     return NULL;
 }
 
-static void during_capture(rvos_device *device, rvos_stream *stream, atomic_int *hold,
-                           const char *folder)
+static void *open_one_more(void *opaque)
 {
-    rvos_stream *beside = open_stream(model, RVOS_TASK_ONE_SHOT, 2), *alone = NULL;
-    rvos_model *other = NULL;
-    rvos_stream_info info;
-    pthread_t thread;
+    *(rvos_stream **)opaque = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
+    return NULL;
+}
 
-    CHECK(seed_objects(beside, 1, 1) == 0);
-    CHECK(process_frame(beside, 0, NULL) == 0);
-    hold[1] = 0;
-    hold[0] = 1;
-    CHECK(pthread_create(&thread, NULL, need_graph, stream) == 0);
-    while (!hold[1])
-        usleep(1000);
-    CHECK(process_frame(beside, 1, NULL) == 0);
-    CHECK(process_frame(beside, 2, NULL) == 0);
-    hold[0] = 2; /* this thread's own captures end at once */
-    other = load_model(device, folder, "r18-h64", NET_W, NET_H);
+/* All that is needed to open a device's memory and another model. */
+static void load_another(rvos_device *device, const char *folder)
+{
+    rvos_model *other = load_model(device, folder, "r18-h64", NET_W, NET_H);
+    rvos_stream *alone = NULL;
+
     CHECK(rvos_stream_open(&alone, other, &(rvos_stream_params){.objects = 1}) == 0);
     CHECK(process_frame(alone, 0, NULL) == 0);
+    rvos_stream_close(&alone);
+    rvos_model_close(&other);
+}
+
+/* Streams a and b share a plan; a third one is opened, which needs a larger plan. */
+static void same_plan(rvos_device *device, atomic_int *hold, const char *folder)
+{
+    static struct video want, a, b, c;
+    rvos_model *alone = load_model(device, folder, "r18", NET_W, NET_H);
+    pthread_t thread;
+
+    want.stream = open_stream(alone, RVOS_TASK_ONE_SHOT, SLOTS);
+    play(&want, 0, FRAMES);
+    rvos_stream_close(&want.stream);
+    rvos_model_close(&alone);
+    a.stream = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
+    b.stream = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
+    play(&a, 0, 2);
+    play(&b, 0, 2);
+
+    hold[1] = 0;
+    hold[0] = 1; /* a capture would never end */
+    CHECK(pthread_create(&thread, NULL, play_beside, &b) == 0);
+    play(&a, 2, 4);
+    pthread_join(thread, NULL);
+    CHECK(hold[1] == 0);
+    CHECK(pthread_create(&thread, NULL, open_one_more, &c.stream) == 0);
+    while (!hold[1])
+        usleep(1000);
+    play(&a, 4, FRAMES);
+    hold[0] = 2; /* this thread's own captures end at once */
+    load_another(device, folder);
     CHECK(hold[1] == 1);
     hold[0] = 0;
     pthread_join(thread, NULL);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.live == 3 && info.frames == 4);
-    rvos_stream_close(&alone);
-    rvos_stream_close(&beside);
-    rvos_model_close(&other);
+    play(&c, 0, FRAMES);
+
+    CHECK(!memcmp(want.labels, a.labels, sizeof(want.labels)));
+    CHECK(!memcmp(want.labels, b.labels, sizeof(want.labels)));
+    CHECK(!memcmp(want.labels, c.labels, sizeof(want.labels)));
+    CHECK(memcmp(want.labels[0], want.labels[SLOTS], sizeof(want.labels[0])));
+    rvos_stream_close(&a.stream);
+    rvos_stream_close(&b.stream);
+    rvos_stream_close(&c.stream);
+}
+
+static rvos_model *load_batched(rvos_device *device, const char *folder)
+{
+    rvos_model *m = NULL;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
+    CHECK(rvos_model_load(&m, device, path,
+                          &(rvos_model_params){
+                              .max_batch = 4, .width = NET_W, .height = NET_H}) == 0);
+    return m;
 }
 
 int main(int argc, char **argv)
@@ -86,24 +148,24 @@ int main(int argc, char **argv)
         *(void **)&hold_capture = dlsym(module, "rv_emulated_hold_capture");
     if (!CHECK(device && hold && hold_capture))
         return test_done();
-    model = load_model(device, argv[1], "r18", NET_W, NET_H);
+    model = load_batched(device, argv[1]);
     stream = open_stream(model, RVOS_TASK_ONE_SHOT, 4);
     CHECK(seed_objects(stream, 1, 1) == 0);
     CHECK(process_frame(stream, 0, NULL) == 0);
 
-    alarm(60); /* else it would hang, if frames did wait */
+    alarm(60); /* frames that wait would hang */
     hold()[0] = 1;
     CHECK(pthread_create(&thread, NULL, open_another, NULL) == 0);
     while (!hold()[1])
         usleep(1000);
     CHECK(process_frame(stream, 1, NULL) == 0);
-    CHECK(seed_objects(stream, 2, 2) == 0); /* two slots: a graph of its own */
+    CHECK(seed_objects(stream, 2, 2) == 0); /* two slots: another graph */
     CHECK(process_frame(stream, 2, NULL) == 0);
     rvos_stream_get_info(stream, &info);
     CHECK(info.live == 2 && info.frames == 3);
     hold()[0] = 0;
     pthread_join(thread, NULL);
-    during_capture(device, stream, hold_capture(), argv[1]);
+    same_plan(device, hold_capture(), argv[1]);
     CHECK(log_.errors == 0 && log_.warnings == 0);
     rvos_stream_close(&stream);
     rvos_model_close(&model);

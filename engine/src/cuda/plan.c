@@ -303,7 +303,7 @@ error:
 }
 
 /* All that the first frame would otherwise wait for. */
-static int make_graph(struct rv_plan *plan)
+static int make_graphs(struct rv_plan *plan)
 {
     struct rv_buffer state = {0};
     int ret = plan->dev->fn->alloc(plan->dev, plan->program->state_bytes, &state);
@@ -312,6 +312,8 @@ static int make_graph(struct rv_plan *plan)
         ret = rv_plan_warm_up(plan, state.ptr, 2);
     if (!ret)
         ret = rv_plan_choose_chain(plan, &state);
+    if (!ret && plan->batch == 1) /* the others' come with their memory (plan_share) */
+        rv_plan_make_graphs(plan);
     if (!ret)
         rv_plan_time_steps(plan);
     if (state.ptr)
@@ -336,7 +338,7 @@ static int make(struct rv_plan *plan, struct rv_weights *weights)
     if (!ret)
         ret = make_lanes(plan);
     if (!ret)
-        ret = make_graph(plan);
+        ret = make_graphs(plan);
     return ret;
 }
 
@@ -391,9 +393,9 @@ int rv_cuda_plan_share(struct rv_plan *plan, const struct rv_plan *with)
     if (rv_scratch_shares(&plan->scratch, &with->scratch)) {
         rv_plan_drop_graphs(plan);
         ret = rv_scratch_share(plan->dev, &plan->scratch, &with->scratch);
-        if (!ret)
-            rv_plan_capture(plan);
     }
+    if (!ret)
+        rv_plan_make_graphs(plan);
     rv_driver_pop(plan->cuda->driver);
     if (plan->scratch.pieces > 1)
         rv_log(plan->dev, RVOS_LOG_DEBUG,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plan.h - a program on a GPU: its steps on a few streams ("lanes"), captured into one
- * graph for each number of live slots.
+/* plan.h - a program on a GPU: its steps on a few streams ("lanes"), captured into
+ * graphs for several numbers of live slots.
  *
- * plan.c makes convolutions, memory and lanes; launches.c puts a step into a lane; run.c
- * makes graphs of them and runs frames. A step waits for the steps whose memory it reads
- * or overwrites, and for nothing else: waves are not barriers here, so that the gate sums
- * of the last frame's state are made beside the encoder. */
+ * plan.c makes convolutions, memory and lanes; launches.c puts a step into a lane;
+ * graph.c makes graphs of them; run.c runs frames. A step waits for the steps whose
+ * memory it reads or overwrites, and for nothing else: waves are not barriers here, so
+ * that the gate sums of the last frame's state are made beside the encoder. */
 #ifndef RV_CUDA_PLAN_H
 #define RV_CUDA_PLAN_H
 
@@ -62,7 +62,7 @@ struct rv_plan {
     cudaStream_t lane[RV_LANES];
     cudaEvent_t start, joined[RV_LANES], frame_ready;
     cudaEvent_t timer[2]; /* around the graph; NULL unless RVOS_CUDA_TIMES is set */
-    /* By most live slots of the batch, of each decoder; made when first run. */
+    /* By most live slots of the batch, of each decoder; of few numbers (graph.c). */
     cudaGraphExec_t graph[RVOS_MAX_OBJECTS + 1][RVOS_MAX_OBJECTS + 1];
     int uncaptured; /* captures that have failed, one after another */
     bool eager;     /* too many: every frame is launched step by step */
@@ -136,15 +136,22 @@ int rv_plan_lanes(struct rv_plan *plan);
 
 /* -- run.c -- */
 int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
+
+/* -- graph.c -- */
 /* Frames without a picture on the state at `state`: the first step by step, so that all
- * kernels are loaded, the others by the graph, which is captured if it is not there. */
+ * kernels are loaded, the others by the graph of all slots, which is captured if it is
+ * not there. */
 int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames);
-/* Forgets the graphs, which are captured anew when next run. */
+/* Captures what is not there; runs nothing. No capture is made while frames run. */
+void rv_plan_make_graphs(struct rv_plan *plan);
 void rv_plan_drop_graphs(struct rv_plan *plan);
-
-/* Captures the graph of all slots, if it is not there; runs nothing. */
-void rv_plan_capture(struct rv_plan *plan);
-
+/* A frame of `live` slots at most into lane 0, by a graph if there is one. */
+int rv_plan_launch(struct rv_plan *plan, const int live[RV_DECODERS]);
+/* The table's entry j for a frame of `live` slots; NULL: none. */
+struct rv_cuda_job *rv_plan_new_job(const struct rv_plan *plan, int j, char *state,
+                                    const int live[RV_DECODERS]);
+/* After an error: lanes that lane 0 has not waited for may be at work all the same. */
+void rv_plan_settle(struct rv_plan *plan);
 /* All slots of all decoders. */
 void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
 

@@ -1,206 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* run.c - a frame of each video of a batch: the job table, one graph, one wait. Nothing
- * is allocated here, but a graph when a number of live slots is new, and staging when a
- * size is. */
+ * is allocated here, but staging when a size is new. */
 #include <math.h>
 #include <string.h>
 
 #include "plan.h"
-
-void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS])
-{
-    for (int d = 0; d < RV_DECODERS; d++)
-        live[d] = plan->program->decoders >> d & 1 ? plan->program->objects : 0;
-}
-
-bool rv_plan_runs(const struct rv_step *s, const int live[RV_DECODERS])
-{
-    return s->decoder < 0 || live[s->decoder] > (s->object < 0 ? 0 : s->object);
-}
-
-/* Whether a kernel of ours is what the step puts into its lane last. Only behind such a
- * kernel may another be chained: what a library launches may do without the waits that
- * chained kernels count on. */
-static bool ends_in_own_kernel(const struct cuda_step *s)
-{
-    return s->step->op != RV_OP_CONV || s->made.engine->own;
-}
-
-/* All steps of a frame of `live` slots into the lanes; lane 0 comes last. An event of a
- * step that is skipped is recorded all the same: others may wait for its memory. */
-static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
-{
-    bool kernel_last[RV_LANES] = {false}; /* of ours, and nothing to wait for since */
-    rvos_device *dev = plan->dev;
-    int ret = 0;
-
-    CU(dev, cudaMemcpyAsync(plan->job_device, plan->job, plan->batch * sizeof(*plan->job),
-                            cudaMemcpyHostToDevice, plan->lane[0]));
-    if (plan->check)
-        return rv_check_frame(plan, live);
-    CU(dev, cudaEventRecord(plan->start, plan->lane[0]));
-    for (int l = 1; l < RV_LANES; l++)
-        CU(dev, cudaStreamWaitEvent(plan->lane[l], plan->start, 0));
-    for (int i = 0; i < plan->program->n_steps; i++) {
-        const struct cuda_step *s = &plan->step[i];
-        cudaStream_t stream = plan->lane[s->lane];
-
-        for (int l = 0; l < RV_LANES; l++)
-            if (s->wait[l] >= 0) {
-                CU(dev, cudaStreamWaitEvent(stream, plan->step[s->wait[l]].done, 0));
-                kernel_last[s->lane] = false;
-            }
-        if (rv_plan_runs(s->step, live)) {
-            ret = rv_plan_run_step(plan, s, live, plan->chained && kernel_last[s->lane],
-                                   stream);
-            kernel_last[s->lane] = ends_in_own_kernel(s);
-        }
-        if (ret)
-            return ret;
-        if (s->done)
-            CU(dev, cudaEventRecord(s->done, stream));
-    }
-    for (int l = 1; l < RV_LANES; l++) {
-        CU(dev, cudaEventRecord(plan->joined[l], plan->lane[l]));
-        CU(dev, cudaStreamWaitEvent(plan->lane[0], plan->joined[l], 0));
-    }
-error:
-    return ret;
-}
-
-/* ---- graphs ----------------------------------------------------------------- */
-
-/* After an error too, the capture must end. */
-static cudaError_t capture(struct rv_plan *plan, const int live[RV_DECODERS])
-{
-    cudaGraphExec_t exec = NULL;
-    cudaGraph_t graph = NULL;
-    cudaError_t error =
-        cudaStreamBeginCapture(plan->lane[0], cudaStreamCaptureModeThreadLocal);
-    int failed;
-
-    if (error)
-        return error;
-    failed = enqueue(plan, live);
-    error = cudaStreamEndCapture(plan->lane[0], &graph);
-    if (!error && failed)
-        error = cudaErrorInvalidValue; /* a part of the frame */
-    if (!error)
-        error = cudaGraphInstantiate(&exec, graph, 0);
-    if (!error)
-        plan->graph[live[0]][live[1]] = exec;
-    if (graph)
-        cudaGraphDestroy(graph);
-    return error;
-}
-
-/* Once may be bad luck, such as memory that somebody else has for a moment, and the next
- * frame tries again; not for ever, as each try costs as much as a frame. */
-static void not_captured(struct rv_plan *plan, cudaError_t error)
-{
-    plan->eager = ++plan->uncaptured > 1;
-    if (plan->eager)
-        rv_log(plan->dev, plan->trying ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
-               "cuda: the frame could not be captured into a graph (%s): its steps are "
-               "launched one by one, which is slower",
-               cudaGetErrorString(error));
-    else
-        rv_log(plan->dev, RVOS_LOG_DEBUG,
-               "cuda: no graph of this frame (%s), the next one tries again",
-               cudaGetErrorString(error));
-    cudaGetLastError(); /* which would be taken for the next launch's */
-}
-
-/* The graph for `live` slots, unless frames go without. */
-static void make_graph(struct rv_plan *plan, const int live[RV_DECODERS])
-{
-    cudaError_t error;
-
-    if (plan->eager || plan->graph[live[0]][live[1]])
-        return;
-    error = capture(plan, live);
-    if (error)
-        not_captured(plan, error);
-    else
-        plan->uncaptured = 0;
-}
-
-void rv_plan_capture(struct rv_plan *plan)
-{
-    int live[RV_DECODERS];
-
-    rv_plan_all_slots(plan, live);
-    make_graph(plan, live);
-}
-
-/* Takes no lock of the device's: a frame does not wait for a plan that is being made. */
-static int launch(struct rv_plan *plan, const int live[RV_DECODERS])
-{
-    cudaGraphExec_t *graph = &plan->graph[live[0]][live[1]];
-    int ret = 0;
-
-    make_graph(plan, live);
-    if (!*graph)
-        return enqueue(plan, live);
-    CU(plan->dev, cudaGraphLaunch(*graph, plan->lane[0]));
-error:
-    return ret;
-}
-
-/* The table's entry j for a frame of `live` slots; NULL: none. */
-static struct rv_cuda_job *new_job(const struct rv_plan *plan, int j, char *state,
-                                   const int live[RV_DECODERS])
-{
-    plan->job[j] = (struct rv_cuda_job){.state = state,
-                                        .found = plan->found + j * RV_CUDA_FOUND,
-                                        .report = plan->report + j * RV_CUDA_FOUND};
-    for (int d = 0; d < RV_DECODERS && live; d++)
-        plan->job[j].live[d] = live[d];
-    return &plan->job[j];
-}
-
-void rv_plan_drop_graphs(struct rv_plan *plan)
-{
-    for (int i = 0; i <= RVOS_MAX_OBJECTS; i++)
-        for (int k = 0; k <= RVOS_MAX_OBJECTS; k++) {
-            if (plan->graph[i][k])
-                cudaGraphExecDestroy(plan->graph[i][k]);
-            plan->graph[i][k] = NULL;
-        }
-}
-
-/* After an error: lanes that lane 0 has not waited for may be at work all the same. */
-static void settle(struct rv_plan *plan)
-{
-    for (int l = 0; l < RV_LANES; l++)
-        cudaStreamSynchronize(plan->lane[l]);
-    cudaGetLastError();
-}
-
-int rv_plan_warm_up(struct rv_plan *plan, char *state, int frames)
-{
-    rvos_device *dev = plan->dev;
-    int live[RV_DECODERS], ret;
-
-    rv_plan_all_slots(plan, live);
-    for (int j = 0; j < plan->batch; j++)
-        new_job(plan, j, state, j ? NULL : live);
-    ret = enqueue(plan, live);
-    if (ret)
-        goto error;
-    CU(dev, cudaStreamSynchronize(plan->lane[0]));
-    for (int i = 1; i < frames && !ret; i++)
-        ret = launch(plan, live);
-    if (ret)
-        goto error;
-    CU(dev, cudaStreamSynchronize(plan->lane[0]));
-error:
-    if (ret)
-        settle(plan);
-    return ret;
-}
-
-/* ---- frames ----------------------------------------------------------------- */
 
 /* The greatest number that is below the threshold's logit: what is above it wins. */
 static float level_of(float threshold)
@@ -232,7 +36,7 @@ error:
 
 static int begin(struct rv_plan *plan, const struct rv_job *job, int j)
 {
-    struct rv_cuda_job *entry = new_job(plan, j, job->state.ptr, job->live);
+    struct rv_cuda_job *entry = rv_plan_new_job(plan, j, job->state.ptr, job->live);
     const rvos_output *out = job->out;
     int ret;
 
@@ -290,7 +94,7 @@ static int launch_timed(struct rv_plan *plan, const int live[RV_DECODERS])
     int ret = 0;
 
     CU(plan->dev, cudaEventRecord(plan->timer[0], plan->lane[0]));
-    ret = launch(plan, live);
+    ret = rv_plan_launch(plan, live);
     if (!ret)
         CU(plan->dev, cudaEventRecord(plan->timer[1], plan->lane[0]));
 error:
@@ -340,11 +144,11 @@ static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
             live[d] = jobs[j].live[d] > live[d] ? jobs[j].live[d] : live[d];
     }
     for (int j = n_jobs; j < plan->batch; j++)
-        new_job(plan, j, jobs[0].state.ptr, NULL);
+        rv_plan_new_job(plan, j, jobs[0].state.ptr, NULL);
     if (!ret && jobs[0].labels_only) /* it comes alone */
         ret = launch_labels(plan, &jobs[0]);
     else if (!ret)
-        ret = plan->timer[1] ? launch_timed(plan, live) : launch(plan, live);
+        ret = plan->timer[1] ? launch_timed(plan, live) : rv_plan_launch(plan, live);
     for (int j = 0; j < n_jobs && !ret; j++)
         if (jobs[j].pixels)
             ret = rv_cuda_frame_out(jobs[j].pixels, &jobs[j], plan->lane[0]);
@@ -356,7 +160,7 @@ static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     int ret = issue(plan, jobs, n_jobs);
 
     if (ret) { /* nothing of these frames may be under way when the callers go on */
-        settle(plan);
+        rv_plan_settle(plan);
         return ret;
     }
     CU(plan->dev, cudaStreamSynchronize(plan->lane[0]));
