@@ -20,9 +20,15 @@ fi
 if [ "${SINK:-}" ]; then
     sink=$SINK
 elif [ "$out" = pipewire ]; then
-    # pipewiresink of PipeWire 0.3 crashes if elements before it use the buffers that it offers.
-    sink="identity drop-allocation=true ! pipewiresink mode=provide \
+    sink="pipewiresink mode=provide \
         stream-properties=props,media.class=Video/Source,media.role=Camera,node.description=rvosseg"
+    if gst-inspect-1.0 pipewiresink | grep -q use-bufferpool; then
+        # PipeWire 1.4 passes on what is written into its own buffers, by an element that only writes.
+        sink="video/x-raw,format=I420 ! queue ! videoconvert ! video/x-raw,format=YUY2 ! $sink sync=false"
+    else
+        # PipeWire 0.3 crashes if elements before its sink use the buffers that it offers.
+        sink="video/x-raw,format=YUY2 ! queue ! identity drop-allocation=true ! $sink"
+    fi
 elif [ -c "$out" ]; then
     sink="v4l2sink device=$out"
 else
@@ -34,7 +40,8 @@ frame="video/x-raw,width=$width,height=$height"
 camera="${SOURCE:-v4l2src} ! videoconvert ! videoscale ! $frame ! \
     queue leaky=downstream max-size-buffers=1 ! videoconvert ! rvosseg name=r output=alpha"
 compose="compositor name=c sink_0::width=$width sink_0::height=$height"
-finish="videoconvert ! video/x-raw,format=YUY2 ! queue ! $sink"
+[ "$out" = pipewire ] && [ ! "${SINK:-}" ] || sink="video/x-raw,format=YUY2 ! queue ! $sink"
+finish="videoconvert ! $sink"
 # Both branches start behind the network: their frames come at the same time.
 # shellcheck disable=SC2086 # descriptions of pipelines
 if [ "$background" = blur ]; then

@@ -145,14 +145,15 @@ class Examples:
             pipewire >/dev/null 2>&1 & p=$!
             until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]; do sleep 0.1; done
             wireplumber >/dev/null 2>&1 & w=$!
-            sh "$0" blur engine=cpu & v=$!
-            until pw-dump | grep -q '"node.description": "rvosseg"'; do sleep 0.2; done
             for try in 1 2 3; do # the first frame may not be there yet
+                sh "$0" blur engine=cpu & v=$!
+                until pw-dump | grep -q '"node.description": "rvosseg"'; do sleep 0.2; done
                 timeout 30 gst-launch-1.0 -q pipewiresrc num-buffers=5 ! videoconvert ! fakesink
                 status=$?
+                kill $v; wait $v
                 [ $status != 0 ] || break
             done
-            kill $v $w $p; wait; exit $status"""
+            kill $w $p; wait; exit $status"""
         with tempfile.TemporaryDirectory() as folder:
             run("dbus-run-session", "--", "sh", "-c", script,
                 self.examples / "virtual-camera.sh", XDG_RUNTIME_DIR=folder, OUT="pipewire",
