@@ -78,6 +78,17 @@ static __device__ inline void rows_of(const struct rv_taps *y, int y0, int y1, i
         *end = y->first[i] + y->count[i] > *end ? y->first[i] + y->count[i] : *end;
 }
 
+// What of output pixel (x, y) the strip of rows from `at` on has. One thread's sums.
+static __device__ inline void add_strip(const struct rv_taps *taps, int y, int at,
+                                        const uint8_t (*strip)[WIDE][3], int x, int *sum)
+{
+    int from = taps->first[y] - at, n = taps->count[y];
+
+    for (int t = from < 0 ? -from : 0; t < n && from + t < STRIP; t++)
+        for (int c = 0; c < 3; c++)
+            sum[c] += taps->coef[(size_t)y * taps->taps + t] * strip[from + t][x][c];
+}
+
 // A block makes WIDE x HIGH pixels, from a strip of the picture's rows at a time that it
 // has shrunk in x. Also what every frame begins with: nothing has been found yet.
 static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view image)
@@ -113,16 +124,9 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
         RV_THREADS
         {
             int x = (int)threadIdx.x % WIDE, y = y0 + (int)threadIdx.x / WIDE;
-            int from, n;
 
-            if (y >= image.h)
-                continue;
-            from = job->y.first[y] - at;
-            n = job->y.count[y];
-            for (int t = from < 0 ? -from : 0; t < n && from + t < STRIP; t++)
-                for (int c = 0; c < 3; c++)
-                    RV_MY(sum)
-            [c] += job->y.coef[(size_t)y * job->y.taps + t] * strip[from + t][x][c];
+            if (y < image.h)
+                add_strip(&job->y, y, at, strip, x, RV_MY(sum));
         }
         RV_SYNC // the strip is filled anew
     }

@@ -9,11 +9,7 @@
 
 #include "fakedriver.h"
 
-/* Behind the macros of cuda.h are newer ones of some; these names too are asked for. */
-#undef cuStreamDestroy
-
 #define MAX_DEPTH 64
-#define PITCH 512
 
 /* Never freed: so that the use of one after its end is noticed. */
 struct CUctx_st {
@@ -23,22 +19,10 @@ struct CUctx_st {
     int retained; /* of the primary one; -1: of another */
 };
 
-struct block {
-    struct block *next;
-    char *at;
-    size_t size;
-    CUcontext context; /* NULL: pinned host memory */
-};
-
-struct CUstream_st {
-    CUcontext context;
-};
-
 /* A driver is global state. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static fake_cuda_counts counts;
 static CUcontext contexts;
-static struct block *blocks;
 static char failing[64];
 static int failing_result;
 static long failing_after;
@@ -158,6 +142,16 @@ CUresult fake_cuda_begin(const char *function)
     return needs_init(function);
 }
 
+CUresult fake_cuda_begin_in_context(const char *function, CUcontext *current)
+{
+    CUresult result;
+
+    pthread_mutex_lock(&lock);
+    result = needs_context(function);
+    *current = result ? NULL : stack[depth - 1];
+    return result;
+}
+
 CUresult fake_cuda_end(CUresult result)
 {
     pthread_mutex_unlock(&lock);
@@ -229,7 +223,7 @@ FAKECUDA CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute what,
     ENTER(needs_init);
     *value = what == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR   ? capability / 10
              : what == CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR ? capability % 10
-             : what == CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT        ? PITCH
+             : what == CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT        ? FAKE_CUDA_PITCH
              : what == CU_DEVICE_ATTRIBUTE_VIRTUAL_MEMORY_MANAGEMENT_SUPPORTED
                  ? setting("FAKE_CUDA_VIRTUAL", 1)
                  : 0;
@@ -274,9 +268,8 @@ FAKECUDA CUresult cuCtxDestroy_v2(CUcontext context)
         result = misused(CUDA_ERROR_INVALID_CONTEXT, __func__, "twice");
         goto out;
     }
-    for (const struct block *b = blocks; b; b = b->next)
-        if (b->context == context)
-            misused(CUDA_SUCCESS, __func__, "there is memory in it");
+    if (fake_cuda_has_memory(context))
+        misused(CUDA_SUCCESS, __func__, "there is memory in it");
     context->alive = false;
     counts.live_contexts--;
     LEAVE;
@@ -338,165 +331,5 @@ FAKECUDA CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device)
             context->alive = false;
             counts.live_contexts--;
         }
-    LEAVE;
-}
-
-/* ---- memory -------------------------------------------------------------------------
- */
-
-static CUresult add_block(void **out, size_t size, CUcontext context)
-{
-    struct block *b = calloc(1, sizeof(*b));
-
-    *b = (struct block){blocks, malloc(size ? size : 1), size, context};
-    memset(b->at, 0xcd, size);
-    blocks = b;
-    *(context ? &counts.allocs : &counts.host_allocs) += 1;
-    *(context ? &counts.live_allocs : &counts.live_host_allocs) += 1;
-    *out = b->at;
-    return CUDA_SUCCESS;
-}
-
-static CUresult drop_block(const void *at, bool host, const char *function)
-{
-    for (struct block **b = &blocks; *b; b = &(*b)->next) {
-        struct block *found = *b;
-
-        if (found->at != at || !found->context != host)
-            continue;
-        if (found->context && found->context != stack[depth - 1])
-            return misused(CUDA_ERROR_INVALID_VALUE, function, "of another context");
-        *b = found->next;
-        *(host ? &counts.live_host_allocs : &counts.live_allocs) -= 1;
-        memset(found->at, 0xdd, found->size);
-        free(found->at);
-        free(found);
-        return CUDA_SUCCESS;
-    }
-    return misused(CUDA_ERROR_INVALID_VALUE, function, "no such memory");
-}
-
-FAKECUDA CUresult cuMemAlloc_v2(CUdeviceptr *out, size_t size)
-{
-    ENTER(needs_context);
-    result = add_block((void **)out, size, stack[depth - 1]);
-    LEAVE;
-}
-
-FAKECUDA CUresult cuMemAllocPitch_v2(CUdeviceptr *out, size_t *pitch, size_t width,
-                                     size_t height, unsigned int element)
-{
-    (void)element;
-    ENTER(needs_context);
-    *pitch = (width + PITCH - 1) / PITCH * PITCH;
-    result = add_block((void **)out, *pitch * height, stack[depth - 1]);
-    LEAVE;
-}
-
-FAKECUDA CUresult cuMemFree_v2(CUdeviceptr at)
-{
-    ENTER(needs_context);
-    result = drop_block((void *)at, false, __func__);
-    LEAVE;
-}
-
-FAKECUDA CUresult cuMemAllocHost_v2(void **out, size_t size)
-{
-    ENTER(needs_context);
-    result = add_block(out, size, NULL);
-    LEAVE;
-}
-
-FAKECUDA CUresult cuMemFreeHost(void *at)
-{
-    ENTER(needs_context);
-    result = drop_block(at, true, __func__);
-    LEAVE;
-}
-
-/* Whether rows of device memory are all in one piece of the current context's. */
-static bool is_ours(CUdeviceptr at, size_t pitch, size_t width, size_t height)
-{
-    const char *first = (const char *)at;
-    size_t size = height ? (height - 1) * pitch + width : 0;
-
-    for (const struct block *b = blocks; b; b = b->next)
-        if (b->context == stack[depth - 1] && first >= b->at &&
-            first + size <= b->at + b->size)
-            return true;
-    return false;
-}
-
-static CUresult copy_2d(const CUDA_MEMCPY2D *c, const char *function)
-{
-    bool from_host = c->srcMemoryType == CU_MEMORYTYPE_HOST;
-    bool to_host = c->dstMemoryType == CU_MEMORYTYPE_HOST;
-    const char *from = from_host ? c->srcHost : (const char *)c->srcDevice;
-    char *to = to_host ? c->dstHost : (char *)c->dstDevice;
-    size_t bytes = c->WidthInBytes * c->Height;
-
-    from += c->srcY * c->srcPitch + c->srcXInBytes;
-    to += c->dstY * c->dstPitch + c->dstXInBytes;
-    if ((!from_host &&
-         !is_ours((CUdeviceptr)from, c->srcPitch, c->WidthInBytes, c->Height)) ||
-        (!to_host && !is_ours((CUdeviceptr)to, c->dstPitch, c->WidthInBytes, c->Height)))
-        return misused(CUDA_ERROR_INVALID_VALUE, function,
-                       "memory of another context, or of none");
-    for (size_t y = 0; y < c->Height; y++)
-        memmove(to + y * c->dstPitch, from + y * c->srcPitch, c->WidthInBytes);
-    *(to_host ? &counts.to_host : from_host ? &counts.to_device : &counts.on_device) += 1;
-    *(to_host     ? &counts.to_host_bytes
-      : from_host ? &counts.to_device_bytes
-                  : &counts.on_device_bytes) += bytes;
-    return CUDA_SUCCESS;
-}
-
-FAKECUDA CUresult cuMemcpy2D_v2(const CUDA_MEMCPY2D *copy)
-{
-    ENTER(needs_context);
-    result = copy_2d(copy, __func__);
-    LEAVE;
-}
-
-FAKECUDA CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *copy, CUstream stream)
-{
-    ENTER(needs_context);
-    if (stream && stream->context != stack[depth - 1])
-        result = misused(CUDA_ERROR_INVALID_HANDLE, __func__, "another context's stream");
-    else
-        result = copy_2d(copy, __func__);
-    LEAVE;
-}
-
-/* ---- streams -------------------------------------------------------------------------
- */
-
-FAKECUDA CUresult cuStreamCreate(CUstream *out, unsigned int flags)
-{
-    (void)flags;
-    ENTER(needs_context);
-    *out = calloc(1, sizeof(**out));
-    (*out)->context = stack[depth - 1];
-    counts.live_streams++;
-    LEAVE;
-}
-
-FAKECUDA CUresult cuStreamDestroy(CUstream stream)
-{
-    ENTER(needs_context);
-    free(stream);
-    counts.live_streams--;
-    LEAVE;
-}
-
-FAKECUDA CUresult cuStreamDestroy_v2(CUstream stream)
-{
-    return cuStreamDestroy(stream);
-}
-
-FAKECUDA CUresult cuStreamSynchronize(CUstream stream)
-{
-    (void)stream;
-    ENTER(needs_context);
     LEAVE;
 }

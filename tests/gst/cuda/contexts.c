@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* In which CUDA context the element works, with whom it shares it, and what happens when
- * the GPU fails. There are two GPUs. */
+/* In which CUDA context the element works, and with whom it shares it. There are two
+ * GPUs. */
 #include "gpurig.h"
 
 #include <string.h>
@@ -241,28 +241,6 @@ GST_END_TEST;
 /* ---- starting and stopping ----------------------------------------------------------
  */
 
-static void set_state(Gpu *gpu, GstState state)
-{
-    fail_unless_equals_int(gst_element_set_state(gpu->element, state),
-                           GST_STATE_CHANGE_SUCCESS);
-}
-
-static void push_segment(Gpu *gpu)
-{
-    GstSegment segment;
-
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    fail_unless(gst_harness_push_event(gpu->h, gst_event_new_segment(&segment)));
-}
-
-static void start_again(Gpu *gpu)
-{
-    set_state(gpu, GST_STATE_PLAYING);
-    fail_unless(gst_harness_push_event(gpu->h, gst_event_new_stream_start("again")));
-    gpu_set_caps(gpu, NV12);
-    push_segment(gpu);
-}
-
 /* The emulated engine takes seconds to start under valgrind. */
 static guint times(void)
 {
@@ -280,10 +258,10 @@ GST_START_TEST(test_20_times)
     for (guint i = 0; i < times(); i++) {
         fake_cuda_counts counts;
 
-        set_state(gpu, GST_STATE_NULL);
+        gpu_set_state(gpu, GST_STATE_NULL);
         counts = fake_cuda_get();
         fail_unless_equals_int(counts.live_contexts, 1);
-        start_again(gpu);
+        gpu_start_again(gpu, NV12);
         gpu_run(gpu, 0, 2);
         fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
     }
@@ -334,7 +312,7 @@ GST_START_TEST(test_flush)
     for (guint i = 0; i < 3; i++) {
         gst_harness_push_event(gpu->h, gst_event_new_flush_start());
         gst_harness_push_event(gpu->h, gst_event_new_flush_stop(TRUE));
-        push_segment(gpu);
+        gpu_push_segment(gpu);
         gpu_run(gpu, 0, 3);
     }
     expect_resets(gpu, "start,flush,flush,flush");
@@ -369,133 +347,6 @@ GST_START_TEST(test_system_memory)
 }
 GST_END_TEST;
 
-/* ---- faults -------------------------------------------------------------------------
- */
-
-static void expect_no_start(const gchar *property, const gchar *value, const gchar *words)
-{
-    GstElement *element = gpu_element(property, value, NULL);
-    GstBus *bus = gst_bus_new();
-
-    gst_element_set_bus(element, bus);
-    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
-                           GST_STATE_CHANGE_FAILURE);
-    gpu_expect_error(bus, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT, words);
-    gst_element_set_state(element, GST_STATE_NULL);
-    gst_element_set_bus(element, NULL);
-    gst_object_unref(bus);
-    gst_object_unref(element);
-}
-
-GST_START_TEST(test_no_such_gpu)
-{
-    expect_no_start("cuda-device-id", "2", "no GPU 2");
-}
-GST_END_TEST;
-
-/* engine=auto where CUDA was wanted and does not start: the CPU, and one warning why. */
-GST_START_TEST(test_falls_back)
-{
-    GstMessage *message;
-    GError *error;
-    gchar *engine;
-    Gpu *gpu;
-
-    g_setenv("RVOS_CUDA", "1", TRUE);
-    g_setenv("RVOS_EMULATED_NO_GPU", "1", TRUE);
-    gpu = gpu_new(gpu_element("engine", "auto", NULL), NULL, FALSE, NV12);
-    g_unsetenv("RVOS_EMULATED_NO_GPU");
-    g_unsetenv("RVOS_CUDA");
-    gpu_run(gpu, 0, 2);
-    message = gst_bus_pop_filtered(gpu->bus, GST_MESSAGE_WARNING);
-    fail_unless(message != NULL);
-    gst_message_parse_warning(message, &error, NULL);
-    fail_unless(g_error_matches(error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT));
-    fail_unless(strstr(error->message, "no GPU 0") != NULL, "%s", error->message);
-    g_error_free(error);
-    gst_message_unref(message);
-    fail_unless(gst_bus_pop_filtered(gpu->bus, GST_MESSAGE_WARNING | GST_MESSAGE_ERROR) ==
-                NULL);
-    engine = gpu_text_stat(gpu, "engine");
-    fail_unless_equals_string(engine, "cpu");
-    g_free(engine);
-    gpu_free(gpu);
-}
-GST_END_TEST;
-
-/* The GPU goes while frames flow: one error, and the element can be started again. */
-static void lose(const gchar *function, gint result, GQuark domain, gint code)
-{
-    GstCudaContext *context = gpu_context(0);
-    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
-    GstBuffer *frame;
-
-    gpu_run(gpu, 0, 2);
-    frame = gpu_frame(gpu, 2);
-    fake_cuda_fail(function, result, 0);
-    fail_unless_equals_int(gst_harness_push(gpu->h, frame), GST_FLOW_ERROR);
-    fake_cuda_clear();
-    gpu_expect_error(gpu->bus, domain, code, "");
-    set_state(gpu, GST_STATE_NULL);
-    start_again(gpu);
-    gpu_run(gpu, 0, 2);
-    gpu_free(gpu);
-    gst_object_unref(context);
-}
-
-GST_START_TEST(test_device_lost)
-{
-    lose("cuCtxPushCurrent_v2", CUDA_ERROR_LAUNCH_FAILED, GST_LIBRARY_ERROR,
-         GST_LIBRARY_ERROR_FAILED);
-}
-GST_END_TEST;
-
-/* The third mask of a reader that keeps them all does not fit any more. */
-GST_START_TEST(test_out_of_device_memory)
-{
-    GstCudaContext *context = gpu_context(0);
-    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
-    GstBuffer *kept[2], *frame;
-
-    for (guint n = 0; n < 2; n++)
-        kept[n] = gpu_push(gpu, n);
-    frame = gpu_frame(gpu, 2);
-    fake_cuda_fail("cuMemAllocPitch_v2", CUDA_ERROR_OUT_OF_MEMORY, 0);
-    fail_unless_equals_int(gst_harness_push(gpu->h, frame), GST_FLOW_ERROR);
-    fake_cuda_clear();
-    gpu_expect_error(gpu->bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
-                     "memory");
-    gst_buffer_unref(kept[0]);
-    gst_buffer_unref(kept[1]);
-    gpu_free(gpu);
-    gst_object_unref(context);
-}
-GST_END_TEST;
-
-/* On the way to the frames' context the engine does not start: an error, no crash, also
- * at the frame after. */
-GST_START_TEST(test_cannot_follow)
-{
-    GstCudaContext *contexts[2] = {gpu_context(0), gpu_context(1)};
-    Gpu *gpu = gpu_new(gpu_element(NULL, NULL), contexts[0], TRUE, NV12);
-    GstBuffer *frames[2];
-
-    gpu_run(gpu, 0, 1);
-    gst_object_replace((GstObject **)&gpu->context, GST_OBJECT(contexts[1]));
-    gpu_set_caps(gpu, NV12);
-    frames[0] = gpu_frame(gpu, 1);
-    frames[1] = gpu_frame(gpu, 2);
-    g_setenv("RVOS_EMULATED_FAIL", "+1", TRUE);
-    fail_unless_equals_int(gst_harness_push(gpu->h, frames[0]), GST_FLOW_ERROR);
-    g_unsetenv("RVOS_EMULATED_FAIL");
-    fail_unless_equals_int(gst_harness_push(gpu->h, frames[1]), GST_FLOW_ERROR);
-    gpu_expect_error(gpu->bus, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT, "");
-    gpu_free(gpu);
-    gst_object_unref(contexts[0]);
-    gst_object_unref(contexts[1]);
-}
-GST_END_TEST;
-
 static Suite *contexts_suite(void)
 {
     Suite *s = suite_create("cuda-contexts");
@@ -517,11 +368,6 @@ static Suite *contexts_suite(void)
     tcase_add_test(tc, test_pipeline_20_times);
     tcase_add_test(tc, test_flush);
     tcase_add_test(tc, test_system_memory);
-    tcase_add_test(tc, test_no_such_gpu);
-    tcase_add_test(tc, test_falls_back);
-    tcase_add_test(tc, test_device_lost);
-    tcase_add_test(tc, test_out_of_device_memory);
-    tcase_add_test(tc, test_cannot_follow);
     return s;
 }
 

@@ -266,3 +266,25 @@ void gpu_engine_copies(glong *to_device, glong *to_host)
     *to_host = counts()->copied[2];
     dlclose(module);
 }
+
+void gpu_set_state(Gpu *gpu, GstState state)
+{
+    fail_unless_equals_int(gst_element_set_state(gpu->element, state),
+                           GST_STATE_CHANGE_SUCCESS);
+}
+
+void gpu_push_segment(Gpu *gpu)
+{
+    GstSegment segment;
+
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    fail_unless(gst_harness_push_event(gpu->h, gst_event_new_segment(&segment)));
+}
+
+void gpu_start_again(Gpu *gpu, const gchar *format, gint width, gint height)
+{
+    gpu_set_state(gpu, GST_STATE_PLAYING);
+    fail_unless(gst_harness_push_event(gpu->h, gst_event_new_stream_start("again")));
+    gpu_set_caps(gpu, format, width, height);
+    gpu_push_segment(gpu);
+}

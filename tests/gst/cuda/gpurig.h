@@ -40,6 +40,11 @@ Gpu *gpu_new(GstElement *element, GstCudaContext *context, gboolean told,
 void gpu_free(Gpu *gpu);
 void gpu_set_caps(Gpu *gpu, const gchar *format, gint width, gint height);
 
+void gpu_set_state(Gpu *gpu, GstState state);
+void gpu_push_segment(Gpu *gpu);
+/* From NULL to PLAYING, with all that comes before the first frame. */
+void gpu_start_again(Gpu *gpu, const gchar *format, gint width, gint height);
+
 /* Frame n of real_picture. */
 GstBuffer *gpu_frame(Gpu *gpu, guint n);
 /* Pushes it and takes what comes out. */
