@@ -5,11 +5,10 @@
  * one instance segmentation holds the masks: it contains the detections, and each of them
  * is a part of it. Built only where gstreamer-analytics-1.0 is there.
  */
-#include "gstrvosmeta.h"
+#include "gstrvosanalytics.h"
 
 #include <gst/analytics/analytics.h>
-
-#include "gstrvosdetect.h"
+#include <gst/video/video.h>
 
 /* FALSE: the meta has no room left, or the object was not added. */
 static gboolean add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *object,

@@ -63,7 +63,7 @@ static GstCaps *taken_of(GstRvosSeg *self, GstCaps *caps, gboolean alpha)
 GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direction,
                                  GstCaps *caps, GstCaps *filter)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(trans);
     gboolean alpha = wants_alpha(self);
     GstCaps *out = taken_of(self, caps, alpha);
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvosseg.h"
+#include "gstrvosdetect.h"
+
+#include "gstrvosseedmeta.h"
+#ifdef HAVE_ANALYTICS
+#include "gstrvosanalytics.h"
+#endif
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
@@ -62,18 +67,19 @@ gdouble gst_rvos_detect_overlap(const GstRvosDetection *a, const GstRvosDetectio
 
 /* The followed object whose box it fits best, or one that was seeded there lately; slot
  * from 1, 0: none. */
-static guint fitting_slot(GstRvosSeg *self, const GstRvosDetection *box)
+static guint fitting_slot(GstRvosSeeds *seeds, const GstRvosSeeded *seeded,
+                          const GstRvosDetection *box)
 {
     gdouble best = FITS;
     guint slot = 0;
 
-    for (guint i = 0; i < self->n_slots; i++) {
-        const rvos_object *seen = &self->tracker.track[i].object.seen;
+    for (guint i = 0; i < seeds->n_slots; i++) {
+        const rvos_object *seen = &seeds->tracker->track[i].object.seen;
         GstRvosDetection object = {seen->x, seen->y, seen->width, seen->height, 0};
         gdouble overlap = seen->present ? gst_rvos_detect_overlap(box, &object) : 0;
 
-        if (self->detected[i].frames > 0)
-            overlap = MAX(overlap, gst_rvos_detect_overlap(box, &self->detected[i].box));
+        if (seeded[i].frames > 0)
+            overlap = MAX(overlap, gst_rvos_detect_overlap(box, &seeded[i].box));
         if (overlap < best)
             continue;
         best = overlap;
@@ -82,13 +88,12 @@ static guint fitting_slot(GstRvosSeg *self, const GstRvosDetection *box)
     return slot;
 }
 
-static guint free_slot(GstRvosSeg *self, guint32 taken)
+static guint free_slot(GstRvosSeeds *seeds, const GstRvosSeeded *seeded, guint32 taken)
 {
-    guint32 busy =
-        self->seeds.followed | gst_rvos_tracker_occupied(&self->tracker) | taken;
+    guint32 busy = gst_rvos_seeds_busy(seeds, taken);
 
-    for (guint slot = 1; slot <= self->n_slots; slot++)
-        if (!(busy & 1u << (slot - 1)) && self->detected[slot - 1].frames == 0)
+    for (guint slot = 1; slot <= seeds->n_slots; slot++)
+        if (!(busy & 1u << (slot - 1)) && seeded[slot - 1].frames == 0)
             return slot;
     return 0;
 }
@@ -96,8 +101,8 @@ static guint free_slot(GstRvosSeg *self, guint32 taken)
 /* ---- seeding --------------------------------------------------------------------- */
 
 /* One-shot mode has no other decoder that could tell what is in a box. */
-static gboolean seed_rectangle(GstRvosSeg *self, const GstRvosDetection *box, guint slot,
-                               guint32 *taken)
+static gboolean seed_rectangle(GstRvosSeeds *seeds, const GstRvosDetection *box,
+                               guint slot, guint32 *taken)
 {
     GstVideoRegionOfInterestMeta region = {
         .id = (gint)slot,
@@ -107,14 +112,14 @@ static gboolean seed_rectangle(GstRvosSeg *self, const GstRvosDetection *box, gu
         .h = (guint)MAX(box->height + MIN(box->y, 0), 0),
     };
 
-    return gst_rvos_seeds_show_region(self, &region, taken);
+    return gst_rvos_seed_meta_show_region(seeds, &region, taken);
 }
 
-static gboolean seed_foreground(GstRvosSeg *self, const GstRvosDetection *box, guint slot,
-                                guint32 *taken)
+static gboolean seed_foreground(GstRvosSeeds *seeds, const GstRvosDetection *box,
+                                guint slot, guint32 *taken)
 {
-    gfloat width = (gfloat)GST_VIDEO_INFO_WIDTH(&self->masks.info);
-    gfloat height = (gfloat)GST_VIDEO_INFO_HEIGHT(&self->masks.info);
+    gfloat width = (gfloat)GST_VIDEO_INFO_WIDTH(seeds->info);
+    gfloat height = (gfloat)GST_VIDEO_INFO_HEIGHT(seeds->info);
     rvos_box part = {
         .x = (gfloat)box->x / width,
         .y = (gfloat)box->y / height,
@@ -122,7 +127,7 @@ static gboolean seed_foreground(GstRvosSeg *self, const GstRvosDetection *box, g
         .height = (gfloat)box->height / height,
     };
     GstRvosFailure failure = {0};
-    gint status = rvos_stream_seed_box(self->stream, (gint)slot, &part);
+    gint status = rvos_stream_seed_box(seeds->stream, (gint)slot, &part);
 
     if (status == RVOS_OK) {
         *taken |= 1u << (slot - 1);
@@ -131,50 +136,49 @@ static gboolean seed_foreground(GstRvosSeg *self, const GstRvosDetection *box, g
     gst_rvos_failure_set(&failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, NULL,
                          "A detector's box could not be used: %s.",
                          rvos_strerror(status));
-    gst_rvos_failure_post(&failure, GST_ELEMENT(self));
+    gst_rvos_notices_fail(seeds->notices, &failure);
     return FALSE;
 }
 
-static gboolean start_object(GstRvosSeg *self, const GstRvosDetection *box,
-                             guint32 *taken)
+static gboolean start_object(GstRvosSeeds *seeds, GstRvosSeeded *seeded,
+                             const GstRvosDetection *box, guint32 *taken)
 {
-    guint slot = free_slot(self, *taken);
+    guint slot = free_slot(seeds, seeded, *taken);
 
     if (slot == 0) {
-        GST_DEBUG_OBJECT(self, "no slot is free for a detector's box at %d,%d", box->x,
-                         box->y);
+        GST_DEBUG("no slot is free for a detector's box at %d,%d", box->x, box->y);
         return TRUE;
     }
-    GST_DEBUG_OBJECT(self, "slot %u: %s at %d,%d %dx%d", slot,
-                     g_quark_to_string(box->label), box->x, box->y, box->width,
-                     box->height);
-    self->detected[slot - 1] = (GstRvosSeeded){*box, PATIENCE};
-    gst_rvos_tracker_label(&self->tracker, slot, box->label);
-    return self->task == RVOS_TASK_AUTO ? seed_foreground(self, box, slot, taken)
-                                        : seed_rectangle(self, box, slot, taken);
+    GST_DEBUG("slot %u: %s at %d,%d %dx%d", slot, g_quark_to_string(box->label), box->x,
+              box->y, box->width, box->height);
+    seeded[slot - 1] = (GstRvosSeeded){*box, PATIENCE};
+    gst_rvos_tracker_label(seeds->tracker, slot, box->label);
+    return seeds->task == RVOS_TASK_AUTO ? seed_foreground(seeds, box, slot, taken)
+                                         : seed_rectangle(seeds, box, slot, taken);
 }
 
-static gboolean on_frame(GstRvosSeg *self, const GstRvosDetection *box)
+static gboolean on_frame(GstRvosSeeds *seeds, const GstRvosDetection *box)
 {
     return box->width > 0 && box->height > 0 && (gdouble)box->x + box->width > 0 &&
            (gdouble)box->y + box->height > 0 &&
-           box->x < GST_VIDEO_INFO_WIDTH(&self->masks.info) &&
-           box->y < GST_VIDEO_INFO_HEIGHT(&self->masks.info);
+           box->x < GST_VIDEO_INFO_WIDTH(seeds->info) &&
+           box->y < GST_VIDEO_INFO_HEIGHT(seeds->info);
 }
 
-gboolean gst_rvos_detect_apply(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+gboolean gst_rvos_detect_apply(GstRvosSeeds *seeds, GstRvosSeeded *seeded,
+                               GstBuffer *buffer, guint32 *taken)
 {
     GstRvosDetection box[GST_RVOS_MAX_DETECTIONS];
     guint n = read_detections(buffer, box);
 
-    for (guint i = 0; i < self->n_slots; i++)
-        self->detected[i].frames -= self->detected[i].frames > 0;
+    for (guint i = 0; i < seeds->n_slots; i++)
+        seeded[i].frames -= seeded[i].frames > 0;
     for (guint i = 0; i < n; i++) {
-        guint slot = on_frame(self, &box[i]) ? fitting_slot(self, &box[i]) : 0;
+        guint slot = on_frame(seeds, &box[i]) ? fitting_slot(seeds, seeded, &box[i]) : 0;
 
         if (slot > 0)
-            gst_rvos_tracker_label(&self->tracker, slot, box[i].label);
-        else if (on_frame(self, &box[i]) && !start_object(self, &box[i], taken))
+            gst_rvos_tracker_label(seeds->tracker, slot, box[i].label);
+        else if (on_frame(seeds, &box[i]) && !start_object(seeds, seeded, &box[i], taken))
             return FALSE;
     }
     return TRUE;

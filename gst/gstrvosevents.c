@@ -11,30 +11,7 @@
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 #define PARENT(self) GST_BASE_TRANSFORM_CLASS(g_type_class_peek(GST_TYPE_VIDEO_FILTER))
 
-void gst_rvos_seg_request_reset(GstRvosSeg *self, GstRvosReset reason)
-{
-    GST_OBJECT_LOCK(self);
-    if (self->pending_reset == GST_RVOS_RESET_NONE)
-        self->pending_reset = reason;
-    GST_OBJECT_UNLOCK(self);
-}
-
 /* ---- downstream ------------------------------------------------------------------- */
-
-static void on_stream_start(GstRvosSeg *self, GstEvent *event)
-{
-    const gchar *id;
-    guint group = GST_GROUP_ID_INVALID;
-
-    gst_event_parse_stream_start(event, &id);
-    gst_event_parse_group_id(event, &group);
-    if (self->stream_id &&
-        (g_strcmp0(self->stream_id, id) != 0 || self->group_id != group))
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_STREAM_START);
-    g_free(self->stream_id);
-    self->stream_id = g_strdup(id);
-    self->group_id = group;
-}
 
 /* Of a seek that has passed here. Others are seen by their flush. */
 static gboolean is_of_seek(GstRvosSeg *self, GstEvent *event)
@@ -47,83 +24,32 @@ static gboolean is_of_seek(GstRvosSeg *self, GstEvent *event)
     return seek;
 }
 
-static void on_segment(GstRvosSeg *self, GstEvent *event)
+static void to_segmenter(GstRvosSeg *self, GstEvent *event)
 {
-    const GstSegment *segment;
-
-    gst_event_parse_segment(event, &segment);
-    self->timeline.new_segment = TRUE;
-    self->timeline.backward = segment->rate < 0;
-    if (is_of_seek(self, event))
-        gst_rvos_seeds_jump(self);
-    if (segment->rate < 0)
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_SEGMENT);
-}
-
-static void on_gap(GstRvosSeg *self, GstEvent *event)
-{
-    GstClockTime time, duration, max_gap;
-
-    gst_event_parse_gap(event, &time, &duration);
-    GST_OBJECT_LOCK(self);
-    max_gap = self->settings.max_gap;
-    self->stats.gaps++;
-    GST_OBJECT_UNLOCK(self);
-    if (GST_CLOCK_TIME_IS_VALID(duration) && duration > max_gap)
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
-}
-
-static void on_flush_stop(GstRvosSeg *self)
-{
-    GST_OBJECT_LOCK(self);
-    self->earliest = GST_CLOCK_TIME_NONE;
-    GST_OBJECT_UNLOCK(self);
-    gst_rvos_seeds_jump(self);
-    gst_rvos_seg_request_reset(self, GST_RVOS_RESET_FLUSH);
-}
-
-static void on_key_unit(GstRvosSeg *self)
-{
-    gboolean wanted;
+    GstRvosSettings settings;
+    gboolean sought = is_of_seek(self, event);
 
     GST_OBJECT_LOCK(self);
-    wanted = self->settings.scene_cut & GST_RVOS_SEG_SCENE_CUT_KEY_UNIT;
+    settings = self->settings;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_GAP)
+        self->stats.gaps++;
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
+        self->earliest = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
-    if (wanted)
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_KEY_UNIT);
+    gst_rvos_segmenter_event(self->segmenter, event, &settings, sought);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
+        gst_rvos_message_segmenter(self);
 }
 
 gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(trans);
     gboolean good, is_caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
 
-    switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_STREAM_START:
-        on_stream_start(self, event);
-        gst_rvos_shape_event(self, event);
-        break;
-    case GST_EVENT_TAG:
-        gst_rvos_shape_event(self, event);
-        break;
-    case GST_EVENT_SEGMENT:
-        on_segment(self, event);
-        break;
-    case GST_EVENT_GAP:
-        on_gap(self, event);
-        break;
-    case GST_EVENT_FLUSH_STOP:
-        on_flush_stop(self);
-        break;
-    case GST_EVENT_EOS:
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS)
         gst_rvos_caps_ended(self);
-        gst_rvos_message_too_short(self);
-        gst_rvos_seeds_end(self);
-        break;
-    default:
-        if (gst_video_event_is_force_key_unit(event))
-            on_key_unit(self);
-    }
+    if (!is_caps && GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_START)
+        to_segmenter(self, event);
     /* Caps that are refused are none for the mask either. */
     if (!is_caps)
         gst_rvos_mask_pad_event(self, event);
@@ -174,7 +100,7 @@ static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
 
     gst_event_parse_qos(event, NULL, &proportion, &diff, &time);
     /* A decoder that drops pictures would change the numbers of those behind them. */
-    *keep = gst_rvos_seeds_wait(self);
+    *keep = gst_rvos_segmenter_waits(self->segmenter);
     if (*keep)
         gst_base_transform_update_qos(GST_BASE_TRANSFORM(self), proportion, diff, time);
     if (!GST_CLOCK_TIME_IS_VALID(time))
@@ -196,7 +122,7 @@ static void on_latency(GstRvosSeg *self, GstEvent *event)
 
 gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(trans);
     gboolean seek = GST_EVENT_TYPE(event) == GST_EVENT_SEEK, good, keep = FALSE;
 
     if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
@@ -240,7 +166,7 @@ gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query)
 gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
                             GstQuery *query)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(trans);
     gboolean answered;
 
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY && direction == GST_PAD_SRC)

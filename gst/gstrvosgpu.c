@@ -64,7 +64,7 @@ void gst_rvos_gpu_drop_context(GstRvosSeg *self)
 
 void gst_rvos_gpu_set_context(GstElement *element, GstContext *context)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(element);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(element);
     GstObject *given = gst_rvos_cuda_take(element, context, wanted_device(self));
     gboolean taken = FALSE;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvosimage.c - masks from files, and from buffers that others have made. */
-#include "gstrvosseeds.h"
+#include "gstrvosimage.h"
 
 #include <gst/video/video.h>
+#include <rvos.h>
 
 G_STATIC_ASSERT(MASK_MAX_SLOT == RVOS_MAX_OBJECTS);
 

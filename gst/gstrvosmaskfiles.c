@@ -4,11 +4,13 @@
  * A folder, a pattern's too, is listed once: a missing file must not cost a system call
  * a frame.
  */
-#include "gstrvosseg.h"
+#include "gstrvosmaskfiles.h"
 
 #include <string.h>
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
+/* The mask of a picture that was not segmented (dropped as late, a gap) is used for one
+ * of so many pictures behind it. */
+#define CARRY 10
 
 static gboolean not_found(GstRvosFailure *failure, const gchar *location,
                           const gchar *words)
@@ -54,7 +56,7 @@ static void add(GHashTable *files, guint64 number, const gchar *folder, const gc
 }
 
 /* `pattern` NULL: every number. */
-static gboolean list(GstRvosSeeds *seeds, const gchar *location, const gchar *folder,
+static gboolean list(GstRvosMaskFiles *files, const gchar *location, const gchar *folder,
                      const struct mask_pattern *pattern, GstRvosFailure *failure)
 {
     GError *error = NULL;
@@ -68,18 +70,18 @@ static gboolean list(GstRvosSeeds *seeds, const gchar *location, const gchar *fo
         g_error_free(error);
         return FALSE;
     }
-    seeds->files = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_file);
+    files->files = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_file);
     while ((name = g_dir_read_name(dir)) != NULL)
         if (pattern ? mask_pattern_match(pattern, name, &number)
                     : match_number(name, &number))
-            add(seeds->files, number, folder, name);
+            add(files->files, number, folder, name);
     g_dir_close(dir);
-    if (g_hash_table_size(seeds->files) > 0)
+    if (g_hash_table_size(files->files) > 0)
         return TRUE;
     return not_found(failure, location, "names no mask file");
 }
 
-static gboolean open_pattern(GstRvosSeeds *seeds, const gchar *location,
+static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
                              GstRvosFailure *failure)
 {
     struct mask_pattern pattern;
@@ -92,21 +94,74 @@ static gboolean open_pattern(GstRvosSeeds *seeds, const gchar *location,
                              error.words);
         return FALSE;
     }
-    good = list(seeds, location, pattern.folder, &pattern, failure);
+    good = list(files, location, pattern.folder, &pattern, failure);
     mask_pattern_free(&pattern);
     return good;
 }
 
 /* A path that exists is that path. Only the last part of one that does not exist can be a
  * pattern. */
-gboolean gst_rvos_mask_files_open(GstRvosSeeds *seeds, const gchar *location,
-                                  GstRvosFailure *failure)
+static gboolean open_location(GstRvosMaskFiles *files, const gchar *location,
+                              GstRvosFailure *failure)
 {
     if (g_file_test(location, G_FILE_TEST_IS_DIR))
-        return list(seeds, location, location, NULL, failure);
+        return list(files, location, location, NULL, failure);
     if (!g_file_test(location, G_FILE_TEST_EXISTS) && strchr(location, '%'))
-        return open_pattern(seeds, location, failure);
-    return gst_rvos_mask_read_objects(location, &seeds->single, failure);
+        return open_pattern(files, location, failure);
+    return gst_rvos_mask_read_objects(location, &files->single, failure);
+}
+
+/* The slots that there will be, where that is known before the model is opened. */
+static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
+                            GstRvosFailure *failure)
+{
+    const struct mask_facts *facts = &files->single.facts;
+
+    if (!files->single.picture.pixels || n_slots == 0)
+        return TRUE;
+    for (guint slot = 1; slot <= n_slots; slot++)
+        if (facts->has[slot])
+            return TRUE;
+    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+                         "The mask file \"%s\" holds the values %s, and there are %u "
+                         "slots: none of its objects can be followed. Set objects=%d.",
+                         files->location, facts->values, n_slots, facts->highest);
+    return FALSE;
+}
+
+static guint64 last_number(const GstRvosMaskFiles *files)
+{
+    GHashTableIter iter;
+    gpointer value;
+    guint64 last = 0;
+
+    g_hash_table_iter_init(&iter, files->files);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        last = MAX(last, ((GstRvosMaskFile *)value)->number);
+    return last;
+}
+
+gboolean gst_rvos_mask_files_open(GstRvosMaskFiles *files, const gchar *location,
+                                  guint n_slots, GstRvosFailure *failure)
+{
+    *files = (GstRvosMaskFiles){.first_time = GST_CLOCK_TIME_NONE};
+    if (!location || !*location)
+        return TRUE;
+    files->location = g_strdup(location);
+    if (!open_location(files, location, failure) || !check_slots(files, n_slots, failure))
+        return FALSE;
+    if (files->files)
+        gst_rvos_numbers_open(&files->numbers, last_number(files));
+    return TRUE;
+}
+
+void gst_rvos_mask_files_close(GstRvosMaskFiles *files)
+{
+    gst_rvos_numbers_close(&files->numbers);
+    g_clear_pointer(&files->files, g_hash_table_unref);
+    g_clear_pointer(&files->location, g_free);
+    gst_rvos_mask_clear(&files->single);
+    *files = (GstRvosMaskFiles){.first_time = GST_CLOCK_TIME_NONE};
 }
 
 /* ---- what was left over ------------------------------------------------------------ */
@@ -121,14 +176,16 @@ static gint by_number(gconstpointer a, gconstpointer b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-gchar *gst_rvos_mask_files_unused(const GstRvosSeeds *seeds, guint *count)
+/* Paths of the first files that found no picture, for messages; NULL: all were used. To
+ * be freed. */
+static gchar *unused_names(const GstRvosMaskFiles *files, guint *count)
 {
     GPtrArray *unused = g_ptr_array_new();
     GString *names = g_string_new(NULL);
     GHashTableIter iter;
     gpointer value;
 
-    g_hash_table_iter_init(&iter, seeds->files);
+    g_hash_table_iter_init(&iter, files->files);
     while (g_hash_table_iter_next(&iter, NULL, &value))
         if (!((GstRvosMaskFile *)value)->used)
             g_ptr_array_add(unused, value);
@@ -141,4 +198,159 @@ gchar *gst_rvos_mask_files_unused(const GstRvosSeeds *seeds, guint *count)
         g_string_append_printf(names, " and %u more", unused->len - NAMED);
     g_ptr_array_free(unused, TRUE);
     return g_string_free(names, *count == 0);
+}
+
+/* ---- which file belongs to which picture ------------------------------------------- */
+
+static void say_unknown(GstRvosMaskFiles *files, GstRvosNotices *notices)
+{
+    guint unused = 0;
+
+    g_free(unused_names(files, &unused));
+    if (files->unknown_said || unused == 0)
+        return;
+    files->unknown_said = TRUE;
+    gst_rvos_notices_warn(
+        notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
+        "the frame rate is not constant, or not known",
+        "After this seek the number of a picture is not known, so masks that are named "
+        "by "
+        "number (\"%s\") are not used until the stream comes back to a picture that it "
+        "has shown, or starts again.",
+        files->location);
+}
+
+void gst_rvos_mask_files_picture(GstRvosMaskFiles *files, GstClockTime stream_time,
+                                 gboolean backward, const GstVideoInfo *info,
+                                 GstRvosNotices *notices)
+{
+    GstRvosMaskFile *file;
+
+    files->pictures++;
+    if (!files->files)
+        return;
+    files->numbers.backward = backward;
+    files->number =
+        gst_rvos_numbers_picture(&files->numbers, stream_time, info->fps_n, info->fps_d);
+    if (files->number == GST_RVOS_NUMBER_UNKNOWN) {
+        files->due = NULL;
+        say_unknown(files, notices);
+        return;
+    }
+    file = g_hash_table_lookup(files->files, &files->number);
+    if (file)
+        files->due = file;
+    else if (files->due && (files->number < files->due->number ||
+                            files->number - files->due->number > CARRY))
+        files->due = NULL;
+}
+
+void gst_rvos_mask_files_jump(GstRvosMaskFiles *files)
+{
+    if (files->pictures > 0)
+        files->sought = TRUE;
+    files->due = NULL;
+    if (files->files)
+        gst_rvos_numbers_jump(&files->numbers);
+}
+
+gboolean gst_rvos_mask_files_wait(const GstRvosMaskFiles *files)
+{
+    if (!files->files)
+        return FALSE;
+    return files->pictures == 0 || (files->number != GST_RVOS_NUMBER_UNKNOWN &&
+                                    files->number < files->numbers.last_wanted);
+}
+
+/* ---- showing them ------------------------------------------------------------------ */
+
+static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *path,
+                     guint32 *taken)
+{
+    GstRvosFailure failure = {0};
+
+    switch (gst_rvos_seeds_show(seeds, mask, G_MAXUINT32, taken)) {
+    case GST_RVOS_FAILED:
+        return FALSE;
+    case GST_RVOS_ABOVE:
+        gst_rvos_failure_set(
+            &failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+            "The mask file \"%s\" holds the values %s, and there are %u slots: none of "
+            "its objects can be followed. Set objects=%d.",
+            path, mask->facts.values, seeds->n_slots, mask->facts.highest);
+        gst_rvos_notices_fail(seeds->notices, &failure);
+        return FALSE;
+    default:
+        return TRUE;
+    }
+}
+
+/* The one file belongs to the first frame, and to its stream time when that comes round
+ * again, as in a loop. */
+static gboolean is_first_frame(GstRvosMaskFiles *files, GstClockTime time,
+                               GstClockTime duration)
+{
+    if (!files->first_seen) {
+        files->first_seen = TRUE;
+        files->first_time = time;
+        return TRUE;
+    }
+    if (!GST_CLOCK_TIME_IS_VALID(time) || !GST_CLOCK_TIME_IS_VALID(files->first_time))
+        return FALSE;
+    if (!GST_CLOCK_TIME_IS_VALID(duration))
+        duration = 0;
+    return gst_rvos_time_distance(time, files->first_time) <= duration / 2;
+}
+
+gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
+                                   GstClockTime stream_time, GstClockTime duration,
+                                   guint32 *taken)
+{
+    GstRvosMaskFile *file = files->due;
+    GstRvosFailure failure = {0};
+    GstRvosMask mask;
+    gboolean good;
+
+    if (files->single.picture.pixels)
+        return !is_first_frame(files, stream_time, duration) ||
+               show(seeds, &files->single, files->location, taken);
+    if (!file)
+        return TRUE;
+    files->due = NULL;
+    file->used = TRUE;
+    if (!gst_rvos_mask_read(file->path, &mask, &failure)) {
+        gst_rvos_notices_fail(seeds->notices, &failure);
+        return FALSE;
+    }
+    good = show(seeds, &mask, file->path, taken);
+    gst_rvos_mask_clear(&mask);
+    return good;
+}
+
+void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,
+                             gboolean given_only)
+{
+    GstRvosFailure failure = {0};
+    gchar *names;
+    guint unused = 0;
+
+    if (!files->files || files->pictures == 0)
+        return;
+    names = unused_names(files, &unused);
+    if (!seeds->ever && !files->sought && given_only) {
+        gst_rvos_failure_set(
+            &failure, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+            "No object was followed: %u masks of \"%s\" belong to no picture of this "
+            "stream, and no other shows an object. It had %" G_GUINT64_FORMAT
+            " pictures, numbered from 0. %s",
+            unused, files->location, files->pictures, names ? names : "");
+        gst_rvos_notices_fail(seeds->notices, &failure);
+    } else if (unused > 0) {
+        gst_rvos_notices_warn(
+            seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+            "%u masks belong to no picture that was segmented: %s. There were "
+            "%" G_GUINT64_FORMAT " pictures, numbered from 0.",
+            unused, names, files->pictures);
+    }
+    g_free(names);
 }

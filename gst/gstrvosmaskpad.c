@@ -9,7 +9,7 @@
 
 static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(parent);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(parent);
     GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
     gboolean good;
 
@@ -37,7 +37,7 @@ static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
 
 static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *query)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(parent);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(parent);
 
     if (GST_QUERY_TYPE(query) == GST_QUERY_LATENCY)
         return gst_rvos_seg_answer_latency(self, query);
@@ -49,7 +49,7 @@ static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *query)
 
 static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(parent);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(parent);
     GstRvosMaskPad *mask = &self->mask;
     GstFlowReturn flow = mask->parent_chain(pad, parent, buffer);
 
@@ -127,7 +127,7 @@ static gboolean set_taken(GstRvosSeg *self, gboolean taken)
 GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
                                   const gchar *name, const GstCaps *caps)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(element);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(element);
     GstPad *pad;
 
     (void)name;
@@ -151,7 +151,7 @@ GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
 
 void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(element);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(element);
     gboolean ours;
 
     g_mutex_lock(&self->mask.lock);

@@ -77,9 +77,9 @@ void gst_rvos_mask_pad_end_flush(GstRvosSeg *self);
 
 /* Before a mask in system memory is made: asks the peer for a pool, if that is due. */
 void gst_rvos_mask_pad_prepare(GstRvosSeg *self);
-/* Pushes `mask` with the time of `frame`; from CUDA memory as a copy, unless the peer
- * wants it there. */
-void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame);
+/* Pushes the result's mask with the time of `frame`; from CUDA memory as a copy, unless
+ * the peer wants it there. */
+void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame);
 /* Of a frame without a mask: something must come, or sinks would wait. */
 void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration);
 

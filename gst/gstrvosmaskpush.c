@@ -114,31 +114,17 @@ static gboolean wants_copy(GstPad *pad, GstBuffer *mask)
     return wants;
 }
 
-static GstBuffer *copy_to_system(GstRvosSeg *self, GstBuffer *mask)
-{
-    GstBuffer *copy;
-
-    gst_rvos_mask_pad_prepare(self);
-    copy = gst_rvos_mask_alloc_copy(&self->masks, mask);
-    if (!copy) {
-        GST_ELEMENT_ERROR(self, LIBRARY, FAILED,
-                          ("A mask could not be copied from the GPU."), (NULL));
-        return NULL;
-    }
-    GST_OBJECT_LOCK(self);
-    self->stats.readback_bytes += GST_VIDEO_INFO_SIZE(&self->masks.info);
-    GST_OBJECT_UNLOCK(self);
-    return copy;
-}
-
 static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
                                GstBuffer *frame)
 {
     GstBuffer *out = with_time_of(mask, frame);
+    GstRvosFailure failure = {0};
     GstFlowReturn flow;
 
     if (!out) {
-        gst_rvos_run_explain(self, RVOS_ERR_MEMORY, "A mask could not be copied");
+        gst_rvos_model_explain(self->model, RVOS_ERR_MEMORY, "A mask could not be copied",
+                               &failure);
+        gst_rvos_message_failure(self, &failure);
         return GST_FLOW_ERROR;
     }
     gst_rvos_mask_pad_enter(self, pad);
@@ -147,8 +133,9 @@ static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
     return flow;
 }
 
-void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
+void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame)
 {
+    GstBuffer *mask = self->result.mask;
     GstPad *pad = gst_rvos_mask_pad_ref(self);
     GstFlowReturn flow = GST_FLOW_ERROR;
 
@@ -157,9 +144,9 @@ void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *mask, GstBuffer *frame)
     send_missed_events(self, pad);
     reconfigure(self, pad);
     if (wants_copy(pad, mask)) {
-        if (!self->held.copy)
-            self->held.copy = copy_to_system(self, mask);
-        mask = self->held.copy;
+        gst_rvos_mask_pad_prepare(self);
+        mask = gst_rvos_segmenter_read_mask(self->segmenter);
+        gst_rvos_message_segmenter(self);
     }
     if (mask)
         flow = push_copy(self, pad, mask, frame);

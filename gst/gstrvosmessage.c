@@ -10,6 +10,7 @@ GstStructure *gst_rvos_stats_report(GstRvosSeg *self)
 {
     GstStructure *s;
     const GstRvosStats *stats = &self->stats;
+    const GstRvosCounts *counts = &stats->counts;
     guint users;
 
     GST_OBJECT_LOCK(self);
@@ -17,24 +18,24 @@ GstStructure *gst_rvos_stats_report(GstRvosSeg *self)
     users = self->model ? gst_rvos_model_users(self->model) : 0;
     s = gst_structure_new(
         "rvosseg-stats", "frames-in", G_TYPE_UINT64, stats->frames_in, "inferred",
-        G_TYPE_UINT64, stats->inferred, "reused-interval", G_TYPE_UINT64,
-        stats->reused_interval, "reused-late", G_TYPE_UINT64, stats->reused_late,
+        G_TYPE_UINT64, counts->inferred, "reused-interval", G_TYPE_UINT64,
+        counts->reused_interval, "reused-late", G_TYPE_UINT64, counts->reused_late,
         "dropped-late", G_TYPE_UINT64, stats->dropped_late, "gaps", G_TYPE_UINT64,
         stats->gaps, "map-failures", G_TYPE_UINT64, stats->map_failures, "resets",
-        G_TYPE_UINT64, stats->resets, "last-reset-reason", G_TYPE_STRING,
-        gst_rvos_reset_name(stats->last_reset), "epoch", G_TYPE_UINT64, stats->epoch,
-        "objects-alive", G_TYPE_UINT, stats->objects_alive, "objects-found",
-        G_TYPE_UINT64, stats->objects_found, "discovery-frames", G_TYPE_UINT64,
-        stats->discovery_frames, "inference-ns-last", G_TYPE_UINT64,
-        stats->inference_last, "inference-ns-avg", G_TYPE_UINT64, stats->inference_avg,
-        "inference-ns-p95", G_TYPE_UINT64, stats->inference_p95, "inference-ns-max",
-        G_TYPE_UINT64, stats->inference_max, "latency-ns", G_TYPE_UINT64, self->latency,
+        G_TYPE_UINT64, counts->resets, "last-reset-reason", G_TYPE_STRING,
+        gst_rvos_reset_name(counts->last_reset), "epoch", G_TYPE_UINT64, counts->epoch,
+        "objects-alive", G_TYPE_UINT, counts->objects_alive, "objects-found",
+        G_TYPE_UINT64, counts->objects_found, "discovery-frames", G_TYPE_UINT64,
+        counts->discovery_frames, "inference-ns-last", G_TYPE_UINT64,
+        counts->inference_last, "inference-ns-avg", G_TYPE_UINT64, counts->inference_avg,
+        "inference-ns-p95", G_TYPE_UINT64, counts->inference_p95, "inference-ns-max",
+        G_TYPE_UINT64, counts->inference_max, "latency-ns", G_TYPE_UINT64, self->latency,
         "engine", G_TYPE_STRING, stats->engine, "library", G_TYPE_STRING, stats->library,
         "isa", G_TYPE_STRING, stats->isa, "device", G_TYPE_STRING, stats->device,
         "model-users", G_TYPE_UINT, users, "weights-bytes", G_TYPE_UINT64,
         (guint64)stats->weights_bytes, "state-bytes", G_TYPE_UINT64,
         (guint64)stats->state_bytes, "readback-bytes", G_TYPE_UINT64,
-        stats->readback_bytes, NULL);
+        counts->readback_bytes, NULL);
     GST_OBJECT_UNLOCK(self);
     return s;
 }
@@ -47,23 +48,34 @@ static void post(GstRvosSeg *self, GstStructure *s)
 
 static void add_times(GstRvosSeg *self, GstStructure *s)
 {
-    const GstRvosFrame *frame = &self->frame;
+    const GstRvosTimes *times = &self->frame.times;
 
-    gst_structure_set(s, "timestamp", G_TYPE_UINT64, frame->timestamp, "stream-time",
-                      G_TYPE_UINT64, frame->stream_time, "running-time", G_TYPE_UINT64,
-                      frame->running_time, "duration", G_TYPE_UINT64, frame->duration,
+    gst_structure_set(s, "timestamp", G_TYPE_UINT64, times->timestamp, "stream-time",
+                      G_TYPE_UINT64, times->stream_time, "running-time", G_TYPE_UINT64,
+                      times->running_time, "duration", G_TYPE_UINT64, times->duration,
                       NULL);
 }
 
-void gst_rvos_message_reset(GstRvosSeg *self, GstRvosReset reason)
+static void post_words(GstRvosSeg *self, GstMessageType type, GstRvosFailure *words)
 {
-    GstStructure *s;
+    gst_element_message_full(GST_ELEMENT(self), type, words->error->domain,
+                             words->error->code, g_strdup(words->error->message),
+                             g_steal_pointer(&words->debug), __FILE__, GST_FUNCTION,
+                             __LINE__);
+    gst_rvos_failure_clear(words);
+}
 
-    if (self->frame.settings.post_messages == GST_RVOS_SEG_POST_MESSAGES_NONE)
-        return;
-    s = gst_structure_new("rvosseg-reset", "reason", G_TYPE_STRING,
-                          gst_rvos_reset_name(reason), "epoch", G_TYPE_UINT64,
-                          self->tracker.epoch, NULL);
+void gst_rvos_message_failure(GstRvosSeg *self, GstRvosFailure *failure)
+{
+    post_words(self, GST_MESSAGE_ERROR, failure);
+}
+
+static void post_reset(GstRvosSeg *self, GstRvosReset reason, guint64 epoch)
+{
+    GstStructure *s = gst_structure_new("rvosseg-reset", "reason", G_TYPE_STRING,
+                                        gst_rvos_reset_name(reason), "epoch",
+                                        G_TYPE_UINT64, epoch, NULL);
+
     add_times(self, s);
     post(self, s);
 }
@@ -86,37 +98,63 @@ static void post_object(GstRvosSeg *self, const gchar *event, const GstRvosObjec
     post(self, s);
 }
 
-void gst_rvos_message_objects(GstRvosSeg *self)
+static void post_notice(GstRvosSeg *self, GstRvosNotice *notice)
 {
-    static const gchar *const names[] = {"appeared", "lost", "recovered"};
-    GstRvosTracker *tracker = &self->tracker;
-    gint post_messages = self->frame.settings.post_messages;
+    static const gchar *const changes[] = {"appeared", "lost", "recovered"};
+    gboolean silent =
+        self->frame.settings.post_messages == GST_RVOS_SEG_POST_MESSAGES_NONE;
 
-    if (post_messages != GST_RVOS_SEG_POST_MESSAGES_NONE)
-        for (guint i = 0; i < tracker->n_events; i++)
-            post_object(self, names[tracker->event[i].change], &tracker->event[i].object);
-    tracker->n_events = 0;
-    if (post_messages != GST_RVOS_SEG_POST_MESSAGES_ALL || !self->frame.inferred)
+    if (notice->kind == GST_RVOS_NOTICE_ERROR)
+        post_words(self, GST_MESSAGE_ERROR, &notice->words);
+    else if (notice->kind == GST_RVOS_NOTICE_WARNING)
+        post_words(self, GST_MESSAGE_WARNING, &notice->words);
+    else if (notice->kind == GST_RVOS_NOTICE_RESET && !silent)
+        post_reset(self, notice->reason, notice->epoch);
+    else if (notice->kind == GST_RVOS_NOTICE_OBJECT && !silent)
+        post_object(self, changes[notice->change.change], &notice->change.object);
+}
+
+void gst_rvos_message_notices(GstRvosSeg *self, GstRvosNotices *notices)
+{
+    GstRvosNotice *notice;
+
+    while ((notice = gst_rvos_notices_take(notices)) != NULL) {
+        post_notice(self, notice);
+        gst_rvos_notice_free(notice);
+    }
+}
+
+void gst_rvos_message_segmenter(GstRvosSeg *self)
+{
+    GST_OBJECT_LOCK(self);
+    self->stats.counts = *gst_rvos_segmenter_counts(self->segmenter);
+    GST_OBJECT_UNLOCK(self);
+    gst_rvos_message_notices(self, gst_rvos_segmenter_notices(self->segmenter));
+}
+
+void gst_rvos_message_frame(GstRvosSeg *self)
+{
+    const GstRvosResult *result = &self->result;
+
+    gst_rvos_message_segmenter(self);
+    if (self->frame.settings.post_messages != GST_RVOS_SEG_POST_MESSAGES_ALL ||
+        !result->inferred)
         return;
-    for (guint i = 0; i < tracker->n_slots; i++)
-        if (gst_rvos_track_visible(&tracker->track[i]))
-            post_object(self, "update", &tracker->track[i].object);
+    for (guint i = 0; i < result->n; i++)
+        post_object(self, "update", &result->object[i]);
 }
 
 void gst_rvos_message_late(GstRvosSeg *self, GstBuffer *buffer)
 {
-    const GstRvosFrame *frame = &self->frame;
+    const GstRvosTimes *times = &self->frame.times;
     GstMessage *message = gst_message_new_qos(
-        GST_OBJECT(self), FALSE, frame->running_time, frame->stream_time,
+        GST_OBJECT(self), FALSE, times->running_time, times->stream_time,
         GST_BUFFER_PTS(buffer), GST_BUFFER_DURATION(buffer));
-    guint64 inferred, reused;
-    GstClockTimeDiff jitter;
+    const GstRvosCounts *counts = gst_rvos_segmenter_counts(self->segmenter);
+    guint64 inferred = counts->inferred, reused = counts->reused_late;
+    GstClockTimeDiff jitter =
+        gst_rvos_time_difference(times->running_time, self->frame.earliest);
 
-    GST_OBJECT_LOCK(self);
-    inferred = self->stats.inferred;
-    reused = self->stats.reused_late;
-    jitter = gst_rvos_time_difference(frame->running_time, frame->earliest);
-    GST_OBJECT_UNLOCK(self);
     gst_message_set_qos_values(message, jitter, 1.0, 1000000);
     gst_message_set_qos_stats(message, GST_FORMAT_BUFFERS, inferred, reused);
     gst_element_post_message(GST_ELEMENT(self), message);
@@ -130,22 +168,4 @@ void gst_rvos_message_late(GstRvosSeg *self, GstBuffer *buffer)
                         ("%" G_GUINT64_FORMAT " frames segmented, %" G_GUINT64_FORMAT
                          " late",
                          inferred, reused));
-}
-
-void gst_rvos_message_too_short(GstRvosSeg *self)
-{
-    guint min_age;
-
-    GST_OBJECT_LOCK(self);
-    min_age = self->task == RVOS_TASK_ZERO_SHOT ? self->settings.min_age : 0;
-    GST_OBJECT_UNLOCK(self);
-    if (self->short_said || !gst_rvos_tracker_too_short(&self->tracker, min_age))
-        return;
-    self->short_said = TRUE;
-    GST_ELEMENT_WARNING(
-        self, STREAM, FAILED,
-        ("No object was shown: a new one must be there for min-age=%u segmented frames, "
-         "and there were only %u. Set min-age=0 for still pictures.",
-         min_age, self->tracker.most),
-        (NULL));
 }

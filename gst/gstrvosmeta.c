@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosmeta.h"
+
 #include "gstrvosprops.h"
+#ifdef HAVE_ANALYTICS
+#include "gstrvosanalytics.h"
+#endif
 #include "gstrvosshape.h"
 
 static void append_uint(GValue *array, guint value)

@@ -9,7 +9,6 @@
 
 #include <glib/gstdio.h>
 
-GST_DEBUG_CATEGORY_EXTERN(gst_rvos_engine_debug);
 #define GST_CAT_DEFAULT gst_rvos_engine_debug
 
 enum state { LOADING, READY, FAILED };
@@ -40,37 +39,10 @@ static struct {
 
 /* ---- failures ------------------------------------------------------------------ */
 
-void gst_rvos_failure_clear(GstRvosFailure *failure)
-{
-    g_clear_error(&failure->error);
-    g_clear_pointer(&failure->debug, g_free);
-}
-
-void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
-                          const gchar *debug, const gchar *format, ...)
-{
-    va_list args;
-
-    gst_rvos_failure_clear(failure);
-    va_start(args, format);
-    failure->error = g_error_new_valist(domain, code, format, args);
-    va_end(args);
-    failure->debug = g_strdup(debug);
-}
-
 static void failure_copy(GstRvosFailure *to, const GstRvosFailure *from)
 {
     to->error = g_error_copy(from->error);
     to->debug = g_strdup(from->debug);
-}
-
-void gst_rvos_failure_post(GstRvosFailure *failure, GstElement *element)
-{
-    gst_element_message_full(element, GST_MESSAGE_ERROR, failure->error->domain,
-                             failure->error->code, g_strdup(failure->error->message),
-                             g_steal_pointer(&failure->debug), __FILE__, GST_FUNCTION,
-                             __LINE__);
-    gst_rvos_failure_clear(failure);
 }
 
 /* ---- finding --------------------------------------------------------------------- */
@@ -440,4 +412,17 @@ gchar *gst_rvos_model_last_words(GstRvosModel *self)
     words = g_strdup(self->words);
     g_mutex_unlock(&self->words_lock);
     return words;
+}
+
+void gst_rvos_model_explain(GstRvosModel *self, int status, const gchar *what,
+                            GstRvosFailure *failure)
+{
+    gchar *words = gst_rvos_model_last_words(self);
+    gboolean memory = status == RVOS_ERR_MEMORY;
+
+    gst_rvos_failure_set(failure, memory ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR,
+                         memory ? (gint)GST_RESOURCE_ERROR_NO_SPACE_LEFT
+                                : (gint)GST_LIBRARY_ERROR_FAILED,
+                         words, "%s: %s.", what, rvos_strerror(status));
+    g_free(words);
 }

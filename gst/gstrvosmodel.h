@@ -10,6 +10,8 @@
 #include <gst/gst.h>
 #include <rvos.h>
 
+#include "gstrvosnotice.h"
+
 G_BEGIN_DECLS
 
 typedef struct _GstRvosModel GstRvosModel;
@@ -26,22 +28,6 @@ typedef struct {
     guint64 batch_timeout;
     gboolean share;
 } GstRvosModelParams;
-
-/* Why something failed: what an element error is made of. */
-typedef struct {
-    GError *error; /* domain, code and text for users; NULL: nothing failed */
-    gchar *debug;  /* librvos's own words; may be NULL */
-} GstRvosFailure;
-
-void gst_rvos_failure_clear(GstRvosFailure *failure);
-
-/* Fills in `failure` by a text and the words of librvos (may be NULL). */
-void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
-                          const gchar *debug, const gchar *format, ...)
-    G_GNUC_PRINTF(5, 6);
-
-/* Posts it as the error of an element, and clears it. Never under the object lock. */
-void gst_rvos_failure_post(GstRvosFailure *failure, GstElement *element);
 
 /* The path to use: `wanted`, else RVOS_MODEL of the environment, else the installed
  * model, else the build tree's. NULL with `failure` set where there is none. */
@@ -68,6 +54,10 @@ guint gst_rvos_model_users(GstRvosModel *model);
 
 /* The last line of warning or worse that librvos logged. To be freed; may be NULL. */
 gchar *gst_rvos_model_last_words(GstRvosModel *model);
+
+/* Why a call of librvos failed while frames flow: `what`, the status, the last words. */
+void gst_rvos_model_explain(GstRvosModel *model, int status, const gchar *what,
+                            GstRvosFailure *failure);
 
 G_END_DECLS
 #endif

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosrequests.c - the action signals set-mask and drop-object. They come from any
- * thread, and wait in a queue for the streaming thread. */
-#include "gstrvosseg.h"
+#include "gstrvosrequests.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
+#include <gst/video/video.h>
 
 /* What an action signal asked for, in order of asking. */
 typedef struct {
@@ -14,7 +12,7 @@ typedef struct {
     guint slot; /* of drop-object */
 } Request;
 
-void gst_rvos_request_free(gpointer data)
+static void free_request(gpointer data)
 {
     Request *request = data;
 
@@ -22,56 +20,69 @@ void gst_rvos_request_free(gpointer data)
     g_free(request);
 }
 
-void gst_rvos_requests_clear(GstRvosSeg *self)
+void gst_rvos_requests_init(GstRvosRequests *requests)
 {
-    GST_OBJECT_LOCK(self);
-    g_queue_clear_full(&self->requests, gst_rvos_request_free);
-    GST_OBJECT_UNLOCK(self);
+    *requests = (GstRvosRequests){.task = RVOS_TASK_DEFAULT};
+    g_mutex_init(&requests->lock);
+    g_queue_init(&requests->queue);
 }
 
-static guint remove_masks(GstRvosSeg *self)
+void gst_rvos_requests_finalize(GstRvosRequests *requests)
+{
+    gst_rvos_requests_clear(requests);
+    g_mutex_clear(&requests->lock);
+}
+
+void gst_rvos_requests_open(GstRvosRequests *requests, rvos_task task, guint n_slots)
+{
+    g_mutex_lock(&requests->lock);
+    requests->task = task;
+    requests->n_slots = n_slots;
+    g_mutex_unlock(&requests->lock);
+}
+
+void gst_rvos_requests_close(GstRvosRequests *requests)
+{
+    gst_rvos_requests_open(requests, RVOS_TASK_DEFAULT, 0);
+}
+
+void gst_rvos_requests_clear(GstRvosRequests *requests)
+{
+    g_mutex_lock(&requests->lock);
+    g_queue_clear_full(&requests->queue, free_request);
+    g_mutex_unlock(&requests->lock);
+}
+
+guint gst_rvos_requests_drop_masks(GstRvosRequests *requests)
 {
     guint n = 0;
 
-    GST_OBJECT_LOCK(self);
-    for (GList *l = self->requests.head, *next; l; l = next) {
+    g_mutex_lock(&requests->lock);
+    for (GList *l = requests->queue.head, *next; l; l = next) {
         Request *request = l->data;
 
         next = l->next;
         if (!request->is_mask)
             continue;
-        gst_rvos_request_free(request);
-        g_queue_delete_link(&self->requests, l);
+        free_request(request);
+        g_queue_delete_link(&requests->queue, l);
         n++;
     }
-    GST_OBJECT_UNLOCK(self);
+    g_mutex_unlock(&requests->lock);
     return n;
-}
-
-void gst_rvos_requests_drop_masks(GstRvosSeg *self)
-{
-    guint n = remove_masks(self);
-
-    if (n > 0)
-        GST_ELEMENT_WARNING(
-            self, LIBRARY, SETTINGS,
-            ("%u masks of set-mask are dropped: the mode has been changed "
-             "since, and zero-shot mode takes none.",
-             n),
-            (NULL));
 }
 
 /* ---- set-mask --------------------------------------------------------------------- */
 
-static gboolean refuse(GstRvosSeg *self, const gchar *words)
+static gboolean refuse(GstRvosNotices *notices, const gchar *words)
 {
-    GST_ELEMENT_WARNING(self, STREAM, FAILED,
-                        ("A mask of set-mask is not used: it %s.", words), (NULL));
+    gst_rvos_notices_warn(notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+                          "A mask of set-mask is not used: it %s.", words);
     return FALSE;
 }
 
-static gboolean read_sample(GstRvosSeg *self, GstSample *sample, gboolean replace,
-                            GstRvosMask *mask)
+static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *mask,
+                            GstRvosNotices *notices)
 {
     GstCaps *caps = sample ? gst_sample_get_caps(sample) : NULL;
     GstBuffer *buffer = sample ? gst_sample_get_buffer(sample) : NULL;
@@ -80,16 +91,16 @@ static gboolean read_sample(GstRvosSeg *self, GstSample *sample, gboolean replac
 
     if (!caps || !buffer || !gst_video_info_from_caps(&info, caps) ||
         GST_VIDEO_INFO_FORMAT(&info) != GST_VIDEO_FORMAT_GRAY8)
-        return refuse(self, "is no sample of GRAY8 video with a buffer");
+        return refuse(notices, "is no sample of GRAY8 video with a buffer");
     if (!gst_rvos_mask_from_buffer(buffer, (guint)GST_VIDEO_INFO_WIDTH(&info),
                                    (guint)GST_VIDEO_INFO_HEIGHT(&info), mask, &error))
-        return refuse(self, error.words);
+        return refuse(notices, error.words);
     /* With `replace` an empty mask has a meaning: it forgets all objects. */
     if (mask->facts.highest > 0 || replace)
         return TRUE;
     mask_say_empty(&mask->facts, &error);
     gst_rvos_mask_clear(mask);
-    return refuse(self, error.words);
+    return refuse(notices, error.words);
 }
 
 static guint lowest(const GstRvosMask *mask)
@@ -101,47 +112,49 @@ static guint lowest(const GstRvosMask *mask)
     return slot;
 }
 
-/* While the element runs, the number of slots is known. */
-static gboolean has_a_slot(GstRvosSeg *self, const GstRvosMask *mask)
+/* While the stream is open, the number of slots is known. */
+static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
+                           GstRvosNotices *notices)
 {
     gchar *words;
     guint n_slots;
 
-    GST_OBJECT_LOCK(self);
-    n_slots = self->started && self->n_slots > 0 ? self->n_slots : RVOS_MAX_OBJECTS;
-    GST_OBJECT_UNLOCK(self);
+    g_mutex_lock(&requests->lock);
+    n_slots = requests->n_slots > 0 ? requests->n_slots : RVOS_MAX_OBJECTS;
+    g_mutex_unlock(&requests->lock);
     if (mask->facts.highest == 0 || lowest(mask) <= n_slots)
         return TRUE;
     words = g_strdup_printf("holds the values %s, and there are %u slots; see the "
                             "property objects",
                             mask->facts.values, n_slots);
-    refuse(self, words);
+    refuse(notices, words);
     g_free(words);
     return FALSE;
 }
 
-static gboolean queue_mask(GstRvosSeg *self, GstSample *sample, gboolean replace,
-                           GstRvosMask *mask)
+/* Takes what is in `mask`. FALSE: the stream, or the one to come, takes none. */
+static gboolean queue_mask(GstRvosRequests *requests, GstSample *sample, gboolean replace,
+                           gboolean takes, GstRvosMask *mask)
 {
     Request *request = g_new0(Request, 1);
-    gboolean takes;
 
     request->is_mask = TRUE;
     request->mask = *mask;
     request->replace = replace;
     request->time = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
-    GST_OBJECT_LOCK(self);
-    takes = gst_rvos_seeds_are_taken(self);
+    g_mutex_lock(&requests->lock);
+    if (requests->task != RVOS_TASK_DEFAULT)
+        takes = requests->task != RVOS_TASK_ZERO_SHOT;
     if (takes)
-        g_queue_push_tail(&self->requests, request);
-    GST_OBJECT_UNLOCK(self);
-    if (takes)
-        return TRUE;
-    gst_rvos_request_free(request);
-    return refuse(self, "was given in zero-shot mode, which takes none");
+        g_queue_push_tail(&requests->queue, request);
+    g_mutex_unlock(&requests->lock);
+    if (!takes)
+        free_request(request);
+    return takes;
 }
 
-gboolean gst_rvos_seeds_set_mask(GstRvosSeg *self, GstSample *sample)
+gboolean gst_rvos_requests_set_mask(GstRvosRequests *requests, GstSample *sample,
+                                    gboolean takes, GstRvosNotices *notices)
 {
     const GstStructure *options = sample ? gst_sample_get_info(sample) : NULL;
     gboolean replace = FALSE;
@@ -149,28 +162,30 @@ gboolean gst_rvos_seeds_set_mask(GstRvosSeg *self, GstSample *sample)
 
     if (options)
         gst_structure_get_boolean(options, "replace", &replace);
-    if (!read_sample(self, sample, replace, &mask))
+    if (!read_sample(sample, replace, &mask, notices))
         return FALSE;
-    if (!has_a_slot(self, &mask)) {
+    if (!has_a_slot(requests, &mask, notices)) {
         gst_rvos_mask_clear(&mask);
         return FALSE;
     }
-    return queue_mask(self, sample, replace, &mask);
+    return queue_mask(requests, sample, replace, takes, &mask) ||
+           refuse(notices, "was given in zero-shot mode, which takes none");
 }
 
-gboolean gst_rvos_seeds_drop_object(GstRvosSeg *self, guint slot)
+gboolean gst_rvos_requests_drop_object(GstRvosRequests *requests, guint slot)
 {
     Request *request;
     gboolean good;
 
-    GST_OBJECT_LOCK(self);
-    good = slot >= 1 && slot <= (self->started ? self->n_slots : RVOS_MAX_OBJECTS);
+    g_mutex_lock(&requests->lock);
+    good = slot >= 1 &&
+           slot <= (requests->n_slots > 0 ? requests->n_slots : RVOS_MAX_OBJECTS);
     if (good) {
         request = g_new0(Request, 1);
         request->slot = slot;
-        g_queue_push_tail(&self->requests, request);
+        g_queue_push_tail(&requests->queue, request);
     }
-    GST_OBJECT_UNLOCK(self);
+    g_mutex_unlock(&requests->lock);
     return good;
 }
 
@@ -178,91 +193,89 @@ gboolean gst_rvos_seeds_drop_object(GstRvosSeg *self, guint slot)
  */
 
 /* A mask with a time waits for the first frame at or after it. */
-static gboolean is_due(GstRvosSeg *self, const Request *request)
+static gboolean is_due(const Request *request, GstClockTime time)
 {
     return !request->is_mask || !GST_CLOCK_TIME_IS_VALID(request->time) ||
-           !GST_CLOCK_TIME_IS_VALID(self->frame.timestamp) ||
-           self->frame.timestamp >= request->time;
+           !GST_CLOCK_TIME_IS_VALID(time) || time >= request->time;
 }
 
-gboolean gst_rvos_seeds_want_reset(GstRvosSeg *self)
+gboolean gst_rvos_requests_want_reset(GstRvosRequests *requests, GstClockTime time)
 {
     gboolean wanted = FALSE;
 
-    GST_OBJECT_LOCK(self);
-    for (GList *l = self->requests.head; l && !wanted; l = l->next) {
+    g_mutex_lock(&requests->lock);
+    for (GList *l = requests->queue.head; l && !wanted; l = l->next) {
         const Request *request = l->data;
 
-        wanted = request->replace && is_due(self, request);
+        wanted = request->replace && is_due(request, time);
     }
-    GST_OBJECT_UNLOCK(self);
+    g_mutex_unlock(&requests->lock);
     return wanted;
 }
 
 /* Takes the requests that are due off the queue, the others stay. */
-static GList *take_due(GstRvosSeg *self)
+static GList *take_due(GstRvosRequests *requests, GstClockTime time)
 {
     GList *due = NULL;
 
-    GST_OBJECT_LOCK(self);
-    for (GList *l = self->requests.head, *next; l; l = next) {
+    g_mutex_lock(&requests->lock);
+    for (GList *l = requests->queue.head, *next; l; l = next) {
         next = l->next;
-        if (is_due(self, l->data)) {
+        if (is_due(l->data, time)) {
             due = g_list_prepend(due, l->data);
-            g_queue_delete_link(&self->requests, l);
+            g_queue_delete_link(&requests->queue, l);
         }
     }
-    GST_OBJECT_UNLOCK(self);
+    g_mutex_unlock(&requests->lock);
     return g_list_reverse(due);
 }
 
-static gboolean drop(GstRvosSeg *self, guint slot, gboolean *applied)
+static gboolean drop(GstRvosSeeds *seeds, guint slot, gboolean *applied)
 {
     int status;
 
-    if (slot > self->n_slots)
+    if (slot > seeds->n_slots)
         return TRUE;
-    status = rvos_stream_drop(self->stream, (int)slot);
+    status = rvos_stream_drop(seeds->stream, (int)slot);
     if (status != RVOS_OK) {
-        gst_rvos_run_explain(self, status, "An object could not be dropped");
+        gst_rvos_seeds_fail(seeds, status, "An object could not be dropped");
         return FALSE;
     }
-    gst_rvos_tracker_drop(&self->tracker, slot);
-    self->seeds.followed &= ~(1u << (slot - 1));
+    gst_rvos_tracker_drop(seeds->tracker, slot);
+    seeds->followed &= ~(1u << (slot - 1));
     *applied = TRUE;
     return TRUE;
 }
 
-gboolean gst_rvos_requests_apply(GstRvosSeg *self, guint32 *taken, gboolean *applied)
+static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, guint32 *taken)
 {
-    GList *due = take_due(self);
+    guint32 mine = 0; /* a later signal overwrites an earlier one */
+    GstRvosShown shown;
+
+    seeds->given = TRUE;
+    shown = gst_rvos_seeds_show(seeds, mask, G_MAXUINT32, &mine);
+    if (shown == GST_RVOS_ABOVE)
+        gst_rvos_notices_warn(
+            seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+            "A mask of set-mask is not used: it holds the values %s, and there are %u "
+            "slots; see the property objects.",
+            mask->facts.values, seeds->n_slots);
+    *taken |= mine;
+    return shown != GST_RVOS_FAILED;
+}
+
+gboolean gst_rvos_requests_apply(GstRvosRequests *requests, GstRvosSeeds *seeds,
+                                 GstClockTime time, guint32 *taken, gboolean *applied)
+{
+    GList *due = take_due(requests, time);
     gboolean good = TRUE;
 
     for (GList *l = due; l && good; l = l->next) {
         Request *request = l->data;
-        guint32 mine = 0; /* a later signal overwrites an earlier one */
 
-        if (!request->is_mask) {
-            good = drop(self, request->slot, applied);
-            continue;
-        }
-        self->seeds.given = TRUE;
-        switch (gst_rvos_seeds_show(self, &request->mask, G_MAXUINT32, &mine)) {
-        case GST_RVOS_FAILED:
-            good = FALSE;
-            break;
-        case GST_RVOS_ABOVE:
-            GST_ELEMENT_WARNING(self, STREAM, FAILED,
-                                ("A mask of set-mask is not used: it holds the values "
-                                 "%s, and there are %u slots; see the property objects.",
-                                 request->mask.facts.values, self->n_slots),
-                                (NULL));
-            break;
-        default:
-            break;
-        }
-        *taken |= mine;
+        good = request->is_mask ? show(seeds, &request->mask, taken)
+                                : drop(seeds, request->slot, applied);
     }
-    g_list_free_full(due, gst_rvos_request_free);
+    g_list_free_full(due, free_request);
     return good;
 }

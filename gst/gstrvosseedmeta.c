@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvosseg.h"
+#include "gstrvosseedmeta.h"
 
 #include <string.h>
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
+#include "gstrvosmeta.h"
 
 /* ---- regions ---------------------------------------------------------------------- */
 
@@ -22,26 +22,29 @@ static void fill_box(GstRvosMask *mask, const GstVideoRegionOfInterestMeta *roi,
 }
 
 /* A region's id is its slot; without one it gets the lowest that is free. */
-static guint slot_of_roi(GstRvosSeg *self, const GstVideoRegionOfInterestMeta *roi,
+static guint slot_of_roi(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta *roi,
                          guint32 busy)
 {
     if (roi->id > 0)
-        return (guint)roi->id <= self->n_slots ? (guint)roi->id : 0;
-    for (guint slot = 1; slot <= self->n_slots; slot++)
+        return (guint)roi->id <= seeds->n_slots ? (guint)roi->id : 0;
+    for (guint slot = 1; slot <= seeds->n_slots; slot++)
         if (!(busy & 1u << (slot - 1)))
             return slot;
     return 0;
 }
 
 /* An empty mask of the frame's size. */
-static gboolean make_mask(GstRvosSeg *self, GstRvosMask *mask)
+static gboolean make_mask(GstRvosSeeds *seeds, GstRvosMask *mask)
 {
+    GstRvosFailure failure = {0};
     struct pic_error error;
 
-    if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(&self->masks.info),
-                  GST_VIDEO_INFO_HEIGHT(&self->masks.info), 1, &error)) {
-        GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
-                          ("A mask of regions %s.", error.words), (NULL));
+    if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(seeds->info),
+                  GST_VIDEO_INFO_HEIGHT(seeds->info), 1, &error)) {
+        gst_rvos_failure_set(&failure, GST_RESOURCE_ERROR,
+                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, NULL,
+                             "A mask of regions %s.", error.words);
+        gst_rvos_notices_fail(seeds->notices, &failure);
         return FALSE;
     }
     memset(mask->picture.pixels, 0,
@@ -49,26 +52,25 @@ static gboolean make_mask(GstRvosSeg *self, GstRvosMask *mask)
     return TRUE;
 }
 
-gboolean gst_rvos_seeds_show_region(GstRvosSeg *self,
-                                    const GstVideoRegionOfInterestMeta *region,
-                                    guint32 *taken)
+gboolean gst_rvos_seed_meta_show_region(GstRvosSeeds *seeds,
+                                        const GstVideoRegionOfInterestMeta *region,
+                                        guint32 *taken)
 {
     GstRvosMask mask = {0};
-    gboolean good = make_mask(self, &mask);
+    gboolean good = make_mask(seeds, &mask);
 
     if (good) {
         fill_box(&mask, region, (guint8)region->id);
-        good = gst_rvos_seeds_show(self, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
+        good = gst_rvos_seeds_show(seeds, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
     }
     gst_rvos_mask_clear(&mask);
     return good;
 }
 
-static gboolean apply_regions(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+static gboolean apply_regions(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)
 {
     GQuark wanted = g_quark_from_static_string(GST_RVOS_ROI_INIT);
-    guint32 busy =
-        self->seeds.followed | gst_rvos_tracker_occupied(&self->tracker) | *taken;
+    guint32 busy = gst_rvos_seeds_busy(seeds, *taken);
     GstRvosMask mask = {0};
     gpointer state = NULL;
     GstMeta *meta;
@@ -81,16 +83,16 @@ static gboolean apply_regions(GstRvosSeg *self, GstBuffer *buffer, guint32 *take
 
         if (roi->roi_type != wanted)
             continue;
-        slot = slot_of_roi(self, roi, busy);
+        slot = slot_of_roi(seeds, roi, busy);
         if (slot == 0 || busy & 1u << (slot - 1))
             continue;
-        if (!mask.picture.pixels && !make_mask(self, &mask))
+        if (!mask.picture.pixels && !make_mask(seeds, &mask))
             return FALSE;
         fill_box(&mask, roi, (guint8)slot);
         busy |= 1u << (slot - 1);
     }
     if (mask.picture.pixels)
-        good = gst_rvos_seeds_show(self, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
+        good = gst_rvos_seeds_show(seeds, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
     gst_rvos_mask_clear(&mask);
     return good;
 }
@@ -108,40 +110,38 @@ static guint field(GstBuffer *buffer, const gchar *name)
     return value;
 }
 
-static void say_bad(GstRvosSeg *self, const gchar *words)
+static void say_bad(GstRvosSeeds *seeds, const gchar *words)
 {
-    if (self->seeds.meta_said)
+    if (seeds->meta_said)
         return;
-    self->seeds.meta_said = TRUE;
-    GST_ELEMENT_WARNING(self, STREAM, FAILED,
-                        ("The mask in a frame's metadata is not used: it %s.", words),
-                        (NULL));
+    seeds->meta_said = TRUE;
+    gst_rvos_notices_warn(seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+                          "The mask in a frame's metadata is not used: it %s.", words);
 }
 
-static gboolean apply_mask(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+static gboolean apply_mask(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)
 {
-    guint32 all = self->n_slots < 32 ? (1u << self->n_slots) - 1 : G_MAXUINT32;
+    guint32 all = seeds->n_slots < 32 ? (1u << seeds->n_slots) - 1 : G_MAXUINT32;
     GstBuffer *buffer_of_mask = gst_rvos_meta_get_mask(buffer);
     struct pic_error error;
     GstRvosMask mask;
     GstRvosShown shown;
 
     /* Auto mode finds objects itself: those of another rvosseg would be there twice. */
-    if (self->task == RVOS_TASK_AUTO || !buffer_of_mask ||
-        (all & ~self->seeds.followed) == 0)
+    if (seeds->task == RVOS_TASK_AUTO || !buffer_of_mask || (all & ~seeds->followed) == 0)
         return TRUE;
     /* The mask says its size itself; the frame may have been scaled since. */
     if (!gst_rvos_mask_from_buffer(buffer_of_mask, field(buffer, "width"),
                                    field(buffer, "height"), &mask, &error)) {
-        say_bad(self, error.words);
+        say_bad(seeds, error.words);
         return TRUE;
     }
-    shown = gst_rvos_seeds_show(self, &mask, ~self->seeds.followed, taken);
+    shown = gst_rvos_seeds_show(seeds, &mask, ~seeds->followed, taken);
     gst_rvos_mask_clear(&mask);
     return shown != GST_RVOS_FAILED;
 }
 
-gboolean gst_rvos_seeds_apply_metas(GstRvosSeg *self, GstBuffer *buffer, guint32 *taken)
+gboolean gst_rvos_seed_meta_apply(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)
 {
-    return apply_mask(self, buffer, taken) && apply_regions(self, buffer, taken);
+    return apply_mask(seeds, buffer, taken) && apply_regions(seeds, buffer, taken);
 }

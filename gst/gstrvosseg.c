@@ -61,56 +61,21 @@ static gboolean stop(GstBaseTransform *trans)
     return TRUE;
 }
 
-static gboolean same_stream(const GstVideoInfo *a, const GstVideoInfo *b)
-{
-    return a->width == b->width && a->height == b->height && a->par_n == b->par_n &&
-           a->par_d == b->par_d &&
-           gst_video_colorimetry_is_equal(&a->colorimetry, &b->colorimetry);
-}
-
-gboolean gst_rvos_seg_prepare(GstRvosSeg *self)
-{
-    const GstVideoInfo *info = &self->caps_info;
-    int status = rvos_stream_prepare(self->stream, GST_VIDEO_INFO_WIDTH(info),
-                                     GST_VIDEO_INFO_HEIGHT(info));
-    gboolean said = self->unprepared_said;
-
-    self->unprepared_said = status != RVOS_OK;
-    if (status == RVOS_OK)
-        return TRUE;
-    /* Upstream sends refused caps again and again. */
-    if (said)
-        return FALSE;
-    if (status == RVOS_ERR_MEMORY)
-        GST_ELEMENT_ERROR(self, RESOURCE, NO_SPACE_LEFT,
-                          ("There is not enough memory for frames of %dx%d.",
-                           GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info)),
-                          ("%s", rvos_strerror(status)));
-    else
-        gst_rvos_run_explain(self, status, "Frames of this size cannot be segmented");
-    return FALSE;
-}
-
 static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *in,
                          GstCaps *outcaps, GstVideoInfo *out)
 {
     GstRvosSeg *self = GST_RVOS_SEG(filter);
-    gboolean cuda = gst_rvos_frame_caps_in_cuda(incaps);
+    gboolean good;
 
     (void)outcaps;
     (void)out;
-    if (self->caps_known && !same_stream(in, &self->caps_info)) {
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_CAPS);
-        gst_rvos_run_clear_held(self);
-    }
-    if (cuda != self->caps_cuda) /* the next frame makes its mask where it is */
-        gst_rvos_run_clear_held(self);
     self->caps_info = *in;
-    self->caps_cuda = cuda;
-    self->caps_known = TRUE;
-    gst_rvos_mask_alloc_set_info(&self->masks, in);
+    self->caps_cuda = gst_rvos_frame_caps_in_cuda(incaps);
+    gst_rvos_segmenter_set_info(self->segmenter, in, self->caps_cuda);
     self->mask.pool_due = TRUE;
-    return gst_rvos_seg_prepare(self);
+    good = gst_rvos_segmenter_prepare(self->segmenter);
+    gst_rvos_message_segmenter(self);
+    return good;
 }
 
 /* The parent asks downstream, as frames go on as they come. Where nobody there has a pool
@@ -130,32 +95,39 @@ static gboolean propose_allocation(GstBaseTransform *trans, GstQuery *decide,
 
 /* ---- frames ---------------------------------------------------------------------- */
 
-static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
+static GstRvosTimes times_of(const GstSegment *segment, GstBuffer *buffer)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(trans);
-    GstRvosFrame *frame = &self->frame;
-    const GstSegment *segment = &trans->segment;
-
-    *frame = (GstRvosFrame){
+    GstRvosTimes times = {
         .timestamp = GST_BUFFER_PTS(buffer),
         .duration = GST_BUFFER_DURATION(buffer),
         .stream_time = GST_CLOCK_TIME_NONE,
         .running_time = GST_CLOCK_TIME_NONE,
     };
+
     if (segment->format == GST_FORMAT_TIME && GST_BUFFER_PTS_IS_VALID(buffer)) {
-        frame->stream_time =
-            gst_segment_to_stream_time(segment, GST_FORMAT_TIME, frame->timestamp);
-        frame->running_time =
-            gst_segment_to_running_time(segment, GST_FORMAT_TIME, frame->timestamp);
+        times.stream_time =
+            gst_segment_to_stream_time(segment, GST_FORMAT_TIME, times.timestamp);
+        times.running_time =
+            gst_segment_to_running_time(segment, GST_FORMAT_TIME, times.timestamp);
     }
-    if (GST_CLOCK_TIME_IS_VALID(frame->stream_time))
-        gst_object_sync_values(GST_OBJECT(self), frame->stream_time);
+    return times;
+}
+
+static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
+{
+    GstRvosSeg *self = GST_RVOS_SEG(trans);
+    GstRvosFrame *frame = &self->frame;
+
+    *frame = (GstRvosFrame){.times = times_of(&trans->segment, buffer)};
+    if (GST_CLOCK_TIME_IS_VALID(frame->times.stream_time))
+        gst_object_sync_values(GST_OBJECT(self), frame->times.stream_time);
     GST_OBJECT_LOCK(self);
     frame->settings = self->settings;
     self->stats.frames_in++;
     GST_OBJECT_UNLOCK(self);
     gst_rvos_caps_settle_output(self);
-    gst_rvos_seeds_picture(self);
+    gst_rvos_segmenter_picture(self->segmenter, frame->times.stream_time);
+    gst_rvos_message_segmenter(self);
     frame->wanted =
         frame->settings.enabled && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
     /* Never while enabled: in passthrough the frame may not be written to. */
@@ -170,6 +142,13 @@ static void count(GstRvosSeg *self, guint64 *counter)
     GST_OBJECT_UNLOCK(self);
 }
 
+/* A frame flows on, or is dropped, without a mask. */
+static void skip(GstRvosSeg *self)
+{
+    gst_rvos_segmenter_skip(self->segmenter, &self->frame.times);
+    gst_rvos_mask_pad_gap(self, self->frame.times.timestamp, self->frame.times.duration);
+}
+
 /* Under late-policy=drop the base class drops late frames before the transform. */
 static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_discont,
                                          GstBuffer *buffer)
@@ -179,20 +158,22 @@ static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_di
 
     if (flow == GST_BASE_TRANSFORM_FLOW_DROPPED) {
         count(self, &self->stats.dropped_late);
-        gst_rvos_run_skip(self);
-        gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
+        skip(self);
     }
     return flow;
 }
 
-/* A frame without a mask: disabled, or flagged as a gap. */
-static GstFlowReturn skip(GstRvosSeg *self)
+/* The frame is not to be segmented: it is flagged as a gap, or the element is disabled.
+ */
+static GstFlowReturn pass(GstRvosSeg *self)
 {
     if (self->frame.settings.enabled) {
         count(self, &self->stats.gaps);
-        gst_rvos_run_skip(self);
+        skip(self);
+    } else {
+        gst_rvos_mask_pad_gap(self, self->frame.times.timestamp,
+                              self->frame.times.duration);
     }
-    gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
     return GST_FLOW_OK;
 }
 
@@ -241,8 +222,10 @@ static gboolean follow(GstRvosSeg *self, GstBuffer *buffer)
 
     if (move == GST_RVOS_GPU_REFUSED)
         return FALSE;
-    if (move == GST_RVOS_GPU_MOVE && !gst_rvos_seg_reopen(self))
+    if (move == GST_RVOS_GPU_MOVE && !gst_rvos_seg_reopen(self)) {
+        gst_rvos_message_segmenter(self);
         return FALSE;
+    }
     /* After a move the model may have fallen back to the CPU. */
     self->frame.cuda =
         gst_rvos_cuda_context_of(buffer) && gst_rvos_model_context(self->model);
@@ -256,21 +239,22 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     GstFlowReturn flow;
 
     if (!self->frame.wanted)
-        return skip(self);
+        return pass(self);
     /* No stream: it was lost on the way to another context, and an error was posted. */
-    if (!self->stream || !follow(self, buffer))
+    if (!gst_rvos_segmenter_is_open(self->segmenter) || !follow(self, buffer))
         return GST_FLOW_ERROR;
     gst_rvos_run_look_for_cut(self, buffer);
     if (draw && !self->frame.cuda)
         flow = TRANSFORM_PARENT->transform_ip(trans, buffer);
     else
         flow = run_mapped(self, buffer, draw);
-    if (flow != GST_FLOW_OK)
+    if (flow != GST_FLOW_OK) {
+        gst_rvos_message_segmenter(self); /* why */
         return flow;
+    }
     if (!self->frame.mapped) {
         count(self, &self->stats.map_failures);
-        gst_rvos_run_skip(self);
-        gst_rvos_mask_pad_gap(self, self->frame.timestamp, self->frame.duration);
+        skip(self);
         return GST_FLOW_OK;
     }
     if (draw)
@@ -314,7 +298,7 @@ static void resume(GstRvosSeg *self)
     GST_OBJECT_UNLOCK(self);
     if (GST_CLOCK_TIME_IS_VALID(since) && GST_CLOCK_TIME_IS_VALID(now) &&
         gst_rvos_time_subtract(now, since) > max_gap && upstream_is_live(self))
-        gst_rvos_seg_request_reset(self, GST_RVOS_RESET_GAP);
+        gst_rvos_segmenter_reset(self->segmenter, GST_RVOS_RESET_GAP);
 }
 
 static GstStateChangeReturn change_state(GstElement *element, GstStateChange change)
@@ -339,21 +323,42 @@ static void set_context(GstElement *element, GstContext *context)
     GST_ELEMENT_CLASS(gst_rvos_seg_parent_class)->set_context(element, context);
 }
 
+/* ---- action signals, from any thread ----------------------------------------------- */
+
 static void on_reset(GstRvosSeg *self)
 {
-    gst_rvos_seg_request_reset(self, GST_RVOS_RESET_REQUEST);
+    gst_rvos_segmenter_reset(self->segmenter, GST_RVOS_RESET_REQUEST);
+}
+
+static gboolean on_set_mask(GstRvosSeg *self, GstSample *sample)
+{
+    GstRvosNotices notices = G_QUEUE_INIT;
+    gboolean taken;
+    gint mode;
+
+    GST_OBJECT_LOCK(self);
+    mode = self->settings.mode;
+    GST_OBJECT_UNLOCK(self);
+    taken = gst_rvos_segmenter_set_mask(self->segmenter, sample, mode, &notices);
+    gst_rvos_message_notices(self, &notices);
+    return taken;
+}
+
+static gboolean on_drop_object(GstRvosSeg *self, guint slot)
+{
+    return gst_rvos_segmenter_drop_object(self->segmenter, slot);
 }
 
 static void finalize(GObject *object)
 {
     GstRvosSeg *self = GST_RVOS_SEG(object);
 
+    gst_rvos_segmenter_free(self->segmenter);
     gst_rvos_mask_alloc_clear(&self->masks);
     gst_rvos_mask_pad_finalize(self);
     gst_rvos_gpu_drop_context(self); /* one that was set and never used */
     gst_rvos_props_clear(self);
     gst_rvos_caps_clear(self);
-    g_queue_clear_full(&self->requests, gst_rvos_request_free);
     G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);
 }
 
@@ -384,9 +389,8 @@ static void install_signals(GstRvosSegClass *klass)
      *
      * Since: 0.1
      */
-    g_signal_new_class_handler("set-mask", type, flags,
-                               G_CALLBACK(gst_rvos_seeds_set_mask), NULL, NULL, NULL,
-                               G_TYPE_BOOLEAN, 1, GST_TYPE_SAMPLE);
+    g_signal_new_class_handler("set-mask", type, flags, G_CALLBACK(on_set_mask), NULL,
+                               NULL, NULL, G_TYPE_BOOLEAN, 1, GST_TYPE_SAMPLE);
     /**
      * GstRvosSeg::drop-object:
      * @slot: from 1
@@ -397,9 +401,8 @@ static void install_signals(GstRvosSegClass *klass)
      *
      * Since: 0.1
      */
-    g_signal_new_class_handler("drop-object", type, flags,
-                               G_CALLBACK(gst_rvos_seeds_drop_object), NULL, NULL, NULL,
-                               G_TYPE_BOOLEAN, 1, G_TYPE_UINT);
+    g_signal_new_class_handler("drop-object", type, flags, G_CALLBACK(on_drop_object),
+                               NULL, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_UINT);
 }
 
 static void add_template(GstElementClass *klass, const gchar *name,
@@ -469,9 +472,7 @@ static void gst_rvos_seg_init(GstRvosSeg *self)
     GstBaseTransform *trans = GST_BASE_TRANSFORM(self);
 
     gst_rvos_props_init(self);
-    gst_rvos_tracker_init(&self->tracker);
-    gst_rvos_timeline_clear(&self->timeline);
-    g_queue_init(&self->requests);
+    self->segmenter = gst_rvos_segmenter_new(&self->masks);
     self->earliest = GST_CLOCK_TIME_NONE;
     self->paused_at = self->whole_latency = GST_CLOCK_TIME_NONE;
     gst_base_transform_set_qos_enabled(trans, FALSE);

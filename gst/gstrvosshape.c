@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosshape.h"
 
-#include "gstrvosseg.h"
-
 #include <math.h>
-
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
+#include <string.h>
 
 /* Masks are scaled copies of frames, and encoders crop or pad frames to whole blocks. */
 #define SHAPE_TOLERANCE 0.02
@@ -18,9 +15,8 @@ void gst_rvos_shape_clear(GstRvosShape *shape)
     *shape = (GstRvosShape){0};
 }
 
-void gst_rvos_shape_event(GstRvosSeg *self, GstEvent *event)
+void gst_rvos_shape_event(GstRvosShape *shape, GstEvent *event)
 {
-    GstRvosShape *shape = &self->shape;
     GstTagList *tags;
     gchar *orientation;
 
@@ -71,16 +67,9 @@ static gboolean fits(gdouble width, gdouble height, gdouble other_width,
            gst_rvos_shape_alike(width, height, other_width, other_height);
 }
 
-static void warn(GstRvosSeg *self, const gchar *words)
+static gchar *words_for(const GstRvosShape *shape, const GstVideoInfo *info, gint width,
+                        gint height)
 {
-    self->shape.mask_said = TRUE;
-    GST_ELEMENT_WARNING(self, STREAM, FORMAT, ("%s", words), (NULL));
-}
-
-static gchar *words_for(GstRvosSeg *self, gint width, gint height)
-{
-    const GstRvosShape *shape = &self->shape;
-    const GstVideoInfo *info = &self->caps_info;
     gint w = GST_VIDEO_INFO_WIDTH(info), h = GST_VIDEO_INFO_HEIGHT(info);
     /* As it is shown: pixels need not be square. */
     gdouble shown = gst_util_guint64_to_gdouble((guint64)w) * GST_VIDEO_INFO_PAR_N(info) /
@@ -111,15 +100,19 @@ static gchar *words_for(GstRvosSeg *self, gint width, gint height)
     return NULL;
 }
 
-void gst_rvos_shape_check_mask(GstRvosSeg *self, gint width, gint height)
+void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gint width,
+                               gint height, GstRvosNotices *notices)
 {
     gchar *words;
 
-    if (self->shape.mask_said || width <= 0 || height <= 0)
+    if (shape->mask_said || width <= 0 || height <= 0)
         return;
-    words = words_for(self, width, height);
-    if (words)
-        warn(self, words);
+    words = words_for(shape, info, width, height);
+    if (!words)
+        return;
+    shape->mask_said = TRUE;
+    gst_rvos_notices_warn(notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL, "%s",
+                          words);
     g_free(words);
 }
 
@@ -172,20 +165,19 @@ gboolean gst_rvos_shape_view(GstVideoFrame *frame, const GstVideoInfo *caps)
     return TRUE;
 }
 
-void gst_rvos_shape_refuse(GstRvosSeg *self, const GstVideoFrame *frame)
+void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
+                           GstRvosFailure *failure)
 {
-    const GstVideoInfo *caps = &self->caps_info;
     const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(frame->buffer);
     gchar *part = crop ? g_strdup_printf(", cropped to %ux%u at %u,%u", crop->width,
                                          crop->height, crop->x, crop->y)
                        : g_strdup("");
 
-    GST_ELEMENT_ERROR(self, STREAM, FORMAT,
-                      ("A frame is %dx%d%s, but its caps say %dx%d: the element before "
-                       "rvosseg makes frames that do not match their caps.",
-                       GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame), part,
-                       GST_VIDEO_INFO_WIDTH(caps), GST_VIDEO_INFO_HEIGHT(caps)),
-                      (NULL));
+    gst_rvos_failure_set(failure, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
+                         "A frame is %dx%d%s, but its caps say %dx%d: the element before "
+                         "rvosseg makes frames that do not match their caps.",
+                         GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame),
+                         part, GST_VIDEO_INFO_WIDTH(caps), GST_VIDEO_INFO_HEIGHT(caps));
     g_free(part);
 }
 
@@ -199,19 +191,20 @@ static gboolean is_identity(const gfloat *matrix)
     return TRUE;
 }
 
-void gst_rvos_shape_check_affine(GstRvosSeg *self, GstBuffer *buffer)
+void gst_rvos_shape_check_affine(GstRvosShape *shape, GstBuffer *buffer,
+                                 GstRvosNotices *notices)
 {
     const GstVideoAffineTransformationMeta *meta;
 
-    if (self->shape.affine_said)
+    if (shape->affine_said)
         return;
     meta = gst_buffer_get_video_affine_transformation_meta(buffer);
     if (!meta || is_identity(meta->matrix))
         return;
-    self->shape.affine_said = TRUE;
-    GST_ELEMENT_WARNING(self, STREAM, FORMAT,
-                        ("The frames are to be turned when they are shown "
-                         "(GstVideoAffineTransformationMeta): rvosseg takes them as they "
-                         "are stored, and so are its masks."),
-                        (NULL));
+    shape->affine_said = TRUE;
+    gst_rvos_notices_warn(
+        notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
+        "The frames are to be turned when they are shown "
+        "(GstVideoAffineTransformationMeta): rvosseg takes them as they "
+        "are stored, and so are its masks.");
 }

@@ -7,10 +7,9 @@
 
 #include <gst/video/video.h>
 
-G_BEGIN_DECLS
+#include "gstrvosnotice.h"
 
-/* G_DECLARE_FINAL_TYPE makes the same typedef, which C11 allows. */
-typedef struct _GstRvosSeg GstRvosSeg;
+G_BEGIN_DECLS
 
 typedef struct {
     gchar *orientation; /* the stream's tag `image-orientation`; NULL: none */
@@ -20,11 +19,12 @@ typedef struct {
 void gst_rvos_shape_clear(GstRvosShape *shape);
 
 /* A STREAM_START or TAG event of the sink pad. */
-void gst_rvos_shape_event(GstRvosSeg *self, GstEvent *event);
+void gst_rvos_shape_event(GstRvosShape *shape, GstEvent *event);
 
 /* Warns, once, if an initial mask is stretched to frames of another shape, or if the
  * stream is marked as turned in a way that its shape does not show. */
-void gst_rvos_shape_check_mask(GstRvosSeg *self, gint width, gint height);
+void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gint width,
+                               gint height, GstRvosNotices *notices);
 
 /* Whether sizes of the same picture, each in whole pixels. */
 gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width,
@@ -34,10 +34,12 @@ gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width
  * GstVideoCropMeta tells. It can be unmapped as before. FALSE: it is neither. */
 gboolean gst_rvos_shape_view(GstVideoFrame *frame, const GstVideoInfo *caps);
 /* The error for that. */
-void gst_rvos_shape_refuse(GstRvosSeg *self, const GstVideoFrame *frame);
+void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
+                           GstRvosFailure *failure);
 
 /* Warns, once, if a frame is to be turned by whoever shows it. */
-void gst_rvos_shape_check_affine(GstRvosSeg *self, GstBuffer *buffer);
+void gst_rvos_shape_check_affine(GstRvosShape *shape, GstBuffer *buffer,
+                                 GstRvosNotices *notices);
 
 G_END_DECLS
 #endif

@@ -94,139 +94,16 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     return model != NULL;
 }
 
-static const gchar *task_names(unsigned tasks)
-{
-    if ((tasks & RVOS_TASK_ZERO_SHOT) && (tasks & RVOS_TASK_ONE_SHOT))
-        return "zero-shot and one-shot";
-    return tasks & RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot";
-}
-
-static gboolean explain_stream(GstRvosSeg *self, int status, const gchar *path,
-                               GstRvosFailure *failure)
-{
-    gchar *words = gst_rvos_model_last_words(self->model);
-    rvos_model_info info;
-
-    rvos_model_get_info(gst_rvos_model_model(self->model), &info);
-    if (status == RVOS_ERR_WRONG_TASK)
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-                             words,
-                             "The model \"%s\" is for %s only: set another mode or "
-                             "model.",
-                             path, task_names(info.tasks));
-    else if (status == RVOS_ERR_MEMORY)
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR,
-                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, words,
-                             "There is not enough memory to run the model \"%s\".", path);
-    else if (status == RVOS_ERR_ARGUMENT)
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-                             words, "The model \"%s\" cannot be run with these settings.",
-                             path);
-    else
-        gst_rvos_failure_set(failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT, words,
-                             "The model \"%s\" cannot be run: %s.", path,
-                             rvos_strerror(status));
-    g_free(words);
-    return FALSE;
-}
-
-/* The first run pays for memory that is touched for the first time; the second one is
- * what a frame will cost. */
-static int warm_up(GstRvosSeg *self, GstClockTime *duration)
-{
-    GstClockTime begin;
-    int status = rvos_stream_warm_up(self->stream);
-
-    if (status != RVOS_OK)
-        return status;
-    begin = gst_util_get_timestamp();
-    status = rvos_stream_warm_up(self->stream);
-    *duration = gst_util_get_timestamp() - begin;
-    return status;
-}
-
-static rvos_variant variant_of(gint variant)
-{
-    switch (variant) {
-    case GST_RVOS_SEG_VARIANT_SPATIAL:
-        return RVOS_VARIANT_SPATIAL;
-    case GST_RVOS_SEG_VARIANT_TEMPORAL:
-        return RVOS_VARIANT_TEMPORAL;
-    default:
-        return RVOS_VARIANT_SPATIO_TEMPORAL;
-    }
-}
-
-/* A model without one of the decoders runs in the mode that it can. */
-static rvos_task task_of(GstRvosSeg *self, const gchar *path)
-{
-    rvos_model_info info;
-
-    if (self->settings.mode == GST_RVOS_SEG_MODE_ZERO_SHOT)
-        return RVOS_TASK_ZERO_SHOT;
-    if (self->settings.mode == GST_RVOS_SEG_MODE_ONE_SHOT)
-        return RVOS_TASK_ONE_SHOT;
-    rvos_model_get_info(gst_rvos_model_model(self->model), &info);
-    if (info.tasks & RVOS_TASK_AUTO)
-        return RVOS_TASK_AUTO;
-    GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
-                        ("The model \"%s\" is for %s only: mode=auto works as that. Set "
-                         "the mode to choose it without this warning.",
-                         path, task_names(info.tasks)),
-                        (NULL));
-    return info.tasks & RVOS_TASK_ONE_SHOT ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
-}
-
-static gboolean open_stream(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
-{
-    guint interval = self->settings.discovery_interval;
-    rvos_stream_params params = {
-        .task = task_of(self, path),
-        .variant = variant_of(self->settings.variant),
-        .objects = (int)self->settings.objects,
-        .discovery_interval = interval > 0 ? (int)interval : -1,
-    };
-    rvos_stream_info info;
-    GstClockTime cost = 0;
-    int status;
-
-    status = rvos_stream_open(&self->stream, gst_rvos_model_model(self->model), &params);
-    if (status == RVOS_OK)
-        status = warm_up(self, &cost);
-    if (status != RVOS_OK)
-        return explain_stream(self, status, path, failure);
-    rvos_stream_get_info(self->stream, &info);
-    gst_rvos_latency_start(&self->told, cost);
-    GST_OBJECT_LOCK(self);
-    self->task = info.task;
-    self->n_slots = (guint)info.objects;
-    self->latency = self->told.reported;
-    GST_OBJECT_UNLOCK(self);
-    GST_INFO_OBJECT(self, "%u slots, %" GST_TIME_FORMAT " a frame", self->n_slots,
-                    GST_TIME_ARGS(cost));
-    return TRUE;
-}
-
 static void clear_state(GstRvosSeg *self)
 {
-    gst_rvos_run_clear_held(self);
-    gst_rvos_cut_clear(&self->cut);
-    gst_rvos_timeline_clear(&self->timeline);
-    self->timeline.backward = FALSE;
-    gst_rvos_pace_clear(&self->pace);
     gst_rvos_meter_clear(&self->work);
-    gst_rvos_meter_clear(&self->network);
-    g_clear_pointer(&self->stream_id, g_free);
-    gst_rvos_shape_clear(&self->shape);
-    gst_rvos_tracker_begin(&self->tracker);
     gst_rvos_caps_clear(self);
-    self->caps_known = FALSE;
-    self->unprepared_said = FALSE;
-    self->slow_said = self->short_said = FALSE;
+    self->result = (GstRvosResult){0};
+    self->slow_said = FALSE;
 }
 
-/* What `stats` and `actual-engine` tell of the model, and that its state is new. */
-static void publish_model(GstRvosSeg *self)
+/* What `stats`, `latency` and `actual-engine` tell of the model. */
+static void publish_model(GstRvosSeg *self, GstClockTime cost)
 {
     rvos_device_info device;
     rvos_model_info model;
@@ -234,8 +111,10 @@ static void publish_model(GstRvosSeg *self)
 
     rvos_device_get_info(gst_rvos_model_device(self->model), &device);
     rvos_model_get_info(gst_rvos_model_model(self->model), &model);
-    rvos_stream_get_info(self->stream, &stream);
+    gst_rvos_segmenter_get_info(self->segmenter, &stream);
+    gst_rvos_latency_start(&self->told, cost);
     GST_OBJECT_LOCK(self);
+    self->latency = self->told.reported;
     self->stats.engine = device.backend;
     self->stats.library = device.library;
     self->stats.isa = device.isa;
@@ -243,40 +122,50 @@ static void publish_model(GstRvosSeg *self)
     self->stats.weights_bytes = model.weights_bytes;
     self->stats.state_bytes = stream.state_bytes;
     self->actual_engine = g_intern_string(device.backend);
-    self->pending_reset = GST_RVOS_RESET_START;
     GST_OBJECT_UNLOCK(self);
+    GST_INFO_OBJECT(self, "%d slots, %" GST_TIME_FORMAT " a frame", stream.objects,
+                    GST_TIME_ARGS(cost));
     if (*model.licence)
         GST_INFO_OBJECT(self, "licence of the weights: %s", model.licence);
 }
 
 /* The first things that can be told. */
-static void publish(GstRvosSeg *self, const gchar *path)
+static void publish(GstRvosSeg *self, const gchar *path, GstClockTime cost)
 {
     GST_OBJECT_LOCK(self);
-    self->stats = (GstRvosStats){.epoch = self->tracker.epoch};
+    self->stats = (GstRvosStats){.counts = *gst_rvos_segmenter_counts(self->segmenter)};
     g_free(self->model_in_use);
     self->model_in_use = g_strdup(path);
     self->earliest = GST_CLOCK_TIME_NONE;
     self->seek_seen = FALSE;
     self->paused_at = GST_CLOCK_TIME_NONE;
     GST_OBJECT_UNLOCK(self);
-    publish_model(self);
+    publish_model(self, cost);
 }
 
 static gboolean try_open(GstRvosSeg *self, const GstRvosStrings *strings,
                          GstRvosFailure *failure)
 {
+    GstRvosOpen open = {
+        .settings = &self->settings,
+        .init_mask_location = strings->init_mask_location,
+    };
+    GstClockTime cost = 0;
     gchar *path;
     gboolean good;
 
     if (!check(&self->settings, strings->palette, failure))
         return FALSE;
     path = gst_rvos_model_find(strings->model, failure);
-    good = path && open_model(self, path, failure) &&
-           gst_rvos_seeds_open(self, strings->init_mask_location, failure) &&
-           open_stream(self, path, failure);
+    good = path && open_model(self, path, failure);
+    if (good) {
+        open.model = self->model;
+        open.path = path;
+        good = gst_rvos_segmenter_open(self->segmenter, &open, &cost, failure);
+        gst_rvos_message_notices(self, gst_rvos_segmenter_notices(self->segmenter));
+    }
     if (good)
-        publish(self, path);
+        publish(self, path, cost);
     g_free(path);
     return good;
 }
@@ -300,7 +189,7 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
     g_free(strings.palette);
     if (!good) {
         gst_rvos_seg_close(self);
-        gst_rvos_failure_post(&failure, GST_ELEMENT(self));
+        gst_rvos_message_failure(self, &failure);
         return FALSE;
     }
     g_object_notify(G_OBJECT(self), "actual-engine");
@@ -311,12 +200,10 @@ static void close_model(GstRvosSeg *self)
 {
     GstRvosModel *model;
 
-    rvos_stream_close(&self->stream);
-    gst_rvos_run_clear_held(self);
+    gst_rvos_segmenter_leave(self->segmenter);
     GST_OBJECT_LOCK(self);
     model = self->model;
     self->model = NULL;
-    self->task = RVOS_TASK_DEFAULT;
     self->actual_engine = NULL;
     self->stats.engine = self->stats.library = self->stats.isa = NULL;
     self->stats.device = NULL;
@@ -329,29 +216,33 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
 {
     GstRvosFailure failure = {0};
     gchar *path = g_strdup(self->model_in_use); /* start and stop alone change it */
+    GstRvosOpen open = {.path = path, .settings = &self->settings};
+    GstClockTime cost = 0;
     gboolean good;
 
     close_model(self);
     gst_rvos_mask_alloc_drop_cuda(&self->masks);
-    good = open_model(self, path, &failure) && open_stream(self, path, &failure);
+    good = open_model(self, path, &failure);
+    open.model = self->model;
+    good = good && gst_rvos_segmenter_enter(self->segmenter, &open, &cost, &failure);
     g_free(path);
     if (!good) {
         close_model(self);
-        gst_rvos_failure_post(&failure, GST_ELEMENT(self));
+        gst_rvos_message_failure(self, &failure);
         return FALSE;
     }
-    publish_model(self);
+    publish_model(self, cost);
     g_object_notify(G_OBJECT(self), "actual-engine");
-    return gst_rvos_seg_prepare(self);
+    return gst_rvos_segmenter_prepare(self->segmenter);
 }
 
 /* The last word, for whoever measures: GST_DEBUG=rvosseg:4. */
 static void log_stats(GstRvosSeg *self)
 {
-    const GstRvosMeter *work = &self->work, *network = &self->network;
+    const GstRvosMeter *work = &self->work;
     GstStructure *stats;
 
-    if (work->count == 0 || network->count == 0)
+    if (work->count == 0)
         return;
     stats = gst_rvos_stats_report(self);
     GST_INFO_OBJECT(self,
@@ -359,7 +250,7 @@ static void log_stats(GstRvosSeg *self)
                     " us each on average, %" G_GUINT64_FORMAT
                     " us in the engine; %" GST_PTR_FORMAT,
                     work->count, work->sum / work->count / 1000,
-                    network->sum / network->count / 1000, (void *)stats);
+                    self->stats.counts.inference_avg / 1000, (void *)stats);
     gst_structure_free(stats);
 }
 
@@ -367,7 +258,7 @@ void gst_rvos_seg_close(GstRvosSeg *self)
 {
     log_stats(self);
     close_model(self);
-    gst_rvos_seeds_close(self);
+    gst_rvos_segmenter_close(self->segmenter);
     clear_state(self);
     gst_rvos_mask_alloc_drop_cuda(&self->masks);
     gst_rvos_gpu_drop_context(self);

@@ -26,6 +26,11 @@ GstClockTime gst_rvos_time_distance(GstClockTime a, GstClockTime b);
 /* to - from, between -G_MAXINT64 and G_MAXINT64: it can be negated. */
 GstClockTimeDiff gst_rvos_time_difference(GstClockTime from, GstClockTime to);
 
+/* When a frame is; each may be NONE. */
+typedef struct {
+    GstClockTime timestamp, stream_time, running_time, duration;
+} GstRvosTimes;
+
 /* ---- resets (docs/element.md, "When the objects are forgotten") ------------------- */
 
 /* Why the recurrent state was cleared. */

@@ -168,7 +168,7 @@ void gst_rvos_props_init(GstRvosSeg *self)
 
     /* The defaults stand once, in the param specs. */
     for (guint i = 0; i < n; i++) {
-        if (specs[i]->owner_type != GST_TYPE_RVOS_SEG || !is_field(specs[i]->param_id))
+        if (specs[i]->owner_type != G_OBJECT_TYPE(self) || !is_field(specs[i]->param_id))
             continue;
         store_field(field_of(&self->settings, specs[i]->param_id),
                     g_param_spec_get_default_value(specs[i]));
@@ -251,7 +251,7 @@ static void after_set(GstRvosSeg *self, guint id, const GValue *value)
 
 void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(object);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(object);
     gboolean refused;
 
     if (id == GST_RVOS_PROP_PALETTE) {
@@ -286,7 +286,7 @@ void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSp
 
 void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
-    GstRvosSeg *self = GST_RVOS_SEG(object);
+    GstRvosSeg *self = GST_RVOS_SEG_CAST(object);
 
     if (id == GST_RVOS_PROP_STATS) {
         g_value_take_boxed(value, gst_rvos_stats_report(self));

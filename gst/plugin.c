@@ -2,15 +2,9 @@
 /* plugin.c - what GStreamer finds when it opens libgstrvosseg.so. */
 #include "gstrvosseg.h"
 
-GST_DEBUG_CATEGORY(gst_rvos_seg_debug);
-GST_DEBUG_CATEGORY(gst_rvos_engine_debug);
-
 static gboolean plugin_init(GstPlugin *plugin)
 {
-    GST_DEBUG_CATEGORY_INIT(gst_rvos_seg_debug, "rvosseg", 0,
-                            "RVOS segmentation element");
-    GST_DEBUG_CATEGORY_INIT(gst_rvos_engine_debug, "rvosseg-engine", 0,
-                            "what librvos logs");
+    gst_rvos_debug_init();
     gst_rvos_meta_register();
     return GST_ELEMENT_REGISTER(rvosseg, plugin);
 }

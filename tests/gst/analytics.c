@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is told to GstAnalytics, by a shim of its API that writes it down. */
-#include "gstrvosmeta.h"
+#include "gstrvosanalytics.h"
 
 #include <gst/analytics/analytics.h>
 #include <gst/check/gstcheck.h>
-
-#include "gstrvosdetect.h"
+#include <gst/video/video.h>
 
 static GstAnalyticsRelationMeta meta;
 static gboolean meta_is_there;

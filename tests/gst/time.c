@@ -4,9 +4,6 @@
 
 #include <gst/check/gstcheck.h>
 
-GST_DEBUG_CATEGORY(gst_rvos_seg_debug);
-GST_DEBUG_CATEGORY(gst_rvos_engine_debug);
-
 #define MS GST_MSECOND
 #define MAX_GAP (500 * MS)
 

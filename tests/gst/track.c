@@ -4,9 +4,6 @@
 
 #include <gst/check/gstcheck.h>
 
-GST_DEBUG_CATEGORY(gst_rvos_seg_debug);
-GST_DEBUG_CATEGORY(gst_rvos_engine_debug);
-
 #define SLOTS 3
 
 /* One segmented frame in which the slots with a bit in `present` are there. */

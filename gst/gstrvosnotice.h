@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* gstrvosnotice.h - what a part that knows no element has to tell: why it failed,
+ * warnings, resets, and objects that come and go.
+ *
+ * The element posts notices as messages, in their order. Debug categories are here too,
+ * as all files log.
+ */
+#ifndef GST_RVOS_NOTICE_H
+#define GST_RVOS_NOTICE_H
+
+#include <gst/gst.h>
+
+#include "gstrvostime.h"
+#include "gstrvostrack.h"
+
+G_BEGIN_DECLS
+
+GST_DEBUG_CATEGORY_EXTERN(gst_rvos_seg_debug);
+GST_DEBUG_CATEGORY_EXTERN(gst_rvos_engine_debug);
+
+/* Once per process, from plugin_init. */
+void gst_rvos_debug_init(void);
+
+/* Why something failed: what an element error is made of. */
+typedef struct {
+    GError *error; /* domain, code and text for users; NULL: nothing failed */
+    gchar *debug;  /* librvos's own words; may be NULL */
+} GstRvosFailure;
+
+void gst_rvos_failure_clear(GstRvosFailure *failure);
+
+/* Fills in `failure` by a text and the words of librvos (may be NULL). */
+void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
+                          const gchar *debug, const gchar *format, ...)
+    G_GNUC_PRINTF(5, 6);
+
+typedef enum {
+    GST_RVOS_NOTICE_ERROR,
+    GST_RVOS_NOTICE_WARNING,
+    GST_RVOS_NOTICE_RESET,
+    GST_RVOS_NOTICE_OBJECT,
+} GstRvosNoticeKind;
+
+typedef struct {
+    GstRvosNoticeKind kind;
+    GstRvosFailure words;     /* of errors and warnings */
+    GstRvosReset reason;      /* of resets */
+    guint64 epoch;            /* likewise: the one that begins */
+    GstRvosTrackEvent change; /* of objects */
+} GstRvosNotice;
+
+/* Begins as G_QUEUE_INIT, or all zero. */
+typedef GQueue GstRvosNotices;
+
+void gst_rvos_notices_warn(GstRvosNotices *notices, GQuark domain, gint code,
+                           const gchar *debug, const gchar *format, ...)
+    G_GNUC_PRINTF(5, 6);
+/* As an error; takes what is in `failure`. */
+void gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure);
+void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch);
+void gst_rvos_notices_object(GstRvosNotices *notices, const GstRvosTrackEvent *change);
+
+/* The oldest, or NULL. */
+GstRvosNotice *gst_rvos_notices_take(GstRvosNotices *notices);
+void gst_rvos_notice_free(GstRvosNotice *notice);
+void gst_rvos_notices_clear(GstRvosNotices *notices);
+
+G_END_DECLS
+#endif
