@@ -175,11 +175,12 @@ static void install_engine(GObjectClass *klass)
      * Since: 0.1
      */
     add(klass, GST_RVOS_PROP_PRECISION,
-        g_param_spec_enum("precision", "Precision",
-                          "Of the network's numbers (default auto: fp32 on the CPU, fp16 "
-                          "with CUDA). What the engine cannot do is an error.",
-                          gst_rvos_seg_precision_get_type(), GST_RVOS_SEG_PRECISION_AUTO,
-                          RW(READY)));
+        g_param_spec_enum(
+            "precision", "Precision",
+            "Of the network's numbers (default auto: fp32 on the CPU, fp16 "
+            "with CUDA). What the engine cannot do is an error, but bf16 on a CPU "
+            "without it: a warning, and fp32.",
+            gst_rvos_seg_precision_get_type(), GST_RVOS_SEG_PRECISION_AUTO, RW(READY)));
     /**
      * GstRvosSeg:cuda-device-id:
      *

@@ -86,6 +86,12 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     g_free(fallback);
     if (model)
         tell_threads(self, model);
+    if (model && settings->precision == GST_RVOS_SEG_PRECISION_BF16 &&
+        rvos_model_precision(gst_rvos_model_model(model)) != RVOS_PRECISION_BF16)
+        GST_ELEMENT_WARNING(self, LIBRARY, SETTINGS,
+                            ("This processor has no bf16: float32 is used. Set "
+                             "precision=fp32 to choose it without this warning."),
+                            (NULL));
     GST_OBJECT_LOCK(self);
     self->model = model;
     GST_OBJECT_UNLOCK(self);

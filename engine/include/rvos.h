@@ -136,7 +136,8 @@ typedef enum rvos_precision {
     RVOS_PRECISION_FP32,        /* throughout; never TF32 */
     RVOS_PRECISION_TF32,
     RVOS_PRECISION_FP16,
-    RVOS_PRECISION_BF16, /* coarse: never a default */
+    RVOS_PRECISION_BF16, /* coarse: never a default; on a CPU without it: a warning in the
+                            log, and FP32 */
 } rvos_precision;
 
 /* Batching: with max_batch above 1, on a backend that can (CUDA: up to 16; the CPU runs
@@ -200,6 +201,8 @@ RVOS_API int rvos_model_load(rvos_model **out, rvos_device *device, const char *
                              const rvos_model_params *params);
 RVOS_API void rvos_model_close(rvos_model **model);
 RVOS_API void rvos_model_get_info(const rvos_model *model, rvos_model_info *info);
+/* In which it computes; of a model never RVOS_PRECISION_DEFAULT. */
+RVOS_API rvos_precision rvos_model_precision(const rvos_model *model);
 
 /* ---- pixels: borrowed views; nothing is kept after the call ------------- */
 
@@ -411,6 +414,31 @@ RVOS_API int rvos_stream_read_mask(rvos_stream *stream, int object, float *out);
  * *height x *width; `out` may be NULL, to ask for the size. For parity checks. */
 RVOS_API int rvos_stream_read_logits(rvos_stream *stream, int object, float *out,
                                      int *width, int *height);
+
+/* ---- where the time goes: for those who measure ------------------------- */
+
+/* One step of a frame, with all that is alike: the cells of a level for all objects, or
+ * the bands that a convolution is cut into. */
+typedef struct rvos_step {
+    char name[64];  /* such as "layer1.0.conv1" or "cell 2" */
+    char way[32];   /* of convolutions, such as "Winograd 4x4" or "oneDNN 2.6.3" */
+    int parts;      /* that threads take one by one */
+    double seconds; /* of the threads' CPU time in one frame, together: of each part the
+                       least of all frames that were timed, so that what else the machine
+                       does hardly shows */
+    double macs;    /* multiply-accumulates as a direct convolution has them */
+    double flops;   /* multiplications and additions that are done: of Winograd's method
+                       fewer, and without its transforms */
+    double bytes;   /* read and written, weights included, each once a part */
+} rvos_step;
+
+/* Whether the frames to come are timed step by step; forgets what was timed before.
+ * Streams of the same model, task, variant and objects share this. RVOS_ERR_UNSUPPORTED
+ * where a backend cannot: CUDA. */
+RVOS_API int rvos_stream_time_steps(rvos_stream *stream, bool on);
+/* The steps that have run since, in the order of a frame; fills up to `room`. How many
+ * there are, or a negative rvos_status. */
+RVOS_API int rvos_stream_read_steps(rvos_stream *stream, rvos_step *out, int room);
 
 /* Which objects a label image holds: bit i - 1 for object i, 1..RVOS_MAX_OBJECTS.
  * *highest, if wanted, is the highest label below 255 (DAVIS's "ignore"), also where

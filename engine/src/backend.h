@@ -13,7 +13,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 10
+#define RV_BACKEND_ABI 11
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -118,6 +118,10 @@ struct rv_backend {
      * alike. */
     int (*plan_run)(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
     void (*plan_destroy)(struct rv_plan *plan);
+    /* Both may be NULL. rvos_stream_time_steps and rvos_stream_read_steps; wait for
+     * frames that run. */
+    void (*plan_time)(struct rv_plan *plan, bool on);
+    int (*plan_steps)(struct rv_plan *plan, rvos_step *out, int room);
     /* May be NULL. What the CPU does for a frame in front of plan_run and behind it, in
      * the stream's own thread: so that streams don't wait for each other's copies. */
     int (*job_prepare)(rvos_device *dev, const struct rv_job *job);

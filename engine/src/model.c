@@ -8,6 +8,15 @@
 #include "log.h"
 #include "places.h"
 
+/* A processor without bfloat16 computes the same in float32, and more exactly. */
+static rvos_precision effective(rvos_device *device, rvos_precision precision)
+{
+    bool wide = precision == RVOS_PRECISION_BF16 && !device->fn->device_memory &&
+                !device->fn->narrow_bytes(device, precision);
+
+    return wide ? RVOS_PRECISION_FP32 : precision;
+}
+
 static int check_params(rvos_device *device, const rvos_model_params *p)
 {
     if (p->max_batch < 0 || p->max_batch > 64 || p->batch_wait_us < 0) {
@@ -22,7 +31,7 @@ static int check_params(rvos_device *device, const rvos_model_params *p)
         rv_log(device, RVOS_LOG_ERROR, "rvos_model_load: a parameter is out of range");
         return RVOS_ERR_ARGUMENT;
     }
-    if (!device->fn->narrow_bytes(device, p->precision)) {
+    if (!device->fn->narrow_bytes(device, effective(device, p->precision))) {
         rv_log(device, RVOS_LOG_ERROR,
                "the %s backend cannot compute in this precision here (%s)",
                device->info.backend, device->info.isa);
@@ -92,8 +101,12 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     }
     model->device = rv_device_ref(device);
     atomic_init(&model->refs, 1);
-    model->precision = params->precision;
-    model->narrow_bytes = device->fn->narrow_bytes(device, params->precision);
+    model->precision = effective(device, params->precision);
+    model->narrow_bytes = device->fn->narrow_bytes(device, model->precision);
+    if (model->precision != params->precision)
+        rv_log(device, RVOS_LOG_WARNING,
+               "bf16 is not to be had here (%s, %s): float32 is used",
+               device->info.library, device->info.isa);
     set_batch(model, params);
     model->weights =
         (struct rv_weights){.net = &model->net, .read = rv_weights_read, .opaque = model};
@@ -131,6 +144,15 @@ void rvos_model_close(rvos_model **model)
         return; /* see device.h */
     if (atomic_fetch_sub(&m->refs, 1) == 1)
         model_free(m);
+}
+
+rvos_precision rvos_model_precision(const rvos_model *model)
+{
+    if (!model)
+        return RVOS_PRECISION_DEFAULT;
+    if (model->precision != RVOS_PRECISION_DEFAULT)
+        return model->precision;
+    return model->narrow_bytes == 4 ? RVOS_PRECISION_FP32 : RVOS_PRECISION_FP16;
 }
 
 void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)

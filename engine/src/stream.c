@@ -371,6 +371,32 @@ int rvos_stream_get_object(rvos_stream *s, int object, rvos_object *info)
     return 0;
 }
 
+int rvos_stream_time_steps(rvos_stream *s, bool on)
+{
+    if (!s)
+        return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
+    if (!device_of(s)->fn->plan_time)
+        return rv_log(device_of(s), RVOS_LOG_ERROR,
+                      "the %s backend does not time its steps",
+                      device_of(s)->info.backend),
+               RVOS_ERR_UNSUPPORTED;
+    device_of(s)->fn->plan_time(s->plan->batch.plan[0], on);
+    return 0;
+}
+
+int rvos_stream_read_steps(rvos_stream *s, rvos_step *out, int room)
+{
+    if (!s || room < 0 || (room && !out))
+        return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
+    if (!device_of(s)->fn->plan_steps)
+        return RVOS_ERR_UNSUPPORTED;
+    return device_of(s)->fn->plan_steps(s->plan->batch.plan[0], out, room);
+}
+
 /* One slot's plane of a state tensor; zeroes where it has not run. */
 static int read_plane(rvos_stream *s, rv_tid tensor, int object, float *out, bool *ran)
 {

@@ -23,6 +23,7 @@ struct bench_options {
     int frame_width, frame_height; /* of made frames */
     double peak;                   /* GFLOP/s, for the share of it; 0: none known */
     bool peak_given;               /* it is the device's, not measured on the CPU */
+    bool steps;                    /* time each step of a frame, too */
 };
 
 /* Measures in a process of its own, so that memory is the case's alone; a JSON
@@ -38,6 +39,13 @@ int bench_serve(const struct bench_case *c, const struct bench_options *options,
 
 /* What the processor's multiply-add units give on that many threads, in GFLOP/s. */
 double bench_peak(int threads);
+
+/* What the steps of that stream's frames have cost since they are timed, as JSON; NULL
+ * and the status, if that cannot be told. `peak`: GFLOP/s of one thread; 0: none known.
+ */
+json_t *bench_steps(rvos_stream *stream, double peak, int *status);
+/* A line a step of a result that has them. */
+void bench_print_steps(const json_t *result);
 
 /* Frames to run: from a folder, or moving discs over noise. */
 int bench_frames(struct picture **frames, int *count, const struct bench_options *options,

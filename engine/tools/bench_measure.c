@@ -30,6 +30,7 @@ struct measurement {
     double seconds;                           /* wall clock of the timed part */
     double load_ms, open_ms, first_ms;        /* model, stream with plan, first frame */
     double network_ms, encoder_ms, object_ms; /* stages; 0: not measured */
+    json_t *steps;                            /* NULL: not wanted */
 };
 
 /* ---- running ------------------------------------------------------------ */
@@ -166,6 +167,15 @@ static double percentile(const double *values, int n, double share)
     return values[at];
 }
 
+/* Of the precision and the device that are measured, in GFLOP/s; 0: none known. */
+static double peak_of(const struct measurement *m)
+{
+    bool known = m->session.options.precision <= RVOS_PRECISION_FP32 &&
+                 strcmp(m->session.device_info.backend, "cuda");
+
+    return m->options->peak_given || known ? m->options->peak : 0;
+}
+
 /* The median of frames without labels, on a stream of that many objects. */
 static int time_network(struct measurement *m, int objects, double *median_ms)
 {
@@ -203,6 +213,23 @@ static int time_stages(struct measurement *m)
     status = time_network(m, 1, &one);
     m->object_ms = (m->network_ms - one) / (info.objects - 1);
     m->encoder_ms = one - m->object_ms;
+    return status;
+}
+
+/* Of some more frames of the first stream. */
+static int time_steps(struct measurement *m)
+{
+    const struct picture *p = m->frame;
+    uint8_t *labels = malloc((size_t)p->width * (size_t)p->height);
+    rvos_stream *stream = m->worker[0].stream;
+    int status = labels ? rvos_stream_time_steps(stream, true) : RVOS_ERR_MEMORY;
+
+    for (int t = 0; t < m->options->frames && !status; t++)
+        status = process(m, stream, t, labels);
+    if (!status)
+        m->steps =
+            bench_steps(stream, peak_of(m) / m->session.device_info.threads, &status);
+    free(labels);
     return status;
 }
 
@@ -281,10 +308,9 @@ static json_t *result_json(const struct measurement *m)
     }
     json_object_set_new(result, "gmacs", json_real(macs / 1e9));
     json_object_set_new(result, "gflops", json_real(2e-9 * macs * rate));
-    if (m->options->peak > 0 &&
-        (m->options->peak_given || strcmp(s->device_info.backend, "cuda")))
+    if (peak_of(m) > 0)
         json_object_set_new(result, "roofline",
-                            json_real(2e-9 * macs * rate / m->options->peak));
+                            json_real(2e-9 * macs * rate / peak_of(m)));
     json_object_set_new(result, "peak_rss_mb", json_real((double)usage.ru_maxrss / 1024));
     json_object_set_new(result, "state_bytes",
                         json_integer((json_int_t)info.state_bytes));
@@ -293,6 +319,8 @@ static json_t *result_json(const struct measurement *m)
                                   m->open_ms, "first_frame", m->first_ms));
     if (m->network_ms > 0)
         json_object_set_new(result, "stages_ms", stages_json(m, percentile(ms, n, 0.5)));
+    if (m->steps)
+        json_object_set(result, "steps", m->steps);
     free(ms);
     return result;
 }
@@ -351,6 +379,8 @@ static void measure_here(const struct bench_case *c, const struct bench_options 
         err = run_streams(&m, &fault);
         if (!err && c->streams == 1)
             status = time_stages(&m);
+        if (!err && !status && c->streams == 1 && options->steps)
+            status = time_steps(&m);
         if (status)
             err = session_fail(&m.session, status, &fault);
     }
@@ -366,20 +396,23 @@ static void measure_here(const struct bench_case *c, const struct bench_options 
 
 static json_t *read_result(FILE *in, struct fault *fault)
 {
-    char text[8192] = {0};
-    size_t size = fread(text, 1, sizeof text - 1, in);
-    char *end;
+    json_t *result = NULL;
+    char *text = NULL, *end;
+    size_t room = 0;
     int code;
 
-    if (size && text[0] == '{')
-        return json_loads(text, 0, NULL);
-    if (strncmp(text, "fault ", 6)) {
+    if (getdelim(&text, &room, 0, in) < 1) {
         fault_set(fault, TOOL_ENGINE, NULL, "a measurement ended without a result");
-        return NULL;
+    } else if (!strncmp(text, "fault ", 6)) {
+        code = (int)strtol(text + 6, &end, 10);
+        fault_set(fault, (enum tool_exit)code, NULL, "%s", end + 1);
+    } else {
+        result = json_loads(text, 0, NULL);
+        if (!result)
+            fault_set(fault, TOOL_ENGINE, NULL, "a measurement ended early");
     }
-    code = (int)strtol(text + 6, &end, 10);
-    fault_set(fault, (enum tool_exit)code, NULL, "%s", end + 1);
-    return NULL;
+    free(text);
+    return result;
 }
 
 json_t *bench_measure(const struct bench_case *c, const struct bench_options *options,

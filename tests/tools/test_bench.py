@@ -74,6 +74,54 @@ class Bench(common.ToolTest):
         self.assertAlmostEqual(r["roofline"], r["gflops"] / 1000, 6)
         self.fault(1, "--peak", "rvos-bench", "--peak", "fast", self.model)
 
+    def test_steps(self):
+        """The multiply-accumulates of the encoder's steps are those of the network, and
+        every number is that of its neighbours."""
+        macs = [self.measure(f"macs{n}.json", "-n", n)["results"][0]["gmacs"]
+                for n in (1, 2)]
+        data = self.measure("steps.json", "-n", 2, "-j", 2, "-e", "cpu,reference", "-p",
+                            "fp32", "--steps")
+        for r in data["results"]:
+            steps = {s["name"]: s for s in r["steps"]}
+            self.assertEqual(len(steps), len(r["steps"]))
+            for name in ("image", "conv1", "layer4.1.conv2", "sk5", "max pool",
+                         "gates 0 of the image", "gates 3 of the last frame", "cell 0",
+                         "cell 3", "masks", "labels"):
+                self.assertIn(name, steps)
+            encoder = sum(s["gmacs"] for name, s in steps.items()
+                          if not name.startswith(("gates", "cell")))
+            self.assertAlmostEqual(encoder, 2 * macs[0] - macs[1], 9)
+            # without a left neighbour the first object has nothing to convolve at level 0
+            self.assertAlmostEqual(steps["cell 0"]["gmacs"],
+                                   steps["gates 0 of the last frame"]["gmacs"] / 2, 9)
+            for s in r["steps"]:
+                self.assertGreaterEqual(s["parts"], 1)
+                self.assertGreater(s["ms"], 0)
+                self.assertGreater(s["mb"], 0)
+                if s["gmacs"]:
+                    self.assertLessEqual(s["gflops"],
+                                         2.001 * s["gmacs"] / s["ms"] * 1e3)
+                    self.assertAlmostEqual(s["of_peak"],
+                                           s["gflops"] * r["threads"] / data["peak_gflops"],
+                                           6)
+                    self.assertTrue(s["way"])
+        text = self.ok("rvos-bench", "-f", 2, "-w", 1, "-n", 1, "--frame-size", "64x48",
+                       "--steps", self.model)
+        self.assertIn("gates 1 of the image", text)
+        self.assertIn("together", text)
+
+    def test_no_bf16(self):
+        """Plain C does not compute in bfloat16: it says so once, and takes float32."""
+        path = scratch("bf16.json")
+        code, _, err = common.run("rvos-bench", "-e", "reference", "-p", "bf16", "-f", 2,
+                                  "-w", 1, "-s", "32x32", "--frame-size", "32x32", "-J",
+                                  path, self.model)
+        self.assertEqual(code, 0, err)
+        self.assertEqual(err.count("bf16"), 1, err)
+        self.assertIn("float32 is used", err)
+        with open(path) as f:
+            self.assertEqual(json.load(f)["results"][0]["precision"], "fp32")
+
     def test_repeats(self):
         r, = self.measure("repeats.json", "-r", 3)["results"]
         self.assertEqual(len(r["p50_runs"]), 3)

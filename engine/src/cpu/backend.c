@@ -185,6 +185,7 @@ static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)
     .free = memory_free, .clear = memory_clear, .read = memory_read,                     \
     .write = memory_write, .narrow_bytes = narrow_bytes,                                 \
     .plan_create = rv_cpu_plan_create, .plan_run = rv_cpu_plan_run,                      \
+    .plan_time = rv_cpu_plan_time, .plan_steps = rv_cpu_plan_steps,                      \
     .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                   \
     .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,      \
     .draw = rv_cpu_draw, .fill = fill, .set_alpha = rv_cpu_set_alpha

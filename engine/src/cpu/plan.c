@@ -61,7 +61,8 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
                                                    .slot = slot,
                                                    .row0 = row0,
                                                    .row1 = row1,
-                                                   .wave = s->wave};
+                                                   .wave = s->wave,
+                                                   .seconds = -1};
     return &plan->item[n];
 }
 
@@ -108,6 +109,27 @@ static double conv_cost(const struct rv_conv_shape *s)
     return (s->tile ? macs / 3 : macs) / s->parts;
 }
 
+/* What its convolution computes and reads, in numbers. */
+static void count(const struct maker *m, struct rv_item *item,
+                  const struct rv_conv_shape *s)
+{
+    double weights = (double)(s->depthwise ? 1 : s->ic) * s->oc / s->parts;
+    int points = s->size * s->size;
+
+    item->macs = weights * points * s->oh * s->ow;
+    item->flops = 2 * item->macs;
+    item->way = m->plan->cpu->library;
+    if (s->tile) {
+        int across = (s->ow + s->tile - 1) / s->tile;
+        int down = (s->oh + s->tile - 1) / s->tile;
+
+        points = (s->tile + 2) * (s->tile + 2);
+        item->flops = 2 * weights * points * across * down;
+        item->way = s->tile == 4 ? "Winograd 4x4" : "Winograd 2x2";
+    }
+    item->weight_bytes = weights * points * (s->bf16_in ? 2 : 4);
+}
+
 /* The convolution of rows item->row0 to row1 of the output. */
 static void make_conv(struct maker *m, struct rv_item *item,
                       const struct rv_conv_shape *whole)
@@ -124,6 +146,7 @@ static void make_conv(struct maker *m, struct rv_item *item,
     item->in0 = first + shape.pad_top;
     shape.ih = last - shape.pad_bottom - item->in0;
     item->cost = conv_cost(&shape);
+    count(m, item, &shape);
     item->engine = shape.tile ? rv_conv_winograd() : cpu->engine;
     m->status = item->engine->create(&item->conv, m->plan->dev, cpu->opened, &shape,
                                      m->weights, s->weight);

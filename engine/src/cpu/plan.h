@@ -26,7 +26,7 @@ struct cpu_device {
     void *opened;  /* the engine's */
     bool winograd; /* where that is faster */
     const struct rv_kernels *kernels;
-    char library[64], name[64];
+    char library[32], name[64];
     struct rv_scratch *draw; /* of each worker; grows with the frames drawn on */
 };
 
@@ -53,6 +53,11 @@ struct rv_item {
     int in0;                             /* first input row that the convolution reads */
     int wave;
     double cost; /* multiply-accumulates, about */
+    /* Of its convolution, for those who measure: see rvos_step. */
+    const char *way;
+    double macs, flops, weight_bytes;
+    double seconds; /* the least that it took since timing began; negative: it has not
+                       run */
 };
 
 /* What one band of LABELS found. */
@@ -85,6 +90,7 @@ struct rv_plan {
     struct rv_band *band[RV_DECODERS];
 
     const struct rv_job *job; /* while it runs */
+    bool timed;               /* items note how long they take */
 };
 
 /* Tables for one size of labels. */
@@ -118,6 +124,10 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
                        struct rv_plan **out);
 int rv_cpu_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
 void rv_cpu_plan_destroy(struct rv_plan *plan);
+
+/* -- steps.c -- */
+void rv_cpu_plan_time(struct rv_plan *plan, bool on);
+int rv_cpu_plan_steps(struct rv_plan *plan, rvos_step *out, int room);
 
 /* -- frame.c -- */
 int rv_cpu_pixels_create(rvos_device *dev, const struct rv_net *net, int width,

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "plan.h"
 
@@ -351,9 +352,29 @@ static bool runs(const struct rv_item *item, const struct rv_job *job)
            job->live[item->decoder] > (item->slot < 0 ? 0 : item->slot);
 }
 
+typedef int run_fn(struct rv_plan *plan, const struct rv_item *item, int worker);
+
+static double thread_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int run_timed(run_fn *run, struct rv_plan *plan, struct rv_item *item, int worker)
+{
+    double begin = thread_seconds(), seconds;
+    int status = run(plan, item, worker);
+
+    seconds = thread_seconds() - begin;
+    if (item->seconds < 0 || seconds < item->seconds)
+        item->seconds = seconds;
+    return status;
+}
+
 static void run_waves(void *ctx, int worker)
 {
-    typedef int run_fn(struct rv_plan * plan, const struct rv_item *item, int worker);
     static run_fn *const run[] = {
         [RV_ITEM_IMAGE] = run_image,   [RV_ITEM_SEED] = run_seed,
         [RV_ITEM_CONV] = run_conv,     [RV_ITEM_POOL] = run_pool,
@@ -366,11 +387,12 @@ static void run_waves(void *ctx, int worker)
         int first = plan->wave_at[w], n = plan->wave_at[w + 1] - first, i;
 
         while ((i = atomic_fetch_add(&plan->next[w], 1)) < n) {
-            const struct rv_item *item = &plan->item[first + i];
+            struct rv_item *item = &plan->item[first + i];
             int none = 0, status = 0;
 
             if (runs(item, plan->job) && !atomic_load(&plan->status))
-                status = run[item->kind](plan, item, worker);
+                status = plan->timed ? run_timed(run[item->kind], plan, item, worker)
+                                     : run[item->kind](plan, item, worker);
             if (status)
                 atomic_compare_exchange_strong(&plan->status, &none, status);
             if (atomic_fetch_sub(&plan->left[w], 1) == 1)
