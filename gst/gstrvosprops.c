@@ -80,6 +80,10 @@ static void install_model(GObjectClass *klass)
                              "process that use the same file in the same way (default: "
                              "true).",
                              TRUE, RW(READY)));
+}
+
+static void install_network(GObjectClass *klass)
+{
     /**
      * GstRvosSeg:objects:
      *
@@ -91,10 +95,6 @@ static void install_model(GObjectClass *klass)
                           "the model's own number. Fewer cost less time and leave the "
                           "masks of the first slots as they are.",
                           0, RVOS_MAX_OBJECTS, 5, RW(READY)));
-}
-
-static void install_network(GObjectClass *klass)
-{
     /**
      * GstRvosSeg:network-width:
      *

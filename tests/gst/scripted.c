@@ -1,41 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "scripted.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <glib.h>
+#include "scriptedparts.h"
 
-struct rvos_device {
-    int refs;
-    rvos_device_params params;
-};
-
-struct rvos_model {
-    int refs;
-    rvos_device *device;
-    unsigned tasks;
-    rvos_model_params params;
-};
-
-struct rvos_stream {
-    rvos_model *model;
-    rvos_task task;
-    int objects;
-    uint32_t seeded;
-    int64_t frames;
-    bool discover, discovering; /* the next frame, the last one */
-    uint32_t serial[RVOS_MAX_OBJECTS], last_serial;
-    rvos_object object[RVOS_MAX_OBJECTS];
-};
-
-/* Tests are programs of their own: here global state is the point. */
-static GMutex lock;
-static scripted_state state;
+GMutex scripted_lock;
+scripted_state scripted;
+unsigned scripted_load_delay;
 static GCond held_changed;
 static bool held;
-static unsigned delay, load_delay;
+static unsigned delay;
 static uint32_t ending;
 static char failing[64];
 static int failing_status;
@@ -46,218 +21,78 @@ scripted_state scripted_get(void)
 {
     scripted_state copy;
 
-    g_mutex_lock(&lock);
-    copy = state;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    copy = scripted;
+    g_mutex_unlock(&scripted_lock);
     return copy;
 }
 
 void scripted_clear(void)
 {
-    g_mutex_lock(&lock);
-    state = (scripted_state){
-        .devices = state.devices, .models = state.models, .streams = state.streams};
-    delay = load_delay = 0;
+    g_mutex_lock(&scripted_lock);
+    scripted = (scripted_state){.devices = scripted.devices,
+                                .models = scripted.models,
+                                .streams = scripted.streams};
+    delay = scripted_load_delay = 0;
     failing[0] = 0;
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
 }
 
 void scripted_delay_us(unsigned us)
 {
-    g_mutex_lock(&lock);
+    g_mutex_lock(&scripted_lock);
     delay = us;
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
 }
 
 void scripted_end_objects(uint32_t slots)
 {
-    g_mutex_lock(&lock);
+    g_mutex_lock(&scripted_lock);
     ending |= slots;
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
 }
 
 void scripted_load_delay_us(unsigned us)
 {
-    g_mutex_lock(&lock);
-    load_delay = us;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    scripted_load_delay = us;
+    g_mutex_unlock(&scripted_lock);
 }
 
 void scripted_fail(const char *function, int status)
 {
-    g_mutex_lock(&lock);
+    g_mutex_lock(&scripted_lock);
     g_strlcpy(failing, function, sizeof(failing));
     failing_status = status;
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
 }
 
 void scripted_hold(bool hold)
 {
-    g_mutex_lock(&lock);
+    g_mutex_lock(&scripted_lock);
     held = hold;
     g_cond_broadcast(&held_changed);
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
 }
 
 static void wait_while_held(void)
 {
-    g_mutex_lock(&lock);
-    state.waiting++;
+    g_mutex_lock(&scripted_lock);
+    scripted.waiting++;
     while (held)
-        g_cond_wait(&held_changed, &lock);
-    state.waiting--;
-    g_mutex_unlock(&lock);
+        g_cond_wait(&held_changed, &scripted_lock);
+    scripted.waiting--;
+    g_mutex_unlock(&scripted_lock);
 }
 
-/* The status that a function is to fail with, or RVOS_OK. */
-static int scripted_failure(const char *function)
+int scripted_failure(const char *function)
 {
     int status;
 
-    g_mutex_lock(&lock);
+    g_mutex_lock(&scripted_lock);
     status = strcmp(failing, function) == 0 ? failing_status : RVOS_OK;
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
     return status;
-}
-
-#define COUNT(field, step)                                                               \
-    do {                                                                                 \
-        g_mutex_lock(&lock);                                                             \
-        state.field += (step);                                                           \
-        g_mutex_unlock(&lock);                                                           \
-    } while (0)
-
-/* ---- device and model ------------------------------------------------------------ */
-
-const char *rvos_strerror(int status)
-{
-    return status == RVOS_OK ? "no error" : "a scripted failure";
-}
-
-static void say(const rvos_device *device, const char *line)
-{
-    if (device->params.log)
-        device->params.log(device->params.log_opaque, RVOS_LOG_ERROR, line);
-}
-
-int rvos_device_open(rvos_device **out, const rvos_device_params *params)
-{
-    rvos_device device = {.refs = 1, .params = *params};
-    int status = scripted_failure("rvos_device_open");
-
-    *out = NULL;
-    if (params->backend && strcmp(params->backend, "cuda") == 0)
-        status = RVOS_ERR_UNSUPPORTED;
-    if (status != RVOS_OK) {
-        say(&device, "no such device in the script");
-        return status;
-    }
-    *out = g_memdup2(&device, sizeof(device));
-    COUNT(devices, 1);
-    return RVOS_OK;
-}
-
-static void unref_device(rvos_device *device)
-{
-    if (--device->refs > 0)
-        return;
-    COUNT(devices, -1);
-    g_free(device);
-}
-
-void rvos_device_close(rvos_device **device)
-{
-    if (*device)
-        unref_device(*device);
-    *device = NULL;
-}
-
-void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
-{
-    *info = (rvos_device_info){
-        .backend =
-            device->params.backend && strcmp(device->params.backend, "reference") == 0
-                ? "reference"
-                : "cpu",
-        .name = "a script",
-        .library = "script 1.0",
-        .isa = "",
-        .threads = 1,
-        .threads_refused = scripted_failure("threads"),
-    };
-}
-
-/* A model file of the script: the names of its tasks, or anything else, which is no
- * model. */
-int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
-                    const rvos_model_params *params)
-{
-    char text[64] = "";
-    FILE *file = fopen(path, "rb");
-    rvos_model model = {.refs = 1, .device = device, .params = *params};
-    int status = scripted_failure("rvos_model_load");
-
-    *out = NULL;
-    COUNT(loads, 1);
-    g_usleep(load_delay);
-    if (!file)
-        return RVOS_ERR_NOT_FOUND;
-    if (fread(text, 1, sizeof(text) - 1, file) == 0)
-        status = RVOS_ERR_IO;
-    fclose(file);
-    model.tasks = (strstr(text, "zero-shot") ? RVOS_TASK_ZERO_SHOT : 0u) |
-                  (strstr(text, "one-shot") ? RVOS_TASK_ONE_SHOT : 0u);
-    if (model.tasks == (RVOS_TASK_ZERO_SHOT | RVOS_TASK_ONE_SHOT))
-        model.tasks |= RVOS_TASK_AUTO;
-    if (status == RVOS_OK && model.tasks == 0)
-        status = RVOS_ERR_FORMAT;
-    if (status != RVOS_OK) {
-        g_autofree gchar *line = g_strdup_printf("%s: not a model of the script", path);
-
-        say(device, line);
-        return status;
-    }
-    device->refs++;
-    *out = g_memdup2(&model, sizeof(model));
-    COUNT(models, 1);
-    return RVOS_OK;
-}
-
-static void unref_model(rvos_model *model)
-{
-    if (--model->refs > 0)
-        return;
-    unref_device(model->device);
-    g_free(model);
-    COUNT(models, -1);
-}
-
-void rvos_model_close(rvos_model **model)
-{
-    if (*model)
-        unref_model(*model);
-    *model = NULL;
-}
-
-rvos_precision rvos_model_precision(const rvos_model *model)
-{
-    (void)model;
-    return RVOS_PRECISION_BF16; /* whatever was asked for is done */
-}
-
-void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
-{
-    *info = (rvos_model_info){
-        .encoder = "script",
-        .skip_mode = "none",
-        .licence = "none",
-        .provenance = "",
-        .tasks = model->tasks,
-        .width = 64,
-        .height = 48,
-        .objects = 10,
-        .weights_bytes = 1000,
-    };
 }
 
 /* ---- stream ---------------------------------------------------------------------- */
@@ -278,10 +113,10 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
     (*out)->objects = params->objects ? params->objects : 10;
     (*out)->discover = params->task == RVOS_TASK_AUTO;
     model->refs++;
-    g_mutex_lock(&lock);
-    state.streams++;
-    state.stream = *params;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    scripted.streams++;
+    scripted.stream = *params;
+    g_mutex_unlock(&scripted_lock);
     return RVOS_OK;
 }
 
@@ -289,7 +124,7 @@ void rvos_stream_close(rvos_stream **stream)
 {
     if (!*stream)
         return;
-    unref_model((*stream)->model);
+    scripted_unref_model((*stream)->model);
     g_free(*stream);
     *stream = NULL;
     COUNT(streams, -1);
@@ -335,13 +170,13 @@ void rvos_stream_reset(rvos_stream *stream)
 int rvos_stream_seed(rvos_stream *stream, const rvos_labels *masks, uint32_t slots)
 {
     stream->seeded |= slots;
-    g_mutex_lock(&lock);
-    if (state.seeds < 8)
-        state.seed_log[state.seeds] = slots;
-    state.seeds++;
-    state.seeded = slots;
-    state.seed_width = masks->width;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    if (scripted.seeds < 8)
+        scripted.seed_log[scripted.seeds] = slots;
+    scripted.seeds++;
+    scripted.seeded = slots;
+    scripted.seed_width = masks->width;
+    g_mutex_unlock(&scripted_lock);
     return scripted_failure("rvos_stream_seed");
 }
 
@@ -357,11 +192,11 @@ int rvos_stream_seed_box(rvos_stream *stream, int object, const rvos_box *box)
 {
     if (stream->task != RVOS_TASK_AUTO)
         return RVOS_ERR_WRONG_TASK;
-    g_mutex_lock(&lock);
-    state.boxes++;
-    state.box_object = object;
-    state.box = *box;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    scripted.boxes++;
+    scripted.box_object = object;
+    scripted.box = *box;
+    g_mutex_unlock(&scripted_lock);
     return scripted_failure("rvos_stream_seed_box");
 }
 
@@ -434,7 +269,7 @@ static void number(rvos_stream *stream)
         return;
     stream->discovering = stream->discover;
     stream->discover = false;
-    g_mutex_lock(&lock);
+    g_mutex_lock(&scripted_lock);
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++) {
         if (ending & 1u << i)
             stream->serial[i] = 0;
@@ -443,7 +278,7 @@ static void number(rvos_stream *stream)
         stream->object[i].serial = stream->serial[i];
     }
     ending = 0;
-    g_mutex_unlock(&lock);
+    g_mutex_unlock(&scripted_lock);
 }
 
 static void write_labels(const rvos_stream *stream, const rvos_image *frame,
@@ -471,18 +306,18 @@ int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
 
     wait_while_held();
     if (status != RVOS_OK) {
-        say(stream->model->device, "the script says no");
+        scripted_say(stream->model->device, "the script says no");
         return status;
     }
     look(stream, frame, out);
     number(stream);
     write_labels(stream, frame, out);
-    g_mutex_lock(&lock);
-    state.runs += runs;
-    state.image = *frame;
-    state.colorimetry = frame->colorimetry;
-    state.output = *out;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    scripted.runs += runs;
+    scripted.image = *frame;
+    scripted.colorimetry = frame->colorimetry;
+    scripted.output = *out;
+    g_mutex_unlock(&scripted_lock);
     stream->frames += runs;
     if (runs && delay)
         g_usleep(delay);
@@ -535,11 +370,11 @@ int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *l
                 row[x * step] = params->palette->rgb[label][0];
         }
     }
-    g_mutex_lock(&lock);
-    state.draws++;
-    state.draw = *params;
-    state.palette = *params->palette;
-    g_mutex_unlock(&lock);
+    g_mutex_lock(&scripted_lock);
+    scripted.draws++;
+    scripted.draw = *params;
+    scripted.palette = *params->palette;
+    g_mutex_unlock(&scripted_lock);
     return scripted_failure("rvos_draw");
 }
 

@@ -534,6 +534,7 @@ static Suite *segmenter_suite(void)
     Suite *s = suite_create("segmenter");
     TCase *tc = tcase_create("segmenter");
 
+    gst_rvos_debug_init();
     suite_add_tcase(s, tc);
     tcase_add_test(tc, test_reset);
     tcase_add_test(tc, test_reset_by_streams);

@@ -264,67 +264,61 @@ GST_START_TEST(test_affine)
 }
 GST_END_TEST;
 
+static const struct {
+    gint width, height; /* of the frames */
+    const gchar *extra, *tag;
+    guint mask_width, mask_height;
+    const gchar *words[2]; /* NULL: no warning */
+} mask_shapes[] = {
+    {64, 48, "", NULL, 64, 48, {NULL}},
+    {64, 48, "", NULL, 32, 24, {NULL}},
+    {64, 48, "", NULL, 21, 16, {NULL}}, /* a pixel is a pixel */
+    {64, 48, "", NULL, 128, 97, {NULL}},
+    {854, 480, "", NULL, 1920, 1080, {NULL}},
+    {64, 48, "", NULL, 48, 64, {"48x64", "exchanged"}},
+    {64, 48, "", NULL, 64, 36, {"64x36", "64x48"}},
+    {64, 48, "", NULL, 64, 40, {"64x40", "another shape"}},
+    {64, 48, "", "rotate-90", 48, 64, {"rotate-90", "videoflip video-direction=auto"}},
+    {64, 48, "", "rotate-270", 24, 32, {"rotate-270", "videoflip"}},
+    {64, 48, "", "flip-rotate-90", 48, 64, {"flip-rotate-90", "videoflip"}},
+    {64, 48, "", "rotate-90", 64, 48, {NULL}}, /* made of frames as stored */
+    {64, 48, "", "rotate-90", 64, 36, {"64x36", "another shape"}},
+    {64, 48, "", "rotate-0", 64, 48, {NULL}},
+    {64, 48, "", "rotate-180", 64, 48, {"rotate-180", "videoflip"}},
+    {64, 48, "", "flip-rotate-0", 32, 24, {"flip-rotate-0", "videoflip"}},
+    {64, 64, "", "rotate-90", 64, 64, {"rotate-90", "videoflip"}},
+    {72, 48, ",pixel-aspect-ratio=8/9", NULL, 64, 48, {NULL}}, /* as it is shown */
+    {72, 48, ",pixel-aspect-ratio=8/9", NULL, 72, 48, {NULL}},
+    {72, 48, ",pixel-aspect-ratio=8/9", NULL, 90, 48, {"90x48", "another shape"}},
+};
+
 GST_START_TEST(test_mask_shapes)
 {
-    static const struct {
-        gint width, height; /* of the frames */
-        const gchar *extra, *tag;
-        guint mask_width, mask_height;
-        const gchar *words[2]; /* NULL: no warning */
-    } cases[] = {
-        {64, 48, "", NULL, 64, 48, {NULL}},
-        {64, 48, "", NULL, 32, 24, {NULL}},
-        {64, 48, "", NULL, 21, 16, {NULL}}, /* a pixel is a pixel */
-        {64, 48, "", NULL, 128, 97, {NULL}},
-        {854, 480, "", NULL, 1920, 1080, {NULL}},
-        {64, 48, "", NULL, 48, 64, {"48x64", "exchanged"}},
-        {64, 48, "", NULL, 64, 36, {"64x36", "64x48"}},
-        {64, 48, "", NULL, 64, 40, {"64x40", "another shape"}},
-        {64,
-         48,
-         "",
-         "rotate-90",
-         48,
-         64,
-         {"rotate-90", "videoflip video-direction=auto"}},
-        {64, 48, "", "rotate-270", 24, 32, {"rotate-270", "videoflip"}},
-        {64, 48, "", "flip-rotate-90", 48, 64, {"flip-rotate-90", "videoflip"}},
-        {64, 48, "", "rotate-90", 64, 48, {NULL}}, /* made of frames as stored */
-        {64, 48, "", "rotate-90", 64, 36, {"64x36", "another shape"}},
-        {64, 48, "", "rotate-0", 64, 48, {NULL}},
-        {64, 48, "", "rotate-180", 64, 48, {"rotate-180", "videoflip"}},
-        {64, 48, "", "flip-rotate-0", 32, 24, {"flip-rotate-0", "videoflip"}},
-        {64, 64, "", "rotate-90", 64, 64, {"rotate-90", "videoflip"}},
-        {72, 48, ",pixel-aspect-ratio=8/9", NULL, 64, 48, {NULL}}, /* as it is shown */
-        {72, 48, ",pixel-aspect-ratio=8/9", NULL, 72, 48, {NULL}},
-        {72, 48, ",pixel-aspect-ratio=8/9", NULL, 90, 48, {"90x48", "another shape"}},
-    };
-
-    for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    for (guint i = 0; i < G_N_ELEMENTS(mask_shapes); i++) {
         Rig *rig = rig_new(rig_element("mode", "one-shot", NULL));
-        gchar *extra = g_strdup_printf("framerate=30/1%s", cases[i].extra), *text;
+        gchar *extra = g_strdup_printf("framerate=30/1%s", mask_shapes[i].extra), *text;
         GstSample *sample;
         gboolean taken;
 
-        rig_set_caps(rig, "RGB", cases[i].width, cases[i].height, extra);
-        if (cases[i].tag)
+        rig_set_caps(rig, "RGB", mask_shapes[i].width, mask_shapes[i].height, extra);
+        if (mask_shapes[i].tag)
             gst_harness_push_event(
                 rig->h, gst_event_new_tag(gst_tag_list_new(GST_TAG_IMAGE_ORIENTATION,
-                                                           cases[i].tag, NULL)));
+                                                           mask_shapes[i].tag, NULL)));
         for (guint n = 0; n < 2; n++) { /* said once */
-            sample = rig_mask(cases[i].mask_width, cases[i].mask_height,
+            sample = rig_mask(mask_shapes[i].mask_width, mask_shapes[i].mask_height,
                               GST_CLOCK_TIME_NONE, FALSE, BOXES({1, 2, 2, 3, 3}));
             g_signal_emit_by_name(rig->element, "set-mask", sample, &taken);
             fail_unless(taken);
             gst_sample_unref(sample);
             rig_run(rig, n, n + 1, NOTHING);
             text = warning(rig);
-            fail_unless((text != NULL) == (cases[i].words[0] && n == 0),
+            fail_unless((text != NULL) == (mask_shapes[i].words[0] && n == 0),
                         "case %u, mask %u: %s", i, n, text);
             for (guint w = 0; text && w < 2; w++)
-                fail_unless(strstr(text, cases[i].words[w]) != NULL,
+                fail_unless(strstr(text, mask_shapes[i].words[w]) != NULL,
                             "case %u: \"%s\" does not tell %s", i, text,
-                            cases[i].words[w]);
+                            mask_shapes[i].words[w]);
             g_free(text);
         }
         g_free(extra);
