@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
-#include "conv_best.h"
-#include "context.h"
-#include "conv_tile.h"
-#include "conv_time.h"
+#include "conv/conv_best.h"
+#include "conv/conv.h"
+#include "conv/conv_tile.h"
+#include "conv/conv_time.h"
 #include "idle_device.h"
 #include "../test.h"
 

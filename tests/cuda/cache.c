@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* cache.c - what is kept on disk: comes back whole or not at all, whatever has happened
  * to the file, the folder, or who else is writing. */
-#include "cache.h"
+#include "conv/cache.h"
 
 #include <dirent.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* choices.c - the file of engine choices: kept, merged, and never a reason to fail. */
-#include "choices.h"
+#include "conv/choices.h"
 
 #include <string.h>
 #include <sys/stat.h>

@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "conv_compare.h"
-#include "conv_cudnn.h"
-#include "conv_time.h"
+#include "conv/conv_compare.h"
+#include "conv/conv_cudnn.h"
+#include "conv/conv_time.h"
 #include "idle_device.h"
 #include "../test.h"
 

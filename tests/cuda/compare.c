@@ -5,9 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "conv_compare.h"
-#include "conv_tile.h"
-#include "half.h"
+#include "conv/conv_compare.h"
+#include "conv/conv_tile.h"
+#include "conv/half.h"
 #include "../test.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);

@@ -2,11 +2,11 @@
 /* conv_time.c - timing of convolutions against a runtime that fails where it is told to:
  * what comes out, and that nothing is left behind. And shares of the time for searching.
  */
-#include "conv_time.h"
+#include "conv/conv_time.h"
 
 #include <string.h>
 
-#include "context.h"
+#include "conv/conv.h"
 #include "../test.h"
 
 /* ---- a runtime of counters; a run takes 0.01 ms --------------------------------------

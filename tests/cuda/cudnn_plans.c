@@ -14,8 +14,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "cache.h"
-#include "dnn.h"
+#include "conv/cache.h"
+#include "conv/dnn.h"
 #include "net/program.h"
 #include "../test.h"
 

@@ -2,10 +2,10 @@
 /* handles.c - cuDNN's handles: what is tried runs with the one for planning, a frame with
  * the one that its plan was made with; and no handle keeps a stream that is destroyed.
  * cuDNN and the rest of the engine are made up. */
-#include "conv_cudnn.h"
-#include "conv_compare.h"
-#include "conv_time.h"
-#include "kernels.h"
+#include "conv/conv_cudnn.h"
+#include "conv/conv_compare.h"
+#include "conv/conv_time.h"
+#include "kernels/kernels.h"
 #include "../test.h"
 
 #define STREAM(n) ((cudaStream_t)(uintptr_t)(0x100 * (n)))

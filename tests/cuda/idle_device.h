@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "context.h"
+#include "conv/conv.h"
 
 void rv_cuda_free(void *p)
 {

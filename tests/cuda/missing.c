@@ -13,7 +13,7 @@
 
 #include "order.h"
 #include "places.h"
-#include "plan.h"
+#include "program/plan.h"
 #include "../test.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);

@@ -4,7 +4,7 @@
 #ifndef ORDER_H
 #define ORDER_H
 
-#include "plan.h"
+#include "program/plan.h"
 
 struct order {
     int unordered;      /* pairs of steps that touch the same bytes in no order */

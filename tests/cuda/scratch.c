@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* scratch.c - memory that plans share, by the real driver.c on the fake driver, which is
  * strict about what belongs where. cudaMalloc is malloc here. */
-#include "scratch.h"
+#include "device/scratch.h"
 
 #include <string.h>
 

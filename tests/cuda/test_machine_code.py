@@ -111,7 +111,7 @@ def of_objects(folder, name, cuobjdump, nvdisasm):
 
 
 def of_sources(root, name, nvcc):
-    source = os.path.join(root, "engine", "src", "cuda", name + ".cu")
+    source = os.path.join(root, "engine", "src", "cuda", "kernels", name + ".cu")
     args = [nvcc, "-O3", "-std=c++17", "-arch=sm_90", "-I" + os.path.join(root, "engine", "include"), source]
     with tempfile.TemporaryDirectory() as tmp:
         said = run(*args, "-cubin", "-Xptxas", "-v", "--keep", "--keep-dir", tmp,

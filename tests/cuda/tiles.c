@@ -9,8 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "half.h"
-#include "kernels.h"
+#include "conv/half.h"
+#include "kernels/kernels.h"
 #include "../test.h"
 
 #define BATCH 3

@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../../engine/src/cuda/context.h"
-#include "../../../engine/src/cuda/kernels.h"
+#include "../../../engine/src/cuda/conv/conv.h"
+#include "../../../engine/src/cuda/kernels/kernels.h"
 
 struct rv_driver {
     void *context, *library; /* NULL: none */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../pixels/color.h"
-#include "../pixels/draw.h"
+#include "../../pixels/color.h"
+#include "../../pixels/draw.h"
 #include "plan.h"
 
 /* ---- tables ----------------------------------------------------------------- */

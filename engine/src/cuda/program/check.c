@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conv_compare.h"
-#include "half.h"
+#include "../conv/conv_compare.h"
+#include "../conv/half.h"
 #include "plan.h"
 
 #define TOUCHED (RV_CELL_INPUTS + 3)

@@ -17,7 +17,7 @@
 #include <cuda_runtime_api.h>
 #include <stdbool.h>
 
-#include "../backend.h"
+#include "../../backend.h"
 
 /* Milliseconds of one run, or below 0: it failed, and no error is left in the runtime.
  * `run` puts the work into the stream and returns 0 if it could. It is called some thirty

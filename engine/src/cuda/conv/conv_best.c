@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "choices.h"
-#include "context.h"
 #include "conv_tile.h"
 #include "conv_time.h"
 

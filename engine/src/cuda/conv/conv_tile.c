@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "context.h"
-#include "kernels.h"
+#include "conv.h"
+#include "../kernels/kernels.h"
 
 #define STEP 32     /* columns of a step, as in conv_tile.cu */
 #define FEW_STEPS 4 /* a part of fewer is all beginning and end */

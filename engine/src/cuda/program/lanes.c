@@ -38,16 +38,6 @@ static bool same_bytes(const struct rv_program *p, rv_tid a, rv_tid b)
     return r.from < s.to && s.from < r.to;
 }
 
-int rv_plan_level(const struct rv_program *p, const struct rv_step *cell)
-{
-    rv_tid root = rv_tensor_place(p, cell->out[0]).root;
-
-    for (int k = 0; k < RV_LEVELS; k++)
-        if (p->memory[cell->decoder].hidden[k] == root)
-            return k;
-    return 0;
-}
-
 /* Cells have their level's lane. Another step goes where what it works on was made, if
  * nothing has come behind that; else where the lane has been idle for longest. */
 static int choose(const struct rv_plan *plan, int i, const int last[RV_LANES])

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_cudnn.h - what conv_cudnn.c, which runs cuDNN's plans, and conv_choose.c, which
- * finds them, share. */
+/* conv_cudnn.h - what conv_cudnn.c, the engine, conv_choose.c, which finds cuDNN's plans,
+ * and cudnn_run.c, which runs them, share. */
 #ifndef RV_CUDA_CONV_CUDNN_H
 #define RV_CUDA_CONV_CUDNN_H
 
 #include "cache.h"
-#include "context.h"
+#include "conv.h"
 #include "dnn.h"
 
 /* An execution plan, shared by all convolutions of its shape; lives as long as the
@@ -52,7 +52,7 @@ struct rv_conv {
     size_t sums;     /* bytes, of the forms that have them, in front of the workspace */
 };
 
-/* -- conv_cudnn.c -- */
+/* -- cudnn_run.c -- */
 /* Without a word in the log, which candidates that fail should not fill. */
 cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *made,
                                const struct rv_conv_io *io, cudaStream_t stream,
@@ -60,6 +60,7 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
 /* A plan for the handle that frames run with, from text (rv_dnn_save); NULL: none. */
 cudnnBackendDescriptor_t rv_cudnn_restore(struct rv_cudnn *o, const char *text,
                                           size_t size, int64_t *workspace);
+void rv_cudnn_leave(void *opened, cudaStream_t stream);
 size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form);
 
 /* -- conv_choose.c -- */

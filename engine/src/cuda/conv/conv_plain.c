@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "context.h"
-#include "kernels.h"
+#include "conv.h"
+#include "../kernels/kernels.h"
 
 struct rv_conv {
     rvos_device *dev;

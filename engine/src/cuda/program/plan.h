@@ -9,10 +9,10 @@
 #ifndef RV_CUDA_PLAN_H
 #define RV_CUDA_PLAN_H
 
-#include "context.h"
-#include "conv_best.h"
-#include "kernels.h"
-#include "scratch.h"
+#include "../device/context.h"
+#include "../conv/conv_best.h"
+#include "../kernels/kernels.h"
+#include "../device/scratch.h"
 
 /* Cells of level k have a lane of their own, which the steps before them may share. */
 #define RV_LANES 6
@@ -115,9 +115,18 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
                         struct rv_plan **out);
 int rv_cuda_plan_share(struct rv_plan *plan, const struct rv_plan *with);
 void rv_cuda_plan_destroy(struct rv_plan *plan);
+
+/* -- view.c -- */
 /* A tensor of the program, where it really lies. */
 struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t);
 int rv_plan_level(const struct rv_program *p, const struct rv_step *cell);
+/* All slots of all decoders. */
+void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
+/* Whether a step is a part of a frame of `live` slots. */
+bool rv_plan_runs(const struct rv_step *s, const int live[RV_DECODERS]);
+/* Operation, object, shapes and engine. */
+void rv_plan_describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
+                      size_t size);
 
 /* -- order.c -- */
 /* The order in which steps are made: those first whose convolutions take most of a frame.
@@ -152,16 +161,10 @@ struct rv_cuda_job *rv_plan_new_job(const struct rv_plan *plan, int j, char *sta
                                     const int live[RV_DECODERS]);
 /* After an error: lanes that lane 0 has not waited for may be at work all the same. */
 void rv_plan_settle(struct rv_plan *plan);
-/* All slots of all decoders. */
-void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS]);
-
 /* -- launches.c -- */
 /* Puts one step of a frame of `live` slots into a stream. */
 int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s,
                      const int live[RV_DECODERS], bool chained, cudaStream_t stream);
-
-/* Whether a step is a part of a frame of `live` slots. */
-bool rv_plan_runs(const struct rv_step *s, const int live[RV_DECODERS]);
 
 /* -- check.c -- */
 /* Does nothing unless RVOS_CUDA_CHECK is set. Before the convolutions are made. */
@@ -176,9 +179,6 @@ void rv_check_jobs(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs);
 int rv_check_frame(struct rv_plan *plan, const int live[RV_DECODERS]);
 
 /* -- steps.c -- */
-/* Operation, object, shapes and engine. */
-void rv_plan_describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
-                      size_t size);
 void rv_plan_time_steps(struct rv_plan *plan);
 
 /* -- chain.c -- */

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../backend.h"
+#include "../device/context.h"
 
 struct rv_conv_shape {
     int n, ih, iw, ic, oh, ow, oc; /* ic with its padding */
@@ -65,6 +65,18 @@ struct rv_conv_engine {
 extern const struct rv_conv_engine rv_conv_plain;
 /* The engine of this build: conv_cudnn.c has it, or the tests have another. */
 const struct rv_conv_engine *rv_conv_default(void);
+
+/* Of every stream that convolutions are put into. NULL is nothing. */
+static inline void rv_conv_stream_destroy(const rvos_device *dev, cudaStream_t stream)
+{
+    const struct cuda_device *cuda = dev->priv;
+
+    if (!stream)
+        return;
+    if (cuda->engine->leave)
+        cuda->engine->leave(cuda->opened, stream);
+    cudaStreamDestroy(stream);
+}
 
 /* -- weights.c: what all engines make of weights->prepared[index] -- */
 enum rv_layout {

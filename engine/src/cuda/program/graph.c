@@ -7,17 +7,6 @@
  * alone what the frame's job table does not count as live. */
 #include "plan.h"
 
-void rv_plan_all_slots(const struct rv_plan *plan, int live[RV_DECODERS])
-{
-    for (int d = 0; d < RV_DECODERS; d++)
-        live[d] = plan->program->decoders >> d & 1 ? plan->program->objects : 0;
-}
-
-bool rv_plan_runs(const struct rv_step *s, const int live[RV_DECODERS])
-{
-    return s->decoder < 0 || live[s->decoder] > (s->object < 0 ? 0 : s->object);
-}
-
 /* Whether a kernel of ours is what the step puts into its lane last. Only behind such a
  * kernel may another be chained: what a library launches may do without the waits that
  * chained kernels count on. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "context.h"
+#include "conv.h"
 #include "half.h"
 
 struct weight {

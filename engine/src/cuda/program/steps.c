@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "conv_time.h"
+#include "../conv/conv_time.h"
 #include "plan.h"
 
 struct run {
@@ -20,26 +20,6 @@ static int run(void *opaque, cudaStream_t stream)
 
     rv_plan_all_slots(r->plan, live);
     return rv_plan_run_step(r->plan, r->step, live, false, stream);
-}
-
-void rv_plan_describe(const struct rv_plan *plan, const struct cuda_step *s, char *text,
-                      size_t size)
-{
-    static const char *const names[] = {"preproc", "conv", "maxpool",
-                                        "cell",    "mask", "labels"};
-    const struct rv_program *p = plan->program;
-    rv_tid in = s->step->in[0], out = s->step->out[0];
-    const struct rv_tensor none = {0};
-    const struct rv_tensor *x = in < 0 ? &none : &p->tensor[in];
-    const struct rv_tensor *y = out < 0 ? &none : &p->tensor[out];
-    char engine[64] = "";
-
-    if (s->made.conv)
-        s->made.engine->library(engine, sizeof(engine));
-    snprintf(text, size, "%-8s %2d  %dx%dx%dx%d to %dx%dx%dx%d, size %d, stride %d%s%s%s",
-             names[s->step->op], s->step->object, x->n, x->h, x->w, x->c, y->n, y->h,
-             y->w, y->c, s->step->size, s->step->stride, engine[0] ? ", " : "", engine,
-             s->fused.kernel ? ", fused" : "");
 }
 
 void rv_plan_time_steps(struct rv_plan *plan)

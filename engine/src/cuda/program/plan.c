@@ -26,39 +26,6 @@ static size_t element(const struct rv_plan *plan)
     return plan->half ? 2 : 4;
 }
 
-struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
-{
-    const struct rv_program *p = plan->program;
-    const struct rv_tensor *x, *root;
-    struct rv_view v = {0};
-
-    if (t < 0)
-        return v;
-    x = &p->tensor[t];
-    root = &p->tensor[rv_tensor_place(p, t).root];
-    v = (struct rv_view){.where = x->home == RV_STATE ? RV_IN_STATE : RV_FIXED,
-                         .half = plan->half && !x->wide,
-                         .n = x->n,
-                         .h = x->h,
-                         .w = x->w,
-                         .c = x->c,
-                         .pitch = (int)rv_tensor_pitch(p, t),
-                         .base = plan->memory,
-                         .offset = x->offset};
-    if (x->home == RV_ARENA) {
-        size_t pixels = (size_t)root->n * root->h * root->w;
-
-        v.offset += root->offset * (size_t)(plan->batch - 1);
-        v.stride = pixels * root->c * (v.half ? 2 : 4);
-    }
-    if (t == p->step[0].out[0] && p->step[0].op == RV_OP_PREPROC) {
-        v.offset = plan->image;
-        v.pitch = plan->image_channels;
-        v.stride = (size_t)x->h * x->w * v.pitch * (v.half ? 2 : 4);
-    }
-    return v;
-}
-
 static int make_conv(struct rv_plan *plan, struct cuda_step *s,
                      struct rv_weights *weights, const struct rv_conv_shape *shape)
 {
@@ -421,7 +388,7 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
     for (int l = 0; l < RV_LANES; l++) {
         if (plan->joined[l])
             cudaEventDestroy(plan->joined[l]);
-        rv_cuda_stream_destroy(plan->dev, plan->lane[l]);
+        rv_conv_stream_destroy(plan->dev, plan->lane[l]);
     }
     if (plan->start)
         cudaEventDestroy(plan->start);

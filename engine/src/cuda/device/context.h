@@ -10,11 +10,11 @@
 #include <cuda_runtime_api.h>
 #include <pthread.h>
 
-#include "../backend.h"
-#include "../log.h"
-#include "conv.h"
+#include "../../backend.h"
+#include "../../log.h"
 
 struct rv_conv_best;
+struct rv_conv_engine;
 
 /* -- driver.c, or the tests' emulation of it -- */
 struct rv_driver;
@@ -56,18 +56,6 @@ struct cuda_device {
     double search_share;           /* of what is left, for the next search */
     char library[64], isa[16];
 };
-
-/* Of every stream that convolutions are put into. NULL is nothing. */
-static inline void rv_cuda_stream_destroy(const rvos_device *dev, cudaStream_t stream)
-{
-    const struct cuda_device *cuda = dev->priv;
-
-    if (!stream)
-        return;
-    if (cuda->engine->leave)
-        cuda->engine->leave(cuda->opened, stream);
-    cudaStreamDestroy(stream);
-}
 
 /* Logs the call that failed and gives the status for it. */
 int rv_cuda_error(const rvos_device *dev, cudaError_t error, const char *call);

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#include "context.h"
+#include "conv.h"
 
 #define RUNS 20       /* in a graph */
 #define LAUNCHES 6    /* of the graph; the least counts */
@@ -102,7 +102,7 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
         cudaEventDestroy(t.from);
     if (t.to)
         cudaEventDestroy(t.to);
-    rv_cuda_stream_destroy(dev, t.stream);
+    rv_conv_stream_destroy(dev, t.stream);
     cudaGetLastError();
     return ms;
 }

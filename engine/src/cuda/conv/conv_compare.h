@@ -7,7 +7,7 @@
 #ifndef RV_CUDA_CONV_COMPARE_H
 #define RV_CUDA_CONV_COMPARE_H
 
-#include "context.h"
+#include "conv.h"
 
 #define RV_AGREE_NARROW 0.03f /* fp16, and float32 operands cut to 10 bits */
 #define RV_AGREE_WIDE 1e-3f
