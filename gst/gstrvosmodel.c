@@ -325,12 +325,11 @@ static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *f
     return NULL;
 }
 
-/* As in rvos.h: auto is not by itself CUDA while no GPU has run it. */
 gboolean gst_rvos_model_tries_cuda(gint engine)
 {
     return engine == GST_RVOS_SEG_ENGINE_CUDA ||
            (engine == GST_RVOS_SEG_ENGINE_AUTO &&
-            g_strcmp0(g_getenv("RVOS_CUDA"), "1") == 0);
+            strcmp(rvos_default_backend(), "cuda") == 0);
 }
 
 /* On the CPU a CUDA context is of no use. */

@@ -216,7 +216,7 @@ static void install_batch(GObjectClass *klass)
             "max-batch", "Maximum Batch",
             "Most streams of one shared model that run in one pass (default "
             "1: off). The CPU runs them one after another all the same.",
-            1, 16, 1, RW(READY)));
+            1, RVOS_MAX_BATCH, 1, RW(READY)));
     /**
      * GstRvosSeg:batch-timeout:
      *

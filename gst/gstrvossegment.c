@@ -8,9 +8,6 @@
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
-/* The element says 0 for "every pixel is an object's", librvos any tiny value. */
-#define NO_THRESHOLD 1e-9f
-
 /* ---- reset ------------------------------------------------------------------------- */
 
 static GstRvosReset take_pending(GstRvosSegmenter *self)
@@ -104,7 +101,7 @@ static int run_network(GstRvosSegmenter *self, const rvos_image *image,
     rvos_output out = {
         .labels = labels,
         .alpha = alpha,
-        .threshold = MAX((gfloat)settings->threshold, NO_THRESHOLD),
+        .threshold = MAX((gfloat)settings->threshold, RVOS_NO_BACKGROUND),
         .min_object_size = (int)MIN(settings->min_object_size, G_MAXINT),
         .hidden = gst_rvos_tracker_hidden(&self->tracker,
                                           gst_rvos_segmenter_min_age(self, settings)),

@@ -55,6 +55,7 @@ extern "C" {
 #endif
 
 #define RVOS_MAX_OBJECTS 32
+#define RVOS_MAX_BATCH 16
 
 typedef enum rvos_status {
     RVOS_OK = 0,
@@ -84,9 +85,8 @@ typedef enum rvos_log_level {
 
 typedef struct rvos_device_params {
     const char *backend; /* "cpu", "cuda", or "reference" (plain C, slow, the
-                            definition of correct); NULL: "cpu". With RVOS_CUDA=1
-                            in the environment NULL tries "cuda" first: it is not
-                            the default while it has not been run on a GPU */
+                            definition of correct); NULL: rvos_default_backend(),
+                            and "cpu" if that does not open */
     int index;           /* which CUDA device */
     void *cuda_context;  /* a CUcontext to work in; NULL: the primary one */
     int threads;         /* the device's own CPU threads; 0: as many as
@@ -114,6 +114,10 @@ typedef struct rvos_device_info {
  * group, such as a container's, has a quota of CPU time. */
 RVOS_API int rvos_default_threads(void);
 
+/* The backend that a device tries first if none is named: "cuda" with RVOS_CUDA=1 in the
+ * environment, else "cpu", as long as CUDA has not been run on a GPU. */
+RVOS_API const char *rvos_default_backend(void);
+
 RVOS_API int rvos_device_open(rvos_device **out, const rvos_device_params *params);
 RVOS_API void rvos_device_close(rvos_device **device);
 RVOS_API void rvos_device_get_info(const rvos_device *device, rvos_device_info *info);
@@ -140,7 +144,7 @@ typedef enum rvos_precision {
                             log, and FP32 */
 } rvos_precision;
 
-/* Batching: with max_batch above 1, on a backend that can (CUDA: up to 16; the CPU runs
+/* Batching: with max_batch above 1, on a backend that can (CUDA; the CPU runs
  * frames one after another: 1), streams of the same task, variant and objects whose
  * frames come at about the same time are run in one pass, each in its own state.
  *
@@ -166,7 +170,7 @@ typedef enum rvos_precision {
  * Failure: a pass that fails, unless the device has failed, is run again frame by frame,
  * so that each stream gets its own status. */
 typedef struct rvos_model_params {
-    int max_batch;     /* most streams run in one pass, 1 to 64; 0: 1 */
+    int max_batch;     /* most streams run in one pass, 1 to RVOS_MAX_BATCH; 0: 1 */
     int batch_wait_us; /* longest a frame waits for other streams' frames, in
                           microseconds; without meaning when max_batch is 1 */
     int width, height; /* network size, each from 32 to 4096; 0: the file's */
@@ -375,12 +379,15 @@ RVOS_API int rvos_stream_drop(rvos_stream *stream, int object);
  * The rule for labels: the network's logits are upsampled (bilinear, corners
  * aligned) to the output's size; a pixel gets the slot of the largest (of equal
  * ones the lowest slot) where that is at least the logit of `threshold`. */
+/* As a threshold: every pixel belongs to an object. (0 is the default.) */
+#define RVOS_NO_BACKGROUND 1e-9f
+
 typedef struct rvos_output {
     const rvos_labels *labels; /* NULL: none */
     const rvos_labels *alpha;  /* soft foreground, 255 x the largest object
                                   probability; NULL: none */
-    float threshold;           /* least probability of an object pixel; 0: 0.5
-                                  (any tiny value: no background) */
+    float threshold;           /* least probability of an object pixel; 0: 0.5; or
+                                  RVOS_NO_BACKGROUND */
     int min_object_size;       /* objects of fewer pixels are left out and reported
                                   absent, in pixels of `labels`; 0: none */
     uint32_t hidden;           /* slots (bit i - 1 is object i) that are left out, but

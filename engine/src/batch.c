@@ -218,8 +218,8 @@ static void deliver(struct rv_batch *batch, struct rv_member *member)
 /* With the lock, as the oldest in the queue. */
 static void lead(struct rv_batch *batch)
 {
-    struct rv_member *member[RV_MAX_BATCH];
-    struct rv_job job[RV_MAX_BATCH];
+    struct rv_member *member[RVOS_MAX_BATCH];
+    struct rv_job job[RVOS_MAX_BATCH];
     struct rv_plan *plan;
     int n, k = 0, passes;
 

@@ -16,7 +16,6 @@
 
 #include "backend.h"
 
-#define RV_MAX_BATCH 16
 #define RV_BATCH_PLANS 5 /* of 1, 2, 4, 8 and 16 frames */
 
 struct rv_batch;

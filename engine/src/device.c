@@ -83,12 +83,12 @@ static int open_backend(rvos_device *dev, const char *name)
     return ret;
 }
 
-/* Not by itself yet: no GPU has run the module so far (see rvos.h). */
-static bool cuda_is_wanted(void)
+/* CUDA not by itself yet: no GPU has run the module so far. */
+const char *rvos_default_backend(void)
 {
     const char *wanted = getenv("RVOS_CUDA");
 
-    return wanted && !strcmp(wanted, "1");
+    return wanted && !strcmp(wanted, "1") ? "cuda" : "cpu";
 }
 
 int rvos_device_open(rvos_device **out, const rvos_device_params *params)
@@ -117,8 +117,8 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
     if (dev->params.backend) {
         ret = open_backend(dev, dev->params.backend);
     } else {
-        ret = cuda_is_wanted() ? open_backend(dev, "cuda") : RVOS_ERR_UNSUPPORTED;
-        if (ret)
+        ret = open_backend(dev, rvos_default_backend());
+        if (ret && strcmp(rvos_default_backend(), "cpu") != 0)
             ret = open_backend(dev, "cpu");
     }
     dev->params.backend = NULL; /* the caller's string need not live */

@@ -19,11 +19,11 @@ static rvos_precision effective(rvos_device *device, rvos_precision precision)
 
 static int check_params(rvos_device *device, const rvos_model_params *p)
 {
-    if (p->max_batch < 0 || p->max_batch > 64 || p->batch_wait_us < 0) {
+    if (p->max_batch < 0 || p->max_batch > RVOS_MAX_BATCH || p->batch_wait_us < 0) {
         rv_log(device, RVOS_LOG_ERROR,
-               "rvos_model_load: max_batch must be 0..64, not %d, and batch_wait_us not "
+               "rvos_model_load: max_batch must be 0..%d, not %d, and batch_wait_us not "
                "negative (%d)",
-               p->max_batch, p->batch_wait_us);
+               RVOS_MAX_BATCH, p->max_batch, p->batch_wait_us);
         return RVOS_ERR_ARGUMENT;
     }
     if (p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_BF16 ||
@@ -64,7 +64,7 @@ static void set_batch(rvos_model *model, const rvos_model_params *params)
 {
     const rvos_device *device = model->device;
     int most =
-        device->fn->max_batch < RV_MAX_BATCH ? device->fn->max_batch : RV_MAX_BATCH;
+        device->fn->max_batch < RVOS_MAX_BATCH ? device->fn->max_batch : RVOS_MAX_BATCH;
 
     model->batch_wait_us = params->batch_wait_us;
     model->max_batch = params->max_batch < most ? params->max_batch : most;
@@ -275,7 +275,7 @@ void rv_job_all(struct rv_job *job, const struct rv_program *program)
 static int warm_up(rvos_device *dev, const struct rv_program *program,
                    struct rv_plan *plan, int size)
 {
-    struct rv_job job[RV_MAX_BATCH] = {0};
+    struct rv_job job[RVOS_MAX_BATCH] = {0};
     size_t bytes = (program->state_bytes + 255) / 256 * 256; /* as if each had its own */
     struct rv_buffer states;
     int ret = dev->fn->alloc(dev, size * bytes, &states);

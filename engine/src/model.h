@@ -32,7 +32,7 @@ struct rvos_model {
     rvos_model_info info; /* strings belong to `file` */
     rvos_precision precision;
     size_t narrow_bytes;
-    int max_batch, batch_wait_us; /* in effect: max_batch is 1 to RV_MAX_BATCH */
+    int max_batch, batch_wait_us; /* in effect: max_batch is 1 to RVOS_MAX_BATCH */
 
     pthread_mutex_t lock; /* of all that follows */
     struct rv_net net;

@@ -223,7 +223,7 @@ static int make_case(const struct command *c, int index, struct bench_case *out,
     out->session.model = c->files ? c->file[index] : session_default_model();
     if (streams && !parse_number(streams, 1, 256, &out->streams))
         return fault_set(fault, TOOL_USAGE, NULL, "--streams: not \"%s\"", streams);
-    if (max_batch && !parse_number(max_batch, 1, 64, &out->session.max_batch))
+    if (max_batch && !parse_number(max_batch, 1, RVOS_MAX_BATCH, &out->session.max_batch))
         return fault_set(fault, TOOL_USAGE, NULL, "--max-batch: not \"%s\"", max_batch);
     if (objects && !parse_number(objects, 1, RVOS_MAX_OBJECTS, &out->objects))
         return fault_set(fault, TOOL_USAGE, NULL, "--objects: not \"%s\"", objects);

@@ -108,7 +108,7 @@ static void models(rvos_device *device)
     EXPECT(RVOS_ERR_ARGUMENT, 1,
            load_params(device, (rvos_model_params){.max_batch = -1}));
     EXPECT(RVOS_ERR_ARGUMENT, 1,
-           load_params(device, (rvos_model_params){.max_batch = 65}));
+           load_params(device, (rvos_model_params){.max_batch = RVOS_MAX_BATCH + 1}));
     EXPECT(RVOS_ERR_ARGUMENT, 1,
            load_params(device, (rvos_model_params){.batch_wait_us = -1}));
     EXPECT(RVOS_ERR_ARGUMENT, 1,
@@ -120,7 +120,7 @@ static void models(rvos_device *device)
         EXPECT(is_cuda() ? 0 : RVOS_ERR_UNSUPPORTED, is_cuda() ? 0 : 1,
                load_params(device, (rvos_model_params){.precision = (rvos_precision)p}));
     EXPECT(0, 0,
-           load_params(device, (rvos_model_params){.max_batch = 64,
+           load_params(device, (rvos_model_params){.max_batch = RVOS_MAX_BATCH,
                                                    .batch_wait_us = 1000,
                                                    .width = 32,
                                                    .height = 33}));

@@ -16,6 +16,11 @@ void scripted_say(const rvos_device *device, const char *line)
         device->params.log(device->params.log_opaque, RVOS_LOG_ERROR, line);
 }
 
+const char *rvos_default_backend(void)
+{
+    return g_strcmp0(g_getenv("RVOS_CUDA"), "1") == 0 ? "cuda" : "cpu";
+}
+
 int rvos_device_open(rvos_device **out, const rvos_device_params *params)
 {
     rvos_device device = {.refs = 1, .params = *params};

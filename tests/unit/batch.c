@@ -18,7 +18,7 @@ struct rv_plan {
 };
 
 struct pass {
-    int size, n, stream[RV_MAX_BATCH];
+    int size, n, stream[RVOS_MAX_BATCH];
 };
 
 static struct {

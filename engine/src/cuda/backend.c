@@ -182,7 +182,7 @@ static void weights_free(rvos_device *dev, struct rv_weights *weights)
 static const struct rv_backend table = {
     .name = "cuda",
     .device_memory = true,
-    .max_batch = 16,
+    .max_batch = RVOS_MAX_BATCH,
     .state_align = 8, /* so that a pixel begins at 16 bytes */
     .time_groups = 1, /* of one frame: beside the encoder, in few kernels */
     .lanes = true,
