@@ -165,7 +165,7 @@ int main(void)
 {
     struct cuda_device cuda = {.stream = STREAM(9)};
     rvos_device device = {.priv = &cuda};
-    const struct rv_conv_engine *engine = rv_conv_default();
+    const struct rv_conv_engine *engine = rv_conv_library();
     struct rv_conv_io io = {&world, NULL, &world, &world, false};
     struct rv_cudnn_plan tried = {.trial = true}, made = {.form = RV_FORM_FUSED};
     struct rv_conv conv = {.shape = {.n = 1, .oc = 8}};

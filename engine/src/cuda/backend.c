@@ -29,7 +29,9 @@ static void device_close(rvos_device *dev)
 
 static int open_in_context(rvos_device *dev, struct cuda_device *cuda)
 {
-    const struct rv_conv_engine *engine = rv_conv_default();
+    /* Plain alone: to find out whose fault a wrong mask is. */
+    const struct rv_conv_engine *engine =
+        cuda->switches.conv == RV_CONV_PLAIN ? &rv_conv_plain : rv_conv_library();
     int ret = 0, bytes = 0, index = 0;
 
     CU(dev, cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking));
@@ -58,6 +60,7 @@ static int device_open(rvos_device *dev)
     if (!cuda)
         return RVOS_ERR_MEMORY;
     dev->priv = cuda;
+    rv_switches_read(dev, &cuda->switches);
     pthread_mutex_init(&cuda->lock, NULL);
     ret = rv_driver_open(dev, dev->params.index, dev->params.cuda_context, &cuda->driver);
     if (!ret)

@@ -321,7 +321,7 @@ static const struct rv_conv_engine lying = {
     .leave = leave,
 };
 
-const struct rv_conv_engine *rv_conv_default(void)
+const struct rv_conv_engine *rv_conv_library(void)
 {
     const char *which = getenv("RVOS_EMULATED_CONV");
 

@@ -32,7 +32,7 @@ static struct choice *find(const struct rv_choices *c, const char *key)
     return NULL;
 }
 
-static void put(struct rv_choices *c, const char *key, int value, bool own)
+static void put_choice(struct rv_choices *c, const char *key, int value, bool own)
 {
     struct choice *old = find(c, key);
 
@@ -56,7 +56,7 @@ static void put(struct rv_choices *c, const char *key, int value, bool own)
     old->own = own;
 }
 
-static void load(struct rv_choices *c)
+static void load_file(struct rv_choices *c)
 {
     FILE *f = fopen(c->path, "r");
     char line[512], key[KEY];
@@ -67,7 +67,7 @@ static void load(struct rv_choices *c)
     while (fgets(line, sizeof(line), f)) {
         end = 0;
         if (sscanf(line, "%200s %d%n", key, &value, &end) == 2 && line[end] == '\n')
-            put(c, key, value, false);
+            put_choice(c, key, value, false);
     }
     fclose(f);
 }
@@ -85,7 +85,7 @@ struct rv_choices *rv_choices_open(const char *name)
         snprintf(c->folder, sizeof(c->folder), "%s/.cache/rvos", home);
     if (c->folder[0])
         snprintf(c->path, sizeof(c->path), "%s/%s", c->folder, name);
-    load(c);
+    load_file(c);
     return c;
 }
 
@@ -108,12 +108,12 @@ bool rv_choices_get(const struct rv_choices *c, const char *key, int *value)
 
 void rv_choices_set(struct rv_choices *c, const char *key, int value)
 {
-    put(c, key, value, true);
+    put_choice(c, key, value, true);
     c->changed = true;
 }
 
 /* The cache's folder may be the first that this user has. */
-static bool make_folder(const struct rv_choices *c)
+static bool make_choices_folder(const struct rv_choices *c)
 {
     char parent[512];
     char *slash;
@@ -127,7 +127,7 @@ static bool make_folder(const struct rv_choices *c)
     return !mkdir(c->folder, 0700) || errno == EEXIST;
 }
 
-static bool write_all(const struct rv_choices *c, int fd)
+static bool write_choices(const struct rv_choices *c, int fd)
 {
     FILE *f = fdopen(fd, "w");
     bool good = f != NULL;
@@ -146,14 +146,14 @@ void rv_choices_save(struct rv_choices *c)
     char temporary[680];
     int fd;
 
-    if (!c->changed || !c->path[0] || !make_folder(c))
+    if (!c->changed || !c->path[0] || !make_choices_folder(c))
         return;
-    load(c);
+    load_file(c);
     snprintf(temporary, sizeof(temporary), "%s.XXXXXX", c->path);
     fd = mkstemp(temporary);
     if (fd < 0)
         return;
-    if (!write_all(c, fd) || rename(temporary, c->path))
+    if (!write_choices(c, fd) || rename(temporary, c->path))
         unlink(temporary);
     else
         c->changed = false;

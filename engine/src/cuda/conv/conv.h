@@ -63,8 +63,8 @@ struct rv_conv_engine {
 
 /* Own kernel, any shape: what cuDNN refuses, and where there is no GPU. */
 extern const struct rv_conv_engine rv_conv_plain;
-/* The engine of this build: conv_cudnn.c has it, or the tests have another. */
-const struct rv_conv_engine *rv_conv_default(void);
+/* The library of this build: cuDNN, or what the tests have in place of it. */
+const struct rv_conv_engine *rv_conv_library(void);
 
 /* Of every stream that convolutions are put into. NULL is nothing. */
 static inline void rv_conv_stream_destroy(const rvos_device *dev, cudaStream_t stream)

@@ -21,7 +21,7 @@ struct rv_conv_best {
 struct rv_conv_best *rv_conv_best_open(const rvos_device *dev)
 {
     const struct cuda_device *cuda = dev->priv;
-    const char *which = getenv("RVOS_CUDA_CONV"), *tune = getenv("RVOS_CUDA_TUNE");
+    const struct rv_switches *set = &cuda->switches;
     struct rv_conv_best *b = calloc(1, sizeof(*b));
 
     if (!b)
@@ -35,9 +35,9 @@ struct rv_conv_best *rv_conv_best_open(const rvos_device *dev)
              rv_driver_name(cuda->driver), rv_driver_capability(cuda->driver));
     for (char *p = b->gpu; *p; p++)
         *p = *p == ' ' ? '_' : *p;
-    b->tile = !which || !strcmp(which, "tile");
-    b->library = !which || !strcmp(which, "cudnn");
-    b->measure = b->tile && b->library && !(tune && !strcmp(tune, "0"));
+    b->tile = set->conv == RV_CONV_FASTEST || set->conv == RV_CONV_TILE;
+    b->library = set->conv == RV_CONV_FASTEST || set->conv == RV_CONV_CUDNN;
+    b->measure = b->tile && b->library && set->tune != RV_TUNE_NOT;
     return b;
 }
 
@@ -61,7 +61,7 @@ struct trial {
     struct rv_conv_io io;
 };
 
-static int run(void *opaque, cudaStream_t stream)
+static int run_trial(void *opaque, cudaStream_t stream)
 {
     const struct trial *t = opaque;
 
@@ -111,9 +111,9 @@ struct finding {
 
 /* Goes on where an earlier run has ended. There may be no library's. False: nothing has
  * been found out, for want of memory. */
-static bool measure(rvos_device *dev, const struct rv_conv_shape *s,
-                    const struct rv_made *library, struct rv_conv *tile, const char *key,
-                    struct finding *f)
+static bool measure_tilings(rvos_device *dev, const struct rv_conv_shape *s,
+                            const struct rv_made *library, struct rv_conv *tile,
+                            const char *key, struct finding *f)
 {
     struct rv_tiling tiling[RV_TILINGS], before;
     int n = rv_conv_tilings(s, tiling), first = f->next, i;
@@ -128,11 +128,11 @@ static bool measure(rvos_device *dev, const struct rv_conv_shape *s,
     }
     until = rv_conv_search_begin(dev);
     if (library->conv)
-        least = rv_conv_time(dev, run, &t);
+        least = rv_conv_time(dev, run_trial, &t);
     t.made = (struct rv_made){&rv_conv_tile, tile};
     if (first && rv_tiling_of_code(s, f->code, &before)) {
         rv_conv_tile_set(tile, before);
-        ms = own = rv_conv_time(dev, run, &t);
+        ms = own = rv_conv_time(dev, run_trial, &t);
         if (ms >= 0 && (least < 0 || ms < least))
             least = ms;
         else
@@ -140,7 +140,7 @@ static bool measure(rvos_device *dev, const struct rv_conv_shape *s,
     }
     for (i = first; i < n && (i == 0 || rv_conv_clock() < until); i++) {
         rv_conv_tile_set(tile, tiling[i]);
-        ms = rv_conv_time(dev, run, &t);
+        ms = rv_conv_time(dev, run_trial, &t);
         if (ms >= 0 && (own < 0 || ms < own))
             own = ms;
         if (ms < 0 || (least >= 0 && ms >= least))
@@ -159,8 +159,8 @@ static bool measure(rvos_device *dev, const struct rv_conv_shape *s,
 
 /* ---- choosing ------------------------------------------------------------------- */
 
-static void write_key(char *key, size_t size, const struct rv_conv_best *b,
-                      const struct rv_conv_shape *s)
+static void write_tiling_key(char *key, size_t size, const struct rv_conv_best *b,
+                             const struct rv_conv_shape *s)
 {
     snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s", b->gpu, s->n, s->ih,
              s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
@@ -204,7 +204,7 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
     char key[200], unfinished[202];
     int ret;
 
-    write_key(key, sizeof(key), b, s);
+    write_tiling_key(key, sizeof(key), b, s);
     snprintf(unfinished, sizeof(unfinished), "%s~", key);
     known = rv_choices_get(b->choices, key, &f.code);
     if (known)
@@ -219,7 +219,7 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
         return ret;
     /* Without a share of the time it is not the first of its shape in this plan. */
     if ((!known || (f.next && cuda->search_share > 0)) &&
-        measure(dev, s, library, own->conv, key, &f)) {
+        measure_tilings(dev, s, library, own->conv, key, &f)) {
         rv_choices_set(b->choices, key, f.code);
         rv_choices_set(b->choices, unfinished, f.next);
     }

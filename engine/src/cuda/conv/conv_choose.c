@@ -132,7 +132,7 @@ static bool form_exists(const struct rv_conv *c, enum rv_form form)
     }
 }
 
-static void gather(struct search *s, enum rv_form form)
+static void gather_candidates(struct search *s, enum rv_form form)
 {
     struct rv_conv *c = s->timed.conv;
     desc graph, config[CONFIGS];
@@ -233,7 +233,7 @@ static void search(struct search *s)
         s->cut = !goes_on(s, false);
         if (s->cut)
             break;
-        gather(s, (enum rv_form)form);
+        gather_candidates(s, (enum rv_form)form);
         try_from(s, from, false);
     }
     try_from(s, 0, true);
@@ -241,7 +241,7 @@ static void search(struct search *s)
         int from = s->n;
 
         s->cut = false;
-        gather(s, RV_FORM_SUMS);
+        gather_candidates(s, RV_FORM_SUMS);
         try_from(s, from, false);
         try_from(s, from, true);
     }
@@ -354,7 +354,7 @@ static void for_runner(struct rv_cudnn *o, struct rv_cudnn_plan *m)
     m->workspace = workspace;
 }
 
-static void take(struct search *s, struct rv_cudnn_plan *m)
+static void take_best(struct search *s, struct rv_cudnn_plan *m)
 {
     struct rv_cudnn *o = s->timed.conv->opened;
 
@@ -372,8 +372,8 @@ static void take(struct search *s, struct rv_cudnn_plan *m)
 }
 
 /* `tried` > 0: m is the best of so many, and the others follow. */
-static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m, int tried,
-                   const char *engine)
+static bool choose_plan(struct rv_conv *c, struct rv_cudnn_plan *m, int tried,
+                        const char *engine)
 {
     struct search *s = calloc(1, sizeof(*s));
     struct rv_cudnn *o = c->opened;
@@ -405,14 +405,14 @@ static bool choose(struct rv_conv *c, struct rv_cudnn_plan *m, int tried,
     rv_conv_search_end(o->dev);
     found = s->found;
     if (found)
-        take(s, m);
+        take_best(s, m);
     for (int i = 0; i < s->n; i++)
         rv_dnn_destroy(&s->candidate[i].config);
     free(s);
     return found;
 }
 
-static void write_key(char *key, size_t size, const struct rv_conv *c)
+static void write_plan_key(char *key, size_t size, const struct rv_conv *c)
 {
     const struct rv_conv_shape *s = &c->shape;
 
@@ -436,7 +436,7 @@ const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
     int tried;
     bool good;
 
-    write_key(key, sizeof(key), c);
+    write_plan_key(key, sizeof(key), c);
     for (m = o->made; m; m = m->next)
         if (!strcmp(m->key, key))
             return m;
@@ -446,7 +446,7 @@ const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
     snprintf(m->key, sizeof(m->key), "%s", key);
     good = restore(c, m, &tried, engine);
     if (!good || (tried && o->tune == RV_TUNE))
-        good = choose(c, m, tried, engine);
+        good = choose_plan(c, m, tried, engine);
     if (!good) {
         rv_log(o->dev, c->shape.optional ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
                "cuDNN has no engine for %s: %s", key,

@@ -47,7 +47,7 @@ struct tensors {
 };
 
 /* Normal enough, of about the size of activations; the same each time. */
-static void fill(void *to, size_t n, bool half, uint32_t seed)
+static void fill_random(void *to, size_t n, bool half, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {
         float v;
@@ -71,14 +71,14 @@ static bool make_tensors(struct tensors *t, const struct rv_conv_shape *s)
     t->want = malloc(t->y * (s->half_out ? 2 : 4));
     if (!t->host_x || !t->host_add || !t->got || !t->want)
         return false;
-    fill(t->host_x, t->x, s->half_in, 1);
-    fill(t->host_add, t->y, s->half_out, 2);
+    fill_random(t->host_x, t->x, s->half_in, 1);
+    fill_random(t->host_add, t->y, s->half_out, 2);
     return true;
 }
 
 /* Operands to the device; y is full of NaNs, if it is not what is added. */
-static int put(rvos_device *dev, const struct tensors *t, const struct rv_conv_shape *s,
-               const struct rv_conv_io *io)
+static int put_element(rvos_device *dev, const struct tensors *t,
+                       const struct rv_conv_shape *s, const struct rv_conv_io *io)
 {
     struct cuda_device *cuda = dev->priv;
     size_t y = t->y * (s->half_out ? 2 : 4);
@@ -121,7 +121,7 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *s,
     if (!ret)
         ret = rv_conv_plain.create(&plain, dev, NULL, s, weights, index);
     if (!ret)
-        ret = put(dev, &t, s, io);
+        ret = put_element(dev, &t, s, io);
     if (!ret && (run(opaque, cuda->stream) ||
                  cudaStreamSynchronize(cuda->stream) != cudaSuccess)) {
         cudaGetLastError(); /* else the next launch is told of it */
@@ -130,7 +130,7 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *s,
     if (!ret)
         ret = get(dev, t.got, &t, s, io);
     if (!ret)
-        ret = put(dev, &t, s, io);
+        ret = put_element(dev, &t, s, io);
     if (!ret)
         ret = rv_conv_plain.run(plain, io, cuda->stream);
     if (!ret)

@@ -32,7 +32,7 @@ static int dnn_error(const rvos_device *dev, cudnnStatus_t status, const char *c
 
 /* ---- the table -------------------------------------------------------------------- */
 
-static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stream)
+static int cudnn_run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stream)
 {
     rvos_device *dev = c->opened->dev;
     cudaError_t launched;
@@ -44,7 +44,7 @@ error:
     return ret;
 }
 
-static void library(char *text, size_t size)
+static void cudnn_library(char *text, size_t size)
 {
     rv_dnn_version(text, size);
 }
@@ -86,8 +86,6 @@ static int refuse(const rvos_device *dev, cudnnStatus_t status)
 static int engine_open(rvos_device *dev, void **opened)
 {
     const struct cuda_device *cuda = dev->priv;
-    /* 0: tests start sooner without. all: once, to see what there is to be had. */
-    const char *tune = getenv("RVOS_CUDA_TUNE");
     struct rv_cudnn *o = calloc(1, sizeof(*o));
     cudnnStatus_t status;
     char version[64];
@@ -105,10 +103,7 @@ static int engine_open(rvos_device *dev, void **opened)
     for (char *p = o->gpu; *p; p++)
         if (*p == ' ')
             *p = '_';
-    o->tune = !tune                  ? RV_TUNE
-              : !strcmp(tune, "0")   ? RV_TUNE_NOT
-              : !strcmp(tune, "all") ? RV_TUNE_ALL
-                                     : RV_TUNE;
+    o->tune = cuda->switches.tune;
     o->cache = rv_cache_open("cudnn");
     if (!o->cache)
         goto error;
@@ -156,15 +151,15 @@ error:
     return ret;
 }
 
-static void destroy(struct rv_conv *c)
+static void cudnn_destroy(struct rv_conv *c)
 {
     rv_cuda_free(c->half_bias);
     free(c);
 }
 
-static int create(struct rv_conv **out, rvos_device *dev, void *opened,
-                  const struct rv_conv_shape *shape, struct rv_weights *weights,
-                  int index)
+static int cudnn_create(struct rv_conv **out, rvos_device *dev, void *opened,
+                        const struct rv_conv_shape *shape, struct rv_weights *weights,
+                        int index)
 {
     struct rv_conv *c;
     int ret;
@@ -191,7 +186,7 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
         ret = c->made ? 0 : RVOS_ERR_UNSUPPORTED;
     }
     if (ret) {
-        destroy(c);
+        cudnn_destroy(c);
         return ret;
     }
     c->sums = rv_cudnn_sums(shape, c->made->form);
@@ -199,7 +194,7 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
     return 0;
 }
 
-static size_t workspace_bytes(const struct rv_conv *c)
+static size_t cudnn_workspace_bytes(const struct rv_conv *c)
 {
     return c->sums + (size_t)c->made->workspace;
 }
@@ -214,21 +209,18 @@ static void flush(void *opened)
 }
 
 static const struct rv_conv_engine cudnn = {
-    .library = library,
+    .library = cudnn_library,
     .open = engine_open,
     .close = engine_close,
-    .create = create,
-    .workspace_bytes = workspace_bytes,
-    .run = run,
-    .destroy = destroy,
+    .create = cudnn_create,
+    .workspace_bytes = cudnn_workspace_bytes,
+    .run = cudnn_run,
+    .destroy = cudnn_destroy,
     .leave = rv_cudnn_leave,
     .flush = flush,
 };
 
-/* RVOS_CUDA_CONV=plain: to find out whose fault a wrong mask is. */
-const struct rv_conv_engine *rv_conv_default(void)
+const struct rv_conv_engine *rv_conv_library(void)
 {
-    const char *which = getenv("RVOS_CUDA_CONV");
-
-    return which && !strcmp(which, "plain") ? &rv_conv_plain : &cudnn;
+    return &cudnn;
 }

@@ -19,12 +19,6 @@ struct rv_cudnn_plan {
     bool trial; /* made with the handle for planning, and run with it: to be timed */
 };
 
-enum rv_tune {
-    RV_TUNE_NOT, /* the first engine that runs and is right; nothing is remembered */
-    RV_TUNE,
-    RV_TUNE_ALL, /* every engine, however long it takes, and again */
-};
-
 struct rv_cudnn {
     rvos_device *dev;
     struct rv_dnn dnn; /* for planning, under the device's lock, which can take seconds */

@@ -12,14 +12,14 @@ struct rv_conv {
     struct rv_plain_conv args;
 };
 
-static void library(char *text, size_t size)
+static void plain_library(char *text, size_t size)
 {
     snprintf(text, size, "plain kernels");
 }
 
-static int create(struct rv_conv **out, rvos_device *dev, void *opened,
-                  const struct rv_conv_shape *shape, struct rv_weights *weights,
-                  int index)
+static int plain_create(struct rv_conv **out, rvos_device *dev, void *opened,
+                        const struct rv_conv_shape *shape, struct rv_weights *weights,
+                        int index)
 {
     struct rv_conv *conv = calloc(1, sizeof(*conv));
     const void *kernel;
@@ -56,13 +56,14 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
     return 0;
 }
 
-static size_t workspace_bytes(const struct rv_conv *conv)
+static size_t plain_workspace_bytes(const struct rv_conv *conv)
 {
     (void)conv;
     return 0;
 }
 
-static int run(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t stream)
+static int plain_run(struct rv_conv *conv, const struct rv_conv_io *io,
+                     cudaStream_t stream)
 {
     int ret = 0;
 
@@ -71,16 +72,16 @@ error:
     return ret;
 }
 
-static void destroy(struct rv_conv *conv)
+static void plain_destroy(struct rv_conv *conv)
 {
     free(conv);
 }
 
 const struct rv_conv_engine rv_conv_plain = {
-    .library = library,
+    .library = plain_library,
     .own = true,
-    .create = create,
-    .workspace_bytes = workspace_bytes,
-    .run = run,
-    .destroy = destroy,
+    .create = plain_create,
+    .workspace_bytes = plain_workspace_bytes,
+    .run = plain_run,
+    .destroy = plain_destroy,
 };

@@ -115,12 +115,12 @@ void rv_conv_tile_set(struct rv_conv *conv, struct rv_tiling tiling)
 
 /* ---- the table ------------------------------------------------------------------ */
 
-static void library(char *text, size_t size)
+static void tile_library(char *text, size_t size)
 {
     snprintf(text, size, "own kernels on tensor cores");
 }
 
-static void destroy(struct rv_conv *conv)
+static void tile_destroy(struct rv_conv *conv)
 {
     rv_cuda_free(conv->args.ticket);
     free(conv);
@@ -143,8 +143,9 @@ error:
     return ret;
 }
 
-static int create(struct rv_conv **out, rvos_device *dev, void *opened,
-                  const struct rv_conv_shape *s, struct rv_weights *weights, int index)
+static int tile_create(struct rv_conv **out, rvos_device *dev, void *opened,
+                       const struct rv_conv_shape *s, struct rv_weights *weights,
+                       int index)
 {
     struct rv_tiling tiling[RV_TILINGS];
     struct rv_conv *conv;
@@ -177,14 +178,14 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
     if (!ret)
         ret = make_tickets(conv);
     if (ret) {
-        destroy(conv);
+        tile_destroy(conv);
         return ret;
     }
     *out = conv;
     return 0;
 }
 
-static size_t workspace_bytes(const struct rv_conv *conv)
+static size_t tile_workspace_bytes(const struct rv_conv *conv)
 {
     const struct rv_tile_conv *a = &conv->args;
 
@@ -193,7 +194,8 @@ static size_t workspace_bytes(const struct rv_conv *conv)
     return (size_t)conv->tiling.parts * a->pixels * a->oc * sizeof(float);
 }
 
-static int run(struct rv_conv *conv, const struct rv_conv_io *io, cudaStream_t stream)
+static int tile_run(struct rv_conv *conv, const struct rv_conv_io *io,
+                    cudaStream_t stream)
 {
     const struct rv_tiling *t = &conv->tiling;
     int ret = 0;
@@ -205,10 +207,10 @@ error:
 }
 
 const struct rv_conv_engine rv_conv_tile = {
-    .library = library,
+    .library = tile_library,
     .own = true,
-    .create = create,
-    .workspace_bytes = workspace_bytes,
-    .run = run,
-    .destroy = destroy,
+    .create = tile_create,
+    .workspace_bytes = tile_workspace_bytes,
+    .run = tile_run,
+    .destroy = tile_destroy,
 };

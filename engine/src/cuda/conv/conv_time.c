@@ -31,7 +31,7 @@ static bool repeat(const struct timer *t, int runs)
 }
 
 /* After an error too, the capture must end. */
-static void capture(struct timer *t)
+static void capture_runs(struct timer *t)
 {
     cudaGraph_t graph = NULL;
     bool good;
@@ -60,7 +60,7 @@ static float once(const struct timer *t, int runs)
     return ms < 0 ? -1 : ms;
 }
 
-static float measure(struct timer *t)
+static float measure_runs(struct timer *t)
 {
     float ms = once(t, 1), best = -1;
 
@@ -69,7 +69,7 @@ static float measure(struct timer *t)
         return -1;
     t->runs = ms * RUNS <= ENOUGH_MS ? RUNS : (int)(ENOUGH_MS / ms);
     t->runs = t->runs ? t->runs : 1;
-    capture(t);
+    capture_runs(t);
     if (!t->graph)
         cudaGetLastError();
     for (int i = 0; i < LAUNCHES && (i < 2 || ms < 2 * ENOUGH_MS); i++) {
@@ -93,7 +93,7 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
     if (!cudaStreamSynchronize(cuda->stream) &&
         !cudaStreamCreateWithFlags(&t.stream, cudaStreamNonBlocking) &&
         !cudaEventCreate(&t.from) && !cudaEventCreate(&t.to))
-        ms = measure(&t);
+        ms = measure_runs(&t);
     if (t.stream)
         cudaStreamSynchronize(t.stream); /* what failed may have begun */
     if (t.graph)

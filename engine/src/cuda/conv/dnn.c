@@ -153,8 +153,8 @@ struct parts {
 };
 
 /* One pointwise operation behind the last; the final one writes y. */
-static void append(struct parts *p, desc how, enum tensor operand, enum tensor *at,
-                   bool last)
+static void append_op(struct parts *p, desc how, enum tensor operand, enum tensor *at,
+                      bool last)
 {
     enum tensor to = last ? T_Y : (enum tensor)(*at + 1);
 
@@ -193,10 +193,10 @@ static void make_parts(struct parts *p, const struct rv_conv_shape *s, enum rv_f
     if (!fused)
         return;
     if (s->sum)
-        append(p, p->add, T_ADD, &at, false);
-    append(p, p->add, T_BIAS, &at, !s->relu);
+        append_op(p, p->add, T_ADD, &at, false);
+    append_op(p, p->add, T_BIAS, &at, !s->relu);
     if (s->relu)
-        append(p, p->relu, 0, &at, true);
+        append_op(p, p->relu, 0, &at, true);
 }
 
 desc rv_dnn_graph(const struct rv_dnn *dnn, const struct rv_conv_shape *s,

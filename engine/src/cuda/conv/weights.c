@@ -60,8 +60,8 @@ static int upload_new(rvos_device *dev, void **out, const void *from, size_t byt
 }
 
 /* Plans share what is made here: so it becomes theirs when all of it is there. */
-static int make(rvos_device *dev, struct rv_weights *weights, int index, int ic,
-                bool half, enum rv_layout layout, struct weight *made)
+static int make_weight(rvos_device *dev, struct rv_weights *weights, int index, int ic,
+                       bool half, enum rv_layout layout, struct weight *made)
 {
     const struct rv_weight *w = &weights->net->weight[index];
     size_t taps = (size_t)w->size * w->size, outs = (size_t)padded8(w->out);
@@ -106,7 +106,7 @@ int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int
         weights->prepared[index] = made;
     }
     if (!made->kernel[layout])
-        ret = make(dev, weights, index, ic, half, layout, made);
+        ret = make_weight(dev, weights, index, ic, half, layout, made);
     *kernel = made->kernel[layout];
     *bias = made->bias;
     return ret;

@@ -12,6 +12,7 @@
 
 #include "../../backend.h"
 #include "../../log.h"
+#include "switches.h"
 
 struct rv_conv_best;
 struct rv_conv_engine;
@@ -46,6 +47,7 @@ void rv_driver_unmap(struct rv_driver *driver, char *at, size_t size);
 /* rvos_device.priv */
 struct cuda_device {
     struct rv_driver *driver;
+    struct rv_switches switches;
     const struct rv_conv_engine *engine;
     void *opened; /* the engine's */
     struct rv_conv_best *best;

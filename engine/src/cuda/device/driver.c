@@ -73,7 +73,7 @@ static const char *look_up(struct rv_driver *d, const struct wanted *wanted, siz
     return NULL;
 }
 
-static int load(struct rv_driver *d, const rvos_device *dev)
+static int load_driver(struct rv_driver *d, const rvos_device *dev)
 {
     const struct wanted wanted[] = {
         {"cuInit", &d->init},
@@ -217,7 +217,7 @@ int rv_driver_open(rvos_device *dev, int index, void *context, struct rv_driver 
     *out = NULL;
     if (!d)
         return RVOS_ERR_MEMORY;
-    ret = load(d, dev);
+    ret = load_driver(d, dev);
     if (!ret && context)
         ret = device_of(d, dev, context, &index);
     if (!ret)

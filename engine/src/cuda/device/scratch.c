@@ -7,8 +7,8 @@ static struct rv_driver *driver_of(const rvos_device *dev)
 }
 
 /* Maps one more piece, of which `s` becomes an owner; on failure it is released. */
-static bool append(struct rv_driver *d, struct rv_scratch *s, uint64_t memory,
-                   size_t bytes)
+static bool append_piece(struct rv_driver *d, struct rv_scratch *s, uint64_t memory,
+                         size_t bytes)
 {
     if (!rv_driver_map(d, s->at + s->bytes, bytes, memory)) {
         rv_driver_release(d, memory);
@@ -24,7 +24,7 @@ static bool append_new(struct rv_driver *d, struct rv_scratch *s, size_t bytes)
 {
     uint64_t memory;
 
-    return rv_driver_new_memory(d, bytes, &memory) && append(d, s, memory, bytes);
+    return rv_driver_new_memory(d, bytes, &memory) && append_piece(d, s, memory, bytes);
 }
 
 static void unmap(struct rv_driver *d, struct rv_scratch *s)
@@ -83,7 +83,7 @@ int rv_scratch_share(const rvos_device *dev, struct rv_scratch *s,
         uint64_t memory;
 
         good = rv_driver_retain(d, with->at + s->bytes, with->piece[i].memory, &memory) &&
-               append(d, s, memory, with->piece[i].bytes);
+               append_piece(d, s, memory, with->piece[i].bytes);
     }
     if (good && append_new(d, s, bytes - s->bytes))
         return 0;

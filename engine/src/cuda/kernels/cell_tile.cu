@@ -163,8 +163,9 @@ static __device__ inline void fetch(const struct rv_cell_tile &m, const struct l
 }
 
 // A warp's products: its quarter of a step's columns, for its half of the pixels.
-static __device__ inline void multiply(const struct rv_cell_tile &m,
-                                       const struct layout &l, int step, rv_sums sums[4])
+static __device__ inline void multiply_gates(const struct rv_cell_tile &m,
+                                             const struct layout &l, int step,
+                                             rv_sums sums[4])
 {
     int warp = (int)threadIdx.x / 32, half = warp / SPLIT, part = warp % SPLIT;
     int block = step * SPLIT + part, tap = block / l.blocks;
@@ -229,7 +230,7 @@ static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
         }
         RV_WARPS
         {
-            multiply(m, l, s, RV_MINE(sums));
+            multiply_gates(m, l, s, RV_MINE(sums));
         }
     }
     RV_THREADS
@@ -252,10 +253,10 @@ static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
     RV_SYNC
 }
 
-static __device__ inline float gate_sum(const struct rv_cuda_job *job, int j,
-                                        const struct rv_cell_tile &m,
-                                        const struct layout &l, int in_block,
-                                        size_t pixel, int gate, int n)
+static __device__ inline float tile_gate_sum(const struct rv_cuda_job *job, int j,
+                                             const struct rv_cell_tile &m,
+                                             const struct layout &l, int in_block,
+                                             size_t pixel, int gate, int n)
 {
     int c = gate * m.cell.h.c + (int)blockIdx.y * CHANNELS + n;
     float v = 0;
@@ -289,10 +290,10 @@ static __device__ inline void update(const struct rv_cuda_job *job, int j,
 
     if (x >= cell.h.w || y >= cell.h.h)
         return;
-    in = gate_sum(job, j, m, l, in_block, pixel, 0, n);
-    forget = gate_sum(job, j, m, l, in_block, pixel, 1, n);
-    out = gate_sum(job, j, m, l, in_block, pixel, 2, n);
-    candidate = gate_sum(job, j, m, l, in_block, pixel, 3, n);
+    in = tile_gate_sum(job, j, m, l, in_block, pixel, 0, n);
+    forget = tile_gate_sum(job, j, m, l, in_block, pixel, 1, n);
+    out = tile_gate_sum(job, j, m, l, in_block, pixel, 2, n);
+    candidate = tile_gate_sum(job, j, m, l, in_block, pixel, 3, n);
     c = logistic(in) * tanhf(candidate);
     if (cell.c_left.where)
         c += logistic(forget) *

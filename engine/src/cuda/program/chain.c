@@ -82,12 +82,12 @@ static bool is_better(struct rv_plan *plan, const struct rv_buffer *state, char 
 
 int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state)
 {
-    const char *which = getenv("RVOS_CUDA_CHAIN");
+    const struct rv_switches *set = &plan->cuda->switches;
     char *want, *got;
-    bool better = which && !strcmp(which, "1");
+    bool better = set->chain == RV_CHAIN_ALWAYS;
 
     if (plan->eager || rv_driver_capability(plan->cuda->driver) < 90 ||
-        (which && !strcmp(which, "0")))
+        set->chain == RV_CHAIN_NEVER)
         return 0;
     want = malloc(state->size);
     got = malloc(state->size);

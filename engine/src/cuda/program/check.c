@@ -109,12 +109,11 @@ static int make_single(struct rv_plan *plan, int i)
 
 int rv_check_open(struct rv_plan *plan, struct rv_weights *weights)
 {
-    const char *wanted = getenv("RVOS_CUDA_CHECK");
     size_t n = (size_t)plan->program->n_steps;
     struct rv_check *check;
     int ret;
 
-    if (!wanted || strcmp(wanted, "1") != 0 || !plan->dev->reference)
+    if (!plan->cuda->switches.check || !plan->dev->reference)
         return 0;
     check = plan->check = calloc(1, sizeof(*check));
     if (!check)

@@ -60,7 +60,7 @@ error:
 /* ---- graphs ----------------------------------------------------------------- */
 
 /* After an error too, the capture must end. */
-static cudaError_t capture(struct rv_plan *plan, const int live[RV_DECODERS])
+static cudaError_t capture_frame(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     cudaGraphExec_t exec = NULL;
     cudaGraph_t graph = NULL;
@@ -110,7 +110,7 @@ static void make_whole(struct rv_plan *plan)
     rv_plan_all_slots(plan, live);
     if (plan->eager || plan->graph[live[0]][live[1]])
         return;
-    error = capture(plan, live);
+    error = capture_frame(plan, live);
     if (error)
         not_captured(plan, error);
     else
@@ -142,7 +142,7 @@ void rv_plan_make_graphs(struct rv_plan *plan)
         for (live[1] = 0; live[1] <= all[1]; live[1] = next_size(live[1], all[1])) {
             if ((!live[0] && !live[1]) || plan->graph[live[0]][live[1]])
                 continue;
-            if (capture(plan, live))
+            if (capture_frame(plan, live))
                 cudaGetLastError(); /* a larger graph does it */
             else
                 made++;

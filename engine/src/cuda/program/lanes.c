@@ -40,7 +40,7 @@ static bool same_bytes(const struct rv_program *p, rv_tid a, rv_tid b)
 
 /* Cells have their level's lane. Another step goes where what it works on was made, if
  * nothing has come behind that; else where the lane has been idle for longest. */
-static int choose(const struct rv_plan *plan, int i, const int last[RV_LANES])
+static int choose_lane(const struct rv_plan *plan, int i, const int last[RV_LANES])
 {
     const struct rv_program *p = plan->program;
     const struct rv_step *s = plan->step[i].step;
@@ -92,7 +92,7 @@ int rv_plan_lanes(struct rv_plan *plan)
     for (int i = 0; i < p->n_steps; i++) {
         struct cuda_step *s = &plan->step[i];
 
-        s->lane = choose(plan, i, last);
+        s->lane = choose_lane(plan, i, last);
         for (int l = 0; l < RV_LANES; l++)
             s->wait[l] = s->after[l] = -1;
         if (last[s->lane] >= 0)

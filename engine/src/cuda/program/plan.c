@@ -7,7 +7,7 @@
 #define ALIGN 256
 
 /* Room behind the arena. */
-static size_t take(struct rv_plan *plan, size_t bytes)
+static size_t take_room(struct rv_plan *plan, size_t bytes)
 {
     size_t at = plan->bytes;
 
@@ -71,8 +71,8 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
      * theirs when they are captured; and all images one behind another. */
     if (!image && (in->home == RV_STATE || s->channels != in->c ||
                    (plan->batch > 1 && in->parent >= 0)))
-        s->input =
-            take(plan, (size_t)shape.n * in->h * in->w * s->channels * element(plan));
+        s->input = take_room(plan, (size_t)shape.n * in->h * in->w * s->channels *
+                                       element(plan));
     return make_conv(plan, s, weights, &shape);
 }
 
@@ -81,10 +81,9 @@ static int make_fused(struct rv_plan *plan, struct cuda_step *s,
                       struct rv_weights *weights)
 {
     const struct rv_weight *w = &plan->net->weight[s->step->weight];
-    const char *which = getenv("RVOS_CUDA_CELL"); /* "steps": to compare */
     int ret;
 
-    if (!plan->half || w->in % 8 || w->out % 32 || (which && !strcmp(which, "steps")) ||
+    if (!plan->half || w->in % 8 || w->out % 32 || plan->cuda->switches.cell_steps ||
         rv_cuda_cell_tile_shared(w->in, w->size) > plan->cuda->shared_bytes)
         return 0;
     s->fused.ic = w->in;
@@ -125,7 +124,7 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
      * is the narrowest. */
     s->input = pixels * s->channels * element(plan);
     if (plan->cell_gates[level] == RV_NONE)
-        plan->cell_gates[level] = take(plan, pixels * 4 * h->c * sizeof(float));
+        plan->cell_gates[level] = take_room(plan, pixels * 4 * h->c * sizeof(float));
     return make_conv(plan, s, weights, &shape);
 }
 
@@ -143,7 +142,7 @@ static void place_cell_inputs(struct rv_plan *plan)
         most[k] = s->input > most[k] ? s->input : most[k];
     }
     for (int k = 0; k < RV_LEVELS; k++)
-        plan->cell_input[k] = take(plan, most[k]);
+        plan->cell_input[k] = take_room(plan, most[k]);
     for (int i = 0; i < plan->program->n_steps; i++) {
         struct cuda_step *s = &plan->step[i];
 
@@ -176,7 +175,8 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
     if (!ret)
         ret = rv_cuda_upload(plan->dev, plan->mask_bias[d], &bias, sizeof(float));
     plan->mask_taps_stride = (size_t)plan->program->objects * taps * h->h * h->w;
-    plan->mask_taps[d] = take(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
+    plan->mask_taps[d] =
+        take_room(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
     free(oihw);
     free(kernel);
     return ret;
@@ -206,8 +206,8 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
 
     plan->bytes = (plan->batch * p->arena_bytes + ALIGN - 1) / ALIGN * ALIGN;
     plan->image_channels = padded(plan, image->c);
-    plan->image = take(plan, (size_t)plan->batch * image->h * image->w *
-                                 plan->image_channels * element(plan));
+    plan->image = take_room(plan, (size_t)plan->batch * image->h * image->w *
+                                      plan->image_channels * element(plan));
     for (int k = 0; k < RV_LEVELS; k++)
         plan->cell_input[k] = plan->cell_gates[k] = RV_NONE;
     for (int i = 0; i < p->n_steps; i++) {
@@ -224,7 +224,7 @@ static int make_steps(struct rv_plan *plan, struct rv_weights *weights)
     free(order);
     place_cell_inputs(plan);
     for (int l = 0; l < RV_LANES; l++)
-        plan->workspace[l] = take(plan, plan->workspace_bytes[l]);
+        plan->workspace[l] = take_room(plan, plan->workspace_bytes[l]);
     return ret;
 }
 
@@ -263,7 +263,7 @@ static int make_lanes(struct rv_plan *plan)
     }
     CU(dev, cudaEventCreateWithFlags(&plan->start, cudaEventDisableTiming));
     CU(dev, cudaEventCreateWithFlags(&plan->frame_ready, cudaEventDisableTiming));
-    for (int i = 0; i < 2 && getenv("RVOS_CUDA_TIMES"); i++)
+    for (int i = 0; i < 2 && plan->cuda->switches.times; i++)
         CU(dev, cudaEventCreate(&plan->timer[i]));
 error:
     return ret;
@@ -288,7 +288,7 @@ static int make_graphs(struct rv_plan *plan)
     return ret;
 }
 
-static int make(struct rv_plan *plan, struct rv_weights *weights)
+static int make_plan(struct rv_plan *plan, struct rv_weights *weights)
 {
     int ret;
 
@@ -335,7 +335,7 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
         free(plan);
         return ret;
     }
-    ret = make(plan, weights);
+    ret = make_plan(plan, weights);
     rv_driver_pop(cuda->driver);
     if (ret) {
         rv_cuda_plan_destroy(plan);

@@ -155,7 +155,7 @@ static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     return ret;
 }
 
-static int run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
+static int run_pass(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
     int ret = issue(plan, jobs, n_jobs);
 
@@ -182,7 +182,7 @@ int rv_cuda_plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs
 
     if (ret)
         return ret;
-    ret = run(plan, jobs, n_jobs);
+    ret = run_pass(plan, jobs, n_jobs);
     rv_driver_pop(plan->cuda->driver);
     return ret;
 }

@@ -13,7 +13,7 @@ struct run {
     const struct cuda_step *step;
 };
 
-static int run(void *opaque, cudaStream_t stream)
+static int run_one(void *opaque, cudaStream_t stream)
 {
     const struct run *r = opaque;
     int live[RV_DECODERS];
@@ -26,14 +26,14 @@ void rv_plan_time_steps(struct rv_plan *plan)
 {
     double sum = 0;
 
-    if (!getenv("RVOS_CUDA_STEPS"))
+    if (!plan->cuda->switches.steps)
         return;
     for (int i = 0; i < plan->program->n_steps; i++) {
         struct run r = {plan, &plan->step[i]};
         char text[192];
         float ms;
 
-        ms = rv_conv_time(plan->dev, run, &r);
+        ms = rv_conv_time(plan->dev, run_one, &r);
         rv_plan_describe(plan, r.step, text, sizeof(text));
         sum += ms > 0 ? (double)ms : 0;
         rv_log(plan->dev, RVOS_LOG_DEBUG, "step %3d wave %2d lane %d %7.2f us  %s", i,
