@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvosprops.c - which properties there are, with their words and defaults. */
-#include "gstrvosseg.h"
+#include "gstrvosprops.h"
 
 #define READY GST_PARAM_MUTABLE_READY
 #define PLAYING GST_PARAM_MUTABLE_PLAYING

@@ -12,9 +12,18 @@ import subprocess
 import sys
 import tempfile
 
-# Of a folder: its rooms from the lowest to the highest, as the beginnings of paths in it. What
-# is in none of them is above all. Folders that are not named have one room.
-ROOMS = {"engine/src/cuda": ["kernels/", "device/", "conv/", "program/"]}
+# Of a folder: its rooms from the lowest to the highest, as the beginnings of paths in it, one or
+# several. What is in none of them is above all. Folders that are not named have one room.
+ROOMS = {
+    "engine/src/cuda": ["kernels/", "device/", "conv/", "program/"],
+    # What knows no video, what one video needs, the segmenter; above it the element.
+    "gst": [tuple(f"gstrvos{name}." for name in (
+                "analytics", "cuda", "cuda_none", "cut", "enums", "frame", "image", "maskalloc",
+                "meta", "model", "notice", "numbers", "props", "result", "shape", "time", "track")),
+            tuple(f"gstrvos{name}." for name in (
+                "detect", "maskfiles", "requests", "seedmeta", "seeds", "stream")),
+            "gstrvossegment"],
+}
 
 faults = []
 
