@@ -53,6 +53,8 @@ class Config:
                           ("spatio-temporal", "spatial", "temporal"))
     weights: str = option("", "encoder to start from: state dictionary or .safetensors")
     init: str = option("", "bundle (.safetensors) or checkpoint (.pt) to start from")
+    start_licence: str = option("", "terms of what it starts from, in words; default: what "
+                                "the file says, or is known of it")
     size: str = option("448x256", "network input size, WxH")
     # clips and loss
     objects: int = option(5, "slots")
@@ -69,6 +71,10 @@ class Config:
     late_objects: float = option(0.5,
                                  "share of objects that appear later in a clip and are "
                                  "shown then; the others must stay empty")
+    imperfect: float = option(0.0, "share of shown masks that have a fault, as in use: "
+                              "shifted, cut, coarse")
+    found: float = option(0.0, "share of these that are what the zero-shot decoder found")
+    swaps: float = option(0.0, "weight of the loss for covering other slots' objects")
     # optimiser
     optimiser: str = option("adamw", "", ("adamw", "adam"))
     lr: float = option(4e-4, "learning rate of decoders and skip projections")
@@ -177,6 +183,20 @@ def load(path):
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: no settings")
     return values
+
+
+def load_words(words):
+    """Settings written as NAME=VALUE."""
+    out = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign:
+            raise ConfigError(f"{show(word)}: not NAME=VALUE")
+        try:
+            out[name] = yaml.safe_load(value)
+        except yaml.YAMLError as e:
+            raise ConfigError(f"{show(word)}: {show(str(e))}") from None
+    return out
 
 
 def dump(c):

@@ -203,9 +203,12 @@ def davis(root, split="train", year=2017, resolution="480p"):
     path = os.path.join(root, "ImageSets", str(year), split + ".txt")
     if year == 2016 and not os.path.exists(path):
         path = os.path.join(root, "ImageSets", resolution, split + ".txt")
-    names = files.sequences(path)
     images, masks = (os.path.join(root, n, resolution)
                      for n in ("JPEGImages", "Annotations"))
+    if os.path.isdir(os.path.join(root, "ImageSets")) or not os.path.isdir(masks):
+        names = files.sequences(path)
+    else:  # a part of the set, without its lists: all that is there
+        names = listing(masks)
     return [Sequence(n, video(images, masks, n, year == 2016)) for n in names]
 
 

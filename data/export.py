@@ -40,19 +40,23 @@ def commit():
         return "unknown"
 
 
-def run_licence(c, sources):
+def run_licence(c, facts):
     if c.licence:
         return c.licence
-    terms = sorted({s["licence"] for s in sources if s["use"] != "validation"})
-    return "by the training data's licences: " + "; ".join(terms)
+    terms = sorted({s["licence"] for s in facts["sources"] if s["use"] != "validation"})
+    start = facts.get("start_licence")
+    return ("by the training data's licences: " + "; ".join(terms)
+            + (f"; by that of the weights it started from: {start}" if start else ""))
 
 
 def provenance(c, facts):
-    data = ", ".join(f"{s['name']} ({s['frames']} frames)" for s in facts["sources"]
-                     if s["use"] != "validation")
+    data = ", ".join(f"{s['name']} ({s['frames']} frames) [{s['licence']}]"
+                     for s in facts["sources"] if s["use"] != "validation")
     scores = ", ".join(f"{t} J {s['J']:.1f} F {s['F']:.1f}" for t,
                        s in facts["scores"].items())
     start = " ".join(os.path.basename(p) for p in (c.init, c.weights) if p) or "random"
+    if facts.get("start_licence"):
+        start += f" [{facts['start_licence']}]"
     return (f"{data}; start {start}; {facts['step']} steps of {c.batch} clips, seed "
             f"{c.seed}; program {facts['commit']}; {facts['date']}"
             + (f"; validation {scores}" if scores else ""))
@@ -69,7 +73,7 @@ def bundle(net, c, facts, dtype="f16"):
     height, width = config.check(c)
     meta = convert.metadata(dict(base=c.base, hidden=c.hidden, skip_mode="concat",
                                  task=",".join(c.tasks)), (width, height),
-                            run_licence(c, facts["sources"]), provenance(c, facts),
+                            run_licence(c, facts), provenance(c, facts),
                             c.objects)
     return convert.narrow(tensors, dtype), meta
 
@@ -106,7 +110,8 @@ def card(path, c, facts, meta):
              f"{c.lr_encoder:g}), {c.schedule}, weight decay {c.weight_decay:g}"
              + (f", average of weights {c.ema:g}" if c.ema else "") + " |",
              f"| start | encoder: {os.path.basename(c.weights) or 'random'}; network: "
-             f"{os.path.basename(c.init) or 'random'} |",
+             f"{os.path.basename(c.init) or 'random'}; licence of these: "
+             f"{cell(facts.get('start_licence') or 'none needed')} |",
              f"| loss | {c.loss}; fed masks: {c.feed}; augmentation: {c.augment} |",
              f"| seed, program, date | {c.seed}, {facts['commit']}, {facts['date']} |",
              f"| software | Python {platform.python_version()}, PyTorch "

@@ -125,7 +125,18 @@ def empty_loss(logits):
     return F.softplus(logits).mean((3, 4))
 
 
-def zero_shot_loss(logits, targets, valid, exhaustive):
+def swap_loss(logits, targets, valid):
+    """How much of other objects a slot covers, of each slot with an object of its own:
+    the share of their pixels in a frame, mean over frames and slots.  A slot that changes
+    over to another object covers all of it."""
+    p = logits.sigmoid()
+    others = (targets.sum(2, keepdim=True) - targets).clamp(0, 1)
+    share = (p * others).sum((3, 4)) / (others.sum((3, 4)) + 1)  # B T N
+    v = valid.float()[:, None]
+    return (share * v).sum() / (v.sum() * share.shape[1]).clamp(min=1)
+
+
+def zero_shot_loss(logits, targets, valid, exhaustive, swaps=0.0):
     """Matched slots follow their object; the others are pushed to empty: hard where every
     object of the clip is annotated (exhaustive (B,)), else gently."""
     pick = clip_match(logits, targets, valid)
@@ -134,13 +145,15 @@ def zero_shot_loss(logits, targets, valid, exhaustive):
     matched = (pair_loss(logits, targets) * v).sum() / v.sum().clamp(min=1)
     weight = (1 - v) * (0.1 + 0.9 * exhaustive[:, None])
     empty = (empty_loss(logits).mean(1) * weight).sum() / (1 - v).sum().clamp(min=1)
-    return matched + 2.0 * empty
+    loss = matched + 2.0 * empty
+    return loss + swaps * swap_loss(logits, targets, valid) if swaps else loss
 
 
-def one_shot_loss(logits, targets, given):
+def one_shot_loss(logits, targets, given, swaps=0.0):
     """given (B,T,N): 1 from the frame on at which the object has been shown.  Before
     that, and in slots that are never shown, the mask must be empty."""
     v = given.amax(1)
     matched = (pair_loss(logits, targets, given) * v).sum() / v.sum().clamp(min=1)
     empty = (empty_loss(logits) * (1 - given)).mean(1)
-    return matched + empty.mean()
+    loss = matched + empty.mean()
+    return loss + swaps * swap_loss(logits, targets, v > 0) if swaps else loss

@@ -211,7 +211,7 @@ class Run:
         t = self.trainer
         losses = next((r for r in reversed(self.rows)
                        if any(k.startswith("loss") for k in r)), {})
-        return dict(sources=t.data.sources, scores=self.scores, step=t.step,
+        return dict(sources=t.data.sources, start_licence=t.start_licence, scores=self.scores, step=t.step,
                     total=t.total,
                     elapsed=t.elapsed, commit=export.commit(), device=device_name(t),
                     date=datetime.date.today().isoformat(),

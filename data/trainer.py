@@ -22,6 +22,7 @@ import config
 import datasets
 import encoder_init
 import files
+import imperfect
 import layout
 import losses
 import model
@@ -191,6 +192,10 @@ class Trainer:
                                                         images)
             self.say(f"{self.c.weights}: {len(loaded)} tensors; random: "
                      + (", ".join(sorted({k.split('.')[0] for k in missing})) or "none"))
+        path = self.c.init or self.c.weights
+        self.start_licence = self.c.start_licence
+        if path and not self.start_licence:
+            self.start_licence = encoder_init.licence_of(path)
 
     def make_optimiser(self):
         base = list(self.net.encoder.base.parameters())
@@ -313,15 +318,28 @@ class Trainer:
             else:
                 out["zero-shot"] = losses.zero_shot_loss(self.fit(logits, half),
                                                          half, valid,
-                                                         exhaustive)
+                                                         exhaustive, self.c.swaps)
         if self.one:
-            logits = self.one(targets, shown, self.teaching(step, b, t), *feats)
+            seeds = self.seeds(step, targets, shown, logits if self.zero else None)
+            logits = self.one(seeds, shown, self.teaching(step, b, t), *feats)
             if self.c.loss == "paper":
                 out["one-shot"] = losses.paper_loss(self.full(logits), targets, valid)
             else:
                 out["one-shot"] = losses.one_shot_loss(self.fit(logits, half), half,
-                                                       shown.cummax(1).values)
+                                                       shown.cummax(1).values,
+                                                       self.c.swaps)
         return out
+
+    def seeds(self, step, targets, shown, zero_logits):
+        """Targets as they are fed: with faults where they are shown."""
+        if not self.c.imperfect or self.c.loss == "paper":
+            return targets
+        draw = clips.Draw(self.device, self.c.seed, step, "seeds")
+        if zero_logits is not None:
+            zero_logits = zero_logits.detach() if self.c.found else None
+        with torch.no_grad():
+            return imperfect.seeds(targets, shown, self.c.imperfect, zero_logits,
+                                   self.c.found, draw)
 
     def full(self, logits):
         return model.upsample(logits.flatten(0, 1), self.size).unflatten(0,

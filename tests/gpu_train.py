@@ -21,11 +21,12 @@ import torch
 import cells
 import config
 import prepare
+import recipe
 import shapes
 import train
 import trainer
 
-PARTS = ("numbers", "speed", "learn", "compiled")
+PARTS = ("numbers", "speed", "learn", "compiled")  # and recipe, which is none of "all"
 TARGET_MS, PROTOTYPE_MS = 80, 154  # of a step; the latter as measured on one H100
 BARS = {"loss one-shot": 0.30, "loss zero-shot": 0.80}
 STEPS, JUDGED = 9700, 3000  # of the schedule, and the one whose losses are judged
@@ -330,13 +331,47 @@ def learn(a, table):
               f"{len(made)} of 4")
 
 
+# ---- the recipe ------------------------------------------------------------------------
+
+def validation():
+    """Sources: RVOS_TRAIN_VALIDATION, else the videos for development where there are."""
+    given = os.environ.get("RVOS_TRAIN_VALIDATION")
+    if given is not None:
+        return given.split()
+    near = os.path.join(os.path.dirname(ROOT), "shared", "dev-video")
+    return ["davis2016:" + near] if os.path.isdir(near) else []
+
+
+def train_by_recipe(a, table):
+    """One call's worth; what it has made, and the command that goes on."""
+    more = dict(graph=a.gpu)
+    if os.environ.get("RVOS_TRAIN_BASE"):
+        more["base"] = os.environ["RVOS_TRAIN_BASE"]
+    if a.tiny:
+        more.update({k: v for k, v in TINY.items() if k != "steps"}, validation_frames=3)
+    made = recipe.Recipe(os.path.join(a.work, "recipe"), a.data,
+                         os.environ.get("RVOS_TRAIN_INIT", ""), validation(),
+                         (4, 3, 3) if a.tiny else None, more, say)
+    done = made.go(a.minutes)
+    for name in ("best.safetensors", "best.md", "recipe.json", *(
+            f"phase-{n + 1}.zip" for n in range(len(recipe.PHASES)))):
+        if os.path.exists(made.path(name)):
+            shutil.copy(made.path(name), a.out)
+    for row in made.state["done"]:
+        scores = "".join(f" {t} J {s['J']:.1f}" for t, s in row["scores"].items())
+        table.row(f"recipe: {row['phase']}", "PASS", f"{row['steps']} steps", scores.strip())
+    for line in made.summary(done, f"tests/gpu_train.sh {a.out} {a.minutes:g} recipe"):
+        print(line, flush=True)
+    table.row("recipe", "PASS" if done else "SKIP", "" if done else "call again to go on")
+
+
 # ---- all -------------------------------------------------------------------------------
 
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("out")
     p.add_argument("--minutes", type=float, default=8)
-    p.add_argument("--part", choices=(*PARTS, "all"), default="all")
+    p.add_argument("--part", choices=(*PARTS, "recipe", "all"), default="all")
     a = p.parse_args()
     a.gpu, a.tiny = torch.cuda.is_available(), os.environ.get("RVOS_TINY") == "1"
     a.work = os.environ.get("RVOS_TRAIN_WORK", os.path.join(a.out, "work"))
@@ -363,14 +398,15 @@ def main():
     table.row("machine", "PASS" if a.gpu else "SKIP", device,
               f"PyTorch {torch.__version__}" + (", tiny" if a.tiny else ""))
     path = os.path.join(a.out, "train.log")
-    for part in PARTS:
-        if a.part not in (part, "all"):
-            continue
+    parts = {name: globals()[name] for name in PARTS}
+    if a.part != "all":
+        parts = {a.part: parts.get(a.part, train_by_recipe)}
+    for part, work in parts.items():
         failed, table.failed = table.failed, False
         with open(path, "a") as log:
             try:
                 with contextlib.redirect_stderr(log):
-                    globals()[part](a, table)
+                    work(a, table)
             except Exception as e:
                 traceback.print_exc(file=log)
                 table.row(part, "FAIL", brief(e))

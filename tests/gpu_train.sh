@@ -10,6 +10,7 @@
 #   learn     the prototype's schedule of 9700 steps, up to step 3001: the losses at 3000
 #             against the bars, and what the run leaves                   (5 to 9)
 #   compiled  time of a step with torch.compile, which nothing rests on   (about 5)
+#   recipe    data/recipe.py, towards a better model: not a part of all    (3 calls of 5)
 # The times are estimates for an H100; each part reads the data anew.
 #
 # Where one command may not take long, call this once for each part with the same OUT_DIR.
@@ -22,6 +23,10 @@
 # to start from, *.pt or *.pth (else ./train-data). With RVOS_TINY=1, or with neither data
 # nor GPU, a tiny network is trained, on small made-up data where RVOS_TRAIN_DATA is no
 # folder: no bar can be judged then, but every line of this runs, on a CPU, too.
+# recipe also takes labelled*.zip; RVOS_TRAIN_INIT: a model to start from;
+# RVOS_TRAIN_BASE: the encoder, if not ResNet-18; RVOS_TRAIN_VALIDATION: sources of videos
+# to validate on, apart by spaces. Each phase's result comes to OUT_DIR as phase-N.zip, the
+# best model as best.safetensors; the last line says what to run next.
 # RVOS_TRAIN_WORK: folder for what is large, the run with its checkpoint (OUT_DIR/work).
 #
 # OUT_DIR gets what is small: table.txt, rows.jsonl, train.log, log.csv, profile-*.txt, of

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Encoders to start a training from: all forms of files, and folded batch norms."""
+import hashlib
 import unittest
+from unittest import mock
 
 import common
 
@@ -12,6 +14,7 @@ import torch
 import encoder_init
 import model
 import pixels
+import safetensors_io
 from shapes import fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
@@ -136,6 +139,19 @@ class Encoders(unittest.TestCase):
             for k, v in base.state_dict().items():
                 if "num_batches" not in k:
                     self.assertTrue(torch.equal(v, other.state_dict()[k]), (kind, k))
+
+    def test_licence(self):
+        """Of a bundle what it says; of other files what is known, by their content."""
+        path = fresh("some.pt")
+        torch.save({"a": torch.ones(1)}, path)
+        self.assertEqual(encoder_init.licence_of(path), "unknown")
+        with open(path, "rb") as f:
+            digest = hashlib.sha256(f.read()).hexdigest()
+        with mock.patch.dict(encoder_init.KNOWN, {digest: "MIT"}):
+            self.assertEqual(encoder_init.licence_of(path), "MIT")
+        path = fresh("some.safetensors")
+        safetensors_io.write(path, {"a": np.ones(1, np.float32)}, {"rvos.licence": "X 1.0"})
+        self.assertEqual(encoder_init.licence_of(path), "X 1.0")
 
     def test_lite(self):
         """The same function of pixels, though its input and its epsilon are others."""

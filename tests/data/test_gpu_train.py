@@ -80,6 +80,20 @@ class Script(unittest.TestCase):
             "table.txt", "rows.jsonl", "train.log", "log.csv", "config.yaml", "plot.png",
             "model.md", f"{STEP + 1:06d}.jpg"})
 
+    def test_recipe(self):
+        """In calls that say what to run next; each phase's result is brought."""
+        out, env = shapes.fresh("recipe"), dict(RVOS_TRAIN_VALIDATION=shapes.folders()[0])
+        status, text, rows = call(out, "0", "recipe", **env)
+        self.assertIn(status, (0, 77), text)
+        self.assertIn(f"next: tests/gpu_train.sh {out} 0 recipe", text)
+        self.assertEqual(rows["recipe"]["verdict"], "SKIP")
+        status, text, rows = call(out, "9", "recipe", **env)
+        self.assertIn("done: ", text)
+        self.passed(rows, ("recipe", "recipe: short", "recipe: rollouts", "recipe: long"),
+                    text)
+        self.assertLessEqual({"best.safetensors", "best.md", "recipe.json", "phase-1.zip",
+                              "phase-2.zip", "phase-3.zip"}, set(os.listdir(out)))
+
     def test_failure(self):
         """Says what went wrong, and what is in the log."""
         empty = shapes.fresh("empty")

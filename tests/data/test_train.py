@@ -298,7 +298,8 @@ class Export(unittest.TestCase):
             self.assertIn(words, card)
         for text in (card, *meta.values()):
             self.assertNotIn(common.scratch(), text)
-        for words in ("seed 0", "20 steps", "folder:videos (16 frames)", "J "):
+        for words in ("seed 0", "20 steps", "folder:videos (16 frames) [unknown]",
+                      "J "):
             self.assertIn(words, meta["rvos.provenance"])
         # the bundle is the averaged network, rounded
         state = trainer.load(os.path.join(path, "checkpoint.pt"))

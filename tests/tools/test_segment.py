@@ -408,6 +408,9 @@ class Info(common.ToolTest):
         self.assertIn("(encoder 4.6", line["MACs a frame"])
         self.assertIn("5 objects of 1.39", line["MACs a frame"])
         self.assertIn("esearch", line["licence"])
+        for words in ("DAVIS-2016 train [CC BY-NC 4.0]", "COCO 2017 subset [annotations CC BY",
+                      "Oxford-IIIT Pet subset [CC BY-SA 4.0]", "Weizmann horses [research]"):
+            self.assertIn(words, line["provenance"])
 
     def test_refusals(self):
         self.fault(3, "nowhere", "rvos-info", "nowhere")
