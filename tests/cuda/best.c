@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "conv/cache.h"
 #include "conv/conv_best.h"
 #include "conv/conv.h"
 #include "conv/conv_tile.h"
@@ -192,7 +193,6 @@ static int take(int width, double share)
         CHECK(again.engine == made.engine && again.conv == made.conv);
         CHECK(timed == world.timed_library + world.timed[0]);
     }
-    rv_conv_best_save(cuda.best);
     rv_conv_best_close(cuda.best);
     return tiling;
 }
@@ -249,14 +249,14 @@ int main(void)
     if (!CHECK(mkdtemp(folder)))
         return test_done();
     setenv("XDG_CACHE_HOME", folder, 1);
-    unsetenv("RVOS_CUDA_CONV");
-    unsetenv("RVOS_CUDA_TUNE");
+    cuda.store = rv_cache_open("t");
     device.priv = &cuda;
     cuda.engine = &library;
     world.library = 9;
     memcpy(world.tile, (float[TILINGS]){4, 2, 3, 1, 5}, sizeof(world.tile));
     whole();
     in_parts();
+    rv_cache_close(cuda.store);
     snprintf(command, sizeof(command), "rm -rf %s", folder);
     CHECK(system(command) == 0);
     return test_done();

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "conv/cache.h"
 #include "program/plan.h"
 
 /* ---- device ----------------------------------------------------------------- */
@@ -22,6 +23,7 @@ static void device_close(rvos_device *dev)
         rv_driver_pop(cuda->driver);
     }
     rv_driver_close(cuda->driver);
+    rv_cache_close(cuda->store);
     pthread_mutex_destroy(&cuda->lock);
     free(cuda);
     dev->priv = NULL;
@@ -39,6 +41,9 @@ static int open_in_context(rvos_device *dev, struct cuda_device *cuda)
     CU(dev,
        cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
     cuda->shared_bytes = (size_t)bytes;
+    cuda->store = rv_cache_open("conv");
+    if (!cuda->store)
+        return RVOS_ERR_MEMORY;
     if (engine->open)
         ret = engine->open(dev, &cuda->opened);
     if (ret)

@@ -26,7 +26,7 @@ struct rv_conv_best *rv_conv_best_open(const rvos_device *dev)
 
     if (!b)
         return NULL;
-    b->choices = rv_choices_open("tilings-1");
+    b->choices = rv_choices_open(cuda->store);
     if (!b->choices) {
         free(b);
         return NULL;
@@ -47,11 +47,6 @@ void rv_conv_best_close(struct rv_conv_best *b)
         return;
     rv_choices_close(b->choices);
     free(b);
-}
-
-void rv_conv_best_save(struct rv_conv_best *b)
-{
-    rv_choices_save(b->choices);
 }
 
 /* ---- measuring ------------------------------------------------------------------ */
@@ -221,7 +216,8 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
     if ((!known || (f.next && cuda->search_share > 0)) &&
         measure_tilings(dev, s, library, own->conv, key, &f)) {
         rv_choices_set(b->choices, key, f.code);
-        rv_choices_set(b->choices, unfinished, f.next);
+        if (known || f.next)
+            rv_choices_set(b->choices, unfinished, f.next);
     }
     if (rv_tiling_of_code(s, f.code, &tiling)) {
         rv_conv_tile_set(own->conv, tiling);

@@ -17,10 +17,9 @@ struct rv_made {
  * choice: "cudnn", "tile" or "plain". Under the device's lock. */
 int rv_conv_make(rvos_device *dev, const struct rv_conv_shape *shape,
                  struct rv_weights *weights, int index, struct rv_made *out);
-/* Opened with the device, closed with it; saved when a plan is made. NULL: no memory. */
+/* Opened with the device, closed with it. NULL: no memory. */
 struct rv_conv_best;
 struct rv_conv_best *rv_conv_best_open(const rvos_device *dev);
 void rv_conv_best_close(struct rv_conv_best *best);
-void rv_conv_best_save(struct rv_conv_best *best);
 
 #endif

@@ -68,7 +68,6 @@ static void engine_close(void *opened)
     if (o->dnn.handle)
         cudnnDestroy(o->dnn.handle);
     pthread_mutex_destroy(&o->running);
-    rv_cache_close(o->cache);
     free(o);
 }
 
@@ -104,9 +103,7 @@ static int engine_open(rvos_device *dev, void **opened)
         if (*p == ' ')
             *p = '_';
     o->tune = cuda->switches.tune;
-    o->cache = rv_cache_open("cudnn");
-    if (!o->cache)
-        goto error;
+    o->cache = cuda->store;
     status = cudnnCreate(&o->dnn.handle);
     if (status == CUDNN_STATUS_SUCCESS)
         status = cudnnCreate(&o->runner);
@@ -204,7 +201,6 @@ static void flush(void *opened)
     struct rv_cudnn *o = opened;
 
     rv_cudnn_scratch_free(o);
-    rv_cache_trim(o->cache);
     rv_conv_search_reset(o->dev);
 }
 

@@ -24,9 +24,9 @@ struct rv_cudnn {
     struct rv_dnn dnn; /* for planning, under the device's lock, which can take seconds */
     cudnnHandle_t runner; /* for what does not wait for that: a handle is one thread's */
     pthread_mutex_t running;
-    cudaStream_t planning; /* that the handle for planning had last; under `running` */
-    struct rv_cache *cache;
-    char gpu[96]; /* the part of a key that names cuDNN and the GPU */
+    cudaStream_t planning;  /* that the handle for planning had last; under `running` */
+    struct rv_cache *cache; /* the device's */
+    char gpu[96];           /* the part of a key that names cuDNN and the GPU */
     struct rv_cudnn_plan *made;
     char *scratch; /* of timing, until the next flush */
     size_t scratch_bytes;

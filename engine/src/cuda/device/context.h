@@ -14,6 +14,7 @@
 #include "../../log.h"
 #include "switches.h"
 
+struct rv_cache;
 struct rv_conv_best;
 struct rv_conv_engine;
 
@@ -49,7 +50,8 @@ struct cuda_device {
     struct rv_driver *driver;
     struct rv_switches switches;
     const struct rv_conv_engine *engine;
-    void *opened; /* the engine's */
+    void *opened;           /* the engine's */
+    struct rv_cache *store; /* on disk: what took long to find out */
     struct rv_conv_best *best;
     size_t shared_bytes;  /* of shared memory that a block can have */
     cudaStream_t stream;  /* of what belongs to no plan: clearing, reading, drawing */

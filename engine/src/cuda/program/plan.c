@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan.h"
 
+#include "../conv/cache.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -298,7 +300,7 @@ static int make_plan(struct rv_plan *plan, struct rv_weights *weights)
         ret = make_steps(plan, weights);
     if (plan->cuda->engine->flush)
         plan->cuda->engine->flush(plan->cuda->opened);
-    rv_conv_best_save(plan->cuda->best);
+    rv_cache_trim(plan->cuda->store);
     pthread_mutex_unlock(&plan->cuda->lock);
     if (!ret)
         ret = make_memory(plan);
