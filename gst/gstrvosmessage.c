@@ -98,20 +98,27 @@ static void post_object(GstRvosSeg *self, const gchar *event, const GstRvosObjec
     post(self, s);
 }
 
-static void post_notice(GstRvosSeg *self, GstRvosNotice *notice)
+/* A reset or an object: from the streaming thread only, which has the frame's times. */
+static void post_event(GstRvosSeg *self, const GstRvosNotice *notice)
 {
     static const gchar *const changes[] = {"appeared", "lost", "recovered"};
-    gboolean silent =
-        self->frame.settings.post_messages == GST_RVOS_SEG_POST_MESSAGES_NONE;
 
+    if (self->frame.settings.post_messages == GST_RVOS_SEG_POST_MESSAGES_NONE)
+        return;
+    if (notice->kind == GST_RVOS_NOTICE_RESET)
+        post_reset(self, notice->reason, notice->epoch);
+    else
+        post_object(self, changes[notice->change.change], &notice->change.object);
+}
+
+static void post_notice(GstRvosSeg *self, GstRvosNotice *notice)
+{
     if (notice->kind == GST_RVOS_NOTICE_ERROR)
         post_words(self, GST_MESSAGE_ERROR, &notice->words);
     else if (notice->kind == GST_RVOS_NOTICE_WARNING)
         post_words(self, GST_MESSAGE_WARNING, &notice->words);
-    else if (notice->kind == GST_RVOS_NOTICE_RESET && !silent)
-        post_reset(self, notice->reason, notice->epoch);
-    else if (notice->kind == GST_RVOS_NOTICE_OBJECT && !silent)
-        post_object(self, changes[notice->change.change], &notice->change.object);
+    else
+        post_event(self, notice);
 }
 
 void gst_rvos_message_notices(GstRvosSeg *self, GstRvosNotices *notices)

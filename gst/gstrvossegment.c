@@ -103,8 +103,8 @@ static int run_network(GstRvosSegmenter *self, const rvos_image *image,
         .alpha = alpha,
         .threshold = MAX((gfloat)settings->threshold, RVOS_NO_BACKGROUND),
         .min_object_size = (int)MIN(settings->min_object_size, G_MAXINT),
-        .hidden = gst_rvos_tracker_hidden(&self->tracker,
-                                          gst_rvos_segmenter_min_age(self, settings)),
+        .hidden = gst_rvos_tracker_unshown(&self->tracker,
+                                           gst_rvos_segmenter_min_age(self, settings)),
     };
     GstClockTime begin = gst_util_get_timestamp();
     int status = rvos_stream_process(self->stream, image, &out);

@@ -70,7 +70,7 @@ void gst_rvos_tracker_label(GstRvosTracker *tracker, guint slot, GQuark label)
         tracker->track[slot - 1].object.label = label;
 }
 
-guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age)
+guint32 gst_rvos_tracker_unshown(const GstRvosTracker *tracker, guint min_age)
 {
     guint32 hidden = 0;
 

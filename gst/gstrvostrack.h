@@ -71,7 +71,7 @@ void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot);
 
 /* The slots that the coming frame must not show, as a bit mask: objects younger than
  * `min_age` segmented frames, should they be in that frame. */
-guint32 gst_rvos_tracker_hidden(const GstRvosTracker *tracker, guint min_age);
+guint32 gst_rvos_tracker_unshown(const GstRvosTracker *tracker, guint min_age);
 
 /* What a detector calls the object of a slot, now or when it appears; stays with it. */
 void gst_rvos_tracker_label(GstRvosTracker *tracker, guint slot, GQuark label);

@@ -33,16 +33,16 @@ GST_START_TEST(test_min_age)
 
     gst_rvos_tracker_init(&t);
     gst_rvos_tracker_reset(&t, SLOTS);
-    fail_unless_equals_int(gst_rvos_tracker_hidden(&t, 3), 7);
-    fail_unless_equals_int(gst_rvos_tracker_hidden(&t, 1), 0);
-    fail_unless_equals_int(gst_rvos_tracker_hidden(&t, 0), 0);
+    fail_unless_equals_int(gst_rvos_tracker_unshown(&t, 3), 7);
+    fail_unless_equals_int(gst_rvos_tracker_unshown(&t, 1), 0);
+    fail_unless_equals_int(gst_rvos_tracker_unshown(&t, 0), 0);
     step(&t, 1, 3, 5);
     expect(&t, 0, 0, 0);
     step(&t, 1, 3, 5);
     expect(&t, 0, 0, 0);
     fail_if(gst_rvos_track_visible(&t.track[0]));
     /* The third frame shows it, and that is known before the frame is segmented. */
-    fail_unless_equals_int(gst_rvos_tracker_hidden(&t, 3), 6);
+    fail_unless_equals_int(gst_rvos_tracker_unshown(&t, 3), 6);
     step(&t, 1, 3, 5);
     expect(&t, 1, GST_RVOS_TRACK_APPEARED, 1);
     fail_unless(gst_rvos_track_visible(&t.track[0]));
@@ -84,7 +84,7 @@ GST_START_TEST(test_lost_and_recovered)
     step(&t, 2, 9, 2); /* at once: it is no stranger */
     expect(&t, 1, GST_RVOS_TRACK_RECOVERED, 2);
     fail_unless_equals_uint64(t.track[1].object.tracking_id, id);
-    fail_unless_equals_int(gst_rvos_tracker_hidden(&t, 9), 5);
+    fail_unless_equals_int(gst_rvos_tracker_unshown(&t, 9), 5);
 }
 GST_END_TEST;
 
