@@ -362,6 +362,7 @@ static void starved_plans(rvos_device *cuda, const char *folder)
         long mallocs;
         char at[16];
 
+        setenv("RVOS_EMULATED_DRY", "1", 1); /* but frames are computed */
         stream[0] = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
         snprintf(at, sizeof(at), "+%d", n);
         setenv("RVOS_EMULATED_FAIL", at, 1);
@@ -371,6 +372,7 @@ static void starved_plans(rvos_device *cuda, const char *folder)
                 rvos_stream_open(&stream[i], model, &(rvos_stream_params){.objects = 3});
         mallocs = counts()->mallocs - mallocs;
         unsetenv("RVOS_EMULATED_FAIL");
+        unsetenv("RVOS_EMULATED_DRY");
         CHECK(ret == 0 || ret == RVOS_ERR_MEMORY);
         CHECK(log_.warnings - warnings <= 1);
         warned += log_.warnings > warnings;
@@ -406,8 +408,10 @@ static void starved(rvos_device *cuda, const char *folder)
         setenv("RVOS_EMULATED_FAIL", at, 1);
         ret = rvos_model_load(&model, cuda, path,
                               &(rvos_model_params){.width = NET_W, .height = NET_H});
+        setenv("RVOS_EMULATED_DRY", "1", 1);
         if (!ret)
             ret = rvos_stream_open(&stream, model, NULL);
+        unsetenv("RVOS_EMULATED_DRY");
         if (!ret)
             ret = process_frame(stream, 0, NULL);
         CHECK(ret == 0 || ret == RVOS_ERR_MEMORY);
