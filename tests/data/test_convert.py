@@ -300,6 +300,22 @@ class Pickles(unittest.TestCase):
 
 
 class Settings(unittest.TestCase):
+    def test_mobile(self):
+        """Which of the mobile encoders it is tells the number of blocks."""
+        for base in layout.MOBILE:
+            path = folder("mobile", *tiny_state(base=base))
+            tensors, settings = convert.load(path)
+            self.assertEqual((settings["base"], settings["width"]), (base, 8))
+            self.assertEqual(set(tensors), set(layout.bundle(base, 8, width=8,
+                                                             tasks=("zero-shot",))))
+        enc, dec = tiny_state(base="mobilenetv2")
+        enc = {k: v for k, v in enc.items()
+               if not k.startswith(("base.blocks.15.", "base.blocks.16."))}
+        path = folder("mobile", enc, dec)
+        status, _, err = run(path, "-o", os.path.join(path, "x"))
+        self.assertEqual(status, 1)
+        self.assertIn("15 inverted residuals, as no known encoder has", err)
+
     def test_args(self):
         """Item 4: unknown attributes, missing ones, and a missing file."""
         enc, dec = tiny_state()
