@@ -63,7 +63,8 @@ static void *open_one_more(void *opaque)
     return NULL;
 }
 
-/* All that is needed to open a device's memory and another model. */
+/* Loads another model and runs a frame: allocates device memory, makes a plan, captures.
+ */
 static void load_another(rvos_device *device, const char *folder)
 {
     rvos_model *other = load_model(device, folder, "r18-h64", NET_W, NET_H);
