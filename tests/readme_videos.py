@@ -77,8 +77,9 @@ def check(folder, lines, env, name, frames):
         good = readme.run(line, folder, env) and good
     found = len(os.listdir(masks)) if os.path.isdir(masks) else 0
     wanted = decoded(folder, env, name)
-    # The last one of vp9-alpha.webm stays in the decoder of GStreamer 1.26.2.
-    if found != wanted or wanted < frames - ("alpha" in name):
+    # The last one of vp9-alpha.webm stays in the decoder of GStreamer 1.26.2, now and then.
+    some = "alpha" in name
+    if abs(found - wanted) > some or min(found, wanted) < frames - some:
         print(f"FAILED: {name} has {frames} frames, decodes to {wanted}, and got {found} masks")
         good = False
     return good

@@ -314,7 +314,7 @@ static void close_many(int n, struct caller *c)
 
 static void plans_as_streams_open(rvos_device *device, struct caller *c)
 {
-    rvos_model *model = load(device, 64, 0);
+    rvos_model *model = load(device, 16, 0);
     rvos_model_info info;
 
     clear_counts();

@@ -21,8 +21,8 @@ WIDTH, HEIGHT = 640, 480
 # output=overlay the frame in front of it is opaque, so it is not seen. I420 drops the alpha channel.
 PIPELINE = f"""
     webrtcbin name=w bundle-policy=max-bundle latency=50
-    appsrc name=entry is-live=true format=time !
-        queue leaky=downstream max-size-buffers=1 ! videoconvert ! videoscale !
+    appsrc name=entry is-live=true format=time max-buffers=1 leaky-type=downstream !
+        videoconvert ! videoscale !
         video/x-raw,format=RGBA,width={WIDTH},height={HEIGHT},pixel-aspect-ratio=1/1 !
         identity name=gate !
         rvosseg name=seg post-messages=none max-gap=5000000000 {{properties}} ! tee name=t

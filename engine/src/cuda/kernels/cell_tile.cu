@@ -69,10 +69,11 @@ static __device__ inline void find_places(const struct rv_cell_args &m,
     int k = rows ? i : i - (HIGH + 2), size = rows ? m.h.h : m.h.w;
     int at = (rows ? (int)blockIdx.x / tiles * HIGH : (int)blockIdx.x % tiles * WIDE) +
              k - l.border;
-    struct place_on_axis *out = rows ? &p->row[k] : &p->column[k];
+    struct place_on_axis *out;
 
     if (k >= (rows ? HIGH : WIDE) + 2 * l.border)
         return;
+    out = rows ? &p->row[k] : &p->column[k];
     out->at = at < 0 || at >= size ? -1 : at;
     out->frac = 0;
     if (out->at >= 0 && m.below.where)

@@ -18,11 +18,13 @@ static float level_of(float threshold)
 static int show_seed(struct rv_plan *plan, const struct rv_job *job, int j)
 {
     size_t pixels = (size_t)plan->net->width * plan->net->height;
-    uint32_t *pinned = plan->seed + j * pixels, *device = plan->seed_device + j * pixels;
+    uint32_t *pinned, *device;
     int ret = 0;
 
     if (!plan->seed || !job->seed_slots)
         return 0;
+    pinned = plan->seed + j * pixels;
+    device = plan->seed_device + j * pixels;
     plan->job[j].seed_slots = job->seed_slots;
     if (!job->seed)
         return 0;
