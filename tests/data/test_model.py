@@ -206,7 +206,8 @@ class Parts(unittest.TestCase):
         for size in ((30, 54), (60, 107)):
             y = model.upsample(x, size)
             want = self.aligned(self.aligned(x.numpy(), size[0], 2), size[1], 3)
-            np.testing.assert_allclose(y.numpy(), want, atol=1e-6)
+            # PyTorch's places are float32: off by up to 54 * 2^-24 of a pixel here.
+            np.testing.assert_allclose(y.numpy(), want, atol=4e-6)
             x = y
         ramp = torch.linspace(0, 1, 15)[:, None].expand(15, 27)[None, None]
         want = torch.linspace(0, 1, 30)[:, None].expand(30, 54)
