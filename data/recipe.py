@@ -174,7 +174,7 @@ class Recipe:
         best = self.state["best"]
         if best:
             lines.append(f"best so far: {best['phase']}, {self.path('best.safetensors')}")
-        lines.append("done: look at best.md, and bring phase-*.zip" if done else
+        lines.append("done: read the card of the best model, and bring phase-*.zip" if done else
                      f"next: {command}")
         return lines
 

@@ -60,6 +60,15 @@ static __device__ inline void found_one(struct rv_found *f, int x, int y)
     atomicMax(&f->y1, y + 1);
 }
 
+// Each of the first RV_CUDA_SLOTS threads of a block clears one slot.
+static __device__ inline void clear_found(struct rv_found *all)
+{
+    struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
+
+    if (threadIdx.x < RV_CUDA_SLOTS)
+        all[threadIdx.x] = none;
+}
+
 static __device__ inline void add_found(struct rv_found *all, const struct rv_found *f)
 {
     if (f->area) {
@@ -90,10 +99,7 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
 
     RV_THREADS
     {
-        struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
-
-        if (threadIdx.x < RV_CUDA_SLOTS)
-            mine[threadIdx.x] = none;
+        clear_found(mine);
     }
     RV_SYNC
     RV_THREADS
@@ -143,10 +149,7 @@ static __global__ void look(const struct rv_cuda_job *jobs, struct rv_view logit
 
     RV_THREADS
     {
-        struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
-
-        if (threadIdx.x < RV_CUDA_SLOTS)
-            mine[threadIdx.x] = none;
+        clear_found(mine);
     }
     RV_SYNC
     RV_THREADS
