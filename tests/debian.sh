@@ -26,8 +26,9 @@ runs each PART there, as an ordinary user or, with --as-root, as root:
             chroot of its own, and without other parts. It says nothing of an ARM's speed
 
 The chroots stay in $RVOS_DEBIAN_CACHE, by default $XDG_CACHE_HOME/rvosseg or
-~/.cache/rvosseg: 2 GB each, which may be deleted. $DEBIAN_MIRROR is where the packages come
-from. It needs root, mmdebstrap and the network, and exits with 77 where one is not there.
+~/.cache/rvosseg: 2 GB each, which may be deleted. The packages come from $DEBIAN_MIRROR, by
+default from mmdebstrap's own choice. It needs root, mmdebstrap and the network, and exits with
+77 where one is not there.
 END
 }
 
@@ -54,7 +55,6 @@ shift
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 cache=${RVOS_DEBIAN_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rvosseg}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 [ "$(id -u)" = 0 ] || skip "a chroot needs root"
 command -v mmdebstrap >/dev/null 2>&1 || skip "no mmdebstrap"
 unshare -m sh -c 'mount --make-rprivate / && mount -t tmpfs none /mnt' 2>/dev/null ||
@@ -82,11 +82,11 @@ make_chroot()
     mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io \
         --architectures="${architectures:-amd64}" \
         --include="$(echo "$2" | tr -s ' ' ',' | sed 's/,$//')" "$suite" "$1.part" \
-        "deb $mirror $suite main" >"$1.log" 2>&1 </dev/null || {
+        ${DEBIAN_MIRROR:+"deb $DEBIAN_MIRROR $suite main"} >"$1.log" 2>&1 </dev/null || {
         rm -rf "$1.part"
         tail -n 5 "$1.log"
         grep -q -e 'Could not resolve' -e 'Failed to fetch' -e 'Unable to connect' "$1.log" &&
-            skip "the packages of Debian $release cannot be fetched from $mirror"
+            skip "the packages of Debian $release cannot be fetched"
         return 1
     }
     chroot "$1.part" useradd -m -s /bin/sh tester || return 1

@@ -10,9 +10,10 @@ usage: sh tests/dockerfile.sh RELEASE
 
 Builds the target cameras of the Dockerfile, and so cpu, on which it stands, on Debian RELEASE
 (12, 13) by buildah, without a registry: the base image is made by mmdebstrap. Then runs
-gst-inspect-1.0, a pipeline, rvos-segment and the cameras' service in the image. Takes five minutes and, while it runs, 10 GB in $TMPDIR.
-$DEBIAN_MIRROR is where the packages come from. It needs root, mmdebstrap, buildah and the
-network, and exits with 77 where one is not there.
+gst-inspect-1.0, a pipeline, rvos-segment and the cameras' service in the image. It takes five
+minutes and, while it runs, 10 GB in $TMPDIR. The packages come from $DEBIAN_MIRROR, by default
+from mmdebstrap's own choice. It needs root, mmdebstrap, buildah and the network, and exits with
+77 where one is not there.
 END
 }
 
@@ -30,7 +31,6 @@ case ${1:-} in
 esac
 release=$1
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 [ "$(id -u)" = 0 ] || skip "a base image is made by root"
 command -v mmdebstrap >/dev/null 2>&1 || skip "no mmdebstrap"
 command -v buildah >/dev/null 2>&1 || skip "no buildah"
@@ -48,11 +48,12 @@ oci()
 }
 
 echo "making the base image, Debian $release ..."
-mmdebstrap --quiet --variant=minbase "$suite" "$work/base.tar" "deb $mirror $suite main" \
+mmdebstrap --quiet --variant=minbase "$suite" "$work/base.tar" \
+    ${DEBIAN_MIRROR:+"deb $DEBIAN_MIRROR $suite main"} \
     >"$work/log" 2>&1 || {
     tail -n 5 "$work/log"
     grep -q -e 'Could not resolve' -e 'Failed to fetch' -e 'Unable to connect' "$work/log" &&
-        skip "the packages of Debian $release cannot be fetched from $mirror"
+        skip "the packages of Debian $release cannot be fetched"
     exit 1
 }
 base=$(oci from scratch) && oci add --quiet "$base" "$work/base.tar" / >/dev/null &&
