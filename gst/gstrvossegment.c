@@ -152,8 +152,8 @@ static gboolean make_masks(GstRvosSegmenter *self, const rvos_image *image,
     return FALSE;
 }
 
-/* The masks of the last frame, if they are all there, and where this frame's pixels are.
- * (From the GPU's they could be had for a frame in system memory, but not back.) */
+/* Whether this frame can show the masks of the last one: all are there, and this frame's
+ * memory can have them. Masks are copied from the GPU to system memory, never back. */
 static gboolean can_hold(const GstRvosSegmenter *self, const rvos_image *image,
                          const GstRvosSettings *settings)
 {

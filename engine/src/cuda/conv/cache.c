@@ -56,8 +56,8 @@ void rv_cache_close(struct rv_cache *c)
     free(c);
 }
 
-/* The folder, if it is this user's alone to write to: what is in it gets to run on the
- * GPU. Below 0: it is not. */
+/* Opens the folder if only this user can write to it, since the GPU runs what is in it.
+ * Returns a value below 0 otherwise. */
 static int open_folder(const struct rv_cache *c)
 {
     struct stat st;
@@ -73,7 +73,7 @@ static int open_folder(const struct rv_cache *c)
     return -1;
 }
 
-/* It may be the first that this user has: up to three levels are missing. */
+/* On a user's first run up to three levels of the folder are missing. */
 static int make_folder(const struct rv_cache *c)
 {
     char path[600];
@@ -98,7 +98,8 @@ static void write_name(char *name, const char *key)
 
 /* ---- reading ----------------------------------------------------------------------- */
 
-/* The whole file, 0-terminated; NULL: not one of ours. */
+/* Reads the whole file and ends it with a 0. Returns NULL if the file is not one of ours.
+ */
 static char *read_file(int folder, const char *name, size_t *size)
 {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -229,7 +230,7 @@ static int oldest_first(const void *a, const void *b)
     return (x->time > y->time) - (x->time < y->time);
 }
 
-/* Unfinished files of an hour ago are nobody's. */
+/* No process still writes an unfinished file that is an hour old. */
 static bool is_ours(int folder, const char *name, struct entry *e, time_t now)
 {
     struct stat st;

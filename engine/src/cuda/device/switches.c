@@ -6,7 +6,8 @@
 
 #include "../../log.h"
 
-/* Which of the values, of which the first is the default, the variable has. */
+/* Returns the index in `values` of what the environment variable is set to. The first
+ * value is the default. */
 static int which(const rvos_device *dev, const char *name, const char *const values[4])
 {
     const char *text = getenv(name);

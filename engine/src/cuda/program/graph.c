@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* graph.c - the steps of a frame in the lanes, and the graphs that are captured of them.
  *
- * All graphs are made with the plan. A frame makes none: a capture takes milliseconds, in
- * which no stream of the plan could go on. So there are graphs for few numbers of live
- * slots, and a frame takes the smallest one that has its slots. The graph's kernels leave
- * alone what the frame's job table does not count as live. */
+ * All graphs are captured when the plan is made. A frame captures none, since a capture
+ * takes milliseconds and holds up every stream of the plan. Only some numbers of live
+ * slots have a graph; a frame takes the smallest graph that covers its slots. The kernels
+ * skip slots that the frame's job table does not mark as live. */
 #include "plan.h"
 
-/* Whether a kernel of ours is what the step puts into its lane last. Only behind such a
- * kernel may another be chained: what a library launches may do without the waits that
- * chained kernels count on. */
+/* Whether the step's last launch in its lane is one of our kernels. Only behind such a
+ * launch may another kernel be chained: a library's kernel may lack the waits that
+ * chaining needs. */
 static bool ends_in_own_kernel(const struct cuda_step *s)
 {
     return s->step->op != RV_OP_CONV || s->made.engine->own;
 }
 
-/* All steps of a frame of `live` slots into the lanes; lane 0 comes last. An event of a
- * step that is skipped is recorded all the same: others may wait for its memory. */
+/* Submits all steps of a frame with `live` slots to the lanes, lane 0 last. A skipped
+ * step still records its event, since other steps may wait for its memory. */
 static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     bool kernel_last[RV_LANES] = {false}; /* of ours, and nothing to wait for since */
@@ -83,8 +83,8 @@ static cudaError_t capture_frame(struct rv_plan *plan, const int live[RV_DECODER
     return error;
 }
 
-/* Once may be bad luck, such as memory that somebody else has for a moment: it is tried
- * again, once. */
+/* A failed capture is tried once more: another program may hold the memory for a moment.
+ */
 static void not_captured(struct rv_plan *plan, cudaError_t error)
 {
     plan->eager = ++plan->uncaptured > 1;
@@ -98,7 +98,7 @@ static void not_captured(struct rv_plan *plan, cudaError_t error)
             plan->dev, RVOS_LOG_DEBUG,
             "cuda: the frame could not be captured into a graph (%s), to be tried again",
             cudaGetErrorString(error));
-    cudaGetLastError(); /* which would be taken for the next launch's */
+    cudaGetLastError(); /* or the next launch would report it */
 }
 
 /* The graph of all slots, unless frames go without. */
@@ -143,7 +143,7 @@ void rv_plan_make_graphs(struct rv_plan *plan)
             if ((!live[0] && !live[1]) || plan->graph[live[0]][live[1]])
                 continue;
             if (capture_frame(plan, live))
-                cudaGetLastError(); /* a larger graph does it */
+                cudaGetLastError(); /* frames take a larger graph */
             else
                 made++;
         }
