@@ -2,9 +2,8 @@
 /* gstrvosmaskalloc.h - buffers for masks: their geometry, and pools of them in system and
  * in CUDA memory.
  *
- * A mask is GRAY8 and has the frame's size. It knows no element and no pad: whoever has a
- * peer that offers a pool passes the peer's answer on. No locks; the streaming thread
- * owns it.
+ * A mask is GRAY8 and has the frame's size. This module knows no element and no pad: the
+ * mask pad passes its peer's answer on. It has no lock; the streaming thread owns it.
  */
 #ifndef GST_RVOS_MASK_ALLOC_H
 #define GST_RVOS_MASK_ALLOC_H
@@ -24,7 +23,7 @@ typedef struct {
 /* For frames like this one. Drops both pools. */
 void gst_rvos_mask_alloc_set_info(GstRvosMaskAlloc *alloc, const GstVideoInfo *frame);
 
-/* Makes the pool in system memory anew. `answer`: a peer's answer to an ALLOCATION query
+/* Makes a new pool in system memory. `answer`: a peer's answer to an ALLOCATION query
  * for `caps`, or NULL. If the peer's pool cannot be used, the pool is our own. */
 void gst_rvos_mask_alloc_configure(GstRvosMaskAlloc *alloc, GstQuery *answer);
 

@@ -90,7 +90,7 @@ static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
 
 static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
 {
-    /* Memory is shared with the held mask, and copied by whoever writes to it. */
+    /* It shares memory with the held mask; a writer gets a copy. */
     GstBuffer *out = gst_buffer_copy_region(
         mask, GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_META, 0, (gsize)-1);
 

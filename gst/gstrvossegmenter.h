@@ -7,8 +7,8 @@
  * go in, and a result comes out. What the application should know waits as notices.
  *
  * Threads: the functions of the first part belong to the streaming thread (open and close
- * to whoever has stopped it). Those of the second part may be called from any thread at
- * any time. No lock is held while the network runs.
+ * to the thread that has stopped it). Those of the second part may be called from any
+ * thread at any time. No lock is held while the network runs.
  */
 #ifndef GST_RVOS_SEGMENTER_H
 #define GST_RVOS_SEGMENTER_H
@@ -96,7 +96,7 @@ void gst_rvos_segmenter_skip(GstRvosSegmenter *self, const GstRvosTimes *times);
 /* The last mask in system memory; borrowed. NULL: an error was noted. */
 GstBuffer *gst_rvos_segmenter_read_mask(GstRvosSegmenter *self);
 
-/* What is to be told, in its order; whoever tells it takes it. */
+/* The notices, oldest first. The element takes each one that it posts. */
 GstRvosNotices *gst_rvos_segmenter_notices(GstRvosSegmenter *self);
 const GstRvosCounts *gst_rvos_segmenter_counts(const GstRvosSegmenter *self);
 
