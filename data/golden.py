@@ -5,7 +5,7 @@
     golden.py --models DIR
         random tiny networks of the cases (numpy only)
     golden.py --cases tests/golden
-        what data/model.py computes with them
+        what data/rvos_train/model.py computes with them
     golden.py --from-shared GOLDEN -o DIR
         the original's own outputs, in the same layout
     golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
@@ -20,11 +20,7 @@ import tempfile
 
 import numpy as np
 
-import convert
-import files
-import layout
-import pixels
-import safetensors_io
+from rvos_train import convert, files, layout, pixels, safetensors_io
 
 # ---- random networks -------------------------------------------------------------------
 
@@ -229,7 +225,7 @@ def inputs(name, c):
 def compute(net, name, c):
     """(frames, seeds, half-size logits) in the network's precision."""
     import torch
-    import model
+    from rvos_train import model
     frames, seeds = inputs(name, c)
     with torch.no_grad():
         steps = model.run(net, c["task"], frames, c["objects"], c["variant"],
@@ -242,7 +238,7 @@ def labels_of(logits, size, output):
     """Label maps, 255 where the largest is within 1e-3 of the next or of the
     threshold."""
     import torch
-    import model
+    from rvos_train import model
     out = []
     for row in logits:
         full = model.upsample(model.upsample(row[None], size), output)[0]
@@ -273,7 +269,7 @@ def write_case(path, frames, seeds, logits, meta, **more):
 
 def write_cases(folder):
     """In float64, so that no engine is measured against another one's rounding."""
-    import model
+    from rvos_train import model
     nets = {}
     for name, c in CASES.items():
         if c["model"] not in nets:

@@ -18,13 +18,9 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "data"), os.path.join(ROOT, "tests", "data")]
 import torch
 
-import cells
-import config
-import prepare
-import recipe
+from rvos_train import cells, config, prepare, recipe
 import shapes
-import train
-import trainer
+from rvos_train import train, trainer
 
 PARTS = ("numbers", "speed", "learn", "compiled")  # and recipe, which is none of "all"
 TARGET_MS, PROTOTYPE_MS = 80, 154  # of a step; the latter as measured on one H100
@@ -33,11 +29,11 @@ STEPS, JUDGED = 9700, 3000  # of the schedule, and the one whose losses are judg
 TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, objects=3, warmup=2,
             cut_outs=2, log_every=4, steps=40, check_every=5)
 TINY_JUDGED = 12
-# (name, settings): the first is "before", the second "after"
-WAYS = (("prototype's order, graphs", dict(cells="prototype", graph=True)),
+# (name, settings): the first is what the second is compared with
+WAYS = (("plain cells, graphs", dict(cells="torch", graph=True)),
         ("fused cells, graphs", dict(cells="auto", graph=True)),
         ("fused cells, no graphs", dict(cells="auto", graph=False)))
-AGAIN = ("before, again", WAYS[0][1])  # has the machine become slower meanwhile?
+AGAIN = ("plain cells, again", WAYS[0][1])  # has the machine become slower meanwhile?
 COMPILED = (("fused, graphs, compiled encoder", dict(cells="auto", graph=True,
                                                      compile=True)),
             ("compiled cells, graphs", dict(cells="compile", graph=True)))
@@ -252,13 +248,13 @@ def speed(a, table):
     values = settings(a)
     data = data_of(a, values)
     found = time_ways(a, values, data, (*WAYS, AGAIN), table)
-    before, after = (found.get(w[0]) for w in WAYS[:2])
-    if before and after:
-        table.row("step: before / after", "PASS" if a.gpu else "SKIP",
-                  f"{before[0] / after[0]:.2f} x",
+    plain, fused = (found.get(w[0]) for w in WAYS[:2])
+    if plain and fused:
+        table.row("step: plain / fused", "PASS" if a.gpu else "SKIP",
+                  f"{plain[0] / fused[0]:.2f} x",
                   f"the prototype itself took {PROTOTYPE_MS} ms")
-        for task, loss in after[1].items():
-            table.judge(f"same loss at step 0, {task}", abs(loss / before[1][task] - 1),
+        for task, loss in fused[1].items():
+            table.judge(f"same loss at step 0, {task}", abs(loss / plain[1][task] - 1),
                         0.02, "{:.4f}")
     found.pop(AGAIN[0], None)
     if found:

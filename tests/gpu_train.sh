@@ -4,13 +4,13 @@
 #
 # PART is one of these, or all (default), which does them one after another:
 #   numbers   the fused cells against plain PyTorch, on the device        (1 to 2 minutes)
-#   speed     time of a step before (the prototype's order of work) and after, in one
+#   speed     time of a step with plain cells and with fused ones, in one
 #             process; whether a step waits for the device; what the device does in it
 #                                                                         (about 5)
 #   learn     the prototype's schedule of 9700 steps, up to step 3001: the losses at 3000
 #             against the bars, and what the run leaves                   (5 to 9)
 #   compiled  time of a step with torch.compile, which nothing rests on   (about 5)
-#   recipe    data/recipe.py, towards a better model: not a part of all    (3 calls of 5)
+#   recipe    data/rvos_train/recipe.py, towards a better model: not a part of all    (3 calls of 5)
 # The times are estimates for an H100; each part reads the data anew.
 #
 # Where one command may not take long, call this once for each part with the same OUT_DIR.
@@ -18,7 +18,7 @@
 # leaves a checkpoint, and the next call with the same folders goes on there, to the same
 # result. Killed, it loses less than 500 steps.
 #
-# RVOS_TRAIN_DATA: folder with packs of data/prepare.py, each in one file or in as many
+# RVOS_TRAIN_DATA: folder with packs of data/rvos_train/prepare.py, each in one file or in as many
 # pieces as you like: video*.zip, stills*.zip, backgrounds*.zip (or none), and an encoder
 # to start from, *.pt or *.pth (else ./train-data). With RVOS_TINY=1, or with neither data
 # nor GPU, a tiny network is trained, on small made-up data where RVOS_TRAIN_DATA is no

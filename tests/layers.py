@@ -139,6 +139,14 @@ def check_sizes():
         faults.append(f"engine/src/net: {net} lines, more than {NET_LINES}")
 
 
+def check_scripts():
+    """Programs for users work without the tests."""
+    for folder in ("data", "engine", "gst"):
+        for path in (p for p in (root / folder).rglob("*") if p.suffix in (".py", ".sh")):
+            if re.search(r"""["'/]tests["'/]""", path.read_text()):
+                faults.append(f"{path.relative_to(root)}: uses a file of tests/")
+
+
 # ---- what a library must not do ---------------------------------------------------------
 
 FORBIDDEN = re.compile(r"(?<![\w.>])(_?exit|_Exit|quick_exit|abort|assert|v?printf|v?dprintf|puts|"
@@ -206,6 +214,7 @@ def check_library(path, exports):
 
 check_includes()
 check_sizes()
+check_scripts()
 check_calls()
 for library, names in zip(sys.argv[2:], ("rvos_", "gst_plugin_")):
     check_library(library, names)

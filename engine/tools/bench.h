@@ -33,7 +33,7 @@ json_t *bench_measure(const struct bench_case *c, const struct bench_options *op
 
 /* Runs a frame for each line "run" on stdin and writes its milliseconds to stdout,
  * after a line "ready LIBRARY THREADS"; "reset" forgets the video ("ok"), "quit" ends.
- * The way in which data/bench_peers.py asks both sides in turn. */
+ * The way in which tests/bench/bench_peers.py asks both sides in turn. */
 int bench_serve(const struct bench_case *c, const struct bench_options *options,
                 struct fault *fault);
 
@@ -58,7 +58,7 @@ void bench_print(const json_t *result);
 int bench_compare(const char *a, const char *b, struct fault *fault);
 int bench_plot(const char *path, char *const *files, int count, struct fault *fault);
 
-/* The "results" of a file of this program or of data/bench_peers.py. */
+/* The "results" of a file of this program or of tests/bench/bench_peers.py. */
 int bench_load(json_t **root, json_t **results, const char *path, struct fault *fault);
 
 /* What a result is of: words for people and for finding its like elsewhere. */

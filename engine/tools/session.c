@@ -39,7 +39,7 @@ static const char *way_out(int status)
         return "name a .safetensors file with --model";
     case RVOS_ERR_FORMAT:
         return "models come from the package rvos-models, data/convert.py or "
-               "data/train.py";
+               "training (docs/training.md)";
     case RVOS_ERR_WRONG_TASK:
         return "rvos-info tells what the file can do; choose that with --task";
     case RVOS_ERR_UNSUPPORTED:

@@ -5,7 +5,7 @@
     found_objects.py BUILD [--clips 30] [--frames 90] [--size 448x256] [--seed 1]
                      [--stills DIR] [--made DIR] [--interval 15] [--task auto] [--keep DIR]
 
-Makes clips with data/made_clips.py (or takes those of --made), runs rvos-segment and
+Makes clips with data/rvos_train/made_clips.py (or takes those of --made), runs rvos-segment and
 rvos-eval of the folder BUILD on them, and prints: the share of appearances that were found
 within two intervals, id switches per 300 frames, and false objects. An appearance begins
 when an object comes to cover at least 0.5 % of the frame. It is found when a slot has a J
@@ -70,7 +70,7 @@ def measure(a, work):
     masks = pathlib.Path(a.keep or work / "masks")
     if not a.made:
         stills = ["--stills", a.stills] if a.stills else []
-        run(sys.executable, ROOT / "data" / "made_clips.py", made, "--clips", a.clips,
+        run(sys.executable, ROOT / "data" / "rvos_train", "made-clips", made, "--clips", a.clips,
             "--frames", a.frames, "--size", a.size, "--seed", a.seed, *stills)
     tools = pathlib.Path(a.build) / "engine" / "tools"
     extra = ["--discovery-interval", a.interval] if a.task == "auto" else []

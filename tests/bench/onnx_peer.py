@@ -33,7 +33,7 @@ SAMPLES = 16  # of calibration
 def export(a):
     import torch
     sys.path[:0] = [str(HERE), str(HERE.parent.parent / "data")]
-    import model
+    from rvos_train import model
     import pytorch_peer
 
     net = model.load_bundle(a.file[0])

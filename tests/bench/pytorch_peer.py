@@ -3,7 +3,7 @@
 """The peer that the engine is timed against: RVOS in PyTorch, as published.
 
 The decoder runs object after object, level after level, with one whole gate convolution
-per cell over the concatenated input (data/model.py).  It is given PyTorch's best: batch
+per cell over the concatenated input (data/rvos_train/model.py).  It is given PyTorch's best: batch
 norm folded into the convolutions, nothing records gradients, and encoder and decoder
 traced, frozen and put through torch.jit.optimize_for_inference, which packs the weights
 once (--eager: not).
@@ -37,8 +37,7 @@ import torch.nn as nn
 sys.path.insert(0,
                 os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
                              "data"))
-import model
-import pixels
+from rvos_train import model, pixels
 
 
 def folded(conv, norm):

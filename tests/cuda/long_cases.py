@@ -4,7 +4,7 @@
                  [--objects 4] [--threads N]
 
 Videos long enough for errors to add up, on random networks of full width, in the layout of
-tests/golden, computed by data/model.py in float64: tests/golden plays them. Skips (77)
+tests/golden, computed by data/rvos_train/model.py in float64: tests/golden plays them. Skips (77)
 without PyTorch."""
 import argparse
 import os

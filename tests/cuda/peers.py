@@ -5,7 +5,7 @@
     peers.py CUDA_BENCH MODEL TASK OBJECTS [--rounds 400] [--json FILE]
              [--seconds 150] [--ours fp16,fp32] [--peers fp32,tf32,fp16,graph,compile]
 
-Peers: the published formulation (data/model.py) eager in float32 and TF32; with batch norm
+Peers: the published formulation (data/rvos_train/model.py) eager in float32 and TF32; with batch norm
 folded, fp16 and channels last: eager, as one CUDA graph, and by torch.compile with CUDA
 graphs. The network alone, without resizing and labels, which the engine has to do as well.
 A peer that fails, in its preparation or later, or whose preparation takes so long that
@@ -77,7 +77,7 @@ class Peer:
     """One frame of the network on the GPU, its state fed back in place."""
 
     def __init__(self, torch, path, task, objects, kind):
-        import model
+        from rvos_train import model
         import pytorch_peer
 
         self.torch = torch

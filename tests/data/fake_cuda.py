@@ -23,14 +23,10 @@ from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTens
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-import cells
-import config
-import losses
-import recurrent
-import trainer
+from rvos_train import cells, config, losses, recurrent, trainer
 
 try:
-    import cells_triton
+    from rvos_train import cells_triton
 except ImportError:
     cells_triton = None
 

@@ -15,10 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import config
-import evaluate
-import made_clips
-import trainer
+from rvos_train import config, evaluate, made_clips, trainer
 
 SIZE, FRAMES, BAR = (112, 64), 5, 90.0
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/checkpoint.py on files that are made to hurt it, and on thousands that are damaged
+"""data/rvos_train/checkpoint.py on files that are made to hurt it, and on thousands that are damaged
 at random: a CheckpointError in one short line, or a good result; nothing else, and soon.
 
     test_checkpoint.py [SEED [ROUNDS]]    the damaged files alone
@@ -23,11 +23,11 @@ sys.path.insert(0, DATA)
 
 try:
     import numpy as np
-    import checkpoint
+    from rvos_train import checkpoint
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
-from checkpoint import MAGIC, CheckpointError
+from rvos_train.checkpoint import MAGIC, CheckpointError
 
 PROTO = b"\x80\x02"
 LIMIT = 4 << 30  # bytes of address space; none of the files needs half a gigabyte

@@ -14,14 +14,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-import clips
-import compose
-import datasets
-import prepare
+from rvos_train import clips, compose, datasets, prepare
 import shapes
-from datasets import DataError
+from rvos_train.datasets import DataError
 from shapes import fresh
-from store import Store
+from rvos_train.store import Store
 
 SIZE = (64, 96)
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
@@ -213,7 +210,7 @@ class Packs(unittest.TestCase):
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             status = prepare.main(["folder:/no/where", "-o", "/tmp/x.zip"])
         self.assertEqual((status, err.getvalue()),
-                         (1, "prepare.py: /no/where: No such file or directory\n"))
+                         (1, "rvos_train prepare: /no/where: No such file or directory\n"))
 
 
 class Stores(unittest.TestCase):

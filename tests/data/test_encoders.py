@@ -11,10 +11,7 @@ common.need("numpy", "torch", "PIL")
 import numpy as np
 import torch
 
-import encoder_init
-import model
-import pixels
-import safetensors_io
+from rvos_train import encoder_init, model, pixels, safetensors_io
 from shapes import fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine

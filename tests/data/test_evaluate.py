@@ -14,11 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import datasets
-import evaluate
-import metrics
-import model
-import report
+from rvos_train import datasets, evaluate, metrics, model, report
 from common import GOLDEN, shared_golden
 import shapes
 from shapes import folders, fresh

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/files.py, and what the programs of data/ do with files by it: inputs, results, lists,
+"""data/rvos_train/files.py, and what the programs of data/ do with files by it: inputs, results, lists,
 text of files, signals, the standard output."""
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -19,15 +20,12 @@ sys.path.insert(0, DATA)
 
 try:
     import numpy as np
-    import datasets
-    import files
-    import prepare
-    import safetensors_io
+    from rvos_train import datasets, files, prepare, safetensors_io
     from PIL import Image
 except ImportError as e:
     print(f"skipped: {e}")
     sys.exit(77)
-from files import FileError, Guard, atomic
+from rvos_train.files import FileError, Guard, atomic
 
 EVIL = "e\x1b[31m\x07\x9b\u202e\nx"
 
@@ -54,7 +52,7 @@ class FilesTest(unittest.TestCase):
             return f.read()
 
     def program(self, name, *args, **more):
-        return subprocess.run([sys.executable, os.path.join(DATA, name), *args],
+        return subprocess.run([sys.executable, *os.path.join(DATA, name).split(), *args],
                               stderr=subprocess.PIPE, text=True, timeout=120, **more)
 
 
@@ -165,13 +163,13 @@ class Inputs(FilesTest):
         os.link(self.path("clips/a/1.png"), self.path("hard"))
         for out in ("clips/a/0.jpg", "hard", "clips"):
             before = os.listdir(self.path("clips/a"))
-            p = self.program("prepare.py", source, "-o", os.path.join(self.top, out),
+            p = self.program("rvos_train prepare", source, "-o", os.path.join(self.top, out),
                              "--size", "32x32")
             self.assertEqual(p.returncode, 1, out)
             self.assertIn("is read by this command", p.stderr)
             self.assertEqual(os.listdir(self.path("clips/a")), before)
         prepare.prepare([source], self.path("a.zip"), (32, 32), say=lambda w: None)
-        p = self.program("prepare.py", "pack:" + self.path("a.zip"), "-o", self.path("a.zip"))
+        p = self.program("rvos_train prepare", "pack:" + self.path("a.zip"), "-o", self.path("a.zip"))
         self.assertEqual(p.returncode, 1)
         self.assertIn("is read by this command", p.stderr)
         self.assertEqual(prepare.verify(self.path("a.zip")), [])
@@ -255,7 +253,7 @@ class Text(FilesTest):
     def test_impostors(self):
         pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
         page = "\n<!DOCTYPE html><html>"
-        import checkpoint
+        from rvos_train import checkpoint
         readers = {"x.safetensors": safetensors_io.read, "x.pt": checkpoint.read_state,
                    "args.pkl": checkpoint.read_args, "x.zip": datasets.Pack}
         for name, read in readers.items():
@@ -298,7 +296,8 @@ class Packs(FilesTest):
 
 
 class Programs(FilesTest):
-    NAMES = ("convert.py", "prepare.py", "golden.py", "ablation.py", "made_clips.py")
+    NAMES = ("convert.py", "golden.py", "rvos_train prepare", "rvos_train ablation",
+             "rvos_train made-clips")
 
     def test_full(self):
         for name in self.NAMES:
@@ -307,6 +306,20 @@ class Programs(FilesTest):
             self.assertEqual(p.returncode, files.OUTPUT_LOST, (name, p.stderr))
             self.assertEqual(len(p.stderr.splitlines()), 1, p.stderr)
             self.assertIn(f"{name}: standard output: cannot be written", p.stderr)
+
+    def test_commands(self):
+        """Each that the help names is there, and a wrong one is told."""
+        p = self.program("rvos_train", "--help", stdout=subprocess.PIPE)
+        named = re.findall(r"^  ([a-z-]+)  ", p.stdout, re.M)
+        self.assertEqual((p.returncode, len(named)), (0, 10), p.stdout)
+        for name in named:
+            path = os.path.join(DATA, "rvos_train", name.replace("-", "_") + ".py")
+            with open(path, encoding="utf-8") as f:
+                self.assertIn("\ndef main(argv=None):", f.read(), name)
+        for name, words in (("", "no command"), ("tain", "tain: one of train, ")):
+            p = self.program("rvos_train " + name)
+            self.assertEqual((p.returncode, len(p.stderr.splitlines())), (2, 1), p.stderr)
+            self.assertIn(words, p.stderr)
 
     def test_full_at_once(self):
         """Without a buffer the write itself fails."""
@@ -329,7 +342,7 @@ class Programs(FilesTest):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             for unnamed in (True, False):
                 code = ("import os, sys, time; sys.path.insert(0, sys.argv[1])\n"
-                        "import files\n"
+                        "from rvos_train import files\n"
                         f"if not {unnamed}: del os.O_TMPFILE\n"
                         "def main():\n"
                         "    with files.atomic(sys.argv[2] + '/x') as f:\n"

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stored golden cases are what data/model.py computes today, are small, and can fail:
+"""The stored golden cases are what data/rvos_train/model.py computes today, are small, and can fail:
 each rule of the network that they stand for changes their numbers by far more than the
 tolerance."""
 import os
@@ -13,8 +13,7 @@ import numpy as np
 import torch
 
 import golden
-import model
-import safetensors_io
+from rvos_train import model, safetensors_io
 
 FOLDER = os.path.join(common.ROOT, "tests", "golden")
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine

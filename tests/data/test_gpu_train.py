@@ -11,7 +11,7 @@ import common
 
 common.need("numpy", "torch", "PIL", "scipy", "yaml")
 
-import prepare
+from rvos_train import prepare
 import shapes
 
 STEP = 12  # the one that is judged, with a tiny network
@@ -42,15 +42,15 @@ class Script(unittest.TestCase):
         out = shapes.fresh("out")
         status, text, rows = call(out)
         self.assertIn(status, (0, 77), text)
-        for name in ("step: prototype's order, graphs", "step: fused cells, graphs",
-                     "step: before, again", "step: before / after",
+        for name in ("step: plain cells, graphs", "step: fused cells, graphs",
+                     "step: plain cells, again", "step: plain / fused",
                      "no waits: fused cells, graphs", "step: compiled cells, graphs"):
             self.assertIn(name, rows)
         self.passed(rows, ("training run", "model, card, plot, samples",
                            "same loss at step 0, zero-shot",
                            "same loss at step 0, one-shot"), text)
         self.assertEqual(rows[LOSS]["verdict"], "SKIP")  # a tiny network cannot be judged
-        for name in ("fused-cells-graphs", "prototype-s-order-graphs"):
+        for name in ("fused-cells-graphs", "plain-cells-graphs"):
             with open(os.path.join(out, f"profile-{name}.txt")) as f:
                 self.assertIn("conv", f.read())
 

@@ -16,13 +16,9 @@ common.need("numpy", "PIL")
 import numpy as np
 from PIL import Image
 
-import datasets
-import licensed_render
-import licensed_set
-import licensed_sources
-import prepare
-import teacher
-from licensed_sources import Picture
+from rvos_train import (
+    datasets, licensed_render, licensed_set, licensed_sources, prepare, teacher)
+from rvos_train.licensed_sources import Picture
 from shapes import fresh
 
 W, H = licensed_render.SIZE
@@ -301,7 +297,7 @@ class Graphs(unittest.TestCase):
         try:
             import torch
             import torch.nn.functional as F
-            import teacher_torch
+            from rvos_train import teacher_torch
         except ImportError:
             self.skipTest("no PyTorch")
         rng = np.random.default_rng(3)

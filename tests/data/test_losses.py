@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Losses and matching against brute force; the training decoder against data/model.py."""
+"""Losses and matching against brute force; the training decoder against data/rvos_train/model.py."""
 import itertools
 import math
 import unittest
@@ -11,14 +11,9 @@ common.need("numpy", "torch", "scipy")
 import numpy as np
 import torch
 
-import losses
-import model
-import recurrent
+from rvos_train import losses, model, recurrent
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
-
-
-HOW = ("torch", "prototype")  # the orders of recurrent.py that need nothing else
 
 
 def random(*shape, seed=0):
@@ -263,10 +258,8 @@ class Decoder(unittest.TestCase):
         everything = [p for n, p in self.net.named_parameters() if "one_shot" not in n]
         for variant in model.VARIANTS:
             want = self.slow(self.net.zero_shot, variant, lambda t, out: None)
-            for how in HOW:
-                have = recurrent.ZeroClip(self.net.zero_shot, 2, variant, how)(
-                    *self.features)
-                self.same(have, want, everything)
+            have = recurrent.ZeroClip(self.net.zero_shot, 2, variant)(*self.features)
+            self.same(have, want, everything)
 
     def test_one_shot(self):
         shown = torch.zeros(2, 3, 2).double()
@@ -288,10 +281,9 @@ class Decoder(unittest.TestCase):
 
         for variant in model.VARIANTS:
             want = self.slow(self.net.one_shot, variant, feed)
-            for how in HOW:
-                have = recurrent.OneClip(self.net.one_shot, 2, variant, how)(
-                    self.truth, shown, teach, *self.features)
-                self.same(have, want, everything)
+            have = recurrent.OneClip(self.net.one_shot, 2, variant)(
+                self.truth, shown, teach, *self.features)
+            self.same(have, want, everything)
 
     def test_paper_stages(self):
         """Stage 1 is fed the truth of the frame before, stage 2 its own output from

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/made_clips.py: exact masks, the stories, the layout, and the same files by seed."""
+"""data/rvos_train/made_clips.py: exact masks, the stories, the layout, and the same files by seed."""
 import filecmp
 import glob
 import os
@@ -14,7 +14,7 @@ common.need("numpy", "PIL")
 import numpy as np
 from PIL import Image, ImageFilter
 
-import made_clips
+from rvos_train import made_clips
 
 STILLS = os.path.join(common.SHARED, "data-sample", "stills")
 SIZE, FRAMES = (240, 136), 60

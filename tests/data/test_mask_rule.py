@@ -12,7 +12,7 @@ common.need("numpy", "PIL")
 import numpy as np  # noqa: E402
 from PIL import Image  # noqa: E402
 
-import mask_rule  # noqa: E402
+from rvos_train import mask_rule  # noqa: E402
 
 DUMP = sys.argv.pop() if len(sys.argv) > 1 and os.access(sys.argv[-1], os.X_OK) else None
 

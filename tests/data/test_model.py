@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/model.py against the original's outputs, and against the spec's own words."""
+"""data/rvos_train/model.py against the original's outputs, and against the spec's own words."""
 import os
 import unittest
 
@@ -11,10 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import convert
-import layout
-import model
-import pixels
+from rvos_train import convert, layout, model, pixels
 from common import GOLDEN, MODEL, shared_golden, shared_model
 
 PROB, LOGIT = 5e-4, 2e-4  # docs/numerics.md, "Tolerances"

@@ -23,10 +23,9 @@ if tuple(int(n) for n in torch.__version__.split(".")[:2]) < (2, 1):
     print(f"skipped: PyTorch {torch.__version__} is older than 2.1")
     sys.exit(77)
 
-import cells
-import config
+from rvos_train import cells, config
 import fake_cuda
-import model
+from rvos_train import model
 import shapes
 import test_cells
 
@@ -51,7 +50,7 @@ sys.path.insert(0, sys.argv[1])
 import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
-import cells_triton as ct
+from rvos_train import cells_triton as ct
 for kind in ("*bf16", "*fp32"):
     for a, b in itertools.product((False, True), repeat=2):
         small = {n: kind for n in ("shared", "ahead", "left", "h", "s")}
@@ -89,14 +88,14 @@ class Kernels(unittest.TestCase):
 
     @needs_triton
     def test_triton(self):
-        import cells_triton
+        from rvos_train import cells_triton
         self.compare(cells_triton.Fused, torch.float32, dict(atol=1e-6, rtol=1e-5))
         self.compare(cells_triton.Fused, torch.bfloat16, dict(atol=1e-2, rtol=1e-2))
 
     @needs_triton
     def test_triton_in_many_blocks(self):
         """More states than a block, and not a multiple of it."""
-        import cells_triton
+        from rvos_train import cells_triton
         old, cells_triton.BLOCK = cells_triton.BLOCK, 64
         self.addCleanup(setattr, cells_triton, "BLOCK", old)
         self.compare(cells_triton.Fused, torch.float32, dict(atol=1e-6, rtol=1e-5))
@@ -156,7 +155,7 @@ class Steps(unittest.TestCase):
         """Kernels of a step with the prototype's clips, slots and encoder.  Sizes are
         small: their number does not depend on them."""
         total = {}
-        for how in ("prototype", "torch", "triton"):
+        for how in ("torch", "triton"):
             found = fake_cuda.apart("count_step", self.settings(cells=how))
             parts = found["parts"]
             if how == "triton":
@@ -164,8 +163,9 @@ class Steps(unittest.TestCase):
             total[how] = {k: sum(v.values()) for k, v in parts.items()}
             print(f"kernels a step, cells {how}: "
                   + ", ".join(f"{k} {v}" for k, v in total[how].items()))
-        for part in ("forward", "backward"):
-            self.assertLess(total["triton"][part], 0.35 * total["prototype"][part])
+        # A cell at a time, by autograd, took 3487 and 4546: see docs/training.md.
+        self.assertLess(total["triton"]["forward"], 0.35 * 3487)
+        self.assertLess(total["triton"]["backward"], 0.35 * 4546)
         self.assertLess(total["triton"]["data"], 500)
 
 

@@ -9,10 +9,7 @@ import common
 common.need("numpy", "torch", "PIL", "scipy", "yaml")
 import torch
 
-import config
-import losses
-import model
-import trainer
+from rvos_train import config, losses, model, trainer
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 SAMPLE = os.path.join(common.SHARED, "data-sample")

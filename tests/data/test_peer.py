@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import golden
-import model
+from rvos_train import model
 
 PEER = os.path.join(common.ROOT, "tests", "bench", "pytorch_peer.py")
 

@@ -15,14 +15,9 @@ common.need("numpy", "torch", "PIL", "scipy", "yaml")
 import numpy as np
 import torch
 
-import clips
-import imperfect
-import losses
-import prepare
-import recipe
-import safetensors_io
+from rvos_train import clips, imperfect, losses, prepare, recipe, safetensors_io
 import shapes
-import trainer
+from rvos_train import trainer
 from shapes import fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
@@ -116,7 +111,7 @@ class Phases(unittest.TestCase):
                 *(f"{k}={v}" for k, v in TINY.items())]
         with contextlib.redirect_stdout(text):
             self.assertEqual(recipe.main(args), 0)
-        self.assertIn("next: recipe.py " + out, text.getvalue())
+        self.assertIn("next: python3 data/rvos_train recipe " + out, text.getvalue())
         for args, words in (([out, "--data", common.scratch()], "no video*.zip"),
                             ([out, "--data", data(), "--set", "nose=1"], "nose"),
                             ([out, "--data", data(), "--set", "nose"], "NAME=VALUE")):
@@ -203,7 +198,7 @@ class Seeds(unittest.TestCase):
 
     def test_training(self):
         """They reach the decoder: another loss, and the same one again."""
-        import config
+        from rvos_train import config
         video, stills = shapes.folders()
         found = []
         for more in (dict(), dict(imperfect=1.0), dict(imperfect=1.0),

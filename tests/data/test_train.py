@@ -19,15 +19,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-import checkpoint
-import config
-import export
-import model
-import safetensors_io
+from rvos_train import checkpoint, config, export, model, safetensors_io
 import shapes
-import train
-import trainer
-from config import ConfigError
+from rvos_train import train, trainer
+from rvos_train.config import ConfigError
 from shapes import folders, fresh
 
 torch.set_num_threads(1)  # teams of threads crawl on a busy machine
@@ -125,7 +120,7 @@ class Resume(unittest.TestCase):
         self.assertIn("goes on at step 6 of 8", out)
         status, _, err = main(run.folder, "--video", "folder:x", "--steps", 5)
         self.assertEqual((status, err.strip()),
-                         (1, f"train.py: {run.folder}: holds a run: "
+                         (1, f"rvos_train train: {run.folder}: holds a run: "
                           "--resume goes on with it"))
 
     def test_graphs(self):
@@ -386,7 +381,7 @@ class Settings(unittest.TestCase):
         status, _, err = main(fresh("errors"), "--video", c["video"][0],
                               "--validation", c["video"][0], *args)
         self.assertEqual((status, err), (
-            1, "train.py: video0: frames without annotation: nothing to validate with\n"))
+            1, "rvos_train train: video0: frames without annotation: nothing to validate with\n"))
         bare = os.path.join(fresh("bare"), "video")
         shapes.save(bare + "/00000", shapes.picture(48, 64, (1,))[0])
         status, _, err = main(fresh("errors"), "--video",

@@ -14,7 +14,7 @@ import numpy as np
 DATA = pathlib.Path(__file__).resolve().parents[2] / "data"
 sys.path.insert(0, str(DATA))
 import golden  # noqa: E402
-import safetensors_io  # noqa: E402
+from rvos_train import safetensors_io  # noqa: E402
 
 ARGUMENT, FORMAT = -1, -5
 GATES = "zero_shot.clstm_list.%d.Gates.weight"

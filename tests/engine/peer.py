@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """peer.py GOLDEN_PROGRAM BACKEND... [--count N] [--seed N]: videos on random networks of random
-shapes and options, against data/model.py in float64.  Cases are written in the layout of
+shapes and options, against data/rvos_train/model.py in float64.  Cases are written in the layout of
 tests/golden, and played by the program that plays those.  Skips (77) without PyTorch."""
 import argparse
 import os
@@ -18,7 +18,7 @@ except ImportError:
     print("skipped: no PyTorch for this python")
     sys.exit(77)
 import golden
-import model
+from rvos_train import model
 
 
 def random_seeds(r, objects, count, size):
@@ -55,7 +55,7 @@ def random_case(r, i):
 
 
 def write(folder, name, settings, c):
-    """The network and the case; what data/model.py makes of it."""
+    """The network and the case; what data/rvos_train/model.py makes of it."""
     bundle = os.path.join(folder, f"{name}.model.safetensors")
     golden.write_network(bundle, settings, "f32")
     net = model.load_bundle(bundle).double()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/ablation.py end to end on tiny data sets and a tiny random network: its tables
-hold what rvos-eval says of what rvos-segment wrote. And data/bench_peers.py, where
+"""data/rvos_train/ablation.py end to end on tiny data sets and a tiny random network: its tables
+hold what rvos-eval says of what rvos-segment wrote. And tests/bench/bench_peers.py, where
 PyTorch is there."""
 import json
 import os
@@ -20,9 +20,11 @@ except ImportError:
     torch = None
 
 
-def script(name, *args):
-    done = subprocess.run([sys.executable, os.path.join(ROOT, "data", name),
-                           *map(str, args)],
+ABLATION = (os.path.join(ROOT, "data", "rvos_train"), "ablation")
+
+
+def script(*args):
+    done = subprocess.run([sys.executable, *map(str, args)],
                           capture_output=True, text=True, timeout=600)
     return done.returncode, done.stdout, done.stderr
 
@@ -45,8 +47,8 @@ class Ablation(common.ToolTest):
         cls.model = tiny_model()
 
     def run_it(self, *args):
-        code, out, err = script("ablation.py", *args, "--tools", BIN, "--model",
-                                self.model, "--", "-q")
+        code, out, err = script(*ABLATION, *args, "--tools", BIN, "--model", self.model,
+                                "--", "-q")
         self.assertEqual(code, 0, out + err)
         return out
 
@@ -96,15 +98,14 @@ class Ablation(common.ToolTest):
         self.assertEqual(rows["1 object"][2:], ["78.2", "75.5"])
 
     def test_refusals(self):
-        code, _, err = script("ablation.py", "davis2017", scratch("nowhere"),
-                              scratch("o"), "--model", self.model)
+        code, _, err = script(*ABLATION, "davis2017", scratch("nowhere"), scratch("o"),
+                              "--model", self.model)
         self.assertNotEqual(code, 0)
         self.assertIn("is missing", err)
         root = make_davis(scratch("abl"))
-        code, _, err = script("ablation.py", "davis2017", root, scratch("o"))
+        code, _, err = script(*ABLATION, "davis2017", root, scratch("o"))
         self.assertIn("no row has a model", err)
-        code, _, err = script("ablation.py", "davis2017", root, scratch("o"),
-                              "--checkpoint", "RVOS-X=y")
+        code, _, err = script(*ABLATION, "davis2017", root, scratch("o"), "--checkpoint", "RVOS-X=y")
         self.assertIn("RVOS-Mask-S", err)
 
 
@@ -114,7 +115,8 @@ class Peers(common.ToolTest):
         """Outputs are compared, both sides take turns, the files are rvos-bench's."""
         common.tool("rvos-bench")
         ours, theirs = scratch("ours.json"), scratch("theirs.json")
-        code, out, err = script("bench_peers.py", tiny_model(), "--tools", BIN,
+        code, out, err = script(os.path.join(ROOT, "tests", "bench", "bench_peers.py"),
+                                tiny_model(), "--tools", BIN,
                                 "--rounds", 3, "--warm-up", 1, "--count", 2, "--threads",
                                 1, "--objects", 2, "--task", "zero-shot,one-shot",
                                 "--ours", ours, "--peers-json", theirs)
@@ -129,7 +131,7 @@ class Peers(common.ToolTest):
 
     def test_unequal_outputs_are_not_timed(self):
         """No difference is small enough here: the row is told and left out."""
-        sys.path.insert(0, os.path.join(ROOT, "data"))
+        sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
         import bench_peers
         before = bench_peers.TOLERANCE
         try:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import yaml
 
-import files
-from convert import parse_size
-from files import show
-from layout import BASES
+from . import files
+from .convert import parse_size
+from .files import show
+from .layout import BASES
 
 # of cells.py, named here so that settings can be read without PyTorch
-KINDS = ("auto", "torch", "compile", "triton", "prototype")
+KINDS = ("auto", "torch", "compile", "triton")
 
 
 class ConfigError(ValueError):
@@ -93,8 +93,7 @@ class Config:
     device: str = option("auto", "cuda, cpu, or whichever is there")
     precision: str = option("auto", "bf16 on CUDA, else fp32", ("auto", "fp32", "bf16"))
     cells: str = option("auto", "who updates the cells; auto: triton on CUDA, else "
-                        "torch; prototype: object by object, as the prototype did",
-                        KINDS)
+                        "torch", KINDS)
     graph: bool = option(False, "capture the passes as CUDA graphs")
     compile: bool = option(False, "torch.compile the encoder (PyTorch 2.1 or later)")
     memory: float = option(32.0,

@@ -26,10 +26,9 @@ import tempfile
 import numpy as np
 from PIL import Image
 
-import files
-import mask_rule
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "data"))
+from rvos_train import files, mask_rule
 PEER = ROOT / "tests" / "bench" / "pytorch_peer.py"
 SHIPPED = ROOT / "data" / "models" / "rvos-resnet18-h128.safetensors"
 TOLERANCE = 5e-4  # of probabilities, float32
@@ -114,8 +113,7 @@ def boxes(size, objects):
 def agree(a, tools, model, task, objects, size, folder):
     """The largest difference of probabilities over all frames."""
     import torch
-    sys.path.insert(0, str(ROOT / "data"))
-    import model as reference
+    from rvos_train import model as reference
     ours, theirs = folder / "ours.npy", folder / "theirs.npy"
     labels = boxes(size, objects)
     Image.fromarray(labels).save(folder / "init.png")

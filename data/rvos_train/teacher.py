@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A network that finds the main thing in a picture, to make labels with: U2-Net
 (Apache-2.0), by ONNX Runtime on the CPU or as a PyTorch module on any device.
 
-    teacher.py u2netp.onnx PICTURES OUT [--torch]
+    python3 data/rvos_train teacher u2netp.onnx PICTURES OUT [--torch]
 
 OUT gets each picture of the folder with a mask: NAME.jpg and NAME.png, a source
 `folder:OUT` of stills.  A picture in which it is unsure, or finds nothing or everything,
@@ -17,7 +16,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-import files
+from . import files
 
 SIDE = 320
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -146,7 +145,7 @@ class Teacher:
     def __init__(self, path, torch_device=None):
         self.device = torch_device
         if torch_device:
-            import teacher_torch
+            from . import teacher_torch
             self.module = teacher_torch.Graph(path).to(torch_device)
         else:
             import onnxruntime
@@ -213,11 +212,7 @@ def main(argv=None):
                     picture.save(f, **options)
             kept += 1
     except (OSError, ValueError, ImportError) as e:
-        print(f"teacher.py: {files.show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train teacher: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     print(f"{files.show(a.out)}: {kept} of {len(names)} pictures labelled")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "teacher.py"))

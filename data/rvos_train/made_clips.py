@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clips with exact masks, made from cut-outs that move over a background: they enter,
 leave and come back, cross, touch, and hide each other.
 
-    made_clips.py OUT [--clips 30] [--frames 120] [--size 640x360] [--seed 1] [--stills DIR]
+    python3 data/rvos_train made-clips OUT [--clips 30] [--frames 120] [--size 640x360] [--seed 1] [--stills DIR]
 
 OUT has the layout of DAVIS-2017: JPEGImages/480p/CLIP/00000.jpg, masks of the same
 names in Annotations/480p, and ImageSets/2017/val.txt. All objects are annotated, in every
@@ -21,7 +20,7 @@ import sys
 import numpy as np
 from PIL import Image, ImageFilter
 
-import files
+from . import files
 
 STORIES = ("enter", "leave", "cross", "touch", "hide", "wander")
 LEAST, MOST = 0.01, 0.6  # share of a still that a cut-out covers
@@ -368,7 +367,7 @@ def parse(argv):
 def main(argv=None):
     a = parse(argv)
     if os.path.exists(a.out) and os.listdir(a.out):
-        sys.exit(f"made_clips.py: {a.out} is not empty")
+        sys.exit(f"rvos_train made-clips: {a.out} is not empty")
     try:
         source = Stills(a.stills) if a.stills else Drawn()
         names = []
@@ -381,8 +380,4 @@ def main(argv=None):
         with open(os.path.join(lists, "val.txt"), "w", encoding="utf-8") as f:
             f.writelines(name + "\n" for name in names)
     except (OSError, ValueError) as e:
-        sys.exit(f"made_clips.py: {e}")
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "made_clips.py"))
+        sys.exit(f"rvos_train made-clips: {e}")

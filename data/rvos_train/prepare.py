@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes a compact pack of datasets, at the size that training uses.
 
-    python3 data/prepare.py SOURCE... -o FILE.zip [--size 448x256] [--every N]
+    python3 data/rvos_train prepare SOURCE... -o FILE.zip [--size 448x256] [--every N]
 
 A pack is one zip file of JPEG and PNG pictures with a manifest.json: sources, licences,
 counts, and a hash of every sequence.  The same input gives the same bytes.  SOURCE is
@@ -19,12 +18,10 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-import datasets
-import files
-import mask_rule
-from convert import parse_size
-from datasets import DataError
-from files import atomic, show
+from . import datasets, files, mask_rule
+from .convert import parse_size
+from .datasets import DataError
+from .files import atomic, show
 
 FORMAT = "rvosseg-pack-1"
 
@@ -154,11 +151,7 @@ def main(argv=None):
                 a.limit,
                 a.exhaustive)
     except (DataError, OSError) as e:
-        print(f"prepare.py: {show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train prepare: {show(str(e), 1000)}", file=sys.stderr)
         return 1
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "prepare.py"))

@@ -18,7 +18,7 @@ import zipfile
 
 import numpy as np
 
-from files import impostor, open_regular, show
+from .files import impostor, open_regular, show
 
 MAGIC = 0x1950A86A20F9469CFC6C
 MAX_OPCODES = 500_000  # a ResNet-101 has 30 000

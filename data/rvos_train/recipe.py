@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The recipe for a better model: three phases that fit 12 minutes of one large GPU, in
 calls of a few minutes each.
 
-    recipe.py OUT --data PACKS [--init MODEL] [--minutes 8] [--validation SOURCE]
+    python3 data/rvos_train recipe OUT --data PACKS [--init MODEL] [--minutes 8] [--validation SOURCE]
 
 PACKS is a folder with video*.zip, stills*.zip and labelled*.zip, and, if there are any,
 backgrounds*.zip and an encoder to start from (*.pt, *.pth).  --init starts from a whole
@@ -27,14 +26,9 @@ import sys
 import time
 import zipfile
 
-import config
-import encoder_init
-import export
-import files
-import train
-import trainer
-from files import show
-from trainer import TrainError
+from . import config, encoder_init, export, files, train, trainer
+from .files import show
+from .trainer import TrainError
 
 # minutes are of the whole budget of 12; the rest is starting, validation and saving
 PHASES = (
@@ -196,12 +190,8 @@ def main(argv=None):
         r = Recipe(a.out, a.data, a.init, a.validation, a.steps, more)
         done = r.go(a.minutes)
     except (ValueError, OSError, TrainError) as e:
-        print(f"recipe.py: {show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train recipe: {show(str(e), 1000)}", file=sys.stderr)
         return 1
-    words = " ".join(["recipe.py", *(sys.argv[1:] if argv is None else argv)])
+    words = " ".join(["python3 data/rvos_train recipe", *(sys.argv[1:] if argv is None else argv)])
     print("\n".join(r.summary(done, words)))
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "recipe.py"))

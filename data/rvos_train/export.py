@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Writes a trained network as a .safetensors bundle, with its model card.
 
-    python3 data/export.py RUN -o FILE.safetensors [--dtype f16|f32]
+    python3 data/rvos_train export RUN -o FILE.safetensors [--dtype f16|f32]
 """
 import argparse
 import dataclasses
@@ -18,11 +17,7 @@ import numpy as np
 import torch
 import yaml
 
-import config
-import convert
-import files
-import safetensors_io
-import trainer
+from . import config, convert, files, safetensors_io, trainer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -124,7 +119,7 @@ def card(path, c, facts, meta):
     lines += ["", "## Scores", ""]
     if facts["scores"]:
         lines += ["On the validation sources above, in percent, mean over objects; "
-                  "measured by `data/evaluate.py` in float32 before rounding to the "
+                  "measured by `data/rvos_train/evaluate.py` in float32 before rounding to the "
                   "stored type.", "",
                   "| task | J | F | objects |", "|---|---|---|---|"]
         lines += [f"| {t} | {s['J']:.1f} | {s['F']:.1f} | {s['objects']} |"
@@ -180,11 +175,7 @@ def main(argv=None):
         net.load_state_dict(state["ema"] or state["net"])
         write(net, c, facts, a.output, a.dtype)
     except (OSError, ValueError, trainer.TrainError) as e:
-        print(f"export.py: {files.show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train export: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "export.py"))

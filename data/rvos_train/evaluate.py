@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """J and F of a model on annotated videos, as rvos-eval counts them
 (docs/evaluation.md).
 
-    python3 data/evaluate.py MODEL.safetensors SOURCE [--limit N]
+    python3 data/rvos_train evaluate MODEL.safetensors SOURCE [--limit N]
 
 One-shot: given the first annotation.  Zero-shot: the paper's protocol, the slot of each
 object is chosen on the first frame.  Label maps are made at the annotation's size
@@ -16,10 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-import datasets
-import files
-import metrics
-import model
+from . import datasets, files, metrics, model
 
 
 def check(sequences, frames=None):
@@ -108,12 +104,8 @@ def main(argv=None):
                           a.slots,
                           a.frames)
     except (ValueError, OSError) as e:
-        print(f"evaluate.py: {files.show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train evaluate: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     for task, s in scores.items():
         print(f"{task}: J {s['J']:.2f}  F {s['F']:.2f}  ({s['objects']} objects)")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "evaluate.py"))

@@ -17,8 +17,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-import cells
-import model
+from . import cells, model
 
 
 def nhwc(x):
@@ -146,8 +145,6 @@ class ClipDecoder(nn.Module):
     def clip(self, features, feed):
         """features: 4 of (T,B,C,h,w); feed(t, logits of t-1) -> masks of frame t, or
         None.  Returns half-size logits (B,T,N,h,w)."""
-        if self.update is None:
-            return self.prototype_clip(features, feed)
         dtype = features[0].dtype
         kernels = self.kernels(dtype)
         # split at once: gradients of the parts are put together, not added up one by one
@@ -162,66 +159,6 @@ class ClipDecoder(nn.Module):
             before = None if self.variant == "spatial" else hidden
             out.append(logits.squeeze(2).transpose(0, 1))
         return wide(torch.stack(out, 1))
-
-    # ---- the prototype's order: object by object, level by level -----------------------
-
-    def prototype_clip(self, features, feed):
-        """What made the shipped model, kept to compare speed with: the same numbers."""
-        mask, kernels = self.decoder.mask, []
-        for k, cell in enumerate(self.decoder.clstm_list):
-            w = [v.to(features[0].dtype) for v in split(cell, k, mask)]
-            below, feature, fed, left, before = w
-            kernels.append((nhwc(feature), cell.Gates.bias.to(feature), nhwc(before),
-                            nhwc(torch.cat([below, fed, left], 1)),
-                            nhwc(torch.cat([below, fed], 1)) if k or mask else None))
-        before, out = None, []
-        for t in range(len(features[0])):
-            masks = feed(t, out[-1] if out else None)
-            logits, hidden = self.prototype_frame([f[t] for f in features], kernels,
-                                                  before, masks,
-                                                  self.variant != "temporal" or t == 0)
-            before = None if self.variant == "spatial" else hidden
-            out.append(logits)
-        return wide(torch.stack(out, 1))
-
-    def prototype_frame(self, features, kernels, before, masks, spatial):
-        """Half-size logits (B,N,h,w) and hidden states, 4 of (B,N,C,h,w)."""
-        pad = kernels[0][0].shape[-1] // 2
-        shared = [F.conv2d(f, w[0], w[1], padding=pad) for f, w in zip(features, kernels)]
-        temporal = None if before is None else [
-            F.conv2d(h.flatten(0, 1), w[2], None, padding=pad).unflatten(0, h.shape[:2])
-            for h, w in zip(before, kernels)]
-        pyramid = None if masks is None else model.mask_pyramid(masks)
-        left, state = [None] * 4, [None] * 4
-        new, logits = ([], [], [], []), []
-        for i in range(self.objects):
-            low = None
-            for k, (_, _, _, full, first) in enumerate(kernels):
-                if not spatial:
-                    left[k] = state[k] = None
-                g = shared[k] if temporal is None else shared[k] + temporal[k][:, i]
-                parts = [] if low is None else [low]
-                if pyramid is not None:
-                    parts.append(pyramid[k][:, i:i + 1].to(g.dtype))
-                if left[k] is not None:
-                    parts.append(left[k])
-                if parts:
-                    g = g + F.conv2d(torch.cat(parts, 1), first if left[k] is None
-                                     else full, None, padding=pad)
-                left[k], state[k] = prototype_update(g, state[k])
-                new[k].append(left[k])
-                low = model.upsample(left[k], features[k + 1].shape[-2:] if k < 3 else
-                                     [2 * n for n in left[k].shape[-2:]])
-            logits.append(self.decoder.conv_out(low))
-        return torch.cat(logits, 1), [torch.stack(v, 1) for v in new]
-
-
-def prototype_update(gates, c_left):
-    i, f, o, g = gates.chunk(4, 1)
-    c = torch.sigmoid(i) * torch.tanh(g)
-    if c_left is not None:
-        c = c + torch.sigmoid(f) * c_left
-    return torch.sigmoid(o) * torch.tanh(c), c
 
 
 class ZeroClip(ClipDecoder):

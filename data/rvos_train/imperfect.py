@@ -10,7 +10,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-import model
+from . import model
 
 KINDS = 4
 SHIFT = 0.06  # of the picture's side, at most, either way

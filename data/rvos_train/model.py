@@ -24,9 +24,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-import layout
-import pixels
-import safetensors_io
+from . import layout, pixels, safetensors_io
 
 # name: (bottleneck?, blocks of the four layers); VGG16 is apart
 RESNETS = {

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes a training set from sources whose licences allow products.
 
@@ -30,12 +29,8 @@ import sys
 import numpy as np
 from PIL import Image
 
-import files
-import licensed_render
-import licensed_sources
-import prepare
-import teacher as teachers
-from files import show
+from . import files, licensed_render, licensed_sources, prepare, teacher as teachers
+from .files import show
 
 MOST = 55_000_000  # bytes of a pack
 QUALITY = 88  # of JPEG pictures
@@ -398,13 +393,9 @@ def main(argv=None):
     try:
         packs = build(a)
     except (OSError, ValueError, ImportError) as e:
-        print(f"licensed_set.py: {show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train licensed-set: {show(str(e), 1000)}", file=sys.stderr)
         return 1
     print(f"{show(a.out)}: {len(packs)} packs, "
           f"{sum(q['bytes'] for q in packs) / 1e6:.0f} MB; licences: manifest.json, "
           "pictures.csv")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "licensed_set.py"))

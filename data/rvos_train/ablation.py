@@ -1,8 +1,7 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The paper's ablation as one command: which recurrences, with and without given masks.
 
-    ablation.py davis2016|davis2017|youtube-vos ROOT OUT_DIR --model FILE
+    python3 data/rvos_train ablation davis2016|davis2017|youtube-vos ROOT OUT_DIR --model FILE
                 [--checkpoint NAME=FILE]... [--split NAME] [--tools DIR] [--only NAME,...]
                 [-- RVOS-SEGMENT OPTIONS]
 
@@ -25,7 +24,7 @@ import pathlib
 import subprocess
 import sys
 
-import files
+from . import files
 
 ROWS = {  # name: (task, variant)
     "RVOS-Mask-S": ("one-shot", "spatial"),
@@ -69,7 +68,7 @@ TABLE_5 = {"RVOS-S": (40.8, 19.9, 43.9, 23.2), "RVOS-T": (37.1, 20.2, 38.7, 21.6
 # ---- running ---------------------------------------------------------------------------
 
 def fail(words):
-    sys.exit(f"ablation.py: {words}")
+    sys.exit(f"rvos_train ablation: {words}")
 
 
 def tool(a, name):
@@ -294,7 +293,7 @@ def main(argv=None):
     for row in rows:
         result = run_row(a, row, annotations)
         if result is None or "mean" not in result:
-            print(f"ablation.py: {row}: left out", file=sys.stderr)
+            print(f"rvos_train ablation: {row}: left out", file=sys.stderr)
             bad = 1
         else:
             results[row] = result
@@ -302,7 +301,3 @@ def main(argv=None):
         print("\n" + write_tables(a, results))
         print(f"tables: {a.out / 'ablation.md'}")
     return bad
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "ablation.py"))

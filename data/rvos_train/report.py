@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-import model
-import recurrent
-from files import atomic
+from . import model, recurrent
+from .files import atomic
 
 
 def palette(count=256):

@@ -16,20 +16,10 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-import clips
-import compose
-import config
-import datasets
-import encoder_init
-import files
-import imperfect
-import layout
-import losses
-import model
-import pixels
-import recurrent
-import safetensors_io
-from store import Store
+from . import (
+    clips, compose, config, datasets, encoder_init, files, imperfect, layout, losses, model,
+    pixels, recurrent, safetensors_io)
+from .store import Store
 
 
 class TrainError(RuntimeError):

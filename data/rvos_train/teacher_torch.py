@@ -4,7 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-import teacher
+from . import teacher
 
 
 class Graph(torch.nn.Module):

@@ -1,10 +1,9 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Trains RVOS: one encoder with a zero-shot decoder, a one-shot decoder, or both.
 
-    train.py RUN --video SOURCE... --stills SOURCE... --minutes 25 [--validation SOURCE]
-    train.py RUN --preset paper --stage 1 --video davis2017:ROOT --epochs 20
-    train.py RUN --resume
+    python3 data/rvos_train train RUN --video SOURCE... --stills SOURCE... --minutes 25 [--validation SOURCE]
+    python3 data/rvos_train train RUN --preset paper --stage 1 --video davis2017:ROOT --epochs 20
+    python3 data/rvos_train train RUN --resume
 
 RUN is a new folder: config.yaml, log.csv, plot.png, samples/, checkpoint.pt, and at the
 end model.safetensors with its card model.md.  Interrupt it as you like (Ctrl-C):
@@ -23,14 +22,9 @@ import time
 import torch
 import yaml
 
-import config
-import datasets
-import evaluate
-import export
-import files
-import report
-from files import atomic
-from trainer import Trainer, TrainError, load, save
+from . import config, datasets, evaluate, export, files, report
+from .files import atomic
+from .trainer import Trainer, TrainError, load, save
 
 MEASURE = (20, 60)  # steps whose duration sets the length of a schedule given in minutes
 
@@ -287,15 +281,11 @@ def main(argv=None):
         run = start(a)
         done = run.go()
     except (ValueError, OSError, TrainError) as e:
-        print(f"train.py: {files.show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train train: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     if not done:
-        print(f"stopped at step {run.trainer.step}; go on with: train.py {a.out} "
+        print(f"stopped at step {run.trainer.step}; go on with: python3 data/rvos_train train {a.out} "
               "--resume")
         return 0
     print(f"{run.path('model.safetensors')}: done, {run.trainer.step} steps")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "train.py"))

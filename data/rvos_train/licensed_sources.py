@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from files import FileError as DataError
-from files import show
+from .files import FileError as DataError
+from .files import show
 
 CC_BY = "CC BY 2.0"
 CC0 = "CC0 1.0"

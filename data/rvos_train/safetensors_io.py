@@ -11,7 +11,7 @@ import struct
 
 import numpy as np
 
-from files import atomic, impostor, open_regular, show
+from .files import atomic, impostor, open_regular, show
 
 MAX_HEADER = 100 << 20  # the format's own limit, 100 MB
 

@@ -22,10 +22,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image, ImageDraw
 
-import files
-import mask_rule
-from files import FileError as DataError
-from files import show
+from . import files, mask_rule
+from .files import FileError as DataError
+from .files import show
 
 LICENCES = {
     "davis2016": "CC BY-NC 4.0", "davis2017": "CC BY-NC 4.0",

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from datasets import DataError
+from .datasets import DataError
 
 
 def decode(frame, size):

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from clips import photometric, rotation, warp
+from .clips import photometric, rotation, warp
 
 PRESENT = (0.9, 0.65, 0.45, 0.3, 0.2, 0.1)  # chance of the first, second... cut-out
 FIRST = 9  # labels 1 to 8 are the background picture's own objects, cut-outs start here

@@ -11,11 +11,8 @@ import re
 import torch
 import torch.nn as nn
 
-import checkpoint
-import model
-import pixels
-import safetensors_io
-from files import open_regular
+from . import checkpoint, model, pixels, safetensors_io
+from .files import open_regular
 
 PREFIXES = ("module.", "encoder.", "base.")
 EPSILON = 1e-5  # of our batch norms

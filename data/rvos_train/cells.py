@@ -62,10 +62,8 @@ class Plain:
 
 
 def kernels(kind, device="cpu"):
-    """Who updates the cells (a kind of config.py); None for the prototype's way.  auto:
-    Triton on CUDA where it is, else PyTorch."""
-    if kind == "prototype":
-        return None
+    """Who updates the cells (a kind of config.py).  auto: Triton on CUDA where it is, else
+    PyTorch."""
     if kind == "auto":
         kind = "torch"
         if str(device).startswith("cuda"):
@@ -76,7 +74,7 @@ def kernels(kind, device="cpu"):
                 pass
     if kind == "triton":
         try:
-            import cells_triton
+            from . import cells_triton
         except ImportError as e:
             raise ValueError(f"cells by Triton: {e}") from None
         return cells_triton.Fused

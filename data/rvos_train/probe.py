@@ -1,9 +1,8 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Which encoder to start from: how well a linear read-out of its features tells objects
 from background.
 
-    probe.py SOURCE BASE=WEIGHTS... [--frames 60] [--steps 300]
+    python3 data/rvos_train probe SOURCE BASE=WEIGHTS... [--frames 60] [--steps 300]
 
 Features of strides 4 to 32 are computed once, brought to stride 8 and standardised; one
 weight for each channel is fitted (logistic regression) on every other sequence of the
@@ -18,14 +17,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-import datasets
-import encoder_init
-import files
-import model
-import pixels
-import store
-from convert import parse_size
-from layout import BASES, standard_width
+from . import datasets, encoder_init, files, model, pixels, store
+from .convert import parse_size
+from .layout import BASES, standard_width
 
 
 def choose(sequences, count):
@@ -112,10 +106,6 @@ def main(argv=None):
             print(f"{name:<14} IoU {iou:5.2f}  {time.monotonic() - begin:5.0f} s  "
                   f"{files.show(weights)}", flush=True)
     except (OSError, ValueError) as e:
-        print(f"probe.py: {files.show(str(e), 1000)}", file=sys.stderr)
+        print(f"rvos_train probe: {files.show(str(e), 1000)}", file=sys.stderr)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(files.run(main, "probe.py"))

@@ -71,7 +71,7 @@ def read_labels(path):
     ignored becomes background."""
     from PIL import Image
 
-    import mask_rule
+    from . import mask_rule
     try:
         with Image.open(path) as picture:
             a = mask_rule.read(picture)
