@@ -7,7 +7,8 @@ functions may be, what a library must not call, and what the built ones export a
     gst/  engine/tools/  -->  engine/pictures/pictures.h
     engine/pictures/     -->  itself, libpng, libjpeg
     engine/src/*.c       -->  each other, net/program.h; no backend's folder
-    cpu/, cuda/          -->  their own folder, backend.h, log.h, turn.h, net/program.h
+    cpu/, cuda/          -->  their own folder, pixels/, backend.h, log.h, turn.h, net/program.h
+    pixels/              -->  itself, rvos.h
     net/                 -->  itself and libc
 """
 import pathlib
@@ -32,8 +33,8 @@ def sources(*folders):
 
 # ---- #include ---------------------------------------------------------------------------
 
-SHARED = {"rvos.h", "backend.h", "log.h", "turn.h", "net/program.h", "pixels/clones.h",
-          "pixels/color.h", "pixels/draw.h"}
+SHARED = {"rvos.h", "backend.h", "log.h", "turn.h", "net/program.h"} | {
+    f"pixels/{name}.h" for name in ("clones", "color", "draw", "filter", "objects")}
 # Libraries, by what their headers' names begin with, and the only places that know them.
 LIBRARIES = {
     r"dnnl|omp\.h": r"engine/src/cpu/conv_onednn\.c",

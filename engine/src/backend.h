@@ -13,7 +13,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 11
+#define RV_BACKEND_ABI 12
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -132,6 +132,8 @@ struct rv_backend {
     int (*pixels_create)(rvos_device *dev, const struct rv_net *net, int width,
                          int height, struct rv_pixels **out);
     void (*pixels_destroy)(struct rv_pixels *pixels);
+    /* Pictures and labels of the caller's. A backend with `device_memory` is asked for
+     * what lies there only, one without has no `fill`. */
     int (*draw)(rvos_device *dev, const rvos_image *image, const rvos_labels *labels,
                 const rvos_draw_params *params);
     void (*fill)(rvos_device *dev, const rvos_labels *labels, uint8_t value);

@@ -8,6 +8,8 @@
 
 #include "image.h"
 #include "log.h"
+#include "pixels/draw.h"
+#include "pixels/objects.h"
 
 /* In the folder that the library was installed to, then wherever the loader looks. A
  * module that is there and lacks a library of its own is worth more words than none. */
@@ -164,6 +166,13 @@ void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
                 : (rvos_device_info){.backend = "", .name = "", .library = "", .isa = ""};
 }
 
+/* A GPU has no part in what lies in host memory: the way to it and back would cost more
+ * than drawing. */
+static bool by_backend(const rvos_device *device, const rvos_image *image)
+{
+    return image->memory != RVOS_MEMORY_HOST || !device->fn->device_memory;
+}
+
 int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
               const rvos_draw_params *params)
 {
@@ -194,8 +203,9 @@ int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *l
                "rvos_draw: labels and image differ in size or memory");
         return RVOS_ERR_ARGUMENT;
     }
-    return rv_log_memory(device, device->fn->draw(device, image, labels, &p),
-                         "rvos_draw");
+    ret = by_backend(device, image) ? device->fn->draw(device, image, labels, &p)
+                                    : rv_draw_image(image, labels, &p);
+    return rv_log_memory(device, ret, "rvos_draw");
 }
 
 int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labels *alpha)
@@ -219,20 +229,8 @@ int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labe
                "planes differ in size or memory");
         return RVOS_ERR_ARGUMENT;
     }
-    return device->fn->set_alpha(device, image, alpha);
+    if (by_backend(device, image))
+        return device->fn->set_alpha(device, image, alpha);
+    rv_set_alpha_rows(image, alpha, 0, image->height);
+    return 0;
 }
-
-/* Bits of the label, spread over the three colours from the top bit down: the
- * palette of the PASCAL VOC and DAVIS annotations. */
-#define BIT(n, b) ((n) >> (b)&1)
-#define RED(n) (uint8_t)(BIT(n, 0) << 7 | BIT(n, 3) << 6)
-#define GREEN(n) (uint8_t)(BIT(n, 1) << 7 | BIT(n, 4) << 6)
-#define BLUE(n) (uint8_t)(BIT(n, 2) << 7 | BIT(n, 5) << 6)
-#define COLOUR(n)                                                                        \
-    {                                                                                    \
-        RED(n), GREEN(n), BLUE(n)                                                        \
-    }
-#define FOUR(n) COLOUR(n), COLOUR(n + 1), COLOUR(n + 2), COLOUR(n + 3)
-
-const rvos_palette rvos_davis_palette = {{FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),
-                                          FOUR(20), FOUR(24), FOUR(28), COLOUR(32)}};

@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "pixels/color.h"
+#include "pixels/objects.h"
 
 #define MAX_SIDE 32768
 
@@ -83,7 +84,7 @@ int rv_labels_check(const rvos_device *dev, const rvos_labels *labels, const cha
         rv_log(dev, RVOS_LOG_ERROR, "%s: no labels, or a step below 0", what);
         return RVOS_ERR_ARGUMENT;
     }
-    step = labels->step ? labels->step : 1;
+    step = rv_labels_step(labels);
     ret = check_size(dev, labels->width, labels->height, what);
     if (!ret)
         ret = check_plane(dev, labels->data, labels->stride,
@@ -94,7 +95,7 @@ int rv_labels_check(const rvos_device *dev, const rvos_labels *labels, const cha
 void rv_seed_bits(const rvos_labels *masks, uint32_t slots, uint32_t *bits, int width,
                   int height)
 {
-    ptrdiff_t step = masks->step ? masks->step : 1;
+    ptrdiff_t step = rv_labels_step(masks);
 
     /* Nearest: source = floor((i + 0.5) * in / out), in integers. */
     for (int y = 0; y < height; y++) {
@@ -115,7 +116,7 @@ void rv_seed_bits(const rvos_labels *masks, uint32_t slots, uint32_t *bits, int 
 
 uint32_t rvos_labels_slots(const rvos_labels *labels, int *highest)
 {
-    ptrdiff_t step = labels && labels->step ? labels->step : 1;
+    ptrdiff_t step = labels ? rv_labels_step(labels) : 1;
     bool seen[256] = {false};
     uint32_t slots = 0;
 

@@ -8,6 +8,7 @@
 #include "device.h"
 #include "image.h"
 #include "log.h"
+#include "pixels/objects.h"
 #include "stream.h"
 
 static bool one_shot(const rvos_stream *s)
@@ -283,7 +284,9 @@ void rv_stream_fill(const rvos_stream *s, const rvos_output *out)
     const rvos_labels *planes[2] = {out ? out->labels : NULL, out ? out->alpha : NULL};
 
     for (int i = 0; i < 2; i++)
-        if (planes[i])
+        if (planes[i] && planes[i]->memory == RVOS_MEMORY_HOST)
+            rv_labels_fill(planes[i], 0, 0, planes[i]->height);
+        else if (planes[i])
             device_of(s)->fn->fill(device_of(s), planes[i], 0);
 }
 

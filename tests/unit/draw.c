@@ -2,6 +2,7 @@
 /* draw.c - tint, contour, mask picture and alpha on every format, against the rule
  * applied pixel by pixel in double. */
 #include "../../engine/src/pixels/draw.h"
+#include "../../engine/src/pixels/objects.h"
 
 #include "images.h"
 

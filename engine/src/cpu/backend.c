@@ -173,12 +173,6 @@ static void weights_free(rvos_device *dev, struct rv_weights *weights)
         rv_prepared_free(weights->prepared[i]);
 }
 
-static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)
-{
-    (void)dev;
-    rv_labels_fill(labels, value, 0, labels->height);
-}
-
 #define SHARED_ENTRIES                                                                   \
     .max_batch = 1, .state_align = 1, .time_groups = RVOS_MAX_OBJECTS,                   \
     .depthwise = true, .close = device_close, .alloc = memory_alloc,                     \
@@ -188,7 +182,7 @@ static void fill(rvos_device *dev, const rvos_labels *labels, uint8_t value)
     .plan_time = rv_cpu_plan_time, .plan_steps = rv_cpu_plan_steps,                      \
     .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                   \
     .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,      \
-    .draw = rv_cpu_draw, .fill = fill, .set_alpha = rv_cpu_set_alpha
+    .draw = rv_cpu_draw, .set_alpha = rv_cpu_set_alpha
 
 const struct rv_backend rv_backend_cpu = {
     .name = "cpu", .open = cpu_open, SHARED_ENTRIES};

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../pixels/clones.h"
+#include "../pixels/objects.h"
 
 int rv_axis_init(struct rv_axis *axis, int in, int out)
 {
@@ -17,13 +18,8 @@ int rv_axis_init(struct rv_axis *axis, int in, int out)
         rv_axis_finish(axis);
         return -1;
     }
-    for (int i = 0; i < out; i++) {
-        int64_t place = out > 1 ? (int64_t)i * (in - 1) : 0;
-        int64_t unit = out > 1 ? out - 1 : 1;
-
-        axis->at[i] = (int)(place / unit);
-        axis->frac[i] = (float)(place % unit) / (float)unit;
-    }
+    for (int i = 0; i < out; i++)
+        rv_place(i, in, out, &axis->at[i], &axis->frac[i]);
     return 0;
 }
 

@@ -8,12 +8,10 @@
  * that interpolates in y and compares. */
 #include "pixels.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../pixels/clones.h"
 #include "kernels.h"
 #include "mathf.h"
 
@@ -267,15 +265,6 @@ static void find_columns(const struct rv_upsample *up, struct work *w,
 
 /* ---- labels ----------------------------------------------------------------- */
 
-/* The greatest number that is below the threshold's logit: what is above it wins. */
-static float level_of(float threshold)
-{
-    double p = threshold == 0 ? 0.5 : threshold;
-    double logit = p >= 1 ? INFINITY : p > 0 ? log(p / (1 - p)) : -INFINITY;
-
-    return nextafterf((float)logit, -INFINITY);
-}
-
 static void count(const int32_t *label, const struct span *column, int n, int y,
                   struct rv_stats *stats)
 {
@@ -310,16 +299,11 @@ static void write_labels(const int32_t *label, struct span s, uint32_t hidden,
             to[(ptrdiff_t)x * step] = 0;
 }
 
-static int step_of(const rvos_labels *labels)
-{
-    return labels->step ? labels->step : 1;
-}
-
 void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
                     uint32_t hidden, float threshold, const rvos_labels *out, int row0,
                     int row1, struct rv_stats *stats, void *scratch)
 {
-    float level = level_of(threshold);
+    float level = rv_label_level(threshold);
     struct span column[RVOS_MAX_OBJECTS];
     struct work w;
 
@@ -332,7 +316,7 @@ void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
 
         count(w.label, column, n, y, stats);
         write_labels(w.label, s, hidden, out->data + y * out->stride, out->width,
-                     step_of(out));
+                     rv_labels_step(out));
     }
 }
 
@@ -340,69 +324,21 @@ void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n,
                    uint32_t drop, const rvos_labels *out, int row0, int row1,
                    void *scratch)
 {
-    const float level = -6.5f; /* 255 times its probability rounds to 0 */
     struct span column[RVOS_MAX_OBJECTS];
-    int step = step_of(out);
+    int step = rv_labels_step(out);
     struct work w;
 
     if (row0 >= row1)
         return;
     w = lay_out(up, n, row0, row1, scratch);
-    find_columns(up, &w, logits, n, drop, level);
+    find_columns(up, &w, logits, n, drop, RV_ALPHA_LEVEL);
     for (int y = row0; y < row1; y++) {
-        struct span s = best_of_row(up, &w, logits, n, y, level, column);
+        struct span s = best_of_row(up, &w, logits, n, y, RV_ALPHA_LEVEL, column);
         uint8_t *to = out->data + y * out->stride;
 
         soften(w.best, s);
         for (int x = 0; x < out->width; x++)
             to[(ptrdiff_t)x * step] = x >= s.from && x < s.to ? (uint8_t)w.best[x] : 0;
-    }
-}
-
-void rv_stats_merge(struct rv_stats *all, const struct rv_stats *part)
-{
-    if (!part->area)
-        return;
-    if (!all->area) {
-        *all = *part;
-        return;
-    }
-    all->area += part->area;
-    all->x0 = part->x0 < all->x0 ? part->x0 : all->x0;
-    all->y0 = part->y0 < all->y0 ? part->y0 : all->y0;
-    all->x1 = part->x1 > all->x1 ? part->x1 : all->x1;
-    all->y1 = part->y1 > all->y1 ? part->y1 : all->y1;
-}
-
-void rv_labels_drop(const rvos_labels *labels, uint32_t drop, int row0, int row1)
-{
-    uint8_t keep[256];
-    int step = step_of(labels);
-
-    if (!drop)
-        return;
-    for (int i = 0; i < 256; i++)
-        keep[i] = (uint8_t)(i > 0 && i <= 32 && drop >> (i - 1) & 1 ? 0 : i);
-    for (int y = row0; y < row1; y++) {
-        uint8_t *row = labels->data + y * labels->stride;
-
-        for (int x = 0; x < labels->width; x++)
-            row[(ptrdiff_t)x * step] = keep[row[(ptrdiff_t)x * step]];
-    }
-}
-
-void rv_labels_fill(const rvos_labels *labels, uint8_t value, int row0, int row1)
-{
-    int step = step_of(labels);
-
-    for (int y = row0; y < row1; y++) {
-        uint8_t *row = labels->data + y * labels->stride;
-
-        if (step == 1)
-            memset(row, value, (size_t)labels->width);
-        else
-            for (int x = 0; x < labels->width; x++)
-                row[(ptrdiff_t)x * step] = value;
     }
 }
 
@@ -412,7 +348,7 @@ void rv_scores(const float *logits, int n, int width, int height, float threshol
 {
     enum { PIECE = 256 };
     size_t plane = (size_t)width * height, end = (size_t)row1 * width;
-    float level = level_of(threshold), best[PIECE];
+    float level = rv_label_level(threshold), best[PIECE];
     int32_t label[PIECE];
 
     for (size_t at = (size_t)row0 * width; at < end; at += PIECE) {

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rvos.h"
+#include "../pixels/objects.h"
 
 /* ---- resize.c: frame -> network ----------------------------------------- */
 
@@ -32,14 +32,6 @@ void rv_resize_rows(const struct rv_resize *resize, const rvos_image *frame, int
 
 /* ---- labels.c: network -> labels ---------------------------------------- */
 
-/* What one object has in some rows of the labels; zeroes: nothing. */
-struct rv_stats {
-    int64_t area;
-    int x0, y0, x1, y1; /* box: x0 <= x < x1 */
-};
-
-void rv_stats_merge(struct rv_stats *all, const struct rv_stats *part);
-
 /* Tables from logits of width x height to labels of out_width x out_height. */
 struct rv_upsample;
 struct rv_upsample *rv_upsample_create(int width, int height, int out_width,
@@ -58,10 +50,6 @@ void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
 void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n,
                    uint32_t drop, const rvos_labels *out, int row0, int row1,
                    void *scratch);
-
-/* Turns the slots that have their bit in `drop` into background. */
-void rv_labels_drop(const rvos_labels *labels, uint32_t drop, int row0, int row1);
-void rv_labels_fill(const rvos_labels *labels, uint8_t value, int row0, int row1);
 
 struct rv_scores {
     double score[RVOS_MAX_OBJECTS]; /* sum of probabilities over its pixels */

@@ -5,105 +5,33 @@
  * rows as one output row reads; output rows are sums over the ring. */
 #include "pixels.h"
 
-#include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "../pixels/clones.h"
 #include "../pixels/color.h"
-
-#define BITS 22 /* of a coefficient's fraction */
-#define HALF (1 << (BITS - 1))
-
-/* Output i is the sum over t < count[i] of coef[i * taps + t] * input[first[i] + t]. */
-struct axis {
-    int in, out, taps;
-    int *first, *count;
-    int32_t *coef;
-};
+#include "../pixels/filter.h"
 
 struct rv_resize {
-    struct axis x, y;
-    float value[3][256]; /* normalised, by channel */
+    struct rv_scaling size;
+    struct rv_filter filter;
+    int32_t block[]; /* the filter's */
 };
-
-/* The filter is a triangle, widened by `scale` when it shrinks. */
-static void fill_axis(struct axis *a)
-{
-    double scale = (double)a->in / a->out, support = scale < 1 ? 1 : scale;
-
-    for (int i = 0; i < a->out; i++) {
-        double centre = (i + 0.5) * scale, sum = 0;
-        int from = (int)(centre - support + 0.5), to = (int)(centre + support + 0.5);
-        int32_t *coef = &a->coef[(size_t)i * a->taps];
-        int n = 0;
-
-        from = from < 0 ? 0 : from;
-        to = to > a->in ? a->in : to;
-        for (int j = from; j < to; j++)
-            sum += fmax(0, 1 - fabs((j - centre + 0.5) * (1 / support)));
-        a->first[i] = from;
-        for (int j = from; j < to; j++) {
-            double weight = fmax(0, 1 - fabs((j - centre + 0.5) * (1 / support)));
-            int32_t rounded = (int32_t)(0.5 + weight / sum * (1 << BITS));
-
-            /* Leading zeroes go, so that equal sizes have one tap. */
-            if (n || rounded)
-                coef[n++] = rounded;
-            else
-                a->first[i]++;
-        }
-        while (n > 1 && !coef[n - 1])
-            n--;
-        a->count[i] = n;
-    }
-}
-
-static bool init_axis(struct axis *a, int in, int out)
-{
-    a->in = in;
-    a->out = out;
-    a->taps = 2 * (int)ceil(fmax(1, (double)in / out)) + 1;
-    a->first = malloc((size_t)out * sizeof(*a->first));
-    a->count = malloc((size_t)out * sizeof(*a->count));
-    a->coef = malloc((size_t)out * a->taps * sizeof(*a->coef));
-    if (!a->first || !a->count || !a->coef)
-        return false;
-    fill_axis(a);
-    return true;
-}
 
 struct rv_resize *rv_resize_create(int frame_width, int frame_height, int width,
                                    int height)
 {
-    static const float mean[3] = {0.485f, 0.456f, 0.406f},
-                       std[3] = {0.229f, 0.224f, 0.225f};
-    struct rv_resize *r = calloc(1, sizeof(*r));
+    struct rv_scaling size = {frame_width, frame_height, width, height};
+    struct rv_resize *r = malloc(sizeof(*r) + rv_filter_words(size) * sizeof(*r->block));
 
-    if (!r || !init_axis(&r->x, frame_width, width) ||
-        !init_axis(&r->y, frame_height, height)) {
-        rv_resize_destroy(r);
+    if (!r)
         return NULL;
-    }
-    for (int c = 0; c < 3; c++)
-        for (int v = 0; v < 256; v++)
-            r->value[c][v] = ((float)v / 255.0f - mean[c]) / std[c];
+    r->size = size;
+    r->filter = rv_filter_at(size, r->block);
+    rv_filter_fill(size, r->block);
     return r;
-}
-
-static void finish_axis(struct axis *a)
-{
-    free(a->first);
-    free(a->count);
-    free(a->coef);
 }
 
 void rv_resize_destroy(struct rv_resize *r)
 {
-    if (!r)
-        return;
-    finish_axis(&r->x);
-    finish_axis(&r->y);
     free(r);
 }
 
@@ -139,23 +67,11 @@ static void unpack_packed(const uint8_t *src, int width, struct rv_packing p,
         unpack(src, width, 4, 3, 2, 1, dst);
 }
 
-static RV_INLINE int32_t clip(int32_t v, int shift)
-{
-    v >>= shift;
-    v = v < 0 ? 0 : v;
-    return v > 255 ? 255 : v;
-}
-
 /* `more`: bits above 8. */
 static RV_INLINE void unpack_pixel(struct rv_yuv k, int32_t y, int32_t u, int32_t v,
                                    int more, int32_t *dst)
 {
-    int shift = 16 + more;
-
-    y = (y - k.black) * k.y + (1 << (shift - 1));
-    dst[0] = clip(y + k.rv * v, shift);
-    dst[1] = clip(y + k.gu * u + k.gv * v, shift);
-    dst[2] = clip(y + k.bu * u, shift);
+    rv_yuv_to_rgb(k, y, u, v, more, dst);
     dst[3] = 0;
 }
 
@@ -265,19 +181,19 @@ static void unpack_row(const rvos_image *frame, const struct rv_yuv *k, int row,
 /* ---- the two passes --------------------------------------------------------- */
 
 RV_CLONES
-static void resize_x(const int32_t *src, const struct axis *a, uint8_t *dst)
+static void resize_x(const int32_t *src, const struct rv_taps *a, int width, uint8_t *dst)
 {
-    for (int x = 0; x < a->out; x++) {
+    for (int x = 0; x < width; x++) {
         const int32_t *p = &src[4 * (size_t)a->first[x]];
         const int32_t *coef = &a->coef[(size_t)x * a->taps];
-        int32_t sum[4] = {HALF, HALF, HALF, HALF};
+        int32_t sum[4] = {RV_TAPS_HALF, RV_TAPS_HALF, RV_TAPS_HALF, RV_TAPS_HALF};
         int n = a->count[x];
 
         for (int t = 0; t < n; t++)
             for (int c = 0; c < 4; c++)
                 sum[c] += coef[t] * p[4 * t + c];
         for (int c = 0; c < 3; c++)
-            dst[3 * x + c] = (uint8_t)(sum[c] >> BITS);
+            dst[3 * x + c] = (uint8_t)(sum[c] >> RV_TAPS_BITS);
     }
 }
 
@@ -289,33 +205,33 @@ static void add_row(int32_t *restrict sum, const uint8_t *restrict row, int32_t 
         sum[i] += coef * row[i];
 }
 
-static void normalise(const struct rv_resize *r, const int32_t *sum, float *out)
+static void normalise(const float *value, const int32_t *sum, float *out, int n)
 {
-    for (int i = 0; i < 3 * r->x.out; i += 3)
+    for (int i = 0; i < n; i += 3)
         for (int c = 0; c < 3; c++)
-            out[i + c] = r->value[c][sum[i + c] >> BITS];
+            out[i + c] = value[c * 256 + (sum[i + c] >> RV_TAPS_BITS)];
 }
 
 /* A row of int32, four for a source pixel or three for an output pixel; the ring. */
 static size_t line_bytes(const struct rv_resize *r)
 {
-    size_t wide = 4 * (size_t)r->x.in, narrow = 3 * (size_t)r->x.out;
+    size_t source = 4 * (size_t)r->size.in_width, output = 3 * (size_t)r->size.out_width;
 
-    return (wide > narrow ? wide : narrow) * sizeof(int32_t);
+    return (source > output ? source : output) * sizeof(int32_t);
 }
 
 size_t rv_resize_scratch(const struct rv_resize *r)
 {
-    return line_bytes(r) + (size_t)r->y.taps * 3 * r->x.out;
+    return line_bytes(r) + (size_t)r->filter.y.taps * 3 * r->size.out_width;
 }
 
 void rv_resize_rows(const struct rv_resize *r, const rvos_image *frame, int row0,
                     int row1, float *out, void *scratch)
 {
-    const struct axis *y = &r->y;
+    const struct rv_taps *y = &r->filter.y;
     int32_t *line = scratch;
     uint8_t *ring = (uint8_t *)scratch + line_bytes(r);
-    int n = 3 * r->x.out, done = row0 < row1 ? y->first[row0] : 0;
+    int width = r->size.out_width, n = 3 * width, done = row0 < row1 ? y->first[row0] : 0;
     struct rv_yuv k = rv_yuv_of(frame);
 
     for (int row = row0; row < row1; row++, out += n) {
@@ -323,13 +239,13 @@ void rv_resize_rows(const struct rv_resize *r, const rvos_image *frame, int row0
 
         for (; done < to; done++) {
             unpack_row(frame, &k, done, line);
-            resize_x(line, &r->x, ring + (size_t)(done % y->taps) * n);
+            resize_x(line, &r->filter.x, width, ring + (size_t)(done % y->taps) * n);
         }
         for (int i = 0; i < n; i++)
-            line[i] = HALF;
+            line[i] = RV_TAPS_HALF;
         for (int s = from; s < to; s++)
             add_row(line, ring + (size_t)(s % y->taps) * n,
                     y->coef[(size_t)row * y->taps + s - from], n);
-        normalise(r, line, out);
+        normalise(r->filter.value, line, out, n);
     }
 }

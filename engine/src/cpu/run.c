@@ -290,16 +290,7 @@ static void merge(const struct rv_plan *plan, int decoder, int slot, rvos_object
         score += band->shown.score[slot];
         count += band->shown.count[slot];
     }
-    *o = (rvos_object){0};
-    if (!all.area || all.area < plan->job->out->min_object_size)
-        return;
-    *o = (rvos_object){.present = true,
-                       .x = all.x0,
-                       .y = all.y0,
-                       .width = all.x1 - all.x0,
-                       .height = all.y1 - all.y0,
-                       .area = all.area,
-                       .score = count ? score / (double)count : 0};
+    *o = rv_object_of(&all, rv_mean_score(score, count), plan->job->out->min_object_size);
 }
 
 static void merge_seen(const struct rv_plan *plan, int decoder, int slot, float *out)
@@ -311,7 +302,7 @@ static void merge_seen(const struct rv_plan *plan, int decoder, int slot, float 
         score += plan->band[decoder][b].seen.score[slot];
         count += plan->band[decoder][b].seen.count[slot];
     }
-    *out = count ? (float)(score / (double)count) : 0;
+    *out = (float)rv_mean_score(score, count);
 }
 
 static int run_finish(struct rv_plan *plan, const struct rv_item *item, int worker)

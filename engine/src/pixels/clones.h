@@ -29,4 +29,11 @@
 #define RV_INLINE inline
 #endif
 
+/* A rule of a few lines that is the same in C and in CUDA's kernels. */
+#ifdef __CUDACC__
+#define RV_RULE static __host__ __device__ inline
+#else
+#define RV_RULE static RV_INLINE
+#endif
+
 #endif /* RV_CLONES_H */

@@ -2,6 +2,7 @@
 #include "color.h"
 
 #include <math.h>
+#include <string.h>
 
 /* The order of rvos_format, from RVOS_NV12 on. */
 static const struct rv_sampling samplings[] = {
@@ -134,3 +135,39 @@ struct rv_packing rv_packing_of(rvos_format format)
 
     return packing[format];
 }
+
+bool rv_paint_of(const rvos_image *image, const rvos_draw_params *params,
+                 struct rv_paint *paint)
+{
+    if (!params->replace && params->opacity <= 0 && !params->contour)
+        return false;
+    *paint = (struct rv_paint){
+        .opacity = params->replace ? 256 : (int)lrintf(params->opacity * 256),
+        .contour = params->replace ? 0 : params->contour,
+        .replace = params->replace,
+    };
+    for (int label = 0; label <= RVOS_MAX_OBJECTS; label++) {
+        const uint8_t *rgb = params->palette->rgb[label];
+
+        if (rv_sampling_of(image->format))
+            rv_yuv_from_rgb(image, rgb, paint->value[label]);
+        else
+            memcpy(paint->value[label], rgb, 3);
+    }
+    return true;
+}
+
+/* Bits of the label, spread over the three colours from the top bit down: the
+ * palette of the PASCAL VOC and DAVIS annotations. */
+#define BIT(n, b) ((n) >> (b)&1)
+#define RED(n) (uint8_t)(BIT(n, 0) << 7 | BIT(n, 3) << 6)
+#define GREEN(n) (uint8_t)(BIT(n, 1) << 7 | BIT(n, 4) << 6)
+#define BLUE(n) (uint8_t)(BIT(n, 2) << 7 | BIT(n, 5) << 6)
+#define COLOUR(n)                                                                        \
+    {                                                                                    \
+        RED(n), GREEN(n), BLUE(n)                                                        \
+    }
+#define FOUR(n) COLOUR(n), COLOUR(n + 1), COLOUR(n + 2), COLOUR(n + 3)
+
+const rvos_palette rvos_davis_palette = {{FOUR(0), FOUR(4), FOUR(8), FOUR(12), FOUR(16),
+                                          FOUR(20), FOUR(24), FOUR(28), COLOUR(32)}};

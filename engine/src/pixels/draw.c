@@ -8,6 +8,7 @@
 #include "draw.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clones.h"
@@ -81,14 +82,12 @@ static uint16_t sample_of(const rvos_image *image, int value, int c)
     return (uint16_t)(value < 0 ? 0 : value);
 }
 
-static void dip_yuv(struct brush *b, int kind, const uint8_t rgb[3], int opacity,
+static void dip_yuv(struct brush *b, int kind, const uint8_t yuv[3], int opacity,
                     const rvos_image *image)
 {
     const struct rv_sampling *s = b->sampling;
-    uint8_t yuv[3];
     int value[3];
 
-    rv_yuv_from_rgb(image, rgb, yuv);
     b->tone[kind].opacity = (uint16_t)opacity;
     for (int i = 0; i < 3; i++) {
         value[i] = yuv[i];
@@ -107,26 +106,22 @@ static void dip_yuv(struct brush *b, int kind, const uint8_t rgb[3], int opacity
     }
 }
 
-static void dip(struct brush *b, const rvos_image *image, const rvos_draw_params *params)
+static void dip(struct brush *b, const rvos_image *image, const struct rv_paint *paint)
 {
-    int opacity = params->replace ? 256 : (int)lrintf(params->opacity * 256);
-
     b->sampling = rv_sampling_of(image->format);
-    b->replace = params->replace;
-    b->contour = params->replace ? 0 : params->contour;
+    b->replace = paint->replace;
+    b->contour = paint->contour;
     for (int kind = 0; kind < KINDS; kind++) {
-        int label = kind % EDGE, how = kind >= EDGE ? 256 : opacity;
-        const uint8_t *rgb;
+        int label = kind % EDGE, opacity = kind >= EDGE ? 256 : paint->opacity;
 
         if (label > RVOS_MAX_OBJECTS || (kind >= EDGE && !b->contour))
             continue;
-        if (!label && !params->replace)
-            how = 0;
-        rgb = params->palette->rgb[label];
+        if (!label && !b->replace)
+            opacity = 0;
         if (b->sampling)
-            dip_yuv(b, kind, rgb, how, image);
+            dip_yuv(b, kind, paint->value[label], opacity, image);
         else
-            dip_rgb(b, kind, rgb, how, rv_packing_of(image->format));
+            dip_rgb(b, kind, paint->value[label], opacity, rv_packing_of(image->format));
     }
 }
 
@@ -159,12 +154,12 @@ size_t rv_draw_scratch(const rvos_image *image, const rvos_draw_params *params)
 }
 
 static struct kinds *lay_out(const rvos_image *image, const rvos_labels *labels,
-                             const rvos_draw_params *params, void *scratch)
+                             const struct rv_paint *paint, void *scratch)
 {
     struct kinds *k = scratch;
     size_t w = (size_t)image->width, padded;
 
-    dip(&k->brush, image, params);
+    dip(&k->brush, image, paint);
     padded = w + 2 * (size_t)k->brush.contour;
     k->labels = labels;
     k->ring_rows = ring_rows(k->brush.contour, image->height);
@@ -459,11 +454,12 @@ static void draw_luma(struct kinds *k, const rvos_image *image, int y, int rows)
 void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
                   const rvos_draw_params *params, int row0, int row1, void *scratch)
 {
+    struct rv_paint paint;
     struct kinds *k;
 
-    if (row0 >= row1 || (!params->replace && params->opacity <= 0 && !params->contour))
+    if (row0 >= row1 || !rv_paint_of(image, params, &paint))
         return;
-    k = lay_out(image, labels, params, scratch);
+    k = lay_out(image, labels, &paint, scratch);
     if (k->brush.sampling) {
         int step = 1 << k->brush.sampling->h_sub;
 
@@ -477,20 +473,14 @@ void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
                     rv_packing_of(image->format).size);
 }
 
-void rv_set_alpha_rows(const rvos_image *image, const rvos_labels *alpha, int row0,
-                       int row1)
+int rv_draw_image(const rvos_image *image, const rvos_labels *labels,
+                  const rvos_draw_params *params)
 {
-    ptrdiff_t step = alpha->step ? alpha->step : 1;
-    int at;
+    void *scratch = malloc(rv_draw_scratch(image, params));
 
-    if (image->format < RVOS_RGBA || image->format > RVOS_ABGR)
-        return;
-    at = rv_packing_of(image->format).alpha;
-    for (int y = row0; y < row1; y++) {
-        const uint8_t *src = alpha->data + y * alpha->stride;
-        uint8_t *dst = plane_row(image, 0, y) + at;
-
-        for (int x = 0; x < image->width; x++)
-            dst[4 * (ptrdiff_t)x] = src[x * step];
-    }
+    if (!scratch)
+        return RVOS_ERR_MEMORY;
+    rv_draw_rows(image, labels, params, 0, image->height, scratch);
+    free(scratch);
+    return 0;
 }

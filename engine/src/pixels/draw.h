@@ -21,9 +21,8 @@ size_t rv_draw_scratch(const rvos_image *image, const rvos_draw_params *params);
  * is none. Labels above RVOS_MAX_OBJECTS count as background. */
 void rv_draw_rows(const rvos_image *image, const rvos_labels *labels,
                   const rvos_draw_params *params, int row0, int row1, void *scratch);
-
-/* `alpha` into the alpha bytes of RGBA, BGRA, ARGB or ABGR; other formats: nothing. */
-void rv_set_alpha_rows(const rvos_image *image, const rvos_labels *alpha, int row0,
-                       int row1);
+/* The whole image, by the calling thread, with scratch of its own. */
+int rv_draw_image(const rvos_image *image, const rvos_labels *labels,
+                  const rvos_draw_params *params);
 
 #endif

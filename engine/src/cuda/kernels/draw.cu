@@ -12,10 +12,10 @@ static __device__ inline int label_at(const struct rv_plane *l, int x, int y)
 // 0 where nothing is drawn, else the label, plus EDGE where another label lies within
 // the contour's width, in x and in y each. Stops at the first: wide contours cost time
 // within large objects only.
-static __device__ inline int kind_of(const struct rv_plane *l, const struct rv_ink *ink,
-                                     int x, int y)
+static __device__ inline int kind_of(const struct rv_plane *l,
+                                     const struct rv_paint *paint, int x, int y)
 {
-    int raw = label_at(l, x, y), c = ink->contour;
+    int raw = label_at(l, x, y), c = paint->contour;
     int label = raw > RV_CUDA_SLOTS ? 0 : raw;
 
     if (!label || !c)
@@ -28,42 +28,43 @@ static __device__ inline int kind_of(const struct rv_plane *l, const struct rv_i
 }
 
 // 256 times a byte of a plane that has been drawn on.
-static __device__ inline int mixed(const struct rv_ink *ink, int kind, int colour, int p)
+static __device__ inline int mixed(const struct rv_paint *paint, int kind, int colour,
+                                   int p)
 {
-    int opacity = kind >= EDGE || ink->replace ? 256 : ink->opacity;
+    int opacity = kind >= EDGE ? 256 : paint->opacity;
 
-    if (!kind && !ink->replace)
+    if (!kind && !paint->replace)
         return p * 256;
-    return p * (256 - opacity) + opacity * ink->value[kind % EDGE][colour];
+    return p * (256 - opacity) + opacity * paint->value[kind % EDGE][colour];
 }
 
-static __device__ inline void tint(const struct rv_ink *ink, int kind, int colour,
+static __device__ inline void tint(const struct rv_paint *paint, int kind, int colour,
                                    uint8_t *p)
 {
-    *p = (uint8_t)((mixed(ink, kind, colour, *p) + 128) >> 8);
+    *p = (uint8_t)((mixed(paint, kind, colour, *p) + 128) >> 8);
 }
 
 static __global__ void draw_packed(struct rv_frame f, struct rv_plane labels,
-                                   struct rv_ink ink)
+                                   struct rv_paint paint)
 {
     RV_THREADS
     {
         int i = thread_index(), x = i % f.width, y = i / f.width, kind;
-        uint8_t *p = (uint8_t *)f.plane[0] + y * f.stride[0] + (size_t)x * f.size;
+        uint8_t *p = (uint8_t *)f.plane[0] + y * f.stride[0] + (size_t)x * f.rgb.size;
 
         if (y >= f.height)
             continue;
-        kind = kind_of(&labels, &ink, x, y);
-        tint(&ink, kind, 0, p + f.red);
-        tint(&ink, kind, 1, p + f.green);
-        tint(&ink, kind, 2, p + f.blue);
+        kind = kind_of(&labels, &paint, x, y);
+        tint(&paint, kind, 0, p + f.rgb.red);
+        tint(&paint, kind, 1, p + f.rgb.green);
+        tint(&paint, kind, 2, p + f.rgb.blue);
     }
 }
 
 // A thread has one chroma sample and its up to four pixels; the sample becomes the mean
 // of what they ask for.
 static __global__ void draw_planar(struct rv_frame f, struct rv_plane labels,
-                                   struct rv_ink ink)
+                                   struct rv_paint paint)
 {
     RV_THREADS
     {
@@ -77,9 +78,9 @@ static __global__ void draw_planar(struct rv_frame f, struct rv_plane labels,
         for (int n = 0; n < 4; n++) {
             int px = x + (n % 2 ? right : 0), py = y + (n / 2 ? down : 0);
 
-            kind[n] = kind_of(&labels, &ink, px, py);
+            kind[n] = kind_of(&labels, &paint, px, py);
             if ((n % 2 == 0 || right) && (n / 2 == 0 || down))
-                tint(&ink, kind[n], 0, luma + py * f.stride[0] + px);
+                tint(&paint, kind[n], 0, luma + py * f.stride[0] + px);
         }
         for (int c = 1; c < 3; c++) {
             uint8_t *p = f.planes == 2
@@ -88,13 +89,13 @@ static __global__ void draw_planar(struct rv_frame f, struct rv_plane labels,
             int sum = 0;
 
             for (int n = 0; n < 4; n++)
-                sum += mixed(&ink, kind[n], c, *p);
+                sum += mixed(&paint, kind[n], c, *p);
             *p = (uint8_t)((sum + 512) / 1024);
         }
     }
 }
 
-static __global__ void set_alpha(struct rv_frame f, int at, struct rv_plane alpha)
+static __global__ void set_alpha(struct rv_frame f, struct rv_plane alpha)
 {
     RV_THREADS
     {
@@ -102,7 +103,7 @@ static __global__ void set_alpha(struct rv_frame f, int at, struct rv_plane alph
 
         if (y >= f.height)
             continue;
-        ((uint8_t *)f.plane[0])[y * f.stride[0] + (size_t)x * f.size + at] =
+        ((uint8_t *)f.plane[0])[y * f.stride[0] + (size_t)x * f.rgb.size + f.rgb.alpha] =
             (uint8_t)label_at(&alpha, x, y);
     }
 }
@@ -119,23 +120,23 @@ static __global__ void fill(struct rv_plane labels, int value)
     }
 }
 
-cudaError_t rv_cuda_draw(struct rv_frame image, struct rv_plane labels, struct rv_ink ink,
-                         cudaStream_t stream)
+cudaError_t rv_cuda_draw(struct rv_frame image, struct rv_plane labels,
+                         struct rv_paint paint, cudaStream_t stream)
 {
     size_t pairs = (size_t)((image.width + 1) / 2) * ((image.height + 1) / 2);
 
     if (image.planes > 1)
         return RV_LAUNCH(draw_planar, blocks_for(pairs), RV_BLOCK, stream, image, labels,
-                         ink);
+                         paint);
     return RV_LAUNCH(draw_packed, blocks_for((size_t)image.width * image.height),
-                     RV_BLOCK, stream, image, labels, ink);
+                     RV_BLOCK, stream, image, labels, paint);
 }
 
-cudaError_t rv_cuda_set_alpha(struct rv_frame image, int at, struct rv_plane alpha,
+cudaError_t rv_cuda_set_alpha(struct rv_frame image, struct rv_plane alpha,
                               cudaStream_t stream)
 {
     return RV_LAUNCH(set_alpha, blocks_for((size_t)image.width * image.height), RV_BLOCK,
-                     stream, image, at, alpha);
+                     stream, image, alpha);
 }
 
 cudaError_t rv_cuda_fill(struct rv_plane labels, int value, cudaStream_t stream)

@@ -60,16 +60,6 @@ static __device__ inline char *image_of(const struct rv_cuda_job *job, int j,
     return base + v->offset + (size_t)n * v->h * v->w * v->pitch * element;
 }
 
-/* Output i of `out` lies between inputs *at and *at + (*at + 1 < in), *frac of the way:
- * bilinear with aligned corners. Sides are at most 4096 and 32768: products fit. */
-static __device__ inline void place(int i, int in, int out, int *at, float *frac)
-{
-    int p = out > 1 ? i * (in - 1) : 0, unit = out > 1 ? out - 1 : 1;
-
-    *at = p / unit;
-    *frac = (float)(p % unit) / (float)unit;
-}
-
 static __device__ inline float logistic(float x)
 {
     return 1.0f / (1.0f + expf(-x));

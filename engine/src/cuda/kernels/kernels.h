@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../pixels/color.h"
+#include "../../pixels/filter.h"
+#include "../../pixels/objects.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -34,21 +38,14 @@ struct rv_view {
     size_t offset, stride; /* bytes */
 };
 
-/* Pillow's filter along one axis, in device memory: output i is the sum over
- * t < count[i] of coef[i * taps + t] * input[first[i] + t], with 22 fraction bits. */
-struct rv_taps {
-    const int *first, *count, *coef;
-    int taps;
-};
-
 /* The caller's picture, or one plane of labels; device memory. */
 struct rv_frame {
     const uint8_t *plane[3];
     long long stride[3];
-    int width, height;          /* 0: none */
-    int planes;                 /* 1: packed RGB, 2: NV12, 3: I420 */
-    int size, red, green, blue; /* packed: bytes of a pixel, and where its colours lie */
-    int black, y, rv, gu, gv, bu; /* Y'CbCr to RGB, as in color.h */
+    int width, height; /* 0: none */
+    int planes;        /* 1: packed RGB, 2: NV12, 3: I420 */
+    struct rv_packing rgb;
+    struct rv_yuv yuv;
 };
 
 struct rv_plane {
@@ -72,9 +69,8 @@ struct rv_cuda_job {
     int live[RV_CUDA_DECODERS]; /* slots that run; no other slot's state is touched */
     int shown;                  /* decoder that labels and alpha are made of */
     struct rv_frame frame;
-    struct rv_taps x, y;  /* from the frame's size to the network's */
-    const float *value;   /* [3][256]: a byte, normalised, by channel */
-    const uint32_t *seed; /* bit i of each pixel: slot i; NULL: it counts as empty */
+    struct rv_filter filter; /* from the frame's size to the network's; device memory */
+    const uint32_t *seed;    /* bit i of each pixel: slot i; NULL: it counts as empty */
     uint32_t seed_slots;
     struct rv_plane labels, alpha;
     float level;     /* logits above it win */
@@ -153,14 +149,9 @@ cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
                            cudaStream_t stream);
 
 /* -- draw.cu: device memory, no job -- */
-struct rv_ink {
-    uint8_t value[RV_CUDA_SLOTS + 1][3]; /* red, green, blue, or Y, Cb, Cr */
-    int opacity;                         /* of 256 */
-    int contour, replace;
-};
-cudaError_t rv_cuda_draw(struct rv_frame image, struct rv_plane labels, struct rv_ink ink,
-                         cudaStream_t stream);
-cudaError_t rv_cuda_set_alpha(struct rv_frame image, int at, struct rv_plane alpha,
+cudaError_t rv_cuda_draw(struct rv_frame image, struct rv_plane labels,
+                         struct rv_paint paint, cudaStream_t stream);
+cudaError_t rv_cuda_set_alpha(struct rv_frame image, struct rv_plane alpha,
                               cudaStream_t stream);
 cudaError_t rv_cuda_fill(struct rv_plane labels, int value, cudaStream_t stream);
 

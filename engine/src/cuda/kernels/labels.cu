@@ -32,8 +32,8 @@ static __device__ inline int winner(const struct rv_cuda_job *jobs, int j,
     int y0, x0, label = 0;
     float fy, fx;
 
-    place(y, logits->h, height, &y0, &fy);
-    place(x, logits->w, width, &x0, &fx);
+    rv_place(y, logits->h, height, &y0, &fy);
+    rv_place(x, logits->w, width, &x0, &fx);
     int down = y0 + 1 < logits->h ? logits->w : 0;
     int right = x0 + 1 < logits->w && logits->w != width ? 1 : 0;
     for (int n = 0; n < live; n++) {
@@ -210,7 +210,7 @@ static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view log
         }
         for (int i = first; i < soft; i += step) {
             int x = i % alpha->width, y = i / alpha->width;
-            float best = -6.5f; // 255 times its probability rounds to 0
+            float best = RV_ALPHA_LEVEL;
             int any = winner(jobs, j, &logits, live, small | job->hidden, x, y,
                              alpha->width, alpha->height, &best);
 

@@ -9,28 +9,19 @@
 #define WIDE 32
 #define HIGH 8
 #define STRIP 64 // of the picture's rows: 1080 to 256 takes one strip
-#define BITS 22  // of a coefficient's fraction
-#define HALF (1 << (BITS - 1))
-
-static __device__ inline int clip(int v)
-{
-    v >>= 16;
-    v = v < 0 ? 0 : v;
-    return v > 255 ? 255 : v;
-}
 
 // Each chroma sample stands for its two by two pixels.
 static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row,
                                         int rgb[3])
 {
     const uint8_t *p = f->plane[0] + row * f->stride[0];
-    int y, u, v;
+    int u, v;
 
     if (f->planes == 1) {
-        p += (size_t)x * f->size;
-        rgb[0] = p[f->red];
-        rgb[1] = p[f->green];
-        rgb[2] = p[f->blue];
+        p += (size_t)x * f->rgb.size;
+        rgb[0] = p[f->rgb.red];
+        rgb[1] = p[f->rgb.green];
+        rgb[2] = p[f->rgb.blue];
         return;
     }
     if (f->planes == 2) {
@@ -42,22 +33,18 @@ static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row
         u = f->plane[1][row / 2 * f->stride[1] + x / 2];
         v = f->plane[2][row / 2 * f->stride[2] + x / 2];
     }
-    u -= 128;
-    v -= 128;
-    y = (p[x] - f->black) * f->y + (1 << 15);
-    rgb[0] = clip(y + f->rv * v);
-    rgb[1] = clip(y + f->gu * u + f->gv * v);
-    rgb[2] = clip(y + f->bu * u);
+    rv_yuv_to_rgb(f->yuv, p[x], u - 128, v - 128, 0, rgb);
 }
 
 // A pixel of the picture's row, shrunk in x: three bytes.
 static __device__ inline void shrink_pixel(const struct rv_cuda_job *job, int x, int row,
                                            uint8_t out[3])
 {
-    int from = job->x.first[x], sum[3] = {HALF, HALF, HALF};
-    const int *coef = job->x.coef + (size_t)x * job->x.taps;
+    int from = job->filter.x.first[x],
+        sum[3] = {RV_TAPS_HALF, RV_TAPS_HALF, RV_TAPS_HALF};
+    const int *coef = job->filter.x.coef + (size_t)x * job->filter.x.taps;
 
-    for (int t = 0, n = job->x.count[x]; t < n; t++) {
+    for (int t = 0, n = job->filter.x.count[x]; t < n; t++) {
         int rgb[3];
 
         pixel_rgb(&job->frame, from + t, row, rgb);
@@ -65,7 +52,7 @@ static __device__ inline void shrink_pixel(const struct rv_cuda_job *job, int x,
             sum[c] += coef[t] * rgb[c];
     }
     for (int c = 0; c < 3; c++)
-        out[c] = (uint8_t)(sum[c] >> BITS);
+        out[c] = (uint8_t)(sum[c] >> RV_TAPS_BITS);
 }
 
 // The picture's rows that output rows y0 to y1 are made of.
@@ -100,7 +87,8 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
     int y0 = (int)blockIdx.x / across * HIGH, first = 0, end = 0;
 
     if (job->frame.width)
-        rows_of(&job->y, y0, y0 + HIGH < image.h ? y0 + HIGH : image.h, &first, &end);
+        rows_of(&job->filter.y, y0, y0 + HIGH < image.h ? y0 + HIGH : image.h, &first,
+                &end);
     RV_THREADS
     {
         struct rv_found none = {0, 0, 0, INT32_MAX, INT32_MAX, 0, 0};
@@ -108,7 +96,7 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
         if (blockIdx.x == 0 && threadIdx.x < RV_CUDA_FOUND) // a block has as many threads
             job->found[threadIdx.x] = none;
         for (int c = 0; c < 3; c++)
-            RV_MY(sum)[c] = HALF;
+            RV_MY(sum)[c] = RV_TAPS_HALF;
     }
     for (int at = first; at < end; at += STRIP) {
         RV_THREADS
@@ -126,7 +114,7 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
             int x = (int)threadIdx.x % WIDE, y = y0 + (int)threadIdx.x / WIDE;
 
             if (y < image.h)
-                add_strip(&job->y, y, at, strip, x, RV_MY(sum));
+                add_strip(&job->filter.y, y, at, strip, x, RV_MY(sum));
         }
         RV_SYNC // the strip is filled anew
     }
@@ -141,7 +129,7 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
             float v = 0;
 
             if (c < 3 && job->frame.width)
-                v = job->value[c * 256 + (RV_MY(sum)[c] >> BITS)];
+                v = job->filter.value[c * 256 + (RV_MY(sum)[c] >> RV_TAPS_BITS)];
             put(out, ((size_t)y * image.w + x) * image.pitch + c, image.half, v);
         }
     }

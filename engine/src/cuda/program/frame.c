@@ -2,92 +2,28 @@
 /* frame.c - pictures and labels on their way between the caller and the kernels.
  *
  * What lies in device memory is used in place. What lies in host memory goes through
- * pinned memory; drawing on host memory is done there, by the CPU's code: the way to
- * the GPU and back would cost more. */
-#include <math.h>
+ * pinned memory. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../pixels/color.h"
-#include "../../pixels/draw.h"
 #include "plan.h"
 
-/* ---- tables ----------------------------------------------------------------- */
-
-#define BITS 22 /* of a coefficient's fraction */
-
-static int taps_of(int in, int out)
+static int make_tables(struct rv_pixels *p, struct rv_scaling size)
 {
-    return 2 * (int)ceil(fmax(1, (double)in / out)) + 1;
-}
-
-/* Pillow's triangle, widened when it shrinks: as in cpu/resize.c. */
-static void fill_taps(int in, int out, int taps, int *first, int *count, int *coef)
-{
-    double scale = (double)in / out, support = scale < 1 ? 1 : scale;
-
-    for (int i = 0; i < out; i++) {
-        double centre = (i + 0.5) * scale, sum = 0;
-        int from = (int)(centre - support + 0.5), to = (int)(centre + support + 0.5);
-        int n = 0;
-
-        from = from < 0 ? 0 : from;
-        to = to > in ? in : to;
-        for (int j = from; j < to; j++)
-            sum += fmax(0, 1 - fabs((j - centre + 0.5) * (1 / support)));
-        first[i] = from;
-        for (int j = from; j < to; j++) {
-            double weight = fmax(0, 1 - fabs((j - centre + 0.5) * (1 / support)));
-            int rounded = (int)(0.5 + weight / sum * (1 << BITS));
-
-            if (n || rounded) /* leading zeroes go */
-                coef[(size_t)i * taps + n++] = rounded;
-            else
-                first[i]++;
-        }
-        while (n > 1 && !coef[(size_t)i * taps + n - 1])
-            n--;
-        count[i] = n;
-    }
-}
-
-static void fill_values(float *value)
-{
-    static const float mean[3] = {0.485f, 0.456f, 0.406f},
-                       std[3] = {0.229f, 0.224f, 0.225f};
-
-    for (int c = 0; c < 3; c++)
-        for (int v = 0; v < 256; v++)
-            value[c * 256 + v] = ((float)v / 255.0f - mean[c]) / std[c];
-}
-
-/* [ values | first, count, coef of x | of y ] */
-static int make_tables(struct rv_pixels *p, const struct rv_net *net)
-{
-    int tx = taps_of(p->width, net->width), ty = taps_of(p->height, net->height);
-    size_t words_x = (size_t)net->width * (2 + tx),
-           words_y = (size_t)net->height * (2 + ty);
-    size_t bytes = (768 + words_x + words_y) * sizeof(int);
-    int *host = calloc(1, bytes), *x = host + 768, *y = x + words_x, ret;
-    const int *at;
+    size_t bytes = rv_filter_words(size) * sizeof(int32_t);
+    int32_t *host = malloc(bytes);
+    int ret;
 
     if (!host)
         return RVOS_ERR_MEMORY;
-    fill_values((float *)(void *)host);
-    fill_taps(p->width, net->width, tx, x, x + net->width, x + 2 * net->width);
-    fill_taps(p->height, net->height, ty, y, y + net->height, y + 2 * net->height);
+    rv_filter_fill(size, host);
     ret = rv_cuda_alloc(p->dev, &p->tables, bytes);
     if (!ret)
         ret = rv_cuda_upload(p->dev, p->tables, host, bytes);
     free(host);
-    if (ret)
-        return ret;
-    p->value = p->tables;
-    at = (const int *)p->tables + 768;
-    p->x = (struct rv_taps){at, at + net->width, at + 2 * net->width, tx};
-    at += words_x;
-    p->y = (struct rv_taps){at, at + net->height, at + 2 * net->height, ty};
-    return 0;
+    if (!ret)
+        p->filter = rv_filter_at(size, p->tables);
+    return ret;
 }
 
 int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
@@ -101,12 +37,10 @@ int rv_cuda_pixels_create(rvos_device *dev, const struct rv_net *net, int width,
     if (!p)
         return RVOS_ERR_MEMORY;
     p->dev = dev;
-    p->width = width;
-    p->height = height;
     p->seen_bytes = net->width * net->height;
     ret = rv_driver_push(cuda->driver, dev);
     if (!ret) {
-        ret = make_tables(p, net);
+        ret = make_tables(p, (struct rv_scaling){width, height, net->width, net->height});
         rv_driver_pop(cuda->driver);
     }
     if (ret) {
@@ -142,46 +76,16 @@ void rv_cuda_pixels_destroy(struct rv_pixels *p)
 
 /* ---- views ------------------------------------------------------------------ */
 
-static int planes_of(const rvos_image *image)
-{
-    return image->format == RVOS_NV12 ? 2 : image->format == RVOS_I420 ? 3 : 1;
-}
-
-static void plane_size(const rvos_image *image, int plane, size_t *row, int *rows)
-{
-    int columns = image->width;
-
-    *rows = plane ? (image->height + 1) / 2 : image->height;
-    if (planes_of(image) == 1)
-        *row = (size_t)columns * rv_packing_of(image->format).size;
-    else if (!plane)
-        *row = (size_t)columns;
-    else
-        *row = (size_t)(columns + 1) / 2 * (image->format == RVOS_NV12 ? 2 : 1);
-}
-
 /* As it lies in device memory. */
 static struct rv_frame frame_of(const rvos_image *image)
 {
-    struct rv_yuv k = rv_yuv_of(image);
     struct rv_frame f = {.width = image->width,
                          .height = image->height,
-                         .planes = planes_of(image),
-                         .black = k.black,
-                         .y = k.y,
-                         .rv = k.rv,
-                         .gu = k.gu,
-                         .gv = k.gv,
-                         .bu = k.bu};
+                         .planes = rv_planes_of(image->format),
+                         .yuv = rv_yuv_of(image)};
 
-    if (f.planes == 1) {
-        struct rv_packing p = rv_packing_of(image->format);
-
-        f.size = p.size;
-        f.red = p.red;
-        f.green = p.green;
-        f.blue = p.blue;
-    }
+    if (!rv_sampling_of(image->format))
+        f.rgb = rv_packing_of(image->format);
     for (int i = 0; i < f.planes; i++) {
         f.plane[i] = image->plane[i];
         f.stride[i] = image->stride[i];
@@ -195,7 +99,7 @@ static struct rv_plane plane_of(const rvos_labels *labels)
                              .stride = labels->stride,
                              .width = labels->width,
                              .height = labels->height,
-                             .step = labels->step ? labels->step : 1};
+                             .step = rv_labels_step(labels)};
 }
 
 /* ---- in and out ------------------------------------------------------------- */
@@ -217,29 +121,30 @@ static int reserve(const rvos_device *dev, struct rv_staging *s, size_t size)
     return ret;
 }
 
-static size_t frame_bytes(const rvos_image *image)
+static size_t plane_size(const rvos_image *image, int plane)
 {
-    size_t size = 0, row;
-    int rows;
+    return (size_t)rv_plane_bytes(image->format, image->width, plane) *
+           rv_plane_rows(image->format, image->height, plane);
+}
 
-    for (int i = 0; i < planes_of(image); i++) {
-        plane_size(image, i, &row, &rows);
-        size += row * rows;
-    }
+static size_t frame_size(const rvos_image *image)
+{
+    size_t size = 0;
+
+    for (int i = 0; i < rv_planes_of(image->format); i++)
+        size += plane_size(image, i);
     return size;
 }
 
 /* Rows without gaps, plane by plane. */
 static void pack(const rvos_image *image, char *to)
 {
-    size_t row;
-    int rows;
-
-    for (int i = 0; i < planes_of(image); i++) {
+    for (int i = 0; i < rv_planes_of(image->format); i++) {
+        size_t row = (size_t)rv_plane_bytes(image->format, image->width, i);
         const char *from = image->plane[i];
 
-        plane_size(image, i, &row, &rows);
-        for (int y = 0; y < rows; y++, to += row)
+        for (int y = 0; y < rv_plane_rows(image->format, image->height, i);
+             y++, to += row)
             memcpy(to, from + y * image->stride[i], row);
     }
 }
@@ -269,7 +174,7 @@ int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job)
         if (job->seen[d].labels)
             ret = reserve(dev, &p->seen[d], (size_t)p->seen_bytes);
     if (!ret && upload)
-        ret = reserve(dev, &p->frame, frame_bytes(job->frame));
+        ret = reserve(dev, &p->frame, frame_size(job->frame));
     if (!ret && job->out)
         ret = reserve_plane(p, job->out->labels, &p->labels);
     if (!ret && job->out)
@@ -283,14 +188,13 @@ int rv_cuda_job_prepare(rvos_device *dev, const struct rv_job *job)
 static int upload(struct rv_pixels *p, const rvos_image *image, struct rv_frame *f,
                   cudaStream_t stream)
 {
-    size_t at = 0, row;
-    int rows, ret = 0;
+    size_t at = 0;
+    int ret = 0;
 
     for (int i = 0; i < f->planes; i++) {
-        plane_size(image, i, &row, &rows);
         f->plane[i] = (uint8_t *)p->frame.device + at;
-        f->stride[i] = (long long)row;
-        at += row * rows;
+        f->stride[i] = rv_plane_bytes(image->format, image->width, i);
+        at += plane_size(image, i);
     }
     CU(p->dev, cudaMemcpyAsync(p->frame.device, p->frame.pinned, at,
                                cudaMemcpyHostToDevice, stream));
@@ -325,9 +229,7 @@ int rv_cuda_frame_in(struct rv_pixels *p, const struct rv_job *job,
             table->seen[d] = (uint8_t *)p->seen[d].device;
     if (!job->frame)
         return 0;
-    table->x = p->x;
-    table->y = p->y;
-    table->value = p->value;
+    table->filter = p->filter;
     table->frame = frame_of(job->frame);
     if (job->frame->memory == RVOS_MEMORY_HOST)
         return upload(p, job->frame, &table->frame, stream);
@@ -397,36 +299,6 @@ void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job)
 
 /* ---- drawing ---------------------------------------------------------------- */
 
-static int draw_host(const rvos_image *image, const rvos_labels *labels,
-                     const rvos_draw_params *params)
-{
-    size_t bytes = rv_draw_scratch(image, params);
-    void *scratch = aligned_alloc(64, (bytes + 64) / 64 * 64);
-
-    if (!scratch)
-        return RVOS_ERR_MEMORY;
-    rv_draw_rows(image, labels, params, 0, image->height, scratch);
-    free(scratch);
-    return 0;
-}
-
-static struct rv_ink ink_of(const rvos_image *image, const rvos_draw_params *params)
-{
-    struct rv_ink ink = {.opacity = (int)lrintf(params->opacity * 256),
-                         .contour = params->replace ? 0 : params->contour,
-                         .replace = params->replace};
-
-    for (int i = 0; i <= RV_CUDA_SLOTS; i++) {
-        const uint8_t *rgb = params->palette->rgb[i];
-
-        if (planes_of(image) > 1)
-            rv_yuv_from_rgb(image, rgb, ink.value[i]);
-        else
-            memcpy(ink.value[i], rgb, 3);
-    }
-    return ink;
-}
-
 /* In the caller's stream, if there is one: so it comes when the pixels are ready. */
 static cudaStream_t stream_for(const rvos_device *dev, const rvos_image *image)
 {
@@ -440,17 +312,15 @@ int rv_cuda_draw_image(rvos_device *dev, const rvos_image *image,
 {
     struct cuda_device *cuda = dev->priv;
     cudaStream_t stream = stream_for(dev, image);
+    struct rv_paint paint;
     int ret;
 
-    if (image->memory == RVOS_MEMORY_HOST)
-        return draw_host(image, labels, params);
-    if (!params->replace && params->opacity <= 0 && !params->contour)
+    if (!rv_paint_of(image, params, &paint))
         return 0;
     ret = rv_driver_push(cuda->driver, dev);
     if (ret)
         return ret;
-    CU(dev,
-       rv_cuda_draw(frame_of(image), plane_of(labels), ink_of(image, params), stream));
+    CU(dev, rv_cuda_draw(frame_of(image), plane_of(labels), paint, stream));
     CU(dev, cudaStreamSynchronize(stream));
 error:
     rv_driver_pop(cuda->driver);
@@ -464,15 +334,10 @@ int rv_cuda_alpha_image(rvos_device *dev, const rvos_image *image,
     cudaStream_t stream = stream_for(dev, image);
     int ret;
 
-    if (image->memory == RVOS_MEMORY_HOST) {
-        rv_set_alpha_rows(image, alpha, 0, image->height);
-        return 0;
-    }
     ret = rv_driver_push(cuda->driver, dev);
     if (ret)
         return ret;
-    CU(dev, rv_cuda_set_alpha(frame_of(image), rv_packing_of(image->format).alpha,
-                              plane_of(alpha), stream));
+    CU(dev, rv_cuda_set_alpha(frame_of(image), plane_of(alpha), stream));
     CU(dev, cudaStreamSynchronize(stream));
 error:
     rv_driver_pop(cuda->driver);
@@ -482,17 +347,10 @@ error:
 void rv_cuda_fill_labels(rvos_device *dev, const rvos_labels *labels, uint8_t value)
 {
     struct cuda_device *cuda = dev->priv;
-    struct rv_plane p = plane_of(labels);
 
-    if (labels->memory == RVOS_MEMORY_HOST) {
-        for (int y = 0; y < p.height; y++)
-            for (int x = 0; x < p.width; x++)
-                p.data[y * p.stride + (ptrdiff_t)x * p.step] = value;
-        return;
-    }
     if (rv_driver_push(cuda->driver, dev))
         return;
-    if (!rv_cuda_fill(p, value, cuda->stream))
+    if (!rv_cuda_fill(plane_of(labels), value, cuda->stream))
         cudaStreamSynchronize(cuda->stream);
     rv_driver_pop(cuda->driver);
 }

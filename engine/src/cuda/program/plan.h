@@ -80,11 +80,9 @@ struct rv_staging {
 /* -- frame.c: tables for one frame size, and the way of pixels in and out -- */
 struct rv_pixels {
     rvos_device *dev;
-    int width, height;
     int seen_bytes; /* pixels at network size */
-    void *tables;   /* all below, but `staging`, in device memory */
-    struct rv_taps x, y;
-    const float *value;
+    void *tables;   /* the filter's block, in device memory */
+    struct rv_filter filter;
     struct rv_staging frame, labels, alpha; /* of host memory; made when first asked */
     struct rv_staging seen[RV_DECODERS];
 };

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* run.c - a frame of each video of a batch: the job table, one graph, one wait. Nothing
  * is allocated here, but staging when a size is new. */
-#include <math.h>
 #include <string.h>
 
 #include "plan.h"
-
-/* The greatest number that is below the threshold's logit: what is above it wins. */
-static float level_of(float threshold)
-{
-    double p = threshold == 0 ? 0.5 : threshold;
-    double logit = p >= 1 ? INFINITY : p > 0 ? log(p / (1 - p)) : -INFINITY;
-
-    return nextafterf((float)logit, -INFINITY);
-}
 
 static int show_seed(struct rv_plan *plan, const struct rv_job *job, int j)
 {
@@ -43,9 +33,9 @@ static int begin(struct rv_plan *plan, const struct rv_job *job, int j)
     int ret;
 
     entry->shown = job->shown;
-    entry->seen_level = level_of(0);
+    entry->seen_level = rv_label_level(0);
     if (out) {
-        entry->level = level_of(out->threshold);
+        entry->level = rv_label_level(out->threshold);
         entry->hidden = out->hidden;
         entry->min_object_size = out->min_object_size;
     }
@@ -61,22 +51,19 @@ error:
     return ret;
 }
 
+/* Mean probability of the object's pixels. */
+static double score_of(const struct rv_found *f)
+{
+    return rv_mean_score((double)f->score / 0x1p24, f->count);
+}
+
 static void report(const struct rv_plan *plan, const struct rv_job *job, int j)
 {
     for (int n = 0; n < job->live[job->shown]; n++) {
         const struct rv_found *f = &plan->report[j * RV_CUDA_FOUND + n];
-        rvos_object *o = &job->object[n];
+        struct rv_stats stats = {f->area, f->x0, f->y0, f->x1, f->y1};
 
-        *o = (rvos_object){0};
-        if (!f->area || (int64_t)f->area < job->out->min_object_size)
-            continue;
-        *o = (rvos_object){.present = true,
-                           .x = f->x0,
-                           .y = f->y0,
-                           .width = f->x1 - f->x0,
-                           .height = f->y1 - f->y0,
-                           .area = f->area,
-                           .score = f->count ? (double)f->score / 0x1p24 / f->count : 0};
+        job->object[n] = rv_object_of(&stats, score_of(f), job->out->min_object_size);
     }
 }
 
@@ -87,8 +74,7 @@ static void report_seen(const struct rv_plan *plan, const struct rv_job *job, in
         &plan->report[j * RV_CUDA_FOUND + (1 + decoder) * RV_CUDA_SLOTS];
 
     for (int n = 0; job->seen[decoder].labels && n < job->live[decoder]; n++, f++)
-        job->seen[decoder].score[n] =
-            f->count ? (float)((double)f->score / 0x1p24 / f->count) : 0;
+        job->seen[decoder].score[n] = (float)score_of(f);
 }
 
 static int launch_timed(struct rv_plan *plan, const int live[RV_DECODERS])
