@@ -7,6 +7,7 @@
 #include "conv/cache.h"
 #include "conv/conv_best.h"
 #include "conv/conv.h"
+#include "conv/conv_search.h"
 #include "conv/conv_tile.h"
 #include "conv/conv_time.h"
 #include "idle_device.h"
@@ -139,6 +140,11 @@ void rv_conv_search_end(rvos_device *dev)
     (void)dev;
 }
 
+void rv_conv_search_reset(rvos_device *dev)
+{
+    (void)dev;
+}
+
 const char *rv_driver_name(const struct rv_driver *driver)
 {
     (void)driver;
@@ -151,20 +157,16 @@ int rv_driver_capability(const struct rv_driver *driver)
     return 90;
 }
 
-int rv_cuda_error(const rvos_device *dev, cudaError_t error, const char *call)
+cudaError_t cudaMalloc(void **p, size_t size)
 {
-    (void)dev;
-    (void)error;
-    (void)call;
-    return RVOS_ERR_DEVICE;
+    (void)size;
+    *p = world.no_memory ? NULL : malloc(1);
+    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
-int rv_cuda_alloc(const rvos_device *dev, void **out, size_t size)
+cudaError_t cudaGetLastError(void)
 {
-    (void)dev;
-    (void)size;
-    *out = world.no_memory ? NULL : malloc(1);
-    return *out ? 0 : RVOS_ERR_MEMORY;
+    return cudaSuccess;
 }
 
 /* ---- runs ----------------------------------------------------------------------------
@@ -194,6 +196,7 @@ static int take(int width, double share)
         CHECK(timed == world.timed_library + world.timed[0]);
     }
     rv_conv_best_close(cuda.best);
+    rv_search_flush(&device);
     return tiling;
 }
 

@@ -6,6 +6,7 @@
 
 #include "conv/conv_compare.h"
 #include "conv/conv_cudnn.h"
+#include "conv/conv_search.h"
 #include "conv/conv_time.h"
 #include "idle_device.h"
 #include "../test.h"
@@ -19,7 +20,7 @@ struct engine {
 };
 
 static struct {
-    const struct engine *engine;
+    const struct engine *engine, *ran; /* all; the one that ran last */
     int n;
     double clock, share; /* seconds */
     int asked, made, restored, refs, runs;
@@ -129,6 +130,7 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
     CHECK(!io->add == !c->shape.sum && (io->add == io->y) == c->shape.in_place);
     *launched = cudaSuccess;
     world.runs++;
+    world.ran = made->plan;
     world.trials += made->trial;
     return world.runs_fail || ((struct engine *)made->plan)->ms < 0
                ? CUDNN_STATUS_EXECUTION_FAILED
@@ -142,18 +144,12 @@ size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form)
     return 0;
 }
 
-/* The engine that is timed is the one that was made last. */
-static const struct engine *latest(void *opaque)
-{
-    return ((const struct rv_cudnn_plan *)((void **)opaque)[1])->plan;
-}
-
 float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t stream),
                    void *opaque)
 {
     (void)dev;
     world.clock += 0.002;
-    return run(opaque, NULL) ? -1 : latest(opaque)->ms;
+    return run(opaque, NULL) ? -1 : world.ran->ms;
 }
 
 int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *shape,
@@ -166,7 +162,7 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *shape,
     CHECK(weights == &some_weights && index == 7 && io->x && io->y);
     if (run(opaque, NULL))
         return RVOS_ERR_UNSUPPORTED;
-    *out = (struct rv_difference){.share = latest(opaque)->wrong ? NAN : 0.5f};
+    *out = (struct rv_difference){.share = world.ran->wrong ? NAN : 0.5f};
     return 0;
 }
 
@@ -182,6 +178,11 @@ double rv_conv_search_begin(rvos_device *dev)
 }
 
 void rv_conv_search_end(rvos_device *dev)
+{
+    (void)dev;
+}
+
+void rv_conv_search_reset(rvos_device *dev)
 {
     (void)dev;
 }
@@ -215,7 +216,7 @@ static bool optional, sum, in_place;
 /* The engine that a fresh device takes for a shape; -1: none. Twice: it is remembered. */
 static int take(enum rv_tune tune, int width, bool half_in)
 {
-    struct rv_cudnn o = {.dev = &device, .tune = tune, .cache = rv_cache_open("t")};
+    struct rv_cudnn o = {.dev = &device, .cache = rv_cache_open("t")};
     struct rv_conv c = {.opened = &o,
                         .weights = &some_weights,
                         .index = 7,
@@ -237,6 +238,7 @@ static int take(enum rv_tune tune, int width, bool half_in)
                                      .in_place = in_place,
                                      .optional = optional};
     snprintf(o.gpu, sizeof(o.gpu), "gpu");
+    cuda.switches.tune = tune;
     world.asked = world.made = world.restored = world.runs = 0;
     m = rv_cudnn_find(&c);
     if (m) {
@@ -250,7 +252,7 @@ static int take(enum rv_tune tune, int width, bool half_in)
         free((void *)m);
     }
     CHECK(world.refs == 0);
-    rv_cudnn_scratch_free(&o);
+    rv_search_flush(&device);
     rv_cache_close(o.cache);
     return index;
 }

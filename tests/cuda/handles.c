@@ -151,16 +151,6 @@ void rv_cuda_free(void *p)
     (void)p;
 }
 
-void rv_cudnn_scratch_free(struct rv_cudnn *o)
-{
-    (void)o;
-}
-
-void rv_conv_search_reset(rvos_device *dev)
-{
-    (void)dev;
-}
-
 int main(void)
 {
     struct cuda_device cuda = {.stream = STREAM(9)};

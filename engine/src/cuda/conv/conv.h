@@ -56,9 +56,6 @@ struct rv_conv_engine {
     /* The stream, in which nothing is under way, is about to be destroyed. NULL: none is
      * remembered. */
     void (*leave)(void *opened, cudaStream_t stream);
-    /* When a model is done with measuring: what is worth keeping goes to disk. NULL:
-     * nothing is. */
-    void (*flush)(void *opened);
 };
 
 /* Own kernel, any shape: what cuDNN refuses, and where there is no GPU. */

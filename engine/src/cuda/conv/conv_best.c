@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "choices.h"
+#include "conv_search.h"
 #include "conv_tile.h"
-#include "conv_time.h"
 
 #define LIBRARY 0 /* remembered in place of a tiling: the library was faster */
 
@@ -51,103 +51,105 @@ void rv_conv_best_close(struct rv_conv_best *b)
 
 /* ---- measuring ------------------------------------------------------------------ */
 
-struct trial {
-    struct rv_made made;
-    struct rv_conv_io io;
-};
-
-static int run_trial(void *opaque, cudaStream_t stream)
-{
-    const struct trial *t = opaque;
-
-    return t->made.engine->run(t->made.conv, &t->io, stream);
-}
-
-/* Memory for tries of a shape. Zeroes are as slow as anything else. */
-static int open_trial(rvos_device *dev, const struct rv_conv_shape *s, size_t workspace,
-                      char **memory, struct rv_conv_io *io)
-{
-    struct cuda_device *cuda = dev->priv;
-    size_t x = ((size_t)s->n * s->ih * s->iw * s->ic * 4 + 255) / 256 * 256;
-    size_t y = ((size_t)s->n * s->oh * s->ow * s->oc * 4 + 255) / 256 * 256;
-    int ret = rv_cuda_alloc(dev, (void **)memory, x + 2 * y + workspace);
-
-    if (ret)
-        return ret;
-    *io = (struct rv_conv_io){*memory, NULL, *memory + x, *memory + x + 2 * y};
-    if (s->sum)
-        io->add = s->in_place ? io->y : *memory + x + y;
-    CU(dev, cudaMemsetAsync(*memory, 0, x + 2 * y, cuda->stream));
-    CU(dev, cudaStreamSynchronize(cuda->stream));
-error:
-    return ret;
-}
-
-static size_t workspace_for(struct rv_conv *tile, const struct rv_tiling *tiling, int n,
-                            const struct rv_made *library)
-{
-    size_t most = library->conv ? library->engine->workspace_bytes(library->conv) : 0;
-
-    for (int i = 0; i < n; i++) {
-        size_t bytes;
-
-        rv_conv_tile_set(tile, tiling[i]);
-        bytes = rv_conv_tile.workspace_bytes(tile);
-        most = bytes > most ? bytes : most;
-    }
-    return most;
-}
-
 /* What has been found out about a shape. */
 struct finding {
     int code; /* of the fastest tiling, or LIBRARY */
     int next; /* tilings that were tried, if the time ended first; 0: all were */
 };
 
+struct tile_search {
+    struct rv_search base;
+    struct rv_made made; /* that runs: the library's, or our own */
+    struct rv_tiling tiling[RV_TILINGS];
+    int n, at;
+    int code;  /* as in the finding */
+    float own; /* ms of the best tiling; below 0: none */
+};
+
+static bool next_tiling(struct rv_search *base, struct rv_candidate *out)
+{
+    struct tile_search *s = (struct tile_search *)base;
+
+    if (s->at == s->n)
+        return false;
+    *out = (struct rv_candidate){.index = s->at, .must = s->at == 0};
+    s->at++;
+    return true;
+}
+
+static float set_tiling(struct rv_search *base, const struct rv_candidate *c)
+{
+    struct tile_search *s = (struct tile_search *)base;
+
+    rv_conv_tile_set(s->made.conv, s->tiling[c->index]);
+    return 1;
+}
+
+static int run_made(void *search, cudaStream_t stream)
+{
+    const struct tile_search *s = search;
+
+    return s->made.engine->run(s->made.conv, &s->base.io, stream);
+}
+
+static void settle_tiling(struct rv_search *base, const struct rv_candidate *c, bool best)
+{
+    struct tile_search *s = (struct tile_search *)base;
+
+    if (base->ms >= 0 && (s->own < 0 || base->ms < s->own))
+        s->own = base->ms;
+    if (best)
+        s->code = rv_tiling_code(s->tiling[c->index]);
+}
+
+static size_t workspace_for(const struct tile_search *s, struct rv_conv *tile,
+                            const struct rv_made *library)
+{
+    size_t most = library->conv ? library->engine->workspace_bytes(library->conv) : 0;
+
+    for (int i = 0; i < s->n; i++) {
+        size_t bytes;
+
+        rv_conv_tile_set(tile, s->tiling[i]);
+        bytes = rv_conv_tile.workspace_bytes(tile);
+        most = bytes > most ? bytes : most;
+    }
+    return most;
+}
+
 /* Goes on where an earlier run has ended. There may be no library's. False: nothing has
  * been found out, for want of memory. */
-static bool measure_tilings(rvos_device *dev, const struct rv_conv_shape *s,
+static bool measure_tilings(rvos_device *dev, const struct rv_conv_shape *shape,
                             const struct rv_made *library, struct rv_conv *tile,
                             const char *key, struct finding *f)
 {
-    struct rv_tiling tiling[RV_TILINGS], before;
-    int n = rv_conv_tilings(s, tiling), first = f->next, i;
-    struct trial t = {.made = *library};
-    char *memory = NULL;
-    float least = -1, own = -1, ms;
-    double until;
+    struct tile_search s = {.base = {.dev = dev,
+                                     .skip = f->next,
+                                     .next = next_tiling,
+                                     .make = set_tiling,
+                                     .run = run_made,
+                                     .settle = settle_tiling},
+                            .made = *library,
+                            .own = -1};
+    struct rv_tiling before;
 
-    if (open_trial(dev, s, workspace_for(tile, tiling, n, library), &memory, &t.io)) {
-        rv_cuda_free(memory);
+    s.n = rv_conv_tilings(shape, s.tiling);
+    rv_search_begin(&s.base, shape, workspace_for(&s, tile, library));
+    if (!s.base.trying)
         return false;
-    }
-    until = rv_conv_search_begin(dev);
     if (library->conv)
-        least = rv_conv_time(dev, run_trial, &t);
-    t.made = (struct rv_made){&rv_conv_tile, tile};
-    if (first && rv_tiling_of_code(s, f->code, &before)) {
+        rv_search_known(&s.base, 1);
+    s.made = (struct rv_made){&rv_conv_tile, tile};
+    if (f->next && rv_tiling_of_code(shape, f->code, &before)) {
         rv_conv_tile_set(tile, before);
-        ms = own = rv_conv_time(dev, run_trial, &t);
-        if (ms >= 0 && (least < 0 || ms < least))
-            least = ms;
-        else
-            f->code = LIBRARY;
+        if (rv_search_known(&s.base, 1))
+            s.code = f->code;
+        s.own = s.base.ms;
     }
-    for (i = first; i < n && (i == 0 || rv_conv_clock() < until); i++) {
-        rv_conv_tile_set(tile, tiling[i]);
-        ms = rv_conv_time(dev, run_trial, &t);
-        if (ms >= 0 && (own < 0 || ms < own))
-            own = ms;
-        if (ms < 0 || (least >= 0 && ms >= least))
-            continue;
-        f->code = rv_tiling_code(tiling[i]);
-        least = ms;
-    }
-    f->next = i < n ? i : 0;
-    rv_conv_search_end(dev);
-    rv_cuda_free(memory);
+    rv_search_run(&s.base);
+    *f = (struct finding){s.code, s.base.cut ? s.base.seen : 0};
     rv_log(dev, RVOS_LOG_DEBUG, "cuda: %s: own kernel %.4f ms, best %.4f ms: %s%s", key,
-           (double)own, (double)least, f->code == LIBRARY ? "library" : "own",
+           (double)s.own, (double)s.base.best_ms, f->code == LIBRARY ? "library" : "own",
            f->next ? ", to be continued" : "");
     return true;
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conv_time.h"
 #include "half.h"
 #include "../kernels/kernels.h"
 
@@ -62,7 +61,6 @@ static void engine_close(void *opened)
         rv_dnn_destroy(&m->plan);
         free(m);
     }
-    rv_cudnn_scratch_free(o);
     if (o->runner)
         cudnnDestroy(o->runner);
     if (o->dnn.handle)
@@ -102,7 +100,6 @@ static int engine_open(rvos_device *dev, void **opened)
     for (char *p = o->gpu; *p; p++)
         if (*p == ' ')
             *p = '_';
-    o->tune = cuda->switches.tune;
     o->cache = cuda->store;
     status = cudnnCreate(&o->dnn.handle);
     if (status == CUDNN_STATUS_SUCCESS)
@@ -196,14 +193,6 @@ static size_t cudnn_workspace_bytes(const struct rv_conv *c)
     return c->sums + (size_t)c->made->workspace;
 }
 
-static void flush(void *opened)
-{
-    struct rv_cudnn *o = opened;
-
-    rv_cudnn_scratch_free(o);
-    rv_conv_search_reset(o->dev);
-}
-
 static const struct rv_conv_engine cudnn = {
     .library = cudnn_library,
     .open = engine_open,
@@ -213,7 +202,6 @@ static const struct rv_conv_engine cudnn = {
     .run = cudnn_run,
     .destroy = cudnn_destroy,
     .leave = rv_cudnn_leave,
-    .flush = flush,
 };
 
 const struct rv_conv_engine *rv_conv_library(void)

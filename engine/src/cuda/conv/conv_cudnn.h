@@ -28,10 +28,7 @@ struct rv_cudnn {
     struct rv_cache *cache; /* the device's */
     char gpu[96];           /* the part of a key that names cuDNN and the GPU */
     struct rv_cudnn_plan *made;
-    char *scratch; /* of timing, until the next flush */
-    size_t scratch_bytes;
     double compiling; /* seconds that the slowest kernel took to compile */
-    enum rv_tune tune;
 };
 
 struct rv_conv {
@@ -60,6 +57,5 @@ size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form);
 /* -- conv_choose.c -- */
 /* The plan for a shape, made if there is none yet; NULL: cuDNN has none. */
 const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c);
-void rv_cudnn_scratch_free(struct rv_cudnn *o);
 
 #endif

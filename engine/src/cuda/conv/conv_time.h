@@ -29,19 +29,11 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
                    void *opaque);
 #define RV_CONV_UNCAPTURED 1
 
-/* The time that one plan may take for finding out. Whoever tries candidates (makes them,
- * times them) brackets that:
- *
- *     double until = rv_conv_search_begin(dev);
- *     do
- *         try one more
- *     while (rv_conv_clock() < until);
- *     rv_conv_search_end(dev);
- *
- * One search gets the share of what is left that the plan has set (search_share of struct
- * cuda_device): by what its shape takes of a frame. At the end of its time the best so
- * far is taken, and what is kept of it says where to go on. Searches don't nest, and have
- * the lock of struct cuda_device. */
+/* The time that one plan may take for finding out. One search gets the share of what is
+ * left that the plan has set (search_share of struct cuda_device): by what its shape
+ * takes of a frame. At the end of its time the best so far is taken, and what is kept of
+ * it says where to go on. Searches don't nest, and have the lock of struct cuda_device.
+ */
 double rv_conv_search_begin(rvos_device *dev);
 void rv_conv_search_end(rvos_device *dev);
 /* The next plan has time of its own: half as much, as a model that runs several streams

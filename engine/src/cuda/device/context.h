@@ -58,6 +58,8 @@ struct cuda_device {
     pthread_mutex_t lock; /* of choosing convolutions: one plan is made at a time */
     double searched, search_began; /* seconds, of conv_time.h */
     double search_share;           /* of what is left, for the next search */
+    char *trial; /* device memory of searches, until the plan is made (conv_search.h) */
+    size_t trial_bytes;
     char library[64], isa[16];
 };
 

@@ -2,6 +2,7 @@
 #include "plan.h"
 
 #include "../conv/cache.h"
+#include "../conv/conv_search.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -298,8 +299,7 @@ static int make_plan(struct rv_plan *plan, struct rv_weights *weights)
     ret = rv_check_open(plan, weights);
     if (!ret)
         ret = make_steps(plan, weights);
-    if (plan->cuda->engine->flush)
-        plan->cuda->engine->flush(plan->cuda->opened);
+    rv_search_flush(plan->dev);
     rv_cache_trim(plan->cuda->store);
     pthread_mutex_unlock(&plan->cuda->lock);
     if (!ret)
