@@ -109,6 +109,12 @@ if [ -x "$inside/bin/rvos-info" ]; then
     done
     check "the installed rvos-info reads the installed model" "$inside/bin/rvos-info" "$model"
 fi
+if [ -x "$inside/bin/rvos-report" ] && "$inside/bin/rvos-report" --check charts 2>/dev/null; then
+    check "the installed rvos-bench draws charts by the installed rvos-report" sh -c '
+        echo "{\"results\": []}" >"$1/speed.json" &&
+        "$2/rvos-bench" --plot "$1/speed.svg" "$1/speed.json" && grep -q "</svg>" "$1/speed.svg"
+        ' sh "$work" "$inside/bin"
+fi
 if [ -e "$build/gst/libgstrvosseg.so" ]; then
     check "the plugin is installed" test -f "$plugin"
     if command -v gst-launch-1.0 >/dev/null 2>&1; then

@@ -91,7 +91,7 @@ check "rvos-segment segments frames" by '
     gst-launch-1.0 -q filesrc location=cup.mp4 ! decodebin ! videoconvert ! identity eos-after=4 ! \
         pngenc ! multifilesink location=f%d.png && mkdir frames && mv f*.png frames/ &&
     rvos-segment frames out && ls out/f0.png'
-for name in rvos-segment rvos-info rvos-eval rvos-bench; do
+for name in rvos-segment rvos-info rvos-eval rvos-bench rvos-report; do
     check "man $name" by "man $name | grep -q 'EXIT STATUS'"
 done
 cat >"$work/home/program.c" <<'END'

@@ -51,15 +51,10 @@ void bench_print_steps(const json_t *result);
 int bench_frames(struct picture **frames, int *count, const struct bench_options *options,
                  struct fault *fault);
 
-/* A line a result; the same rows side by side, with ties named; charts of latency
- * over objects and throughput over streams. */
+/* A line a result; the same rows side by side, with ties named. */
 void bench_print_head(void);
 void bench_print(const json_t *result);
 int bench_compare(const char *a, const char *b, struct fault *fault);
-int bench_plot(const char *path, char *const *files, int count, struct fault *fault);
-
-/* The "results" of a file of this program or of tests/bench/bench_peers.py. */
-int bench_load(json_t **root, json_t **results, const char *path, struct fault *fault);
 
 /* What a result is of: words for people and for finding its like elsewhere. */
 char *bench_label(const json_t *result);

@@ -69,7 +69,8 @@ void bench_print(const json_t *result)
     fflush(stdout);
 }
 
-int bench_load(json_t **root, json_t **results, const char *path, struct fault *fault)
+static int bench_load(json_t **root, json_t **results, const char *path,
+                      struct fault *fault)
 {
     int err = json_read(root, path, "a file of rvos-bench --json", fault);
 

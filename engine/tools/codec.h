@@ -10,9 +10,4 @@
 /* One channel: with the palette of DAVIS; three: RGB. Closes nothing. */
 int png_encode(FILE *out, const struct picture *picture, const char *path,
                struct fault *fault);
-
-/* RGB to a JPEG in memory, to be freed. */
-int jpeg_encode(unsigned char **out, unsigned long *size, const struct picture *picture,
-                int quality);
-
 #endif

@@ -77,6 +77,7 @@ struct eval_sequence {
 struct evaluation {
     const struct protocol *protocol;
     const char *truth, *guess; /* folders with a folder for each sequence */
+    const char *frames;        /* likewise, of pictures, for reports; NULL: none */
     struct eval_sequence *sequence;
     int count;
     bool strict;        /* the first fault is the end of it */

@@ -56,14 +56,22 @@ json_t *json_name(const char *text)
     return string ? string : json_string(escape_text(escaped, sizeof escaped, text));
 }
 
+int json_check(const char *path, const json_t *root, struct fault *fault)
+{
+    return root && !atomic_load(&short_of_memory)
+               ? 0
+               : fault_set(fault, TOOL_ENGINE, path, "out of memory");
+}
+
 int json_write(const char *path, const json_t *root, size_t digits, struct fault *fault)
 {
     size_t how = JSON_INDENT(1) | JSON_REAL_PRECISION(digits) | JSON_ENSURE_ASCII;
     char *text = root ? json_dumps(root, how) : NULL;
     char *lines = text ? text_format("%s\n", text) : NULL;
-    bool whole = lines && !atomic_load(&short_of_memory);
-    int err = whole ? file_write(path, lines, strlen(lines), fault)
-                    : fault_set(fault, TOOL_ENGINE, path, "out of memory");
+    int err = json_check(path, lines ? root : NULL, fault);
+
+    if (!err)
+        err = file_write(path, lines, strlen(lines), fault);
 
     free(lines);
     free(text);

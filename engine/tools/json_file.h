@@ -22,4 +22,8 @@ json_t *json_name(const char *text);
 /* Text with all that is no ASCII escaped: safe on any terminal. Frees nothing. */
 int json_write(const char *path, const json_t *root, size_t digits, struct fault *fault);
 
+/* Whether memory has run out since json_begin; then a report of `root` would lack parts.
+ */
+int json_check(const char *path, const json_t *root, struct fault *fault);
+
 #endif

@@ -17,15 +17,8 @@ int report_csv(const char *path, const struct evaluation *evaluation,
 int report_json(const char *path, const struct evaluation *evaluation,
                 struct fault *fault);
 
-/* One page that needs nothing else. `frames`: a folder with the pictures of each
- * sequence, for the strip of overlays; NULL: they are drawn on grey. */
-int report_html(const char *path, const struct evaluation *evaluation, const char *frames,
+/* One page that needs nothing else. A negative status: rvos-report has said why. */
+int report_html(const char *path, const struct evaluation *evaluation,
                 struct fault *fault);
-
-/* report_overlay.c: the frame with the result tinted and the annotation outlined in
- * white, as a JPEG no wider than `width` in base64; NULL where that fails. */
-char *overlay_base64(const struct evaluation *evaluation,
-                     const struct eval_sequence *sequence, int frame, const char *frames,
-                     int width);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "json_file.h"
 #include "report.h"
+#include "report_run.h"
 
 /* json_pack and the _new functions take what is handed to them, NULL too, and give
  * NULL without memory: checked once, for the whole. */
@@ -95,10 +96,11 @@ static json_t *evaluation_json(const struct evaluation *e)
         json_object_set_new(part, "instances", json_integer(n));
         json_array_append_new(instances, part);
     }
-    root =
-        json_pack("{s:s, s:o, s:o, s:o, s:o}", "protocol", e->protocol->name,
-                  "ground_truth", json_name(e->truth), "predictions", json_name(e->guess),
-                  "by_instances", instances, "sequences", sequences);
+    root = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o?}", "protocol",
+                     e->protocol->name, "title", e->protocol->title, "ground_truth",
+                     json_name(e->truth), "predictions", json_name(e->guess),
+                     "by_instances", instances, "sequences", sequences, "frames",
+                     e->frames ? json_name(e->frames) : NULL);
     part = mean_json(e, GROUP_NONE, 0);
     if (part)
         json_object_set_new(root, "mean", part);
@@ -115,6 +117,17 @@ int report_json(const char *path, const struct evaluation *e, struct fault *faul
     json_t *root = evaluation_json(e);
     int err = json_write(path, root, 15, fault);
 
+    json_decref(root);
+    return err;
+}
+
+int report_html(const char *path, const struct evaluation *e, struct fault *fault)
+{
+    json_t *root = evaluation_json(e);
+    int err = json_check(path, root, fault);
+
+    if (!err)
+        err = report_page(path, root, fault);
     json_decref(root);
     return err;
 }

@@ -9,6 +9,7 @@
 #include "folders.h"
 #include "guard.h"
 #include "json_file.h"
+#include "report_run.h"
 #include "tool.h"
 
 #define MOST 16 /* values of one list */
@@ -42,7 +43,9 @@ static const char usage[] =
     "stream)\n"
     "  -J, --json FILE         the results; - is the standard output\n"
     "  -C, --compare           two files of results, row by row\n"
-    "  -P, --plot FILE         charts (SVG) of files of results, or of those measured\n"
+    "  -P, --plot FILE         charts (SVG) of files of results, or of those measured, "
+    "by\n"
+    "                          rvos-report\n"
     "      --serve             a frame for each line \"run\" on the standard input\n"
     "  -h, --help              this text\n"
     "\n"
@@ -50,7 +53,7 @@ static const char usage[] =
     "\n"
     "Exit status: 0 done, 1 wrong command line, or results would replace what is read,\n"
     "2 an input cannot be used, 3 a model or device does not do it (the others are\n"
-    "measured), 4 a result cannot be written.\n";
+    "measured), or rvos-report lacks a Python package, 4 a result cannot be written.\n";
 
 /* The values of one dimension, as words, cut in place. */
 struct list {
@@ -365,10 +368,14 @@ static int run(struct command *c, struct fault *fault)
     if (c->compare)
         return fault_set(fault, TOOL_USAGE, NULL, "--compare takes two files of results");
     if (c->plot && c->files && !strstr(c->file[0], ".safetensors"))
-        return bench_plot(c->plot, c->file, c->files, fault);
+        return report_charts(c->plot, c->file, c->files, fault);
     if (c->plot && !c->json)
         return fault_set(fault, TOOL_USAGE, NULL,
                          "--plot of a measurement needs --json FILE, too");
+    if (c->plot)
+        err = report_check(c->plot, "charts", fault);
+    if (err)
+        return err;
     results = json_array();
     root = json_pack("{s:s, s:o}", "program", "rvos-bench", "results", results);
     bad = measure_all(c, results, fault);
@@ -378,7 +385,8 @@ static int run(struct command *c, struct fault *fault)
     if (!err && c->json)
         err = json_write(c->json, root, 9, fault);
     if (!err && c->plot)
-        err = bench_plot(c->plot, (char *const[]){(char *)(uintptr_t)c->json}, 1, fault);
+        err =
+            report_charts(c->plot, (char *const[]){(char *)(uintptr_t)c->json}, 1, fault);
     json_decref(root);
     return err ? err : bad;
 }

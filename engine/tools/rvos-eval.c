@@ -9,6 +9,7 @@
 #include "json_file.h"
 #include "lists.h"
 #include "report.h"
+#include "report_run.h"
 #include "seeds.h"
 #include "session.h"
 #include "tool.h"
@@ -34,7 +35,8 @@ static const char usage[] =
     "                         training set's meta.json, or one a line\n"
     "  -J, --json FILE        all scores, of every frame; - is the standard output\n"
     "  -C, --csv FILE         a row for every object\n"
-    "  -H, --html FILE        a page with charts and pictures, complete in one file\n"
+    "  -H, --html FILE        a page with charts and pictures, complete in one file, by\n"
+    "                         rvos-report\n"
     "  -f, --frames DIR       the pictures of the sequences, for the page; default: "
     "GT_DIR\n"
     "                         with JPEGImages for Annotations\n"
@@ -46,7 +48,7 @@ static const char usage[] =
     "Exit status: 0 all scored, 1 wrong command line, or a report would replace what is\n"
     "read, 2 a sequence (or all) cannot be scored; the others are, 3 memory has run "
     "out,\n"
-    "4 a report or the table cannot be written.\n";
+    "or rvos-report lacks a Python package, 4 a report or the table cannot be written.\n";
 
 struct command {
     const struct protocol *protocol;
@@ -234,18 +236,19 @@ static int check_reports(const struct command *c, struct fault *fault)
     return err;
 }
 
-static int write_reports(const struct command *c, const struct evaluation *e,
+static int write_reports(const struct command *c, struct evaluation *e,
                          struct fault *fault)
 {
     char *beside = c->frames ? NULL : frames_of(c->truth);
     int err = 0;
 
+    e->frames = c->frames ? c->frames : beside;
     if (c->json)
         err = report_json(c->json, e, fault);
     if (!err && c->csv)
         err = report_csv(c->csv, e, fault);
     if (!err && c->html)
-        err = report_html(c->html, e, c->frames ? c->frames : beside, fault);
+        err = report_html(c->html, e, fault);
     free(beside);
     return err;
 }
@@ -266,6 +269,8 @@ static int score_folders(struct command *c, struct fault *fault)
     struct evaluation e;
     int bad, err = check_reports(c, fault);
 
+    if (!err && c->html)
+        err = report_check(c->html, "page", fault);
     if (!err && c->list)
         err = sequences_list(&only, c->list, fault);
     if (err)

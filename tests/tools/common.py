@@ -56,6 +56,13 @@ def run(name, *args, env=None):
     return done.returncode, done.stdout, done.stderr
 
 
+def need_report(kind):
+    """Skips where rvos-report lacks a Python package for that kind of report."""
+    status, _, err = run("rvos-report", "--check", kind)
+    if status == 3:
+        raise unittest.SkipTest(err.strip())
+
+
 def tiny_model(**settings):
     """A random network of a few kilobytes, of both tasks unless told otherwise."""
     sys.path.insert(0, os.path.join(ROOT, "data"))

@@ -317,6 +317,7 @@ class Protocols(ScoreTest):
 
 class Reports(common.ToolTest):
     def test_reports_agree(self):
+        common.need_report("page")
         gt, pred = make_set(scratch("rep"))
         table, page = scratch("rep.csv"), scratch("rep.html")
         text = self.ok("rvos-eval", "-p", "youtube-vos", gt, pred, "--csv", table,

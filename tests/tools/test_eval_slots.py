@@ -110,6 +110,7 @@ class Viewers(common.ToolTest):
         return {"swap": (truth, swap), "noisy": (truth, noisy), "ghost": (truth, ghost)}
 
     def test_against_numpy(self):
+        common.need_report("page")
         root, made = scratch("viewers"), self.sequences()
         shutil.rmtree(root, ignore_errors=True)
         for name, pair in made.items():

@@ -69,6 +69,7 @@ class Lists(FileTest):
 
     def test_eval(self):
         common.tool("rvos-eval")
+        common.need_report("page")
         notes = self.root + "/Annotations/480p"
         out = self.ok("rvos-eval", "-C", "-", "-l",
                       put(scratch("list.txt"), b"\xef\xbb\xbfbee\r\n"), notes, notes)
@@ -364,6 +365,7 @@ class Escapes(FileTest):
 
     def test_eval(self):
         common.tool("rvos-eval")
+        common.need_report("page")
         for name in (EVIL.encode(), b"<b>&'\"", b"bad-\xff-utf8"):
             top = os.fsencode(fresh("evil-eval"))
             for t in range(4):
@@ -382,6 +384,7 @@ class Escapes(FileTest):
             with open(top + b"/x.html", "rb") as f:
                 page = f.read().decode()
             self.assertNotIn("<b>&", page)
+            self.assertIn('<img alt="" src="data:image/jpeg;base64,', page)
             with open(top + b"/x.json", "rb") as f:
                 names = [s["name"] for s in json.load(f)["sequences"]]
             if name != b"bad-\xff-utf8":
@@ -389,6 +392,7 @@ class Escapes(FileTest):
 
     def test_bench(self):
         common.tool("rvos-bench")
+        common.need_report("charts")
         result = dict(encoder=EVIL + "<x>", engine=EVIL, task=EVIL, precision=EVIL, threads=1)
         path = put(scratch("evil.json"), json.dumps({"results": [result]}))
         code, out, err = self.run_bytes("rvos-bench", "--compare", path, path)

@@ -144,6 +144,7 @@ class EvalInputs(FileTest):
 
     def test_again(self):
         """A report among the results is no input."""
+        common.need_report("page")
         path = os.path.join(self.pred, "scores.json")
         for _ in range(2):
             self.ok("rvos-eval", "-J", path, "-C", self.top + "/x.csv", "-H",

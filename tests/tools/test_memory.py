@@ -101,7 +101,7 @@ class Memory(FileTest):
         self.each("rvos-eval", "-j1", "-l", put(self.top + "/list", "a\n"), "-m",
                   put(self.top + "/meta.json", json.dumps(meta)), "-k",
                   put(self.top + "/seen", "c\n"), "-J", self.out + "/x.json", "-C",
-                  self.out + "/x.csv", "-H", self.out + "/x.html", self.masks, self.masks)
+                  self.out + "/x.csv", self.masks, self.masks)
 
 
 if __name__ == "__main__":
