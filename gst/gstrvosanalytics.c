@@ -5,7 +5,7 @@
  * one instance segmentation holds the masks: it contains the detections, and each of them
  * is a part of it. Built only where gstreamer-analytics-1.0 is there.
  */
-#include "gstrvosanalytics.h"
+#include "gstrvosmeta.h"
 
 #include <gst/analytics/analytics.h>
 #include <gst/video/video.h>

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvosdetect.h"
+#include "gstrvosseeds.h"
 
-#include "gstrvosseedmeta.h"
-#ifdef HAVE_ANALYTICS
-#include "gstrvosanalytics.h"
-#endif
+#include "gstrvosmeta.h"
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
@@ -126,17 +123,14 @@ static gboolean seed_foreground(GstRvosSeeds *seeds, const GstRvosDetection *box
         .width = (gfloat)box->width / width,
         .height = (gfloat)box->height / height,
     };
-    GstRvosFailure failure = {0};
     gint status = rvos_stream_seed_box(seeds->stream, (gint)slot, &part);
 
     if (status == RVOS_OK) {
         *taken |= 1u << (slot - 1);
         return TRUE;
     }
-    gst_rvos_failure_set(&failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, NULL,
-                         "A detector's box could not be used: %s.",
-                         rvos_strerror(status));
-    gst_rvos_notices_fail(seeds->notices, &failure);
+    GST_RVOS_ERROR(seeds->notices, LIBRARY, FAILED,
+                   "A detector's box could not be used: %s.", rvos_strerror(status));
     return FALSE;
 }
 

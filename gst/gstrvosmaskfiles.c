@@ -15,7 +15,7 @@
 static gboolean not_found(GstRvosFailure *failure, const gchar *location,
                           const gchar *words)
 {
-    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND, NULL,
+    GST_RVOS_FAILURE_SET(failure, RESOURCE, NOT_FOUND, NULL,
                          "init-mask-location \"%s\" %s.", location, words);
     return FALSE;
 }
@@ -89,9 +89,8 @@ static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
     gboolean good;
 
     if (mask_pattern_parse(&pattern, location, &error)) {
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-                             NULL, "init-mask-location \"%s\" %s.", location,
-                             error.words);
+        GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
+                             "init-mask-location \"%s\" %s.", location, error.words);
         return FALSE;
     }
     good = list(files, location, pattern.folder, &pattern, failure);
@@ -111,6 +110,16 @@ static gboolean open_location(GstRvosMaskFiles *files, const gchar *location,
     return gst_rvos_mask_read_objects(location, &files->single, failure);
 }
 
+static gboolean all_above(GstRvosFailure *failure, const gchar *path,
+                          const struct mask_facts *facts, guint n_slots)
+{
+    GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
+                         "The mask file \"%s\" holds the values %s, and there are %u "
+                         "slots: none of its objects can be followed. Set objects=%d.",
+                         path, facts->values, n_slots, facts->highest);
+    return FALSE;
+}
+
 /* The slots that there will be, where that is known before the model is opened. */
 static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
                             GstRvosFailure *failure)
@@ -122,11 +131,7 @@ static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
     for (guint slot = 1; slot <= n_slots; slot++)
         if (facts->has[slot])
             return TRUE;
-    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-                         "The mask file \"%s\" holds the values %s, and there are %u "
-                         "slots: none of its objects can be followed. Set objects=%d.",
-                         files->location, facts->values, n_slots, facts->highest);
-    return FALSE;
+    return all_above(failure, files->location, facts, n_slots);
 }
 
 static guint64 last_number(const GstRvosMaskFiles *files)
@@ -210,12 +215,12 @@ static void say_unknown(GstRvosMaskFiles *files, GstRvosNotices *notices)
     if (files->unknown_said || unused == 0)
         return;
     files->unknown_said = TRUE;
-    gst_rvos_notices_warn(
-        notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
+    gst_rvos_notices_say(
+        notices, GST_RVOS_NOTICE_WARNING, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
         "the frame rate is not constant, or not known",
         "After this seek the number of a picture is not known, so masks that are named "
-        "by "
-        "number (\"%s\") are not used until the stream comes back to a picture that it "
+        "by number (\"%s\") are not used until the stream comes back to a picture that "
+        "it "
         "has shown, or starts again.",
         files->location);
 }
@@ -273,11 +278,7 @@ static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *
     case GST_RVOS_FAILED:
         return FALSE;
     case GST_RVOS_ABOVE:
-        gst_rvos_failure_set(
-            &failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-            "The mask file \"%s\" holds the values %s, and there are %u slots: none of "
-            "its objects can be followed. Set objects=%d.",
-            path, mask->facts.values, seeds->n_slots, mask->facts.highest);
+        all_above(&failure, path, &mask->facts, seeds->n_slots);
         gst_rvos_notices_fail(seeds->notices, &failure);
         return FALSE;
     default:
@@ -330,7 +331,6 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
 void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,
                              gboolean given_only)
 {
-    GstRvosFailure failure = {0};
     gchar *names;
     guint unused = 0;
 
@@ -338,19 +338,17 @@ void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,
         return;
     names = unused_names(files, &unused);
     if (!seeds->ever && !files->sought && given_only) {
-        gst_rvos_failure_set(
-            &failure, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+        GST_RVOS_ERROR(
+            seeds->notices, STREAM, FAILED,
             "No object was followed: %u masks of \"%s\" belong to no picture of this "
             "stream, and no other shows an object. It had %" G_GUINT64_FORMAT
             " pictures, numbered from 0. %s",
             unused, files->location, files->pictures, names ? names : "");
-        gst_rvos_notices_fail(seeds->notices, &failure);
     } else if (unused > 0) {
-        gst_rvos_notices_warn(
-            seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
-            "%u masks belong to no picture that was segmented: %s. There were "
-            "%" G_GUINT64_FORMAT " pictures, numbered from 0.",
-            unused, names, files->pictures);
+        GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                      "%u masks belong to no picture that was segmented: %s. There were "
+                      "%" G_GUINT64_FORMAT " pictures, numbered from 0.",
+                      unused, names, files->pictures);
     }
     g_free(names);
 }

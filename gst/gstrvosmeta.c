@@ -1,46 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosmeta.h"
 
+#include <gobject/gvaluecollector.h>
+
 #include "gstrvosprops.h"
-#ifdef HAVE_ANALYTICS
-#include "gstrvosanalytics.h"
-#endif
 #include "gstrvosshape.h"
 
-static void append_uint(GValue *array, guint value)
+/* One value, given as gst_structure_new takes it. */
+static void append(GValue *array, GType type, ...)
 {
     GValue item = G_VALUE_INIT;
+    gchar *error = NULL; /* never: the types are ours */
+    va_list args;
 
-    g_value_init(&item, G_TYPE_UINT);
-    g_value_set_uint(&item, value);
-    gst_value_array_append_and_take_value(array, &item);
-}
-
-static void append_uint64(GValue *array, guint64 value)
-{
-    GValue item = G_VALUE_INIT;
-
-    g_value_init(&item, G_TYPE_UINT64);
-    g_value_set_uint64(&item, value);
-    gst_value_array_append_and_take_value(array, &item);
-}
-
-/* An empty string without one. */
-static void append_label(GValue *array, GQuark label)
-{
-    GValue item = G_VALUE_INIT;
-
-    g_value_init(&item, G_TYPE_STRING);
-    g_value_set_static_string(&item, label ? g_quark_to_string(label) : "");
-    gst_value_array_append_and_take_value(array, &item);
-}
-
-static void append_double(GValue *array, gdouble value)
-{
-    GValue item = G_VALUE_INIT;
-
-    g_value_init(&item, G_TYPE_DOUBLE);
-    g_value_set_double(&item, value);
+    va_start(args, type);
+    G_VALUE_COLLECT_INIT(&item, type, args, 0, &error);
+    va_end(args);
     gst_value_array_append_and_take_value(array, &item);
 }
 
@@ -105,8 +80,8 @@ static void set_areas(GstStructure *s, const guint64 area[256])
 
     g_value_init(&areas, GST_TYPE_ARRAY);
     for (guint i = 0; slots && i < gst_value_array_get_size(slots); i++)
-        append_uint64(&areas,
-                      area[g_value_get_uint(gst_value_array_get_value(slots, i)) & 255]);
+        append(&areas, G_TYPE_UINT64,
+               area[g_value_get_uint(gst_value_array_get_value(slots, i)) & 255]);
     gst_structure_take_value(s, "areas", &areas);
 }
 
@@ -214,11 +189,14 @@ static void attach_custom(GstBuffer *buffer, const GstRvosResult *result)
     for (guint i = 0; i < N_ARRAYS; i++)
         g_value_init(&array[i], GST_TYPE_ARRAY);
     for (guint i = 0; i < result->n; i++) {
-        append_uint(&array[SLOTS], result->object[i].slot);
-        append_uint64(&array[IDS], result->object[i].tracking_id);
-        append_double(&array[SCORES], result->object[i].seen.score);
-        append_uint64(&array[AREAS], (guint64)result->object[i].seen.area);
-        append_label(&array[LABELS], result->object[i].label);
+        const GstRvosObject *object = &result->object[i];
+        const gchar *label = object->label ? g_quark_to_string(object->label) : "";
+
+        append(&array[SLOTS], G_TYPE_UINT, object->slot);
+        append(&array[IDS], G_TYPE_UINT64, object->tracking_id);
+        append(&array[SCORES], G_TYPE_DOUBLE, object->seen.score);
+        append(&array[AREAS], G_TYPE_UINT64, (guint64)object->seen.area);
+        append(&array[LABELS], G_TYPE_STRING, label);
     }
     for (guint i = 0; i < N_ARRAYS; i++)
         gst_structure_take_value(s, names[i], &array[i]);

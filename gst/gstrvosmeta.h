@@ -19,5 +19,14 @@ void gst_rvos_meta_attach(GstBuffer *buffer, guint kinds, const GstRvosResult *r
 /* The mask that some rvosseg upstream has attached; borrowed, or NULL. */
 GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer);
 
+/* ---- gstrvosanalytics.c: GstAnalyticsRelationMeta, where HAVE_ANALYTICS is defined --
+ */
+
+void gst_rvos_analytics_attach(GstBuffer *buffer, const GstRvosResult *result);
+
+/* The detections of a GstAnalyticsRelationMeta but our own. Returns how many were written
+ * to `out`. */
+guint gst_rvos_analytics_detections(GstBuffer *buffer, GstRvosDetection *out, guint most);
+
 G_END_DECLS
 #endif

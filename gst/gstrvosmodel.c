@@ -63,7 +63,7 @@ gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure)
         if (g_file_test(shipped[i], G_FILE_TEST_EXISTS))
             path = shipped[i];
     if (!path || !*path) {
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND,
+        GST_RVOS_FAILURE_SET(failure, RESOURCE, NOT_FOUND,
                              GST_RVOS_INSTALLED_MODEL " is missing",
                              "There is no model: install rvos-models, or set the "
                              "property model or RVOS_MODEL to a model file.");
@@ -117,13 +117,12 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
     if (status == RVOS_OK)
         return TRUE;
     if (status == RVOS_ERR_MEMORY)
-        gst_rvos_failure_set(
-            &self->failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NO_SPACE_LEFT, why,
-            "There is not enough memory to start the engine %s.", device.backend);
+        GST_RVOS_FAILURE_SET(&self->failure, RESOURCE, NO_SPACE_LEFT, why,
+                             "There is not enough memory to start the engine %s.",
+                             device.backend);
     else
-        gst_rvos_failure_set(&self->failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT,
-                             why, "The engine %s does not start (%s).%s", device.backend,
-                             why,
+        GST_RVOS_FAILURE_SET(&self->failure, LIBRARY, INIT, why,
+                             "The engine %s does not start (%s).%s", device.backend, why,
                              params->engine == GST_RVOS_SEG_ENGINE_CUDA
                                  ? " Install librvos-cuda and libcudnn9, or set "
                                    "engine=cpu."

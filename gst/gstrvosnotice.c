@@ -43,10 +43,10 @@ static GstRvosNotice *add(GstRvosNotices *notices, GstRvosNoticeKind kind)
     return notice;
 }
 
-void gst_rvos_notices_warn(GstRvosNotices *notices, GQuark domain, gint code,
-                           const gchar *debug, const gchar *format, ...)
+void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuark domain,
+                          gint code, const gchar *debug, const gchar *format, ...)
 {
-    GstRvosNotice *notice = add(notices, GST_RVOS_NOTICE_WARNING);
+    GstRvosNotice *notice = add(notices, kind);
     va_list args;
 
     va_start(args, format);

@@ -33,6 +33,10 @@ void gst_rvos_failure_clear(GstRvosFailure *failure);
 void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
                           const gchar *debug, const gchar *format, ...)
     G_GNUC_PRINTF(5, 6);
+/* Domain and code as for GST_ELEMENT_ERROR, here and below. */
+#define GST_RVOS_FAILURE_SET(failure, domain, code, debug, ...)                          \
+    gst_rvos_failure_set(failure, GST_##domain##_ERROR, GST_##domain##_ERROR_##code,     \
+                         debug, __VA_ARGS__)
 
 typedef enum {
     GST_RVOS_NOTICE_ERROR,
@@ -52,9 +56,16 @@ typedef struct {
 /* Begins as G_QUEUE_INIT, or all zero. */
 typedef GQueue GstRvosNotices;
 
-void gst_rvos_notices_warn(GstRvosNotices *notices, GQuark domain, gint code,
-                           const gchar *debug, const gchar *format, ...)
-    G_GNUC_PRINTF(5, 6);
+/* `kind`: an error or a warning. */
+void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuark domain,
+                          gint code, const gchar *debug, const gchar *format, ...)
+    G_GNUC_PRINTF(6, 7);
+#define GST_RVOS_ERROR(notices, domain, code, ...)                                       \
+    gst_rvos_notices_say(notices, GST_RVOS_NOTICE_ERROR, GST_##domain##_ERROR,           \
+                         GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
+#define GST_RVOS_WARN(notices, domain, code, ...)                                        \
+    gst_rvos_notices_say(notices, GST_RVOS_NOTICE_WARNING, GST_##domain##_ERROR,         \
+                         GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
 /* As an error; takes what is in `failure`. */
 void gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure);
 void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosnumbers.h"
 
+#include "gstrvostime.h"
+
 void gst_rvos_numbers_open(GstRvosNumbers *numbers, guint64 last_wanted)
 {
     *numbers = (GstRvosNumbers){
@@ -35,11 +37,6 @@ static GstClockTime period(const GstRvosNumbers *numbers)
                               : 0;
 }
 
-static GstClockTime distance(GstClockTime a, GstClockTime b)
-{
-    return a > b ? a - b : b - a;
-}
-
 /* A picture comes again with its time stamp, but for rounding: a quarter of what lies
  * between it and its neighbours, or of the frame rate's period. */
 static gboolean is_near(const GstRvosNumbers *numbers, guint64 number, GstClockTime time)
@@ -52,11 +49,11 @@ static gboolean is_near(const GstRvosNumbers *numbers, guint64 number, GstClockT
         gap = 4 * GST_MSECOND;
     side = number > 0 ? time_at(numbers, number - 1) : GST_CLOCK_TIME_NONE;
     if (GST_CLOCK_TIME_IS_VALID(side))
-        gap = MIN(gap, distance(own, side));
+        gap = MIN(gap, gst_rvos_time_distance(own, side));
     side = time_at(numbers, number + 1);
     if (GST_CLOCK_TIME_IS_VALID(side))
-        gap = MIN(gap, distance(own, side));
-    return distance(own, time) <= gap / 4;
+        gap = MIN(gap, gst_rvos_time_distance(own, side));
+    return gst_rvos_time_distance(own, time) <= gap / 4;
 }
 
 /* Where on the grid of the frame rate a time is; UNKNOWN: between two points, or before
@@ -75,7 +72,8 @@ static guint64 on_grid(const GstRvosNumbers *numbers, GstClockTime time)
                  : 0;
     point = first + gst_util_uint64_scale(number, (guint64)numbers->fps_d * GST_SECOND,
                                           (guint64)numbers->fps_n);
-    return distance(point, time) <= gap / 3 ? number : GST_RVOS_NUMBER_UNKNOWN;
+    return gst_rvos_time_distance(point, time) <= gap / 3 ? number
+                                                          : GST_RVOS_NUMBER_UNKNOWN;
 }
 
 static guint64 find(const GstRvosNumbers *numbers, GstClockTime time)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosprops.c - which properties there are, with their words and defaults. */
+/* gstrvosprops.c - which properties there are, with their words and defaults. All are
+ * there since 0.1. */
 #include "gstrvosprops.h"
 
 #define READY GST_PARAM_MUTABLE_READY
@@ -23,11 +24,6 @@ static void add(GObjectClass *klass, guint id, GParamSpec *spec)
 
 static void install_model(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:mode:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MODE,
         g_param_spec_enum("mode", "Mode",
                           "Find objects and follow them (auto, the default), find them "
@@ -35,33 +31,18 @@ static void install_model(GObjectClass *klass)
                           "mask (one-shot); the model must have been trained for it.",
                           gst_rvos_seg_mode_get_type(), GST_RVOS_SEG_MODE_AUTO,
                           RW(READY)));
-    /**
-     * GstRvosSeg:variant:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_VARIANT,
         g_param_spec_enum("variant", "Variant",
                           "Which recurrences of the network run (default: "
                           "spatio-temporal). The others are the paper's ablation.",
                           gst_rvos_seg_variant_get_type(),
                           GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL, RW(READY)));
-    /**
-     * GstRvosSeg:discovery-interval:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_DISCOVERY_INTERVAL,
         g_param_spec_uint("discovery-interval", "Discovery Interval",
                           "Of auto mode: segmented frames from one look for further "
                           "objects to the next (default 15; 0: only at the beginning "
                           "and when the scene changes).",
                           0, G_MAXINT, 15, RW(READY)));
-    /**
-     * GstRvosSeg:model:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MODEL,
         g_param_spec_string("model", "Model",
                             "Path of the weights, a .safetensors file. Unset (the "
@@ -69,11 +50,6 @@ static void install_model(GObjectClass *klass)
                             "model, whose weights are for research and evaluation only. "
                             "Once started, reads as the path in use.",
                             NULL, RW(READY)));
-    /**
-     * GstRvosSeg:share-model:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_SHARE_MODEL,
         g_param_spec_boolean("share-model", "Share Model",
                              "Keep one copy of the weights for all elements of the "
@@ -84,42 +60,22 @@ static void install_model(GObjectClass *klass)
 
 static void install_network(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:objects:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_OBJECTS,
         g_param_spec_uint("objects", "Objects",
                           "Number of slots, the most objects at a time (default 5); 0: "
                           "the model's own number. Fewer cost less time and leave the "
                           "masks of the first slots as they are.",
                           0, RVOS_MAX_OBJECTS, 5, RW(READY)));
-    /**
-     * GstRvosSeg:network-width:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_NETWORK_WIDTH,
         g_param_spec_uint("network-width", "Network Width",
                           "Width in pixels that the network sees the frame at, from 32 "
                           "(default 0: the model's own).",
                           0, 4096, 0, RW(READY)));
-    /**
-     * GstRvosSeg:network-height:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_NETWORK_HEIGHT,
         g_param_spec_uint("network-height", "Network Height",
                           "Height in pixels that the network sees the frame at, from 32 "
                           "(default 0: the model's own).",
                           0, 4096, 0, RW(READY)));
-    /**
-     * GstRvosSeg:init-mask-location:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_INIT_MASK_LOCATION,
         g_param_spec_string(
             "init-mask-location", "Initial Mask Location",
@@ -132,11 +88,6 @@ static void install_network(GObjectClass *klass)
 
 static void install_detector(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:detector-seeds:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_DETECTOR_SEEDS,
         g_param_spec_enum("detector-seeds", "Detector Seeds",
                           "Whether boxes that detectors upstream attach to frames start "
@@ -147,11 +98,6 @@ static void install_detector(GObjectClass *klass)
 
 static void install_engine(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:engine:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_ENGINE,
         g_param_spec_enum("engine", "Engine",
                           "What computes: auto (the default) takes the CPU or, with "
@@ -159,21 +105,11 @@ static void install_engine(GObjectClass *klass)
                           "never falls back; reference is slow, for checks.",
                           gst_rvos_seg_engine_get_type(), GST_RVOS_SEG_ENGINE_AUTO,
                           RW(READY)));
-    /**
-     * GstRvosSeg:actual-engine:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_ACTUAL_ENGINE,
         g_param_spec_string("actual-engine", "Actual Engine",
                             "What computes once started: cpu, cuda or reference; unset "
                             "(the default) before.",
                             NULL, RO));
-    /**
-     * GstRvosSeg:precision:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_PRECISION,
         g_param_spec_enum(
             "precision", "Precision",
@@ -181,22 +117,12 @@ static void install_engine(GObjectClass *klass)
             "with CUDA). What the engine cannot do is an error, but bf16 on a CPU "
             "without it: a warning, and fp32.",
             gst_rvos_seg_precision_get_type(), GST_RVOS_SEG_PRECISION_AUTO, RW(READY)));
-    /**
-     * GstRvosSeg:cuda-device-id:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_CUDA_DEVICE_ID,
         g_param_spec_int("cuda-device-id", "CUDA Device ID",
                          "Number of the GPU; 0 is the first (default -1: the device of "
                          "the context in use, else 0).",
                          -1, G_MAXINT, -1,
                          RW(READY) | GST_PARAM_CONDITIONALLY_AVAILABLE));
-    /**
-     * GstRvosSeg:n-threads:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_N_THREADS,
         g_param_spec_uint("n-threads", "Threads",
                           "CPU threads of the network (default 0: one for each core that "
@@ -206,22 +132,12 @@ static void install_engine(GObjectClass *klass)
 
 static void install_batch(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:max-batch:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MAX_BATCH,
         g_param_spec_uint(
             "max-batch", "Maximum Batch",
             "Most streams of one shared model that run in one pass (default "
             "1: off). The CPU runs them one after another all the same.",
             1, RVOS_MAX_BATCH, 1, RW(READY)));
-    /**
-     * GstRvosSeg:batch-timeout:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_BATCH_TIMEOUT,
         g_param_spec_uint64(
             "batch-timeout", "Batch Timeout",
@@ -233,41 +149,21 @@ static void install_batch(GObjectClass *klass)
 
 static void install_drawing(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:output:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_OUTPUT,
         g_param_spec_enum(
             "output", "Output", "What the picture becomes (default: overlay).",
             gst_rvos_seg_output_get_type(), GST_RVOS_SEG_OUTPUT_OVERLAY, RW(PLAYING)));
-    /**
-     * GstRvosSeg:overlay-alpha:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_OVERLAY_ALPHA,
         g_param_spec_double("overlay-alpha", "Overlay Alpha",
                             "Opacity of an object's colour from 0 to 1 (default 0.5; 0: "
                             "contours only).",
                             0, 1, 0.5, RW(CONTROL)));
-    /**
-     * GstRvosSeg:contour-width:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_CONTOUR_WIDTH,
         g_param_spec_uint(
             "contour-width", "Contour Width",
             "Width in pixels of the line along an object's edge (default 2; "
             "0: none).",
             0, 64, 2, RW(PLAYING)));
-    /**
-     * GstRvosSeg:palette:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_PALETTE,
         g_param_spec_string("palette", "Palette",
                             "Colours of the slots: davis (the default), or a list such "
@@ -277,40 +173,20 @@ static void install_drawing(GObjectClass *klass)
 
 static void install_masks(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:enabled:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_ENABLED,
         g_param_spec_boolean("enabled", "Enabled",
                              "Segment (the default); if false, frames pass untouched.",
                              TRUE, RW(CONTROL)));
-    /**
-     * GstRvosSeg:threshold:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_THRESHOLD,
         g_param_spec_double("threshold", "Threshold",
                             "Least probability of an object pixel from 0 to 1 (default "
                             "0.5; 0: every pixel belongs to an object).",
                             0, 1, 0.5, RW(CONTROL)));
-    /**
-     * GstRvosSeg:min-object-size:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MIN_OBJECT_SIZE,
         g_param_spec_uint("min-object-size", "Minimum Object Size",
                           "Masks of fewer pixels of the frame count as empty (default 0: "
                           "all are kept).",
                           0, G_MAXUINT, 0, RW(PLAYING)));
-    /**
-     * GstRvosSeg:min-age:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MIN_AGE,
         g_param_spec_uint(
             "min-age", "Minimum Age",
@@ -318,11 +194,6 @@ static void install_masks(GObjectClass *klass)
             "must be there before it is shown and announced (default 2; 0: "
             "at once).",
             0, G_MAXUINT, 2, RW(PLAYING)));
-    /**
-     * GstRvosSeg:lost-frames:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_LOST_FRAMES,
         g_param_spec_uint("lost-frames", "Lost Frames",
                           "Segmented frames with an empty mask until an object is "
@@ -332,32 +203,17 @@ static void install_masks(GObjectClass *klass)
 
 static void install_telling(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:attach-meta:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_ATTACH_META,
         g_param_spec_flags(
             "attach-meta", "Attach Metadata",
             "Metadata of the objects on the frame (default: all kinds that "
             "are built; 0: none).",
             gst_rvos_seg_attach_meta_get_type(), ALL_METAS, RW(PLAYING)));
-    /**
-     * GstRvosSeg:post-messages:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_POST_MESSAGES,
         g_param_spec_enum("post-messages", "Post Messages",
                           "Which element messages are posted (default: changes).",
                           gst_rvos_seg_post_messages_get_type(),
                           GST_RVOS_SEG_POST_MESSAGES_CHANGES, RW(PLAYING)));
-    /**
-     * GstRvosSeg:stats:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_STATS,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, times in nanoseconds and sizes in bytes since the "
@@ -367,32 +223,17 @@ static void install_telling(GObjectClass *klass)
 
 static void install_timing(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:late-policy:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_LATE_POLICY,
         g_param_spec_enum("late-policy", "Late Policy",
                           "What becomes of a frame that is late (default: reuse).",
                           gst_rvos_seg_late_policy_get_type(),
                           GST_RVOS_SEG_LATE_POLICY_REUSE, RW(PLAYING)));
-    /**
-     * GstRvosSeg:inference-interval:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_INFERENCE_INTERVAL,
         g_param_spec_uint(
             "inference-interval", "Inference Interval",
             "Segment every n-th frame and hold the mask between (default 1: "
             "every frame).",
             1, G_MAXUINT, 1, RW(PLAYING)));
-    /**
-     * GstRvosSeg:max-inference-rate:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MAX_INFERENCE_RATE,
         gst_param_spec_fraction("max-inference-rate", "Maximum Inference Rate",
                                 "Most network runs in a second of stream time (default "
@@ -402,21 +243,11 @@ static void install_timing(GObjectClass *klass)
 
 static void install_continuity(GObjectClass *klass)
 {
-    /**
-     * GstRvosSeg:max-gap:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_MAX_GAP,
         g_param_spec_uint64("max-gap", "Maximum Gap",
                             "Longest time jump in nanoseconds that the recurrent state "
                             "survives (default 0.5 s; 0: none).",
                             0, G_MAXUINT64, 500 * GST_MSECOND, RW(PLAYING)));
-    /**
-     * GstRvosSeg:scene-cut:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_SCENE_CUT,
         g_param_spec_flags(
             "scene-cut", "Scene Cut",
@@ -424,11 +255,6 @@ static void install_continuity(GObjectClass *klass)
             "(default 0: never; in one-shot mode a false alarm loses every "
             "object).",
             gst_rvos_seg_scene_cut_get_type(), 0, RW(PLAYING)));
-    /**
-     * GstRvosSeg:latency:
-     *
-     * Since: 0.1
-     */
     add(klass, GST_RVOS_PROP_LATENCY,
         g_param_spec_int64(
             "latency", "Latency",

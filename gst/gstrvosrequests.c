@@ -76,8 +76,8 @@ guint gst_rvos_requests_drop_masks(GstRvosRequests *requests)
 
 static gboolean refuse(GstRvosNotices *notices, const gchar *words)
 {
-    gst_rvos_notices_warn(notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
-                          "A mask of set-mask is not used: it %s.", words);
+    GST_RVOS_WARN(notices, STREAM, FAILED, "A mask of set-mask is not used: it %s.",
+                  words);
     return FALSE;
 }
 
@@ -112,11 +112,18 @@ static guint lowest(const GstRvosMask *mask)
     return slot;
 }
 
+static void refuse_above(GstRvosNotices *notices, const GstRvosMask *mask, guint n_slots)
+{
+    GST_RVOS_WARN(notices, STREAM, FAILED,
+                  "A mask of set-mask is not used: it holds the values %s, and there are "
+                  "%u slots; see the property objects.",
+                  mask->facts.values, n_slots);
+}
+
 /* While the stream is open, the number of slots is known. */
 static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
                            GstRvosNotices *notices)
 {
-    gchar *words;
     guint n_slots;
 
     g_mutex_lock(&requests->lock);
@@ -124,11 +131,7 @@ static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
     g_mutex_unlock(&requests->lock);
     if (mask->facts.highest == 0 || lowest(mask) <= n_slots)
         return TRUE;
-    words = g_strdup_printf("holds the values %s, and there are %u slots; see the "
-                            "property objects",
-                            mask->facts.values, n_slots);
-    refuse(notices, words);
-    g_free(words);
+    refuse_above(notices, mask, n_slots);
     return FALSE;
 }
 
@@ -255,11 +258,7 @@ static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, guint32 *take
     seeds->given = TRUE;
     shown = gst_rvos_seeds_show(seeds, mask, G_MAXUINT32, &mine);
     if (shown == GST_RVOS_ABOVE)
-        gst_rvos_notices_warn(
-            seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
-            "A mask of set-mask is not used: it holds the values %s, and there are %u "
-            "slots; see the property objects.",
-            mask->facts.values, seeds->n_slots);
+        refuse_above(seeds->notices, mask, seeds->n_slots);
     *taken |= mine;
     return shown != GST_RVOS_FAILED;
 }

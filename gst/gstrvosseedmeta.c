@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvosseedmeta.h"
+#include "gstrvosseeds.h"
 
 #include <string.h>
 
@@ -36,15 +36,12 @@ static guint slot_of_roi(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta
 /* An empty mask of the frame's size. */
 static gboolean make_mask(GstRvosSeeds *seeds, GstRvosMask *mask)
 {
-    GstRvosFailure failure = {0};
     struct pic_error error;
 
     if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(seeds->info),
                   GST_VIDEO_INFO_HEIGHT(seeds->info), 1, &error)) {
-        gst_rvos_failure_set(&failure, GST_RESOURCE_ERROR,
-                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, NULL,
-                             "A mask of regions %s.", error.words);
-        gst_rvos_notices_fail(seeds->notices, &failure);
+        GST_RVOS_ERROR(seeds->notices, RESOURCE, NO_SPACE_LEFT, "A mask of regions %s.",
+                       error.words);
         return FALSE;
     }
     memset(mask->picture.pixels, 0,
@@ -115,8 +112,8 @@ static void say_bad(GstRvosSeeds *seeds, const gchar *words)
     if (seeds->meta_said)
         return;
     seeds->meta_said = TRUE;
-    gst_rvos_notices_warn(seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
-                          "The mask in a frame's metadata is not used: it %s.", words);
+    GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                  "The mask in a frame's metadata is not used: it %s.", words);
 }
 
 static gboolean apply_mask(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)

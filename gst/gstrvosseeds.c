@@ -25,8 +25,8 @@ static guint32 slots_of(GstRvosSeeds *seeds, const GstRvosMask *mask)
             slots |= 1u << (slot - 1);
     if (slots != 0 && mask->facts.highest > (int)seeds->n_slots && !seeds->above_said) {
         seeds->above_said = TRUE;
-        gst_rvos_notices_warn(
-            seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+        GST_RVOS_WARN(
+            seeds->notices, STREAM, FAILED,
             "An initial mask has object %d, but there are %u slots: objects above are "
             "ignored. Set the property objects.",
             mask->facts.highest, seeds->n_slots);
@@ -70,15 +70,13 @@ void gst_rvos_seeds_explain_rest(GstRvosSeeds *seeds)
 {
     if (seeds->ever && !seeds->lost_said) {
         seeds->lost_said = TRUE;
-        gst_rvos_notices_warn(seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
-                              NULL,
-                              "The objects that were followed are gone (a reset, or "
-                              "drop-object): nothing is segmented until the next mask.");
+        GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                      "The objects that were followed are gone (a reset, or "
+                      "drop-object): nothing is segmented until the next mask.");
     } else if (!seeds->given && !seeds->ever && !seeds->none_said) {
         seeds->none_said = TRUE;
-        gst_rvos_notices_warn(seeds->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED,
-                              NULL,
-                              "There is no initial mask yet: nothing is segmented. Set "
-                              "init-mask-location or emit set-mask.");
+        GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                      "There is no initial mask yet: nothing is segmented. Set "
+                      "init-mask-location or emit set-mask.");
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosseeds.h - shows initial masks to the network (docs/element.md, "Initial masks").
+/* gstrvosseeds.h - shows initial masks to the network (docs/element.md, "Initial masks"),
+ * and those sources of them that keep nothing of their own.
  *
  * Masks come by signal (gstrvosrequests.c), from files (gstrvosmaskfiles.c), as metadata
  * (gstrvosseedmeta.c) and from a detector's boxes (gstrvosdetect.c). Where several meet
@@ -10,6 +11,7 @@
 
 #include "gstrvosimage.h"
 #include "gstrvosmodel.h"
+#include "gstrvosresult.h"
 #include "gstrvosshape.h"
 
 G_BEGIN_DECLS
@@ -51,6 +53,35 @@ void gst_rvos_seeds_fail(GstRvosSeeds *seeds, int status, const gchar *what);
 
 /* Why the network rests: says once what is missing. */
 void gst_rvos_seeds_explain_rest(GstRvosSeeds *seeds);
+
+/* ---- gstrvosseedmeta.c: masks and regions in the frame's metadata ------------------ */
+
+/* Both return FALSE if an error was noted. */
+gboolean gst_rvos_seed_meta_apply(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken);
+/* Shows one box, whose id is its slot. */
+gboolean gst_rvos_seed_meta_show_region(GstRvosSeeds *seeds,
+                                        const GstVideoRegionOfInterestMeta *region,
+                                        guint32 *taken);
+
+/* ---- gstrvosdetect.c: boxes of a detector upstream, in the frame's metadata -------- */
+
+#define GST_RVOS_MAX_DETECTIONS 64 /* of a frame; more are passed over */
+
+/* What was seeded lately, by slot: a box that did not become an object is not tried again
+ * in every frame. */
+typedef struct {
+    GstRvosDetection box;
+    guint frames; /* for so many frames to come; 0: nothing */
+} GstRvosSeeded;
+
+/* Starts an object for each detection on the buffer that fits none, and gives labels to
+ * those that one fits. `seeded`: of each slot. *taken: slots that have been seeded.
+ * FALSE: an error was noted. */
+gboolean gst_rvos_detect_apply(GstRvosSeeds *seeds, GstRvosSeeded *seeded,
+                               GstBuffer *buffer, guint32 *taken);
+
+/* Intersection over union. */
+gdouble gst_rvos_detect_overlap(const GstRvosDetection *a, const GstRvosDetection *b);
 
 G_END_DECLS
 #endif

@@ -3,9 +3,10 @@
  *
  * Arrows go down only (docs/architecture.md, "The element"):
  *
- *     gstrvosseg.c        the base class's functions: caps, before_transform,
- * transform_ip gstrvosrun.c        one frame: segment, draw, tell gstrvosmaskpad.c    the
- * request pad: how it comes and goes gstrvosevents.c     events and queries
+ *     gstrvosseg.c        the functions of the base class
+ *     gstrvosrun.c        one frame: segment, draw, tell
+ *     gstrvosmaskpad.c    the request pad: how it comes and goes
+ *     gstrvosevents.c     events and queries
  *     gstrvosstart.c      start and stop: model, segmenter, latency
  *     gstrvosvalues.c     properties; gstrvosprops.c declares them
  *     gstrvosmaskpush.c   masks on the request pad; gstrvosmaskevents.c: events on it

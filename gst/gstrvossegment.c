@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "gstrvoscuda.h"
-#include "gstrvosseedmeta.h"
+#include "gstrvosseeds.h"
 #include "gstrvossegmenter_private.h"
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
@@ -167,7 +167,6 @@ static gboolean can_hold(const GstRvosSegmenter *self, const rvos_image *image,
 GstBuffer *gst_rvos_segmenter_read_mask(GstRvosSegmenter *self)
 {
     GstRvosHeld *held = &self->held;
-    GstRvosFailure failure = {0};
 
     if (!gst_rvos_cuda_context_of(held->labels))
         return held->labels;
@@ -178,9 +177,8 @@ GstBuffer *gst_rvos_segmenter_read_mask(GstRvosSegmenter *self)
         self->counts.readback_bytes += GST_VIDEO_INFO_SIZE(&self->masks->info);
         return held->copy;
     }
-    gst_rvos_failure_set(&failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_FAILED, NULL,
-                         "A mask could not be copied from the GPU.");
-    gst_rvos_notices_fail(&self->notices, &failure);
+    GST_RVOS_ERROR(&self->notices, LIBRARY, FAILED,
+                   "A mask could not be copied from the GPU.");
     return NULL;
 }
 

@@ -98,14 +98,14 @@ static gboolean open_seeds(GstRvosSegmenter *self, const GstRvosOpen *open,
     }
     dropped = gst_rvos_requests_drop_masks(&self->requests);
     if (dropped > 0)
-        gst_rvos_notices_warn(
-            &self->notices, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, NULL,
+        GST_RVOS_WARN(
+            &self->notices, LIBRARY, SETTINGS,
             "%u masks of set-mask are dropped: the mode has been changed since, and "
             "zero-shot mode takes none.",
             dropped);
     if (given)
-        gst_rvos_notices_warn(
-            &self->notices, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_SETTINGS, NULL,
+        GST_RVOS_WARN(
+            &self->notices, LIBRARY, SETTINGS,
             "init-mask-location is not used in zero-shot mode. Set mode=one-shot to "
             "follow the objects of a mask.");
     return TRUE;
@@ -212,8 +212,7 @@ gboolean gst_rvos_segmenter_prepare(GstRvosSegmenter *self)
     if (said)
         return FALSE;
     if (status == RVOS_ERR_MEMORY)
-        gst_rvos_failure_set(&failure, GST_RESOURCE_ERROR,
-                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, rvos_strerror(status),
+        GST_RVOS_FAILURE_SET(&failure, RESOURCE, NO_SPACE_LEFT, rvos_strerror(status),
                              "There is not enough memory for frames of %dx%d.", width,
                              height);
     else
@@ -268,8 +267,8 @@ static void on_end(GstRvosSegmenter *self, const GstRvosSettings *settings)
         return;
     if (!self->short_said && gst_rvos_tracker_too_short(&self->tracker, age)) {
         self->short_said = TRUE;
-        gst_rvos_notices_warn(
-            &self->notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED, NULL,
+        GST_RVOS_WARN(
+            &self->notices, STREAM, FAILED,
             "No object was shown: a new one must be there for min-age=%u segmented "
             "frames, and there were only %u. Set min-age=0 for still pictures.",
             age, self->tracker.most);

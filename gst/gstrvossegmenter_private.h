@@ -5,7 +5,7 @@
 #define GST_RVOS_SEGMENTER_PRIVATE_H
 
 #include "gstrvoscut.h"
-#include "gstrvosdetect.h"
+#include "gstrvosseeds.h"
 #include "gstrvosmaskfiles.h"
 #include "gstrvosrequests.h"
 #include "gstrvossegmenter.h"

@@ -111,8 +111,7 @@ void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gi
     if (!words)
         return;
     shape->mask_said = TRUE;
-    gst_rvos_notices_warn(notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL, "%s",
-                          words);
+    GST_RVOS_WARN(notices, STREAM, FORMAT, "%s", words);
     g_free(words);
 }
 
@@ -173,7 +172,7 @@ void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
                                          crop->height, crop->x, crop->y)
                        : g_strdup("");
 
-    gst_rvos_failure_set(failure, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
+    GST_RVOS_FAILURE_SET(failure, STREAM, FORMAT, NULL,
                          "A frame is %dx%d%s, but its caps say %dx%d: the element before "
                          "rvosseg makes frames that do not match their caps.",
                          GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame),
@@ -202,9 +201,8 @@ void gst_rvos_shape_check_affine(GstRvosShape *shape, GstBuffer *buffer,
     if (!meta || is_identity(meta->matrix))
         return;
     shape->affine_said = TRUE;
-    gst_rvos_notices_warn(
-        notices, GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, NULL,
-        "The frames are to be turned when they are shown "
-        "(GstVideoAffineTransformationMeta): rvosseg takes them as they "
-        "are stored, and so are its masks.");
+    GST_RVOS_WARN(notices, STREAM, FORMAT,
+                  "The frames are to be turned when they are shown "
+                  "(GstVideoAffineTransformationMeta): rvosseg takes them as they "
+                  "are stored, and so are its masks.");
 }

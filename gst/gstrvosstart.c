@@ -13,8 +13,7 @@
 
 static gboolean settings_error(GstRvosFailure *failure, const gchar *words)
 {
-    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-                         "%s", words);
+    GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL, "%s", words);
     return FALSE;
 }
 
@@ -31,7 +30,7 @@ static gboolean check(const GstRvosSettings *settings, const gchar *palette,
                                        "least 32.");
     if (gst_rvos_palette_parse(palette, &colours))
         return TRUE;
-    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
+    GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
                          "The palette \"%s\" cannot be read: set davis or a list such as "
                          "#ff0000,#00ff00.",
                          palette ? palette : "");

@@ -16,21 +16,18 @@ static void explain(const GstRvosOpen *open, int status, GstRvosFailure *failure
 
     rvos_model_get_info(gst_rvos_model_model(open->model), &info);
     if (status == RVOS_ERR_WRONG_TASK)
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-                             words,
+        GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, words,
                              "The model \"%s\" is for %s only: set another mode or "
                              "model.",
                              path, task_names(info.tasks));
     else if (status == RVOS_ERR_MEMORY)
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR,
-                             GST_RESOURCE_ERROR_NO_SPACE_LEFT, words,
+        GST_RVOS_FAILURE_SET(failure, RESOURCE, NO_SPACE_LEFT, words,
                              "There is not enough memory to run the model \"%s\".", path);
     else if (status == RVOS_ERR_ARGUMENT)
-        gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS,
-                             words, "The model \"%s\" cannot be run with these settings.",
-                             path);
+        GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, words,
+                             "The model \"%s\" cannot be run with these settings.", path);
     else
-        gst_rvos_failure_set(failure, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT, words,
+        GST_RVOS_FAILURE_SET(failure, LIBRARY, INIT, words,
                              "The model \"%s\" cannot be run: %s.", path,
                              rvos_strerror(status));
     g_free(words);
@@ -75,11 +72,10 @@ static rvos_task task_of(const GstRvosOpen *open, GstRvosNotices *notices)
     rvos_model_get_info(gst_rvos_model_model(open->model), &info);
     if (info.tasks & RVOS_TASK_AUTO)
         return RVOS_TASK_AUTO;
-    gst_rvos_notices_warn(notices, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS, NULL,
-                          "The model \"%s\" is for %s only: mode=auto works as that. Set "
-                          "the mode to choose "
-                          "it without this warning.",
-                          open->path, task_names(info.tasks));
+    GST_RVOS_WARN(notices, RESOURCE, SETTINGS,
+                  "The model \"%s\" is for %s only: mode=auto works as that. Set "
+                  "the mode to choose it without this warning.",
+                  open->path, task_names(info.tasks));
     return info.tasks & RVOS_TASK_ONE_SHOT ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is told to GstAnalytics, by a shim of its API that writes it down. */
-#include "gstrvosanalytics.h"
+#include "gstrvosmeta.h"
 
 #include <gst/analytics/analytics.h>
 #include <gst/check/gstcheck.h>
