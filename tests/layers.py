@@ -33,7 +33,8 @@ def sources(*folders):
 
 # ---- #include ---------------------------------------------------------------------------
 
-SHARED = {"rvos.h", "backend.h", "log.h", "turn.h", "net/program.h"} | {
+SHARED = {"rvos.h", "backend.h", "f16.h", "log.h", "turn.h", "net/program.h",
+          "net/type.h"} | {
     f"pixels/{name}.h" for name in ("clones", "color", "draw", "filter", "objects")}
 # Libraries, by what their headers' names begin with, and the only places that know them.
 LIBRARIES = {

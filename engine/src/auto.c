@@ -180,7 +180,7 @@ static int clear_found(rvos_stream *s)
         const struct rv_tensor *t = &p->tensor[p->memory[RV_ZERO_SHOT].hidden[k]];
 
         ret = fn->clear(s->model->device, &s->state, t->offset,
-                        (size_t)t->n * t->h * t->w * t->c * p->narrow_bytes);
+                        (size_t)t->n * t->h * t->w * t->c * rv_type_bytes(t->type));
     }
     return ret;
 }

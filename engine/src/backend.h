@@ -13,7 +13,7 @@
 
 /* Grows with every change of the structs below: a module of another number is
  * not loaded. */
-#define RV_BACKEND_ABI 12
+#define RV_BACKEND_ABI 13
 
 struct rv_plan;   /* a program made ready on a device; each backend's own */
 struct rv_pixels; /* tables for one frame size; each backend's own */
@@ -98,8 +98,8 @@ struct rv_backend {
     int (*write)(rvos_device *dev, struct rv_buffer *dst, size_t at, const void *src,
                  size_t size);
 
-    /* Bytes of an element that is not wide; 0: this precision is not to be had. */
-    size_t (*narrow_bytes)(rvos_device *dev, rvos_precision precision);
+    /* Of activations; RV_OTHER: the device cannot compute in this precision. */
+    enum rv_type (*type)(rvos_device *dev, rvos_precision precision);
     /* Slow: reorders weights, picks algorithms, captures a CUDA graph. `program`
      * stays where it is until plan_destroy. The plan runs frames of up to `batch`
      * streams in one pass. */

@@ -199,7 +199,7 @@ static int describe_work(rvos_model *model, int task)
                            .decoders = 1u << task,
                            .spatial = true,
                            .temporal = true,
-                           .narrow_bytes = model->narrow_bytes,
+                           .type = model->type,
                            .align = 1,
                            .time_groups = 1};
     int first = net->n_weights, k, ret = RVOS_ERR_MEMORY;

@@ -11,10 +11,10 @@
 /* A processor without bfloat16 computes the same in float32, and more exactly. */
 static rvos_precision effective(rvos_device *device, rvos_precision precision)
 {
-    bool wide = precision == RVOS_PRECISION_BF16 && !device->fn->device_memory &&
-                !device->fn->narrow_bytes(device, precision);
+    bool lacks = precision == RVOS_PRECISION_BF16 && !device->fn->device_memory &&
+                 device->fn->type(device, precision) == RV_OTHER;
 
-    return wide ? RVOS_PRECISION_FP32 : precision;
+    return lacks ? RVOS_PRECISION_FP32 : precision;
 }
 
 static int check_params(rvos_device *device, const rvos_model_params *p)
@@ -31,7 +31,7 @@ static int check_params(rvos_device *device, const rvos_model_params *p)
         rv_log(device, RVOS_LOG_ERROR, "rvos_model_load: a parameter is out of range");
         return RVOS_ERR_ARGUMENT;
     }
-    if (!device->fn->narrow_bytes(device, effective(device, p->precision))) {
+    if (device->fn->type(device, effective(device, p->precision)) == RV_OTHER) {
         rv_log(device, RVOS_LOG_ERROR,
                "the %s backend cannot compute in this precision here (%s)",
                device->info.backend, device->info.isa);
@@ -102,7 +102,7 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     model->device = rv_device_ref(device);
     atomic_init(&model->refs, 1);
     model->precision = effective(device, params->precision);
-    model->narrow_bytes = device->fn->narrow_bytes(device, model->precision);
+    model->type = device->fn->type(device, model->precision);
     if (model->precision != params->precision)
         rv_log(device, RVOS_LOG_WARNING,
                "bf16 is not to be had here (%s, %s): float32 is used",
@@ -152,7 +152,7 @@ rvos_precision rvos_model_precision(const rvos_model *model)
         return RVOS_PRECISION_DEFAULT;
     if (model->precision != RVOS_PRECISION_DEFAULT)
         return model->precision;
-    return model->narrow_bytes == 4 ? RVOS_PRECISION_FP32 : RVOS_PRECISION_FP16;
+    return model->type == RV_F32 ? RVOS_PRECISION_FP32 : RVOS_PRECISION_FP16;
 }
 
 void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
@@ -206,7 +206,7 @@ static int build(rvos_model *model, struct rv_program *program, unsigned decoder
                                    .decoders = decoders,
                                    .spatial = spatial,
                                    .temporal = temporal,
-                                   .narrow_bytes = model->narrow_bytes,
+                                   .type = model->type,
                                    .align = fn->state_align,
                                    .time_groups = fn->time_groups * frames};
     if (rv_program_build(program, &model->net) || rv_places(program, fn->lanes))

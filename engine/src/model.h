@@ -31,7 +31,7 @@ struct rvos_model {
     char *path;
     rvos_model_info info; /* strings belong to `file` */
     rvos_precision precision;
-    size_t narrow_bytes;
+    enum rv_type type;            /* of activations */
     int max_batch, batch_wait_us; /* in effect: max_batch is 1 to RVOS_MAX_BATCH */
 
     pthread_mutex_t lock; /* of all that follows */

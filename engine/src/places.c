@@ -57,7 +57,7 @@ static void share_sums(const struct rv_program *p, struct block *blocks)
         int readers = 0;
 
         if (s->op != RV_OP_CONV || a < 0 || p->tensor[a].parent >= 0 ||
-            p->tensor[a].home != RV_ARENA || p->tensor[a].wide != p->tensor[out].wide ||
+            p->tensor[a].home != RV_ARENA || p->tensor[a].type != p->tensor[out].type ||
             blocks[a].last != s->wave)
             continue;
         for (int j = 0; j < p->n_steps; j++)
@@ -74,11 +74,9 @@ static void share_sums(const struct rv_program *p, struct block *blocks)
     }
 }
 
-static size_t tensor_bytes(const struct rv_program *p, const struct rv_tensor *t)
+static size_t room_for(const struct rv_tensor *t)
 {
-    size_t bytes = (size_t)t->n * t->h * t->w * t->c * (t->wide ? 4 : p->narrow_bytes);
-
-    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+    return (rv_tensor_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
 }
 
 /* Lowest offset at which `b` overlaps no placed block that lives at the same time. */
@@ -131,7 +129,7 @@ static void set_offsets(struct rv_program *p, const struct block *blocks)
 
         if (x->parent < 0 && x->home == RV_STATE) {
             x->offset = p->state_bytes;
-            p->state_bytes += tensor_bytes(p, x);
+            p->state_bytes += room_for(x);
         } else if (x->parent < 0) {
             rv_tid own = blocks[t].same_as >= 0 ? blocks[t].same_as : t;
 
@@ -141,7 +139,7 @@ static void set_offsets(struct rv_program *p, const struct block *blocks)
             size_t pitch = rv_tensor_pitch(p, t);
 
             x->offset = parent->offset + ((size_t)x->n0 * x->h * x->w * pitch + x->c0) *
-                                             (x->wide ? 4 : p->narrow_bytes);
+                                             rv_type_bytes(x->type);
         }
     }
 }
@@ -156,7 +154,7 @@ static int place(struct rv_program *p, const int *until)
         p->arena_bytes = p->state_bytes = 0;
         for (int t = 0; t < p->n_tensors; t++)
             blocks[t] = (struct block){.last = -1,
-                                       .size = tensor_bytes(p, &p->tensor[t]),
+                                       .size = room_for(&p->tensor[t]),
                                        .offset = SIZE_MAX,
                                        .same_as = -1};
         set_lifetimes(p, blocks, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* safetensors.c - read the header, check every bound, read tensors. */
 #include "safetensors.h"
+#include "f16.h"
 #include "file.h"
 #include "json.h"
 #include "rvos.h"
@@ -106,24 +107,16 @@ static int metadata(struct parser *q)
     return 0;
 }
 
-static enum rv_dtype dtype_of(const char *name, int64_t *size)
+static enum rv_type type_of(const char *name)
 {
     static const struct {
         const char *name;
-        enum rv_dtype dtype;
-        int size;
-    } known[] = {{"F16", RV_F16, 2},
-                 {"BF16", RV_BF16, 2},
-                 {"F32", RV_F32, 4},
-                 {"I64", RV_I64, 8},
-                 {"U8", RV_U8, 1}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!strcmp(name, known[i].name)) {
-            *size = known[i].size;
-            return known[i].dtype;
-        }
-    }
-    *size = 0;
+        enum rv_type type;
+    } known[] = {{"F32", RV_F32}, {"F16", RV_F16}, {"BF16", RV_BF16},
+                 {"I64", RV_I64}, {"U8", RV_U8},   {"I8", RV_S8}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(name, known[i].name))
+            return known[i].type;
     return RV_OTHER;
 }
 
@@ -145,9 +138,9 @@ static int check_tensor(struct parser *q, struct rv_st_tensor *t, const char *dt
             return BAD(q, "tensor \"%.99s\" has too large a shape", t->name);
         t->count *= t->dim[i];
     }
-    int64_t size;
-    t->dtype = dtype_of(dtype, &size);
-    if (t->dtype != RV_OTHER &&
+    t->type = type_of(dtype);
+    int64_t size = (int64_t)rv_type_bytes(t->type);
+    if (t->type != RV_OTHER &&
         (t->count > INT64_MAX / size || (uint64_t)(t->count * size) != t->bytes)) {
         return BAD(
             q,
@@ -449,24 +442,6 @@ static float float_of(uint32_t bits)
     return value;
 }
 
-/* A subnormal half has no hidden bit: one is added and, as 2^-14, taken away, which
- * no mode of the processor that flushes subnormal floats can spoil. */
-static float from_half(uint16_t half)
-{
-    uint32_t sign = (half & 0x8000u) << 16;
-    uint32_t rest = (half & 0x7fffu) << 13;
-    uint32_t exponent = rest & 0x0f800000u;
-    if (exponent == 0x0f800000u) {
-        rest |= 0x7f800000u; /* infinity or NaN */
-    } else if (exponent) {
-        rest += (127u - 15u) << 23;
-    } else {
-        float value = float_of(rest | (127u - 14u) << 23) - 0x1p-14f;
-        return sign ? -value : value;
-    }
-    return float_of(sign | rest);
-}
-
 int rv_st_read(const struct rv_st *st, const struct rv_st_tensor *t, size_t from,
                size_t n, void *out, const char **why)
 {
@@ -475,12 +450,12 @@ int rv_st_read(const struct rv_st *st, const struct rv_st_tensor *t, size_t from
     return rv_file_read(&st->file, t->at + from, n, out, why);
 }
 
-void rv_st_floats(enum rv_dtype dtype, const uint8_t *p, size_t n, float *out)
+void rv_st_floats(enum rv_type type, const uint8_t *p, size_t n, float *out)
 {
-    if (dtype == RV_F16)
+    if (type == RV_F16)
         for (size_t i = 0; i < n; i++)
-            out[i] = from_half(load16(p + 2 * i));
-    else if (dtype == RV_BF16)
+            out[i] = rv_f16_value(load16(p + 2 * i));
+    else if (type == RV_BF16)
         for (size_t i = 0; i < n; i++)
             out[i] = float_of((uint32_t)load16(p + 2 * i) << 16);
     else
@@ -492,14 +467,14 @@ void rv_st_floats(enum rv_dtype dtype, const uint8_t *p, size_t n, float *out)
 int rv_st_read_f32(const struct rv_st *st, const struct rv_st_tensor *t, int64_t from,
                    int64_t n, float *out, const char **why)
 {
-    size_t size = t->dtype == RV_F32 ? 4 : 2;
-    if (from < 0 || n < 0 || from > t->count || n > t->count - from || t->dtype > RV_F32)
+    size_t size = rv_type_bytes(t->type);
+    if (from < 0 || n < 0 || from > t->count || n > t->count - from || t->type > RV_BF16)
         return RVOS_ERR_ARGUMENT;
     /* The bytes come to the end of `out`, so that floats, made from the first one on,
      * never reach one that has not been read. */
     uint8_t *bytes = (uint8_t *)out + (size_t)n * (4 - size);
     int status = rv_st_read(st, t, (size_t)from * size, (size_t)n * size, bytes, why);
     if (!status)
-        rv_st_floats(t->dtype, bytes, (size_t)n, out);
+        rv_st_floats(t->type, bytes, (size_t)n, out);
     return status;
 }

@@ -10,20 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "net/type.h"
+
 struct rv_st; /* an open file; read-only, so threads may share it */
 
-enum rv_dtype {
-    RV_F16,
-    RV_BF16,
-    RV_F32,
-    RV_I64,
-    RV_U8,
-    RV_OTHER, /* a type that no model of ours uses: `bytes` is not checked by `dim` */
-};
-
 struct rv_st_tensor {
-    const char *name; /* UTF-8 */
-    enum rv_dtype dtype;
+    const char *name;  /* UTF-8 */
+    enum rv_type type; /* RV_OTHER: one that no model of ours uses; `bytes` is not checked
+                          by `dim` */
     int ndim;
     int64_t dim[8];
     int64_t count; /* product of dim: 1 for a scalar */
@@ -59,6 +53,6 @@ int rv_st_read_f32(const struct rv_st *st, const struct rv_st_tensor *t, int64_t
                    int64_t n, float *out, const char **why);
 
 /* Bytes of n numbers, F16, BF16 or F32, as floats; they may lie at the end of `out`. */
-void rv_st_floats(enum rv_dtype dtype, const uint8_t *bytes, size_t n, float *out);
+void rv_st_floats(enum rv_type type, const uint8_t *bytes, size_t n, float *out);
 
 #endif /* RV_SAFETENSORS_H */

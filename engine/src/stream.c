@@ -251,7 +251,7 @@ static int clear_slot(rvos_stream *s, rv_tid tensor, int slot)
 {
     const struct rv_program *p = &s->plan->program;
     const struct rv_tensor *t = &p->tensor[tensor];
-    size_t image = (size_t)t->h * t->w * t->c * (t->wide ? 4 : p->narrow_bytes);
+    size_t image = (size_t)t->h * t->w * t->c * rv_type_bytes(t->type);
 
     return device_of(s)->fn->clear(device_of(s), &s->state, t->offset + slot * image,
                                    image);

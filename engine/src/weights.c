@@ -149,7 +149,7 @@ static int check_tensor(rvos_model *model, const char *name, const char *member,
     fits = t->ndim == n;
     for (int i = 0; i < n && fits; i++)
         fits = t->dim[i] == dim[i];
-    if (!fits || t->dtype > RV_F32) {
+    if (!fits || t->type > RV_BF16) {
         rv_log(model->device, RVOS_LOG_ERROR,
                "%s: tensor %s has the wrong shape or type; expected float values, %d "
                "dimension%s, %lld x %lld x %lld x %lld",

@@ -176,7 +176,7 @@ cudaError_t cudaGetLastError(void)
  * -1 for the library. Twice: the second step of the shape has no share. */
 static int take(int width, double share)
 {
-    struct rv_conv_shape s = {.n = 1, .iw = width, .half_in = true};
+    struct rv_conv_shape s = {.n = 1, .iw = width, .in = RV_F16};
     struct rv_made made = {0}, again = {0};
     int tiling;
 

@@ -58,7 +58,7 @@ static void close_network(rvos_device *dev, struct network *n)
 struct wanted {
     unsigned decoders;
     int objects, batch;
-    bool half;
+    enum rv_type type;
 };
 
 static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wanted w,
@@ -71,7 +71,7 @@ static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wan
                              .decoders = w.decoders,
                              .spatial = true,
                              .temporal = true,
-                             .narrow_bytes = w.half ? 2 : 4,
+                             .type = w.type,
                              .align = dev->fn->state_align,
                              .time_groups = dev->fn->time_groups * w.batch};
     if (!CHECK(rv_program_build(p, &n->net) == 0 && rv_places(p, false) == 0))
@@ -83,9 +83,10 @@ static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wan
         realloc(n->weights.prepared, (size_t)n->net.n_weights * sizeof(void *));
     while (n->weights.n_prepared < n->net.n_weights)
         n->weights.prepared[n->weights.n_prepared++] = NULL;
-    CHECK(dev->fn->plan_create(dev, p, &n->weights,
-                               w.half ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32,
-                               w.batch, &plan) == 0);
+    CHECK(
+        dev->fn->plan_create(dev, p, &n->weights,
+                             w.type == RV_F16 ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32,
+                             w.batch, &plan) == 0);
     return plan;
 }
 
@@ -121,8 +122,8 @@ static void prove(rvos_device *dev, struct network *n, struct wanted w)
     printf(
         "%-9s decoders %u, %2d objects, %2d streams, fp%d: %3d steps, %3d waits, arena "
         "%zu\n",
-        n->net.base, w.decoders, w.objects, w.batch, w.half ? 16 : 32, p.n_steps, o.waits,
-        p.arena_bytes);
+        n->net.base, w.decoders, w.objects, w.batch, w.type == RV_F16 ? 16 : 32,
+        p.n_steps, o.waits, p.arena_bytes);
     dev->fn->plan_destroy(plan);
     rv_program_free(&p);
 }
@@ -216,7 +217,7 @@ int main(int argc, char **argv)
 {
     static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "resnet101",
                                         "vgg16"};
-    bool half = argc < 2 || strcmp(argv[1], "fp32") != 0;
+    enum rv_type type = argc < 2 || strcmp(argv[1], "fp32") ? RV_F16 : RV_F32;
     rvos_device dev = {.fn = rv_backend_cuda(RV_BACKEND_ABI), .params = {.log = on_log}};
 
     if (!CHECK(dev.fn && dev.fn->open(&dev) == 0))
@@ -227,14 +228,14 @@ int main(int argc, char **argv)
         open_network(&n, bases[i]);
         for (unsigned decoders = 1; decoders <= (ZERO | ONE); decoders++)
             for (int batch = 1; batch <= 16; batch *= 2)
-                prove(&dev, &n, (struct wanted){decoders, 10, batch, half});
+                prove(&dev, &n, (struct wanted){decoders, 10, batch, type});
         if (i == 0) {
-            prove(&dev, &n, (struct wanted){ZERO | ONE, 1, 1, half});
-            prove(&dev, &n, (struct wanted){ZERO | ONE, 32, 1, half});
-            break_plan(&dev, &n, (struct wanted){ZERO, 5, 1, half});
-            break_plan(&dev, &n, (struct wanted){ONE, 3, 2, half});
+            prove(&dev, &n, (struct wanted){ZERO | ONE, 1, 1, type});
+            prove(&dev, &n, (struct wanted){ZERO | ONE, 32, 1, type});
+            break_plan(&dev, &n, (struct wanted){ZERO, 5, 1, type});
+            break_plan(&dev, &n, (struct wanted){ONE, 3, 2, type});
         }
-        if (half && !strcmp(bases[i], "resnet101"))
+        if (type == RV_F16 && !strcmp(bases[i], "resnet101"))
             count_resnet101(&dev, &n);
         close_network(&dev, &n);
     }

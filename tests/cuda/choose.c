@@ -210,17 +210,17 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
 
 static struct cuda_device cuda;
 static rvos_device device = {.priv = &cuda, .params = {.log = on_log}};
-static char half_bias;
+static char f16_bias;
 static bool optional, sum, in_place;
 
 /* The engine that a fresh device takes for a shape; -1: none. Twice: it is remembered. */
-static int take(enum rv_tune tune, int width, bool half_in)
+static int take(enum rv_tune tune, int width, enum rv_type type)
 {
     struct rv_cudnn o = {.dev = &device, .cache = rv_cache_open("t")};
     struct rv_conv c = {.opened = &o,
                         .weights = &some_weights,
                         .index = 7,
-                        .half_bias = half_in ? &half_bias : NULL};
+                        .f16_bias = type == RV_F16 ? &f16_bias : NULL};
     const struct rv_cudnn_plan *m;
     int index = -1;
 
@@ -232,8 +232,8 @@ static int take(enum rv_tune tune, int width, bool half_in)
                                      .ow = width,
                                      .oc = 8,
                                      .size = 3,
-                                     .half_in = half_in,
-                                     .half_out = half_in,
+                                     .in = type,
+                                     .out = type,
                                      .sum = sum,
                                      .in_place = in_place,
                                      .optional = optional};
@@ -282,29 +282,29 @@ static const struct engine several[] = {
 static void chosen(void)
 {
     BE(several, 0.4); /* no time to compile: the fastest of those that are there */
-    CHECK(take(RV_TUNE, 1, true) == 3);
+    CHECK(take(RV_TUNE, 1, RV_F16) == 3);
     BE(several, 100);
-    CHECK(take(RV_TUNE, 2, true) == 6);
+    CHECK(take(RV_TUNE, 2, RV_F16) == 6);
     BE(several, 1.6); /* time for one */
-    CHECK(take(RV_TUNE, 3, true) == 5);
+    CHECK(take(RV_TUNE, 3, RV_F16) == 5);
     BE(several, 0); /* no time at all: the first */
-    CHECK(take(RV_TUNE, 4, true) == 0);
+    CHECK(take(RV_TUNE, 4, RV_F16) == 0);
     BE(several, 0);
-    CHECK(take(RV_TUNE_ALL, 5, true) == 6);
+    CHECK(take(RV_TUNE_ALL, 5, RV_F16) == 6);
     BE(several, 100); /* not timed, but run */
-    CHECK(take(RV_TUNE_NOT, 6, true) == 0 && world.runs == 1);
+    CHECK(take(RV_TUNE_NOT, 6, RV_F16) == 0 && world.runs == 1);
     BE(several, 100);
     world.no_memory = true; /* for trying: as if it were not to be tried */
-    CHECK(take(RV_TUNE, 7, true) == 0 && world.runs == 0);
+    CHECK(take(RV_TUNE, 7, RV_F16) == 0 && world.runs == 0);
     BE(several, 0.4); /* what is added is where it will be */
     sum = true;
-    CHECK(take(RV_TUNE, 9, true) == 3 && world.asked);
+    CHECK(take(RV_TUNE, 9, RV_F16) == 3 && world.asked);
     in_place = true;
     BE(several, 0.4);
-    CHECK(take(RV_TUNE, 9, true) == 3 && world.asked); /* a choice of its own */
+    CHECK(take(RV_TUNE, 9, RV_F16) == 3 && world.asked); /* a choice of its own */
     sum = in_place = false;
     BE(several, 100); /* float32: the same bias in both, and sums are sums32 */
-    CHECK(take(RV_TUNE, 8, false) == 5);
+    CHECK(take(RV_TUNE, 8, RV_F32) == 5);
 }
 
 static void last_resorts(void)
@@ -320,19 +320,19 @@ static void last_resorts(void)
     };
 
     BE(compiled, 0); /* exactness before time */
-    CHECK(take(RV_TUNE, 20, true) == 1);
+    CHECK(take(RV_TUNE, 20, RV_F16) == 1);
     optional = true; /* neither, where there are other means */
     BE(compiled, 0);
-    CHECK(take(RV_TUNE, 23, true) == -1 && world.made == 0);
+    CHECK(take(RV_TUNE, 23, RV_F16) == -1 && world.made == 0);
     BE(compiled, 9);
-    CHECK(take(RV_TUNE, 24, true) == 1);
+    CHECK(take(RV_TUNE, 24, RV_F16) == 1);
     BE(several, 0);
-    CHECK(take(RV_TUNE, 25, true) == 0);
+    CHECK(take(RV_TUNE, 25, RV_F16) == 0);
     optional = false;
     BE(sums, 0);
-    CHECK(take(RV_TUNE, 21, true) == 1);
+    CHECK(take(RV_TUNE, 21, RV_F16) == 1);
     BE(sums, 0);
-    CHECK(take(RV_TUNE, 22, false) == -1);
+    CHECK(take(RV_TUNE, 22, RV_F32) == -1);
     CHECK(strstr(logged, "no engine"));
 }
 
@@ -353,14 +353,14 @@ static void untimed(void)
     struct rv_cache *cache = rv_cache_open("t");
 
     BE(broken, 100);
-    CHECK(take(RV_TUNE_NOT, 50, true) == 2 && world.runs == 3);
+    CHECK(take(RV_TUNE_NOT, 50, RV_F16) == 2 && world.runs == 3);
     CHECK(strstr(logged, "engine 2"));
     /* What was kept of an earlier run must be right, too. */
     rv_cache_put(cache, "gpu-n1-8x52x8-8x52x8-k3s0p0-f16f16", "0 e\nplan 1", 10);
-    CHECK(take(RV_TUNE_NOT, 52, true) == 2 && world.restored == 2);
+    CHECK(take(RV_TUNE_NOT, 52, RV_F16) == 2 && world.restored == 2);
     rv_cache_close(cache);
     BE(none, 100);
-    CHECK(take(RV_TUNE_NOT, 51, true) == -1 && world.runs == 3);
+    CHECK(take(RV_TUNE_NOT, 51, RV_F16) == -1 && world.runs == 3);
 }
 
 static void workspaces(void)
@@ -376,9 +376,9 @@ static void workspaces(void)
     };
 
     BE(close, 10);
-    CHECK(take(RV_TUNE, 30, true) == 1);
+    CHECK(take(RV_TUNE, 30, RV_F16) == 1);
     BE(far, 10);
-    CHECK(take(RV_TUNE, 31, true) == 1);
+    CHECK(take(RV_TUNE, 31, RV_F16) == 1);
 }
 
 static void on_disk(void)
@@ -390,29 +390,29 @@ static void on_disk(void)
         "-1 e\npl", "0 e\nnot a plan", "0 e\nplan 4"};
 
     be(several, 5, 0.4);
-    CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
+    CHECK(take(RV_TUNE, 40, RV_F16) == 3 && world.asked > 0);
     be(several, 5, 0.4);
-    CHECK(take(RV_TUNE, 40, true) == 3);
+    CHECK(take(RV_TUNE, 40, RV_F16) == 3);
     CHECK(!world.asked && !world.made && world.restored == 1 && world.runs == 1);
     CHECK(strstr(logged, "as kept"));
-    CHECK(take(RV_TUNE_NOT, 40, true) == 3 && !world.asked);
+    CHECK(take(RV_TUNE_NOT, 40, RV_F16) == 3 && !world.asked);
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         rv_cache_put(cache, key, bad[i], strlen(bad[i]));
         be(several, 5, 0.4);
-        CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
-        CHECK(take(RV_TUNE, 40, true) == 3 && !world.asked); /* and is mended */
+        CHECK(take(RV_TUNE, 40, RV_F16) == 3 && world.asked > 0);
+        CHECK(take(RV_TUNE, 40, RV_F16) == 3 && !world.asked); /* and is mended */
     }
     /* It comes back but does not run: something else is found, and kept. */
     rv_cache_put(cache, key, "0 e\nplan 2", 10);
-    CHECK(take(RV_TUNE, 40, true) == 3 && world.asked > 0);
-    CHECK(take(RV_TUNE, 40, true) == 3 && !world.asked);
+    CHECK(take(RV_TUNE, 40, RV_F16) == 3 && world.asked > 0);
+    CHECK(take(RV_TUNE, 40, RV_F16) == 3 && !world.asked);
     /* With everything, what is kept does not count but is written. */
     BE(several, 0);
-    CHECK(take(RV_TUNE_ALL, 40, true) == 6 && world.asked > 0);
-    CHECK(take(RV_TUNE, 40, true) == 6 && !world.asked);
+    CHECK(take(RV_TUNE_ALL, 40, RV_F16) == 6 && world.asked > 0);
+    CHECK(take(RV_TUNE, 40, RV_F16) == 6 && !world.asked);
     /* What was not timed is not kept. */
-    CHECK(take(RV_TUNE_NOT, 41, true) == 0 && world.asked > 0);
-    CHECK(take(RV_TUNE_NOT, 41, true) == 0 && world.asked > 0);
+    CHECK(take(RV_TUNE_NOT, 41, RV_F16) == 0 && world.asked > 0);
+    CHECK(take(RV_TUNE_NOT, 41, RV_F16) == 0 && world.asked > 0);
     rv_cache_close(cache);
 }
 
@@ -421,7 +421,7 @@ static void unsaved(void)
 {
     BE(several, 0.4);
     world.unsaved = true;
-    CHECK(take(RV_TUNE, 70, true) == 3 && world.trials > 0);
+    CHECK(take(RV_TUNE, 70, RV_F16) == 3 && world.trials > 0);
 }
 
 /* Where the time ended first, the next run goes on; it tries nothing twice. */
@@ -433,25 +433,25 @@ static void continued(void)
     char *text;
 
     BE(several, 1.6); /* time for one that is compiled */
-    CHECK(take(RV_TUNE, 60, true) == 5);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 5);
     text = rv_cache_get(cache, key, &size);
     CHECK(text && !strncmp(text, "0~6 engine 5\n", 13));
     free(text);
-    CHECK(take(RV_TUNE_NOT, 60, true) == 5 && !world.asked);
+    CHECK(take(RV_TUNE_NOT, 60, RV_F16) == 5 && !world.asked);
     BE(several, 0); /* no time at all */
-    CHECK(take(RV_TUNE, 60, true) == 5 && world.made == 0);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 5 && world.made == 0);
     BE(several, 1.6);
-    CHECK(take(RV_TUNE, 60, true) == 6 && world.restored == 2 && world.made == 1);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.restored == 2 && world.made == 1);
     BE(several, 1.6);
-    CHECK(take(RV_TUNE, 60, true) == 6 && !world.asked);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && !world.asked);
     /* What was kept is the best of all. */
     BE(several, 100);
     rv_cache_put(cache, key, "1~1 engine 6\nplan 6", 19);
-    CHECK(take(RV_TUNE, 60, true) == 6 && world.made == 6);
-    CHECK(take(RV_TUNE, 60, true) == 6 && !world.asked);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.made == 6);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && !world.asked);
     /* It does not run any more: all are tried. */
     rv_cache_put(cache, key, "0~1 engine 2\nplan 2", 19);
-    CHECK(take(RV_TUNE, 60, true) == 6 && world.made == 7);
+    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.made == 7);
     rv_cache_close(cache);
 }
 

@@ -7,7 +7,7 @@
 
 #include "conv/conv_compare.h"
 #include "conv/conv_tile.h"
-#include "conv/half.h"
+#include "f16.h"
 #include "../test.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);
@@ -36,7 +36,7 @@ struct subject {
     const struct rv_conv_engine *engine;
     struct rv_conv *conv;
     struct rv_conv_io io;
-    bool half_out;
+    enum rv_type out;
     enum { RIGHT, OFF, NEARLY, A_NAN, NOT_WRITTEN, TWICE, FAILS } how;
 };
 
@@ -55,10 +55,10 @@ static int run(void *opaque, cudaStream_t stream)
         return ret;
     cudaStreamSynchronize(stream);
     h = ((uint16_t *)s->io.y)[WRONG];
-    v = s->half_out ? rv_half_value(h) : ((float *)s->io.y)[WRONG];
+    v = s->out == RV_F16 ? rv_f16_value(h) : ((float *)s->io.y)[WRONG];
     v = s->how == A_NAN ? NAN : s->how == OFF ? v + 0.3f : v * 1.0002f;
-    if (s->half_out)
-        ((uint16_t *)s->io.y)[WRONG] = rv_half_bits(v);
+    if (s->out == RV_F16)
+        ((uint16_t *)s->io.y)[WRONG] = rv_f16_bits(v);
     else
         ((float *)s->io.y)[WRONG] = v;
     return ret;
@@ -76,7 +76,7 @@ static int compare(struct subject *s, const struct rv_conv_shape *shape,
                                 memory + bytes, memory + 3 * bytes};
     if (!shape->sum)
         s->io.add = NULL;
-    s->half_out = shape->half_out;
+    s->out = shape->out;
     CHECK(s->engine->create(&s->conv, &device, NULL, shape, weights, 0) == 0);
     ret = rv_conv_compare(&device, shape, weights, 0, &s->io, run, s, d);
     s->engine->destroy(s->conv);
@@ -84,7 +84,8 @@ static int compare(struct subject *s, const struct rv_conv_shape *shape,
     return ret;
 }
 
-static void check_shape(struct rv_weights *weights, bool half, bool sum, bool in_place)
+static void check_shape(struct rv_weights *weights, enum rv_type type, bool sum,
+                        bool in_place)
 {
     const struct rv_conv_shape shape = {.n = 1,
                                         .ih = SIDE,
@@ -96,10 +97,10 @@ static void check_shape(struct rv_weights *weights, bool half, bool sum, bool in
                                         .size = 3,
                                         .stride = 1,
                                         .pad = 1,
-                                        .half_in = half,
-                                        .half_out = half,
+                                        .in = type,
+                                        .out = type,
                                         .sum = sum};
-    const struct rv_conv_engine *engine = half ? &rv_conv_tile : &rv_conv_plain;
+    const struct rv_conv_engine *engine = type == RV_F16 ? &rv_conv_tile : &rv_conv_plain;
 
     for (int how = RIGHT; how <= FAILS; how++) {
         struct subject s = {.engine = engine, .how = how};
@@ -130,7 +131,7 @@ int main(void)
     if (!CHECK(device.fn && device.fn->open(&device) == 0))
         return test_done();
     for (int kind = 0; kind < 8; kind++)
-        check_shape(&weights, kind & 1, kind & 2, kind & 4 && kind & 2);
+        check_shape(&weights, kind & 1 ? RV_F16 : RV_F32, kind & 2, kind & 4 && kind & 2);
     device.fn->weights_free(&device, &weights);
     device.fn->close(&device);
     return test_done();

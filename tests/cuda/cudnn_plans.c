@@ -61,7 +61,7 @@ static cudnnBackendDescriptor_t describe(const struct gpu *gpu)
 /* ---- shapes ----------------------------------------------------------------- */
 
 static struct rv_conv_shape shape_of(const struct rv_program *p, const struct rv_net *net,
-                                     const struct rv_step *s, bool half, bool tf32)
+                                     const struct rv_step *s, bool tf32)
 {
     const struct rv_tensor *out = &p->tensor[s->out[0]], *in = out;
     bool cell = s->op == RV_OP_CELL;
@@ -72,15 +72,16 @@ static struct rv_conv_shape shape_of(const struct rv_program *p, const struct rv
     return (struct rv_conv_shape){.n = in->n,
                                   .ih = in->h,
                                   .iw = in->w,
-                                  .ic = half ? (channels + 7) / 8 * 8 : channels,
+                                  .ic = p->type == RV_F16 ? (channels + 7) / 8 * 8
+                                                          : channels,
                                   .oh = out->h,
                                   .ow = out->w,
                                   .oc = cell ? 4 * out->c : out->c,
                                   .size = s->size,
                                   .stride = s->stride,
                                   .pad = s->pad,
-                                  .half_in = half,
-                                  .half_out = half && !cell && !out->wide,
+                                  .in = p->type,
+                                  .out = cell ? RV_F32 : out->type,
                                   .tf32 = tf32,
                                   .relu = s->relu,
                                   .sum = !cell && s->in[1] >= 0};
@@ -189,19 +190,21 @@ static void check_shape(const struct rv_dnn *dnn, const struct rv_conv_shape *s,
     int form, plans = total.plans;
 
     printf("n%-2d %3dx%-3d c%-4d -> %3dx%-3d c%-4d k%d s%d %s%s%s: ", s->n, s->ih, s->iw,
-           s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->half_out ? "f16" : "f32",
-           s->sum ? " +add" : "", s->relu ? " relu" : "");
+           s->ic, s->oh, s->ow, s->oc, s->size, s->stride,
+           s->out == RV_F16 ? "f16" : "f32", s->sum ? " +add" : "",
+           s->relu ? " relu" : "");
     for (form = 0; form < RV_FORMS && total.plans == plans; form++)
         ready(dnn, s, (enum rv_form)form, cache);
     if (!CHECK(total.plans > plans))
         printf("nothing\n");
     else if (form > 1)
         printf("    (%s)\n", names[form - 1]);
-    CHECK(!s->half_in || form - 1 <= RV_FORM_FUSED32);
+    CHECK(s->in != RV_F16 || form - 1 <= RV_FORM_FUSED32);
 }
 
 static void check_program(const struct rv_dnn *dnn, const char *base, int objects,
-                          bool one_shot, bool half, bool tf32, struct rv_cache *cache)
+                          bool one_shot, enum rv_type type, bool tf32,
+                          struct rv_cache *cache)
 {
     struct rv_net net = {.base_width = 64,
                          .hidden = 128,
@@ -214,7 +217,7 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
                            .decoders = 1u << (one_shot ? RV_ONE_SHOT : RV_ZERO_SHOT),
                            .spatial = true,
                            .temporal = true,
-                           .narrow_bytes = half ? 2 : 4,
+                           .type = type,
                            .align = 8,
                            .time_groups = 1};
     int n = 0;
@@ -230,7 +233,7 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
         if ((s->op != RV_OP_CONV && s->op != RV_OP_CELL) || s->weight < 0)
             continue;
         memset(&shape, 0, sizeof(shape));
-        shape = shape_of(&p, &net, s, half, tf32);
+        shape = shape_of(&p, &net, s, tf32);
         while (old < n && memcmp(&seen[old], &shape, sizeof(shape)) != 0)
             old++;
         if (old < n || n == 256)
@@ -282,7 +285,7 @@ int main(int argc, char **argv)
     setenv("XDG_CACHE_HOME", folder, 1);
     cache = rv_cache_open("plans");
     for (int task = 0; task < 2; task++)
-        check_program(&dnn, base, objects, task, !strcmp(how, "fp16"),
+        check_program(&dnn, base, objects, task, strcmp(how, "fp16") ? RV_F32 : RV_F16,
                       !strcmp(how, "tf32"), cache);
     printf("%d plans, %d of them compiled: heuristics %.0f ms, making %.0f ms; from disk "
            "%.1f ms\n",

@@ -135,15 +135,15 @@ UNUSED(int, rv_cuda_error, (const rvos_device *d, cudaError_t e, const char *c))
 UNUSED(int, rv_cuda_alloc, (const rvos_device *d, void **o, size_t n))
 UNUSED(int, rv_cuda_upload, (const rvos_device *d, void *t, const void *f, size_t n))
 UNUSED(cudaError_t, rv_cuda_epilogue,
-       (const void *s, int sh, const float *b, const void *a, void *o, int oh, size_t p,
-        int c, int r, cudaStream_t st))
+       (const void *s, enum rv_type st, const float *b, const void *a, void *o,
+        enum rv_type ot, size_t p, int c, int r, cudaStream_t stream))
 UNUSED(cudaError_t, cudaMemcpyAsync,
        (void *d, const void *s, size_t n, enum cudaMemcpyKind k, cudaStream_t st))
 UNUSED(cudaError_t, cudaStreamSynchronize, (cudaStream_t s))
 UNUSED(const struct rv_cudnn_plan *, rv_cudnn_find, (struct rv_conv * c))
 UNUSED(int, rv_cuda_weights,
-       (rvos_device * d, struct rv_weights *w, int i, int ic, bool h, enum rv_layout l,
-        const void **k, const float **b))
+       (rvos_device * d, struct rv_weights *w, int i, int ic, enum rv_type type,
+        enum rv_layout l, const void **k, const float **b))
 const struct rv_conv_engine rv_conv_plain;
 
 void rv_cuda_free(void *p)

@@ -35,7 +35,7 @@ static struct rv_program program = {.objects = 2,
                                     .decoders = 1u << RV_ZERO_SHOT,
                                     .spatial = true,
                                     .temporal = true,
-                                    .narrow_bytes = 4,
+                                    .type = RV_F32,
                                     .align = 8,
                                     .time_groups = 1};
 

@@ -29,7 +29,7 @@ static void add(struct accesses *a, struct access one)
 static void add_view(struct accesses *a, const struct rv_plan *plan, rv_tid t, bool write)
 {
     struct rv_view v = rv_plan_view(plan, t);
-    size_t element = v.half ? 2 : 4;
+    size_t element = rv_type_bytes(v.type);
 
     if (v.where == RV_NOWHERE)
         return;
@@ -59,7 +59,7 @@ static void find(const struct rv_plan *plan, const struct cuda_step *s,
 {
     const struct rv_program *p = plan->program;
     const struct rv_step *step = s->step;
-    size_t element = plan->half ? 2 : 4;
+    size_t element = rv_type_bytes(plan->program->type);
 
     a->n = 0;
     for (int i = 0; i < RV_CELL_INPUTS; i++)

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "conv/half.h"
+#include "f16.h"
 #include "kernels/kernels.h"
 #include "../test.h"
 
@@ -51,35 +51,37 @@ static float random_value(float scale)
 }
 
 /* Values that fp16 has; as fp16 or as float32. */
-static void *random_values(size_t n, bool half, float scale)
+static void *random_values(size_t n, enum rv_type type, float scale)
 {
     void *p = malloc(n * 4), *out;
 
     if (!p)
         exit(1);
     for (size_t i = 0; i < n; i++) {
-        uint16_t h = rv_half_bits(random_value(scale));
+        uint16_t h = rv_f16_bits(random_value(scale));
 
-        if (half)
+        if (type == RV_F16)
             ((uint16_t *)p)[i] = h;
         else
-            ((float *)p)[i] = rv_half_value(h);
+            ((float *)p)[i] = rv_f16_value(h);
     }
-    out = device_bytes(p, n * (half ? 2 : 4));
+    out = device_bytes(p, n * rv_type_bytes(type));
     free(p);
     return out;
 }
 
-static float value(const void *p, size_t i, bool half)
+static float value(const void *p, size_t i, enum rv_type type)
 {
-    return half ? rv_half_value(((const uint16_t *)p)[i]) : ((const float *)p)[i];
+    return type == RV_F16 ? rv_f16_value(((const uint16_t *)p)[i])
+                          : ((const float *)p)[i];
 }
 
 /* ---- convolutions ------------------------------------------------------------- */
 
 struct conv_case {
     int n, ih, iw, ic, oc, size, stride, pad;
-    bool half_out, relu, sum;
+    enum rv_type out;
+    bool relu, sum;
 };
 
 /* [oc][tap][ic] in fp16 and [tap][ic][oc padded to 8] in float32, of the same numbers. */
@@ -95,10 +97,10 @@ static void make_weights(int oc, int taps, int ic, void **filter, void **plain)
     for (int o = 0; o < oc; o++)
         for (int t = 0; t < taps; t++)
             for (int c = 0; c < ic; c++) {
-                uint16_t h = rv_half_bits(random_value(scale));
+                uint16_t h = rv_f16_bits(random_value(scale));
 
                 f[((size_t)o * taps + t) * ic + c] = h;
-                p[((size_t)t * ic + c) * padded + o] = rv_half_value(h);
+                p[((size_t)t * ic + c) * padded + o] = rv_f16_value(h);
             }
     *filter = device_bytes(f, n * sizeof(*f));
     *plain = device_bytes(p, n * sizeof(*p));
@@ -106,12 +108,12 @@ static void make_weights(int oc, int taps, int ic, void **filter, void **plain)
     free(p);
 }
 
-static bool near(const void *got, const void *want, size_t n, bool half)
+static bool near(const void *got, const void *want, size_t n, enum rv_type type)
 {
     for (size_t i = 0; i < n; i++) {
-        float g = value(got, i, half), w = value(want, i, half);
+        float g = value(got, i, type), w = value(want, i, type);
 
-        if (!(fabsf(g - w) <= (half ? 1e-3f : 2e-5f) * (1 + fabsf(w)))) {
+        if (!(fabsf(g - w) <= (type == RV_F16 ? 1e-3f : 2e-5f) * (1 + fabsf(w)))) {
             fprintf(stderr, "element %zu of %zu: %g, not %g\n", i, n, (double)g,
                     (double)w);
             return false;
@@ -138,7 +140,7 @@ static void try_tiling(const struct conv_case *k, const struct rv_tile_conv *c,
         CHECK(rv_cuda_conv_tile(*c, tile_m, tile_n, parts, m->x, k->sum ? m->add : NULL,
                                 m->y, m->workspace, time, NULL) == 0);
         got = host_bytes(m->y, m->bytes);
-        if (!CHECK(near(got, want, m->outputs, k->half_out)))
+        if (!CHECK(near(got, want, m->outputs, k->out)))
             fprintf(stderr, "%dx%dx%d to %d, size %d, stride %d, tiles %dx%d/%d\n", k->ih,
                     k->iw, k->ic, k->oc, k->size, k->stride, tile_m, tile_n, parts);
         if (first)
@@ -155,19 +157,19 @@ static void conv_case(const struct conv_case *k)
     int oh = (k->ih + 2 * k->pad - k->size) / k->stride + 1;
     int ow = (k->iw + 2 * k->pad - k->size) / k->stride + 1, taps = k->size * k->size;
     struct conv_memory m = {.outputs = (size_t)k->n * oh * ow * k->oc};
-    struct rv_plain_conv p = {k->n, k->ih,       k->iw,   k->ic,     oh,
-                              ow,   k->oc,       k->size, k->stride, k->pad,
-                              1,    k->half_out, k->relu, NULL,      NULL};
+    struct rv_plain_conv p = {k->n, k->ih,  k->iw,   k->ic,     oh,
+                              ow,   k->oc,  k->size, k->stride, k->pad,
+                              1,    k->out, k->relu, NULL,      NULL};
     struct rv_tile_conv c = {k->ih,   k->iw,        k->ic,          oh,     ow,
-                             k->oc,   k->size,      k->stride,      k->pad, k->half_out,
+                             k->oc,   k->size,      k->stride,      k->pad, k->out,
                              k->relu, taps * k->ic, k->n * oh * ow, NULL,   NULL,
                              NULL};
     void *want;
 
-    m.bytes = m.outputs * (k->half_out ? 2 : 4);
-    m.x = random_values((size_t)k->n * k->ih * k->iw * k->ic, true, 1);
-    m.add = random_values(m.outputs, k->half_out, 1);
-    m.bias = random_values((size_t)k->oc + 8, false, 1);
+    m.bytes = m.outputs * (rv_type_bytes(k->out));
+    m.x = random_values((size_t)k->n * k->ih * k->iw * k->ic, RV_F16, 1);
+    m.add = random_values(m.outputs, k->out, 1);
+    m.bias = random_values((size_t)k->oc + 8, RV_F32, 1);
     m.y = device_bytes(NULL, m.bytes);
     m.workspace = device_bytes(NULL, 16 * m.outputs * sizeof(float));
     m.ticket = device_bytes(NULL, 65536);
@@ -189,12 +191,12 @@ static void conv_case(const struct conv_case *k)
 static void convolutions(void)
 {
     static const struct conv_case cases[] = {
-        {1, 8, 14, 64, 64, 3, 1, 1, true, true, true},
-        {1, 9, 7, 8, 72, 7, 2, 3, true, true, false},      /* as the network's first */
-        {2, 5, 13, 136, 40, 3, 1, 1, false, false, false}, /* as gate sums */
-        {1, 16, 28, 128, 64, 1, 1, 0, true, false, true},
-        {1, 11, 6, 24, 8, 1, 2, 0, true, true, false},
-        {3, 4, 5, 40, 136, 3, 2, 1, false, true, true},
+        {1, 8, 14, 64, 64, 3, 1, 1, RV_F16, true, true},
+        {1, 9, 7, 8, 72, 7, 2, 3, RV_F16, true, false},     /* as the network's first */
+        {2, 5, 13, 136, 40, 3, 1, 1, RV_F32, false, false}, /* as gate sums */
+        {1, 16, 28, 128, 64, 1, 1, 0, RV_F16, false, true},
+        {1, 11, 6, 24, 8, 1, 2, 0, RV_F16, true, false},
+        {3, 4, 5, 40, 136, 3, 2, 1, RV_F32, true, true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i += quick ? 4 : 1)
@@ -209,24 +211,25 @@ struct cell_case {
     bool left, time, skip, mul, mask; /* mask: behind the channels of h */
 };
 
-static struct rv_view view(const void *base, int h, int w, int c, int pitch, bool half)
+static struct rv_view view(const void *base, int h, int w, int c, int pitch,
+                           enum rv_type type)
 {
     return (struct rv_view){.where = RV_FIXED,
-                            .half = half,
+                            .type = type,
                             .n = 1,
                             .h = h,
                             .w = w,
                             .c = c,
                             .pitch = pitch,
                             .base = (char *)base,
-                            .stride = (size_t)h * w * pitch * (half ? 2 : 4)};
+                            .stride = (size_t)h * w * pitch * rv_type_bytes(type)};
 }
 
 /* A view on new memory of the whole batch, with random contents. */
-static struct rv_view random_view(int h, int w, int c, int pitch, bool half)
+static struct rv_view random_view(int h, int w, int c, int pitch, enum rv_type type)
 {
-    return view(random_values((size_t)BATCH * h * w * pitch, half, 1), h, w, c, pitch,
-                half);
+    return view(random_values((size_t)BATCH * h * w * pitch, type, 1), h, w, c, pitch,
+                type);
 }
 
 static struct rv_cell_args make_args(const struct cell_case *k)
@@ -235,21 +238,21 @@ static struct rv_cell_args make_args(const struct cell_case *k)
     struct rv_cell_args a = {.object = 1};
 
     if (k->up)
-        a.below =
-            random_view((h + 1) / 2, (w + 1) / 2, k->up, k->up + (k->mask ? 8 : 0), true);
+        a.below = random_view((h + 1) / 2, (w + 1) / 2, k->up, k->up + (k->mask ? 8 : 0),
+                              RV_F16);
     if (k->left) {
-        a.h_left = random_view(h, w, hid, pitch, true);
-        a.c_left = random_view(h, w, hid, hid, false);
+        a.h_left = random_view(h, w, hid, pitch, RV_F16);
+        a.c_left = random_view(h, w, hid, hid, RV_F32);
     }
     if (k->time)
-        a.time = random_view(h, w, 4 * hid, 4 * hid, false);
+        a.time = random_view(h, w, 4 * hid, 4 * hid, RV_F32);
     if (k->skip) {
-        a.skip = random_view(h, w, 4 * hid, 4 * hid, false);
+        a.skip = random_view(h, w, 4 * hid, 4 * hid, RV_F32);
     }
     if (k->mul)
-        a.mul = random_view(h, w, k->up, k->up, true);
-    a.h = random_view(h, w, hid, pitch, true);
-    a.c = random_view(h, w, hid, hid, false);
+        a.mul = random_view(h, w, k->up, k->up, RV_F16);
+    a.h = random_view(h, w, hid, pitch, RV_F16);
+    a.c = random_view(h, w, hid, hid, RV_F32);
     return a;
 }
 
@@ -261,8 +264,8 @@ static void by_steps(const struct cell_case *k, const struct rv_cuda_job *job,
     struct rv_plain_conv p = {BATCH, h,           w, ic, h, w,     4 * hid, k->size,
                               1,     k->size / 2, 1, 0,  0, plain, bias};
 
-    a.input = random_view(h, w, ic, ic, true);
-    a.gates = random_view(h, w, 4 * hid, 4 * hid, false);
+    a.input = random_view(h, w, ic, ic, RV_F16);
+    a.gates = random_view(h, w, 4 * hid, 4 * hid, RV_F32);
     CHECK(rv_cuda_cell_input(job, BATCH, a, NULL) == 0);
     CHECK(rv_cuda_conv(p, a.input.base, NULL, a.gates.base, NULL) == 0);
     CHECK(rv_cuda_cell_update(job, BATCH, a, NULL) == 0);
@@ -278,7 +281,7 @@ static void cell_case(const struct cell_case *k)
     struct rv_cuda_job jobs[BATCH] = {{.live = {2}}, {.live = {1}}, {.live = {3}}};
     struct rv_cuda_job *job = device_bytes(jobs, sizeof(jobs));
     struct rv_cell_tile tile = {.ic = ic, .size = k->size};
-    void *filter, *plain, *bias = random_values((size_t)4 * hid, false, 1);
+    void *filter, *plain, *bias = random_values((size_t)4 * hid, RV_F32, 1);
     void *h0 = host_bytes(a.h.base, h_bytes), *c0 = host_bytes(a.c.base, c_bytes);
     void *h1, *c1, *h2, *c2;
 
@@ -294,8 +297,8 @@ static void cell_case(const struct cell_case *k)
     CHECK(rv_cuda_cell_tile(job, BATCH, tile, NULL) == 0);
     h2 = host_bytes(a.h.base, h_bytes);
     c2 = host_bytes(a.c.base, c_bytes);
-    if (!CHECK(near(h2, h1, h_bytes / 2, true)) ||
-        !CHECK(near(c2, c1, c_bytes / 4, false)))
+    if (!CHECK(near(h2, h1, h_bytes / 2, RV_F16)) ||
+        !CHECK(near(c2, c1, c_bytes / 4, RV_F32)))
         fprintf(stderr, "cell %dx%d, hidden %d, up %d, size %d\n", k->h, k->w, hid, k->up,
                 k->size);
     /* That of one live slot has no object 1; what lies behind h's channels stays. */

@@ -12,15 +12,15 @@ static const char *const names[] = {"plain", "fast"};
 /* ---- maps --------------------------------------------------------------- */
 
 /* A map of random values, in a slice of `room` more channels whose others are kept. */
-static struct rv_map new_map(uint64_t *seed, int h, int w, int c, int room, bool bf16,
-                             float range)
+static struct rv_map new_map(uint64_t *seed, int h, int w, int c, int room,
+                             enum rv_type type, float range)
 {
-    struct rv_map m = {.h = h, .w = w, .c = c, .pitch = c + room, .bf16 = bf16};
+    struct rv_map m = {.h = h, .w = w, .c = c, .pitch = c + room, .type = type};
     size_t n = (size_t)h * w * m.pitch;
     float *values = random_floats(n, seed, -range, range);
 
     m.data = alloc(n);
-    rv_store_row(m.data, values, bf16, n);
+    rv_store_row(m.data, values, type, n);
     free(values);
     return m;
 }
@@ -28,7 +28,7 @@ static struct rv_map new_map(uint64_t *seed, int h, int w, int c, int room, bool
 static struct rv_map copy_map(const struct rv_map *m)
 {
     struct rv_map copy = *m;
-    size_t bytes = (size_t)m->h * m->w * m->pitch * (m->bf16 ? 2 : 4);
+    size_t bytes = (size_t)m->h * m->w * m->pitch * rv_type_bytes(m->type);
 
     copy.data = alloc(bytes / 4 + 1);
     memcpy(copy.data, m->data, bytes);
@@ -42,7 +42,7 @@ static double value(const struct rv_map *m, int y, int x, int c)
 
     if (!m->data)
         return 0;
-    rv_load_row(&v, (char *)m->data + at * (m->bf16 ? 2 : 4), m->bf16, 1);
+    rv_load_row(&v, (char *)m->data + at * rv_type_bytes(m->type), m->type, 1);
     return v;
 }
 
@@ -83,21 +83,21 @@ struct cell {
     int room;
 };
 
-static struct cell new_cell(uint64_t *seed, bool bf16)
+static struct cell new_cell(uint64_t *seed, enum rv_type type)
 {
     int h = test_random_int(seed, 1, 12), w = test_random_int(seed, 1, 20),
         hid = test_random_int(seed, 1, 20);
     struct cell c = {.m.hidden = hid, .room = test_random_int(seed, 0, 1)};
     unsigned have = (unsigned)test_random(seed);
 
-    c.m.h = new_map(seed, h, w, hid, c.room, bf16, 1);
-    c.m.c = new_map(seed, h, w, hid, 0, false, 1);
+    c.m.h = new_map(seed, h, w, hid, c.room, type, 1);
+    c.m.c = new_map(seed, h, w, hid, 0, RV_F32, 1);
     if (have & 1)
-        c.m.time = new_map(seed, h, w, 4 * hid, 0, false, 9);
+        c.m.time = new_map(seed, h, w, 4 * hid, 0, RV_F32, 9);
     if (have & 2)
-        c.m.skip = new_map(seed, h, w, 4 * hid, 0, false, 9);
+        c.m.skip = new_map(seed, h, w, 4 * hid, 0, RV_F32, 9);
     if (have & 4)
-        c.m.c_left = new_map(seed, h, w, hid, 0, false, 3);
+        c.m.c_left = new_map(seed, h, w, hid, 0, RV_F32, 3);
     if (have & 8)
         c.gates = random_floats((size_t)h * w * 4 * hid, seed, -9, 9);
     return c;
@@ -129,13 +129,13 @@ static bool check_cell_pixel(const struct cell *c, int y, int x, int n)
            logistic(gate[0]) * tanh(gate[3]);
     h = logistic(gate[2]) * tanh(cell);
     return CHECK_NEAR(value(&m->c, y, x, n), cell, 4e-6) &&
-           CHECK_NEAR(value(&m->h, y, x, n), h, m->h.bf16 ? 1.0 / 256 : 4e-6);
+           CHECK_NEAR(value(&m->h, y, x, n), h, m->h.type == RV_BF16 ? 1.0 / 256 : 4e-6);
 }
 
 static void cells(uint64_t *seed)
 {
     for (int i = 0; i < 60; i++) {
-        struct cell c = new_cell(seed, i % 3 == 2);
+        struct cell c = new_cell(seed, i % 3 == 2 ? RV_BF16 : RV_F32);
         int row0 = test_random_int(seed, 0, c.m.h.h - 1),
             row1 = test_random_int(seed, row0 + 1, c.m.h.h);
         size_t row = (size_t)c.m.h.w * 4 * c.m.hidden;
@@ -166,28 +166,28 @@ static void cells(uint64_t *seed)
 static void cell_inputs(uint64_t *seed)
 {
     for (int i = 0; i < 100; i++) {
-        bool bf16 = i % 3 == 2;
+        enum rv_type type = i % 3 == 2 ? RV_BF16 : RV_F32;
         int h = test_random_int(seed, 1, 13), w = test_random_int(seed, 1, 17),
             up = i % 5 ? test_random_int(seed, 1, 9) : 0,
             left = i % 4 ? test_random_int(seed, 1, 7) : 0, n = up + left,
             row0 = test_random_int(seed, 0, h - 1),
             row1 = test_random_int(seed, row0 + 1, h);
         struct rv_cell_maps m = {.input_channels = n, .hidden = 3};
-        struct rv_map out = {.h = row1 - row0, .w = w, .c = n, .pitch = n, .bf16 = bf16};
+        struct rv_map out = {.h = row1 - row0, .w = w, .c = n, .pitch = n, .type = type};
         float *line;
 
         if (!n)
             continue;
-        m.h = new_map(seed, h, w, 3, 0, bf16, 1);
+        m.h = new_map(seed, h, w, 3, 0, type, 1);
         if (up)
-            m.below = new_map(seed, (h + 1) / 2, (w + 1) / 2, up, i % 2, bf16, 1);
+            m.below = new_map(seed, (h + 1) / 2, (w + 1) / 2, up, i % 2, type, 1);
         if (up && i % 7 < 3)
-            m.mul = new_map(seed, h, w, up, 0, bf16, 2);
+            m.mul = new_map(seed, h, w, up, 0, type, 2);
         if (left)
-            m.h_left = new_map(seed, h, w, left, i % 2, bf16, 1);
+            m.h_left = new_map(seed, h, w, left, i % 2, type, 1);
         out.data = alloc((size_t)out.h * w * n);
         line = alloc(rv_cell_line(&m));
-        rv_cell_input(&m, row0, row1, out.data, bf16, line);
+        rv_cell_input(&m, row0, row1, out.data, type, line);
         for (int y = row0; y < row1; y++)
             for (int k = 0; k < w * n; k++) {
                 int x = k / n, c = k % n;
@@ -196,7 +196,7 @@ static void cell_inputs(uint64_t *seed)
                                      : value(&m.h_left, y, x, c - up);
 
                 if (!CHECK_NEAR(value(&out, y - row0, x, c), want,
-                                bf16 ? 1.0 / 128 : 1e-6))
+                                type == RV_BF16 ? 1.0 / 128 : 1e-6))
                     y = k = 1 << 30;
             }
         free(m.h.data);
@@ -216,13 +216,15 @@ static void poolings(uint64_t *seed)
 
     for (int i = 0; i < 90; i++) {
         int size = kind[i % 3][0], stride = kind[i % 3][1], pad = kind[i % 3][2];
-        bool bf16 = i % 4 == 3, ceil = i % 3 == 0;
+        enum rv_type type = i % 4 == 3 ? RV_BF16 : RV_F32;
+        bool ceil = i % 3 == 0;
         int c = i % 2 ? 1 : test_random_int(seed, 1, 150); /* more than a piece */
         struct rv_map in = new_map(seed, test_random_int(seed, 2, 15),
-                                   test_random_int(seed, 2, 15), c, i % 3, bf16, 5);
+                                   test_random_int(seed, 2, 15), c, i % 3, type, 5);
         int oh = (in.h + 2 * pad - size + (ceil ? stride - 1 : 0)) / stride + 1,
             ow = (in.w + 2 * pad - size + (ceil ? stride - 1 : 0)) / stride + 1;
-        struct rv_map out = new_map(seed, oh, ow, c, i % 5, bf16 || i % 8 == 1, 5),
+        struct rv_map out =
+                          new_map(seed, oh, ow, c, i % 5, i % 8 == 1 ? RV_BF16 : type, 5),
                       before = copy_map(&out);
         int row0 = test_random_int(seed, 0, oh - 1),
             row1 = test_random_int(seed, row0 + 1, oh);
@@ -239,7 +241,7 @@ static void poolings(uint64_t *seed)
                         if (r >= 0 && q >= 0 && r < in.h && q < in.w)
                             most = fmax(most, value(&in, r, q, k % c));
                 if (!CHECK_NEAR(value(&out, y, k / c, k % c), most,
-                                out.bf16 && !in.bf16 ? 5.0 / 256 : 0))
+                                out.type != in.type ? 5.0 / 256 : 0))
                     y = k = 1 << 30;
             }
         free(in.data);
@@ -267,8 +269,9 @@ static void masks(uint64_t *seed)
 {
     for (int i = 0; i < 40; i++) {
         int size = i % 3 ? 3 : 1, c = test_random_int(seed, 1, 16);
-        struct rv_map h = new_map(seed, test_random_int(seed, 1, 9),
-                                  test_random_int(seed, 1, 14), c, i % 2, i % 4 == 3, 1);
+        struct rv_map h =
+            new_map(seed, test_random_int(seed, 1, 9), test_random_int(seed, 1, 14), c,
+                    i % 2, i % 4 == 3 ? RV_BF16 : RV_F32, 1);
         float *kernel = random_floats((size_t)size * size * c, seed, -1, 1);
         int row0 = test_random_int(seed, 0, 2 * h.h - 1),
             row1 = test_random_int(seed, row0 + 1, 2 * h.h);
@@ -338,11 +341,11 @@ static void bench_kernels(void)
           *line = alloc((size_t)w * 5 * hid), *out = alloc((size_t)4 * h * w),
           *kernel = random_floats((size_t)9 * hid, &seed, -1, 1), *scratch;
 
-    m.h = new_map(&seed, h, w, hid, 0, false, 1);
-    m.c = new_map(&seed, h, w, hid, 0, false, 1);
-    m.c_left = new_map(&seed, h, w, hid, 0, false, 1);
-    m.time = new_map(&seed, h, w, 4 * hid, 0, false, 1);
-    m.skip = new_map(&seed, h, w, 4 * hid, 0, false, 1);
+    m.h = new_map(&seed, h, w, hid, 0, RV_F32, 1);
+    m.c = new_map(&seed, h, w, hid, 0, RV_F32, 1);
+    m.c_left = new_map(&seed, h, w, hid, 0, RV_F32, 1);
+    m.time = new_map(&seed, h, w, 4 * hid, 0, RV_F32, 1);
+    m.skip = new_map(&seed, h, w, 4 * hid, 0, RV_F32, 1);
     scratch = alloc(rv_mask_scratch(&m.h, 3));
     for (int t = 0; t < 2; t++) {
         double best[3] = {1e9, 1e9, 1e9}, at[4];

@@ -53,7 +53,8 @@ static double now(void)
 
 struct conv_case {
     int h, w, ic, oc, size, stride;
-    bool relu, relu6, depthwise, sum, bf16_in, bf16_out;
+    bool relu, relu6, depthwise, sum;
+    enum rv_type in_type, out_type;
     float *kernel, *bias; /* OIHW */
     float *in, *before;   /* input; what is added, for sum */
     int oh, ow;
@@ -63,10 +64,10 @@ struct conv_case {
 /* To what bfloat16 holds, and back. */
 static float rounded(float x)
 {
-    uint16_t narrow;
+    uint16_t bits;
 
-    rv_store_row(&narrow, &x, true, 1);
-    rv_load_row(&x, &narrow, true, 1);
+    rv_store_row(&bits, &x, RV_BF16, 1);
+    rv_load_row(&x, &bits, RV_BF16, 1);
     return x;
 }
 
@@ -83,7 +84,7 @@ static int give_weights(const struct rv_weights *weights, int index, float *kern
 }
 
 static struct conv_case new_conv(uint64_t *seed, int h, int w, int ic, int oc, int size,
-                                 int stride, bool bf16)
+                                 int stride, enum rv_type type)
 {
     struct conv_case c = {.h = h, .w = w, .ic = ic, .oc = oc, .size = size};
     size_t taps = (size_t)ic * size * size;
@@ -92,16 +93,16 @@ static struct conv_case new_conv(uint64_t *seed, int h, int w, int ic, int oc, i
     c.stride = stride;
     c.oh = (h + size / 2 * 2 - size) / stride + 1;
     c.ow = (w + size / 2 * 2 - size) / stride + 1;
-    c.bf16_in = bf16;
+    c.in_type = type;
     c.kernel = random_floats((size_t)oc * taps, seed, -gain, gain);
     c.bias = random_floats((size_t)oc, seed, -1, 1);
     c.in = random_floats((size_t)h * w * ic, seed, -2, 2);
     c.before = random_floats((size_t)c.oh * c.ow * oc, seed, -2, 2);
-    for (size_t i = 0; bf16 && i < (size_t)oc * taps; i++)
+    for (size_t i = 0; type == RV_BF16 && i < (size_t)oc * taps; i++)
         c.kernel[i] = rounded(c.kernel[i]);
-    for (size_t i = 0; bf16 && i < (size_t)h * w * ic; i++)
+    for (size_t i = 0; type == RV_BF16 && i < (size_t)h * w * ic; i++)
         c.in[i] = rounded(c.in[i]);
-    for (size_t i = 0; bf16 && i < (size_t)c.oh * c.ow * oc; i++)
+    for (size_t i = 0; type == RV_BF16 && i < (size_t)c.oh * c.ow * oc; i++)
         c.before[i] = rounded(c.before[i]);
     return c;
 }
@@ -162,8 +163,8 @@ static struct rv_conv_shape band(const struct conv_case *c, int row0, int row1, 
         .pad_top = first < 0 ? -first : 0,
         .pad_bottom = last > c->h ? last - c->h : 0,
         .pad_side = c->size / 2,
-        .bf16_in = c->bf16_in,
-        .bf16_out = c->bf16_out,
+        .in = c->in_type,
+        .out = c->out_type,
         .relu = c->relu,
         .relu6 = c->relu6,
         .depthwise = c->depthwise,
@@ -217,15 +218,15 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
                                  .opaque = (void *)c,
                                  .prepared = prepared,
                                  .n_prepared = 1};
-    size_t in_bytes = c->bf16_in ? 2 : 4, out_bytes = c->bf16_out ? 2 : 4,
+    size_t in_bytes = rv_type_bytes(c->in_type), out_bytes = rv_type_bytes(c->out_type),
            n_in = (size_t)c->h * c->w * c->ic, n_out = (size_t)c->oh * c->ow * c->oc;
     char *in = alloc(n_in), *to = alloc(n_out), *add = alloc(n_out);
     bool apart = cuts & 1;
     double ms = 0;
 
     net.weight = &weight;
-    rv_store_row(in, c->in, c->bf16_in, n_in);
-    rv_store_row(apart ? add : to, c->before, c->bf16_out, n_out);
+    rv_store_row(in, c->in, c->in_type, n_in);
+    rv_store_row(apart ? add : to, c->before, c->out_type, n_out);
     CHECK(!engine->open || engine->open(&device, &opened) == 0);
     for (int row0 = 0, row1; row0 < c->oh; row0 = row1) {
         struct rv_conv_shape shape;
@@ -242,7 +243,7 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
                            in + (size_t)in0 * c->w * c->ic * in_bytes,
                            (apart ? add : to) + at, to + at, repeat);
     }
-    rv_load_row(out, to, c->bf16_out, n_out);
+    rv_load_row(out, to, c->out_type, n_out);
     rv_prepared_free(prepared[0]);
     if (engine->close)
         engine->close(opened);
@@ -266,14 +267,14 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
             want = conv_at(c, (int)(i / c->oc / c->ow), (int)(i / c->oc % c->ow),
                            (int)(i % c->oc), &magnitude);
         /* Winograd's sums are of the whole tile. */
-        double tolerance =
-            (c->tile ? 1e-5 : 2e-6) * magnitude + (c->bf16_out ? fabs(want) / 128 : 0);
+        double tolerance = (c->tile ? 1e-5 : 2e-6) * magnitude +
+                           (c->out_type == RV_BF16 ? fabs(want) / 128 : 0);
 
         if (!test_note(CHECK_NEAR(out[i], want, tolerance),
                        "%s: %dx%dx%d to %dx%dx%d, size %d, stride %d, relu %d, relu6 %d, "
-                       "depthwise %d, sum %d, bf16 %d %d, cuts %llx",
+                       "depthwise %d, sum %d, types %d %d, cuts %llx",
                        name, c->h, c->w, c->ic, c->oh, c->ow, c->oc, c->size, c->stride,
-                       c->relu, c->relu6, c->depthwise, c->sum, c->bf16_in, c->bf16_out,
+                       c->relu, c->relu6, c->depthwise, c->sum, c->in_type, c->out_type,
                        (unsigned long long)cuts))
             break;
     }
@@ -292,11 +293,11 @@ static void convolutions(uint64_t *seed)
     for (int i = 0; i < 200; i++) {
         bool depthwise = i >= 150;
         int size = depthwise ? sizes[1 + i % 3] : sizes[i % 3];
-        bool narrow = bf16 && i % 4 == 3;
+        enum rv_type type = bf16 && i % 4 == 3 ? RV_BF16 : RV_F32;
         int ic = test_random_int(seed, 1, depthwise ? 40 : 20);
         struct conv_case c = new_conv(
             seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24), ic,
-            depthwise ? ic : test_random_int(seed, 1, 40), size, 1 + i / 3 % 2, narrow);
+            depthwise ? ic : test_random_int(seed, 1, 40), size, 1 + i / 3 % 2, type);
 
         c.depthwise = depthwise;
         for (int k = 0; depthwise && k < c.oc * size * size; k++)
@@ -304,11 +305,11 @@ static void convolutions(uint64_t *seed)
         c.relu = test_random(seed) % 2;
         c.relu6 = c.relu && test_random(seed) % 2;
         c.sum = test_random(seed) % 2;
-        c.bf16_out = narrow && test_random(seed) % 2;
+        c.out_type = type == RV_BF16 && test_random(seed) % 2 ? RV_BF16 : RV_F32;
         for (int k = 0; k < 2; k++) {
             uint64_t cuts = k ? test_random(seed) & test_random(seed) : 0;
 
-            if (!narrow)
+            if (type == RV_F32)
                 check_conv(rv_conv_plain(), &c, cuts);
             if (onednn)
                 check_conv(onednn, &c, cuts);
@@ -328,7 +329,7 @@ static void winograd(uint64_t *seed)
         struct conv_case c =
             new_conv(seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
                      i % 3 ? test_random_int(seed, 1, 50) : 16 * (1 + i / 3 % 3),
-                     panel * test_random_int(seed, 1, 3), 3, 1, false);
+                     panel * test_random_int(seed, 1, 3), 3, 1, RV_F32);
         size_t n = (size_t)c.oh * c.ow * c.oc;
         float *whole = alloc(n), *cut = alloc(n);
 
@@ -370,7 +371,7 @@ static void winograd_shapes(void)
     CHECK(rv_winograd_tile(&s) == 0);
     s = usual, s.oc = 4;
     CHECK(rv_winograd_tile(&s) == 0);
-    s = usual, s.bf16_in = true;
+    s = usual, s.in = RV_BF16;
     CHECK(rv_winograd_tile(&s) == 0);
     s = usual, s.oh = s.ow = 1;
     CHECK(rv_winograd_tile(&s) == 0);
@@ -380,7 +381,7 @@ static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
 {
     const struct rv_conv_engine *onednn = rv_conv_onednn();
     uint64_t seed = 1;
-    struct conv_case c = new_conv(&seed, h, w, ic, oc, size, stride, false);
+    struct conv_case c = new_conv(&seed, h, w, ic, oc, size, stride, RV_F32);
     double macs = (double)c.oh * c.ow * oc * ic * size * size;
     float *out = alloc((size_t)c.oh * c.ow * oc);
     double plain = run_conv(rv_conv_plain(), &c, 0, 2, out), fast;
@@ -391,10 +392,10 @@ static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
         fast = run_conv(onednn, &c, 0, 9, out);
         printf("  oneDNN %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
         if (onednn->has_bf16()) {
-            c.bf16_in = c.bf16_out = true;
+            c.in_type = c.out_type = RV_BF16;
             fast = run_conv(onednn, &c, 0, 9, out);
             printf("  bf16 %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
-            c.bf16_in = c.bf16_out = false;
+            c.in_type = c.out_type = RV_F32;
         }
     }
     if (size == 3 && stride == 1) {

@@ -34,7 +34,7 @@ static void use(struct rv_st *st)
         }
         if (rv_st_read(st, t, t->bytes, 1, bytes, NULL) != RVOS_ERR_ARGUMENT)
             abort();
-        for (int64_t j = 0; j < t->count && t->dtype <= RV_F32; j += 256) {
+        for (int64_t j = 0; j < t->count && t->type <= RV_BF16; j += 256) {
             int64_t n = t->count - j < 256 ? t->count - j : 256;
             if (rv_st_read_f32(st, t, j, n, out, NULL))
                 abort();

@@ -23,7 +23,7 @@ static int build(struct rv_program *p, struct rv_net *net, int objects, int deco
                              .decoders = 1u << decoder,
                              .spatial = spatial,
                              .temporal = temporal,
-                             .narrow_bytes = 4,
+                             .type = RV_F32,
                              .align = 1,
                              .time_groups = time_groups};
     return rv_program_build(p, net) || rv_places(p, false);
@@ -250,7 +250,7 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
                             .decoders = 1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT,
                             .spatial = spatial,
                             .temporal = temporal,
-                            .narrow_bytes = 4,
+                            .type = RV_F32,
                             .align = 1,
                             .time_groups = 2};
     CHECK(rv_program_build(&p, &net) == 0 && rv_places(&p, false) == 0);

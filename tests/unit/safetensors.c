@@ -67,7 +67,7 @@ static void good_file(void)
     CHECK(!strcmp(rv_st_meta(st, ""), "") && !rv_st_meta(st, "rvos"));
     const struct rv_st_tensor *a = rv_st_find(st, "a.b"), *z = rv_st_find(st, "z");
     float v[6];
-    CHECK(a->dtype == RV_F16 && a->ndim == 1 && a->dim[0] == 6 && a->bytes == 12);
+    CHECK(a->type == RV_F16 && a->ndim == 1 && a->dim[0] == 6 && a->bytes == 12);
     CHECK(!rv_st_read_f32(st, a, 0, 6, v, NULL));
     CHECK(v[0] == 1 && v[1] == 0x1p-24f && v[2] == -0x1.ff8p-15f && v[3] == INFINITY);
     CHECK(isnan(v[4]) && v[5] == 65504);
@@ -79,10 +79,10 @@ static void good_file(void)
           rv_st_read_f32(st, a, 1, INT64_MAX, v, NULL) == RVOS_ERR_ARGUMENT);
     CHECK(z->ndim == 2 && z->dim[0] == 2 && z->dim[1] == 1 && z->count == 2);
     CHECK(!rv_st_read_f32(st, z, 0, 2, v, NULL) && v[0] == 1 && v[1] == -2.5f);
-    CHECK(rv_st_find(st, "n")->count == 1 && rv_st_find(st, "n")->dtype == RV_I64);
+    CHECK(rv_st_find(st, "n")->count == 1 && rv_st_find(st, "n")->type == RV_I64);
     CHECK(rv_st_read_f32(st, rv_st_find(st, "n"), 0, 1, v, NULL) == RVOS_ERR_ARGUMENT);
     CHECK(rv_st_find(st, "e")->count == 0 && rv_st_find(st, "e")->bytes == 0);
-    CHECK(rv_st_find(st, "odd")->dtype == RV_OTHER);
+    CHECK(rv_st_find(st, "odd")->type == RV_OTHER);
     CHECK(rv_st_read_f32(st, rv_st_find(st, "odd"), 0, 1, v, NULL) == RVOS_ERR_ARGUMENT);
     rv_st_close(&st);
     CHECK(st == NULL);

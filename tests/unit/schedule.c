@@ -15,7 +15,7 @@ struct options {
     int objects, width, height;
     unsigned decoders;
     bool spatial, temporal;
-    size_t narrow;
+    enum rv_type type;
     int groups; /* of time, at most as many as objects */
     bool lanes;
 };
@@ -61,12 +61,12 @@ static void build(struct machine *m, const struct options *o)
                              .height = o->height};
     snprintf(m->net.base, sizeof(m->net.base), "%s", o->base);
     m->p = (struct rv_program){.objects = o->objects,
-                               .align = o->narrow == 2 ? 8 : 1,
+                               .align = o->type == RV_F16 ? 8 : 1,
                                .time_groups = o->groups,
                                .decoders = o->decoders,
                                .spatial = o->spatial,
                                .temporal = o->temporal,
-                               .narrow_bytes = o->narrow};
+                               .type = o->type};
     rv_program_emit(&m->p, &m->net);
     schedule(m, o->lanes);
 }
@@ -82,16 +82,16 @@ static void build_random(struct machine *m, uint64_t *seed)
     struct rv_step *s;
 
     memset(m, 0, sizeof(*m));
-    m->p = (struct rv_program){.narrow_bytes = test_random(seed) % 2 ? 2 : 4};
-    arena[0] = rv_tensor_new(&m->p, 1, SIDE, SIDE, CHANNELS, RV_ARENA, false);
-    state = rv_tensor_new(&m->p, 2, SIDE, SIDE, CHANNELS, RV_STATE, false);
+    m->p = (struct rv_program){.type = test_random(seed) % 2 ? RV_F16 : RV_F32};
+    arena[0] = rv_tensor_new(&m->p, 1, SIDE, SIDE, CHANNELS, RV_ARENA, m->p.type);
+    state = rv_tensor_new(&m->p, 2, SIDE, SIDE, CHANNELS, RV_STATE, m->p.type);
     s = rv_step_new(&m->p, RV_OP_PREPROC, 0, 0, 0);
     s->out[0] = arena[0];
     for (int i = 0; i < steps; i++) {
         struct rv_weight w = {.out = CHANNELS, .in = CHANNELS, .size = 1};
         int add = test_random_int(seed, -n, n - 1);
         int slot = test_random_int(seed, 0, 1);
-        bool wide = test_random(seed) % 4 == 0;
+        enum rv_type type = test_random(seed) % 4 ? m->p.type : RV_F32;
 
         from = arena[test_random_int(seed, n > 3 ? n - 3 : 0, n - 1)];
         if (test_random(seed) % 4 == 0)
@@ -99,7 +99,7 @@ static void build_random(struct machine *m, uint64_t *seed)
         if (test_random(seed) % 3) {
             snprintf(w.conv, sizeof(w.conv), "%d", i);
             to = rv_conv_emit(&m->p, &m->net, &w, from, add < 0 ? -1 : arena[add], 1, 0,
-                              false, wide);
+                              false, type);
             if (test_random(seed) % 8)
                 arena[n++] = to;
         } else {
@@ -152,7 +152,7 @@ static struct walk walk_of(const struct machine *m, rv_tid t)
 
     w.tensor = &m->p.tensor[t];
     w.root = &m->p.tensor[w.place.root];
-    w.bytes = w.tensor->wide ? 4 : m->p.narrow_bytes;
+    w.bytes = rv_type_bytes(w.tensor->type);
     w.pitch = rv_tensor_pitch(&m->p, t);
     return w;
 }
@@ -353,8 +353,7 @@ static void check_places(const struct machine *m)
 {
     for (rv_tid t = 0; t < m->p.n_tensors; t++) {
         const struct rv_tensor *x = &m->p.tensor[t];
-        size_t bytes =
-                   (size_t)x->n * x->h * x->w * x->c * (x->wide ? 4 : m->p.narrow_bytes),
+        size_t bytes = rv_tensor_bytes(x),
                room = x->home == RV_ARENA ? m->p.arena_bytes : m->p.state_bytes;
 
         if (x->parent < 0)
@@ -392,7 +391,7 @@ static void run(struct options o, uint64_t *seed)
         fprintf(stderr,
                 "%s, skip mode %d, %d objects, %dx%d, decoders %u, %d%d, %zu bytes\n",
                 o.base, o.skip_mode, o.objects, o.width, o.height, o.decoders, o.spatial,
-                o.temporal, o.narrow);
+                o.temporal, rv_type_bytes(o.type));
     finish(&m);
 }
 
@@ -464,7 +463,7 @@ int main(void)
                              .decoders = 1 + (unsigned)i / 3 % 3,
                              .spatial = i % 3 != 1,
                              .temporal = i % 3 != 2,
-                             .narrow = i & 4 ? 2 : 4,
+                             .type = i & 4 ? RV_F16 : RV_F32,
                              .groups = 1 + i / 2 % (1 + i % 4),
                              .lanes = i % 3 == 0},
             &seed);
@@ -476,7 +475,7 @@ int main(void)
                              .decoders = 1 + (unsigned)i % 3,
                              .spatial = true,
                              .temporal = true,
-                             .narrow = i < 2 ? 4 : 2,
+                             .type = i < 2 ? RV_F32 : RV_F16,
                              .groups = 1 + 3 * i,
                              .lanes = i % 2},
             &seed);

@@ -157,13 +157,14 @@ static int memory_write(rvos_device *dev, struct rv_buffer *dst, size_t at,
     return 0;
 }
 
-static size_t narrow_bytes(rvos_device *dev, rvos_precision precision)
+static enum rv_type type(rvos_device *dev, rvos_precision precision)
 {
     const struct cpu_device *cpu = dev->priv;
 
     if (precision == RVOS_PRECISION_DEFAULT || precision == RVOS_PRECISION_FP32)
-        return 4;
-    return precision == RVOS_PRECISION_BF16 && cpu->engine->has_bf16() ? 2 : 0;
+        return RV_F32;
+    return precision == RVOS_PRECISION_BF16 && cpu->engine->has_bf16() ? RV_BF16
+                                                                       : RV_OTHER;
 }
 
 static void weights_free(rvos_device *dev, struct rv_weights *weights)
@@ -177,12 +178,12 @@ static void weights_free(rvos_device *dev, struct rv_weights *weights)
     .max_batch = 1, .state_align = 1, .time_groups = RVOS_MAX_OBJECTS,                   \
     .depthwise = true, .close = device_close, .alloc = memory_alloc,                     \
     .free = memory_free, .clear = memory_clear, .read = memory_read,                     \
-    .write = memory_write, .narrow_bytes = narrow_bytes,                                 \
-    .plan_create = rv_cpu_plan_create, .plan_run = rv_cpu_plan_run,                      \
-    .plan_time = rv_cpu_plan_time, .plan_steps = rv_cpu_plan_steps,                      \
-    .plan_destroy = rv_cpu_plan_destroy, .weights_free = weights_free,                   \
-    .pixels_create = rv_cpu_pixels_create, .pixels_destroy = rv_cpu_pixels_destroy,      \
-    .draw = rv_cpu_draw, .set_alpha = rv_cpu_set_alpha
+    .write = memory_write, .type = type, .plan_create = rv_cpu_plan_create,              \
+    .plan_run = rv_cpu_plan_run, .plan_time = rv_cpu_plan_time,                          \
+    .plan_steps = rv_cpu_plan_steps, .plan_destroy = rv_cpu_plan_destroy,                \
+    .weights_free = weights_free, .pixels_create = rv_cpu_pixels_create,                 \
+    .pixels_destroy = rv_cpu_pixels_destroy, .draw = rv_cpu_draw,                        \
+    .set_alpha = rv_cpu_set_alpha
 
 const struct rv_backend rv_backend_cpu = {
     .name = "cpu", .open = cpu_open, SHARED_ENTRIES};

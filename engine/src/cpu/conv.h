@@ -4,7 +4,7 @@
  *
  * Activations are NHWC, packed, one image. A band is a convolution of its own: it
  * knows how many rows it reads, and which of its borders are the image's (padded)
- * and which are cuts (rows are there). Narrow elements are bfloat16. */
+ * and which are cuts (rows are there). */
 #ifndef RV_CPU_CONV_H
 #define RV_CPU_CONV_H
 
@@ -18,10 +18,10 @@ struct rv_conv_shape {
     int ih, iw, ic, oh, ow, oc;
     int size, stride;
     int pad_top, pad_bottom, pad_side;
-    bool bf16_in, bf16_out; /* else float32; weights go with the input */
-    bool relu, relu6;       /* the latter with the former: outputs end at 6 */
-    bool depthwise;         /* channel by channel: oc is ic, a weight has one input */
-    bool sum;               /* out = act(conv + bias + add) */
+    enum rv_type in, out; /* elements: RV_F32 or RV_BF16; weights are as the input */
+    bool relu, relu6;     /* the latter with the former: outputs end at 6 */
+    bool depthwise;       /* channel by channel: oc is ic, a weight has one input */
+    bool sum;             /* out = act(conv + bias + add) */
     /* conv_winograd.c's only: outputs a side of a tile, of which a band begins at whole
      * ones; and which of so many parts of the output channels. */
     int tile, part, parts;

@@ -271,6 +271,11 @@ static dnnl_status_t conv_desc(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 #endif
 }
 
+static dnnl_data_type_t type_of(enum rv_type type)
+{
+    return type == RV_BF16 ? dnnl_bf16 : dnnl_f32;
+}
+
 /* A descriptor of the band's convolution, with the layout of the weights open. */
 static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t engine,
                      const struct rv_conv_shape *s)
@@ -280,7 +285,7 @@ static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t
                       grouped = {s->oc, 1, 1, s->size, s->size}, bias = {s->oc},
                       strides = {s->stride, s->stride}, pad0 = {s->pad_top, s->pad_side},
                       pad1 = {s->pad_bottom, s->pad_side};
-    dnnl_data_type_t in = s->bf16_in ? dnnl_bf16 : dnnl_f32;
+    dnnl_data_type_t in = type_of(s->in);
     dnnl_primitive_attr_t attr = NULL;
     desc md[4];
     int ret;
@@ -294,7 +299,7 @@ static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t
     DNNL(desc_init(&md[1], s->depthwise ? 5 : 4, s->depthwise ? grouped : dense, in,
                    dnnl_format_tag_any));
     DNNL(desc_init(&md[2], 1, bias, dnnl_f32, dnnl_x));
-    DNNL(desc_init(&md[3], 4, dst, s->bf16_out ? dnnl_bf16 : dnnl_f32, dnnl_nhwc));
+    DNNL(desc_init(&md[3], 4, dst, type_of(s->out), dnnl_nhwc));
     DNNL(conv_desc(out, engine, md, strides, pad0, pad1, attr));
     ret = 0;
 error:
@@ -347,7 +352,7 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
     scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     c->scratch_bytes = MD_SIZE(scratch);
     if (s->sum)
-        c->add_bytes = (size_t)s->oh * s->ow * s->oc * (s->bf16_out ? 2 : 4);
+        c->add_bytes = (size_t)s->oh * s->ow * s->oc * rv_type_bytes(s->out);
     DNNL(dnnl_memory_create(&c->scratch, scratch, engine, DNNL_MEMORY_NONE));
     dnnl_primitive_desc_destroy(pd);
     *out = c;

@@ -95,7 +95,7 @@ int rv_winograd_tile(const struct rv_conv_shape *whole)
     int direct = cost(9, whole->oh * whole->ow);
 
     if (whole->size != 3 || whole->stride != 1 || whole->pad_side != 1 ||
-        whole->depthwise || whole->relu6 || whole->bf16_in || whole->bf16_out ||
+        whole->depthwise || whole->relu6 || whole->in != RV_F32 || whole->out != RV_F32 ||
         whole->ic < FEW_CHANNELS || whole->oc % rv_winograd()->panel)
         return 0;
     /* No cache has the weights of a deep network, 9 MB of them for 256 channels: larger

@@ -32,7 +32,7 @@ void rv_axis_finish(struct rv_axis *axis)
 
 static size_t element(const struct rv_map *m)
 {
-    return m->bf16 ? 2 : 4;
+    return rv_type_bytes(m->type);
 }
 
 static void *row_of(const struct rv_map *m, int y)
@@ -61,17 +61,17 @@ static void narrow(uint16_t *dst, const float *src, size_t n)
     }
 }
 
-void rv_load_row(float *dst, const void *src, bool bf16, size_t n)
+void rv_load_row(float *dst, const void *src, enum rv_type type, size_t n)
 {
-    if (bf16)
+    if (type == RV_BF16)
         widen(dst, src, n);
     else
         memcpy(dst, src, n * sizeof(float));
 }
 
-void rv_store_row(void *dst, const float *src, bool bf16, size_t n)
+void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n)
 {
-    if (bf16)
+    if (type == RV_BF16)
         narrow(dst, src, n);
     else
         memcpy(dst, src, n * sizeof(float));
@@ -82,7 +82,7 @@ static float get(const struct rv_map *m, int y, int x, int c)
     const void *p = (char *)row_of(m, y) + ((size_t)x * m->pitch + c) * element(m);
     float v;
 
-    rv_load_row(&v, p, m->bf16, 1);
+    rv_load_row(&v, p, m->type, 1);
     return v;
 }
 
@@ -91,12 +91,12 @@ void rv_gather_row(float *dst, const struct rv_map *m, int y)
     const char *src = row_of(m, y);
 
     if (m->pitch == m->c) {
-        rv_load_row(dst, src, m->bf16, (size_t)m->w * m->c);
+        rv_load_row(dst, src, m->type, (size_t)m->w * m->c);
         return;
     }
     for (int x = 0; x < m->w; x++)
         rv_load_row(dst + (size_t)x * m->c, src + (size_t)x * m->pitch * element(m),
-                    m->bf16, (size_t)m->c);
+                    m->type, (size_t)m->c);
 }
 
 RV_CLONES
@@ -147,15 +147,15 @@ size_t rv_cell_line(const struct rv_cell_maps *m)
            (size_t)m->mul.w * m->mul.c;
 }
 
-void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst, bool bf16,
-                   float *line)
+void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst,
+                   enum rv_type type, float *line)
 {
     int w = m->h.w, channels = m->input_channels, up = m->below.data ? m->below.c : 0;
     size_t n = (size_t)w * channels;
 
     for (int y = row0; y < row1; y++) {
-        char *out = (char *)dst + (size_t)(y - row0) * n * (bf16 ? 2 : 4);
-        float *row = bf16 ? line : (float *)(void *)out, *rest = line + n;
+        char *out = (char *)dst + (size_t)(y - row0) * n * rv_type_bytes(type);
+        float *row = type == RV_F32 ? (float *)(void *)out : line, *rest = line + n;
 
         if (up)
             rv_upsampled_row(&m->below, y, m->h.h, w, row, channels, rest);
@@ -169,9 +169,9 @@ void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst, 
             rv_load_row(row + (size_t)x * channels + up,
                         (char *)row_of(&m->h_left, y) +
                             (size_t)x * m->h_left.pitch * element(&m->h_left),
-                        m->h_left.bf16, (size_t)m->h_left.c);
-        if (bf16)
-            rv_store_row(out, row, true, n);
+                        m->h_left.type, (size_t)m->h_left.c);
+        if (type != RV_F32)
+            rv_store_row(out, row, type, n);
     }
 }
 
@@ -185,8 +185,8 @@ static void max_into(float *max, const float *v, int n)
 /* Channels taken at a time: what the buffers on the stack hold. */
 #define POOL_CHANNELS 128
 
-static void pool_pixel(const struct rv_map *in, char *out, bool bf16, int y0, int y1,
-                       int x0, int x1)
+static void pool_pixel(const struct rv_map *in, char *out, enum rv_type type, int y0,
+                       int y1, int x0, int x1)
 {
     float max[POOL_CHANNELS], v[POOL_CHANNELS];
 
@@ -199,11 +199,11 @@ static void pool_pixel(const struct rv_map *in, char *out, bool bf16, int y0, in
                 bool first = y == y0 && x == x0;
 
                 p += ((size_t)x * in->pitch + c) * element(in);
-                rv_load_row(first ? max : v, p, in->bf16, (size_t)n);
+                rv_load_row(first ? max : v, p, in->type, (size_t)n);
                 if (!first)
                     max_into(max, v, n);
             }
-        rv_store_row(out + (size_t)c * (bf16 ? 2 : 4), max, bf16, (size_t)n);
+        rv_store_row(out + (size_t)c * rv_type_bytes(type), max, type, (size_t)n);
     }
 }
 
@@ -217,7 +217,7 @@ void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int
             int x0 = x * stride - pad, x1 = x0 + size < in->w ? x0 + size : in->w;
 
             pool_pixel(in, (char *)row_of(out, y) + (size_t)x * out->pitch * element(out),
-                       out->bf16, y0 < 0 ? 0 : y0, y1, x0 < 0 ? 0 : x0, x1);
+                       out->type, y0 < 0 ? 0 : y0, y1, x0 < 0 ? 0 : x0, x1);
         }
     }
 }
@@ -276,11 +276,11 @@ static void plain_cell_update(const struct rv_cell_maps *m, int row0, int row1,
                 if (m->c_left.data)
                     c += logistic(gate[1]) * get(&m->c_left, y, x, n);
                 rv_store_row((float *)row_of(&m->c, y) + (size_t)x * m->c.pitch + n, &c,
-                             false, 1);
+                             RV_F32, 1);
                 c = logistic(gate[2]) * tanhf(c);
                 rv_store_row((char *)row_of(&m->h, y) +
                                  ((size_t)x * m->h.pitch + n) * element(&m->h),
-                             &c, m->h.bf16, 1);
+                             &c, m->h.type, 1);
             }
 }
 

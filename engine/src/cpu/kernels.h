@@ -11,12 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../net/type.h"
+
 /* One image of a tensor: h x w pixels of c channels, `pitch` elements apart (more
- * than c in a slice). Elements are bfloat16 or float32. data NULL: not there. */
+ * than c in a slice). Elements are RV_F32 or RV_BF16. data NULL: not there. */
 struct rv_map {
     void *data;
     int h, w, c, pitch;
-    bool bf16;
+    enum rv_type type;
 };
 
 /* Bilinear interpolation with aligned corners along one axis: output i
@@ -56,8 +58,8 @@ extern const struct rv_kernels rv_kernels_plain, rv_kernels_fast;
 size_t rv_mask_scratch(const struct rv_map *h, int size);
 
 /* bfloat16 is the upper half of a float32; rounded to nearest, ties to even. */
-void rv_load_row(float *dst, const void *src, bool bf16, size_t n);
-void rv_store_row(void *dst, const float *src, bool bf16, size_t n);
+void rv_load_row(float *dst, const void *src, enum rv_type type, size_t n);
+void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n);
 
 /* Row y as packed float32. */
 void rv_gather_row(float *dst, const struct rv_map *m, int y);
@@ -67,9 +69,9 @@ void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, i
                       float *line);
 
 /* Rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul | h_left ],
- * packed, to dst, bf16 or not. `line` has room for rv_cell_line floats. */
-void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst, bool bf16,
-                   float *line);
+ * packed, to dst. `line` has room for rv_cell_line floats. */
+void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst,
+                   enum rv_type type, float *line);
 size_t rv_cell_line(const struct rv_cell_maps *m);
 
 /* Windows are cut at the borders. `in` and `out` may be slices. */

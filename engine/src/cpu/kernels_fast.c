@@ -37,23 +37,24 @@ static void lstm_row(const float *restrict gates, const float *restrict c_left,
     }
 }
 
-static const float *wide_row(const struct rv_map *m, int y)
+static const float *f32_row(const struct rv_map *m, int y)
 {
     return (const float *)m->data + (size_t)y * m->w * m->pitch;
 }
 
-/* h, packed, into its place: narrow perhaps, and a slice of the state perhaps. */
+/* h, packed, into its place: perhaps of another type, and perhaps a slice of the state.
+ */
 static void scatter_h(const struct rv_map *m, int y, const float *h)
 {
-    size_t bytes = m->bf16 ? 2 : 4;
+    size_t bytes = rv_type_bytes(m->type);
     char *out = (char *)m->data + (size_t)y * m->w * m->pitch * bytes;
 
     if (m->pitch == m->c) {
-        rv_store_row(out, h, m->bf16, (size_t)m->w * m->c);
+        rv_store_row(out, h, m->type, (size_t)m->w * m->c);
         return;
     }
     for (int x = 0; x < m->w; x++)
-        rv_store_row(out + (size_t)x * m->pitch * bytes, h + (size_t)x * m->c, m->bf16,
+        rv_store_row(out + (size_t)x * m->pitch * bytes, h + (size_t)x * m->c, m->type,
                      (size_t)m->c);
 }
 
@@ -64,7 +65,7 @@ static void fast_cell_update(const struct rv_cell_maps *m, int row0, int row1,
     size_t n = (size_t)w * 4 * hid;
 
     for (int y = row0; y < row1; y++) {
-        const float *left = m->c_left.data ? wide_row(&m->c_left, y) : NULL;
+        const float *left = m->c_left.data ? f32_row(&m->c_left, y) : NULL;
         float *c = (float *)m->c.data + (size_t)y * w * hid, *h = line + n;
 
         if (gates)
@@ -72,9 +73,9 @@ static void fast_cell_update(const struct rv_cell_maps *m, int row0, int row1,
         else
             memset(line, 0, n * sizeof(float));
         if (m->time.data)
-            add_row(line, wide_row(&m->time, y), n);
+            add_row(line, f32_row(&m->time, y), n);
         if (m->skip.data)
-            add_row(line, wide_row(&m->skip, y), n);
+            add_row(line, f32_row(&m->skip, y), n);
         lstm_row(line, left, c, h, w, hid);
         scatter_h(&m->h, y, h);
     }

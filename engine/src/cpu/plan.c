@@ -68,7 +68,8 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
 
 /* The convolution of a step's whole output, of one image. */
 static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_step *s,
-                                       int in_h, int in_w, bool bf16_in, bool bf16_out)
+                                       int in_h, int in_w, enum rv_type in,
+                                       enum rv_type out)
 {
     const struct rv_weight *w = &m->plan->net->weight[s->weight];
     struct rv_conv_shape shape = {
@@ -81,8 +82,8 @@ static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_st
         .size = s->size,
         .stride = s->stride,
         .pad_side = s->pad,
-        .bf16_in = bf16_in,
-        .bf16_out = bf16_out,
+        .in = in,
+        .out = out,
         .relu = s->relu,
         .relu6 = s->relu6,
         .depthwise = w->depthwise,
@@ -127,7 +128,7 @@ static void count(const struct maker *m, struct rv_item *item,
         item->flops = 2 * weights * points * across * down;
         item->way = s->tile == 4 ? "Winograd 4x4" : "Winograd 2x2";
     }
-    item->weight_bytes = weights * points * (s->bf16_in ? 2 : 4);
+    item->weight_bytes = weights * points * (double)rv_type_bytes(s->in);
 }
 
 /* The convolution of rows item->row0 to row1 of the output. */
@@ -173,8 +174,7 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     const struct rv_tensor *in = &p->tensor[s->in[0]], *out = &p->tensor[s->out[0]];
     bool per_slot = out->n > 1 || (out->n == p->objects && in->home == RV_STATE);
     int slot0 = s->object >= 0 ? s->object : per_slot ? 0 : -1;
-    struct rv_conv_shape whole = whole_conv(
-        m, s, in->h, in->w, m->plan->bf16 && !in->wide, m->plan->bf16 && !out->wide);
+    struct rv_conv_shape whole = whole_conv(m, s, in->h, in->w, in->type, out->type);
     int unit = rows_at_once(&whole), units = (out->h + unit - 1) / unit, bands;
 
     whole.sum = s->in[1] >= 0;
@@ -200,12 +200,12 @@ static void make_cell(struct maker *m, const struct rv_step *s)
     const struct rv_program *p = m->plan->program;
     const struct rv_tensor *h = &p->tensor[s->out[0]];
     int channels = s->weight >= 0 ? m->plan->net->weight[s->weight].in : 0;
-    size_t row = (size_t)h->w * (4 * h->c * 4 + channels * (m->plan->bf16 ? 2 : 4));
+    size_t row = (size_t)h->w * (4 * h->c * 4 + channels * rv_type_bytes(p->type));
     struct rv_conv_shape whole = {0};
     int unit = 1, units, bands;
 
     if (s->weight >= 0) {
-        whole = whole_conv(m, s, h->h, h->w, m->plan->bf16, false);
+        whole = whole_conv(m, s, h->h, h->w, p->type, RV_F32);
         unit = rows_at_once(&whole);
     }
     units = (h->h + unit - 1) / unit;
@@ -415,7 +415,8 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
     struct cpu_device *cpu = dev->priv;
     struct maker m = {plan, weights, rv_pool_threads(cpu->pool), 0};
 
-    (void)batch; /* 1: frames of several streams run one after another */
+    (void)precision; /* the program has its types */
+    (void)batch;     /* 1: frames of several streams run one after another */
     *out = NULL;
     if (!plan)
         return RVOS_ERR_MEMORY;
@@ -423,7 +424,6 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
     plan->cpu = cpu;
     plan->program = program;
     plan->net = weights->net;
-    plan->bf16 = precision == RVOS_PRECISION_BF16;
     rv_pool_run(cpu->pool, make, &m);
     if (m.status) {
         rv_cpu_plan_destroy(plan);

@@ -71,7 +71,6 @@ struct rv_plan {
     struct cpu_device *cpu;
     const struct rv_program *program;
     const struct rv_net *net;
-    bool bf16;
 
     struct rv_item *item; /* sorted by wave, then by cost, falling */
     int n_items, n_waves;

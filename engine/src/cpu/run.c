@@ -34,11 +34,11 @@ struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
     m.w = x->w;
     m.c = x->c;
     m.pitch = (int)rv_tensor_pitch(plan->program, t);
-    m.bf16 = plan->bf16 && !x->wide;
+    m.type = x->type;
     m.data = bytes_of(plan, t);
     if (m.data)
-        m.data =
-            (char *)m.data + (size_t)image * x->h * x->w * m.pitch * (m.bf16 ? 2 : 4);
+        m.data = (char *)m.data +
+                 (size_t)image * x->h * x->w * m.pitch * rv_type_bytes(m.type);
     return m;
 }
 
@@ -88,7 +88,7 @@ static size_t conv_input_bytes(const struct rv_plan *plan, const struct rv_item 
     int rows = item->row1 - item->row0 + 2 * item->step->pad;
     int channels = cell_channels(plan, item->step);
 
-    return align64((size_t)rows * h->w * channels * (plan->bf16 ? 2 : 4));
+    return align64((size_t)rows * h->w * channels * rv_type_bytes(plan->program->type));
 }
 
 size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
@@ -125,16 +125,17 @@ static int run_image(struct rv_plan *plan, const struct rv_item *item, int worke
     const struct rv_job *job = plan->job;
     struct rv_map out = rv_plan_map(plan, item->step->out[0], 0);
     size_t n = (size_t)(item->row1 - item->row0) * out.w * 3;
-    char *rows = (char *)out.data + (size_t)item->row0 * out.w * 3 * (out.bf16 ? 2 : 4);
-    float *line = out.bf16 ? plan->scratch[worker] : (float *)(void *)rows;
+    char *rows =
+        (char *)out.data + (size_t)item->row0 * out.w * 3 * rv_type_bytes(out.type);
+    float *line = out.type == RV_F32 ? (float *)(void *)rows : plan->scratch[worker];
 
     if (!job->frame)
         memset(line, 0, n * sizeof(float));
     else
         rv_resize_rows(job->pixels->resize, job->frame, item->row0, item->row1, line,
                        job->pixels->scratch[worker]);
-    if (out.bf16)
-        rv_store_row(rows, line, true, n);
+    if (out.type != RV_F32)
+        rv_store_row(rows, line, out.type, n);
     return 0;
 }
 
@@ -154,7 +155,7 @@ static int run_seed(struct rv_plan *plan, const struct rv_item *item, int worker
 
 static char *row_at(const struct rv_map *m, int y)
 {
-    return (char *)m->data + (size_t)y * m->w * m->pitch * (m->bf16 ? 2 : 4);
+    return (char *)m->data + (size_t)y * m->w * m->pitch * rv_type_bytes(m->type);
 }
 
 static int run_conv(struct rv_plan *plan, const struct rv_item *item, int worker)
@@ -196,7 +197,8 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
         rest =
             (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
         line = (float *)(void *)rest;
-        rv_cell_input(&m, item->in0, in1 < m.h.h ? in1 : m.h.h, input, plan->bf16, line);
+        rv_cell_input(&m, item->in0, in1 < m.h.h ? in1 : m.h.h, input,
+                      plan->program->type, line);
         ret = item->engine->run(item->conv, input, NULL, gates, rest);
     }
     line = (float *)(void *)rest;

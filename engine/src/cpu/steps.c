@@ -79,7 +79,7 @@ static double map_bytes(const struct rv_plan *plan, rv_tid t, double rows)
     if (t < 0)
         return 0;
     x = &plan->program->tensor[t];
-    return rows * x->w * x->c * (plan->bf16 && !x->wide ? 2 : 4);
+    return rows * x->w * x->c * (double)rv_type_bytes(x->type);
 }
 
 /* Rows of an input of the step that `rows` of its output need, about. */

@@ -162,18 +162,18 @@ static int memory_write(rvos_device *dev, struct rv_buffer *dst, size_t at,
     return ret;
 }
 
-static size_t narrow_bytes(rvos_device *dev, rvos_precision precision)
+static enum rv_type type(rvos_device *dev, rvos_precision precision)
 {
     (void)dev;
     switch (precision) {
     case RVOS_PRECISION_DEFAULT:
     case RVOS_PRECISION_FP16:
-        return 2;
+        return RV_F16;
     case RVOS_PRECISION_FP32:
     case RVOS_PRECISION_TF32:
-        return 4;
+        return RV_F32;
     default:
-        return 0;
+        return RV_OTHER;
     }
 }
 
@@ -201,7 +201,7 @@ static const struct rv_backend table = {
     .clear = memory_clear,
     .read = memory_read,
     .write = memory_write,
-    .narrow_bytes = narrow_bytes,
+    .type = type,
     .plan_create = rv_cuda_plan_create,
     .plan_share = rv_cuda_plan_share,
     .plan_run = rv_cuda_plan_run,

@@ -89,7 +89,7 @@ static void emit_state(struct rv_program *p, const struct rv_net *net, int d,
         channels = hidden_of(net, k) + (d == RV_ONE_SHOT && p->temporal);
         channels = (channels + p->align - 1) / p->align * p->align;
         p->memory[d].hidden[k] =
-            rv_tensor_new(p, p->objects, f.h, f.w, channels, RV_STATE, false);
+            rv_tensor_new(p, p->objects, f.h, f.w, channels, RV_STATE, p->type);
     }
 }
 
@@ -132,7 +132,7 @@ static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int d, i
         return -1;
     if (p->time_groups > 1)
         in = rv_tensor_slice(p, in, first, n, 0, p->tensor[in].c);
-    out = rv_conv_emit(p, net, &w, in, -1, 1, net->kernel / 2, false, true);
+    out = rv_conv_emit(p, net, &w, in, -1, 1, net->kernel / 2, false, RV_F32);
     if (out >= 0 && p->time_groups > 1) {
         p->step[p->n_steps - 1].object = first;
         p->step[p->n_steps - 1].late = true;
@@ -168,7 +168,7 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int d, int i, 
     h = rv_tensor_slice(p, hidden[k], i, 1, 0, hid);
     if (p->failed)
         return -1;
-    c = rv_tensor_new(p, 1, p->tensor[h].h, p->tensor[h].w, hid, RV_ARENA, true);
+    c = rv_tensor_new(p, 1, p->tensor[h].h, p->tensor[h].w, hid, RV_ARENA, RV_F32);
     s->out[0] = h;
     s->out[1] = c;
     s->object = i;
@@ -190,8 +190,9 @@ static void emit_mask(struct rv_program *p, struct rv_net *net, int d)
     h = p->tensor[m->hidden[3]];
     w.in = w.part[0].count = hidden_of(net, 3);
     snprintf(w.conv, sizeof(w.conv), "%s.conv_out", names[d]);
-    m->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, true);
-    m->logits = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
+    m->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, RV_F32);
+    m->logits =
+        rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, RV_F32);
     s = rv_step_new(p, RV_OP_MASK, net->kernel, 1, net->kernel / 2);
     if (!s)
         return;
@@ -224,7 +225,7 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net, int d,
                 gate_weight(net, d, k, g.skip, feature_of(net, k), 0, 0, true);
 
             skip_gates[k] =
-                rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2, false, true);
+                rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2, false, RV_F32);
         }
     }
     for (int group = 0; group < p->time_groups; group++) {

@@ -91,7 +91,7 @@ static rv_tid conv_bn(struct rv_program *p, struct rv_net *net, const char *bloc
     w.in = w.part[0].count = p->tensor[in].c;
     snprintf(w.conv, sizeof(w.conv), "encoder.base.%s%s", block, conv);
     snprintf(w.bn, sizeof(w.bn), "encoder.base.%s%s", block, bn);
-    return rv_conv_emit(p, net, &w, in, add, stride, size / 2, relu, false);
+    return rv_conv_emit(p, net, &w, in, add, stride, size / 2, relu, p->type);
 }
 
 static rv_tid residual_block(struct rv_program *p, struct rv_net *net, const char *name,
@@ -148,7 +148,7 @@ static void vgg(struct rv_program *p, struct rv_net *net, rv_tid image, rv_tid x
             w.out = widths[stage] * net->base_width;
             w.in = w.part[0].count = p->tensor[y].c;
             snprintf(w.conv, sizeof(w.conv), "encoder.base.features.%d", index);
-            y = rv_conv_emit(p, net, &w, y, -1, 1, 1, true, false);
+            y = rv_conv_emit(p, net, &w, y, -1, 1, 1, true, p->type);
         }
         y = rv_maxpool_emit(p, y, -1, 2, 2, 0, false);
         index++;
@@ -179,10 +179,10 @@ static rv_tid depthwise(struct rv_program *p, struct rv_net *net, const char *bl
     w.part[0].count = 1;
     snprintf(w.conv, sizeof(w.conv), "encoder.base.%sdepthwise", block);
     snprintf(w.bn, sizeof(w.bn), "encoder.base.%sbn2", block);
-    return capped(p, rv_conv_emit(p, net, &w, in, -1, stride, size / 2, true, false));
+    return capped(p, rv_conv_emit(p, net, &w, in, -1, stride, size / 2, true, p->type));
 }
 
-/* Wide inside, narrow and without an activation outside. */
+/* Many channels inside; few, and no activation, outside. */
 static rv_tid inverted_residual(struct rv_program *p, struct rv_net *net,
                                 const char *name, rv_tid x, int out, int expansion,
                                 int size, int stride)
@@ -245,6 +245,6 @@ void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
         snprintf(w.conv, sizeof(w.conv), "encoder.sk%d", 5 - k);
         snprintf(w.bn, sizeof(w.bn), "encoder.bn%d", 5 - k);
         skip[k] =
-            rv_conv_emit(p, net, &w, x[3 - k], -1, 1, net->kernel / 2, false, false);
+            rv_conv_emit(p, net, &w, x[3 - k], -1, 1, net->kernel / 2, false, p->type);
     }
 }

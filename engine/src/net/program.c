@@ -13,7 +13,7 @@ static void *grow(void *array, int n, size_t size)
 }
 
 rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_home home,
-                     bool wide)
+                     enum rv_type type)
 {
     struct rv_tensor *grown;
 
@@ -26,7 +26,7 @@ rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_h
     if (p->failed)
         return -1;
     p->tensor[p->n_tensors] = (struct rv_tensor){
-        .n = n, .h = h, .w = w, .c = c, .parent = -1, .home = home, .wide = wide};
+        .n = n, .h = h, .w = w, .c = c, .parent = -1, .home = home, .type = type};
     return (rv_tid)p->n_tensors++;
 }
 
@@ -37,7 +37,7 @@ rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, i
     if (p->failed)
         return -1;
     t = rv_tensor_new(p, n, p->tensor[of].h, p->tensor[of].w, c, p->tensor[of].home,
-                      p->tensor[of].wide);
+                      p->tensor[of].type);
     if (t < 0)
         return -1;
     p->tensor[t].parent = of;
@@ -64,6 +64,11 @@ struct rv_place rv_tensor_place(const struct rv_program *p, rv_tid t)
 size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t)
 {
     return (size_t)p->tensor[rv_tensor_place(p, t).root].c;
+}
+
+size_t rv_tensor_bytes(const struct rv_tensor *t)
+{
+    return (size_t)t->n * t->h * t->w * t->c * rv_type_bytes(t->type);
 }
 
 struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int stride,
@@ -105,7 +110,8 @@ int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weig
 }
 
 rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
-                    rv_tid in, rv_tid add, int stride, int pad, bool relu, bool wide)
+                    rv_tid in, rv_tid add, int stride, int pad, bool relu,
+                    enum rv_type type)
 {
     int index = rv_net_weight(p, net, w);
     struct rv_tensor x;
@@ -116,7 +122,7 @@ rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_we
         return -1;
     x = p->tensor[in];
     out = rv_tensor_new(p, x.n, (x.h + 2 * pad - w->size) / stride + 1,
-                        (x.w + 2 * pad - w->size) / stride + 1, w->out, RV_ARENA, wide);
+                        (x.w + 2 * pad - w->size) / stride + 1, w->out, RV_ARENA, type);
     s = rv_step_new(p, RV_OP_CONV, w->size, stride, pad);
     if (!s)
         return -1;
@@ -150,7 +156,7 @@ rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, in
     x = p->tensor[in];
     if (out < 0)
         out = rv_tensor_new(p, x.n, pooled(x.h, size, stride, pad, ceil),
-                            pooled(x.w, size, stride, pad, ceil), x.c, RV_ARENA, false);
+                            pooled(x.w, size, stride, pad, ceil), x.c, RV_ARENA, p->type);
     s = rv_step_new(p, RV_OP_MAXPOOL, size, stride, pad);
     if (!s)
         return -1;
@@ -162,14 +168,14 @@ rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, in
 
 void rv_program_emit(struct rv_program *p, struct rv_net *net)
 {
-    rv_tid image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, false);
+    rv_tid image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, p->type);
     rv_tid skip[RV_LEVELS], prob = -1;
     struct rv_step *s;
 
     if (p->time_groups > p->objects)
         p->time_groups = p->objects;
     if (p->decoders & 1 << RV_ONE_SHOT)
-        prob = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, true);
+        prob = rv_tensor_new(p, p->objects, net->height, net->width, 1, RV_STATE, RV_F32);
     p->memory[RV_ZERO_SHOT].prob = -1;
     p->memory[RV_ONE_SHOT].prob = prob;
     s = rv_step_new(p, RV_OP_PREPROC, 0, 0, 0);

@@ -15,8 +15,9 @@
 #define RV_PROGRAM_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include "type.h"
 
 #define RV_LEVELS 4 /* of the decoder; 0 is the coarsest, stride 32 */
 
@@ -59,8 +60,8 @@ struct rv_tensor {
     rv_tid parent;  /* -1, or the tensor that this is a slice of */
     int n0, c0;     /* where in the parent */
     enum rv_home home;
-    bool wide;     /* float32 whatever the precision: gate sums, c, logits */
-    size_t offset; /* in bytes, of the first element; set by places.c */
+    enum rv_type type; /* RV_F32, whatever the precision: gate sums, c, masks, logits */
+    size_t offset;     /* in bytes, of the first element; set by places.c */
 };
 
 struct rv_step {
@@ -91,7 +92,7 @@ struct rv_program {
     int objects;
     unsigned decoders;      /* that it has, by bit: a frame runs any of them, or all */
     bool spatial, temporal; /* which recurrences run */
-    size_t narrow_bytes;    /* of an element that is not wide: 4 or 2 */
+    enum rv_type type;      /* of what convolutions read: activations, hidden states */
     int align;              /* channels of a hidden state are a multiple of this */
     /* Parts, at most one an object, in which the sums of the last frame's state are made.
      * 1: at once, beside the encoder: soonest. Else when needed: in less memory. */
@@ -161,7 +162,7 @@ void rv_program_free(struct rv_program *p);
 void rv_net_free(struct rv_net *net);
 
 rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_home home,
-                     bool wide);
+                     enum rv_type type);
 rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c);
 /* A step with every index -1; NULL when p has failed. Valid until the next is made. */
 struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int stride,
@@ -170,7 +171,8 @@ struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int s
 int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weight *w);
 /* A convolution of all of `in` with the weights at `w`. */
 rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
-                    rv_tid in, rv_tid add, int stride, int pad, bool relu, bool wide);
+                    rv_tid in, rv_tid add, int stride, int pad, bool relu,
+                    enum rv_type type);
 rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, int stride,
                        int pad, bool ceil);
 /* Where a tensor lies in its outermost parent. */
@@ -180,6 +182,7 @@ struct rv_place {
 };
 struct rv_place rv_tensor_place(const struct rv_program *p, rv_tid t);
 size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t); /* elements a pixel */
+size_t rv_tensor_bytes(const struct rv_tensor *t);            /* packed */
 
 /* -- schedule.c -- */
 /* Waves, from what each step reads and writes in the order of emission. */

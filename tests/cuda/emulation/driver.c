@@ -256,17 +256,17 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
     }
     c->zeroes = calloc((size_t)s->oc + 8, sizeof(float));
     if (c->zeroes)
-        ret = rv_cuda_weights(dev, weights, index, s->ic, s->half_in, RV_LAYOUT_PLAIN,
-                              &kernel, &c->bias);
+        ret = rv_cuda_weights(dev, weights, index, s->ic, s->in, RV_LAYOUT_PLAIN, &kernel,
+                              &c->bias);
     if (ret) {
         destroy(c);
         return ret;
     }
     c->dev = dev;
     c->shape = *s;
-    c->args = (struct rv_plain_conv){s->n,       s->ih, s->iw,   s->ic,     s->oh,
-                                     s->ow,      s->oc, s->size, s->stride, s->pad,
-                                     s->half_in, 0,     0,       kernel,    c->zeroes};
+    c->args = (struct rv_plain_conv){s->n,  s->ih,  s->iw,   s->ic,     s->oh,
+                                     s->ow, s->oc,  s->size, s->stride, s->pad,
+                                     s->in, RV_F32, 0,       kernel,    c->zeroes};
     *out = c;
     return 0;
 }
@@ -288,7 +288,7 @@ static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stre
     rv_emulated_remember(stream);
     rv_emulated_foreign(true);
     CU(c->dev, rv_cuda_conv(c->args, io->x, NULL, io->workspace, stream));
-    CU(c->dev, rv_cuda_epilogue(io->workspace, 0, c->bias, io->add, io->y, s->half_out,
+    CU(c->dev, rv_cuda_epilogue(io->workspace, RV_F32, c->bias, io->add, io->y, s->out,
                                 (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream));
 error:
     rv_emulated_foreign(false);

@@ -16,8 +16,8 @@
 struct rv_conv_shape {
     int n, ih, iw, ic, oh, ow, oc; /* ic with its padding */
     int size, stride, pad;
-    bool half_in, half_out; /* else float32; weights go with the input */
-    bool tf32;              /* float32 operands may be cut to 10 bits */
+    enum rv_type in, out; /* elements: RV_F32 or RV_F16; weights are as the input */
+    bool tf32;            /* float32 operands may be cut to 10 bits */
     bool relu;
     bool sum;      /* y = act(conv + bias + add); add may be y */
     bool in_place; /* it is: so it is tried and timed */
@@ -77,12 +77,12 @@ static inline void rv_conv_stream_destroy(const rvos_device *dev, cudaStream_t s
 
 /* -- weights.c: what all engines make of weights->prepared[index] -- */
 enum rv_layout {
-    RV_LAYOUT_PLAIN,  /* [tap][ic][oc], oc padded to 8; float32, rounded if half */
-    RV_LAYOUT_FILTER, /* [oc][tap][ic]; half or float32 */
+    RV_LAYOUT_PLAIN, /* [tap][ic][oc], oc padded to 8; float32, to the type's precision */
+    RV_LAYOUT_FILTER, /* [oc][tap][ic] of the type */
 };
 /* Device addresses, made if no earlier call has. Bias: float32, oc padded to 8. */
 int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int ic,
-                    bool half, enum rv_layout layout, const void **kernel,
+                    enum rv_type type, enum rv_layout layout, const void **kernel,
                     const float **bias);
 void rv_cuda_weights_free(rvos_device *dev, struct rv_weights *weights);
 

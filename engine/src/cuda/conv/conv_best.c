@@ -161,7 +161,7 @@ static void write_tiling_key(char *key, size_t size, const struct rv_conv_best *
 {
     snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s", b->gpu, s->n, s->ih,
              s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
-             s->half_out ? "f16" : "f32",
+             s->out == RV_F16 ? "f16" : "f32",
              s->in_place ? "-add"
              : s->sum    ? "-sum"
                          : "",

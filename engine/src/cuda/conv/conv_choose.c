@@ -80,10 +80,10 @@ static bool form_exists(const struct rv_conv *c, enum rv_form form)
 {
     switch (form) {
     case RV_FORM_FUSED:
-        return !c->shape.half_in || c->half_bias;
+        return c->shape.in != RV_F16 || c->f16_bias;
     case RV_FORM_FUSED32:
     case RV_FORM_SUMS:
-        return c->shape.half_in; /* else they are the others */
+        return c->shape.in == RV_F16; /* else they are the others */
     default:
         return true;
     }
@@ -333,14 +333,14 @@ static void write_plan_key(char *key, size_t size, const struct rv_conv *c)
 
     snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s%s%s", c->opened->gpu,
              s->n, s->ih, s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
-             s->half_in ? "f16"
-             : s->tf32  ? "tf32"
-                        : "f32",
-             s->half_out ? "f16" : "f32",
+             s->in == RV_F16 ? "f16"
+             : s->tf32       ? "tf32"
+                             : "f32",
+             s->out == RV_F16 ? "f16" : "f32",
              s->in_place ? "-add"
              : s->sum    ? "-sum"
                          : "",
-             s->relu ? "-relu" : "", s->half_in && !c->half_bias ? "-bias32" : "");
+             s->relu ? "-relu" : "", s->in == RV_F16 && !c->f16_bias ? "-bias32" : "");
 }
 
 /* A plan for a key that is not among those made; false: cuDNN has none. */

@@ -4,28 +4,29 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "half.h"
+#include "../../f16.h"
 
-static float value(const void *p, size_t i, bool half)
+static float value(const void *p, size_t i, enum rv_type type)
 {
-    return half ? rv_half_value(((const uint16_t *)p)[i]) : ((const float *)p)[i];
+    return type == RV_F16 ? rv_f16_value(((const uint16_t *)p)[i])
+                          : ((const float *)p)[i];
 }
 
-struct rv_difference rv_differ(const void *got, const void *want, size_t n, bool half,
-                               float allowed)
+struct rv_difference rv_differ(const void *got, const void *want, size_t n,
+                               enum rv_type type, float allowed)
 {
     struct rv_difference d = {0};
     double squares = 0;
     float typical;
 
     for (size_t i = 0; i < n; i++) {
-        float b = value(want, i, half);
+        float b = value(want, i, type);
 
         squares += isfinite(b) ? (double)b * (double)b : 0;
     }
     typical = n ? (float)sqrt(squares / (double)n) : 0;
     for (size_t i = 0; i < n; i++) {
-        float a = value(got, i, half), b = value(want, i, half), size = fabsf(b), share;
+        float a = value(got, i, type), b = value(want, i, type), size = fabsf(b), share;
 
         size = (size > typical ? size : typical) + 1e-6f;
         share = a == b || (isnan(a) && isnan(b)) ? 0 : fabsf(a - b) / (allowed * size);
@@ -47,15 +48,15 @@ struct tensors {
 };
 
 /* Normal enough, of about the size of activations; the same each time. */
-static void fill_random(void *to, size_t n, bool half, uint32_t seed)
+static void fill_random(void *to, size_t n, enum rv_type type, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {
         float v;
 
         seed = seed * 1664525u + 1013904223u;
         v = (float)(seed >> 8) * 0x1p-23f - 1;
-        if (half)
-            ((uint16_t *)to)[i] = rv_half_bits(v);
+        if (type == RV_F16)
+            ((uint16_t *)to)[i] = rv_f16_bits(v);
         else
             ((float *)to)[i] = v;
     }
@@ -65,14 +66,14 @@ static bool make_tensors(struct tensors *t, const struct rv_conv_shape *s)
 {
     t->x = (size_t)s->n * s->ih * s->iw * s->ic;
     t->y = (size_t)s->n * s->oh * s->ow * s->oc;
-    t->host_x = malloc(t->x * (s->half_in ? 2 : 4));
-    t->host_add = malloc(t->y * (s->half_out ? 2 : 4));
-    t->got = malloc(t->y * (s->half_out ? 2 : 4));
-    t->want = malloc(t->y * (s->half_out ? 2 : 4));
+    t->host_x = malloc(t->x * rv_type_bytes(s->in));
+    t->host_add = malloc(t->y * rv_type_bytes(s->out));
+    t->got = malloc(t->y * rv_type_bytes(s->out));
+    t->want = malloc(t->y * rv_type_bytes(s->out));
     if (!t->host_x || !t->host_add || !t->got || !t->want)
         return false;
-    fill_random(t->host_x, t->x, s->half_in, 1);
-    fill_random(t->host_add, t->y, s->half_out, 2);
+    fill_random(t->host_x, t->x, s->in, 1);
+    fill_random(t->host_add, t->y, s->out, 2);
     return true;
 }
 
@@ -81,10 +82,10 @@ static int put_element(rvos_device *dev, const struct tensors *t,
                        const struct rv_conv_shape *s, const struct rv_conv_io *io)
 {
     struct cuda_device *cuda = dev->priv;
-    size_t y = t->y * (s->half_out ? 2 : 4);
+    size_t y = t->y * rv_type_bytes(s->out);
     int ret = 0;
 
-    CU(dev, cudaMemcpyAsync((void *)io->x, t->host_x, t->x * (s->half_in ? 2 : 4),
+    CU(dev, cudaMemcpyAsync((void *)io->x, t->host_x, t->x * rv_type_bytes(s->in),
                             cudaMemcpyHostToDevice, cuda->stream));
     CU(dev, cudaMemsetAsync(io->y, 0xff, y, cuda->stream));
     if (io->add)
@@ -101,7 +102,7 @@ static int get(rvos_device *dev, void *to, const struct tensors *t,
     struct cuda_device *cuda = dev->priv;
     int ret = 0;
 
-    CU(dev, cudaMemcpyAsync(to, io->y, t->y * (s->half_out ? 2 : 4),
+    CU(dev, cudaMemcpyAsync(to, io->y, t->y * rv_type_bytes(s->out),
                             cudaMemcpyDeviceToHost, cuda->stream));
     CU(dev, cudaStreamSynchronize(cuda->stream));
 error:
@@ -136,8 +137,8 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *s,
     if (!ret)
         ret = get(dev, t.want, &t, s, io);
     if (!ret)
-        *out = rv_differ(t.got, t.want, t.y, s->half_out,
-                         s->half_in || s->tf32 ? RV_AGREE_NARROW : RV_AGREE_WIDE);
+        *out = rv_differ(t.got, t.want, t.y, s->out,
+                         s->in == RV_F16 || s->tf32 ? RV_AGREE_ROUNDED : RV_AGREE_EXACT);
     if (plain)
         rv_conv_plain.destroy(plain);
     free(t.host_x);

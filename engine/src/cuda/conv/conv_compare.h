@@ -9,8 +9,8 @@
 
 #include "conv.h"
 
-#define RV_AGREE_NARROW 0.03f /* fp16, and float32 operands cut to 10 bits */
-#define RV_AGREE_WIDE 1e-3f
+#define RV_AGREE_ROUNDED 0.03f /* fp16, and float32 operands cut to 10 bits */
+#define RV_AGREE_EXACT 1e-3f
 
 struct rv_difference {
     size_t at; /* the element that is furthest off */
@@ -18,9 +18,9 @@ struct rv_difference {
     float share; /* of what is allowed; above 1, or not a number: they do not agree */
 };
 
-/* Elements are fp16 or float32, in host memory. */
-struct rv_difference rv_differ(const void *got, const void *want, size_t n, bool half,
-                               float allowed);
+/* Elements are RV_F32 or RV_F16, in host memory. */
+struct rv_difference rv_differ(const void *got, const void *want, size_t n,
+                               enum rv_type type, float allowed);
 
 /* Runs `run` and then the plain kernel on random operands at `io`, which is overwritten:
  * device memory, as `shape` says; io->add may be io->y. 0, or an error: it could not be

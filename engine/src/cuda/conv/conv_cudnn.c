@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "half.h"
+#include "../../f16.h"
 #include "../kernels/kernels.h"
 
 #define DNN(dev, call)                                                                   \
@@ -116,15 +116,15 @@ error:
 }
 
 /* The bias as fp16, which more of cuDNN's engines take. None if it does not fit. */
-static int make_half_bias(struct rv_conv *c)
+static int make_f16_bias(struct rv_conv *c)
 {
     rvos_device *dev = c->opened->dev;
     struct cuda_device *cuda = dev->priv;
     int oc = c->shape.oc, ret = 0;
     float *bias = malloc((size_t)oc * sizeof(*bias));
-    uint16_t *half = malloc((size_t)oc * sizeof(*half));
+    uint16_t *f16 = malloc((size_t)oc * sizeof(*f16));
 
-    if (!bias || !half) {
+    if (!bias || !f16) {
         ret = RVOS_ERR_MEMORY;
         goto error;
     }
@@ -132,22 +132,22 @@ static int make_half_bias(struct rv_conv *c)
                             cudaMemcpyDeviceToHost, cuda->stream));
     CU(dev, cudaStreamSynchronize(cuda->stream));
     for (int i = 0; i < oc; i++) {
-        half[i] = rv_half_bits(bias[i]);
+        f16[i] = rv_f16_bits(bias[i]);
         if (!(fabsf(bias[i]) < 65504))
             goto error;
     }
-    ret = rv_cuda_alloc(dev, &c->half_bias, (size_t)oc * sizeof(*half));
+    ret = rv_cuda_alloc(dev, &c->f16_bias, (size_t)oc * sizeof(*f16));
     if (!ret)
-        ret = rv_cuda_upload(dev, c->half_bias, half, (size_t)oc * sizeof(*half));
+        ret = rv_cuda_upload(dev, c->f16_bias, f16, (size_t)oc * sizeof(*f16));
 error:
     free(bias);
-    free(half);
+    free(f16);
     return ret;
 }
 
 static void cudnn_destroy(struct rv_conv *c)
 {
-    rv_cuda_free(c->half_bias);
+    rv_cuda_free(c->f16_bias);
     free(c);
 }
 
@@ -159,7 +159,7 @@ static int cudnn_create(struct rv_conv **out, rvos_device *dev, void *opened,
     int ret;
 
     *out = NULL;
-    if (shape->half_in && (shape->ic % 8 || shape->oc % 8)) {
+    if (shape->in == RV_F16 && (shape->ic % 8 || shape->oc % 8)) {
         rv_log(dev, RVOS_LOG_DEBUG, "%d to %d channels are not for tensor cores",
                shape->ic, shape->oc);
         return RVOS_ERR_UNSUPPORTED;
@@ -171,10 +171,10 @@ static int cudnn_create(struct rv_conv **out, rvos_device *dev, void *opened,
     c->shape = *shape;
     c->weights = weights;
     c->index = index;
-    ret = rv_cuda_weights(dev, weights, index, shape->ic, shape->half_in,
-                          RV_LAYOUT_FILTER, &c->kernel, &c->bias);
-    if (!ret && shape->half_in)
-        ret = make_half_bias(c);
+    ret = rv_cuda_weights(dev, weights, index, shape->ic, shape->in, RV_LAYOUT_FILTER,
+                          &c->kernel, &c->bias);
+    if (!ret && shape->in == RV_F16)
+        ret = make_f16_bias(c);
     if (!ret) {
         c->made = rv_cudnn_find(c);
         ret = c->made ? 0 : RVOS_ERR_UNSUPPORTED;

@@ -30,7 +30,7 @@ static int plain_create(struct rv_conv **out, rvos_device *dev, void *opened,
     *out = NULL;
     if (!conv)
         return RVOS_ERR_MEMORY;
-    ret = rv_cuda_weights(dev, weights, index, shape->ic, shape->half_in, RV_LAYOUT_PLAIN,
+    ret = rv_cuda_weights(dev, weights, index, shape->ic, shape->in, RV_LAYOUT_PLAIN,
                           &kernel, &bias);
     if (ret) {
         free(conv);
@@ -47,8 +47,8 @@ static int plain_create(struct rv_conv **out, rvos_device *dev, void *opened,
                                         .size = shape->size,
                                         .stride = shape->stride,
                                         .pad = shape->pad,
-                                        .half_in = shape->half_in,
-                                        .half_out = shape->half_out,
+                                        .in = shape->in,
+                                        .out = shape->out,
                                         .relu = shape->relu,
                                         .kernel = kernel,
                                         .bias = bias};

@@ -28,9 +28,9 @@ void rv_search_begin(struct rv_search *s, const struct rv_conv_shape *shape,
 {
     struct cuda_device *cuda = s->dev->priv;
     size_t x = aligned((size_t)shape->n * shape->ih * shape->iw * shape->ic *
-                       (shape->half_in ? 2 : 4));
+                       rv_type_bytes(shape->in));
     size_t y = aligned((size_t)shape->n * shape->oh * shape->ow * shape->oc *
-                       (shape->half_out ? 2 : 4));
+                       rv_type_bytes(shape->out));
     size_t size = x + 2 * y + workspace;
 
     s->until = rv_conv_search_begin(s->dev);

@@ -47,7 +47,7 @@ static int steps_of(const struct rv_conv_shape *s)
 
 bool rv_conv_tile_suits(const struct rv_conv_shape *s)
 {
-    return s->half_in && s->ic % 8 == 0 && s->oc % 8 == 0 &&
+    return s->in == RV_F16 && s->ic % 8 == 0 && s->oc % 8 == 0 &&
            (int64_t)s->n * s->oh * s->ow < INT32_MAX / 2;
 }
 
@@ -169,7 +169,7 @@ static int tile_create(struct rv_conv **out, rvos_device *dev, void *opened,
                                        .size = s->size,
                                        .stride = s->stride,
                                        .pad = s->pad,
-                                       .half_out = s->half_out,
+                                       .out = s->out,
                                        .relu = s->relu,
                                        .columns = s->size * s->size * s->ic,
                                        .pixels = pixels_of(s)};

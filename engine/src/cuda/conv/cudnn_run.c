@@ -63,9 +63,8 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
 {
     const struct rv_conv_shape *s = &c->shape;
     bool fused = is_fused(made->form);
-    const void *bias = made->form == RV_FORM_FUSED && c->half_bias
-                           ? c->half_bias
-                           : (const void *)c->bias;
+    const void *bias =
+        made->form == RV_FORM_FUSED && c->f16_bias ? c->f16_bias : (const void *)c->bias;
     char *workspace = (char *)io->workspace + rv_cudnn_sums(s, made->form);
     void *y = fused ? io->y : io->workspace;
     cudnnBackendDescriptor_t pack =
@@ -77,8 +76,8 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
         status = execute(c->opened, made, pack, stream);
     if (!status && !fused)
         *launched = rv_cuda_epilogue(
-            y, s->half_in && made->form == RV_FORM_SUMS, c->bias, io->add, io->y,
-            s->half_out, (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream);
+            y, made->form == RV_FORM_SUMS ? s->in : RV_F32, c->bias, io->add, io->y,
+            s->out, (size_t)s->n * s->oh * s->ow, s->oc, s->relu, stream);
     rv_dnn_destroy(&pack);
     return status;
 }
@@ -86,7 +85,7 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
 size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form)
 {
     size_t bytes = (size_t)s->n * s->oh * s->ow * s->oc *
-                   (form == RV_FORM_SUMS && s->half_in ? 2 : 4);
+                   rv_type_bytes(form == RV_FORM_SUMS ? s->in : RV_F32);
 
     return is_fused(form) ? 0 : (bytes + 255) / 256 * 256;
 }

@@ -141,9 +141,9 @@ static desc make_pointwise_op(desc how, desc x, desc b, desc y)
 
 /* ---- operation graphs --------------------------------------------------------- */
 
-static cudnnDataType_t type_of(bool half)
+static cudnnDataType_t type_of(enum rv_type type)
 {
-    return half ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
+    return type == RV_F16 ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
 }
 
 /* What the parts of a graph are kept in until it is made; most may be NULL. */
@@ -168,9 +168,9 @@ static void append_op(struct parts *p, desc how, enum tensor operand, enum tenso
  * engines, too. */
 static void make_parts(struct parts *p, const struct rv_conv_shape *s, enum rv_form form)
 {
-    const cudnnDataType_t in = type_of(s->half_in), f32 = CUDNN_DATA_FLOAT;
+    const cudnnDataType_t in = type_of(s->in), f32 = CUDNN_DATA_FLOAT;
     bool fused = form == RV_FORM_FUSED || form == RV_FORM_FUSED32;
-    const cudnnDataType_t out = fused                    ? type_of(s->half_out)
+    const cudnnDataType_t out = fused                    ? type_of(s->out)
                                 : form == RV_FORM_SUMS32 ? f32
                                                          : in;
     const cudnnDataType_t bias = form == RV_FORM_FUSED ? in : f32;
@@ -252,7 +252,7 @@ bool rv_dnn_suits(desc config, const struct rv_conv_shape *s)
         engine && cudnnBackendGetAttribute(
                       engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
                       CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) == CUDNN_STATUS_SUCCESS;
-    bool exact = !s->half_in && !s->tf32;
+    bool exact = s->in == RV_F32 && !s->tf32;
 
     for (int i = 0; i < n && good; i++)
         switch (notes[i]) {

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "conv.h"
-#include "half.h"
+#include "../../f16.h"
 
 struct weight {
     void *kernel[2]; /* by enum rv_layout; NULL: nobody asked */
@@ -27,8 +27,8 @@ static size_t place(enum rv_layout layout, const struct rv_weight *w, int ic, in
     return ((size_t)o * w->size * w->size + tap) * ic + c;
 }
 
-static void reorder(const float *oihw, const struct rv_weight *w, int ic, bool half,
-                    enum rv_layout layout, void *out)
+static void reorder(const float *oihw, const struct rv_weight *w, int ic,
+                    enum rv_type type, enum rv_layout layout, void *out)
 {
     int taps = w->size * w->size;
 
@@ -38,10 +38,12 @@ static void reorder(const float *oihw, const struct rv_weight *w, int ic, bool h
                 float v = oihw[((size_t)o * w->in + c) * taps + t];
                 size_t at = place(layout, w, ic, o, c, t);
 
-                if (half && layout == RV_LAYOUT_FILTER)
-                    ((uint16_t *)out)[at] = rv_half_bits(v);
+                if (type == RV_F32)
+                    ((float *)out)[at] = v;
+                else if (layout == RV_LAYOUT_FILTER)
+                    ((uint16_t *)out)[at] = rv_f16_bits(v);
                 else
-                    ((float *)out)[at] = half ? rv_half_value(rv_half_bits(v)) : v;
+                    ((float *)out)[at] = rv_f16_value(rv_f16_bits(v));
             }
 }
 
@@ -61,11 +63,12 @@ static int upload_new(rvos_device *dev, void **out, const void *from, size_t byt
 
 /* Plans share what is made here: so it becomes theirs when all of it is there. */
 static int make_weight(rvos_device *dev, struct rv_weights *weights, int index, int ic,
-                       bool half, enum rv_layout layout, struct weight *made)
+                       enum rv_type type, enum rv_layout layout, struct weight *made)
 {
     const struct rv_weight *w = &weights->net->weight[index];
     size_t taps = (size_t)w->size * w->size, outs = (size_t)padded8(w->out);
-    size_t bytes = outs * taps * ic * (half && layout == RV_LAYOUT_FILTER ? 2 : 4);
+    size_t bytes =
+        outs * taps * ic * rv_type_bytes(layout == RV_LAYOUT_FILTER ? type : RV_F32);
     float *oihw = malloc((size_t)w->out * w->in * taps * sizeof(float));
     float *bias = calloc(outs, sizeof(float));
     void *kernel = calloc(1, bytes), *kernel_there = NULL, *bias_there = made->bias;
@@ -74,7 +77,7 @@ static int make_weight(rvos_device *dev, struct rv_weights *weights, int index, 
     if (oihw && bias && kernel)
         ret = weights->read(weights, index, oihw, bias);
     if (!ret) {
-        reorder(oihw, w, ic, half, layout, kernel);
+        reorder(oihw, w, ic, type, layout, kernel);
         ret = upload_new(dev, &kernel_there, kernel, bytes);
     }
     if (!ret && !bias_there)
@@ -93,7 +96,7 @@ static int make_weight(rvos_device *dev, struct rv_weights *weights, int index, 
 }
 
 int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int ic,
-                    bool half, enum rv_layout layout, const void **kernel,
+                    enum rv_type type, enum rv_layout layout, const void **kernel,
                     const float **bias)
 {
     struct weight *made = weights->prepared[index];
@@ -106,7 +109,7 @@ int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int
         weights->prepared[index] = made;
     }
     if (!made->kernel[layout])
-        ret = make_weight(dev, weights, index, ic, half, layout, made);
+        ret = make_weight(dev, weights, index, ic, type, layout, made);
     *kernel = made->kernel[layout];
     *bias = made->bias;
     return ret;

@@ -25,19 +25,19 @@ static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_
             size_t down = y0 + 1 < m.below.h ? (size_t)bw * p : 0;
             size_t right = x0 + 1 < bw ? p : 0;
             at = ((size_t)y0 * bw + x0) * p + c;
-            a = get(in, at, m.below.half);
-            b = get(in, at + right, m.below.half);
-            a += fy * (get(in, at + down, m.below.half) - a);
-            b += fy * (get(in, at + down + right, m.below.half) - b);
+            a = get(in, at, m.below.type);
+            b = get(in, at + right, m.below.type);
+            a += fy * (get(in, at + down, m.below.type) - a);
+            b += fy * (get(in, at + down + right, m.below.type) - b);
             v = a + fx * (b - a);
             if (m.mul.where)
                 v *= get(image_of(job, j, &m.mul, 0),
-                         ((size_t)y * w + x) * m.mul.pitch + c, m.mul.half);
+                         ((size_t)y * w + x) * m.mul.pitch + c, m.mul.type);
         } else if (c < up + left) {
             v = get(image_of(job, j, &m.h_left, 0),
-                    ((size_t)y * w + x) * m.h_left.pitch + c - up, m.h_left.half);
+                    ((size_t)y * w + x) * m.h_left.pitch + c - up, m.h_left.type);
         }
-        put(image_of(job, j, &m.input, 0), (size_t)i, m.input.half, v);
+        put(image_of(job, j, &m.input, 0), (size_t)i, m.input.type, v);
     }
 }
 
@@ -47,11 +47,14 @@ static __device__ inline float gate_sum(const struct rv_cuda_job *job, int j,
     float v = 0;
 
     if (m->gates.where)
-        v = get(image_of(job, j, &m->gates, 0), (size_t)pixel * m->gates.pitch + c, 0);
+        v = get(image_of(job, j, &m->gates, 0), (size_t)pixel * m->gates.pitch + c,
+                RV_F32);
     if (m->time.where)
-        v += get(image_of(job, j, &m->time, 0), (size_t)pixel * m->time.pitch + c, 0);
+        v +=
+            get(image_of(job, j, &m->time, 0), (size_t)pixel * m->time.pitch + c, RV_F32);
     if (m->skip.where)
-        v += get(image_of(job, j, &m->skip, 0), (size_t)pixel * m->skip.pitch + c, 0);
+        v +=
+            get(image_of(job, j, &m->skip, 0), (size_t)pixel * m->skip.pitch + c, RV_F32);
     return v;
 }
 
@@ -72,9 +75,10 @@ static __global__ void cell_update(const struct rv_cuda_job *job, struct rv_cell
         candidate = gate_sum(job, j, &m, pixel, 3 * hidden + n);
         c = logistic(in) * tanhf(candidate);
         if (m.c_left.where)
-            c += logistic(forget) * get(image_of(job, j, &m.c_left, 0), (size_t)i, 0);
-        put(image_of(job, j, &m.c, 0), (size_t)i, 0, c);
-        put(image_of(job, j, &m.h, 0), (size_t)pixel * m.h.pitch + n, m.h.half,
+            c +=
+                logistic(forget) * get(image_of(job, j, &m.c_left, 0), (size_t)i, RV_F32);
+        put(image_of(job, j, &m.c, 0), (size_t)i, RV_F32, c);
+        put(image_of(job, j, &m.h, 0), (size_t)pixel * m.h.pitch + n, m.h.type,
             logistic(out) * tanhf(c));
     }
 }

@@ -28,7 +28,7 @@ static __global__ void conv(struct rv_plain_conv c, const void *x, const void *a
             if (sy < 0 || sy >= c.ih || sx < 0 || sx >= c.iw)
                 continue;
             for (int k = 0; k < c.ic; k++, kernel += padded) {
-                float v = get(x, in + k, c.half_in);
+                float v = get(x, in + k, c.in);
 
                 for (int j = 0; j < OUTPUTS; j++)
                     sum[j] += v * kernel[j];
@@ -36,8 +36,8 @@ static __global__ void conv(struct rv_plain_conv c, const void *x, const void *a
         }
         for (int j = 0; j < OUTPUTS && first + j < c.oc; j++) {
             if (add)
-                sum[j] += get(add, out + j, c.half_out);
-            put(y, out + j, c.half_out, c.relu && sum[j] < 0 ? 0 : sum[j]);
+                sum[j] += get(add, out + j, c.out);
+            put(y, out + j, c.out, c.relu && sum[j] < 0 ? 0 : sum[j]);
         }
     }
 }

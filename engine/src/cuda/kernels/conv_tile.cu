@@ -188,7 +188,7 @@ static __device__ inline void finish8(const struct rv_tile_conv &c, float v[8],
     RV_UNROLL
     for (int i = 0; i < 8; i++)
         v[i] += c.bias[o + i];
-    if (add && c.half_out) {
+    if (add && c.out == RV_F16) {
         e = get8((const __half *)add + at);
         RV_UNROLL
         for (int i = 0; i < 8; i++)
@@ -201,7 +201,7 @@ static __device__ inline void finish8(const struct rv_tile_conv &c, float v[8],
     RV_UNROLL
     for (int i = 0; i < 8; i++)
         v[i] = c.relu && v[i] < 0 ? 0 : v[i];
-    if (c.half_out) {
+    if (c.out == RV_F16) {
         RV_UNROLL
         for (int i = 0; i < 8; i++)
             e.v[i] = __float2half_rn(v[i]);

@@ -37,14 +37,14 @@ static __device__ inline int thread_index(void)
     return (int)(blockIdx.x * blockDim.x + threadIdx.x);
 }
 
-static __device__ inline float get(const void *p, size_t i, int half)
+static __device__ inline float get(const void *p, size_t i, enum rv_type type)
 {
-    return half ? __half2float(((const __half *)p)[i]) : ((const float *)p)[i];
+    return type == RV_F16 ? __half2float(((const __half *)p)[i]) : ((const float *)p)[i];
 }
 
-static __device__ inline void put(void *p, size_t i, int half, float v)
+static __device__ inline void put(void *p, size_t i, enum rv_type type, float v)
 {
-    if (half)
+    if (type == RV_F16)
         ((__half *)p)[i] = __float2half_rn(v);
     else
         ((float *)p)[i] = v;
@@ -55,7 +55,7 @@ static __device__ inline char *image_of(const struct rv_cuda_job *job, int j,
                                         const struct rv_view *v, int n)
 {
     char *base = v->where == RV_IN_STATE ? job[j].state : v->base + j * v->stride;
-    size_t element = v->half ? 2 : 4;
+    size_t element = rv_type_bytes(v->type);
 
     return base + v->offset + (size_t)n * v->h * v->w * v->pitch * element;
 }

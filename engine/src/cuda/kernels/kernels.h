@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../net/type.h"
 #include "../../pixels/color.h"
 #include "../../pixels/filter.h"
 #include "../../pixels/objects.h"
@@ -31,8 +32,8 @@ enum rv_where { RV_NOWHERE, RV_FIXED, RV_IN_STATE };
  * in a slice, or where channels are padded). Of job j of a batch at base + offset +
  * j * stride, or at `offset` in the job's state. */
 struct rv_view {
-    int where; /* enum rv_where */
-    int half;  /* elements are fp16, else float32 */
+    int where;         /* enum rv_where */
+    enum rv_type type; /* RV_F32 or RV_F16 */
     int n, h, w, c, pitch;
     char *base;
     size_t offset, stride; /* bytes */
@@ -103,9 +104,9 @@ cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_v
                            int decoder, int slot, struct rv_view out,
                            cudaStream_t stream);
 /* out = act(sums + bias + add), of packed tensors; add NULL: none; out may be add. */
-cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
-                             const void *add, void *out, int out_half, size_t pixels,
-                             int channels, int relu, cudaStream_t stream);
+cudaError_t rv_cuda_epilogue(const void *sums, enum rv_type sums_type, const float *bias,
+                             const void *add, void *out, enum rv_type out_type,
+                             size_t pixels, int channels, int relu, cudaStream_t stream);
 
 struct rv_mask_args {
     struct rv_view h, half, logits, prob; /* prob may be nowhere */
@@ -158,7 +159,9 @@ cudaError_t rv_cuda_fill(struct rv_plane labels, int value, cudaStream_t stream)
 /* -- conv_plain.cu -- */
 struct rv_plain_conv {
     int n, ih, iw, ic, oh, ow, oc; /* ic as padded */
-    int size, stride, pad, half_in, half_out, relu;
+    int size, stride, pad;
+    enum rv_type in, out;
+    int relu;
     const float *kernel; /* [tap][ic][oc, padded to 8], float32 whatever the precision */
     const float *bias;   /* [oc, padded to 8] */
 };
@@ -167,7 +170,9 @@ cudaError_t rv_cuda_conv(struct rv_plain_conv c, const void *x, const void *add,
 
 /* -- conv_tile.cu: fp16 operands, ic and oc multiples of 8 -- */
 struct rv_tile_conv {
-    int ih, iw, ic, oh, ow, oc, size, stride, pad, half_out, relu;
+    int ih, iw, ic, oh, ow, oc, size, stride, pad;
+    enum rv_type out;
+    int relu;
     int columns;        /* of the product: size * size * ic */
     int pixels;         /* its rows: n * oh * ow */
     const void *kernel; /* [oc][tap][ic], fp16 */

@@ -24,14 +24,14 @@ static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_arg
         y0 = y0 < 0 ? 0 : y0;
         x1 = x1 < in.w ? x1 : in.w;
         y1 = y1 < in.h ? y1 : in.h;
-        max = get(from, ((size_t)y0 * in.w + x0) * in.pitch + c, in.half);
+        max = get(from, ((size_t)y0 * in.w + x0) * in.pitch + c, in.type);
         for (int sy = y0; sy < y1; sy++)
             for (int sx = x0; sx < x1; sx++) {
-                float v = get(from, ((size_t)sy * in.w + sx) * in.pitch + c, in.half);
+                float v = get(from, ((size_t)sy * in.w + sx) * in.pitch + c, in.type);
 
                 max = v > max ? v : max;
             }
-        put(image_of(job, j, &out, n), ((size_t)y * out.w + x) * out.pitch + c, out.half,
+        put(image_of(job, j, &out, n), ((size_t)y * out.w + x) * out.pitch + c, out.type,
             max);
     }
 }
@@ -48,14 +48,15 @@ static __global__ void gather(const struct rv_cuda_job *job, struct rv_view in,
         if (pixel >= out.h * out.w)
             continue;
         if (c < in.c && (in.where != RV_IN_STATE || slot + n < job[j].live[decoder]))
-            v = get(image_of(job, j, &in, n), (size_t)pixel * in.pitch + c, in.half);
-        put(image_of(job, j, &out, n), (size_t)i, out.half, v);
+            v = get(image_of(job, j, &in, n), (size_t)pixel * in.pitch + c, in.type);
+        put(image_of(job, j, &out, n), (size_t)i, out.type, v);
     }
 }
 
-static __global__ void epilogue(const void *sums, int sums_half, const float *bias,
-                                const void *add, void *out, int out_half, size_t count,
-                                int channels, int relu)
+static __global__ void epilogue(const void *sums, enum rv_type sums_type,
+                                const float *bias, const void *add, void *out,
+                                enum rv_type out_type, size_t count, int channels,
+                                int relu)
 {
     RV_THREADS
     {
@@ -64,10 +65,10 @@ static __global__ void epilogue(const void *sums, int sums_half, const float *bi
 
         if (i >= count)
             continue;
-        v = get(sums, i, sums_half) + bias[i % channels];
+        v = get(sums, i, sums_type) + bias[i % channels];
         if (add)
-            v += get(add, i, out_half);
-        put(out, i, out_half, relu && v < 0 ? 0 : v);
+            v += get(add, i, out_type);
+        put(out, i, out_type, relu && v < 0 ? 0 : v);
     }
 }
 
@@ -87,7 +88,7 @@ static __global__ void mask_taps(const struct rv_cuda_job *job, struct rv_mask_a
             continue;
         h = image_of(job, j, &m.h, n);
         for (int c = 0; c < m.h.c; c++)
-            v += get(h, (size_t)pixel * m.h.pitch + c, m.h.half) *
+            v += get(h, (size_t)pixel * m.h.pitch + c, m.h.type) *
                  m.kernel[tap * m.h.c + c];
         m.taps[j * m.taps_stride + ((size_t)n * m.size * m.size + tap) * pixels + pixel] =
             v;
@@ -170,14 +171,14 @@ cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_v
     return RV_LAUNCH(gather, grid, RV_BLOCK, stream, job, in, decoder, slot, out);
 }
 
-cudaError_t rv_cuda_epilogue(const void *sums, int sums_half, const float *bias,
-                             const void *add, void *out, int out_half, size_t pixels,
-                             int channels, int relu, cudaStream_t stream)
+cudaError_t rv_cuda_epilogue(const void *sums, enum rv_type sums_type, const float *bias,
+                             const void *add, void *out, enum rv_type out_type,
+                             size_t pixels, int channels, int relu, cudaStream_t stream)
 {
     size_t count = pixels * (size_t)channels;
 
-    return RV_LAUNCH(epilogue, blocks_for(count), RV_BLOCK, stream, sums, sums_half, bias,
-                     add, out, out_half, count, channels, relu);
+    return RV_LAUNCH(epilogue, blocks_for(count), RV_BLOCK, stream, sums, sums_type, bias,
+                     add, out, out_type, count, channels, relu);
 }
 
 cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mask_args m,

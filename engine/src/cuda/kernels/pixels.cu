@@ -130,7 +130,7 @@ static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view ima
 
             if (c < 3 && job->frame.width)
                 v = job->filter.value[c * 256 + (RV_MY(sum)[c] >> RV_TAPS_BITS)];
-            put(out, ((size_t)y * image.w + x) * image.pitch + c, image.half, v);
+            put(out, ((size_t)y * image.w + x) * image.pitch + c, image.type, v);
         }
     }
 }

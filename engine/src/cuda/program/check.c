@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "../conv/conv_compare.h"
-#include "../conv/half.h"
+#include "../../f16.h"
 #include "plan.h"
 
 #define TOUCHED (RV_CELL_INPUTS + 3)
@@ -83,7 +83,7 @@ static int make_single(struct rv_plan *plan, int i)
     s->program.tensor = tensor;
     s->program.step = &s->step;
     s->program.n_steps = s->program.n_waves = 1;
-    s->program.narrow_bytes = 4;
+    s->program.type = RV_F32;
     for (int k = 0; k < RV_CELL_INPUTS; k++)
         touch(p, s, s->step.in[k]);
     for (int k = 0; k < 3; k++)
@@ -97,6 +97,7 @@ static int make_single(struct rv_plan *plan, int i)
     }
     for (rv_tid t = 0; t < p->n_tensors; t++) {
         tensor[t].home = RV_STATE;
+        tensor[t].type = RV_F32;
         for (int k = 0; k < s->n; k++)
             if (rv_tensor_place(p, t).root == s->root[k])
                 tensor[t].offset = s->at[k] + slice_at(p, t);
@@ -195,7 +196,7 @@ error:
 static int read_tensor(struct rv_plan *plan, int j, rv_tid t, float *out)
 {
     struct rv_view v = rv_plan_view(plan, t);
-    size_t pixels = (size_t)v.n * v.h * v.w, element = v.half ? 2 : 4;
+    size_t pixels = (size_t)v.n * v.h * v.w, element = rv_type_bytes(v.type);
     size_t size = pixels * v.pitch * element;
     const char *from =
         v.where == RV_IN_STATE ? plan->job[j].state : v.base + j * v.stride;
@@ -206,8 +207,8 @@ static int read_tensor(struct rv_plan *plan, int j, rv_tid t, float *out)
     for (size_t i = 0; i < pixels * v.c && !ret; i++) {
         size_t at = i / v.c * v.pitch + i % v.c;
 
-        out[i] = v.half ? rv_half_value(((uint16_t *)(void *)raw)[at])
-                        : ((float *)(void *)raw)[at];
+        out[i] = v.type == RV_F16 ? rv_f16_value(((uint16_t *)(void *)raw)[at])
+                                  : ((float *)(void *)raw)[at];
     }
     free(raw);
     return ret;
@@ -242,15 +243,19 @@ static void tell(struct rv_plan *plan, int i, int j, const struct rv_tensor *t,
         (double)d->want);
 }
 
+static float agreement(const struct rv_plan *plan)
+{
+    return plan->program->type == RV_F16 || plan->tf32 ? RV_AGREE_ROUNDED
+                                                       : RV_AGREE_EXACT;
+}
+
 static void compare_tensors(struct rv_plan *plan, int i, int j, const struct single *s,
                             const char *got, const char *want)
 {
-    bool narrow = plan->half || plan->tf32;
-
     for (int k = 0; k < s->n && !plan->check->found; k++) {
         struct rv_difference d =
-            rv_differ(got + s->at[k], want + s->at[k], s->size[k] / sizeof(float), false,
-                      narrow ? RV_AGREE_NARROW : RV_AGREE_WIDE);
+            rv_differ(got + s->at[k], want + s->at[k], s->size[k] / sizeof(float), RV_F32,
+                      agreement(plan));
 
         if (!(d.share <= 1))
             tell(plan, i, j, &plan->program->tensor[s->root[k]], &d);
@@ -306,7 +311,7 @@ static int check_conv(struct rv_plan *plan, int i, const int live[RV_DECODERS])
     const struct rv_tensor *t = &plan->program->tensor[s->step->out[0]];
     struct rv_view v = rv_plan_view(plan, s->step->out[0]);
     size_t n = (size_t)t->n * plan->batch * t->h * t->w * t->c,
-           size = n * (v.half ? 2 : 4);
+           size = n * rv_type_bytes(v.type);
     char *y = v.base + v.offset, *before = malloc(size), *got = malloc(size),
          *want = malloc(size);
     struct cuda_step plain = *s;
@@ -329,8 +334,7 @@ static int check_conv(struct rv_plan *plan, int i, const int live[RV_DECODERS])
     if (!ret)
         ret = copy(plan, y, got, size, cudaMemcpyHostToDevice);
     if (!ret) {
-        d = rv_differ(got, want, n, v.half,
-                      plan->half || plan->tf32 ? RV_AGREE_NARROW : RV_AGREE_WIDE);
+        d = rv_differ(got, want, n, v.type, agreement(plan));
         if (!(d.share <= 1)) {
             size_t one = (size_t)t->n * t->h * t->w * t->c;
             int j = (int)(d.at / one);

@@ -14,9 +14,8 @@ struct range {
 static struct range bytes_of(const struct rv_program *p, rv_tid root)
 {
     const struct rv_tensor *t = &p->tensor[root];
-    size_t size = (size_t)t->n * t->h * t->w * t->c * (t->wide ? 4 : p->narrow_bytes);
 
-    return (struct range){t->offset, t->offset + size};
+    return (struct range){t->offset, t->offset + rv_tensor_bytes(t)};
 }
 
 /* Whether two tensors share memory, as slices of one or by the arena's reuse. */

@@ -4,11 +4,11 @@
 
 #define BOTH (1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT)
 
-static struct rv_view fixed(const struct rv_plan *plan, size_t offset, bool half, int n,
-                            const struct rv_tensor *like, int channels)
+static struct rv_view fixed(const struct rv_plan *plan, size_t offset, enum rv_type type,
+                            int n, const struct rv_tensor *like, int channels)
 {
     return (struct rv_view){.where = RV_FIXED,
-                            .half = half,
+                            .type = type,
                             .n = n,
                             .h = like->h,
                             .w = like->w,
@@ -17,7 +17,7 @@ static struct rv_view fixed(const struct rv_plan *plan, size_t offset, bool half
                             .base = plan->memory,
                             .offset = offset,
                             .stride = (size_t)n * like->h * like->w * channels *
-                                      (half ? 2 : 4)};
+                                      rv_type_bytes(type)};
 }
 
 static char *address(const struct rv_view *v)
@@ -36,7 +36,8 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, bool chaine
     int ret = 0;
 
     if (s->input != RV_NONE) {
-        struct rv_view packed = fixed(plan, s->input, plan->half, in->n, in, s->channels);
+        struct rv_view packed =
+            fixed(plan, s->input, plan->program->type, in->n, in, s->channels);
 
         CU(plan->dev,
            rv_cuda_gather(plan->job_device, plan->batch, x, step->decoder,
@@ -79,7 +80,7 @@ static int run_cell(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
         return 0;
     }
     if (s->made.conv) {
-        cell.input = fixed(plan, s->input, plan->half, 1, h, s->channels);
+        cell.input = fixed(plan, s->input, plan->program->type, 1, h, s->channels);
         cell.gates = fixed(plan, plan->cell_gates[level], false, 1, h, 4 * h->c);
         CU(plan->dev, rv_cuda_cell_input(plan->job_device, plan->batch, cell, stream));
         ret = s->made.engine->run(

@@ -26,7 +26,7 @@ static bool same_size(const struct rv_program *p, rv_tid a, rv_tid b)
     x = &p->tensor[a];
     y = &p->tensor[b];
     return x->n == y->n && x->h == y->h && x->w == y->w && x->c == y->c &&
-           x->wide == y->wide;
+           x->type == y->type;
 }
 
 static bool same_shape(const struct rv_program *p, const struct rv_step *a,

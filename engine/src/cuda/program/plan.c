@@ -21,12 +21,12 @@ static size_t take_room(struct rv_plan *plan, size_t bytes)
 /* Tensor cores take fp16 channels by eight. */
 static int padded(const struct rv_plan *plan, int channels)
 {
-    return plan->half ? (channels + 7) / 8 * 8 : channels;
+    return plan->program->type == RV_F16 ? (channels + 7) / 8 * 8 : channels;
 }
 
 static size_t element(const struct rv_plan *plan)
 {
-    return plan->half ? 2 : 4;
+    return rv_type_bytes(plan->program->type);
 }
 
 static int make_conv(struct rv_plan *plan, struct cuda_step *s,
@@ -62,8 +62,8 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
         .size = step->size,
         .stride = step->stride,
         .pad = step->pad,
-        .half_in = plan->half,
-        .half_out = plan->half && !out->wide,
+        .in = plan->program->type,
+        .out = out->type,
         .tf32 = plan->tf32,
         .relu = step->relu,
         .sum = step->in[1] >= 0,
@@ -86,12 +86,13 @@ static int make_fused(struct rv_plan *plan, struct cuda_step *s,
     const struct rv_weight *w = &plan->net->weight[s->step->weight];
     int ret;
 
-    if (!plan->half || w->in % 8 || w->out % 32 || plan->cuda->switches.cell_steps ||
+    if (plan->program->type != RV_F16 || w->in % 8 || w->out % 32 ||
+        plan->cuda->switches.cell_steps ||
         rv_cuda_cell_tile_shared(w->in, w->size) > plan->cuda->shared_bytes)
         return 0;
     s->fused.ic = w->in;
     s->fused.size = w->size;
-    ret = rv_cuda_weights(plan->dev, weights, s->step->weight, w->in, true,
+    ret = rv_cuda_weights(plan->dev, weights, s->step->weight, w->in, RV_F16,
                           RV_LAYOUT_FILTER, &s->fused.kernel, &s->fused.bias);
     return ret;
 }
@@ -113,7 +114,7 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
         .size = step->size,
         .stride = 1,
         .pad = step->pad,
-        .half_in = plan->half,
+        .in = plan->program->type,
         .tf32 = plan->tf32,
     };
 
@@ -327,7 +328,6 @@ int rv_cuda_plan_create(rvos_device *dev, const struct rv_program *program,
     plan->program = program;
     plan->net = weights->net;
     plan->batch = batch;
-    plan->half = program->narrow_bytes == 2;
     plan->tf32 = precision == RVOS_PRECISION_TF32;
     plan->step = calloc((size_t)program->n_steps, sizeof(*plan->step));
     if (plan->step)

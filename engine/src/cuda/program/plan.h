@@ -37,7 +37,7 @@ struct rv_plan {
     struct cuda_device *cuda;
     const struct rv_program *program;
     const struct rv_net *net;
-    bool half, tf32;
+    bool tf32;
     int batch; /* frames of so many videos in one pass: images of all of them lie one
                   behind another in every tensor but the state's */
 

@@ -15,7 +15,7 @@ struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
     x = &p->tensor[t];
     root = &p->tensor[rv_tensor_place(p, t).root];
     v = (struct rv_view){.where = x->home == RV_STATE ? RV_IN_STATE : RV_FIXED,
-                         .half = plan->half && !x->wide,
+                         .type = x->type,
                          .n = x->n,
                          .h = x->h,
                          .w = x->w,
@@ -27,12 +27,12 @@ struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
         size_t pixels = (size_t)root->n * root->h * root->w;
 
         v.offset += root->offset * (size_t)(plan->batch - 1);
-        v.stride = pixels * root->c * (v.half ? 2 : 4);
+        v.stride = pixels * root->c * rv_type_bytes(v.type);
     }
     if (t == p->step[0].out[0] && p->step[0].op == RV_OP_PREPROC) {
         v.offset = plan->image;
         v.pitch = plan->image_channels;
-        v.stride = (size_t)x->h * x->w * v.pitch * (v.half ? 2 : 4);
+        v.stride = (size_t)x->h * x->w * v.pitch * rv_type_bytes(v.type);
     }
     return v;
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* half.h - IEEE binary16 on the host: rounded to nearest, ties to even; what is too
+/* f16.h - IEEE binary16 on the host: rounded to nearest, ties to even; what is too
  * large becomes infinite. */
-#ifndef RV_CUDA_HALF_H
-#define RV_CUDA_HALF_H
+#ifndef RV_F16_H
+#define RV_F16_H
 
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-static inline uint16_t rv_half_bits(float f)
+static inline uint16_t rv_f16_bits(float f)
 {
     uint32_t bits, sign, rest;
 
@@ -25,7 +25,7 @@ static inline uint16_t rv_half_bits(float f)
     return (uint16_t)(sign | rest >> 13);
 }
 
-static inline float rv_half_value(uint16_t h)
+static inline float rv_f16_value(uint16_t h)
 {
     uint32_t rest = h & 0x7fff, bits;
     float f = (float)rest * 0x1p-24f;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* type.h - what the elements of a tensor are: in programs, in model files, on devices. */
+#ifndef RV_TYPE_H
+#define RV_TYPE_H
+
+#include <stddef.h>
+
+/* The last two are types of model files only; RV_OTHER has no known size. */
+enum rv_type { RV_F32, RV_F16, RV_BF16, RV_U8, RV_S8, RV_I64, RV_OTHER };
+
+#ifdef __CUDACC__ /* kernels ask, too */
+#define RV_ANYWHERE static inline __host__ __device__
+#else
+#define RV_ANYWHERE static inline
+#endif
+
+RV_ANYWHERE size_t rv_type_bytes(enum rv_type type)
+{
+    return type == RV_F32                      ? 4
+           : type == RV_F16 || type == RV_BF16 ? 2
+           : type == RV_U8 || type == RV_S8    ? 1
+           : type == RV_I64                    ? 8
+                                               : 0;
+}
+
+#endif
