@@ -7,7 +7,7 @@
 #
 # As root, on a system whose packages may change: a chroot or a container (tests/debian.sh).
 # USER runs the pipeline; nothing of this tree is in its environment. With --speed the installed
-# rvos-bench is measured against a default build, in turn (tests/bench/packaging.py).
+# rvos-bench is measured against a default build, in turn (tests/bench/dpkg_build.py).
 set -u
 
 speed=''
@@ -108,7 +108,7 @@ check "a C program compiles by pkg-config and runs" by '
 
 if [ "$speed" ]; then
     check "the package is at most 5 % slower than the default build" by "
-        cd $work/source && python3 tests/bench/packaging.py --anyway --against /usr/bin/rvos-bench"
+        cd $work/source && python3 tests/bench/dpkg_build.py --anyway --against /usr/bin/rvos-bench"
     cat "$work/log"
 fi
 

@@ -33,7 +33,7 @@ json_t *bench_measure(const struct bench_case *c, const struct bench_options *op
 
 /* Runs a frame for each line "run" on stdin and writes its milliseconds to stdout,
  * after a line "ready LIBRARY THREADS"; "reset" forgets the video ("ok"), "quit" ends.
- * The way in which tests/bench/bench_peers.py asks both sides in turn. */
+ * tests/bench/turns.py asks several programs in turn. */
 int bench_serve(const struct bench_case *c, const struct bench_options *options,
                 struct fault *fault);
 

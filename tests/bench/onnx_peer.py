@@ -1,26 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""RVOS in ONNX Runtime and OpenVINO, for peers.py: the published formulation, exported from
+"""RVOS in ONNX Runtime and OpenVINO, for compare.py: the published formulation, exported from
 PyTorch with batch norm folded. The state goes in and out with each frame.
 
     onnx_peer.py --export MODEL FILE.onnx [--objects N]         needs PyTorch
     onnx_peer.py --quantise ENGINE FILE.onnx OUT --frames F.npy    int8: NNCF, or ONNX Runtime's
                                                                 static quantisation
     onnx_peer.py --serve ENGINE FILE --frames F.npy [--precision bf16] [--threads 2]
-    onnx_peer.py --logits OUT.npy ENGINE FILE --frames F.npy ...
+    onnx_peer.py --probs OUT.npy ENGINE FILE --frames F.npy ...
 
-ENGINE is openvino or onnxruntime. --serve speaks as pytorch_peer.py does. --quantise runs the clip
+ENGINE is openvino or onnxruntime. --serve speaks as turns.py tells. --quantise runs the clip
 in float32 and takes the inputs of its frames, states too, for calibration.
 """
 import argparse
-import pathlib
+import itertools
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path = [p for p in sys.path if pathlib.Path(p).resolve() != HERE]  # packaging.py is not PyPI's
+import numpy as np
 
-import numpy as np  # noqa: E402
+from turns import ROOT, serve
 
 MEAN, STD = (np.float32([[[[a]], [[b]], [[c]]]])
              for a, b, c in ((.485, .456, .406), (.229, .224, .225)))
@@ -32,7 +31,7 @@ SAMPLES = 16  # of calibration
 
 def export(a):
     import torch
-    sys.path[:0] = [str(HERE), str(HERE.parent.parent / "data")]
+    sys.path.insert(0, str(ROOT / "data"))
     from rvos_train import model
     import pytorch_peer
 
@@ -114,10 +113,10 @@ class Video:
         return dict(zip(INPUTS, [np.ascontiguousarray((x - MEAN) / STD), *self.states]))
 
     def frame(self, frame):
-        logits, prob, *self.states = self.engine.run(self.inputs(frame))
+        _, prob, *self.states = self.engine.run(self.inputs(frame))
         best = prob[0].argmax(0)
         labels = np.where(prob[0].max(0) >= .5, best + 1, 0).astype(np.uint8)
-        return logits, labels
+        return prob, labels
 
 
 # ---- int8 ---------------------------------------------------------------------------------
@@ -157,19 +156,18 @@ def quantise_onnxruntime(a, data):
 
 # ---- the program ---------------------------------------------------------------------------
 
-def serve(video, frames):
+def answer(video, frames):
     for _ in range(3):
         video.frame(frames[0])
     video.reset()
-    print("ready", video.engine.version, flush=True)
-    turn = 0
-    for line in sys.stdin:
-        if line.strip() == "quit":
-            break
+    turn = itertools.cycle(frames)
+
+    def run():
         begin = time.perf_counter()
-        video.frame(frames[turn % len(frames)])
-        turn += 1
-        print(f"{1e3 * (time.perf_counter() - begin):.3f}", flush=True)
+        video.frame(next(turn))
+        return [1e3 * (time.perf_counter() - begin)]
+
+    serve(video.engine.version, run, video.reset)
 
 
 def main():
@@ -180,7 +178,7 @@ def main():
     how.add_argument("--export", action="store_true")
     how.add_argument("--quantise", choices=ENGINES)
     how.add_argument("--serve", choices=ENGINES)
-    how.add_argument("--logits", nargs=2, metavar=("OUT.npy", "ENGINE"))
+    how.add_argument("--probs", nargs=2, metavar=("OUT.npy", "ENGINE"))
     p.add_argument("--objects", type=int, default=5)
     p.add_argument("--frames", metavar="FILE.npy")
     p.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32")
@@ -189,16 +187,16 @@ def main():
     if a.export:
         export(a)
         return
-    engine = ENGINES[a.quantise or a.serve or a.logits[1]](a.file[0], a.precision, a.threads)
+    engine = ENGINES[a.quantise or a.serve or a.probs[1]](a.file[0], a.precision, a.threads)
     if a.quantise == "openvino":
         quantise_openvino(a, samples(a, engine))
     elif a.quantise:
         quantise_onnxruntime(a, samples(a, engine))
     elif a.serve:
-        serve(Video(engine), np.load(a.frames))
+        answer(Video(engine), np.load(a.frames))
     else:
         video = Video(engine)
-        np.save(a.logits[0], np.concatenate([video.frame(f)[0] for f in np.load(a.frames)]))
+        np.save(a.probs[0], np.concatenate([video.frame(f)[0] for f in np.load(a.frames)]))
 
 
 if __name__ == "__main__":

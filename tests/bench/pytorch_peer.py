@@ -8,25 +8,17 @@ norm folded into the convolutions, nothing records gradients, and encoder and de
 traced, frozen and put through torch.jit.optimize_for_inference, which packs the weights
 once (--eager: not).
 
-    pytorch_peer.py MODEL --serve [--threads 2]       times frames on request:
-
-        -> ready VERSION THREADS        printed once, after warming up
-        <- run                          runs the next frame (they go round)
-        -> MS_NETWORK MS_ALL            the network alone (normalised input to
-        probabilities);
-                                        and with normalising before and labels after it
-        <- reset                        forgets the video
-        -> ok
-        <- quit
-
-    pytorch_peer.py MODEL --logits OUT.npy            half-size logits (frames, objects,
-    h, w)
+    pytorch_peer.py MODEL --serve [--threads 2]     runs frames on request, as turns.py tells;
+                                                    it prints the milliseconds of the network
+                                                    (normalised input to probabilities) and of
+                                                    all, with normalising and labels
+    pytorch_peer.py MODEL --probs OUT.npy           probabilities (frames, objects, H, W)
 
 Frames: --frames FILE.npy, uint8 (T,H,W,3) of the network's size, or noise from --seed.
 One-shot: --init-mask FILE.npy, uint8 (H,W) labels, or one rectangle per object.
 """
 import argparse
-import os
+import itertools
 import sys
 import time
 
@@ -34,9 +26,9 @@ import numpy as np
 import torch
 import torch.nn as nn
 
-sys.path.insert(0,
-                os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..",
-                             "data"))
+from turns import ROOT, serve
+
+sys.path.insert(0, str(ROOT / "data"))
 from rvos_train import model, pixels
 
 
@@ -110,12 +102,12 @@ class Peer:
         self.hidden, self.count, self.fed = self.zeros, 0, self.init
 
     def frame(self, image):
-        """(half-size logits, labels, ms of the network, ms of everything)"""
+        """(probabilities, labels, ms of the network, ms of everything)"""
         begin = time.perf_counter()
         x = torch.from_numpy(image).permute(2, 0, 1).float().div_(255)
         x = x.sub_(self.mean).div_(self.std)[None].contiguous()
         inner = time.perf_counter()
-        logits, prob, *self.hidden = self.network(x, self.fed, *self.hidden)
+        _, prob, *self.hidden = self.network(x, self.fed, *self.hidden)
         if self.count >= 1 and self.mask:
             self.fed = prob  # frame 1 is fed the annotation once more
         self.count += 1
@@ -123,28 +115,16 @@ class Peer:
         best, slot = prob[0].max(0)
         labels = torch.where(best >= 0.5, slot + 1, 0).to(torch.uint8).numpy()
         end = time.perf_counter()
-        return logits, labels, (outer - inner) * 1e3, (end - begin) * 1e3
+        return prob, labels, (outer - inner) * 1e3, (end - begin) * 1e3
 
 
-def serve(peer, frames):
-    turn = 0
+def answer(peer, frames):
     for _ in range(3):  # the tracing executor settles in its first runs
         peer.frame(frames[0])
     peer.reset()
-    print("ready", torch.__version__, torch.get_num_threads(), flush=True)
-    for line in sys.stdin:
-        word = line.strip()
-        if word == "run":
-            _, _, network, whole = peer.frame(frames[turn % len(frames)])
-            turn += 1
-            print(f"{network:.3f} {whole:.3f}", flush=True)
-        elif word == "reset":
-            peer.reset()
-            print("ok", flush=True)
-        elif word == "quit":
-            break
-        else:
-            print(f"error: unknown request {word!r}", flush=True)
+    turn = itertools.cycle(frames)
+    serve(f"{torch.__version__} {torch.get_num_threads()}",
+          lambda: peer.frame(next(turn))[2:], peer.reset)
 
 
 def arguments(argv):
@@ -162,7 +142,7 @@ def arguments(argv):
     p.add_argument("--eager", action="store_true", help="without torch.jit")
     how = p.add_mutually_exclusive_group(required=True)
     how.add_argument("--serve", action="store_true")
-    how.add_argument("--logits", metavar="OUT.npy")
+    how.add_argument("--probs", metavar="OUT.npy")
     return p.parse_args(argv)
 
 
@@ -200,10 +180,10 @@ def main(argv=None):
             labels[height // 4:height * 3 // 4, x:x + width // (2 * objects)] = k + 1
     init = torch.from_numpy(pixels.object_planes(labels, objects))[None]
     peer = Peer(net, a.task, objects, init, a.eager)
-    if a.logits:
-        np.save(a.logits, np.concatenate([peer.frame(f)[0].numpy() for f in frames]))
+    if a.probs:
+        np.save(a.probs, np.concatenate([peer.frame(f)[0].numpy() for f in frames]))
     else:
-        serve(peer, frames)
+        answer(peer, frames)
 
 
 if __name__ == "__main__":

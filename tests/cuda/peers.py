@@ -19,12 +19,12 @@ import os
 import pathlib
 import signal
 import statistics
-import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "data"), str(ROOT / "tests" / "bench")]
+from turns import Side, Turn, in_turn  # noqa: E402
 
 
 class OutOfTime(BaseException):
@@ -46,37 +46,11 @@ def at_most(seconds):
         signal.signal(signal.SIGALRM, old)
 
 
-class Ours:
-    def __init__(self, command):
-        self.process = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, text=True)
-        try:
-            if self.process.stdout.readline().split()[:1] != ["ready"]:
-                raise RuntimeError("the engine did not start")
-        except BaseException:
-            self.process.kill()
-            raise
-
-    def run(self):
-        self.process.stdin.write("run\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline()
-        if not answer:
-            raise RuntimeError("the engine ended early")
-        return float(answer)
-
-    def close(self):
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        self.process.wait()
-
-
-class Peer:
+class Peer(Turn):
     """One frame of the network on the GPU, its state fed back in place."""
 
-    def __init__(self, torch, path, task, objects, kind):
+    def __init__(self, name, torch, path, task, objects, kind):
+        super().__init__(name)
         from rvos_train import model
         import pytorch_peer
 
@@ -135,9 +109,6 @@ class Peer:
         self.torch.cuda.synchronize()
         return (time.perf_counter() - began) * 1e3
 
-    def close(self):
-        pass
-
 
 def row(name, times):
     times = sorted(times)
@@ -149,10 +120,10 @@ PREPARING = 0.8  # of the time that there is; measuring takes less
 
 
 def prepare(args, torch, began, failed):
-    """{name: side}"""
+    """The sides that could be made."""
     kinds = [("rvosseg", p) for p in args.ours.split(",")]
     kinds += [("PyTorch", k) for k in filter(None, args.peers.split(","))]
-    sides = {}
+    sides = []
     for who, kind in kinds:
         left = began + PREPARING * args.seconds - time.monotonic()
         if left <= 0:
@@ -161,11 +132,11 @@ def prepare(args, torch, began, failed):
         try:
             with at_most(left):
                 if who == "rvosseg":
-                    sides[f"rvosseg {kind}"] = Ours([args.bench, "--serve", args.model, args.task,
-                                                     args.objects, kind])
+                    sides.append(Side(f"rvosseg {kind}", [args.bench, "--serve", args.model,
+                                                          args.task, args.objects, kind]))
                 else:
-                    sides[f"PyTorch {torch.__version__} {kind}"] = Peer(
-                        torch, args.model, args.task, args.objects, kind)
+                    sides.append(Peer(f"PyTorch {torch.__version__} {kind}", torch, args.model,
+                                      args.task, args.objects, kind))
         except (Exception, OutOfTime) as e:  # whatever a PyTorch version thinks of it
             failed.append(f"{who} {kind}: {reason(e)}")
     return sides
@@ -175,29 +146,11 @@ def reason(e):
     return f"{type(e).__name__}: {(str(e).splitlines() or [''])[0][:200]}"
 
 
-def in_turn(sides, rounds, until, failed, times):
-    """times[name]: ms of each round; who fails is out from then on."""
-    times.update((name, []) for name in sides)
-    for i in range(rounds + WARM_UP):
-        if i > WARM_UP + 10 and time.monotonic() > until:
-            break
-        for name in list(sides) if i % 2 else list(sides)[::-1]:
-            try:
-                ms = sides[name].run()
-            except Exception as e:
-                failed.append(f"{name}: {reason(e)}")
-                sides.pop(name).close()
-                times.pop(name)
-                continue
-            if i >= WARM_UP:
-                times[name].append(ms)
-
-
 WARM_UP = 20
 
 
-def tell(args, gpu, times, failed):
-    rows = [row(name, ms) for name, ms in times.items() if ms]
+def tell(args, gpu, sides, failed):
+    rows = [row(side.name, side.times) for side in sides if side.times]
     for r in rows:
         print(f"{r['name']:34} p50 {r['p50_ms']:9.3f} ms  p99 {r['p99_ms']:9.3f} ms  "
               f"({r['frames']} frames)")
@@ -232,14 +185,13 @@ def main():
         return 77
     began = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    sides, times, failed = {}, {}, []
+    sides, failed = [], []
     try:
         sides = prepare(args, torch, began, failed)
-        in_turn(sides, args.rounds, began + args.seconds, failed, times)
+        in_turn(sides, args.rounds, WARM_UP, began + args.seconds,
+                lambda side, e: failed.append(f"{side.name}: {reason(e)}"))
     finally:
-        tell(args, torch.cuda.get_device_name(), times, failed)
-    for side in sides.values():
-        side.close()
+        tell(args, torch.cuda.get_device_name(), sides, failed)
     return 1 if any(line.startswith("rvosseg") for line in failed) else 0
 
 

@@ -25,10 +25,11 @@ def check(good, what):
         print(f"failed: {what}")
 
 
-class Side:
+class Side(peers.Turn):
     prepared = []
 
-    def __init__(self, *arguments):
+    def __init__(self, name, *arguments):
+        super().__init__(name)
         self.kind = arguments[0][-1] if len(arguments) == 1 else arguments[-1]
         Side.prepared.append(self.kind)
         if self.kind == "compile":
@@ -65,7 +66,7 @@ def run(folder, ends, seconds, kinds):
 def main():
     cuda = types.SimpleNamespace(is_available=lambda: True, get_device_name=lambda: "GPU")
     sys.modules["torch"] = types.SimpleNamespace(cuda=cuda, __version__="2")
-    peers.Ours = peers.Peer = Side
+    peers.Side = peers.Peer = Side
     with tempfile.TemporaryDirectory() as tmp:
         status, got = run(tmp, False, 2, "graph,fp32,compile,tf32")
         check(status == 0, f"status {status}")

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """data/rvos_train/ablation.py end to end on tiny data sets and a tiny random network: its tables
-hold what rvos-eval says of what rvos-segment wrote. And tests/bench/bench_peers.py, where
+hold what rvos-eval says of what rvos-segment wrote. And tests/bench/compare.py, where
 PyTorch is there."""
 import json
 import os
@@ -111,36 +111,40 @@ class Ablation(common.ToolTest):
 
 @unittest.skipUnless(torch, "no PyTorch")
 class Peers(common.ToolTest):
+    ARGS = (os.path.dirname(os.path.dirname(BIN)), "--anyway", "--frames", "made", "--count", 2,
+            "--threads", 1, "--warm-up", 1, "--precision", "fp32")
+
     def test_small(self):
-        """Outputs are compared, both sides take turns, the files are rvos-bench's."""
+        """Outputs are compared, all take turns, the files are rvos-bench's."""
         common.tool("rvos-bench")
         ours, theirs = scratch("ours.json"), scratch("theirs.json")
-        code, out, err = script(os.path.join(ROOT, "tests", "bench", "bench_peers.py"),
-                                tiny_model(), "--tools", BIN,
-                                "--rounds", 3, "--warm-up", 1, "--count", 2, "--threads",
-                                1, "--objects", 2, "--task", "zero-shot,one-shot",
-                                "--ours", ours, "--peers-json", theirs)
+        code, out, err = script(os.path.join(ROOT, "tests", "bench", "compare.py"), *self.ARGS,
+                                tiny_model(), "--rounds", 3, "--peers", "jit,eager", "--objects",
+                                2, "--task", "zero-shot,one-shot", "--json", ours, theirs,
+                                "--against", os.path.join(BIN, "rvos-bench"))
         self.assertEqual(code, 0, out + err)
         with open(theirs) as f:
             rows = json.load(f)["results"]
         self.assertEqual([r["engine"] for r in rows],
-                         ["pytorch-jit", "pytorch-eager"] * 2)
+                         ["other rvosseg", "pytorch-jit", "pytorch-eager"] * 2)
+        self.assertEqual([r["frames"] for r in rows], [3] * 6)
+        self.assertEqual(out.count("| other rvosseg ("), 2)
+        self.assertEqual(out.count(" | 0.0e+00 | 1.0000 |"), 4, out)  # this build twice
         text = self.ok("rvos-bench", "--compare", ours, theirs)
         self.assertIn("2 of 2 results", text)
         self.assertEqual(text.count("pytorch-jit"), 2)
 
     def test_unequal_outputs_are_not_timed(self):
-        """No difference is small enough here: the row is told and left out."""
+        """No difference is small enough here: the rows are told and left out."""
         sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
-        import bench_peers
-        before = bench_peers.TOLERANCE
+        import compare
+        before = compare.TOLERANCE
         try:
-            bench_peers.TOLERANCE = -1.0
-            code = bench_peers.main([tiny_model(), "--tools", BIN, "--rounds", "1",
-                                     "--warm-up", "0", "--count", "1", "--threads", "1",
-                                     "--objects", "1"])
+            compare.TOLERANCE = -1.0
+            code = compare.main([*map(str, self.ARGS), tiny_model(), "--rounds", "1",
+                                 "--objects", "1", "--peers", ""])
         finally:
-            bench_peers.TOLERANCE = before
+            compare.TOLERANCE = before
         self.assertEqual(code, 1)
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""packaging.py [FOLDER] [--frames 60] [--threads 1] [--against PROGRAM]: a build with a
+"""dpkg_build.py [FOLDER] [--frames 60] [--threads 1] [--against PROGRAM]: a build with a
 distributor's flags against the default build, frame by frame in turn.
 
 Builds both in FOLDER (default: a temporary one): as `meson setup` does by itself, and with
@@ -12,12 +12,11 @@ import argparse
 import os
 import pathlib
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 
-from compare import ROOT, Side, is_quiet
+from turns import ROOT, Side, in_turn, is_quiet
 
 DPKG = ("-g -O2 -fstack-protector-strong -Wformat -Werror=format-security "
         "-Wdate-time -D_FORTIFY_SOURCE=2")
@@ -50,17 +49,12 @@ def measure(folder, frames, threads, against):
                 "other": against or build(folder / "dpkg", dpkg_flags(), ["--buildtype=plain"])}
     sides = [Side(name, [program, "--serve", "--engine", "cpu", "--threads", threads])
              for name, program in programs.items()]
-    for turn in range(frames + 5):
-        for side in sides if turn % 2 else sides[::-1]:
-            side.times.append(side.run())
+    in_turn(sides, frames)
     for side in sides:
-        side.close()
-        del side.times[:5]  # warm-up
-        print(f"{side.name:8} median {statistics.median(side.times):7.1f} ms, "
-              f"least {min(side.times):7.1f} ms")
-    default, other = (statistics.median(side.times) for side in sides)
-    print(f"ratio of medians {other / default:.3f} (bar 1.05)")
-    return other / default <= 1.05
+        print(f"{side.name:8} median {side.median:7.1f} ms, least {min(side.times):7.1f} ms")
+    ratio = sides[1].median / sides[0].median
+    print(f"ratio of medians {ratio:.3f} (bar 1.05)")
+    return ratio <= 1.05
 
 
 def main():
