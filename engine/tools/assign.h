@@ -6,9 +6,17 @@
 #ifndef RV_TOOLS_ASSIGN_H
 #define RV_TOOLS_ASSIGN_H
 
-#include "hungarian.h"
 #include "seeds.h"
 
+/* -- hungarian.c -- */
+#define HUNGARIAN_MAX 64
+
+/* The cheapest pairing of rows and columns: column_of[row], or -1 for a row
+ * that is left over where there are more rows than columns. cost is rows x
+ * columns, each side up to HUNGARIAN_MAX; every cost finite. */
+void hungarian(const double *cost, int rows, int columns, int *column_of);
+
+/* -- assign.c -- */
 /* Binary masks of all slots, one after another. */
 struct mask_stack {
     int count, width, height;

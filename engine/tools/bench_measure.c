@@ -248,27 +248,17 @@ static json_t *case_json(const struct measurement *m, const rvos_stream_info *st
 {
     static const char *const precision[] = {"auto", "fp32", "tf32", "fp16", "bf16"};
     const struct session *s = &m->session;
-    json_t *result = json_object();
 
-    json_object_set_new(result, "engine", json_string(s->device_info.backend));
-    json_object_set_new(result, "processor", json_string(s->device_info.name));
-    json_object_set_new(result, "library", json_string(s->device_info.library));
-    json_object_set_new(result, "isa", json_string(s->device_info.isa));
-    json_object_set_new(result, "threads", json_integer(s->device_info.threads));
-    json_object_set_new(result, "precision",
-                        json_string(precision[s->options.precision]));
-    json_object_set_new(result, "model", json_string(s->options.model));
-    json_object_set_new(result, "encoder", json_string(s->info.encoder));
-    json_object_set_new(result, "hidden", json_integer(s->info.hidden));
-    json_object_set_new(result, "width", json_integer(s->info.width));
-    json_object_set_new(result, "height", json_integer(s->info.height));
-    json_object_set_new(result, "task", json_string(task_word(stream->task)));
-    json_object_set_new(result, "objects", json_integer(stream->objects));
-    json_object_set_new(result, "streams", json_integer(m->c->streams));
-    json_object_set_new(result, "max_batch", json_integer(s->info.max_batch));
-    json_object_set_new(result, "frames",
-                        json_integer(m->options->frames * m->c->streams));
-    return result;
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:i, s:i, s:i, s:s, s:i, s:i, s:i, "
+        "s:i}",
+        "engine", s->device_info.backend, "processor", s->device_info.name, "library",
+        s->device_info.library, "isa", s->device_info.isa, "threads",
+        s->device_info.threads, "precision", precision[s->options.precision], "model",
+        s->options.model, "encoder", s->info.encoder, "hidden", s->info.hidden, "width",
+        s->info.width, "height", s->info.height, "task", task_word(stream->task),
+        "objects", stream->objects, "streams", m->c->streams, "max_batch",
+        s->info.max_batch, "frames", m->options->frames * m->c->streams);
 }
 
 static json_t *stages_json(const struct measurement *m, double median)

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "evaluate.h"
-#include "hungarian.h"
+#include "assign.h"
 
 #define FALSE_FRAMES 10 /* a false object shows in more frames */
 #define FALSE_SHARE 0.1 /* and less of its pixels lie on annotated objects */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hungarian.h"
+#include "assign.h"
 #include "parallel.h"
 #include "seeds.h"
 

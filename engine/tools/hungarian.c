@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "hungarian.h"
+#include "assign.h"
 
 #include <float.h>
 #include <stdbool.h>
