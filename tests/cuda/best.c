@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "conv/cache.h"
-#include "conv/conv_best.h"
 #include "conv/conv.h"
 #include "conv/conv_search.h"
 #include "conv/conv_tile.h"

@@ -77,7 +77,7 @@ int main(int argc, char **argv)
         {RVOS_PRECISION_FP32, "1 maxpool", "is off: maxpool"},
         {RVOS_PRECISION_FP32, "1 cell_update", "is off: cell      0"},
         {RVOS_PRECISION_FP32, "2 cell_update", "is off: cell"},
-        {RVOS_PRECISION_FP32, "1 mask_half", "is off: mask"},
+        {RVOS_PRECISION_FP32, "1 mask_coarse", "is off: mask"},
         {RVOS_PRECISION_FP32, "1 mask_full", "is off: mask"},
         {RVOS_PRECISION_FP32, "1 labels", "is off: labels"},
         {RVOS_PRECISION_FP16, NULL, NULL},

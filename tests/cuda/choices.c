@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* choices.c - numbers on disk: kept, merged, and never a reason to fail. That files are
  * whole or not there is cache.c's. */
-#include "conv/choices.h"
+#include "conv/cache.h"
 
 #include <string.h>
 #include <unistd.h>

@@ -9,6 +9,7 @@
 #ifndef RV_CUDA_CACHE_H
 #define RV_CUDA_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct rv_cache;
@@ -26,5 +27,18 @@ void rv_cache_trim(const struct rv_cache *cache);
 #define RV_CACHE_FILE_MOST (4 << 20)   /* bytes: larger ones are neither kept nor read */
 #define RV_CACHE_FILES_MOST 2048       /* in a folder */
 #define RV_CACHE_BYTES_MOST (64 << 20) /* of a folder */
+
+/* ---- numbers by key: kept here, and in memory where there is no place on disk ------ */
+
+struct rv_choices;
+
+/* `store` stays open as long as the choices. NULL: no memory. */
+struct rv_choices *rv_choices_open(const struct rv_cache *store);
+void rv_choices_close(struct rv_choices *choices); /* NULL: nothing */
+/* What this process has set, else what is on disk. */
+bool rv_choices_get(struct rv_choices *choices, const char *key, int *value);
+/* Keys have no line ends and at most RV_CHOICES_KEY bytes. */
+void rv_choices_set(struct rv_choices *choices, const char *key, int value);
+#define RV_CHOICES_KEY 201
 
 #endif

@@ -75,6 +75,24 @@ static inline void rv_conv_stream_destroy(const rvos_device *dev, cudaStream_t s
     cudaStreamDestroy(stream);
 }
 
+/* -- conv_best.c: which engine makes a convolution: the fastest, by measurement -- */
+/* A convolution and the engine that it is of. */
+struct rv_made {
+    const struct rv_conv_engine *engine;
+    struct rv_conv *conv; /* NULL: none; to be destroyed by the engine */
+};
+
+/* Of cuDNN's and our own kernels on tensor cores the faster one; where neither can, the
+ * plain one. What was found is remembered on disk; where measuring is not wanted
+ * (RVOS_CUDA_TUNE=0) cuDNN is taken. RVOS_CUDA_CONV in the environment takes away the
+ * choice: "cudnn", "tile" or "plain". Under the device's lock. */
+int rv_conv_make(rvos_device *dev, const struct rv_conv_shape *shape,
+                 struct rv_weights *weights, int index, struct rv_made *out);
+/* Opened with the device, closed with it. NULL: no memory. */
+struct rv_conv_best;
+struct rv_conv_best *rv_conv_best_open(const rvos_device *dev);
+void rv_conv_best_close(struct rv_conv_best *best);
+
 /* -- weights.c: what all engines make of weights->prepared[index] -- */
 enum rv_layout {
     RV_LAYOUT_PLAIN, /* [tap][ic][oc], oc padded to 8; float32, to the type's precision */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "conv_best.h"
+#include "conv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "choices.h"
+#include "cache.h"
 #include "conv_search.h"
 #include "conv_tile.h"
 

@@ -162,7 +162,7 @@ static float cost_factor(const struct rv_cudnn_plan *m)
     return m->workspace > 1024 ? WORTH : 1;
 }
 
-static float make_plan(struct rv_search *base, const struct rv_candidate *c)
+static float plan_of_config(struct rv_search *base, const struct rv_candidate *c)
 {
     struct plan_search *s = (struct plan_search *)base;
     const struct config *a = &s->config[c->index];
@@ -355,7 +355,7 @@ static bool find_plan(struct rv_conv *c, const char *key, struct rv_cudnn_plan *
     s->base = (struct rv_search){.dev = c->opened->dev,
                                  .optional = c->shape.optional,
                                  .next = next_config,
-                                 .make = make_plan,
+                                 .make = plan_of_config,
                                  .run = run_plan,
                                  .right = is_right,
                                  .settle = settle_plan};

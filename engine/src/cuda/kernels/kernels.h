@@ -74,8 +74,8 @@ struct rv_cuda_job {
     const uint32_t *seed;    /* bit i of each pixel: slot i; NULL: it counts as empty */
     uint32_t seed_slots;
     struct rv_plane labels, alpha;
-    float level;     /* logits above it win */
-    uint32_t hidden; /* slots that are left out */
+    float level;      /* logits above it win */
+    uint32_t unshown; /* slots that are counted, but not in labels and alpha */
     int min_object_size;
     uint8_t *seen[RV_CUDA_DECODERS]; /* labels at network size; NULL: not wanted */
     float seen_level;                /* logits above it win there */
@@ -92,12 +92,12 @@ cudaError_t rv_cuda_seed(const struct rv_cuda_job *job, int batch, struct rv_vie
 /* -- layers.cu -- */
 /* `slots` > 0: image n is slot n of the decoder, and so many run at most; else all images
  * are made. */
-struct rv_pool_args {
+struct rv_maxpool_args {
     struct rv_view in, out;
     int decoder, slots, size, stride, pad;
 };
 cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
-                            struct rv_pool_args pool, cudaStream_t stream);
+                            struct rv_maxpool_args pool, cudaStream_t stream);
 /* out = in, with zeroes in the channels behind, and for slots of the decoder that don't
  * run; the first image is that of `slot`. */
 cudaError_t rv_cuda_gather(const struct rv_cuda_job *job, int batch, struct rv_view in,
@@ -109,12 +109,13 @@ cudaError_t rv_cuda_epilogue(const void *sums, enum rv_type sums_type, const flo
                              size_t pixels, int channels, int relu, cudaStream_t stream);
 
 struct rv_mask_args {
-    struct rv_view h, half, logits, prob; /* prob may be nowhere */
-    float *taps;                          /* scratch: [image][size * size][h][w] */
-    const float *kernel;                  /* [tap][channel] */
-    const float *bias;                    /* one */
-    size_t taps_stride;                   /* of it, between jobs, in elements */
-    int decoder, size, slots;             /* slots: so many run at most */
+    struct rv_view h, coarse, logits, prob; /* coarse: logits of twice h's size; prob may
+                                             be nowhere */
+    float *taps;                            /* scratch: [image][size * size][h][w] */
+    const float *kernel;                    /* [tap][channel] */
+    const float *bias;                      /* one */
+    size_t taps_stride;                     /* of it, between jobs, in elements */
+    int decoder, size, slots;               /* slots: so many run at most */
 };
 cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mask_args m,
                          cudaStream_t stream);

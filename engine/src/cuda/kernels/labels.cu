@@ -120,7 +120,7 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
 
             if (label)
                 found_one(&mine[label - 1], x, y);
-            if (label && job->hidden >> (label - 1) & 1)
+            if (label && job->unshown >> (label - 1) & 1)
                 label = 0;
             out->data[y * out->stride + (long long)x * out->step] = (uint8_t)label;
         }
@@ -211,7 +211,7 @@ static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view log
         for (int i = first; i < soft; i += step) {
             int x = i % alpha->width, y = i / alpha->width;
             float best = RV_ALPHA_LEVEL;
-            int any = winner(jobs, j, &logits, live, small | job->hidden, x, y,
+            int any = winner(jobs, j, &logits, live, small | job->unshown, x, y,
                              alpha->width, alpha->height, &best);
 
             alpha->data[y * alpha->stride + (long long)x * alpha->step] =

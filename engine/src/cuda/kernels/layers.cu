@@ -3,7 +3,7 @@
 #include "kernel.cuh"
 
 // Windows are cut at the borders.
-static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_pool_args m,
+static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_maxpool_args m,
                                int images)
 {
     RV_THREADS
@@ -110,12 +110,12 @@ static __device__ inline float bilinear(const float *in, int h, int w, int y, in
     return a + fx * (b - a);
 }
 
-static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_args m)
+static __global__ void mask_coarse(const struct rv_cuda_job *job, struct rv_mask_args m)
 {
     RV_THREADS
     {
         int j = (int)blockIdx.y / m.slots, n = (int)blockIdx.y % m.slots;
-        int w = m.half.w, h = m.half.h, i = thread_index();
+        int w = m.coarse.w, h = m.coarse.h, i = thread_index();
         int x = i % w, y = i / w, border = m.size / 2;
         const float *taps = m.taps + j * m.taps_stride;
         float v = *m.bias;
@@ -130,7 +130,7 @@ static __global__ void mask_half(const struct rv_cuda_job *job, struct rv_mask_a
                 continue;
             v += bilinear(taps + (size_t)t * m.h.h * m.h.w, m.h.h, m.h.w, ty, tx, h, w);
         }
-        ((float *)image_of(job, j, &m.half, n))[i] = v;
+        ((float *)image_of(job, j, &m.coarse, n))[i] = v;
     }
 }
 
@@ -144,8 +144,8 @@ static __global__ void mask_full(const struct rv_cuda_job *job, struct rv_mask_a
 
         if (i >= h * w || n >= job[j].live[m.decoder])
             continue;
-        v = bilinear((const float *)image_of(job, j, &m.half, n), m.half.h, m.half.w,
-                     i / w, i % w, h, w);
+        v = bilinear((const float *)image_of(job, j, &m.coarse, n), m.coarse.h,
+                     m.coarse.w, i / w, i % w, h, w);
         ((float *)image_of(job, j, &m.logits, n))[i] = v;
         if (m.prob.where)
             ((float *)image_of(job, j, &m.prob, n))[i] = logistic(v);
@@ -153,7 +153,7 @@ static __global__ void mask_full(const struct rv_cuda_job *job, struct rv_mask_a
 }
 
 cudaError_t rv_cuda_maxpool(const struct rv_cuda_job *job, int batch,
-                            struct rv_pool_args pool, cudaStream_t stream)
+                            struct rv_maxpool_args pool, cudaStream_t stream)
 {
     size_t threads = (size_t)pool.out.h * pool.out.w * pool.out.c;
     int images = pool.slots ? pool.slots : pool.out.n;
@@ -186,12 +186,12 @@ cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mas
 {
     unsigned int n = (unsigned int)(m.slots * batch);
     dim3 taps(blocks_for((size_t)m.h.h * m.h.w * m.size * m.size), n);
-    dim3 half(blocks_for((size_t)m.half.h * m.half.w), n);
+    dim3 coarse(blocks_for((size_t)m.coarse.h * m.coarse.w), n);
     dim3 full(blocks_for((size_t)m.logits.h * m.logits.w), n);
     cudaError_t ret = RV_LAUNCH(mask_taps, taps, RV_BLOCK, stream, job, m);
 
     if (!ret)
-        ret = RV_LAUNCH(mask_half, half, RV_BLOCK, stream, job, m);
+        ret = RV_LAUNCH(mask_coarse, coarse, RV_BLOCK, stream, job, m);
     if (!ret)
         ret = RV_LAUNCH(mask_full, full, RV_BLOCK, stream, job, m);
     return ret;

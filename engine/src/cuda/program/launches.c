@@ -96,14 +96,14 @@ error:
     return ret;
 }
 
-static int run_pool(struct rv_plan *plan, const struct rv_step *s,
-                    const int live[RV_DECODERS], cudaStream_t stream)
+static int run_maxpool(struct rv_plan *plan, const struct rv_step *s,
+                       const int live[RV_DECODERS], cudaStream_t stream)
 {
-    struct rv_pool_args pool = {.in = rv_plan_view(plan, s->in[0]),
-                                .out = rv_plan_view(plan, s->out[0]),
-                                .size = s->size,
-                                .stride = s->stride,
-                                .pad = s->pad};
+    struct rv_maxpool_args pool = {.in = rv_plan_view(plan, s->in[0]),
+                                   .out = rv_plan_view(plan, s->out[0]),
+                                   .size = s->size,
+                                   .stride = s->stride,
+                                   .pad = s->pad};
     int ret = 0;
 
     if (s->decoder >= 0) { /* of masks: an image per slot */
@@ -120,7 +120,7 @@ static int run_mask(struct rv_plan *plan, const struct rv_step *s,
 {
     struct rv_mask_args m = {
         .h = rv_plan_view(plan, s->in[0]),
-        .half = rv_plan_view(plan, s->out[0]),
+        .coarse = rv_plan_view(plan, s->out[0]),
         .logits = rv_plan_view(plan, s->out[1]),
         .prob = rv_plan_view(plan, s->out[2]),
         .taps = (float *)(void *)(plan->memory + plan->mask_taps[s->decoder]),
@@ -157,7 +157,7 @@ int rv_plan_run_step(struct rv_plan *plan, const struct cuda_step *s,
         ret = run_conv(plan, s, chained, stream);
         break;
     case RV_OP_MAXPOOL:
-        ret = run_pool(plan, step, live, stream);
+        ret = run_maxpool(plan, step, live, stream);
         break;
     case RV_OP_CELL:
         ret = run_cell(plan, s, stream);

@@ -10,7 +10,7 @@
 #define RV_CUDA_PLAN_H
 
 #include "../device/context.h"
-#include "../conv/conv_best.h"
+#include "../conv/conv.h"
 #include "../kernels/kernels.h"
 #include "../device/scratch.h"
 

@@ -36,7 +36,7 @@ static int begin(struct rv_plan *plan, const struct rv_job *job, int j)
     entry->seen_level = rv_label_level(0);
     if (out) {
         entry->level = rv_label_level(out->threshold);
-        entry->hidden = out->hidden;
+        entry->unshown = out->hidden;
         entry->min_object_size = out->min_object_size;
     }
     ret = show_seed(plan, job, j);
