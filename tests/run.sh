@@ -208,7 +208,7 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     gstreamer1.0-plugins-good python3 python3-numpy python3-pil \
     -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     python3-torch python3-scipy python3-yaml python3-jinja2 python3-matplotlib python3-gi python3-gst-1.0 \
-    gir1.2-gst-plugins-base-1.0 python3-markdown valgrind libglib2.0-dev ffmpeg \
+    gir1.2-gst-plugins-base-1.0 mkdocs valgrind libglib2.0-dev ffmpeg \
     python3-cffi python3-av python3-mesonpy python3-pip python3-venv mypy \
     python3-distributed python3-tqdm pipewire wireplumber gstreamer1.0-pipewire dbus-daemon \
     clang libclang-rt-dev libomp-dev mmdebstrap gir1.2-gst-rtsp-server-1.0 mosquitto python3-paho-mqtt \
@@ -251,7 +251,7 @@ if configure_and_build build-test; then
         /usr/bin/python3 tests/readme_videos.py build-test
     one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
 fi
-one "docs" build-test/docs-log.txt sh docs/build.sh build-test/docs
+one "docs" build-test/docs-log.txt sh tests/docs.sh build-test/docs
 section_end
 
 [ -z "$quick" ] || finish
