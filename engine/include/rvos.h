@@ -374,14 +374,14 @@ RVOS_API int rvos_stream_seed(rvos_stream *stream, const rvos_labels *masks,
  * the next frame. A zero-shot stream may find another for the slot. */
 RVOS_API int rvos_stream_drop(rvos_stream *stream, int object);
 
+/* As a threshold: every pixel belongs to an object. (0 is the default.) */
+#define RVOS_NO_BACKGROUND 1e-9f
+
 /* What to make of a frame. `labels` and `alpha` are filled, each of any size.
  *
  * The rule for labels: the network's logits are upsampled (bilinear, corners
  * aligned) to the output's size; a pixel gets the slot of the largest (of equal
  * ones the lowest slot) where that is at least the logit of `threshold`. */
-/* As a threshold: every pixel belongs to an object. (0 is the default.) */
-#define RVOS_NO_BACKGROUND 1e-9f
-
 typedef struct rvos_output {
     const rvos_labels *labels; /* NULL: none */
     const rvos_labels *alpha;  /* soft foreground, 255 x the largest object
