@@ -439,8 +439,7 @@ void gst_rvos_caps_settle_output(GstRvosSeg *self)
             (NULL));
 }
 
-/* ---- metadata -----------------------------------------------------------------------
- */
+/* ---- metadata --------------------------------------------------------------------- */
 
 void gst_rvos_caps_filter_metas(GstQuery *query)
 {

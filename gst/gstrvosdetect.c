@@ -8,8 +8,7 @@
 #define FITS 0.4    /* overlap of a box with an object's, from which on it is its box */
 #define PATIENCE 30 /* frames until a box is tried again */
 
-/* ---- what the detector has seen ------------------------------------------------------
- */
+/* ---- what the detector has seen --------------------------------------------------- */
 
 static guint from_regions(GstBuffer *buffer, GstRvosDetection *out, guint most)
 {

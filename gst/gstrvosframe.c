@@ -40,8 +40,7 @@ gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps)
                                       GST_RVOS_CUDA_MEMORY);
 }
 
-/* ---- views --------------------------------------------------------------------------
- */
+/* ---- views ------------------------------------------------------------------------ */
 
 static gboolean to_format(GstVideoFormat format, rvos_format *out)
 {

@@ -59,8 +59,7 @@ gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
     return explain(&error, path, failure);
 }
 
-/* ---- buffers ------------------------------------------------------------------------
- */
+/* ---- buffers ---------------------------------------------------------------------- */
 
 /* Where the rows of a mask are in a buffer of `size` bytes. */
 typedef struct {

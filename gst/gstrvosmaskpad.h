@@ -53,8 +53,7 @@ void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad);
 /* At PAUSED to READY: the next stream sends its events anew. */
 void gst_rvos_mask_pad_stop(GstRvosSeg *self);
 
-/* ---- gstrvosmaskevents.c: the stream's events ---------------------------------------
- */
+/* ---- gstrvosmaskevents.c: the stream's events ------------------------------------- */
 
 /* New caps of the pad: in system memory and, where `cuda`, behind it in CUDA memory. */
 GstCaps *gst_rvos_mask_pad_caps(gboolean cuda);
@@ -72,8 +71,7 @@ void gst_rvos_mask_pad_leave(GstRvosSeg *self);
 /* The flush at hand, if any, has no end. */
 void gst_rvos_mask_pad_end_flush(GstRvosSeg *self);
 
-/* ---- gstrvosmaskpush.c: the masks ---------------------------------------------------
- */
+/* ---- gstrvosmaskpush.c: the masks ------------------------------------------------- */
 
 /* Before a mask in system memory is made: asks the peer for a pool, if that is due. */
 void gst_rvos_mask_pad_prepare(GstRvosSeg *self);

@@ -165,8 +165,7 @@ void gst_rvos_meta_register(void)
         gst_meta_register_custom(GST_RVOS_META_NAME, tags, transform, NULL, NULL);
 }
 
-/* ---- attaching -----------------------------------------------------------------------
- */
+/* ---- attaching -------------------------------------------------------------------- */
 
 static void attach_custom(GstBuffer *buffer, const GstRvosResult *result)
 {

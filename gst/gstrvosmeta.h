@@ -19,8 +19,7 @@ void gst_rvos_meta_attach(GstBuffer *buffer, guint kinds, const GstRvosResult *r
 /* The mask that some rvosseg upstream has attached; borrowed, or NULL. */
 GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer);
 
-/* ---- gstrvosanalytics.c: GstAnalyticsRelationMeta, where HAVE_ANALYTICS is defined --
- */
+/* ---- gstrvosanalytics.c: GstAnalyticsRelationMeta, with HAVE_ANALYTICS ------- */
 
 void gst_rvos_analytics_attach(GstBuffer *buffer, const GstRvosResult *result);
 

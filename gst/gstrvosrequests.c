@@ -192,8 +192,7 @@ gboolean gst_rvos_requests_drop_object(GstRvosRequests *requests, guint slot)
     return good;
 }
 
-/* ---- in the streaming thread --------------------------------------------------------
- */
+/* ---- in the streaming thread ------------------------------------------------------ */
 
 /* A mask with a time waits for the first frame at or after it. */
 static gboolean is_due(const Request *request, GstClockTime time)

@@ -94,8 +94,7 @@ static gboolean apply_regions(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *t
     return good;
 }
 
-/* ---- the mask of another rvosseg ------------------------------------------------------
- */
+/* ---- the mask of another rvosseg -------------------------------------------------- */
 
 static guint field(GstBuffer *buffer, const gchar *name)
 {

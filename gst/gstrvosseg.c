@@ -446,8 +446,7 @@ static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
         element, "RVOS video object segmentation (shipped weights: research only)",
         "Filter/Analyzer/Video",
         "Finds the objects of a video, or follows those of a given mask; the weights "
-        "that "
-        "are shipped are for research and evaluation only, by the licences of their "
+        "that are shipped are for research and evaluation only, by the licences of their "
         "training data",
         "the rvosseg developers");
 

@@ -106,8 +106,7 @@ gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event);
 void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event);
 gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
 
-/* ---- gstrvosstart.c: model, segmenter and warm-up; what is wrong is posted ----------
- */
+/* ---- gstrvosstart.c: model, segmenter and warm-up; what is wrong is posted -------- */
 
 gboolean gst_rvos_seg_open(GstRvosSeg *self);
 void gst_rvos_seg_close(GstRvosSeg *self);

@@ -85,8 +85,7 @@ static gchar *words_for(const GstRvosShape *shape, const GstVideoInfo *info, gin
     if (!same)
         return g_strdup_printf(
             "An initial mask of %dx%d is stretched to frames of %dx%d, which have "
-            "another "
-            "shape%s",
+            "another shape%s",
             width, height, w, h,
             exchanged ? ": width and height are exchanged. If it was made of turned "
                         "frames, put videoflip before rvosseg."

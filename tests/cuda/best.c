@@ -24,8 +24,7 @@ static struct {
 static rvos_device device;
 static struct cuda_device cuda = {.library = "made up"};
 
-/* ---- engines -------------------------------------------------------------------------
- */
+/* ---- engines ---------------------------------------------------------------------- */
 
 struct rv_conv {
     int tiling; /* -1: the library's */
@@ -109,8 +108,7 @@ bool rv_tiling_of_code(const struct rv_conv_shape *s, int code, struct rv_tiling
     return code > 100 && code <= 100 + TILINGS;
 }
 
-/* ---- a clock and a GPU ---------------------------------------------------------------
- */
+/* ---- a clock and a GPU ------------------------------------------------------------ */
 
 float rv_conv_time(rvos_device *dev, int (*f)(void *opaque, cudaStream_t stream),
                    void *opaque)
@@ -168,8 +166,7 @@ cudaError_t cudaGetLastError(void)
     return cudaSuccess;
 }
 
-/* ---- runs ----------------------------------------------------------------------------
- */
+/* ---- runs ------------------------------------------------------------------------- */
 
 /* What is taken, by a process of its own, with time for so many timings: the tiling, or
  * -1 for the library. Twice: the second step of the shape has no share. */

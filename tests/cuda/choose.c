@@ -31,8 +31,7 @@ static struct {
 static char logged[2000];
 static struct rv_weights some_weights;
 
-/* ---- the made-up library -------------------------------------------------------------
- */
+/* ---- the made-up library ---------------------------------------------------------- */
 
 cudnnBackendDescriptor_t rv_dnn_graph(const struct rv_dnn *dnn,
                                       const struct rv_conv_shape *s, enum rv_form form)
@@ -198,8 +197,7 @@ cudaError_t cudaGetLastError(void)
     return cudaSuccess;
 }
 
-/* ---- one shape at a time -------------------------------------------------------------
- */
+/* ---- one shape at a time ---------------------------------------------------------- */
 
 static void on_log(void *opaque, rvos_log_level level, const char *line)
 {

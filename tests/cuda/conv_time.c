@@ -9,8 +9,7 @@
 #include "conv/conv.h"
 #include "../test.h"
 
-/* ---- a runtime of counters; a run takes 0.01 ms --------------------------------------
- */
+/* ---- a runtime of counters; a run takes 0.01 ms ----------------------------------- */
 
 static struct {
     int calls, fail_at;  /* the nth call fails; 0: none */
@@ -149,8 +148,7 @@ static int run(void *opaque, cudaStream_t stream)
     return 0;
 }
 
-/* ---- tests ---------------------------------------------------------------------------
- */
+/* ---- tests ------------------------------------------------------------------------ */
 
 static void leave(void *opened, cudaStream_t stream)
 {

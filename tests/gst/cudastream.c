@@ -77,8 +77,7 @@ GstBufferPool *gst_cuda_buffer_pool_new(GstCudaContext *context)
     return gst_object_ref(shim_pool);
 }
 
-/* ---- memory of it -------------------------------------------------------------------
- */
+/* ---- memory of it ----------------------------------------------------------------- */
 
 #define SIZE 4096
 

@@ -6,8 +6,7 @@
 
 #include <string.h>
 
-/* ---- what values mean -----------------------------------------------------------------
- */
+/* ---- what values mean ------------------------------------------------------------- */
 
 /* The slots that a file of these values seeds; 0: it is refused at the start with `words`
  * and its name. */
@@ -86,8 +85,7 @@ GST_START_TEST(test_values_in_a_folder)
 }
 GST_END_TEST;
 
-/* ---- set-mask -------------------------------------------------------------------------
- */
+/* ---- set-mask --------------------------------------------------------------------- */
 
 /* A buffer of `size` bytes as a mask of width x height; `value` fills the middle row from
  * where it is if rows have `stride` bytes. */

@@ -121,8 +121,7 @@ GST_START_TEST(test_questions)
 }
 GST_END_TEST;
 
-/* ---- pipelines ----------------------------------------------------------------------
- */
+/* ---- pipelines -------------------------------------------------------------------- */
 
 typedef struct {
     GstElement *bin, *r;
@@ -270,8 +269,7 @@ GST_START_TEST(test_behind_mask)
 }
 GST_END_TEST;
 
-/* ---- output=alpha --------------------------------------------------------------------
- */
+/* ---- output=alpha ----------------------------------------------------------------- */
 
 static gint output_of(GstElement *element)
 {

@@ -21,8 +21,7 @@ static gchar *warning(Rig *rig)
     return text;
 }
 
-/* ---- allocation ----------------------------------------------------------------------
- */
+/* ---- allocation ------------------------------------------------------------------- */
 
 static gboolean answers(Rig *rig, GType api)
 {
@@ -103,8 +102,7 @@ GST_START_TEST(test_mask_allocation)
 }
 GST_END_TEST;
 
-/* ---- cropped frames ------------------------------------------------------------------
- */
+/* ---- cropped frames --------------------------------------------------------------- */
 
 #define WHOLE_WIDTH 100
 #define WHOLE_HEIGHT 70
@@ -239,8 +237,7 @@ GST_START_TEST(test_crop_of_another_size)
 }
 GST_END_TEST;
 
-/* ---- turned frames -------------------------------------------------------------------
- */
+/* ---- turned frames ---------------------------------------------------------------- */
 
 GST_START_TEST(test_affine)
 {

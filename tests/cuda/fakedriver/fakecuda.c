@@ -180,8 +180,7 @@ fake_cuda_counts *fake_cuda_live(void)
     pthread_mutex_unlock(&lock);                                                         \
     return result
 
-/* ---- driver and devices -------------------------------------------------------------
- */
+/* ---- driver and devices ----------------------------------------------------------- */
 
 FAKECUDA CUresult cuInit(unsigned int flags)
 {
@@ -230,8 +229,7 @@ FAKECUDA CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute what,
     LEAVE;
 }
 
-/* ---- contexts -----------------------------------------------------------------------
- */
+/* ---- contexts --------------------------------------------------------------------- */
 
 static CUcontext new_context(CUdevice device, int retained)
 {

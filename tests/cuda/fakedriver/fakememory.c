@@ -172,8 +172,7 @@ FAKECUDA CUresult cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D *copy, CUstream stream)
     LEAVE;
 }
 
-/* ---- streams -------------------------------------------------------------------------
- */
+/* ---- streams ---------------------------------------------------------------------- */
 
 FAKECUDA CUresult cuStreamCreate(CUstream *out, unsigned int flags)
 {

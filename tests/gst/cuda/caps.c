@@ -136,8 +136,7 @@ GST_START_TEST(test_accept_caps)
 }
 GST_END_TEST;
 
-/* ---- allocation ---------------------------------------------------------------------
- */
+/* ---- allocation ------------------------------------------------------------------- */
 
 static GstBufferPool *ask(Gpu *gpu, guint *size, gboolean *meta)
 {

@@ -7,8 +7,7 @@
 
 #define NV12 "NV12", 64, 48
 
-/* ---- who has the context ------------------------------------------------------------
- */
+/* ---- who has the context ---------------------------------------------------------- */
 
 static guint device_of(GstContext *context)
 {
@@ -178,8 +177,7 @@ GST_START_TEST(test_models_by_context)
 }
 GST_END_TEST;
 
-/* ---- following the frames -----------------------------------------------------------
- */
+/* ---- following the frames --------------------------------------------------------- */
 
 static void expect_resets(Gpu *gpu, const gchar *wanted)
 {
@@ -238,8 +236,7 @@ GST_START_TEST(test_follows_on_its_gpu_only)
 }
 GST_END_TEST;
 
-/* ---- starting and stopping ----------------------------------------------------------
- */
+/* ---- starting and stopping -------------------------------------------------------- */
 
 /* The emulated engine takes seconds to start under valgrind. */
 static guint times(void)

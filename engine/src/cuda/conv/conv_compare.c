@@ -39,8 +39,7 @@ struct rv_difference rv_differ(const void *got, const void *want, size_t n,
     return d;
 }
 
-/* ---- on random operands --------------------------------------------------------------
- */
+/* ---- on random operands ----------------------------------------------------------- */
 
 struct tensors {
     size_t x, y; /* elements */

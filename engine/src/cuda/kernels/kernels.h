@@ -144,8 +144,7 @@ cudaError_t rv_cuda_cell_tile(const struct rv_cuda_job *job, int batch,
 /* Bytes of shared memory that a block takes: must not be more than the GPU has. */
 size_t rv_cuda_cell_tile_shared(int ic, int size);
 
-/* -- labels.cu: from the network to the picture; `look`: a job may want what is seen --
- */
+/* -- labels.cu: from the network to the picture; `look`: a job wants what is seen -- */
 cudaError_t rv_cuda_labels(const struct rv_cuda_job *job, int batch,
                            struct rv_view logits, int decoder, int look,
                            cudaStream_t stream);

@@ -42,8 +42,7 @@ struct rv_check {
     long frames;
 };
 
-/* ---- programs of one step ------------------------------------------------------------
- */
+/* ---- programs of one step --------------------------------------------------------- */
 
 static void touch(const struct rv_program *p, struct single *s, rv_tid t)
 {
@@ -178,8 +177,7 @@ void rv_check_jobs(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     plan->check->n_jobs = n_jobs;
 }
 
-/* ---- memory --------------------------------------------------------------------------
- */
+/* ---- memory ----------------------------------------------------------------------- */
 
 static int copy(struct rv_plan *plan, void *to, const void *from, size_t size,
                 enum cudaMemcpyKind kind)
@@ -223,8 +221,7 @@ static int read_state(struct rv_plan *plan, int j, const struct single *s, char 
     return ret;
 }
 
-/* ---- what is off ---------------------------------------------------------------------
- */
+/* ---- what is off ------------------------------------------------------------------ */
 
 static void tell(struct rv_plan *plan, int i, int j, const struct rv_tensor *t,
                  const struct rv_difference *d)
@@ -290,8 +287,7 @@ static int compare_labels(struct rv_plan *plan, int i, int j, const rvos_labels 
     return ret;
 }
 
-/* ---- a step --------------------------------------------------------------------------
- */
+/* ---- a step ----------------------------------------------------------------------- */
 
 static int run_step(struct rv_plan *plan, const struct cuda_step *s,
                     const int live[RV_DECODERS])
