@@ -241,16 +241,23 @@ static void refused(GstRvosSeg *self, GstCaps *caps, gboolean ends)
         post_refused(self, caps, TRUE);
 }
 
+/* Whether it has not been said yet; from now on it has. */
+static gboolean first_time(GstRvosSeg *self, gboolean *said)
+{
+    gboolean first;
+
+    GST_OBJECT_LOCK(self);
+    first = self->started && !*said;
+    *said |= first;
+    GST_OBJECT_UNLOCK(self);
+    return first;
+}
+
 static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
 {
     gchar *offered = describe(caps);
-    gboolean say;
 
-    GST_OBJECT_LOCK(self);
-    say = self->started && !self->negotiation.said;
-    self->negotiation.said |= say;
-    GST_OBJECT_UNLOCK(self);
-    if (say)
+    if (first_time(self, &self->negotiation.said))
         GST_ELEMENT_ERROR(self, STREAM, FORMAT,
                           ("%srvosseg gives the format that it gets, here of %s, and "
                            "the element behind it does not take that: put videoconvert "
@@ -340,14 +347,10 @@ void gst_rvos_caps_ended(GstRvosSeg *self)
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 {
     GstCaps *caps = gst_pad_get_current_caps(pad);
-    gboolean say = caps && !gst_pad_peer_query_accept_caps(pad, caps);
     gchar *text;
 
-    GST_OBJECT_LOCK(self);
-    say = say && !self->negotiation.mask_said;
-    self->negotiation.mask_said |= say;
-    GST_OBJECT_UNLOCK(self);
-    if (say) {
+    if (caps && !gst_pad_peer_query_accept_caps(pad, caps) &&
+        first_time(self, &self->negotiation.mask_said)) {
         text = describe(caps);
         GST_ELEMENT_ERROR(self, STREAM, FORMAT,
                           ("What is linked to the pad mask does not take %s: put "

@@ -13,24 +13,14 @@
 
 /* ---- downstream ------------------------------------------------------------------- */
 
-/* Of a seek that has passed here. Others are seen by their flush. */
-static gboolean is_of_seek(GstRvosSeg *self, GstEvent *event)
-{
-    gboolean seek;
-
-    GST_OBJECT_LOCK(self);
-    seek = self->seek_seen && self->seek_seqnum == gst_event_get_seqnum(event);
-    GST_OBJECT_UNLOCK(self);
-    return seek;
-}
-
 static void to_segmenter(GstRvosSeg *self, GstEvent *event)
 {
     GstRvosSettings settings;
-    gboolean sought = is_of_seek(self, event);
+    gboolean sought; /* it belongs to a seek that has passed here */
 
     GST_OBJECT_LOCK(self);
     settings = self->settings;
+    sought = self->seek_seen && self->seek_seqnum == gst_event_get_seqnum(event);
     if (GST_EVENT_TYPE(event) == GST_EVENT_GAP)
         self->stats.gaps++;
     if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)

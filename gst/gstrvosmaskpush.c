@@ -118,13 +118,10 @@ static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
                                GstBuffer *frame)
 {
     GstBuffer *out = with_time_of(mask, frame);
-    GstRvosFailure failure = {0};
     GstFlowReturn flow;
 
     if (!out) {
-        gst_rvos_model_explain(self->model, RVOS_ERR_MEMORY, "A mask could not be copied",
-                               &failure);
-        gst_rvos_message_failure(self, &failure);
+        gst_rvos_message_status(self, RVOS_ERR_MEMORY, "A mask could not be copied");
         return GST_FLOW_ERROR;
     }
     gst_rvos_mask_pad_enter(self, pad);

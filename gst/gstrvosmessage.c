@@ -70,6 +70,14 @@ void gst_rvos_message_failure(GstRvosSeg *self, GstRvosFailure *failure)
     post_words(self, GST_MESSAGE_ERROR, failure);
 }
 
+void gst_rvos_message_status(GstRvosSeg *self, int status, const gchar *what)
+{
+    GstRvosFailure failure = {0};
+
+    gst_rvos_model_explain(self->model, status, what, &failure);
+    gst_rvos_message_failure(self, &failure);
+}
+
 static void post_reset(GstRvosSeg *self, GstRvosReset reason, guint64 epoch)
 {
     GstStructure *s = gst_structure_new("rvosseg-reset", "reason", G_TYPE_STRING,

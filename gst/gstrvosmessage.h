@@ -27,6 +27,8 @@ GstStructure *gst_rvos_stats_report(struct _GstRvosSeg *self);
 
 /* Posts a failure as an error, and clears it. */
 void gst_rvos_message_failure(struct _GstRvosSeg *self, GstRvosFailure *failure);
+/* The same for a call of librvos that failed. */
+void gst_rvos_message_status(struct _GstRvosSeg *self, int status, const gchar *what);
 /* Posts notices, and empties the list. */
 void gst_rvos_message_notices(struct _GstRvosSeg *self, GstRvosNotices *notices);
 /* Brings `stats` up to date, then posts the segmenter's notices. */

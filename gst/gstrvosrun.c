@@ -23,15 +23,6 @@ static rvos_memory memory_of(const GstRvosSeg *self)
     return self->frame.cuda ? RVOS_MEMORY_CUDA : RVOS_MEMORY_HOST;
 }
 
-static gboolean fail(GstRvosSeg *self, int status, const gchar *what)
-{
-    GstRvosFailure failure = {0};
-
-    gst_rvos_model_explain(self->model, status, what, &failure);
-    gst_rvos_message_failure(self, &failure);
-    return FALSE;
-}
-
 /* ---- late frames ------------------------------------------------------------------- */
 
 /* Running time now, less what the pipeline allows from a live source to the sinks: a
@@ -101,13 +92,17 @@ static gboolean draw_result(GstRvosSeg *self, const rvos_image *image)
     int status;
 
     if (!gst_rvos_mask_alloc_map(&self->masks, mask, memory_of(self), GST_MAP_READ,
-                                 &frame, &view))
-        return fail(self, RVOS_ERR_MEMORY, "A mask could not be mapped");
+                                 &frame, &view)) {
+        gst_rvos_message_status(self, RVOS_ERR_MEMORY, "A mask could not be mapped");
+        return FALSE;
+    }
     status = wants_alpha(self)
                  ? rvos_set_alpha(gst_rvos_model_device(self->model), image, &view)
                  : draw_labels(self, image, &view);
     gst_video_frame_unmap(&frame);
-    return status == RVOS_OK || fail(self, status, "The objects could not be drawn");
+    if (status != RVOS_OK)
+        gst_rvos_message_status(self, status, "The objects could not be drawn");
+    return status == RVOS_OK;
 }
 
 /* ---- the frame --------------------------------------------------------------------- */

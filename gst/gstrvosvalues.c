@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include <gobject/gvaluecollector.h>
+
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
 /* One more than the offset, so that 0 says that a property is no plain field. */
@@ -96,36 +98,15 @@ gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette)
 
 /* ---- values ------------------------------------------------------------------- */
 
-static void store_field(void *field, const GValue *value)
+/* Into the field whose address follows. */
+static void store_field(const GValue *value, ...)
 {
-    switch (G_TYPE_FUNDAMENTAL(G_VALUE_TYPE(value))) {
-    case G_TYPE_BOOLEAN:
-        *(gboolean *)field = g_value_get_boolean(value);
-        break;
-    case G_TYPE_INT:
-        *(gint *)field = g_value_get_int(value);
-        break;
-    case G_TYPE_UINT:
-        *(guint *)field = g_value_get_uint(value);
-        break;
-    case G_TYPE_INT64:
-        *(gint64 *)field = g_value_get_int64(value);
-        break;
-    case G_TYPE_UINT64:
-        *(guint64 *)field = g_value_get_uint64(value);
-        break;
-    case G_TYPE_DOUBLE:
-        *(gdouble *)field = g_value_get_double(value);
-        break;
-    case G_TYPE_ENUM:
-        *(gint *)field = g_value_get_enum(value);
-        break;
-    case G_TYPE_FLAGS:
-        *(guint *)field = g_value_get_flags(value);
-        break;
-    default: /* no field has another type */
-        break;
-    }
+    gchar *error = NULL; /* never: no field has a type that cannot be copied */
+    va_list args;
+
+    va_start(args, value);
+    G_VALUE_LCOPY(value, args, 0, &error);
+    va_end(args);
 }
 
 static void load_field(const void *field, GValue *value)
@@ -170,8 +151,8 @@ void gst_rvos_props_init(GstRvosSeg *self)
     for (guint i = 0; i < n; i++) {
         if (specs[i]->owner_type != G_OBJECT_TYPE(self) || !is_field(specs[i]->param_id))
             continue;
-        store_field(field_of(&self->settings, specs[i]->param_id),
-                    g_param_spec_get_default_value(specs[i]));
+        store_field(g_param_spec_get_default_value(specs[i]),
+                    field_of(&self->settings, specs[i]->param_id));
     }
     g_free(specs);
     self->settings.rate_d = 1;
@@ -231,7 +212,7 @@ static void store(GstRvosSeg *self, guint id, const GValue *value)
         self->settings.rate_d = gst_value_get_fraction_denominator(value);
         break;
     default:
-        store_field(field_of(&self->settings, id), value);
+        store_field(value, field_of(&self->settings, id));
     }
 }
 
