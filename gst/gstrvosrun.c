@@ -128,7 +128,7 @@ void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer)
             &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
             (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)))
         return;
-    if (gst_rvos_shape_view(&frame, &self->caps_info))
+    if (gst_rvos_shape_crop(&frame, &self->caps_info))
         gst_rvos_segmenter_look(self->segmenter, &frame, settings);
     gst_video_frame_unmap(&frame);
 }
@@ -156,7 +156,7 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
     rvos_image image;
 
     self->frame.mapped = TRUE;
-    if (!gst_rvos_shape_view(frame, &self->caps_info)) {
+    if (!gst_rvos_shape_crop(frame, &self->caps_info)) {
         gst_rvos_shape_refuse(&self->caps_info, frame, &failure);
         gst_rvos_message_failure(self, &failure);
         return GST_FLOW_ERROR;

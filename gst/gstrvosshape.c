@@ -141,7 +141,7 @@ static gboolean move_plane(GstVideoFrame *frame, guint plane, guint x, guint y)
     return TRUE;
 }
 
-gboolean gst_rvos_shape_view(GstVideoFrame *frame, const GstVideoInfo *caps)
+gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps)
 {
     guint width = (guint)GST_VIDEO_INFO_WIDTH(caps);
     guint height = (guint)GST_VIDEO_INFO_HEIGHT(caps);

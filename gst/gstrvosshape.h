@@ -32,7 +32,7 @@ gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width
 
 /* Makes a mapped frame the picture that the caps describe: all of it, or the part that a
  * GstVideoCropMeta tells. It can be unmapped as before. FALSE: it is neither. */
-gboolean gst_rvos_shape_view(GstVideoFrame *frame, const GstVideoInfo *caps);
+gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps);
 /* The error for that. */
 void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
                            GstRvosFailure *failure);

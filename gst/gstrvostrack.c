@@ -72,15 +72,15 @@ void gst_rvos_tracker_label(GstRvosTracker *tracker, guint slot, GQuark label)
 
 guint32 gst_rvos_tracker_unshown(const GstRvosTracker *tracker, guint min_age)
 {
-    guint32 hidden = 0;
+    guint32 unshown = 0;
 
     for (guint i = 0; i < tracker->n_slots; i++) {
         const GstRvosTrack *track = &tracker->track[i];
 
         if (!track->appeared && track->run + 1 < min_age)
-            hidden |= 1u << i;
+            unshown |= 1u << i;
     }
-    return hidden;
+    return unshown;
 }
 
 static void update_present(GstRvosTracker *tracker, GstRvosTrack *track, guint min_age,

@@ -29,7 +29,7 @@ static int decode(const unsigned char *text, uint32_t *code)
 
 static bool is_plain(uint32_t code)
 {
-    static const uint32_t hidden[][2] = {
+    static const uint32_t invisible[][2] = {
         {0x00, 0x1f},     {0x7f, 0x9f},      /* control characters */
         {0x61c, 0x61c},   {0x200e, 0x200f},  /* direction marks */
         {0x2028, 0x202e}, {0x2066, 0x2069},  /* line ends, directions */
@@ -37,8 +37,8 @@ static bool is_plain(uint32_t code)
         {0xfffe, 0xffff}, {0xe0000, 0xe0fff} /* no characters, invisible tags */
     };
 
-    for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-        if (code >= hidden[i][0] && code <= hidden[i][1])
+    for (size_t i = 0; i < sizeof invisible / sizeof *invisible; i++)
+        if (code >= invisible[i][0] && code <= invisible[i][1])
             return false;
     return true;
 }

@@ -105,7 +105,7 @@ static char *folder_of(const char *path)
     return slash ? text_format("%.*s", (int)(slash - path + 1), path) : text_format("./");
 }
 
-static char *hidden_name(const char *folder)
+static char *temporary_name(const char *folder)
 {
     uint64_t random[2];
 
@@ -128,17 +128,17 @@ static bool is_special(const char *path)
 
 /* ---- files -------------------------------------------------------------- */
 
-/* A file under a hidden name: 0, or -1 with errno. `make` creates it there. */
+/* A file under a temporary name: 0, or -1 with errno. `make` creates it there. */
 static int with_hidden_name(struct output *out, int (*make)(struct output *out, int fd),
                             int fd)
 {
     int made;
 
-    free(out->hidden);
-    out->hidden = hidden_name(out->folder);
-    if (!out->hidden)
+    free(out->temporary);
+    out->temporary = temporary_name(out->folder);
+    if (!out->temporary)
         return -1;
-    out->slot = take_slot(out->hidden);
+    out->slot = take_slot(out->temporary);
     stop_if_ending();
     made = make(out, fd);
     mark(out->slot, made < 0 ? FREE : EXISTS);
@@ -146,8 +146,8 @@ static int with_hidden_name(struct output *out, int (*make)(struct output *out, 
     if (made < 0) {
         int reason = errno;
 
-        free(out->hidden);
-        out->hidden = NULL;
+        free(out->temporary);
+        out->temporary = NULL;
         out->slot = -1;
         errno = reason;
     }
@@ -157,7 +157,8 @@ static int with_hidden_name(struct output *out, int (*make)(struct output *out, 
 static int create_hidden(struct output *out, int fd)
 {
     (void)fd;
-    return open(out->hidden, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+    return open(out->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                0666);
 }
 
 static int give_name(int fd, const char *path)
@@ -170,7 +171,7 @@ static int give_name(int fd, const char *path)
 
 static int link_hidden(struct output *out, int fd)
 {
-    return give_name(fd, out->hidden);
+    return give_name(fd, out->temporary);
 }
 
 /* Without a name if the file system and /proc can do that. */
@@ -228,7 +229,7 @@ static void forget(struct output *out)
     mark(out->slot, FREE);
     free(out->path);
     free(out->folder);
-    free(out->hidden);
+    free(out->temporary);
     *out = (struct output){.slot = -1};
 }
 
@@ -236,23 +237,23 @@ void output_discard(struct output *out)
 {
     if (out->file && out->file != stdout)
         fclose(out->file);
-    if (out->hidden)
-        unlink(out->hidden);
+    if (out->temporary)
+        unlink(out->temporary);
     if (out->path)
         forget(out);
 }
 
-/* The complete file, under no name or a hidden one, gets its own. */
+/* The complete file, under no name or a temporary one, gets its own. */
 static int put_in_place(struct output *out, int fd)
 {
-    if (!out->hidden) {
+    if (!out->temporary) {
         if (!give_name(fd, out->path))
             return 0;
         /* The name is taken, and only rename can replace a file. */
         if (errno != EEXIST || with_hidden_name(out, link_hidden, fd) < 0)
             return -1;
     }
-    return rename(out->hidden, out->path);
+    return rename(out->temporary, out->path);
 }
 
 /* Writes what is still in memory. A named file is closed, too: that is when some network
@@ -265,7 +266,7 @@ static int finish(struct output *out, bool lasting)
         return -1;
     if (lasting && !out->direct && fsync(fileno(file)))
         return -1;
-    if (!out->hidden)
+    if (!out->temporary)
         return 0;
     out->file = NULL;
     return fclose(file);
@@ -279,10 +280,10 @@ int output_commit(struct output *out, bool lasting, struct fault *fault)
         err = output_failed(out->path, fault);
     else if (!out->direct && put_in_place(out, out->file ? fileno(out->file) : -1))
         err = output_failed(out->path, fault);
-    if (!err && out->hidden) { /* renamed: nothing to remove */
+    if (!err && out->temporary) { /* renamed: nothing to remove */
         mark(out->slot, FREE);
-        free(out->hidden);
-        out->hidden = NULL;
+        free(out->temporary);
+        out->temporary = NULL;
         out->slot = -1;
     }
     output_discard(out);

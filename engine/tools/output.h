@@ -2,9 +2,9 @@
 /* output.h - every file that a tool writes.
  *
  * A file gets its name when it is complete. Until then it has no name at all, or, where
- * the file system cannot do that, a hidden random one beside it, which goes when the tool
- * fails or a signal ends it. What a symbolic link of that name points at is never written
- * to: the link is replaced. Devices and pipes are written to as they are. */
+ * the file system cannot do that, a temporary random one beside it, which goes when the
+ * tool fails or a signal ends it. What a symbolic link of that name points at is never
+ * written to: the link is replaced. Devices and pipes are written to as they are. */
 #ifndef RV_TOOLS_OUTPUT_H
 #define RV_TOOLS_OUTPUT_H
 
@@ -16,11 +16,11 @@
 
 struct output {
     FILE *file;
-    char *path;   /* the name that it will get */
-    char *folder; /* of it */
-    char *hidden; /* its name until then; NULL: it has none */
-    int slot;     /* of the hidden name in the table of the signal handler */
-    bool direct;  /* a device or a pipe, or "-" */
+    char *path;      /* the name that it will get */
+    char *folder;    /* of it */
+    char *temporary; /* its name until then; NULL: it has none */
+    int slot;        /* of the temporary name in the table of the signal handler */
+    bool direct;     /* a device or a pipe, or "-" */
 };
 
 /* `path` "-" is the standard output. */

@@ -99,18 +99,18 @@ error:
 static int run_maxpool(struct rv_plan *plan, const struct rv_step *s,
                        const int live[RV_DECODERS], cudaStream_t stream)
 {
-    struct rv_maxpool_args pool = {.in = rv_plan_view(plan, s->in[0]),
-                                   .out = rv_plan_view(plan, s->out[0]),
-                                   .size = s->size,
-                                   .stride = s->stride,
-                                   .pad = s->pad};
+    struct rv_maxpool_args maxpool = {.in = rv_plan_view(plan, s->in[0]),
+                                      .out = rv_plan_view(plan, s->out[0]),
+                                      .size = s->size,
+                                      .stride = s->stride,
+                                      .pad = s->pad};
     int ret = 0;
 
     if (s->decoder >= 0) { /* of masks: an image per slot */
-        pool.decoder = s->decoder;
-        pool.slots = live[s->decoder];
+        maxpool.decoder = s->decoder;
+        maxpool.slots = live[s->decoder];
     }
-    CU(plan->dev, rv_cuda_maxpool(plan->job_device, plan->batch, pool, stream));
+    CU(plan->dev, rv_cuda_maxpool(plan->job_device, plan->batch, maxpool, stream));
 error:
     return ret;
 }
