@@ -49,7 +49,8 @@ static guint read_detections(GstBuffer *buffer, GstRvosDetection *out)
 
 /* ---- which of them are new -------------------------------------------------------- */
 
-gdouble gst_rvos_detect_overlap(const GstRvosDetection *a, const GstRvosDetection *b)
+/* Intersection over union. */
+static gdouble overlap_of(const GstRvosDetection *a, const GstRvosDetection *b)
 {
     gdouble width =
         MIN((gdouble)a->x + a->width, (gdouble)b->x + b->width) - MAX(a->x, b->x);
@@ -72,10 +73,10 @@ static guint fitting_slot(GstRvosSeeds *seeds, const GstRvosSeeded *seeded,
     for (guint i = 0; i < seeds->n_slots; i++) {
         const rvos_object *seen = &seeds->tracker->track[i].object.seen;
         GstRvosDetection object = {seen->x, seen->y, seen->width, seen->height, 0};
-        gdouble overlap = seen->present ? gst_rvos_detect_overlap(box, &object) : 0;
+        gdouble overlap = seen->present ? overlap_of(box, &object) : 0;
 
         if (seeded[i].frames > 0)
-            overlap = MAX(overlap, gst_rvos_detect_overlap(box, &seeded[i].box));
+            overlap = MAX(overlap, overlap_of(box, &seeded[i].box));
         if (overlap < best)
             continue;
         best = overlap;

@@ -80,8 +80,5 @@ typedef struct {
 gboolean gst_rvos_detect_apply(GstRvosSeeds *seeds, GstRvosSeeded *seeded,
                                GstBuffer *buffer, guint32 *taken);
 
-/* Intersection over union. */
-gdouble gst_rvos_detect_overlap(const GstRvosDetection *a, const GstRvosDetection *b);
-
 G_END_DECLS
 #endif

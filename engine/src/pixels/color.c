@@ -108,7 +108,8 @@ struct rv_yuv rv_yuv_of(const rvos_image *image)
     };
 }
 
-void rv_yuv_from_rgb(const rvos_image *image, const uint8_t rgb[3], uint8_t yuv[3])
+/* The nearest Y, Cb, Cr of the image's kind, in 8 bits. */
+static void yuv_from_rgb(const rvos_image *image, const uint8_t rgb[3], uint8_t yuv[3])
 {
     bool full = image->colorimetry.full_range;
     struct luma k = luma_of(image);
@@ -150,7 +151,7 @@ bool rv_paint_of(const rvos_image *image, const rvos_draw_params *params,
         const uint8_t *rgb = params->palette->rgb[label];
 
         if (rv_sampling_of(image->format))
-            rv_yuv_from_rgb(image, rgb, paint->value[label]);
+            yuv_from_rgb(image, rgb, paint->value[label]);
         else
             memcpy(paint->value[label], rgb, 3);
     }

@@ -51,8 +51,6 @@ RV_RULE void rv_yuv_to_rgb(struct rv_yuv k, int32_t y, int32_t cb, int32_t cr, i
 
 /* By the image's matrix and range. */
 struct rv_yuv rv_yuv_of(const rvos_image *image);
-/* The nearest Y, Cb, Cr of the image's kind, in 8 bits. */
-void rv_yuv_from_rgb(const rvos_image *image, const uint8_t rgb[3], uint8_t yuv[3]);
 
 /* Where bytes lie in one pixel of an RGB format; alpha is -1 where there is none. */
 struct rv_packing {

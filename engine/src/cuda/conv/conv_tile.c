@@ -45,7 +45,7 @@ static int steps_of(const struct rv_conv_shape *s)
     return over(s->size * s->size * s->ic, STEP);
 }
 
-bool rv_conv_tile_suits(const struct rv_conv_shape *s)
+static bool suits(const struct rv_conv_shape *s)
 {
     return s->in == RV_F16 && s->ic % 8 == 0 && s->oc % 8 == 0 &&
            (int64_t)s->n * s->oh * s->ow < INT32_MAX / 2;
@@ -153,7 +153,7 @@ static int tile_create(struct rv_conv **out, rvos_device *dev, void *opened,
 
     (void)opened;
     *out = NULL;
-    if (!rv_conv_tile_suits(s) || !rv_conv_tilings(s, tiling))
+    if (!suits(s) || !rv_conv_tilings(s, tiling))
         return RVOS_ERR_UNSUPPORTED;
     conv = calloc(1, sizeof(*conv));
     if (!conv)

@@ -14,7 +14,6 @@ struct rv_tiling {
 /* fp16 operands; channels in and out are multiples of 8. Made with the first of its
  * tilings. */
 extern const struct rv_conv_engine rv_conv_tile;
-bool rv_conv_tile_suits(const struct rv_conv_shape *shape);
 /* Those worth trying, the likeliest first; returns how many. */
 int rv_conv_tilings(const struct rv_conv_shape *shape, struct rv_tiling out[RV_TILINGS]);
 void rv_conv_tile_set(struct rv_conv *conv, struct rv_tiling tiling);
