@@ -33,8 +33,6 @@ struct rv_conv_best *rv_conv_best_open(const rvos_device *dev)
     }
     snprintf(b->gpu, sizeof(b->gpu), "%s-%.40s-sm%d", cuda->library,
              rv_driver_name(cuda->driver), rv_driver_capability(cuda->driver));
-    for (char *p = b->gpu; *p; p++)
-        *p = *p == ' ' ? '_' : *p;
     b->tile = set->conv == RV_CONV_FASTEST || set->conv == RV_CONV_TILE;
     b->library = set->conv == RV_CONV_FASTEST || set->conv == RV_CONV_CUDNN;
     b->measure = b->tile && b->library && set->tune != RV_TUNE_NOT;
@@ -156,18 +154,6 @@ static bool measure_tilings(rvos_device *dev, const struct rv_conv_shape *shape,
 
 /* ---- choosing ------------------------------------------------------------------- */
 
-static void write_tiling_key(char *key, size_t size, const struct rv_conv_best *b,
-                             const struct rv_conv_shape *s)
-{
-    snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s", b->gpu, s->n, s->ih,
-             s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
-             s->out == RV_F16 ? "f16" : "f32",
-             s->in_place ? "-add"
-             : s->sum    ? "-sum"
-                         : "",
-             s->relu ? "-relu" : "");
-}
-
 static int make_by(const struct rv_conv_engine *engine, void *opened, rvos_device *dev,
                    const struct rv_conv_shape *s, struct rv_weights *weights, int index,
                    struct rv_made *out)
@@ -201,7 +187,7 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
     char key[200], unfinished[202];
     int ret;
 
-    write_tiling_key(key, sizeof(key), b, s);
+    rv_search_key(key, sizeof(key), b->gpu, s, "", "");
     snprintf(unfinished, sizeof(unfinished), "%s~", key);
     known = rv_choices_get(b->choices, key, &f.code);
     if (known)

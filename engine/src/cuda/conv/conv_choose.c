@@ -327,22 +327,6 @@ static bool choose_plan(struct plan_search *s, const char *key)
     return true;
 }
 
-static void write_plan_key(char *key, size_t size, const struct rv_conv *c)
-{
-    const struct rv_conv_shape *s = &c->shape;
-
-    snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s%s%s", c->opened->gpu,
-             s->n, s->ih, s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad,
-             s->in == RV_F16 ? "f16"
-             : s->tf32       ? "tf32"
-                             : "f32",
-             s->out == RV_F16 ? "f16" : "f32",
-             s->in_place ? "-add"
-             : s->sum    ? "-sum"
-                         : "",
-             s->relu ? "-relu" : "", s->in == RV_F16 && !c->f16_bias ? "-bias32" : "");
-}
-
 /* A plan for a key that is not among those made; false: cuDNN has none. */
 static bool find_plan(struct rv_conv *c, const char *key, struct rv_cudnn_plan *out)
 {
@@ -372,11 +356,16 @@ static bool find_plan(struct rv_conv *c, const char *key, struct rv_cudnn_plan *
 
 const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
 {
+    const struct rv_conv_shape *s = &c->shape;
     struct rv_cudnn *o = c->opened;
     struct rv_cudnn_plan *m;
     char key[200];
 
-    write_plan_key(key, sizeof(key), c);
+    rv_search_key(key, sizeof(key), o->gpu, s,
+                  s->in == RV_F16 ? "f16"
+                  : s->tf32       ? "tf32"
+                                  : "f32",
+                  s->in == RV_F16 && !c->f16_bias ? "-bias32" : "");
     for (m = o->made; m; m = m->next)
         if (!strcmp(m->key, key))
             return m;
@@ -384,9 +373,9 @@ const struct rv_cudnn_plan *rv_cudnn_find(struct rv_conv *c)
     if (!m)
         return NULL;
     if (!find_plan(c, key, m)) {
-        rv_log(o->dev, c->shape.optional ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
+        rv_log(o->dev, s->optional ? RVOS_LOG_DEBUG : RVOS_LOG_WARNING,
                "cuDNN has no engine for %s: %s", key,
-               c->shape.optional ? "none that is precompiled" : "a slow kernel does it");
+               s->optional ? "none that is precompiled" : "a slow kernel does it");
         free(m);
         return NULL;
     }

@@ -97,9 +97,6 @@ static int engine_open(rvos_device *dev, void **opened)
     rv_log(dev, RVOS_LOG_INFO, "cuda: %s, %s", version, rv_dnn_file());
     snprintf(o->gpu, sizeof(o->gpu), "%zu-%.60s-sm%d", cudnnGetVersion(),
              rv_driver_name(cuda->driver), rv_driver_capability(cuda->driver));
-    for (char *p = o->gpu; *p; p++)
-        if (*p == ' ')
-            *p = '_';
     o->cache = cuda->store;
     status = cudnnCreate(&o->dnn.handle);
     if (status == CUDNN_STATUS_SUCCESS)

@@ -1,7 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "conv_search.h"
 
+#include <stdio.h>
+
 #include "conv_time.h"
+
+void rv_search_key(char *key, size_t size, const char *gpu, const struct rv_conv_shape *s,
+                   const char *in, const char *more)
+{
+    const char *sum = s->in_place ? "-add" : s->sum ? "-sum" : "";
+
+    snprintf(key, size, "%s-n%d-%dx%dx%d-%dx%dx%d-k%ds%dp%d-%s%s%s%s%s", gpu, s->n, s->ih,
+             s->iw, s->ic, s->oh, s->ow, s->oc, s->size, s->stride, s->pad, in,
+             s->out == RV_F16 ? "f16" : "f32", sum, s->relu ? "-relu" : "", more);
+    for (; *key; key++)
+        *key = *key == ' ' ? '_' : *key;
+}
 
 static size_t aligned(size_t bytes)
 {

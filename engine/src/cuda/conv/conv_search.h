@@ -46,6 +46,9 @@ struct rv_search {
     double until;
 };
 
+/* What a choice for a shape is kept by: GPU and library, the shape, its operands. */
+void rv_search_key(char *key, size_t size, const char *gpu,
+                   const struct rv_conv_shape *shape, const char *in, const char *more);
 /* The time begins. Gets memory for operands of the shape and so many bytes of workspace,
  * full of zeroes, which are as slow as anything else; it is kept for the next search. */
 void rv_search_begin(struct rv_search *s, const struct rv_conv_shape *shape,
