@@ -42,14 +42,19 @@ struct rv_follow_rules {
     int near;     /* pixels between parts of an object that one zero-shot slot holds */
     int joined;   /* frames for which two objects must be one piece before they are one */
     int grown_up; /* and frames that it has been there: before, it is a part at once */
-    int neck;     /* pixels: a neck of at most twice that divides a piece ... */
-    double core;  /* into parts of at least that area, the border not counted */
+    double bridge_share; /* part of an object that the zero-shot slot of another one must
+                            hold, for both to be one at once; above 1: never */
+    double bridged; /* and the length of the seam between them inside one slot, in sides
+                       of the smaller one */
+    int neck;       /* pixels: a neck of at most twice that divides a piece ... */
+    double core;    /* into parts of at least that area, the border not counted */
     double border_held;        /* part of a piece that the parts on both sides of a border
                                   must hold: the decoder is sure of them */
     double border_share;       /* size of each of them, against the largest */
     double separate;           /* size of a part that comes off, against the rest */
     double hidden;             /* part of the gap between them that other objects fill at
                                   most: if they fill more, they hide the rest */
+    int far;                   /* pixels: a smaller part further off is cut off */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */
     int unseen_times;          /* or else, so many times in a row, it is none */

@@ -92,38 +92,73 @@ static bool hidden_between(const struct rv_follow *f, int a, int b, int slot)
     return others > f->rules.hidden * gap;
 }
 
+/* The largest piece of an object; 0: it has none. f->near is what lies within `margin`
+ * pixels of it. */
+static int largest_piece(struct rv_follow *f, int slot, int margin)
+{
+    const struct rv_pieces *p = &f->pieces;
+    int k = 1;
+
+    while (k <= p->count && p->piece[k].label != slot)
+        k++;
+    if (k > p->count)
+        return 0;
+    for (int i = 0; i < f->pixels; i++)
+        f->scratch[i] = p->of[i] == k;
+    rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height, margin);
+    return k;
+}
+
+static bool is_near(const struct rv_follow *f, int piece)
+{
+    for (int i = 0; i < f->pixels; i++)
+        if (f->pieces.of[i] == piece && f->near[i])
+            return true;
+    return false;
+}
+
 /* A large piece of an object that is away from the rest, and not because something hides
  * what is between them; 0: none. */
 static int piece_apart(struct rv_follow *f, int slot)
 {
     const struct rv_pieces *p = &f->pieces;
-    int main = 0;
+    int main = largest_piece(f, slot, f->rules.margin);
 
-    for (int k = 1; k <= p->count; k++) {
-        int common = 0;
-
-        if (p->piece[k].label != slot)
-            continue;
-        if (main && p->piece[k].area >= f->rules.separate * p->piece[main].area) {
-            for (int i = 0; i < f->pixels; i++)
-                common += p->of[i] == k && f->near[i];
-            if (!common && !hidden_between(f, main, k, slot))
-                return k;
-        }
-        if (main)
-            continue;
-        main = k;
-        for (int i = 0; i < f->pixels; i++)
-            f->scratch[i] = p->of[i] == k;
-        rv_grow(f->scratch, f->near, f->grown, f->params.width, f->params.height,
-                f->rules.margin);
-    }
+    for (int k = main + 1; main && k <= p->count; k++)
+        if (p->piece[k].label == slot &&
+            p->piece[k].area >= f->rules.separate * p->piece[main].area &&
+            !is_near(f, k) && !hidden_between(f, main, k, slot))
+            return k;
     return 0;
+}
+
+/* Cuts off small parts of an object that lie far from its largest piece, where nothing
+ * hides what is between. True if there are any. */
+static bool cut_crumbs(struct rv_follow *f, int slot)
+{
+    const struct rv_pieces *p = &f->pieces;
+    bool crumb[RV_MAX_PIECES + 1] = {false}, any = false;
+    int main = largest_piece(f, slot, f->rules.far);
+
+    for (int k = main + 1; main && k <= p->count; k++) {
+        crumb[k] = p->piece[k].label == slot &&
+                   p->piece[k].area < f->rules.separate * p->piece[main].area &&
+                   !is_near(f, k) && !hidden_between(f, main, k, slot);
+        any = any || crumb[k];
+    }
+    for (int i = 0; any && i < f->pixels; i++)
+        if (crumb[p->of[i]])
+            f->masks[i] = 0;
+    return any;
 }
 
 /* An object that has come apart becomes two. */
 static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
 {
+    rv_pieces_find(&f->pieces, f->masks, true, (int)(f->rules.least_first * f->pixels));
+    for (int s = 0; s < f->params.objects; s++)
+        if (f->serials[s] && !f->slot[s].given && cut_crumbs(f, s + 1))
+            decision->seed |= rv_slot_bit(s);
     rv_pieces_find(&f->pieces, f->masks, true, (int)(f->rules.least_later * f->pixels));
     for (int s = 0; s < f->params.objects; s++) {
         int piece = f->serials[s] ? piece_apart(f, s + 1) : 0, other = -1;

@@ -3,6 +3,7 @@
  * objects. */
 #include "follow_state.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Whether a piece holds what a slot showed in the last frame. */
@@ -78,6 +79,80 @@ static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES +
         }
     }
     spread(f, count);
+}
+
+/* The length of the seam between two owners of a piece, as far as it lies inside one
+ * zero-shot slot: pairs of neighbours. */
+static void find_seams(const struct rv_follow *f, const uint8_t *found,
+                       int seam[RV_FOLLOW_SLOTS + 1][RV_FOLLOW_SLOTS + 1])
+{
+    const int w = f->params.width;
+
+    for (int i = 0; i < f->pixels; i++)
+        for (int d = 0; d < 2; d++) {
+            int n = d ? i + w : i + 1, a = f->masks[i], b;
+
+            if (n >= f->pixels || (!d && n % w == 0) || !a || a > RV_FOLLOW_SLOTS)
+                continue;
+            b = f->masks[n];
+            if (!b || a == b || b > RV_FOLLOW_SLOTS || found[i] != found[n] ||
+                f->pieces.of[i] != f->pieces.of[n])
+                continue;
+            seam[a][b]++;
+            seam[b][a]++;
+        }
+}
+
+/* How much of an owner each zero-shot slot holds, and which one holds most. */
+struct held {
+    int by[RV_FOLLOW_SLOTS + 1], area, most;
+};
+
+static void find_held(const struct rv_follow *f, const uint8_t *found,
+                      struct held held[RV_FOLLOW_SLOTS + 1])
+{
+    for (int i = 0; i < f->pixels; i++)
+        if (f->masks[i] <= RV_FOLLOW_SLOTS && found[i] <= RV_FOLLOW_SLOTS) {
+            held[f->masks[i]].area++;
+            held[f->masks[i]].by[found[i]]++;
+        }
+    for (int a = 1; a <= f->params.objects; a++)
+        for (int z = 1; z <= RV_FOLLOW_SLOTS; z++)
+            if (held[a].by[z] > held[a].by[held[a].most])
+                held[a].most = z;
+}
+
+/* Whether the zero-shot decoder sees one thing in two objects that have met: the slot of
+ * one holds a good part of the other, and inside one slot the seam between them is as
+ * long as the smaller one is wide. */
+static bool bridged(const struct rv_follow *f, const struct held *a, const struct held *b,
+                    int seam)
+{
+    int least = a->area < b->area ? a->area : b->area;
+
+    return seam && seam >= f->rules.bridged * sqrt(least) &&
+           (a->by[b->most] >= f->rules.bridge_share * a->area ||
+            b->by[a->most] >= f->rules.bridge_share * b->area);
+}
+
+/* Such objects are one at once, in the slot of the larger one. */
+static void join_bridged(struct rv_follow *f, const uint8_t *found)
+{
+    int seam[RV_FOLLOW_SLOTS + 1][RV_FOLLOW_SLOTS + 1] = {{0}};
+    struct held held[RV_FOLLOW_SLOTS + 1] = {0};
+    uint8_t joins[256];
+
+    find_seams(f, found, seam);
+    find_held(f, found, held);
+    for (int i = 0; i < 256; i++)
+        joins[i] = (uint8_t)i;
+    for (int a = 1; a <= f->params.objects; a++)
+        for (int b = 1; b <= f->params.objects; b++)
+            if (held[a].area <= held[b].area && joins[a] == a && joins[b] == b &&
+                bridged(f, &held[a], &held[b], seam[a][b]))
+                joins[a] = (uint8_t)b;
+    for (int i = 0; i < f->pixels; i++)
+        f->masks[i] = joins[f->masks[i]];
 }
 
 /* Divides the pieces that a narrow neck holds together. */
@@ -326,6 +401,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
     find_pieces(f, frame->found_logit, (int)(f->rules.least_first * f->pixels));
     find_owners(f, owners);
     share_out(f, owners, RV_FOLLOW_SLOTS);
+    join_bridged(f, frame->found);
     find_labelled(f, (int)(f->rules.least_first * f->pixels));
     for (int k = p->count; k >= 1; k--) {
         slot_of[k] = p->piece[k].label > RV_FOLLOW_SLOTS ? 0 : p->piece[k].label;

@@ -160,6 +160,33 @@ static bool separate(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
 }
 
+/* The decoder sees a small part of an object `gap` pixels away from it. Whether that is
+ * cut off. */
+static bool cuts_off(const struct rv_follow_rules *rules, int gap)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = (struct shape){.x = 50 + gap, .y = 60, .w = 12, .h = 12};
+    s->shape[1].hidden = true;
+    run(s, START + 2);
+    s->shape[1].hidden = false;
+    s->owns[slot_with(s, 0)] |= 2;
+    run(s, 8);
+    CHECK(id(s, 0) == 1 && objects(s) == 1);
+    return !id(s, 1);
+}
+
+static bool crumb(const struct rv_follow_rules *rules)
+{
+    return cuts_off(rules, 50);
+}
+
+static bool near_part(const struct rv_follow_rules *rules)
+{
+    return !cuts_off(rules, 10);
+}
+
 /* A slot lost a part of its object. Discoveries see the object as a whole. */
 static bool lose_parts(const struct rv_follow_rules *rules)
 {
@@ -300,7 +327,7 @@ static bool all_lost(const struct rv_follow_rules *rules)
     return id(s, 1) == 2;
 }
 
-/* Beside one followed object a discovery runs three zero-shot slots. The start runs all,
+/* Beside one followed object a discovery runs two zero-shot slots. The start runs all,
  * and so does a discovery when there is no object. */
 static bool few_slots(const struct rv_follow_rules *rules)
 {
@@ -313,7 +340,7 @@ static bool few_slots(const struct rv_follow_rules *rules)
         step(s);
     }
     run(s, 4);
-    if (rv_follow_slots(s->follow) != 3)
+    if (rv_follow_slots(s->follow) != 2)
         return false;
     s->shape[0].hidden = true;
     run(s, 70);
@@ -436,6 +463,8 @@ int main(void)
     WITHOUT(cross, theft_growth, -10);
     WITHOUT(touch, joined, 1);
     WITHOUT(separate, separations, 1000000);
+    WITHOUT(crumb, far, 1000);
+    WITHOUT(near_part, far, 0);
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(mend_flicker, mend_sightings, 1);
     WITHOUT(creep, theft, 100);

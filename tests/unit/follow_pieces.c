@@ -20,6 +20,58 @@ static bool merge(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
+/* One zero-shot slot comes to hold a thing and the gap between it and another one, at a
+ * height of `h` pixels. `one`: they are one object at once. */
+static bool bridged_by(const struct rv_follow_rules *rules, int h, bool *one)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 80;
+    s->shape[1].w = 20;
+    s->shape[1].found = 2;
+    s->shape[2] = (struct shape){.x = 50, .y = 40, .w = 30, .h = h, .found = 1};
+    s->shape[2].hidden = true;
+    run(s, 8);
+    if (s->decision.shown[60 * W + 30] == s->decision.shown[60 * W + 90])
+        return false;
+    s->shape[2].hidden = false;
+    step(s);
+    *one = s->decision.shown[60 * W + 30] == s->decision.shown[60 * W + 90];
+    return true;
+}
+
+static bool bridge(const struct rv_follow_rules *rules)
+{
+    bool one = false;
+
+    return bridged_by(rules, 40, &one) && one;
+}
+
+/* Where they hardly touch they stay two for some frames. */
+static bool narrow_bridge(const struct rv_follow_rules *rules)
+{
+    bool one = true;
+
+    return bridged_by(rules, 20, &one) && !one;
+}
+
+/* Two that run into each other by some pixels a frame are two. */
+static bool quick_touch(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = left;
+    s->shape[1].x = 60;
+    s->shape[1].found = 2;
+    run(s, 8);
+    s->shape[1].x = 50;
+    step(s);
+    return s->decision.shown[60 * W + 30] != s->decision.shown[60 * W + 70];
+}
+
 /* A wall hides the middle of an object for some frames of the start. */
 static bool wall(const struct rv_follow_rules *rules)
 {
@@ -139,6 +191,9 @@ static bool unsure(const struct rv_follow_rules *rules)
 int main(void)
 {
     WITHOUT(merge, joined, 1000000);
+    WITHOUT(bridge, bridge_share, 2);
+    WITHOUT(narrow_bridge, bridged, 0);
+    WITHOUT(quick_touch, bridge_share, 0);
     WITHOUT(wall, apart, 1);
     WITHOUT(pole, near, 0);
     WITHOUT(newcomer, grown_up, 0);
