@@ -2,14 +2,16 @@
 """Clips with exact masks, made from cut-outs that move over a background: they enter,
 leave and come back, cross, touch, and hide each other.
 
-    python3 data/rvos_train made-clips OUT [--clips 30] [--frames 120] [--size 640x360] [--seed 1] [--stills DIR]
+    python3 data/rvos_train made-clips OUT [--clips 30] [--frames 120] [--size 640x360]
+        [--seed 1] [--stills DIR] [--backgrounds DIR]
 
 OUT has the layout of DAVIS-2017: JPEGImages/480p/CLIP/00000.jpg, masks of the same
 names in Annotations/480p, and ImageSets/2017/val.txt. All objects are annotated, in every
 frame. A number belongs to one object of the clip, also when it comes back.
 
 --stills names a folder of pictures with index masks (NAME.jpg and NAME.png, in any
-subfolder). Without it, shapes with a texture are drawn. The same arguments give the same
+subfolder). Without it, shapes with a texture are drawn. --backgrounds names another such
+folder, for what lies behind the cut-outs. The same arguments give the same
 files with the same version of Pillow."""
 import argparse
 import glob
@@ -94,30 +96,42 @@ def fill(picture, mask):
     return Image.fromarray(out.astype(np.uint8))
 
 
+def read_pairs(folder):
+    """[(picture, its index mask)] of a folder, in order."""
+    pairs = []
+    for mask in sorted(glob.glob(os.path.join(folder, "**", "*.png"), recursive=True)):
+        picture = mask[:-4] + ".jpg"
+        if not os.path.isfile(picture):
+            continue
+        with Image.open(mask) as opened:
+            if opened.mode not in ("P", "L"):
+                raise ValueError(f"{mask}: not a picture of object numbers")
+        pairs.append((picture, mask))
+    return pairs
+
+
 class Stills:
     """Pictures with masks: any object may be a cut-out. A background is a picture with
-    few objects. They are painted over, and it is blurred: what else it shows is not
-    annotated and should not stand out."""
+    few objects. They are painted over. It stays as sharp as it is: a blurred scene is no
+    scene, and networks take its smears for objects."""
 
-    def __init__(self, folder):
-        self.pairs, self.objects, shares = [], [], []
-        for mask in sorted(glob.glob(os.path.join(folder, "**", "*.png"),
-                                     recursive=True)):
-            picture = mask[:-4] + ".jpg"
-            if os.path.isfile(picture):
-                self.pairs.append((picture, mask))
-        for at, (_, path) in enumerate(self.pairs):
+    def __init__(self, folder, backgrounds=None):
+        self.objects = []
+        cut_outs = read_pairs(folder)
+        behind = read_pairs(backgrounds) if backgrounds else cut_outs
+        for picture, path in cut_outs:
             mask = np.asarray(Image.open(path))
-            if mask.ndim != 2:
-                raise ValueError(f"{path}: not a picture of object numbers")
-            shares.append((mask > 0).mean())
             for k in np.unique(mask[(mask > 0) & (mask < 255)]):
                 if self.usable(mask == k):
-                    self.objects.append((at, int(k)))
+                    self.objects.append((picture, path, int(k)))
         if not self.objects:
             raise ValueError(f"{folder}: no NAME.jpg with a NAME.png that shows an object "
                              "of a usable size")
-        self.places = np.argsort(shares, kind="stable")[:max(1, len(shares) // 4)]
+        if not behind:
+            raise ValueError(f"{backgrounds}: no NAME.jpg with a NAME.png")
+        shares = [(np.asarray(Image.open(path)) > 0).mean() for _, path in behind]
+        fewest = np.argsort(shares, kind="stable")[:max(1, len(shares) // 4)]
+        self.places = [behind[at] for at in fewest]
 
     @staticmethod
     def usable(inside):
@@ -128,16 +142,15 @@ class Stills:
         return not cut and LEAST <= inside.mean() <= MOST and inside.sum() > 0.35 * box
 
     def background(self, rng, width, height):
-        picture, mask = self.pairs[rng.choice(self.places)]
+        picture, mask = self.places[rng.integers(len(self.places))]
         size = (width, height)
         shown = (np.asarray(Image.open(mask)) > 0) * np.uint8(255)
         mask = Image.fromarray(shown).resize(size).filter(ImageFilter.MaxFilter(9))
         picture = Image.open(picture).convert("RGB").resize(size, Image.BICUBIC)
-        return fill(picture, mask).filter(ImageFilter.GaussianBlur(width / 200))
+        return fill(picture, mask)
 
     def cut_out(self, rng):
-        at, k = self.objects[rng.integers(len(self.objects))]
-        picture, path = self.pairs[at]
+        picture, path, k = self.objects[rng.integers(len(self.objects))]
         inside = np.asarray(Image.open(path)) == k
         y, x = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
         box = (int(x[0]), int(y[0]), int(x[-1]) + 1, int(y[-1]) + 1)
@@ -353,12 +366,15 @@ def parse(argv):
     p.add_argument("--size", default="640x360", metavar="WxH")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--stills", metavar="DIR")
+    p.add_argument("--backgrounds", metavar="DIR")
     p.add_argument("--story", choices=STORIES, help="this one only; default: in turn")
     a = p.parse_args(argv)
     try:
         a.size = tuple(int(v) for v in a.size.split("x"))
     except ValueError:
         p.error(f"--size takes WxH, not {a.size}")
+    if a.backgrounds and not a.stills:
+        p.error("--backgrounds goes with --stills")
     if len(a.size) != 2 or min(a.size) < 64 or a.clips < 1 or a.frames < 1 or a.seed < 0:
         p.error("--size is 64x64 or more; --clips and --frames are 1 or more")
     return a
@@ -369,7 +385,7 @@ def main(argv=None):
     if os.path.exists(a.out) and os.listdir(a.out):
         sys.exit(f"rvos_train made-clips: {a.out} is not empty")
     try:
-        source = Stills(a.stills) if a.stills else Drawn()
+        source = Stills(a.stills, a.backgrounds) if a.stills else Drawn()
         names = []
         for i in range(a.clips):
             story = a.story or STORIES[i % len(STORIES)]

@@ -3,7 +3,8 @@
 """Objects that mode auto finds on made clips: how many, how soon, how steadily.
 
     found_objects.py BUILD [--clips 30] [--frames 90] [--size 448x256] [--seed 1]
-                     [--stills DIR] [--made DIR] [--interval 15] [--task auto] [--keep DIR]
+                     [--stills DIR] [--backgrounds DIR] [--made DIR] [--interval 15]
+                     [--task auto] [--keep DIR]
 
 Makes clips with data/rvos_train/made_clips.py (or takes those of --made), runs rvos-segment and
 rvos-eval of the folder BUILD on them, and prints: the share of appearances that were found
@@ -70,6 +71,8 @@ def measure(a, work):
     masks = pathlib.Path(a.keep or work / "masks")
     if not a.made:
         stills = ["--stills", a.stills] if a.stills else []
+        if a.backgrounds:
+            stills += ["--backgrounds", a.backgrounds]
         run(sys.executable, ROOT / "data" / "rvos_train", "made-clips", made, "--clips", a.clips,
             "--frames", a.frames, "--size", a.size, "--seed", a.seed, *stills)
     tools = pathlib.Path(a.build) / "engine" / "tools"
@@ -114,7 +117,7 @@ def main():
     for name, default in (("clips", 30), ("frames", 90), ("seed", 1), ("interval", 15)):
         p.add_argument("--" + name, type=int, default=default)
     for name, default in (("size", "448x256"), ("task", "auto"), ("stills", None),
-                          ("made", None), ("keep", None)):
+                          ("backgrounds", None), ("made", None), ("keep", None)):
         p.add_argument("--" + name, default=default)
     a = p.parse_args()
     if not os.path.exists(os.path.join(a.build, "engine", "tools", "rvos-segment")):

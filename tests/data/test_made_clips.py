@@ -145,13 +145,32 @@ class Files(unittest.TestCase):
         Image.fromarray(picture).save(os.path.join(root, "a.jpg"), quality=95)
         Image.fromarray(mask).save(os.path.join(root, "a.png"))
         source = made_clips.Stills(root)
-        self.assertEqual(source.objects, [(0, 3)])
+        self.assertEqual([k for _, _, k in source.objects], [3])
         clip = made_clips.Clip(source, "wander", [1, 1], SIZE, 2)
         scene = np.asarray(clip.scene(0), int)
         self.assertLess(abs(scene - (40, 160, 60)).max(), 25)  # painted over
         frame, labels = clip.frame(0, 0)
         inside = np.asarray(frame, int)[labels > 0]
         self.assertGreater((abs(inside - (250, 20, 20)).max(1) < 60).mean(), 0.85)
+
+    def test_backgrounds(self):
+        """From a folder of their own: no cut-out comes from there, and none is blurred."""
+        roots = [tempfile.mkdtemp() for _ in range(2)]
+        stripes = np.indices((80, 120))[1] // 4 % 2 * 200
+        for root, number in zip(roots, (3, 5)):
+            self.addCleanup(shutil.rmtree, root)
+            mask = np.zeros((80, 120), np.uint8)
+            mask[20:60, 40:80] = number
+            picture = np.repeat(stripes[..., None], 3, 2) if number == 5 else mask
+            Image.fromarray(picture.astype(np.uint8)).save(os.path.join(root, "a.jpg"))
+            Image.fromarray(mask).save(os.path.join(root, "a.png"))
+        source = made_clips.Stills(*roots)
+        self.assertEqual([(path, k) for _, path, k in source.objects],
+                         [(os.path.join(roots[0], "a.png"), 3)])
+        scene = np.asarray(source.background(np.random.default_rng(1), 120, 80), int)
+        self.assertGreater(np.ptp(scene[5, :, 0]), 150)
+        with self.assertRaisesRegex(SystemExit, "2"):
+            made_clips.main([roots[0] + "/out", "--backgrounds", roots[1]])
 
     @unittest.skipUnless(os.path.isdir(STILLS), f"no {STILLS}")
     def test_stills(self):
