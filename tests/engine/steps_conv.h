@@ -19,6 +19,17 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
+extern const struct rv_conv_engine rv_engine_plain, rv_engine_winograd;
+
+/* NULL: this build has none. */
+static const struct rv_conv_engine *onednn_engine(void)
+{
+    for (int i = 0; rv_conv_engines[i]; i++)
+        if (rv_conv_engines[i]->library && rv_conv_engines[i] != &rv_engine_plain)
+            return rv_conv_engines[i];
+    return NULL;
+}
+
 static rvos_device device = {.params = {.log = on_log}};
 
 static void *alloc(size_t floats)
@@ -58,7 +69,7 @@ struct conv_case {
     float *kernel, *bias; /* OIHW */
     float *in, *before;   /* input; what is added, for sum */
     int oh, ow;
-    int tile, parts; /* Winograd's */
+    int rows, parts; /* in which it is cut; 0: any */
 };
 
 /* To what bfloat16 holds, and back. */
@@ -147,53 +158,46 @@ static double conv_at(const struct conv_case *c, int y, int x, int o, double *ma
     return c->relu && sum < 0 ? 0 : sum;
 }
 
-/* A band of output rows, as plan.c cuts them. */
-static struct rv_conv_shape band(const struct conv_case *c, int row0, int row1, int *in0)
+static struct rv_conv_shape whole_shape(const struct conv_case *c)
 {
-    int first = row0 * c->stride - c->size / 2,
-        last = (row1 - 1) * c->stride - c->size / 2 + c->size;
-    struct rv_conv_shape s = {
-        .iw = c->w,
-        .ic = c->ic,
-        .oh = row1 - row0,
-        .ow = c->ow,
-        .oc = c->oc,
-        .size = c->size,
-        .stride = c->stride,
-        .pad_top = first < 0 ? -first : 0,
-        .pad_bottom = last > c->h ? last - c->h : 0,
-        .pad_side = c->size / 2,
-        .in = c->in_type,
-        .out = c->out_type,
-        .relu = c->relu,
-        .relu6 = c->relu6,
-        .depthwise = c->depthwise,
-        .sum = c->sum,
-        .tile = c->tile,
-        .parts = c->parts ? c->parts : 1,
-    };
-
-    *in0 = first + s.pad_top;
-    s.ih = last - s.pad_bottom - *in0;
-    return s;
+    return (struct rv_conv_shape){.ih = c->h,
+                                  .iw = c->w,
+                                  .ic = c->ic,
+                                  .oh = c->oh,
+                                  .ow = c->ow,
+                                  .oc = c->oc,
+                                  .size = c->size,
+                                  .stride = c->stride,
+                                  .pad_side = c->size / 2,
+                                  .in = c->in_type,
+                                  .out = c->out_type,
+                                  .relu = c->relu,
+                                  .relu6 = c->relu6,
+                                  .depthwise = c->depthwise,
+                                  .sum = c->sum};
 }
 
-/* One band, or one part of its outputs. Returns milliseconds. */
+/* One band, or one part of its outputs; `in` and `to` are the whole maps. Returns
+ * milliseconds. */
 static double run_band(const struct rv_conv_engine *engine, void *opened,
-                       struct rv_weights *weights, const struct rv_conv_shape *shape,
-                       const void *in, const void *add, void *to, int repeat)
+                       const struct rv_conv_order *order, int row0, int row1,
+                       const char *in, const char *add, char *to, int repeat)
 {
+    const struct rv_conv_shape *s = &order->shape;
+    size_t in_row = (size_t)s->iw * s->ic * rv_type_bytes(s->in),
+           at = (size_t)row0 * s->ow * s->oc * rv_type_bytes(s->out);
     struct rv_conv *conv = NULL;
     double ms = 0;
     void *scratch;
 
-    if (!CHECK(engine->create(&conv, &device, opened, shape, weights, 0) == 0))
+    if (!CHECK(rv_conv_create(engine, opened, order, row0, row1, &conv) == 0))
         return 0;
-    scratch = alloc(engine->scratch_bytes(conv) / sizeof(float) + 1);
+    scratch = alloc(conv->scratch_bytes / sizeof(float) + 1);
     for (int i = 0; i < repeat; i++) {
         double start = now(), took;
 
-        CHECK(engine->run(conv, in, shape->sum ? add : NULL, to, scratch) == 0);
+        CHECK(engine->run(conv, in + conv->in0 * in_row, s->sum ? add + at : NULL,
+                          to + at, scratch) == 0);
         took = now() - start;
         ms = i == 0 || took < ms ? took : ms;
     }
@@ -218,8 +222,12 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
                                  .opaque = (void *)c,
                                  .prepared = prepared,
                                  .n_prepared = 1};
-    size_t in_bytes = rv_type_bytes(c->in_type), out_bytes = rv_type_bytes(c->out_type),
-           n_in = (size_t)c->h * c->w * c->ic, n_out = (size_t)c->oh * c->ow * c->oc;
+    struct rv_conv_order order = {
+        .dev = &device,
+        .shape = whole_shape(c),
+        .split = {c->rows ? c->rows : 1, c->parts ? c->parts : 1, 1},
+        .weights = &weights};
+    size_t n_in = (size_t)c->h * c->w * c->ic, n_out = (size_t)c->oh * c->ow * c->oc;
     char *in = alloc(n_in), *to = alloc(n_out), *add = alloc(n_out);
     bool apart = cuts & 1;
     double ms = 0;
@@ -229,19 +237,12 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
     rv_store_row(apart ? add : to, c->before, c->out_type, n_out);
     CHECK(!engine->open || engine->open(&device, &opened) == 0);
     for (int row0 = 0, row1; row0 < c->oh; row0 = row1) {
-        struct rv_conv_shape shape;
-        size_t at;
-        int in0;
-
-        for (row1 = row0 + 1; row1 < c->oh && !(cuts >> row1 % 64 & 1 &&
-                                                (!c->tile || row1 % c->tile == 0));)
+        for (row1 = row0 + 1;
+             row1 < c->oh && !(cuts >> row1 % 64 & 1 && row1 % order.split.rows == 0);)
             row1++;
-        shape = band(c, row0, row1, &in0);
-        at = (size_t)row0 * c->ow * c->oc * out_bytes;
-        for (shape.part = 0; shape.part < shape.parts; shape.part++)
-            ms += run_band(engine, opened, &weights, &shape,
-                           in + (size_t)in0 * c->w * c->ic * in_bytes,
-                           (apart ? add : to) + at, to + at, repeat);
+        for (order.part = 0; order.part < order.split.parts; order.part++)
+            ms += run_band(engine, opened, &order, row0, row1, in, apart ? add : to, to,
+                           repeat);
     }
     rv_load_row(out, to, c->out_type, n_out);
     rv_prepared_free(prepared[0]);
@@ -258,16 +259,17 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
 {
     size_t n = (size_t)c->oh * c->ow * c->oc;
     float *out = alloc(n);
-    char name[64];
+    char name[64] = "Winograd";
 
-    engine->library(name, sizeof(name));
+    if (engine->library)
+        engine->library(name, sizeof(name));
     run_conv(engine, c, cuts, 1, out);
     for (size_t i = 0; i < n; i++) {
         double magnitude,
             want = conv_at(c, (int)(i / c->oc / c->ow), (int)(i / c->oc % c->ow),
                            (int)(i % c->oc), &magnitude);
         /* Winograd's sums are of the whole tile. */
-        double tolerance = (c->tile ? 1e-5 : 2e-6) * magnitude +
+        double tolerance = (c->rows ? 1e-5 : 2e-6) * magnitude +
                            (c->out_type == RV_BF16 ? fabs(want) / 128 : 0);
 
         if (!test_note(CHECK_NEAR(out[i], want, tolerance),
@@ -284,8 +286,8 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
 static void convolutions(uint64_t *seed)
 {
     static const int sizes[] = {1, 3, 7, 5};
-    const struct rv_conv_engine *onednn = rv_conv_onednn();
-    bool bf16 = onednn && onednn->has_bf16();
+    const struct rv_conv_engine *onednn = onednn_engine();
+    bool bf16 = onednn && onednn->suits(&(struct rv_conv_shape){.in = RV_BF16});
 
     if (onednn && onednn->set_threads)
         onednn->set_threads(1);
@@ -310,7 +312,7 @@ static void convolutions(uint64_t *seed)
             uint64_t cuts = k ? test_random(seed) & test_random(seed) : 0;
 
             if (type == RV_F32)
-                check_conv(rv_conv_plain(), &c, cuts);
+                check_conv(&rv_engine_plain, &c, cuts);
             if (onednn)
                 check_conv(onednn, &c, cuts);
         }
@@ -325,6 +327,7 @@ static void winograd(uint64_t *seed)
     int panel = rv_winograd()->panel;
 
     printf("Winograd, %d outputs at a time\n", panel);
+
     for (int i = 0; i < 60; i++) {
         struct conv_case c =
             new_conv(seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
@@ -335,18 +338,23 @@ static void winograd(uint64_t *seed)
 
         c.relu = test_random(seed) % 2;
         c.sum = test_random(seed) % 2;
-        c.tile = i % 2 ? 4 : 2;
-        check_conv(rv_conv_winograd(), &c, 0);
-        run_conv(rv_conv_winograd(), &c, 0, 1, whole);
+        c.rows = i % 2 ? 4 : 2;
+        check_conv(&rv_engine_winograd, &c, 0);
+        run_conv(&rv_engine_winograd, &c, 0, 1, whole);
         c.parts = test_random_int(seed, 1, 3);
-        run_conv(rv_conv_winograd(), &c, test_random(seed), 1, cut);
+        run_conv(&rv_engine_winograd, &c, test_random(seed), 1, cut);
         test_note(CHECK(!memcmp(whole, cut, n * sizeof(float))),
-                  "%dx%dx%d to %d, tile %d, %d parts", c.h, c.w, c.ic, c.oc, c.tile,
+                  "%dx%dx%d to %d, tile %d, %d parts", c.h, c.w, c.ic, c.oc, c.rows,
                   c.parts);
         free(whole);
         free(cut);
         free_conv(&c);
     }
+}
+
+static int winograd_tile(const struct rv_conv_shape *s)
+{
+    return rv_engine_winograd.suits(s) ? rv_engine_winograd.split(s, 2, 1).rows : 0;
 }
 
 /* Which shapes: those of the networks, but not what it cannot do. */
@@ -356,42 +364,42 @@ static void winograd_shapes(void)
         .oh = 16, .ow = 28, .ic = 192, .oc = 256, .size = 3, .stride = 1, .pad_side = 1};
     struct rv_conv_shape s = usual;
 
-    CHECK(rv_winograd_tile(&s) == 4);
+    CHECK(winograd_tile(&s) == 4);
     s.ic = 256;
-    CHECK(rv_winograd_tile(&s) == 2);
+    CHECK(winograd_tile(&s) == 2);
     s.oh = 32, s.ow = 56;
-    CHECK(rv_winograd_tile(&s) == 4);
+    CHECK(winograd_tile(&s) == 4);
     s.oh = 8, s.ow = 14, s.ic = s.oc = 512;
-    CHECK(rv_winograd_tile(&s) == 2);
+    CHECK(winograd_tile(&s) == 2);
     s = usual, s.ic = 17; /* hidden channels and a mask */
-    CHECK(rv_winograd_tile(&s) == 4);
+    CHECK(winograd_tile(&s) == 4);
     s = usual, s.stride = 2;
-    CHECK(rv_winograd_tile(&s) == 0);
+    CHECK(winograd_tile(&s) == 0);
     s = usual, s.size = 1, s.pad_side = 0;
-    CHECK(rv_winograd_tile(&s) == 0);
+    CHECK(winograd_tile(&s) == 0);
     s = usual, s.oc = 4;
-    CHECK(rv_winograd_tile(&s) == 0);
+    CHECK(winograd_tile(&s) == 0);
     s = usual, s.in = RV_BF16;
-    CHECK(rv_winograd_tile(&s) == 0);
+    CHECK(winograd_tile(&s) == 0);
     s = usual, s.oh = s.ow = 1;
-    CHECK(rv_winograd_tile(&s) == 0);
+    CHECK(winograd_tile(&s) == 0);
 }
 
 static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
 {
-    const struct rv_conv_engine *onednn = rv_conv_onednn();
+    const struct rv_conv_engine *onednn = onednn_engine();
     uint64_t seed = 1;
     struct conv_case c = new_conv(&seed, h, w, ic, oc, size, stride, RV_F32);
     double macs = (double)c.oh * c.ow * oc * ic * size * size;
     float *out = alloc((size_t)c.oh * c.ow * oc);
-    double plain = run_conv(rv_conv_plain(), &c, 0, 2, out), fast;
+    double plain = run_conv(&rv_engine_plain, &c, 0, 2, out), fast;
 
     printf("conv %3dx%3dx%4d -> %4d, %dx%d/%d  plain %8.2f ms %5.1f GMAC/s", h, w, ic, oc,
            size, size, stride, plain, macs / plain / 1e6);
     if (onednn) {
         fast = run_conv(onednn, &c, 0, 9, out);
         printf("  oneDNN %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
-        if (onednn->has_bf16()) {
+        if (onednn->suits(&(struct rv_conv_shape){.in = RV_BF16})) {
             c.in_type = c.out_type = RV_BF16;
             fast = run_conv(onednn, &c, 0, 9, out);
             printf("  bf16 %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
@@ -399,8 +407,8 @@ static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
         }
     }
     if (size == 3 && stride == 1) {
-        c.tile = 4;
-        fast = run_conv(rv_conv_winograd(), &c, 0, 9, out);
+        c.rows = 4;
+        fast = run_conv(&rv_engine_winograd, &c, 0, 9, out);
         printf("  Winograd %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
     }
     printf("\n");
@@ -410,8 +418,8 @@ static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
 
 static void bench_convolutions(void)
 {
-    if (rv_conv_onednn() && rv_conv_onednn()->set_threads)
-        rv_conv_onednn()->set_threads(1);
+    if (onednn_engine() && onednn_engine()->set_threads)
+        onednn_engine()->set_threads(1);
     bench_conv(256, 448, 3, 64, 7, 2);
     bench_conv(64, 112, 64, 64, 3, 1);
     bench_conv(32, 56, 128, 128, 3, 1);

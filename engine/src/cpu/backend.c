@@ -40,8 +40,7 @@ static void device_close(rvos_device *dev)
         free(cpu->draw[i].ptr);
     free(cpu->draw);
     rv_pool_destroy(cpu->pool);
-    if (cpu->engine->close)
-        cpu->engine->close(cpu->opened);
+    rv_convs_close(&cpu->convs);
     free(cpu);
     dev->priv = NULL;
 }
@@ -52,7 +51,7 @@ static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
     int started, error;
     char where[64];
 
-    cpu->pool = rv_pool_create(threads, cpu->engine->set_threads);
+    cpu->pool = rv_pool_create(threads, cpu->convs.library->set_threads);
     if (!cpu->pool)
         return RVOS_ERR_MEMORY;
     started = rv_pool_started(cpu->pool, &error);
@@ -72,8 +71,7 @@ static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
     return 0;
 }
 
-static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
-                       const struct rv_kernels *kernels, bool winograd)
+static int device_open(rvos_device *dev, const struct rv_kernels *kernels)
 {
     struct cpu_device *cpu = calloc(1, sizeof(*cpu));
     int threads = dev->params.threads ? dev->params.threads : rv_count_cores(""), ret;
@@ -81,39 +79,36 @@ static int device_open(rvos_device *dev, const struct rv_conv_engine *engine,
     if (!cpu)
         return RVOS_ERR_MEMORY;
     dev->priv = cpu;
-    cpu->engine = engine;
     cpu->kernels = kernels;
-    cpu->winograd = winograd;
-    ret = engine->open ? engine->open(dev, &cpu->opened) : 0;
+    ret = rv_convs_open(dev, kernels == &rv_kernels_plain, &cpu->convs);
     if (!ret)
         ret = start_pool(dev, cpu, threads);
     if (ret) {
         device_close(dev);
         return ret;
     }
-    engine->library(cpu->library, sizeof(cpu->library));
+    cpu->convs.library->library(cpu->library, sizeof(cpu->library));
     read_cpu_name(cpu->name, sizeof(cpu->name));
     dev->info.name = cpu->name;
     dev->info.library = cpu->library;
-    dev->info.isa = engine->isa();
+    dev->info.isa = cpu->convs.library->isa();
     return 0;
 }
 
 static int cpu_open(rvos_device *dev)
 {
-    const struct rv_conv_engine *onednn = rv_conv_onednn();
-    const char *winograd = getenv("RVOS_CPU_WINOGRAD"); /* 0: to compare */
+    int ret = device_open(dev, &rv_kernels_fast);
 
-    if (!onednn)
-        rv_log(dev, RVOS_LOG_WARNING,
-               "librvos was built without oneDNN: all but 3x3 convolutions are slower");
-    return device_open(dev, onednn ? onednn : rv_conv_plain(), &rv_kernels_fast,
-                       !winograd || strcmp(winograd, "0") != 0);
+#ifndef RV_ONEDNN
+    rv_log(dev, RVOS_LOG_WARNING,
+           "librvos was built without oneDNN: all but 3x3 convolutions are slower");
+#endif
+    return ret;
 }
 
 static int reference_open(rvos_device *dev)
 {
-    return device_open(dev, rv_conv_plain(), &rv_kernels_plain, false);
+    return device_open(dev, &rv_kernels_plain);
 }
 
 static int memory_alloc(rvos_device *dev, size_t size, struct rv_buffer *out)
@@ -160,11 +155,22 @@ static int memory_write(rvos_device *dev, struct rv_buffer *dst, size_t at,
 static enum rv_type type(rvos_device *dev, rvos_precision precision)
 {
     const struct cpu_device *cpu = dev->priv;
+    const struct rv_conv_shape any = {.ih = 1,
+                                      .iw = 1,
+                                      .ic = 1,
+                                      .oh = 1,
+                                      .ow = 1,
+                                      .oc = 1,
+                                      .size = 1,
+                                      .stride = 1,
+                                      .in = RV_BF16,
+                                      .out = RV_BF16};
 
     if (precision == RVOS_PRECISION_DEFAULT || precision == RVOS_PRECISION_FP32)
         return RV_F32;
-    return precision == RVOS_PRECISION_BF16 && cpu->engine->has_bf16() ? RV_BF16
-                                                                       : RV_OTHER;
+    return precision == RVOS_PRECISION_BF16 && rv_convs_find(&cpu->convs, &any) >= 0
+               ? RV_BF16
+               : RV_OTHER;
 }
 
 static void weights_free(rvos_device *dev, struct rv_weights *weights)

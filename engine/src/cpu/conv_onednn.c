@@ -61,6 +61,8 @@ static bool has_memory(void)
     return true;
 }
 
+const struct rv_conv_engine rv_engine_onednn;
+
 /* Weights in one layout; another shape may ask for another. */
 struct prepared {
     struct rv_prepared head;
@@ -68,12 +70,13 @@ struct prepared {
     void *data; /* of both */
 };
 
-struct rv_conv {
+struct onednn_conv {
+    struct rv_conv head;
     dnnl_primitive_t primitive;
     dnnl_stream_t stream;
     dnnl_memory_t src, dst, scratch;
-    size_t scratch_bytes, add_bytes; /* add_bytes: of what is added; 0: nothing is */
-    const struct prepared *weights;  /* owned by the rv_weights */
+    size_t add_bytes;               /* of what is added; 0: nothing is */
+    const struct prepared *weights; /* owned by the rv_weights */
 };
 
 static void prepared_free(struct rv_prepared *head)
@@ -176,7 +179,7 @@ static int get_weights(const struct prepared **out, rvos_device *dev,
         mem_desc md;
 
         p = (struct prepared *)q;
-        if (q->maker == rv_conv_onednn() &&
+        if (q->maker == &rv_engine_onednn &&
             dnnl_memory_get_memory_desc(p->kernel, &md) == dnnl_success &&
             MD_EQUAL(md, want)) {
             *out = p;
@@ -199,7 +202,7 @@ static int get_weights(const struct prepared **out, rvos_device *dev,
     ret = RVOS_ERR_DEVICE;
     DNNL(dnnl_memory_create(&p->bias, want_bias, engine, (char *)p->data + bytes));
     free(kernel);
-    p->head.maker = rv_conv_onednn();
+    p->head.maker = &rv_engine_onednn;
     p->head.free = prepared_free;
     rv_prepared_add(weights, index, &p->head);
     weights->prepared_bytes += bytes;
@@ -309,10 +312,10 @@ error:
     return ret;
 }
 
-static void conv_destroy(struct rv_conv *c)
+static void conv_destroy(struct rv_conv *conv)
 {
-    if (!c)
-        return;
+    struct onednn_conv *c = (struct onednn_conv *)conv;
+
     if (c->primitive)
         dnnl_primitive_destroy(c->primitive);
     if (c->stream)
@@ -326,18 +329,19 @@ static void conv_destroy(struct rv_conv *c)
     free(c);
 }
 
-static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
-                       const struct rv_conv_shape *s, struct rv_weights *weights,
-                       int index)
+static int conv_create(struct rv_conv **out, void *opened,
+                       const struct rv_conv_order *order)
 {
+    rvos_device *dev = order->dev;
+    const struct rv_conv_shape *s = &order->shape;
     dnnl_engine_t engine = opened;
     dnnl_primitive_desc_t pd = NULL;
-    struct rv_conv *c = calloc(1, sizeof(*c));
+    struct onednn_conv *c = calloc(1, sizeof(*c));
     int ret = c && has_memory() ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
     mem_desc scratch;
 
     if (!ret)
-        ret = get_weights(&c->weights, dev, engine, pd, weights, index);
+        ret = get_weights(&c->weights, dev, engine, pd, order->weights, order->index);
     if (ret)
         goto error;
     ret = RVOS_ERR_DEVICE;
@@ -350,28 +354,25 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
                             dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0),
                             engine, DNNL_MEMORY_NONE));
     scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    c->scratch_bytes = MD_SIZE(scratch);
+    c->head.scratch_bytes = MD_SIZE(scratch);
     if (s->sum)
         c->add_bytes = (size_t)s->oh * s->ow * s->oc * rv_type_bytes(s->out);
     DNNL(dnnl_memory_create(&c->scratch, scratch, engine, DNNL_MEMORY_NONE));
     dnnl_primitive_desc_destroy(pd);
-    *out = c;
+    *out = &c->head;
     return 0;
 error:
     if (pd)
         dnnl_primitive_desc_destroy(pd);
-    conv_destroy(c);
+    if (c)
+        conv_destroy(&c->head);
     return ret;
 }
 
-static size_t conv_scratch(const struct rv_conv *c)
-{
-    return c->scratch_bytes;
-}
-
-static int conv_run(struct rv_conv *c, const void *src, const void *add, void *dst,
+static int conv_run(struct rv_conv *conv, const void *src, const void *add, void *dst,
                     void *scratch)
 {
+    const struct onednn_conv *c = (struct onednn_conv *)conv;
     dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, c->src},
                               {DNNL_ARG_WEIGHTS, c->weights->kernel},
                               {DNNL_ARG_BIAS, c->weights->bias},
@@ -431,27 +432,23 @@ static const char *isa(void)
     return strncmp(name, "cpu_isa_", 8) ? name : name + 8;
 }
 
-static bool has_bf16(void)
+static bool suits(const struct rv_conv_shape *whole)
 {
     int bits = dnnl_get_effective_cpu_isa();
 
-    return (bits & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    return whole->in == RV_F32 ||
+           (whole->in == RV_BF16 &&
+            (bits & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16);
 }
 
-const struct rv_conv_engine *rv_conv_onednn(void)
-{
-    static const struct rv_conv_engine engine = {
-        .library = library,
-        .isa = isa,
-        .has_bf16 = has_bf16,
-        .set_threads = set_threads,
-        .open = engine_open,
-        .close = engine_close,
-        .create = conv_create,
-        .scratch_bytes = conv_scratch,
-        .run = conv_run,
-        .destroy = conv_destroy,
-    };
-
-    return &engine;
-}
+const struct rv_conv_engine rv_engine_onednn = {
+    .suits = suits,
+    .create = conv_create,
+    .run = conv_run,
+    .destroy = conv_destroy,
+    .library = library,
+    .isa = isa,
+    .set_threads = set_threads,
+    .open = engine_open,
+    .close = engine_close,
+};

@@ -13,6 +13,8 @@
 #define LANES 16
 #define PIXELS 6
 
+const struct rv_conv_engine rv_engine_plain;
+
 /* Kernel as [block of LANES outputs][row][column][input][LANES], zero-padded. */
 struct prepared {
     struct rv_prepared head;
@@ -21,7 +23,8 @@ struct prepared {
     float kernel[];
 };
 
-struct rv_conv {
+struct plain_conv {
+    struct rv_conv head;
     struct rv_conv_shape shape;
     const struct prepared *weights;
     float zeroes[]; /* one per input channel */
@@ -57,7 +60,7 @@ static int prepare(struct rv_weights *weights, int index, struct prepared **out)
                 p->kernel[(((size_t)(o / LANES) * taps + t) * w->in + i) * LANES +
                           o % LANES] = oihw[((size_t)o * w->in + i) * taps + t];
     free(oihw);
-    p->head.maker = rv_conv_plain();
+    p->head.maker = &rv_engine_plain;
     p->head.free = weights_free;
     rv_prepared_add(weights, index, &p->head);
     weights->prepared_bytes += (n + n_bias) * sizeof(float);
@@ -65,29 +68,27 @@ static int prepare(struct rv_weights *weights, int index, struct prepared **out)
     return 0;
 }
 
-static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
-                       const struct rv_conv_shape *shape, struct rv_weights *weights,
-                       int index)
+static int conv_create(struct rv_conv **out, void *opened,
+                       const struct rv_conv_order *order)
 {
-    struct rv_prepared *p = weights->prepared[index];
+    struct rv_prepared *p = order->weights->prepared[order->index];
     struct prepared *mine = NULL;
-    struct rv_conv *c;
+    struct plain_conv *c;
     int ret;
 
-    (void)dev;
     (void)opened;
-    while (p && p->maker != rv_conv_plain())
+    while (p && p->maker != &rv_engine_plain)
         p = p->next;
     mine = (struct prepared *)p;
-    ret = mine ? 0 : prepare(weights, index, &mine);
+    ret = mine ? 0 : prepare(order->weights, order->index, &mine);
     if (ret)
         return ret;
-    c = calloc(1, sizeof(*c) + (size_t)shape->ic * sizeof(float));
+    c = calloc(1, sizeof(*c) + (size_t)order->shape.ic * sizeof(float));
     if (!c)
         return RVOS_ERR_MEMORY;
-    c->shape = *shape;
+    c->shape = order->shape;
     c->weights = mine;
-    *out = c;
+    *out = &c->head;
     return 0;
 }
 
@@ -128,7 +129,7 @@ static float activated(const struct rv_conv_shape *s, float v)
 
 /* Output pixels x to x + PIXELS of row y, as far as they exist, in one block. `add` is
  * what is added to them, if anything is. */
-static void pixels(const struct rv_conv *c, const float *src, int y, int x, int block,
+static void pixels(const struct plain_conv *c, const float *src, int y, int x, int block,
                    const float *add, float *out)
 {
     const struct rv_conv_shape *s = &c->shape;
@@ -168,9 +169,10 @@ static void pixels(const struct rv_conv *c, const float *src, int y, int x, int 
         }
 }
 
-static int conv_run(struct rv_conv *c, const void *src, const void *add, void *dst,
+static int conv_run(struct rv_conv *conv, const void *src, const void *add, void *dst,
                     void *scratch)
 {
+    const struct plain_conv *c = (struct plain_conv *)conv;
     const struct rv_conv_shape *s = &c->shape;
     const float *other = s->sum ? add : dst;
 
@@ -182,12 +184,6 @@ static int conv_run(struct rv_conv *c, const void *src, const void *add, void *d
 
                 pixels(c, src, y, x, block, other + at, (float *)dst + at);
             }
-    return 0;
-}
-
-static size_t conv_scratch(const struct rv_conv *c)
-{
-    (void)c;
     return 0;
 }
 
@@ -212,22 +208,16 @@ static const char *isa(void)
 #endif
 }
 
-static bool has_bf16(void)
+static bool suits(const struct rv_conv_shape *whole)
 {
-    return false;
+    return whole->in == RV_F32 && whole->out == RV_F32;
 }
 
-const struct rv_conv_engine *rv_conv_plain(void)
-{
-    static const struct rv_conv_engine engine = {
-        .library = library,
-        .isa = isa,
-        .has_bf16 = has_bf16,
-        .create = conv_create,
-        .scratch_bytes = conv_scratch,
-        .run = conv_run,
-        .destroy = conv_destroy,
-    };
-
-    return &engine;
-}
+const struct rv_conv_engine rv_engine_plain = {
+    .suits = suits,
+    .create = conv_create,
+    .run = conv_run,
+    .destroy = conv_destroy,
+    .library = library,
+    .isa = isa,
+};

@@ -22,8 +22,16 @@
 #define MANY_WEIGHTS (1 << 16)
 #define FEW_PIXELS 512
 
+/* Above so many weights each worker reads those of its part of the outputs only: they
+ * are several megabytes. A part has at least so many outputs, which is what is made at a
+ * time. */
+#define SHARED_WEIGHTS (1 << 17) /* input times output channels */
+#define PART_OUTPUTS 64
+
 #define PANEL_MOST 64
 #define FEW_CHANNELS 8 /* fewer are not worth the transforms */
+
+const struct rv_conv_engine rv_engine_winograd;
 
 /* u[panel][point][input][output], as winograd.h has it, then the bias. */
 struct prepared {
@@ -32,11 +40,12 @@ struct prepared {
     float *bias, *u;
 };
 
-struct rv_conv {
+struct winograd_conv {
+    struct rv_conv head;
     struct rv_conv_shape shape;
     const struct prepared *weights;
     const struct rv_winograd *kernels;
-    int points, across, tiles, block; /* of the band; patches at a time */
+    int tile, points, across, tiles, block; /* of the band; patches at a time */
     int panel0, panel1;
     size_t pitch;   /* of a transformed patch, in floats */
     float zeroes[]; /* one per input channel */
@@ -88,7 +97,8 @@ static int cost(int points, int tiles)
     return points * (tiles + 4);
 }
 
-int rv_winograd_tile(const struct rv_conv_shape *whole)
+/* 0: another engine is faster, or this one cannot. */
+static int tile_for(const struct rv_conv_shape *whole)
 {
     int four = cost(36, over(whole->oh, 4) * over(whole->ow, 4));
     int two = cost(16, over(whole->oh, 2) * over(whole->ow, 2));
@@ -105,6 +115,29 @@ int rv_winograd_tile(const struct rv_conv_shape *whole)
     if (2 * (four < two ? four : two) > direct)
         return 0;
     return four < two ? 4 : 2;
+}
+
+static bool suits(const struct rv_conv_shape *whole)
+{
+    const char *most = getenv("RVOS_CPU_WINOGRAD"); /* 0: to compare */
+
+    return (!most || strcmp(most, "0") != 0) && tile_for(whole);
+}
+
+/* Bands are of whole tiles. Where weights are large and maps are small, each worker
+ * should not read all of them; and there may be fewer rows of tiles than workers. */
+static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
+                                  int threads)
+{
+    struct rv_conv_split s = {.rows = tile_for(whole), .parts = 1, .speed = 3};
+    int most = whole->oc / PART_OUTPUTS, wanted = threads;
+
+    if (images > 1 || most < 1)
+        return s;
+    if (whole->ic * whole->oc < SHARED_WEIGHTS)
+        wanted = over(threads, over(whole->oh, s.rows));
+    s.parts = wanted < most ? wanted : most;
+    return s;
 }
 
 /* ---- weights ---------------------------------------------------------------------- */
@@ -191,7 +224,7 @@ static int prepare(struct rv_weights *weights, int index, int tile, struct prepa
         return ret;
     }
     p->tile = tile;
-    p->head.maker = rv_conv_winograd();
+    p->head.maker = &rv_engine_winograd;
     p->head.free = weights_free;
     rv_prepared_add(weights, index, &p->head);
     weights->prepared_bytes += bytes;
@@ -205,7 +238,7 @@ static int get_weights(struct rv_weights *weights, int index, int tile,
     struct rv_prepared *p = weights->prepared[index];
 
     for (; p; p = p->next)
-        if (p->maker == rv_conv_winograd() && ((struct prepared *)p)->tile == tile) {
+        if (p->maker == &rv_engine_winograd && ((struct prepared *)p)->tile == tile) {
             *out = (struct prepared *)p;
             return 0;
         }
@@ -214,15 +247,16 @@ static int get_weights(struct rv_weights *weights, int index, int tile,
 
 /* ---- the table -------------------------------------------------------------------- */
 
-static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
-                       const struct rv_conv_shape *s, struct rv_weights *weights,
-                       int index)
+static int conv_create(struct rv_conv **out, void *opened,
+                       const struct rv_conv_order *order)
 {
+    const struct rv_conv_shape *s = &order->shape;
+    int panels, tile = order->split.rows, parts = order->split.parts;
     struct prepared *p = NULL;
-    struct rv_conv *c;
-    int panels, ret = get_weights(weights, index, s->tile, &p);
+    struct winograd_conv *c;
+    int ret = get_weights(order->weights, order->index, tile, &p);
+    double weights = (double)s->ic * s->oc / parts;
 
-    (void)dev;
     (void)opened;
     if (ret)
         return ret;
@@ -233,71 +267,73 @@ static int conv_create(struct rv_conv **out, rvos_device *dev, void *opened,
     c->weights = p;
     c->kernels = rv_winograd();
     c->pitch = (size_t)over(s->ic, RV_WINOGRAD_LANES) * RV_WINOGRAD_LANES;
-    c->points = (s->tile + 2) * (s->tile + 2);
-    c->across = over(s->ow, s->tile);
-    c->tiles = c->across * over(s->oh, s->tile);
+    c->tile = tile;
+    c->points = (tile + 2) * (tile + 2);
+    c->across = over(s->ow, tile);
+    c->tiles = c->across * over(s->oh, tile);
     c->block = s->ic * s->oc > WEIGHTS_CACHED ? TILES_MOST : TILES;
     c->block = over(c->tiles, over(c->tiles, c->block));
     panels = s->oc / c->kernels->panel;
-    c->panel0 = panels * s->part / s->parts;
-    c->panel1 = panels * (s->part + 1) / s->parts;
-    *out = c;
+    c->panel0 = panels * order->part / parts;
+    c->panel1 = panels * (order->part + 1) / parts;
+    c->head.scratch_bytes =
+        c->points * c->block * (c->pitch + c->kernels->panel) * sizeof(float);
+    c->head.way = tile == 4 ? "Winograd 4x4" : "Winograd 2x2";
+    c->head.flops = 2 * weights * c->points * c->tiles;
+    c->head.weight_bytes = weights * c->points * sizeof(float);
+    *out = &c->head;
     return 0;
 }
 
-static size_t conv_scratch(const struct rv_conv *c)
-{
-    return c->points * c->block * (c->pitch + c->kernels->panel) * sizeof(float);
-}
-
-static void transform_inputs(const struct rv_conv *c, const float *src, int first, int n,
-                             float *v)
+static void transform_inputs(const struct winograd_conv *c, const float *src, int first,
+                             int n, float *v)
 {
     const struct rv_conv_shape *s = &c->shape;
     const float *pixel[RV_WINOGRAD_POINTS];
 
     for (int i = 0; i < n; i++) {
-        int y0 = (first + i) / c->across * s->tile - s->pad_top;
-        int x0 = (first + i) % c->across * s->tile - s->pad_side, k = 0;
+        int y0 = (first + i) / c->across * c->tile - s->pad_top;
+        int x0 = (first + i) % c->across * c->tile - s->pad_side, k = 0;
 
-        for (int y = y0; y < y0 + s->tile + 2; y++)
-            for (int x = x0; x < x0 + s->tile + 2; x++)
+        for (int y = y0; y < y0 + c->tile + 2; y++)
+            for (int x = x0; x < x0 + c->tile + 2; x++)
                 pixel[k++] = y >= 0 && y < s->ih && x >= 0 && x < s->iw
                                  ? src + ((size_t)y * s->iw + x) * s->ic
                                  : c->zeroes;
-        c->kernels->input(s->tile, pixel, s->ic, v + i * c->pitch, c->block * c->pitch);
+        c->kernels->input(c->tile, pixel, s->ic, v + i * c->pitch, c->block * c->pitch);
     }
 }
 
-static void transform_outputs(const struct rv_conv *c, const float *m, int first, int n,
-                              int panel, const float *add, float *dst)
+static void transform_outputs(const struct winograd_conv *c, const float *m, int first,
+                              int n, int panel, const float *add, float *dst)
 {
     const struct rv_conv_shape *s = &c->shape;
     float *pixel[RV_WINOGRAD_MOST * RV_WINOGRAD_MOST];
     const float *sum[RV_WINOGRAD_MOST * RV_WINOGRAD_MOST];
 
     for (int i = 0; i < n; i++) {
-        int y0 = (first + i) / c->across * s->tile;
-        int x0 = (first + i) % c->across * s->tile, k = 0;
+        int y0 = (first + i) / c->across * c->tile;
+        int x0 = (first + i) % c->across * c->tile, k = 0;
 
-        for (int y = y0; y < y0 + s->tile; y++)
-            for (int x = x0; x < x0 + s->tile; x++, k++) {
+        for (int y = y0; y < y0 + c->tile; y++)
+            for (int x = x0; x < x0 + c->tile; x++, k++) {
                 size_t at = ((size_t)y * s->ow + x) * s->oc + panel * c->kernels->panel;
 
                 pixel[k] = y < s->oh && x < s->ow ? dst + at : NULL;
                 if (add)
                     sum[k] = pixel[k] ? add + at : NULL;
             }
-        c->kernels->output(s->tile, m + (size_t)i * c->kernels->panel,
+        c->kernels->output(c->tile, m + (size_t)i * c->kernels->panel,
                            (size_t)c->block * c->kernels->panel,
                            c->weights->bias + panel * c->kernels->panel, add ? sum : NULL,
                            s->relu, pixel);
     }
 }
 
-static int conv_run(struct rv_conv *c, const void *src, const void *add, void *dst,
+static int conv_run(struct rv_conv *conv, const void *src, const void *add, void *dst,
                     void *scratch)
 {
+    const struct winograd_conv *c = (struct winograd_conv *)conv;
     size_t ic = (size_t)c->shape.ic, width = (size_t)c->kernels->panel;
     float *v = scratch, *m = v + c->points * c->block * c->pitch;
 
@@ -323,20 +359,10 @@ static void conv_destroy(struct rv_conv *c)
     free(c);
 }
 
-static void library(char *text, size_t size)
-{
-    snprintf(text, size, "Winograd");
-}
-
-const struct rv_conv_engine *rv_conv_winograd(void)
-{
-    static const struct rv_conv_engine engine = {
-        .library = library,
-        .create = conv_create,
-        .scratch_bytes = conv_scratch,
-        .run = conv_run,
-        .destroy = conv_destroy,
-    };
-
-    return &engine;
-}
+const struct rv_conv_engine rv_engine_winograd = {
+    .suits = suits,
+    .split = split,
+    .create = conv_create,
+    .run = conv_run,
+    .destroy = conv_destroy,
+};

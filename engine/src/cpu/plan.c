@@ -12,10 +12,6 @@
 #define MAX_BAND_MACS 150e6
 /* Of a cell's band: input and gate sums should stay in the second-level cache. */
 #define CELL_BYTES (640 * 1024)
-/* Input times output channels: weights of several megabytes, which all workers would
- * read. And a part has at least so many outputs, which is what is made at a time. */
-#define MANY_WEIGHTS (1 << 17)
-#define PART_OUTPUTS 64
 
 /* What plan creation needs, in the hands of worker 0. */
 struct maker {
@@ -72,7 +68,8 @@ static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_st
                                        enum rv_type out)
 {
     const struct rv_weight *w = &m->plan->net->weight[s->weight];
-    struct rv_conv_shape shape = {
+
+    return (struct rv_conv_shape){
         .ih = in_h,
         .iw = in_w,
         .ic = w->depthwise ? w->out : w->in,
@@ -87,85 +84,54 @@ static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_st
         .relu = s->relu,
         .relu6 = s->relu6,
         .depthwise = w->depthwise,
-        .parts = 1,
+        .sum = s->op == RV_OP_CONV && s->in[1] >= 0,
     };
-
-    if (m->plan->cpu->winograd)
-        shape.tile = rv_winograd_tile(&shape);
-    return shape;
 }
 
-/* Bands begin at multiples of this. */
-static int rows_at_once(const struct rv_conv_shape *whole)
+/* A step's whole convolution, and who makes it. */
+struct conv_plan {
+    const struct rv_conv_engine *engine;
+    void *opened;
+    struct rv_conv_order order; /* of the whole */
+    int units;                  /* bands have one or several of these */
+    double cost;                /* multiply-accumulates, as far as time goes */
+};
+
+static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s,
+                                  const struct rv_conv_shape *whole, int images)
 {
-    return whole->tile ? whole->tile : 1;
+    const struct rv_convs *convs = &m->plan->cpu->convs;
+    int i = rv_convs_find(convs, whole);
+    struct conv_plan c = {.engine = convs->list[i], .opened = convs->opened[i]};
+
+    c.order = (struct rv_conv_order){
+        .dev = m->plan->dev,
+        .shape = *whole,
+        .split = rv_conv_split(c.engine, whole, images, m->threads),
+        .weights = m->weights,
+        .index = s->weight};
+    c.units = (whole->oh + c.order.split.rows - 1) / c.order.split.rows;
+    c.cost = (double)whole->oh * whole->ow * whole->oc *
+             (whole->depthwise ? 1 : whole->ic) * whole->size * whole->size /
+             c.order.split.speed;
+    return c;
 }
 
-/* Multiply-accumulates, as far as time goes. */
-static double conv_cost(const struct rv_conv_shape *s)
+/* Band b of so many: an item, and its convolution. */
+static struct rv_item *new_conv_item(struct maker *m, const struct rv_step *s,
+                                     enum rv_item_kind kind, int slot,
+                                     const struct conv_plan *c, int b, int bands)
 {
-    int inputs = s->depthwise ? 1 : s->ic;
-    double macs = (double)s->oh * s->ow * s->oc * inputs * s->size * s->size;
+    int unit = c->order.split.rows, rows = c->order.shape.oh;
+    int row0 = c->units * b / bands * unit, row1 = c->units * (b + 1) / bands * unit;
+    struct rv_item *item = new_item(m, s, kind, slot, row0, row1 < rows ? row1 : rows);
 
-    return (s->tile ? macs / 3 : macs) / s->parts;
-}
-
-/* What its convolution computes and reads, in numbers. */
-static void count(const struct maker *m, struct rv_item *item,
-                  const struct rv_conv_shape *s)
-{
-    double weights = (double)(s->depthwise ? 1 : s->ic) * s->oc / s->parts;
-    int points = s->size * s->size;
-
-    item->macs = weights * points * s->oh * s->ow;
-    item->flops = 2 * item->macs;
-    item->way = m->plan->cpu->library;
-    if (s->tile) {
-        int across = (s->ow + s->tile - 1) / s->tile;
-        int down = (s->oh + s->tile - 1) / s->tile;
-
-        points = (s->tile + 2) * (s->tile + 2);
-        item->flops = 2 * weights * points * across * down;
-        item->way = s->tile == 4 ? "Winograd 4x4" : "Winograd 2x2";
-    }
-    item->weight_bytes = weights * points * (double)rv_type_bytes(s->in);
-}
-
-/* The convolution of rows item->row0 to row1 of the output. */
-static void make_conv(struct maker *m, struct rv_item *item,
-                      const struct rv_conv_shape *whole)
-{
-    const struct rv_step *s = item->step;
-    const struct cpu_device *cpu = m->plan->cpu;
-    int first = item->row0 * s->stride - s->pad;
-    int last = (item->row1 - 1) * s->stride - s->pad + s->size;
-    struct rv_conv_shape shape = *whole;
-
-    shape.oh = item->row1 - item->row0;
-    shape.pad_top = first < 0 ? -first : 0;
-    shape.pad_bottom = last > whole->ih ? last - whole->ih : 0;
-    item->in0 = first + shape.pad_top;
-    shape.ih = last - shape.pad_bottom - item->in0;
-    item->cost = conv_cost(&shape);
-    count(m, item, &shape);
-    item->engine = shape.tile ? rv_conv_winograd() : cpu->engine;
-    m->status = item->engine->create(&item->conv, m->plan->dev, cpu->opened, &shape,
-                                     m->weights, s->weight);
-}
-
-/* Into how many parts the outputs are cut: where weights are large and maps are small,
- * each worker should not read all of them; and where there are fewer rows of tiles than
- * workers. */
-static int parts_for(const struct maker *m, const struct rv_conv_shape *whole, int images,
-                     int units)
-{
-    int most = whole->oc / PART_OUTPUTS, wanted = m->threads;
-
-    if (!whole->tile || images > 1 || most < 1)
-        return 1;
-    if (whole->ic * whole->oc < MANY_WEIGHTS)
-        wanted = (m->threads + units - 1) / units;
-    return wanted < most ? wanted : most;
+    if (!item)
+        return NULL;
+    item->cost = c->cost / rows * (item->row1 - row0) / c->order.split.parts;
+    m->status =
+        rv_conv_create(c->engine, c->opened, &c->order, row0, item->row1, &item->conv);
+    return item;
 }
 
 static void make_convs(struct maker *m, const struct rv_step *s)
@@ -175,23 +141,19 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     bool per_slot = out->n > 1 || (out->n == p->objects && in->home == RV_STATE);
     int slot0 = s->object >= 0 ? s->object : per_slot ? 0 : -1;
     struct rv_conv_shape whole = whole_conv(m, s, in->h, in->w, in->type, out->type);
-    int unit = rows_at_once(&whole), units = (out->h + unit - 1) / unit, bands;
+    struct conv_plan c = plan_conv(m, s, &whole, out->n);
+    int parts = c.order.split.parts;
+    int bands = bands_for(c.units, out->n * parts, c.cost / parts, m->threads);
 
-    whole.sum = s->in[1] >= 0;
-    whole.parts = parts_for(m, &whole, out->n, units);
-    bands = bands_for(units, out->n * whole.parts, conv_cost(&whole), m->threads);
-    for (int i = 0; i < out->n * whole.parts * bands && !m->status; i++) {
-        int n = i / whole.parts / bands, b = i % bands, row1;
+    for (int i = 0; i < out->n * parts * bands && !m->status; i++) {
+        int n = i / parts / bands;
         struct rv_item *item;
 
-        whole.part = i / bands % whole.parts;
-        row1 = units * (b + 1) / bands * unit;
-        item = new_item(m, s, RV_ITEM_CONV, slot0 < 0 ? -1 : slot0 + n,
-                        units * b / bands * unit, row1 < out->h ? row1 : out->h);
-        if (!item)
-            return;
-        item->image = n;
-        make_conv(m, item, &whole);
+        c.order.part = i / bands % parts;
+        item = new_conv_item(m, s, RV_ITEM_CONV, slot0 < 0 ? -1 : slot0 + n, &c,
+                             i % bands, bands);
+        if (item)
+            item->image = n;
     }
 }
 
@@ -199,28 +161,27 @@ static void make_cell(struct maker *m, const struct rv_step *s)
 {
     const struct rv_program *p = m->plan->program;
     const struct rv_tensor *h = &p->tensor[s->out[0]];
-    int channels = s->weight >= 0 ? m->plan->net->weight[s->weight].in : 0;
-    size_t row = (size_t)h->w * (4 * h->c * 4 + channels * rv_type_bytes(p->type));
-    struct rv_conv_shape whole = {0};
-    int unit = 1, units, bands;
+    struct conv_plan c = {.units = h->h, .cost = 1e4};
+    size_t row = (size_t)h->w * 4 * h->c * sizeof(float);
+    int bands, unit = 1;
 
     if (s->weight >= 0) {
-        whole = whole_conv(m, s, h->h, h->w, p->type, RV_F32);
-        unit = rows_at_once(&whole);
-    }
-    units = (h->h + unit - 1) / unit;
-    bands = bands_for(units, 1, s->weight >= 0 ? conv_cost(&whole) : 1e4, m->threads);
-    while (bands < units && row * unit * ((units + bands - 1) / bands) > CELL_BYTES)
-        bands++;
-    for (int b = 0; b < bands && !m->status; b++) {
-        int row1 = units * (b + 1) / bands * unit;
-        struct rv_item *item =
-            new_item(m, s, RV_ITEM_CELL, s->object, units * b / bands * unit,
-                     row1 < h->h ? row1 : h->h);
+        struct rv_conv_shape whole = whole_conv(m, s, h->h, h->w, p->type, RV_F32);
 
-        if (item && s->weight >= 0)
-            make_conv(m, item, &whole);
+        c = plan_conv(m, s, &whole, 1);
+        c.order.split.parts = 1; /* gates are needed together */
+        unit = c.order.split.rows;
+        row += (size_t)h->w * whole.ic * rv_type_bytes(p->type);
     }
+    bands = bands_for(c.units, 1, c.cost, m->threads);
+    while (bands < c.units && row * unit * ((c.units + bands - 1) / bands) > CELL_BYTES)
+        bands++;
+    for (int b = 0; b < bands && !m->status; b++)
+        if (s->weight >= 0)
+            new_conv_item(m, s, RV_ITEM_CELL, s->object, &c, b, bands);
+        else
+            new_item(m, s, RV_ITEM_CELL, s->object, h->h * b / bands,
+                     h->h * (b + 1) / bands);
 }
 
 /* Bands of something that is not counted in multiply-accumulates. */
@@ -268,6 +229,7 @@ static void make_mask(struct maker *m, const struct rv_step *s)
 static void make_labels(struct maker *m, const struct rv_step *s)
 {
     struct rv_plan *plan = m->plan;
+    int rows = plan->program->tensor[s->in[0]].h;
 
     plan->bands = m->threads > 1 ? 2 * m->threads : 1;
     plan->band[s->decoder] = calloc((size_t)plan->bands, sizeof(**plan->band));
@@ -276,10 +238,13 @@ static void make_labels(struct maker *m, const struct rv_step *s)
     for (int kind = RV_ITEM_LABELS; kind <= RV_ITEM_FINISH && !m->status; kind++)
         for (int b = 0; b < plan->bands; b++) {
             struct rv_item *item =
-                new_item(m, s, (enum rv_item_kind)kind, -1, b, plan->bands);
+                new_item(m, s, (enum rv_item_kind)kind, -1, rows * b / plan->bands,
+                         rows * (b + 1) / plan->bands);
 
-            if (item)
-                item->wave += kind == RV_ITEM_FINISH;
+            if (!item)
+                return;
+            item->band = b;
+            item->wave += kind == RV_ITEM_FINISH;
         }
 }
 
@@ -374,7 +339,7 @@ static void make_memory(struct maker *m)
         size_t need = rv_item_scratch(plan, item);
 
         if (item->conv)
-            need += item->engine->scratch_bytes(item->conv);
+            need += item->conv->scratch_bytes;
         if (need > plan->scratch_bytes)
             plan->scratch_bytes = need;
     }
@@ -441,7 +406,7 @@ void rv_cpu_plan_destroy(struct rv_plan *plan)
         return;
     for (int i = 0; i < plan->n_items; i++)
         if (plan->item[i].conv)
-            plan->item[i].engine->destroy(plan->item[i].conv);
+            plan->item[i].conv->engine->destroy(plan->item[i].conv);
     for (int i = 0; plan->scratch && i < rv_pool_threads(plan->cpu->pool); i++)
         free(plan->scratch[i]);
     free(plan->scratch);

@@ -22,9 +22,7 @@ struct rv_scratch {
 /* rvos_device.priv */
 struct cpu_device {
     struct rv_pool *pool;
-    const struct rv_conv_engine *engine;
-    void *opened;  /* the engine's */
-    bool winograd; /* where that is faster */
+    struct rv_convs convs;
     const struct rv_kernels *kernels;
     char library[32], name[64];
     struct rv_scratch *draw; /* of each worker; grows with the frames drawn on */
@@ -37,25 +35,21 @@ enum rv_item_kind {
     RV_ITEM_POOL,
     RV_ITEM_CELL,
     RV_ITEM_MASK,
-    RV_ITEM_LABELS, /* band `row0` of `row1`: label rows, and their statistics */
+    RV_ITEM_LABELS, /* label rows of a band, and their statistics */
     RV_ITEM_FINISH, /* the same band again when all statistics are known */
 };
 
 struct rv_item {
     enum rv_item_kind kind;
     const struct rv_step *step;
-    struct rv_conv *conv;                /* NULL: none */
-    const struct rv_conv_engine *engine; /* conv's */
-    int image;                           /* of tensors that have one per slot */
-    int decoder;                         /* skipped when it does not run; -1: never */
-    int slot;                            /* skipped when this is not live; -1: never */
-    int row0, row1;                      /* rows of the step's output */
-    int in0;                             /* first input row that the convolution reads */
+    struct rv_conv *conv; /* NULL: none */
+    int image;            /* of tensors that have one per slot */
+    int decoder;          /* skipped when it does not run; -1: never */
+    int slot;             /* skipped when this is not live; -1: never */
+    int row0, row1;       /* rows of the step's output; of LABELS and FINISH logits */
+    int band;             /* of LABELS and FINISH: which of the plan's */
     int wave;
-    double cost; /* multiply-accumulates, about */
-    /* Of its convolution, for those who measure: see rvos_step. */
-    const char *way;
-    double macs, flops, weight_bytes;
+    double cost;    /* multiply-accumulates, about */
     double seconds; /* the least that it took since timing began; negative: it has not
                        run */
 };

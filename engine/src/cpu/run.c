@@ -165,9 +165,9 @@ static int run_conv(struct rv_plan *plan, const struct rv_item *item, int worker
     struct rv_map out = rv_plan_map(plan, s->out[0], item->image);
     struct rv_map add = rv_plan_map(plan, s->in[1], 0);
 
-    return item->engine->run(item->conv, row_at(&in, item->in0),
-                             add.data ? row_at(&add, item->row0) : NULL,
-                             row_at(&out, item->row0), plan->scratch[worker]);
+    return item->conv->engine->run(item->conv, row_at(&in, item->conv->in0),
+                                   add.data ? row_at(&add, item->row0) : NULL,
+                                   row_at(&out, item->row0), plan->scratch[worker]);
 }
 
 static int run_pool(struct rv_plan *plan, const struct rv_item *item, int worker)
@@ -197,9 +197,9 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
         rest =
             (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
         line = (float *)(void *)rest;
-        rv_cell_input(&m, item->in0, in1 < m.h.h ? in1 : m.h.h, input,
+        rv_cell_input(&m, item->conv->in0, in1 < m.h.h ? in1 : m.h.h, input,
                       plan->program->type, line);
-        ret = item->engine->run(item->conv, input, NULL, gates, rest);
+        ret = item->conv->engine->run(item->conv, input, NULL, gates, rest);
     }
     line = (float *)(void *)rest;
     if (!ret)
@@ -250,23 +250,22 @@ static int run_labels(struct rv_plan *plan, const struct rv_item *item, int work
 {
     const struct rv_job *job = plan->job;
     int d = item->decoder, live = job->live[d];
-    struct rv_band *band = &plan->band[d][item->row0];
+    struct rv_band *band = &plan->band[d][item->band];
     const struct rv_tensor *t = &plan->program->tensor[item->step->in[0]];
     const float *logits = (const float *)(void *)bytes_of(plan, item->step->in[0]);
     const rvos_output *out = wanted(job, d);
     const rvos_labels *labels = out ? out->labels : NULL;
     uint8_t *seen = job->seen[d].labels;
     bool same = labels && (out->threshold == 0 || out->threshold == 0.5f);
-    int row0 = t->h * item->row0 / item->row1,
-        row1 = t->h * (item->row0 + 1) / item->row1;
+    int row0 = item->row0, row1 = item->row1;
 
     if (!labels && !seen)
         return 0;
     memset(band, 0, sizeof(*band));
     if (labels) {
         rv_labels_rows(job->pixels->labels.upsample, logits, live, out->hidden,
-                       out->threshold, labels, labels->height * item->row0 / item->row1,
-                       labels->height * (item->row0 + 1) / item->row1, band->stats,
+                       out->threshold, labels, labels->height * item->band / plan->bands,
+                       labels->height * (item->band + 1) / plan->bands, band->stats,
                        job->pixels->scratch[worker]);
         rv_scores(logits, live, t->w, t->h, out->threshold, row0, row1, &band->shown,
                   same ? seen : NULL);
@@ -315,7 +314,7 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
     const rvos_output *out = wanted(job, d);
     uint32_t drop = out ? out->hidden : 0;
 
-    for (int n = 0; job->seen[d].labels && n < live && !item->row0; n++)
+    for (int n = 0; job->seen[d].labels && n < live && !item->band; n++)
         merge_seen(plan, d, n, &job->seen[d].score[n]);
     for (int n = 0; out && out->labels && n < live; n++) {
         rvos_object o;
@@ -323,16 +322,16 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
         merge(plan, d, n, &o);
         if (o.area < out->min_object_size) /* alpha shows a weak object, too */
             drop |= UINT32_C(1) << n;
-        if (!item->row0)
+        if (!item->band)
             job->object[n] = o;
     }
     if (out && out->labels)
-        rv_labels_drop(out->labels, drop, out->labels->height * item->row0 / item->row1,
-                       out->labels->height * (item->row0 + 1) / item->row1);
+        rv_labels_drop(out->labels, drop, out->labels->height * item->band / plan->bands,
+                       out->labels->height * (item->band + 1) / plan->bands);
     if (out && out->alpha)
         rv_alpha_rows(job->pixels->alpha.upsample, logits, live, drop, out->alpha,
-                      out->alpha->height * item->row0 / item->row1,
-                      out->alpha->height * (item->row0 + 1) / item->row1,
+                      out->alpha->height * item->band / plan->bands,
+                      out->alpha->height * (item->band + 1) / plan->bands,
                       job->pixels->scratch[worker]);
     return 0;
 }

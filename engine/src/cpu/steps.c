@@ -95,15 +95,16 @@ static double input_rows(const struct rv_plan *plan, const struct rv_item *item,
 static double item_bytes(const struct rv_plan *plan, const struct rv_item *item)
 {
     const struct rv_step *s = item->step;
-    double rows = item->row1 - item->row0, bytes = item->weight_bytes;
+    double rows = item->row1 - item->row0,
+           bytes = item->conv ? item->conv->weight_bytes : 0;
     const struct rv_tensor *logits;
 
     switch (item->kind) {
     case RV_ITEM_SEED: /* the mask that is fed */
         return map_bytes(plan, s->out[1], rows);
-    case RV_ITEM_LABELS: /* band row0 of row1; what is asked for is not known here */
+    case RV_ITEM_LABELS: /* what is asked for is not known here */
         logits = &plan->program->tensor[s->in[0]];
-        return map_bytes(plan, s->in[0], (double)logits->h / item->row1) * logits->n;
+        return map_bytes(plan, s->in[0], (double)logits->h / plan->bands) * logits->n;
     case RV_ITEM_FINISH:
         return 0;
     case RV_ITEM_MASK: /* rows are those of the network's size, out[1] */
@@ -150,12 +151,16 @@ void rv_cpu_plan_time(struct rv_plan *plan, bool on)
 static void add_item(rvos_step *step, const struct rv_plan *plan,
                      const struct rv_item *item)
 {
-    if (item->way)
-        snprintf(step->way, sizeof(step->way), "%s", item->way);
+    const struct rv_conv *conv = item->conv;
+
     step->parts++;
     step->seconds += item->seconds;
-    step->macs += item->macs;
-    step->flops += item->flops;
+    if (conv) {
+        snprintf(step->way, sizeof(step->way), "%s",
+                 conv->way ? conv->way : plan->cpu->library);
+        step->macs += conv->macs;
+        step->flops += conv->flops;
+    }
     step->bytes += item_bytes(plan, item);
 }
 
