@@ -21,15 +21,14 @@ struct rv_pixels; /* tables for one frame size; each backend's own */
 /* The weights that programs refer to by index. plan_create may use them freely:
  * the model calls it under its lock. */
 struct rv_weights {
-    const struct rv_net *net;
+    const struct rv_net *net; /* its table of weights is complete */
     /* Kernel (out x in x size x size) and bias (out) of net->weight[index], batch
      * norm folded in, float32. */
     int (*read)(const struct rv_weights *weights, int index, float *kernel, float *bias);
     void *opaque; /* the model's */
     /* What the backend has made of each weight, shared by all plans of a model:
-     * n_prepared pointers, NULL at first. */
+     * net->n_weights pointers, NULL at first. */
     void **prepared;
-    int n_prepared; /* net->n_weights, when plan_create is called */
     size_t prepared_bytes;
 };
 

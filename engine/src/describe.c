@@ -190,11 +190,10 @@ static int64_t conv_macs(const struct rv_program *p, const struct rv_net *net,
     return (int64_t)out->n * out->h * out->w * w->out * w->in * w->size * w->size;
 }
 
-/* Operations of a frame, from a program for one object; its weights are checked on
- * the way. */
+/* Operations of a frame, from a program for one object. */
 static int describe_work(rvos_model *model, int task)
 {
-    struct rv_net *net = &model->net;
+    const struct rv_net *net = &model->net;
     struct rv_program p = {.objects = 1,
                            .decoders = 1u << task,
                            .spatial = true,
@@ -202,17 +201,14 @@ static int describe_work(rvos_model *model, int task)
                            .type = model->type,
                            .align = 1,
                            .time_groups = 1};
-    int first = net->n_weights, k, ret = RVOS_ERR_MEMORY;
+    int ret = rv_program_build(&p, net) ? RVOS_ERR_MEMORY : 0;
 
-    if (rv_program_build(&p, net))
-        goto out;
-    ret = rv_weights_check(model, first);
     model->info.encoder_macs = model->info.object_macs = 0;
-    for (int i = 0; i < p.n_steps; i++)
+    for (int i = 0; i < p.n_steps && !ret; i++)
         if (p.step[i].weight >= 0 &&
             !strncmp(net->weight[p.step[i].weight].conv, "encoder.", 8))
             model->info.encoder_macs += conv_macs(&p, net, &p.step[i]);
-    for (k = 0; k < RV_LEVELS; k++) {
+    for (int k = 0; k < RV_LEVELS && !ret; k++) {
         const struct rv_tensor *h = &p.tensor[p.memory[task].hidden[k]];
         int64_t pixels = (int64_t)h->h * h->w * net->kernel * net->kernel;
 
@@ -221,7 +217,6 @@ static int describe_work(rvos_model *model, int task)
         if (k == RV_LEVELS - 1)
             model->info.object_macs += 4 * pixels * (net->hidden >> k);
     }
-out:
     rv_program_free(&p);
     return ret;
 }
@@ -287,6 +282,10 @@ int rv_model_describe(rvos_model *model, const rvos_model_params *params)
         ret = describe_tasks(model);
     if (!ret)
         ret = describe_size(model, params);
+    if (!ret && rv_net_list(&model->net, model->info.tasks))
+        ret = RVOS_ERR_MEMORY;
+    if (!ret)
+        ret = rv_weights_check(model);
     /* zero-shot last: info's counts are those of the default task */
     for (int t = 1; t >= 0 && !ret; t--)
         if (model->info.tasks & 1u << t)

@@ -50,7 +50,8 @@ static void model_free(rvos_model *model)
             rv_program_free(&p->larger[k]);
         free(p);
     }
-    model->device->fn->weights_free(model->device, &model->weights);
+    if (model->weights.prepared)
+        model->device->fn->weights_free(model->device, &model->weights);
     free(model->weights.prepared);
     rv_net_free(&model->net);
     rv_st_close(&model->file);
@@ -117,6 +118,10 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
         rv_log(device, RVOS_LOG_ERROR, "%s", why);
     if (!ret)
         ret = rv_model_describe(model, params);
+    if (!ret) {
+        model->weights.prepared = calloc((size_t)model->net.n_weights, sizeof(void *));
+        ret = model->weights.prepared ? 0 : RVOS_ERR_MEMORY;
+    }
     if (!why[0])
         rv_log_memory(device, ret, path);
     if (ret) {
@@ -182,20 +187,6 @@ void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
     pthread_mutex_unlock((pthread_mutex_t *)&model->lock);
 }
 
-/* Room for what a backend prepares of each weight that programs have named. */
-static int grow_prepared(struct rv_weights *weights)
-{
-    int n = weights->net->n_weights;
-    void **grown = realloc(weights->prepared, (size_t)n * sizeof(*grown));
-
-    if (!grown)
-        return RVOS_ERR_MEMORY;
-    weights->prepared = grown;
-    while (weights->n_prepared < n)
-        grown[weights->n_prepared++] = NULL;
-    return 0;
-}
-
 /* A program for plans of `frames` frames. */
 static int build(rvos_model *model, struct rv_program *program, unsigned decoders,
                  bool spatial, bool temporal, int objects, int frames)
@@ -220,8 +211,6 @@ static int make_plan(rvos_model *model, struct rv_model_plan *p, unsigned decode
     struct rv_plan *plan;
     int ret = build(model, &p->program, decoders, spatial, temporal, objects, 1);
 
-    if (!ret)
-        ret = grow_prepared(&model->weights);
     if (!ret)
         ret = model->device->fn->plan_create(model->device, &p->program, &model->weights,
                                              model->precision, 1, &plan);

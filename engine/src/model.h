@@ -34,8 +34,9 @@ struct rvos_model {
     enum rv_type type;            /* of activations */
     int max_batch, batch_wait_us; /* in effect: max_batch is 1 to RVOS_MAX_BATCH */
 
-    pthread_mutex_t lock; /* of all that follows */
     struct rv_net net;
+
+    pthread_mutex_t lock; /* of all that follows */
     struct rv_weights weights;
     struct rv_model_plan *plans;
 };
@@ -60,9 +61,9 @@ int rv_model_run(rvos_model *model, struct rv_model_plan *plan, struct rv_member
 /* What `weights` of a model are read from, for rv_weights.read. */
 int rv_weights_read(const struct rv_weights *weights, int index, float *kernel,
                     float *bias);
-/* Checks that the tensors of every entry of net->weight from `first` on are there,
- * in the right shape, finite, and their batch norms usable. */
-int rv_weights_check(rvos_model *model, int first);
+/* Checks that the tensors of every entry of net->weight are there, in the right shape,
+ * finite, and their batch norms usable. */
+int rv_weights_check(rvos_model *model);
 
 /* -- describe.c -- */
 /* Fills model->net and model->info from the file's metadata and shapes. */

@@ -3,11 +3,14 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "log.h"
 #include "model.h"
 
 #define BN_EPSILON 1e-5 /* PyTorch's default, that all known checkpoints use */
+
+static const char *const bn_members[] = {"weight", "bias", "running_mean", "running_var"};
 
 static const struct rv_st_tensor *find(const rvos_model *model, const char *name,
                                        const char *member)
@@ -68,17 +71,10 @@ static int fold(const rvos_model *model, const struct rv_weight *w, float *kerne
     int64_t per_output = (int64_t)w->in * w->size * w->size;
     float *bn = malloc(4 * (size_t)w->out * sizeof(float));
     float *gamma = bn, *beta = bn + w->out, *mean = beta + w->out, *var = mean + w->out;
-    int ret = RVOS_ERR_MEMORY;
+    int ret = bn ? 0 : RVOS_ERR_MEMORY;
 
-    if (!bn)
-        return ret;
-    ret = read_all(model, w->bn, "weight", w->out, gamma);
-    if (!ret)
-        ret = read_all(model, w->bn, "bias", w->out, beta);
-    if (!ret)
-        ret = read_all(model, w->bn, "running_mean", w->out, mean);
-    if (!ret)
-        ret = read_all(model, w->bn, "running_var", w->out, var);
+    for (int k = 0; k < 4 && !ret; k++)
+        ret = read_all(model, w->bn, bn_members[k], w->out, bn + (ptrdiff_t)k * w->out);
     for (int o = 0; o < w->out && !ret; o++) {
         double scale = gamma[o] / sqrt(var[o] + BN_EPSILON);
 
@@ -160,33 +156,33 @@ static int check_tensor(rvos_model *model, const char *name, const char *member,
     return check_values(model, t, least);
 }
 
-/* Input channels of the whole convolution that an entry is a part of. */
-static int full_channels(const rvos_model *model, const struct rv_weight *w)
+/* Whether an earlier entry is made of the same tensors; of the same bias, too. */
+static bool seen(const struct rv_net *net, int i, bool bias)
 {
-    int level;
-    char task[16];
-
-    if (sscanf(w->conv, "%15[a-z_].clstm_list.%d.Gates", task, &level) == 2)
-        return rv_gate_channels(&model->net, level,
-                                task[0] == 'o' ? RV_ONE_SHOT : RV_ZERO_SHOT);
-    return w->in;
+    for (int k = 0; k < i; k++)
+        if (!strcmp(net->weight[k].conv, net->weight[i].conv) &&
+            net->weight[k].bias >= bias)
+            return true;
+    return false;
 }
 
-int rv_weights_check(rvos_model *model, int first)
+int rv_weights_check(rvos_model *model)
 {
-    static const char *const bn[] = {"weight", "bias", "running_mean", "running_var"};
     int ret = 0;
 
-    for (int i = first; i < model->net.n_weights && !ret; i++) {
+    for (int i = 0; i < model->net.n_weights && !ret; i++) {
         const struct rv_weight *w = &model->net.weight[i];
-        const int64_t kernel[4] = {w->out, full_channels(model, w), w->size, w->size};
+        const int64_t kernel[4] = {w->out, w->full ? w->full : w->in, w->size, w->size};
         const int64_t vector[4] = {w->out, 0, 0, 0};
+        bool old = seen(&model->net, i, false);
 
-        ret = check_tensor(model, w->conv, "weight", kernel, -HUGE_VAL);
-        if (!ret && w->bias)
+        if (!old)
+            ret = check_tensor(model, w->conv, "weight", kernel, -HUGE_VAL);
+        if (!ret && w->bias && !seen(&model->net, i, true))
             ret = check_tensor(model, w->conv, "bias", vector, -HUGE_VAL);
-        for (int k = 0; k < 4 && !ret && w->bn[0]; k++)
-            ret = check_tensor(model, w->bn, bn[k], vector, k == 3 ? 0 : -HUGE_VAL);
+        for (int k = 0; k < 4 && !ret && w->bn[0] && !old; k++)
+            ret =
+                check_tensor(model, w->bn, bn_members[k], vector, k == 3 ? 0 : -HUGE_VAL);
     }
     return ret;
 }

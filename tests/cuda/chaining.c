@@ -44,8 +44,10 @@ static void open_network(struct network *n, const char *base)
                                   .width = 448,
                                   .height = 256}};
     snprintf(n->net.base, sizeof(n->net.base), "%s", base);
+    CHECK(rv_net_list(&n->net, ZERO | ONE) == 0);
     n->weights.net = &n->net;
     n->weights.read = no_weights;
+    n->weights.prepared = calloc((size_t)n->net.n_weights, sizeof(void *));
 }
 
 static void close_network(rvos_device *dev, struct network *n)
@@ -79,10 +81,6 @@ static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wan
     arena = p->arena_bytes;
     CHECK(rv_places(p, dev->fn->lanes) == 0);
     CHECK(p->arena_bytes <= arena + arena / 10);
-    n->weights.prepared =
-        realloc(n->weights.prepared, (size_t)n->net.n_weights * sizeof(void *));
-    while (n->weights.n_prepared < n->net.n_weights)
-        n->weights.prepared[n->weights.n_prepared++] = NULL;
     CHECK(
         dev->fn->plan_create(dev, p, &n->weights,
                              w.type == RV_F16 ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32,

@@ -124,8 +124,7 @@ int main(void)
     static struct rv_weight weight = {.size = 3, .in = CHANNELS, .out = CHANNELS};
     static void *prepared[1];
     struct rv_net net = {.weight = &weight, .n_weights = 1};
-    struct rv_weights weights = {
-        .net = &net, .read = some_weights, .prepared = prepared, .n_prepared = 1};
+    struct rv_weights weights = {.net = &net, .read = some_weights, .prepared = prepared};
 
     device.fn = rv_backend_cuda(RV_BACKEND_ABI);
     if (!CHECK(device.fn && device.fn->open(&device) == 0))

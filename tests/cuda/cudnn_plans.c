@@ -223,7 +223,7 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
     int n = 0;
 
     snprintf(net.base, sizeof(net.base), "%s", base);
-    if (!CHECK(rv_program_build(&p, &net) == 0))
+    if (!CHECK(rv_net_list(&net, p.decoders) == 0 && rv_program_build(&p, &net) == 0))
         return;
     for (int i = 0; i < p.n_steps; i++) {
         const struct rv_step *s = &p.step[i];

@@ -141,6 +141,7 @@ UNUSED(cudaError_t, cudaMemcpyAsync,
        (void *d, const void *s, size_t n, enum cudaMemcpyKind k, cudaStream_t st))
 UNUSED(cudaError_t, cudaStreamSynchronize, (cudaStream_t s))
 UNUSED(const struct rv_cudnn_plan *, rv_cudnn_find, (struct rv_conv * c))
+UNUSED(const void *, rv_cuda_f16_bias, (const struct rv_weights *w, int i))
 UNUSED(int, rv_cuda_weights,
        (rvos_device * d, struct rv_weights *w, int i, int ic, enum rv_type type,
         enum rv_layout l, const void **k, const float **b))

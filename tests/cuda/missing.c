@@ -137,9 +137,9 @@ int main(int argc, char **argv)
 
     dev = (rvos_device){.fn = rv_backend_cuda(RV_BACKEND_ABI), .params = {.log = on_log}};
     if (!CHECK(dev.fn && dev.fn->open(&dev) == 0) ||
-        !CHECK(rv_program_build(&program, &net) == 0 && rv_places(&program, true) == 0))
+        !CHECK(rv_net_list(&net, program.decoders) == 0 &&
+               rv_program_build(&program, &net) == 0 && rv_places(&program, true) == 0))
         return test_done();
-    weights.n_prepared = net.n_weights;
     weights.prepared = calloc((size_t)net.n_weights, sizeof(void *));
     if (!CHECK(dev.fn->plan_create(&dev, &program, &weights, RVOS_PRECISION_FP32, 1,
                                    &plan) == 0))

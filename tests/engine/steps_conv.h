@@ -19,7 +19,7 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
-extern const struct rv_conv_engine rv_engine_plain, rv_engine_winograd;
+extern const struct rv_conv_engine rv_engine_winograd;
 
 /* NULL: this build has none. */
 static const struct rv_conv_engine *onednn_engine(void)
@@ -179,8 +179,7 @@ static struct rv_conv_shape whole_shape(const struct conv_case *c)
 
 /* One band, or one part of its outputs; `in` and `to` are the whole maps. Returns
  * milliseconds. */
-static double run_band(const struct rv_conv_engine *engine, void *opened,
-                       const struct rv_conv_order *order, int row0, int row1,
+static double run_band(const struct rv_conv_order *order, int row0, int row1,
                        const char *in, const char *add, char *to, int repeat)
 {
     const struct rv_conv_shape *s = &order->shape;
@@ -190,18 +189,18 @@ static double run_band(const struct rv_conv_engine *engine, void *opened,
     double ms = 0;
     void *scratch;
 
-    if (!CHECK(rv_conv_create(engine, opened, order, row0, row1, &conv) == 0))
+    if (!CHECK(rv_conv_create(order, row0, row1, &conv) == 0))
         return 0;
     scratch = alloc(conv->scratch_bytes / sizeof(float) + 1);
     for (int i = 0; i < repeat; i++) {
         double start = now(), took;
 
-        CHECK(engine->run(conv, in + conv->in0 * in_row, s->sum ? add + at : NULL,
-                          to + at, scratch) == 0);
+        CHECK(conv->engine->run(conv, in + conv->in0 * in_row, s->sum ? add + at : NULL,
+                                to + at, scratch) == 0);
         took = now() - start;
         ms = i == 0 || took < ms ? took : ms;
     }
-    engine->destroy(conv);
+    rv_conv_destroy(conv);
     free(scratch);
     return ms;
 }
@@ -216,14 +215,12 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
                                .in = c->depthwise ? 1 : c->ic,
                                .size = c->size,
                                .depthwise = c->depthwise};
-    void *prepared[1] = {NULL}, *opened = NULL;
-    struct rv_weights weights = {.net = &net,
-                                 .read = give_weights,
-                                 .opaque = (void *)c,
-                                 .prepared = prepared,
-                                 .n_prepared = 1};
+    void *prepared[1] = {NULL};
+    struct rv_weights weights = {
+        .net = &net, .read = give_weights, .opaque = (void *)c, .prepared = prepared};
     struct rv_conv_order order = {
         .dev = &device,
+        .engine = engine,
         .shape = whole_shape(c),
         .split = {c->rows ? c->rows : 1, c->parts ? c->parts : 1, 1},
         .weights = &weights};
@@ -235,19 +232,18 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
     net.weight = &weight;
     rv_store_row(in, c->in, c->in_type, n_in);
     rv_store_row(apart ? add : to, c->before, c->out_type, n_out);
-    CHECK(!engine->open || engine->open(&device, &opened) == 0);
+    CHECK(!engine->open || engine->open(&device, &order.opened) == 0);
     for (int row0 = 0, row1; row0 < c->oh; row0 = row1) {
         for (row1 = row0 + 1;
              row1 < c->oh && !(cuts >> row1 % 64 & 1 && row1 % order.split.rows == 0);)
             row1++;
         for (order.part = 0; order.part < order.split.parts; order.part++)
-            ms += run_band(engine, opened, &order, row0, row1, in, apart ? add : to, to,
-                           repeat);
+            ms += run_band(&order, row0, row1, in, apart ? add : to, to, repeat);
     }
     rv_load_row(out, to, c->out_type, n_out);
-    rv_prepared_free(prepared[0]);
+    rv_prepared_free(&weights);
     if (engine->close)
-        engine->close(opened);
+        engine->close(order.opened);
     free(add);
     free(in);
     free(to);
@@ -364,6 +360,7 @@ static void winograd_shapes(void)
         .oh = 16, .ow = 28, .ic = 192, .oc = 256, .size = 3, .stride = 1, .pad_side = 1};
     struct rv_conv_shape s = usual;
 
+    CHECK(rv_conv_find(rv_conv_engines, &s) == &rv_engine_winograd);
     CHECK(winograd_tile(&s) == 4);
     s.ic = 256;
     CHECK(winograd_tile(&s) == 2);
@@ -376,7 +373,7 @@ static void winograd_shapes(void)
     s = usual, s.stride = 2;
     CHECK(winograd_tile(&s) == 0);
     s = usual, s.size = 1, s.pad_side = 0;
-    CHECK(winograd_tile(&s) == 0);
+    CHECK(winograd_tile(&s) == 0 && rv_conv_find(rv_conv_engines, &s)->library);
     s = usual, s.oc = 4;
     CHECK(winograd_tile(&s) == 0);
     s = usual, s.in = RV_BF16;

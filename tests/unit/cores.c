@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* cores.c - quotas of control groups, from files as the kernel writes them. */
 #include "../test.h"
-#include "../../engine/src/cpu/cores.h"
+#include "../../engine/src/cpu/pool.h"
 
 #include <sched.h>
 #include <string.h>

@@ -19,6 +19,9 @@ static struct rv_net new_net(const char *base, int width, int height)
 static int build(struct rv_program *p, struct rv_net *net, int objects, int decoder,
                  bool spatial, bool temporal, int time_groups)
 {
+    const struct rv_weight *weight;
+    int n, ret;
+
     *p = (struct rv_program){.objects = objects,
                              .decoders = 1u << decoder,
                              .spatial = spatial,
@@ -26,7 +29,13 @@ static int build(struct rv_program *p, struct rv_net *net, int objects, int deco
                              .type = RV_F32,
                              .align = 1,
                              .time_groups = time_groups};
-    return rv_program_build(p, net) || rv_places(p, false);
+    if (rv_net_list(net, 3))
+        return -1;
+    weight = net->weight;
+    n = net->n_weights;
+    ret = rv_program_build(p, net);
+    CHECK(net->weight == weight && net->n_weights == n); /* the table stays */
+    return ret || rv_places(p, false);
 }
 
 static double macs(const struct rv_tensor *out, const struct rv_weight *w)
@@ -272,6 +281,23 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
     rv_net_free(&net);
 }
 
+/* What is not in the table cannot be used. */
+static void unlisted(void)
+{
+    struct rv_net net = new_net("resnet18", 64, 64);
+    struct rv_program p = {.objects = 1,
+                           .decoders = 1u << RV_ONE_SHOT,
+                           .spatial = true,
+                           .temporal = true,
+                           .align = 1,
+                           .time_groups = 1};
+
+    CHECK(rv_net_list(&net, 1u << RV_ZERO_SHOT) == 0);
+    CHECK(rv_program_build(&p, &net) == -1);
+    rv_program_free(&p);
+    rv_net_free(&net);
+}
+
 int main(void)
 {
     static const char *const bases[] = {"resnet18",     "resnet34",    "resnet50",
@@ -279,6 +305,7 @@ int main(void)
                                         "effnet-lite0", "effnet-lite2"};
     uint64_t seed = 3;
 
+    unlisted();
     encoder_macs();
     decoder_macs();
     for (int i = 0; i < 128; i++) {

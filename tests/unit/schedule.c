@@ -67,6 +67,7 @@ static void build(struct machine *m, const struct options *o)
                                .spatial = o->spatial,
                                .temporal = o->temporal,
                                .type = o->type};
+    CHECK(rv_net_list(&m->net, o->decoders) == 0);
     rv_program_emit(&m->p, &m->net);
     schedule(m, o->lanes);
 }
@@ -82,7 +83,8 @@ static void build_random(struct machine *m, uint64_t *seed)
     struct rv_step *s;
 
     memset(m, 0, sizeof(*m));
-    m->p = (struct rv_program){.type = test_random(seed) % 2 ? RV_F16 : RV_F32};
+    m->p = (struct rv_program){.lists = &m->net,
+                               .type = test_random(seed) % 2 ? RV_F16 : RV_F32};
     arena[0] = rv_tensor_new(&m->p, 1, SIDE, SIDE, CHANNELS, RV_ARENA, m->p.type);
     state = rv_tensor_new(&m->p, 2, SIDE, SIDE, CHANNELS, RV_STATE, m->p.type);
     s = rv_step_new(&m->p, RV_OP_PREPROC, 0, 0, 0);
@@ -98,7 +100,7 @@ static void build_random(struct machine *m, uint64_t *seed)
             from = rv_tensor_slice(&m->p, state, slot, 1, 0, CHANNELS);
         if (test_random(seed) % 3) {
             snprintf(w.conv, sizeof(w.conv), "%d", i);
-            to = rv_conv_emit(&m->p, &m->net, &w, from, add < 0 ? -1 : arena[add], 1, 0,
+            to = rv_conv_emit(&m->p, &m->net, &w, from, add < 0 ? -1 : arena[add], 1,
                               false, type);
             if (test_random(seed) % 8)
                 arena[n++] = to;

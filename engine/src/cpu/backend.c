@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../log.h"
-#include "cores.h"
 #include "plan.h"
 
 int rvos_default_threads(void)
@@ -40,7 +39,8 @@ static void device_close(rvos_device *dev)
         free(cpu->draw[i].ptr);
     free(cpu->draw);
     rv_pool_destroy(cpu->pool);
-    rv_convs_close(&cpu->convs);
+    if (cpu->library->close)
+        cpu->library->close(cpu->opened);
     free(cpu);
     dev->priv = NULL;
 }
@@ -51,7 +51,7 @@ static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
     int started, error;
     char where[64];
 
-    cpu->pool = rv_pool_create(threads, cpu->convs.library->set_threads);
+    cpu->pool = rv_pool_create(threads, cpu->library->set_threads);
     if (!cpu->pool)
         return RVOS_ERR_MEMORY;
     started = rv_pool_started(cpu->pool, &error);
@@ -80,18 +80,23 @@ static int device_open(rvos_device *dev, const struct rv_kernels *kernels)
         return RVOS_ERR_MEMORY;
     dev->priv = cpu;
     cpu->kernels = kernels;
-    ret = rv_convs_open(dev, kernels == &rv_kernels_plain, &cpu->convs);
+    cpu->engines = rv_conv_engines;
+    while (kernels == &rv_kernels_plain && cpu->engines[1])
+        cpu->engines++;
+    for (int i = 0; !cpu->library; i++)
+        cpu->library = cpu->engines[i]->library ? cpu->engines[i] : NULL;
+    ret = cpu->library->open ? cpu->library->open(dev, &cpu->opened) : 0;
     if (!ret)
         ret = start_pool(dev, cpu, threads);
     if (ret) {
         device_close(dev);
         return ret;
     }
-    cpu->convs.library->library(cpu->library, sizeof(cpu->library));
+    cpu->library->library(cpu->version, sizeof(cpu->version));
     read_cpu_name(cpu->name, sizeof(cpu->name));
     dev->info.name = cpu->name;
-    dev->info.library = cpu->library;
-    dev->info.isa = cpu->convs.library->isa();
+    dev->info.library = cpu->version;
+    dev->info.isa = cpu->library->isa();
     return 0;
 }
 
@@ -155,20 +160,11 @@ static int memory_write(rvos_device *dev, struct rv_buffer *dst, size_t at,
 static enum rv_type type(rvos_device *dev, rvos_precision precision)
 {
     const struct cpu_device *cpu = dev->priv;
-    const struct rv_conv_shape any = {.ih = 1,
-                                      .iw = 1,
-                                      .ic = 1,
-                                      .oh = 1,
-                                      .ow = 1,
-                                      .oc = 1,
-                                      .size = 1,
-                                      .stride = 1,
-                                      .in = RV_BF16,
-                                      .out = RV_BF16};
+    const struct rv_conv_shape any = {.in = RV_BF16, .out = RV_BF16};
 
     if (precision == RVOS_PRECISION_DEFAULT || precision == RVOS_PRECISION_FP32)
         return RV_F32;
-    return precision == RVOS_PRECISION_BF16 && rv_convs_find(&cpu->convs, &any) >= 0
+    return precision == RVOS_PRECISION_BF16 && rv_conv_find(cpu->engines, &any)
                ? RV_BF16
                : RV_OTHER;
 }
@@ -176,8 +172,7 @@ static enum rv_type type(rvos_device *dev, rvos_precision precision)
 static void weights_free(rvos_device *dev, struct rv_weights *weights)
 {
     (void)dev;
-    for (int i = 0; i < weights->n_prepared; i++)
-        rv_prepared_free(weights->prepared[i]);
+    rv_prepared_free(weights);
 }
 
 #define SHARED_ENTRIES                                                                   \

@@ -2,9 +2,10 @@
 /* conv.c - the list of engines of convolutions, and the pieces that they make. */
 #include "conv.h"
 
-extern const struct rv_conv_engine rv_engine_winograd, rv_engine_onednn, rv_engine_plain;
+#include <stdlib.h>
 
-/* The last one is the definition of correct, and what the reference backend has. */
+extern const struct rv_conv_engine rv_engine_winograd, rv_engine_onednn;
+
 const struct rv_conv_engine *const rv_conv_engines[] = {
     &rv_engine_winograd,
 #ifdef RV_ONEDNN
@@ -14,43 +15,53 @@ const struct rv_conv_engine *const rv_conv_engines[] = {
     NULL,
 };
 
-int rv_convs_open(rvos_device *dev, bool plain, struct rv_convs *out)
+int rv_prepare(rvos_device *dev, struct rv_weights *weights, int index,
+               const struct rv_form *form, const void *layout,
+               const struct rv_prepared **out)
 {
-    int ret = 0;
+    const struct rv_weight *w = &weights->net->weight[index];
+    size_t n = (size_t)w->out * w->in * w->size * w->size;
+    struct rv_prepared *p = weights->prepared[index];
+    float *kernel;
+    int ret;
 
-    *out = (struct rv_convs){.list = rv_conv_engines};
-    while (plain && out->list[1])
-        out->list++;
-    for (int i = 0; out->list[i] && !ret; i++) {
-        if (!out->library && out->list[i]->library)
-            out->library = out->list[i];
-        if (out->list[i]->open)
-            ret = out->list[i]->open(dev, &out->opened[i]);
-    }
-    return ret;
+    while (p && (p->form != form || (form->same && !form->same(p, layout))))
+        p = p->next;
+    *out = p;
+    if (p)
+        return 0;
+    kernel = malloc((n + w->out) * sizeof(float));
+    ret = kernel ? weights->read(weights, index, kernel, kernel + n) : RVOS_ERR_MEMORY;
+    if (!ret)
+        ret = form->make(&p, dev, w, layout, kernel, kernel + n);
+    free(kernel);
+    if (ret)
+        return ret;
+    p->form = form;
+    p->next = weights->prepared[index];
+    *out = weights->prepared[index] = p;
+    weights->prepared_bytes += p->bytes;
+    return 0;
 }
 
-void rv_convs_close(struct rv_convs *convs)
+void rv_prepared_free(struct rv_weights *weights)
 {
-    for (int i = 0; convs->list && convs->list[i]; i++)
-        if (convs->list[i]->close)
-            convs->list[i]->close(convs->opened[i]);
+    for (int i = 0; i < weights->net->n_weights; i++)
+        for (struct rv_prepared *p = weights->prepared[i], *next; p; p = next) {
+            next = p->next;
+            if (p->form->free)
+                p->form->free(p);
+            else
+                free(p);
+        }
 }
 
-int rv_convs_find(const struct rv_convs *convs, const struct rv_conv_shape *whole)
+const struct rv_conv_engine *rv_conv_find(const struct rv_conv_engine *const *list,
+                                          const struct rv_conv_shape *whole)
 {
-    for (int i = 0; convs->list[i]; i++)
-        if (convs->list[i]->suits(whole))
-            return i;
-    return -1;
-}
-
-struct rv_conv_split rv_conv_split(const struct rv_conv_engine *engine,
-                                   const struct rv_conv_shape *whole, int images,
-                                   int threads)
-{
-    return engine->split ? engine->split(whole, images, threads)
-                         : (struct rv_conv_split){1, 1, 1};
+    while (*list && !(*list)->suits(whole))
+        list++;
+    return *list;
 }
 
 /* The convolution of a band, and the first input row that it reads. */
@@ -66,22 +77,20 @@ static int cut_band(struct rv_conv_shape *s, int row0, int row1)
     return first + s->pad_top;
 }
 
-int rv_conv_create(const struct rv_conv_engine *engine, void *opened,
-                   const struct rv_conv_order *order, int row0, int row1,
+int rv_conv_create(const struct rv_conv_order *whole, int row0, int row1,
                    struct rv_conv **out)
 {
-    struct rv_conv_order band = *order;
-    const struct rv_conv_shape *s = &band.shape;
-    int in0 = cut_band(&band.shape, row0, row1), ret;
-    double weights = (double)(s->depthwise ? 1 : s->ic) * s->oc / order->split.parts *
+    struct rv_conv_order piece = *whole;
+    const struct rv_conv_shape *s = &piece.shape;
+    int in0 = cut_band(&piece.shape, row0, row1),
+        ret = whole->engine->create(out, &piece);
+    double weights = (double)(s->depthwise ? 1 : s->ic) * s->oc / whole->split.parts *
                      (s->size * s->size);
-    struct rv_conv *c;
+    struct rv_conv *c = *out;
 
-    ret = engine->create(out, opened, &band);
     if (ret)
         return ret;
-    c = *out;
-    c->engine = engine;
+    c->engine = whole->engine;
     c->in0 = in0;
     c->macs = weights * s->oh * s->ow;
     if (!c->way) {
@@ -89,4 +98,12 @@ int rv_conv_create(const struct rv_conv_engine *engine, void *opened,
         c->weight_bytes = weights * (double)rv_type_bytes(s->in);
     }
     return 0;
+}
+
+void rv_conv_destroy(struct rv_conv *conv)
+{
+    if (conv && conv->engine->destroy)
+        conv->engine->destroy(conv);
+    else
+        free(conv);
 }

@@ -31,38 +31,35 @@ struct rv_conv_split {
     double speed; /* how many times as fast as all multiply-accumulates */
 };
 
-/* A piece that is asked for. */
+/* A convolution that is asked for: the whole, or one piece of it. */
 struct rv_conv_order {
     rvos_device *dev;
-    struct rv_conv_shape shape; /* of the band */
+    const struct rv_conv_engine *engine;
+    void *opened; /* the library's */
+    struct rv_conv_shape shape;
     struct rv_conv_split split;
     int part; /* of split.parts */
     struct rv_weights *weights;
     int index;
 };
 
-/* What an engine has made of a weight: first in a struct of its own. Of one weight there
- * may be several, of different engines and layouts. */
+/* What has been made of a weight: first in a struct of its own. Of one weight there may
+ * be several forms, in several layouts. */
 struct rv_prepared {
     struct rv_prepared *next;
-    const struct rv_conv_engine *maker;
-    void (*free)(struct rv_prepared *prepared);
+    const struct rv_form *form;
+    size_t bytes;
 };
 
-static inline void rv_prepared_add(struct rv_weights *weights, int index,
-                                   struct rv_prepared *prepared)
-{
-    prepared->next = weights->prepared[index];
-    weights->prepared[index] = prepared;
-}
-
-static inline void rv_prepared_free(struct rv_prepared *list)
-{
-    for (struct rv_prepared *next; list; list = next) {
-        next = list->next;
-        list->free(list);
-    }
-}
+struct rv_form {
+    /* NULL: there is one layout. */
+    bool (*same)(const struct rv_prepared *prepared, const void *layout);
+    /* From a kernel (out x in x size x size) and a bias. On error the reason is logged.
+     */
+    int (*make)(struct rv_prepared **out, rvos_device *dev, const struct rv_weight *w,
+                const void *layout, const float *kernel, const float *bias);
+    void (*free)(struct rv_prepared *prepared); /* NULL: free() */
+};
 
 /* One piece: first in a struct of the engine's own. Not to be run by two threads at a
  * time. What it computes and reads is for those who measure: see rvos_step. */
@@ -75,55 +72,47 @@ struct rv_conv {
 };
 
 struct rv_conv_engine {
-    /* Whether it can make this convolution and should: the first of the list that says so
-     * does. */
+    /* The first of the list that a whole convolution suits makes it. */
     bool (*suits)(const struct rv_conv_shape *whole);
     /* NULL: wherever there are workers. `images` alike convolutions run side by side. */
     struct rv_conv_split (*split)(const struct rv_conv_shape *whole, int images,
                                   int threads);
-    /* Prepares weights->prepared[index] too, a list of struct rv_prepared, in the layout
-     * that the shape asks for, if no earlier piece has. Sets scratch_bytes, and what is
-     * not as if all multiply-accumulates were made. On error the reason is logged. */
-    int (*create)(struct rv_conv **out, void *opened, const struct rv_conv_order *order);
+    /* Asks for its form of the weights (rv_prepare). Sets scratch_bytes, and what is not
+     * as if all multiply-accumulates were made. On error the reason is logged. */
+    int (*create)(struct rv_conv **out, const struct rv_conv_order *piece);
     /* `add`: of shapes with a sum; may be dst. 0, or RVOS_ERR_DEVICE. */
     int (*run)(struct rv_conv *conv, const void *src, const void *add, void *dst,
                void *scratch);
-    void (*destroy)(struct rv_conv *conv);
+    void (*destroy)(struct rv_conv *conv); /* NULL: free() */
 
-    /* Of libraries, which take all shapes; NULL: it is none. Name and version; the
-     * instruction set; for the pool's threads (may be NULL). */
+    /* Of a library, which takes all shapes: name and version, instruction set, and for
+     * the pool's threads. NULL: it is none. */
     void (*library)(char *text, size_t size);
     const char *(*isa)(void);
     rv_set_threads *set_threads;
-    /* Both NULL: there is nothing to open. */
     int (*open)(rvos_device *dev, void **opened);
     void (*close)(void *opened);
 };
 
 /* ---- conv.c ----------------------------------------------------------------- */
 
-/* The engines, in the order in which they are asked; NULL. */
+/* A form of weights->prepared[index]; made when it is first asked for. */
+int rv_prepare(rvos_device *dev, struct rv_weights *weights, int index,
+               const struct rv_form *form, const void *layout,
+               const struct rv_prepared **out);
+void rv_prepared_free(struct rv_weights *weights);
+
+/* In the order in which they are asked, up to a NULL. The last one is plain C: the
+ * definition of correct, and all that the reference backend has. */
 extern const struct rv_conv_engine *const rv_conv_engines[];
-#define RV_CONV_ENGINES 3 /* at most */
+extern const struct rv_conv_engine rv_engine_plain;
 
-/* Those of a device. */
-struct rv_convs {
-    const struct rv_conv_engine *const *list;
-    const struct rv_conv_engine *library; /* the first that is one */
-    void *opened[RV_CONV_ENGINES];
-};
-
-/* Plain C only, or all. */
-int rv_convs_open(rvos_device *dev, bool plain, struct rv_convs *out);
-void rv_convs_close(struct rv_convs *convs);
-/* Which one makes a convolution: index into the list; -1: none can. */
-int rv_convs_find(const struct rv_convs *convs, const struct rv_conv_shape *whole);
-struct rv_conv_split rv_conv_split(const struct rv_conv_engine *engine,
-                                   const struct rv_conv_shape *whole, int images,
-                                   int threads);
-/* Rows row0 to row1 of `order`'s shape, which is that of the whole. */
-int rv_conv_create(const struct rv_conv_engine *engine, void *opened,
-                   const struct rv_conv_order *order, int row0, int row1,
+/* NULL: none can make it. */
+const struct rv_conv_engine *rv_conv_find(const struct rv_conv_engine *const *list,
+                                          const struct rv_conv_shape *whole);
+/* Rows row0 to row1 of a whole convolution, of one of its parts. */
+int rv_conv_create(const struct rv_conv_order *whole, int row0, int row1,
                    struct rv_conv **out);
+void rv_conv_destroy(struct rv_conv *conv); /* NULL is nothing */
 
 #endif

@@ -32,16 +32,6 @@
         }                                                                                \
     } while (0)
 
-#if DNNL_VERSION_MAJOR >= 3
-typedef const_dnnl_memory_desc_t mem_desc;
-#define MD_EQUAL(a, b) dnnl_memory_desc_equal(a, b)
-#define MD_SIZE(a) dnnl_memory_desc_get_size(a)
-#else
-typedef const dnnl_memory_desc_t *mem_desc;
-#define MD_EQUAL(a, b) dnnl_memory_desc_equal(a, b)
-#define MD_SIZE(a) dnnl_memory_desc_get_size(a)
-#endif
-
 /* oneDNN does not survive a lack of memory: it throws C++ exceptions through its C
  * interface, or uses a NULL. No C caller can catch that, so we look first whether there
  * is more memory than it will take, which is most where it compiles kernels: some hundred
@@ -61,14 +51,13 @@ static bool has_memory(void)
     return true;
 }
 
-const struct rv_conv_engine rv_engine_onednn;
-
 /* Weights in one layout; another shape may ask for another. */
 struct prepared {
     struct rv_prepared head;
     dnnl_memory_t kernel, bias;
-    void *data; /* of both */
+    char *data; /* of both, HEAD_BYTES behind the beginning */
 };
+#define HEAD_BYTES ((sizeof(struct prepared) + 63) / 64 * 64)
 
 struct onednn_conv {
     struct rv_conv head;
@@ -87,13 +76,13 @@ static void prepared_free(struct rv_prepared *head)
         dnnl_memory_destroy(p->kernel);
     if (p->bias)
         dnnl_memory_destroy(p->bias);
-    free(p->data);
     free(p);
 }
 
 /* oneDNN 2 has plain structs for descriptors, oneDNN 3 has handles to destroy. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t desc;
+typedef const_dnnl_memory_desc_t mem_desc;
 static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims,
                                dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
@@ -110,6 +99,7 @@ static mem_desc desc_get(const desc *d)
 }
 #else
 typedef dnnl_memory_desc_t desc;
+typedef const dnnl_memory_desc_t *mem_desc;
 static dnnl_status_t desc_init(desc *d, int n, const dnnl_dims_t dims,
                                dnnl_data_type_t type, dnnl_format_tag_t tag)
 {
@@ -160,60 +150,52 @@ error:
     return ret;
 }
 
-/* weights->prepared[index] in the layout of `pd`; made if it is not there yet. */
-static int get_weights(const struct prepared **out, rvos_device *dev,
-                       dnnl_engine_t engine, const_dnnl_primitive_desc_t pd,
-                       struct rv_weights *weights, int index)
+/* The layout that a primitive wants. */
+struct layout {
+    dnnl_engine_t engine;
+    mem_desc kernel, bias;
+};
+
+static bool weights_same(const struct rv_prepared *head, const void *layout)
 {
-    const struct rv_weight *w = &weights->net->weight[index];
+    const struct prepared *p = (const struct prepared *)head;
+    mem_desc md;
+
+    return dnnl_memory_get_memory_desc(p->kernel, &md) == dnnl_success &&
+           dnnl_memory_desc_equal(md, ((const struct layout *)layout)->kernel);
+}
+
+static int weights_make(struct rv_prepared **out, rvos_device *dev,
+                        const struct rv_weight *w, const void *layout,
+                        const float *kernel, const float *bias)
+{
+    const struct layout *want = layout;
     const dnnl_dims_t dense = {w->out, w->in, w->size, w->size},
                       grouped = {w->out, 1, 1, w->size, w->size};
-    mem_desc want = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    mem_desc want_bias = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1);
-    struct prepared *p;
-    size_t bytes = (MD_SIZE(want) + 63) / 64 * 64;
-    float *kernel = NULL;
-    int ret = RVOS_ERR_MEMORY;
+    size_t bytes = (dnnl_memory_desc_get_size(want->kernel) + 63) / 64 * 64,
+           bias_bytes = (size_t)w->out * sizeof(float);
+    struct prepared *p =
+        aligned_alloc(64, HEAD_BYTES + bytes + (bias_bytes + 63) / 64 * 64);
+    int ret;
 
-    for (struct rv_prepared *q = weights->prepared[index]; q; q = q->next) {
-        mem_desc md;
-
-        p = (struct prepared *)q;
-        if (q->maker == &rv_engine_onednn &&
-            dnnl_memory_get_memory_desc(p->kernel, &md) == dnnl_success &&
-            MD_EQUAL(md, want)) {
-            *out = p;
-            return 0;
-        }
-    }
-    p = calloc(1, sizeof(*p));
-    kernel = malloc((size_t)w->out * w->in * w->size * w->size * sizeof(float));
-    if (!p || !kernel)
-        goto error;
-    p->data = aligned_alloc(64, bytes + ((size_t)w->out * sizeof(float) + 63) / 64 * 64);
-    if (!p->data)
-        goto error;
-    ret = weights->read(weights, index, kernel, (float *)((char *)p->data + bytes));
-    if (!ret)
-        ret = fill_kernel(dev, engine, p, want, w->depthwise ? 5 : 4,
-                          w->depthwise ? grouped : dense, kernel);
+    if (!p)
+        return RVOS_ERR_MEMORY;
+    *p = (struct prepared){.head.bytes = bytes, .data = (char *)p + HEAD_BYTES};
+    memcpy(p->data + bytes, bias, bias_bytes);
+    ret = fill_kernel(dev, want->engine, p, want->kernel, w->depthwise ? 5 : 4,
+                      w->depthwise ? grouped : dense, (float *)kernel);
     if (ret)
         goto error;
     ret = RVOS_ERR_DEVICE;
-    DNNL(dnnl_memory_create(&p->bias, want_bias, engine, (char *)p->data + bytes));
-    free(kernel);
-    p->head.maker = &rv_engine_onednn;
-    p->head.free = prepared_free;
-    rv_prepared_add(weights, index, &p->head);
-    weights->prepared_bytes += bytes;
-    *out = p;
+    DNNL(dnnl_memory_create(&p->bias, want->bias, want->engine, p->data + bytes));
+    *out = &p->head;
     return 0;
 error:
-    free(kernel);
-    if (p)
-        prepared_free(&p->head);
+    prepared_free(&p->head);
     return ret;
 }
+
+static const struct rv_form form = {weights_same, weights_make, prepared_free};
 
 static int make_attr(dnnl_primitive_attr_t *out, rvos_device *dev,
                      const struct rv_conv_shape *s)
@@ -329,19 +311,23 @@ static void conv_destroy(struct rv_conv *conv)
     free(c);
 }
 
-static int conv_create(struct rv_conv **out, void *opened,
-                       const struct rv_conv_order *order)
+static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
 {
-    rvos_device *dev = order->dev;
-    const struct rv_conv_shape *s = &order->shape;
-    dnnl_engine_t engine = opened;
+    rvos_device *dev = piece->dev;
+    const struct rv_conv_shape *s = &piece->shape;
+    dnnl_engine_t engine = piece->opened;
     dnnl_primitive_desc_t pd = NULL;
     struct onednn_conv *c = calloc(1, sizeof(*c));
     int ret = c && has_memory() ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
     mem_desc scratch;
 
     if (!ret)
-        ret = get_weights(&c->weights, dev, engine, pd, order->weights, order->index);
+        ret = rv_prepare(
+            dev, piece->weights, piece->index, &form,
+            &(struct layout){engine,
+                             dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0),
+                             dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1)},
+            (const struct rv_prepared **)&c->weights);
     if (ret)
         goto error;
     ret = RVOS_ERR_DEVICE;
@@ -354,7 +340,7 @@ static int conv_create(struct rv_conv **out, void *opened,
                             dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0),
                             engine, DNNL_MEMORY_NONE));
     scratch = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    c->head.scratch_bytes = MD_SIZE(scratch);
+    c->head.scratch_bytes = dnnl_memory_desc_get_size(scratch);
     if (s->sum)
         c->add_bytes = (size_t)s->oh * s->ow * s->oc * rv_type_bytes(s->out);
     DNNL(dnnl_memory_create(&c->scratch, scratch, engine, DNNL_MEMORY_NONE));

@@ -13,8 +13,6 @@
 #define LANES 16
 #define PIXELS 6
 
-const struct rv_conv_engine rv_engine_plain;
-
 /* Kernel as [block of LANES outputs][row][column][input][LANES], zero-padded. */
 struct prepared {
     struct rv_prepared head;
@@ -30,64 +28,46 @@ struct plain_conv {
     float zeroes[]; /* one per input channel */
 };
 
-static void weights_free(struct rv_prepared *head)
+static int weights_make(struct rv_prepared **out, rvos_device *dev,
+                        const struct rv_weight *w, const void *layout,
+                        const float *kernel, const float *bias)
 {
-    free(head);
-}
-
-static int prepare(struct rv_weights *weights, int index, struct prepared **out)
-{
-    const struct rv_weight *w = &weights->net->weight[index];
     int taps = w->size * w->size, blocks = (w->out + LANES - 1) / LANES;
     size_t n = (size_t)blocks * taps * w->in * LANES, n_bias = (size_t)blocks * LANES;
     struct prepared *p = calloc(1, sizeof(*p) + (n + n_bias) * sizeof(float));
-    float *oihw = malloc((size_t)w->out * w->in * taps * sizeof(float));
-    int ret = RVOS_ERR_MEMORY;
 
-    if (p && oihw) {
-        p->blocks = blocks;
-        p->bias = p->kernel + n;
-        ret = weights->read(weights, index, oihw, p->bias);
-    }
-    if (ret) {
-        free(oihw);
-        free(p);
-        return ret;
-    }
+    (void)dev;
+    (void)layout;
+    if (!p)
+        return RVOS_ERR_MEMORY;
+    p->head.bytes = (n + n_bias) * sizeof(float);
+    p->blocks = blocks;
+    p->bias = p->kernel + n;
+    memcpy(p->bias, bias, (size_t)w->out * sizeof(float));
     for (int o = 0; o < w->out; o++)
         for (int i = 0; i < w->in; i++)
             for (int t = 0; t < taps; t++)
                 p->kernel[(((size_t)(o / LANES) * taps + t) * w->in + i) * LANES +
-                          o % LANES] = oihw[((size_t)o * w->in + i) * taps + t];
-    free(oihw);
-    p->head.maker = &rv_engine_plain;
-    p->head.free = weights_free;
-    rv_prepared_add(weights, index, &p->head);
-    weights->prepared_bytes += (n + n_bias) * sizeof(float);
-    *out = p;
+                          o % LANES] = kernel[((size_t)o * w->in + i) * taps + t];
+    *out = &p->head;
     return 0;
 }
 
-static int conv_create(struct rv_conv **out, void *opened,
-                       const struct rv_conv_order *order)
-{
-    struct rv_prepared *p = order->weights->prepared[order->index];
-    struct prepared *mine = NULL;
-    struct plain_conv *c;
-    int ret;
+static const struct rv_form form = {.make = weights_make};
 
-    (void)opened;
-    while (p && p->maker != &rv_engine_plain)
-        p = p->next;
-    mine = (struct prepared *)p;
-    ret = mine ? 0 : prepare(order->weights, order->index, &mine);
-    if (ret)
+static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
+{
+    struct plain_conv *c =
+        calloc(1, sizeof(*c) + (size_t)piece->shape.ic * sizeof(float));
+    int ret = c ? rv_prepare(piece->dev, piece->weights, piece->index, &form, NULL,
+                             (const struct rv_prepared **)&c->weights)
+                : RVOS_ERR_MEMORY;
+
+    if (ret) {
+        free(c);
         return ret;
-    c = calloc(1, sizeof(*c) + (size_t)order->shape.ic * sizeof(float));
-    if (!c)
-        return RVOS_ERR_MEMORY;
-    c->shape = order->shape;
-    c->weights = mine;
+    }
+    c->shape = piece->shape;
     *out = &c->head;
     return 0;
 }
@@ -187,11 +167,6 @@ static int conv_run(struct rv_conv *conv, const void *src, const void *add, void
     return 0;
 }
 
-static void conv_destroy(struct rv_conv *c)
-{
-    free(c);
-}
-
 static void library(char *text, size_t size)
 {
     snprintf(text, size, "plain C");
@@ -217,7 +192,6 @@ const struct rv_conv_engine rv_engine_plain = {
     .suits = suits,
     .create = conv_create,
     .run = conv_run,
-    .destroy = conv_destroy,
     .library = library,
     .isa = isa,
 };

@@ -31,14 +31,13 @@
 #define PANEL_MOST 64
 #define FEW_CHANNELS 8 /* fewer are not worth the transforms */
 
-const struct rv_conv_engine rv_engine_winograd;
-
 /* u[panel][point][input][output], as winograd.h has it, then the bias. */
 struct prepared {
     struct rv_prepared head;
     int tile;
-    float *bias, *u;
+    float *bias, *u; /* HEAD_BYTES behind the beginning */
 };
+#define HEAD_BYTES ((sizeof(struct prepared) + 63) / 64 * 64)
 
 struct winograd_conv {
     struct rv_conv head;
@@ -142,14 +141,6 @@ static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
 
 /* ---- weights ---------------------------------------------------------------------- */
 
-static void weights_free(struct rv_prepared *head)
-{
-    struct prepared *p = (struct prepared *)head;
-
-    free(p->u);
-    free(p);
-}
-
 /* [n + 2][3]: a kernel's row to its values at the points of winograd.h, over what the
  * products with the other points leave to divide by. */
 static const double points4[6][3] = {
@@ -200,71 +191,52 @@ static void transform_all(const struct rv_weight *w, int tile, const float *oihw
         }
 }
 
-static int prepare(struct rv_weights *weights, int index, int tile, struct prepared **out)
+static int weights_make(struct rv_prepared **out, rvos_device *dev,
+                        const struct rv_weight *w, const void *layout,
+                        const float *kernel, const float *bias)
 {
-    const struct rv_weight *w = &weights->net->weight[index];
-    size_t n = (size_t)w->out * w->in, n_u = n * (tile + 2) * (tile + 2);
-    size_t bytes = ((n_u + w->out) * sizeof(float) + 63) / 64 * 64;
-    struct prepared *p = calloc(1, sizeof(*p));
-    float *oihw = malloc(n * 9 * sizeof(float));
-    int ret = RVOS_ERR_MEMORY;
+    int tile = *(const int *)layout;
+    size_t n = (size_t)w->out * w->in * (tile + 2) * (tile + 2);
+    size_t bytes = ((n + w->out) * sizeof(float) + 63) / 64 * 64;
+    struct prepared *p = aligned_alloc(64, HEAD_BYTES + bytes);
 
-    if (p)
-        p->u = aligned_alloc(64, bytes);
-    if (p && p->u && oihw) {
-        p->bias = p->u + n_u;
-        ret = weights->read(weights, index, oihw, p->bias);
-    }
-    if (!ret)
-        transform_all(w, tile, oihw, p->u);
-    free(oihw);
-    if (ret) {
-        if (p)
-            weights_free(&p->head);
-        return ret;
-    }
+    (void)dev;
+    if (!p)
+        return RVOS_ERR_MEMORY;
     p->tile = tile;
-    p->head.maker = &rv_engine_winograd;
-    p->head.free = weights_free;
-    rv_prepared_add(weights, index, &p->head);
-    weights->prepared_bytes += bytes;
-    *out = p;
+    p->head.bytes = bytes;
+    p->u = (float *)(void *)((char *)p + HEAD_BYTES);
+    p->bias = p->u + n;
+    memcpy(p->bias, bias, (size_t)w->out * sizeof(float));
+    transform_all(w, tile, kernel, p->u);
+    *out = &p->head;
     return 0;
 }
 
-static int get_weights(struct rv_weights *weights, int index, int tile,
-                       struct prepared **out)
+static bool weights_same(const struct rv_prepared *p, const void *layout)
 {
-    struct rv_prepared *p = weights->prepared[index];
-
-    for (; p; p = p->next)
-        if (p->maker == &rv_engine_winograd && ((struct prepared *)p)->tile == tile) {
-            *out = (struct prepared *)p;
-            return 0;
-        }
-    return prepare(weights, index, tile, out);
+    return ((const struct prepared *)p)->tile == *(const int *)layout;
 }
+
+static const struct rv_form form = {.same = weights_same, .make = weights_make};
 
 /* ---- the table -------------------------------------------------------------------- */
 
-static int conv_create(struct rv_conv **out, void *opened,
-                       const struct rv_conv_order *order)
+static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
 {
-    const struct rv_conv_shape *s = &order->shape;
-    int panels, tile = order->split.rows, parts = order->split.parts;
-    struct prepared *p = NULL;
-    struct winograd_conv *c;
-    int ret = get_weights(order->weights, order->index, tile, &p);
+    const struct rv_conv_shape *s = &piece->shape;
+    int panels, tile = piece->split.rows, parts = piece->split.parts;
     double weights = (double)s->ic * s->oc / parts;
+    struct winograd_conv *c = calloc(1, sizeof(*c) + (size_t)s->ic * sizeof(float));
+    int ret = c ? rv_prepare(piece->dev, piece->weights, piece->index, &form, &tile,
+                             (const struct rv_prepared **)&c->weights)
+                : RVOS_ERR_MEMORY;
 
-    (void)opened;
-    if (ret)
+    if (ret) {
+        free(c);
         return ret;
-    c = calloc(1, sizeof(*c) + (size_t)s->ic * sizeof(float));
-    if (!c)
-        return RVOS_ERR_MEMORY;
+    }
     c->shape = *s;
-    c->weights = p;
     c->kernels = rv_winograd();
     c->pitch = (size_t)over(s->ic, RV_WINOGRAD_LANES) * RV_WINOGRAD_LANES;
     c->tile = tile;
@@ -274,8 +246,8 @@ static int conv_create(struct rv_conv **out, void *opened,
     c->block = s->ic * s->oc > WEIGHTS_CACHED ? TILES_MOST : TILES;
     c->block = over(c->tiles, over(c->tiles, c->block));
     panels = s->oc / c->kernels->panel;
-    c->panel0 = panels * order->part / parts;
-    c->panel1 = panels * (order->part + 1) / parts;
+    c->panel0 = panels * piece->part / parts;
+    c->panel1 = panels * (piece->part + 1) / parts;
     c->head.scratch_bytes =
         c->points * c->block * (c->pitch + c->kernels->panel) * sizeof(float);
     c->head.way = tile == 4 ? "Winograd 4x4" : "Winograd 2x2";
@@ -354,15 +326,9 @@ static int conv_run(struct rv_conv *conv, const void *src, const void *add, void
     return 0;
 }
 
-static void conv_destroy(struct rv_conv *c)
-{
-    free(c);
-}
-
 const struct rv_conv_engine rv_engine_winograd = {
     .suits = suits,
     .split = split,
     .create = conv_create,
     .run = conv_run,
-    .destroy = conv_destroy,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cores.h"
+#include "pool.h"
 
 #include <sched.h>
 #include <stdbool.h>

@@ -111,11 +111,13 @@ RV_CLONES
 static void lerp_columns(float *out, int w, int pitch, const float *line, int in, int c)
 {
     for (int x = 0; x < w; x++) {
-        int64_t place = w > 1 ? (int64_t)x * (in - 1) : 0;
-        int64_t unit = w > 1 ? w - 1 : 1;
-        int at = (int)(place / unit);
-        float frac = (float)(place % unit) / (float)unit;
-        const float *a = line + (size_t)at * c, *b = at + 1 < in ? a + c : a;
+        const float *a, *b;
+        float frac;
+        int at;
+
+        rv_place(x, in, w, &at, &frac);
+        a = line + (size_t)at * c;
+        b = at + 1 < in ? a + c : a;
 
         for (int i = 0; i < c; i++)
             out[(size_t)x * pitch + i] = a[i] + frac * (b[i] - a[i]);
@@ -125,12 +127,11 @@ static void lerp_columns(float *out, int w, int pitch, const float *line, int in
 void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, int pitch,
                       float *line)
 {
-    int64_t place = h > 1 ? (int64_t)y * (m->h - 1) : 0;
-    int64_t unit = h > 1 ? h - 1 : 1;
-    int at = (int)(place / unit);
-    float frac = (float)(place % unit) / (float)unit;
     size_t n = (size_t)m->w * m->c;
+    float frac;
+    int at;
 
+    rv_place(y, m->h, h, &at, &frac);
     rv_gather_row(line, m, at);
     if (frac != 0) {
         rv_gather_row(line + n, m, at + 1);

@@ -62,20 +62,26 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
     return &plan->item[n];
 }
 
-/* The convolution of a step's whole output, of one image. */
-static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_step *s,
-                                       int in_h, int in_w, enum rv_type in,
-                                       enum rv_type out)
-{
-    const struct rv_weight *w = &m->plan->net->weight[s->weight];
+/* A step's whole convolution, and how it is cut. */
+struct conv_plan {
+    struct rv_conv_order order;
+    int units;   /* of so many rows each, of which a band has one or several */
+    double cost; /* multiply-accumulates, as far as time goes */
+};
 
-    return (struct rv_conv_shape){
-        .ih = in_h,
-        .iw = in_w,
-        .ic = w->depthwise ? w->out : w->in,
-        .oh = (in_h + 2 * s->pad - s->size) / s->stride + 1,
-        .ow = (in_w + 2 * s->pad - s->size) / s->stride + 1,
-        .oc = w->out,
+/* From h x w pixels; `images` alike ones. */
+static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s, int h, int w,
+                                  enum rv_type in, enum rv_type out, int images)
+{
+    const struct cpu_device *cpu = m->plan->cpu;
+    const struct rv_weight *weight = &m->plan->net->weight[s->weight];
+    const struct rv_conv_shape whole = {
+        .ih = h,
+        .iw = w,
+        .ic = weight->depthwise ? weight->out : weight->in,
+        .oh = (h + 2 * s->pad - s->size) / s->stride + 1,
+        .ow = (w + 2 * s->pad - s->size) / s->stride + 1,
+        .oc = weight->out,
         .size = s->size,
         .stride = s->stride,
         .pad_side = s->pad,
@@ -83,38 +89,19 @@ static struct rv_conv_shape whole_conv(const struct maker *m, const struct rv_st
         .out = out,
         .relu = s->relu,
         .relu6 = s->relu6,
-        .depthwise = w->depthwise,
+        .depthwise = weight->depthwise,
         .sum = s->op == RV_OP_CONV && s->in[1] >= 0,
     };
-}
+    const struct rv_conv_engine *engine = rv_conv_find(cpu->engines, &whole);
+    struct rv_conv_split split =
+        engine->split ? engine->split(&whole, images, m->threads)
+                      : (struct rv_conv_split){.rows = 1, .parts = 1, .speed = 1};
 
-/* A step's whole convolution, and who makes it. */
-struct conv_plan {
-    const struct rv_conv_engine *engine;
-    void *opened;
-    struct rv_conv_order order; /* of the whole */
-    int units;                  /* bands have one or several of these */
-    double cost;                /* multiply-accumulates, as far as time goes */
-};
-
-static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s,
-                                  const struct rv_conv_shape *whole, int images)
-{
-    const struct rv_convs *convs = &m->plan->cpu->convs;
-    int i = rv_convs_find(convs, whole);
-    struct conv_plan c = {.engine = convs->list[i], .opened = convs->opened[i]};
-
-    c.order = (struct rv_conv_order){
-        .dev = m->plan->dev,
-        .shape = *whole,
-        .split = rv_conv_split(c.engine, whole, images, m->threads),
-        .weights = m->weights,
-        .index = s->weight};
-    c.units = (whole->oh + c.order.split.rows - 1) / c.order.split.rows;
-    c.cost = (double)whole->oh * whole->ow * whole->oc *
-             (whole->depthwise ? 1 : whole->ic) * whole->size * whole->size /
-             c.order.split.speed;
-    return c;
+    return (struct conv_plan){
+        {m->plan->dev, engine, cpu->opened, whole, split, 0, m->weights, s->weight},
+        (whole.oh + split.rows - 1) / split.rows,
+        (double)whole.oh * whole.ow * whole.oc * weight->in * whole.size * whole.size /
+            split.speed};
 }
 
 /* Band b of so many: an item, and its convolution. */
@@ -129,8 +116,7 @@ static struct rv_item *new_conv_item(struct maker *m, const struct rv_step *s,
     if (!item)
         return NULL;
     item->cost = c->cost / rows * (item->row1 - row0) / c->order.split.parts;
-    m->status =
-        rv_conv_create(c->engine, c->opened, &c->order, row0, item->row1, &item->conv);
+    m->status = rv_conv_create(&c->order, row0, item->row1, &item->conv);
     return item;
 }
 
@@ -140,8 +126,7 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     const struct rv_tensor *in = &p->tensor[s->in[0]], *out = &p->tensor[s->out[0]];
     bool per_slot = out->n > 1 || (out->n == p->objects && in->home == RV_STATE);
     int slot0 = s->object >= 0 ? s->object : per_slot ? 0 : -1;
-    struct rv_conv_shape whole = whole_conv(m, s, in->h, in->w, in->type, out->type);
-    struct conv_plan c = plan_conv(m, s, &whole, out->n);
+    struct conv_plan c = plan_conv(m, s, in->h, in->w, in->type, out->type, out->n);
     int parts = c.order.split.parts;
     int bands = bands_for(c.units, out->n * parts, c.cost / parts, m->threads);
 
@@ -166,12 +151,10 @@ static void make_cell(struct maker *m, const struct rv_step *s)
     int bands, unit = 1;
 
     if (s->weight >= 0) {
-        struct rv_conv_shape whole = whole_conv(m, s, h->h, h->w, p->type, RV_F32);
-
-        c = plan_conv(m, s, &whole, 1);
+        c = plan_conv(m, s, h->h, h->w, p->type, RV_F32, 1);
         c.order.split.parts = 1; /* gates are needed together */
         unit = c.order.split.rows;
-        row += (size_t)h->w * whole.ic * rv_type_bytes(p->type);
+        row += (size_t)h->w * c.order.shape.ic * rv_type_bytes(p->type);
     }
     bands = bands_for(c.units, 1, c.cost, m->threads);
     while (bands < c.units && row * unit * ((c.units + bands - 1) / bands) > CELL_BYTES)
@@ -194,30 +177,42 @@ static void make_bands(struct maker *m, const struct rv_step *s, enum rv_item_ki
         new_item(m, s, kind, slot, rows * b / bands, rows * (b + 1) / bands);
 }
 
-static void make_mask_weights(struct maker *m, const struct rv_step *s)
-{
-    struct rv_plan *plan = m->plan;
-    const struct rv_weight *w = &plan->net->weight[s->weight];
-    int taps = w->size * w->size;
-    float *oihw = malloc((size_t)w->in * taps * sizeof(float)), *kernel;
+/* Of conv_out, as [tap][channel], and behind it the bias. */
+struct mask_weights {
+    struct rv_prepared head;
+    float kernel[];
+};
 
-    kernel = malloc((size_t)w->in * taps * sizeof(float));
-    plan->mask_kernel[s->decoder] = kernel;
-    m->status = oihw && kernel ? m->weights->read(m->weights, s->weight, oihw,
-                                                  &plan->mask_bias[s->decoder])
-                               : RVOS_ERR_MEMORY;
-    for (int c = 0; c < w->in && !m->status; c++)
-        for (int t = 0; t < taps; t++)
-            kernel[t * w->in + c] = oihw[c * taps + t];
-    free(oihw);
+static int mask_make(struct rv_prepared **out, rvos_device *dev,
+                     const struct rv_weight *w, const void *layout, const float *kernel,
+                     const float *bias)
+{
+    int taps = w->size * w->size, n = w->in * taps;
+    struct mask_weights *p = malloc(sizeof(*p) + ((size_t)n + 1) * sizeof(float));
+
+    (void)dev;
+    (void)layout;
+    if (!p)
+        return RVOS_ERR_MEMORY;
+    p->head.bytes = 0;
+    for (int i = 0; i < n; i++)
+        p->kernel[i % taps * w->in + i / taps] = kernel[i];
+    p->kernel[n] = *bias;
+    *out = &p->head;
+    return 0;
 }
 
 static void make_mask(struct maker *m, const struct rv_step *s)
 {
+    static const struct rv_form form = {.make = mask_make};
+    const struct mask_weights *weights = NULL;
     const struct rv_program *p = m->plan->program;
     const struct rv_tensor *half = &p->tensor[s->out[0]], *full = &p->tensor[s->out[1]];
 
-    make_mask_weights(m, s);
+    m->status = rv_prepare(m->plan->dev, m->weights, s->weight, &form, NULL,
+                           (const struct rv_prepared **)&weights);
+    if (!m->status)
+        m->plan->mask_kernel[s->decoder] = weights->kernel;
     if (!m->status && !m->plan->mask_x.out && /* the decoders have it in common */
         (rv_axis_init(&m->plan->mask_x, half->w, full->w) ||
          rv_axis_init(&m->plan->mask_y, half->h, full->h)))
@@ -405,8 +400,7 @@ void rv_cpu_plan_destroy(struct rv_plan *plan)
     if (!plan)
         return;
     for (int i = 0; i < plan->n_items; i++)
-        if (plan->item[i].conv)
-            plan->item[i].conv->engine->destroy(plan->item[i].conv);
+        rv_conv_destroy(plan->item[i].conv);
     for (int i = 0; plan->scratch && i < rv_pool_threads(plan->cpu->pool); i++)
         free(plan->scratch[i]);
     free(plan->scratch);
@@ -415,10 +409,8 @@ void rv_cpu_plan_destroy(struct rv_plan *plan)
     free(plan->wave_at);
     free((void *)plan->next);
     free((void *)plan->left);
-    for (int d = 0; d < RV_DECODERS; d++) {
-        free(plan->mask_kernel[d]);
+    for (int d = 0; d < RV_DECODERS; d++)
         free(plan->band[d]);
-    }
     rv_axis_finish(&plan->mask_x);
     rv_axis_finish(&plan->mask_y);
     free(plan);

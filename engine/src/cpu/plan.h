@@ -22,10 +22,12 @@ struct rv_scratch {
 /* rvos_device.priv */
 struct cpu_device {
     struct rv_pool *pool;
-    struct rv_convs convs;
+    const struct rv_conv_engine *const *engines; /* up to a NULL */
+    const struct rv_conv_engine *library;        /* the first of them that is one */
+    void *opened;                                /* the library's */
     const struct rv_kernels *kernels;
-    char library[32], name[64];
-    struct rv_scratch *draw; /* of each worker; grows with the frames drawn on */
+    char version[32], name[64]; /* of the library and of the CPU */
+    struct rv_scratch *draw;    /* of each worker; grows with the frames drawn on */
 };
 
 enum rv_item_kind {
@@ -76,10 +78,9 @@ struct rv_plan {
     void *arena;
     void **scratch; /* of each worker */
     size_t scratch_bytes;
-    float *mask_kernel[RV_DECODERS]; /* conv_out as [tap][channel] */
-    float mask_bias[RV_DECODERS];
-    struct rv_axis mask_x, mask_y; /* half-size logits to network size */
-    int bands;                     /* of LABELS */
+    const float *mask_kernel[RV_DECODERS]; /* conv_out as [tap][channel], then its bias */
+    struct rv_axis mask_x, mask_y;         /* half-size logits to network size */
+    int bands;                             /* of LABELS */
     struct rv_band *band[RV_DECODERS];
 
     const struct rv_job *job; /* while it runs */

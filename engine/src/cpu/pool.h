@@ -37,4 +37,13 @@ void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *
 void rv_pool_post(struct rv_pool *pool, atomic_int *counter, int value);
 void rv_pool_wait(struct rv_pool *pool, atomic_int *counter, int at_least);
 
+/* -- cores.c: how many threads it makes sense to have -- */
+/* The cores that the process may use, at least 1: those of its affinity mask, or fewer
+ * where a control group has a quota of CPU time, as containers have (a quota of 1.5 cores
+ * counts as 2). `root` stands before /proc and /sys, "" but in tests. */
+int rv_count_cores(const char *root);
+
+/* That quota alone, in cores, rounded up; 0: there is none. */
+int rv_quota_cores(const char *root);
+
 #endif

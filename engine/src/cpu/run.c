@@ -42,16 +42,6 @@ struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
     return m;
 }
 
-/* Input channels of a cell's convolution. Not asked of net->weight: that table may
- * move, while frames run, when another stream's plan is made. */
-static int cell_channels(const struct rv_plan *plan, const struct rv_step *s)
-{
-    rv_tid up = s->in[RV_CELL_BELOW], left = s->in[RV_CELL_H_LEFT];
-
-    return (up < 0 ? 0 : plan->program->tensor[up].c) +
-           (left < 0 ? 0 : plan->program->tensor[left].c);
-}
-
 struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s)
 {
     return (struct rv_cell_maps){
@@ -64,7 +54,7 @@ struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_ste
         .h = rv_plan_map(plan, s->out[0], 0),
         .c = rv_plan_map(plan, s->out[1], 0),
         .hidden = plan->program->tensor[s->out[0]].c,
-        .input_channels = cell_channels(plan, s),
+        .input_channels = s->weight < 0 ? 0 : plan->net->weight[s->weight].in,
     };
 }
 
@@ -86,7 +76,7 @@ static size_t conv_input_bytes(const struct rv_plan *plan, const struct rv_item 
 {
     const struct rv_tensor *h = &plan->program->tensor[item->step->out[0]];
     int rows = item->row1 - item->row0 + 2 * item->step->pad;
-    int channels = cell_channels(plan, item->step);
+    int channels = plan->net->weight[item->step->weight].in;
 
     return align64((size_t)rows * h->w * channels * rv_type_bytes(plan->program->type));
 }
@@ -216,6 +206,7 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     struct rv_map half = rv_plan_map(plan, s->out[0], item->image);
     struct rv_map full = rv_plan_map(plan, s->out[1], item->image);
     struct rv_map prob = rv_plan_map(plan, s->out[2], item->image);
+    const float *kernel = plan->mask_kernel[s->decoder];
     float *rows = plan->scratch[worker], *rest;
     int first, last, own0 = y->in * item->row0 / y->out,
                      own1 = y->in * item->row1 / y->out;
@@ -223,8 +214,8 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
     rest =
         rows + align64((size_t)(last - first) * half.w * sizeof(float)) / sizeof(float);
-    k->mask_half(&h, plan->mask_kernel[s->decoder], plan->mask_bias[s->decoder], s->size,
-                 first, last, rows, rest);
+    k->mask_half(&h, kernel, kernel[s->size * s->size * h.c], s->size, first, last, rows,
+                 rest);
     memcpy((float *)half.data + (size_t)own0 * half.w,
            rows + (size_t)(own0 - first) * half.w,
            (size_t)(own1 - own0) * half.w * sizeof(float));

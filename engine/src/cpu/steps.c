@@ -157,7 +157,7 @@ static void add_item(rvos_step *step, const struct rv_plan *plan,
     step->seconds += item->seconds;
     if (conv) {
         snprintf(step->way, sizeof(step->way), "%s",
-                 conv->way ? conv->way : plan->cpu->library);
+                 conv->way ? conv->way : plan->cpu->version);
         step->macs += conv->macs;
         step->flops += conv->flops;
     }

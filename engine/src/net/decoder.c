@@ -67,6 +67,7 @@ static struct rv_weight gate_weight(const struct rv_net *net, int d, int k, int 
 {
     struct rv_weight w = {.out = 4 * hidden_of(net, k),
                           .in = n_a + n_b,
+                          .full = rv_gate_channels(net, k, d),
                           .size = net->kernel,
                           .part = {{n_a ? a : 0, n_a}, {n_b ? b : 0, n_b}},
                           .bias = bias};
@@ -80,13 +81,9 @@ static void emit_state(struct rv_program *p, const struct rv_net *net, int d,
                        const rv_tid skip[RV_LEVELS])
 {
     for (int k = 0; k < RV_LEVELS; k++) {
-        struct rv_tensor f;
-        int channels;
+        struct rv_tensor f = rv_tensor_of(p, skip[k]);
+        int channels = hidden_of(net, k) + (d == RV_ONE_SHOT && p->temporal);
 
-        if (p->failed)
-            return;
-        f = p->tensor[skip[k]];
-        channels = hidden_of(net, k) + (d == RV_ONE_SHOT && p->temporal);
         channels = (channels + p->align - 1) / p->align * p->align;
         p->memory[d].hidden[k] =
             rv_tensor_new(p, p->objects, f.h, f.w, channels, RV_STATE, p->type);
@@ -118,8 +115,8 @@ static int group_start(const struct rv_program *p, int g)
 
 /* Gate sums of what the last frame left: [ h | mask ], h or the mask alone; of a group of
  * objects. */
-static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int d, int k,
-                              rv_tid mask, int group)
+static rv_tid emit_time_gates(struct rv_program *p, const struct rv_net *net, int d,
+                              int k, rv_tid mask, int group)
 {
     struct gate_layout g = gate_layout(net, k, d);
     int first = group_start(p, group), n = group_start(p, group + 1) - first;
@@ -128,11 +125,11 @@ static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int d, i
                                      p->temporal ? hidden_of(net, k) : 1, g.mask,
                                      p->temporal && g.mask >= 0, false);
 
-    if ((!p->temporal && g.mask < 0) || p->failed)
+    if (!p->temporal && g.mask < 0)
         return -1;
     if (p->time_groups > 1)
-        in = rv_tensor_slice(p, in, first, n, 0, p->tensor[in].c);
-    out = rv_conv_emit(p, net, &w, in, -1, 1, net->kernel / 2, false, RV_F32);
+        in = rv_tensor_slice(p, in, first, n, 0, rv_tensor_of(p, in).c);
+    out = rv_conv_emit(p, net, &w, in, -1, 1, false, RV_F32);
     if (out >= 0 && p->time_groups > 1) {
         p->step[p->n_steps - 1].object = first;
         p->step[p->n_steps - 1].late = true;
@@ -142,8 +139,8 @@ static rv_tid emit_time_gates(struct rv_program *p, struct rv_net *net, int d, i
 
 /* The cell of object i at level k, which is number n of its group. c_left is its left
  * neighbour's memory cell; returns its own. */
-static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int d, int i, int n,
-                        int k, rv_tid skip, rv_tid skip_gates, rv_tid time_gates,
+static rv_tid emit_cell(struct rv_program *p, const struct rv_net *net, int d, int i,
+                        int n, int k, rv_tid skip, rv_tid skip_gates, rv_tid time_gates,
                         rv_tid c_left)
 {
     struct gate_layout g = gate_layout(net, k, d);
@@ -154,6 +151,7 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int d, int i, 
     struct rv_weight w =
         gate_weight(net, d, k, g.up, n_up, g.left, n_left, skip_gates < 0);
     struct rv_step *s = rv_step_new(p, RV_OP_CELL, net->kernel, 1, net->kernel / 2);
+    struct rv_tensor size;
     rv_tid h, c;
 
     if (!s)
@@ -166,9 +164,8 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int d, int i, 
     s->in[RV_CELL_SKIP] = skip_gates;
     s->in[RV_CELL_MUL] = k && net->skip_mode == RV_SKIP_MUL ? skip : -1;
     h = rv_tensor_slice(p, hidden[k], i, 1, 0, hid);
-    if (p->failed)
-        return -1;
-    c = rv_tensor_new(p, 1, p->tensor[h].h, p->tensor[h].w, hid, RV_ARENA, RV_F32);
+    size = rv_tensor_of(p, h);
+    c = rv_tensor_new(p, 1, size.h, size.w, hid, RV_ARENA, RV_F32);
     s->out[0] = h;
     s->out[1] = c;
     s->object = i;
@@ -178,17 +175,14 @@ static rv_tid emit_cell(struct rv_program *p, struct rv_net *net, int d, int i, 
 
 /* The finest hidden state, upsampled to twice its size, through conv_out; then to
  * the network size, and only then the sigmoid. */
-static void emit_mask(struct rv_program *p, struct rv_net *net, int d)
+static void emit_mask(struct rv_program *p, const struct rv_net *net, int d)
 {
-    struct rv_weight w = {.out = 1, .size = net->kernel, .bias = true};
+    struct rv_weight w = rv_weight_new(hidden_of(net, 3), 1, net->kernel);
     struct rv_memory *m = &p->memory[d];
-    struct rv_tensor h;
+    struct rv_tensor h = rv_tensor_of(p, m->hidden[3]);
     struct rv_step *s;
 
-    if (p->failed)
-        return;
-    h = p->tensor[m->hidden[3]];
-    w.in = w.part[0].count = hidden_of(net, 3);
+    w.bias = true;
     snprintf(w.conv, sizeof(w.conv), "%s.conv_out", names[d]);
     m->half = rv_tensor_new(p, p->objects, 2 * h.h, 2 * h.w, 1, RV_STATE, RV_F32);
     m->logits =
@@ -206,7 +200,7 @@ static void emit_mask(struct rv_program *p, struct rv_net *net, int d)
         s->in[0] = m->logits;
 }
 
-void rv_decoder_emit(struct rv_program *p, struct rv_net *net, int d,
+void rv_decoder_emit(struct rv_program *p, const struct rv_net *net, int d,
                      const rv_tid skip[RV_LEVELS])
 {
     rv_tid mask[RV_LEVELS] = {-1, -1, -1, -1}, skip_gates[RV_LEVELS],
@@ -224,8 +218,7 @@ void rv_decoder_emit(struct rv_program *p, struct rv_net *net, int d,
             struct rv_weight w =
                 gate_weight(net, d, k, g.skip, feature_of(net, k), 0, 0, true);
 
-            skip_gates[k] =
-                rv_conv_emit(p, net, &w, skip[k], -1, 1, net->kernel / 2, false, RV_F32);
+            skip_gates[k] = rv_conv_emit(p, net, &w, skip[k], -1, 1, false, RV_F32);
         }
     }
     for (int group = 0; group < p->time_groups; group++) {

@@ -80,28 +80,24 @@ const char *rv_encoder_first(const char *base)
 
 /* A convolution of the base with its batch norm folded in. `conv` and `bn` are
  * names within the encoder. */
-static rv_tid conv_bn(struct rv_program *p, struct rv_net *net, const char *block,
+static rv_tid conv_bn(struct rv_program *p, const struct rv_net *net, const char *block,
                       const char *conv, const char *bn, rv_tid in, rv_tid add, int out,
                       int size, int stride, bool relu)
 {
-    struct rv_weight w = {.out = out, .size = size};
+    struct rv_weight w = rv_weight_new(rv_tensor_of(p, in).c, out, size);
 
-    if (p->failed)
-        return -1;
-    w.in = w.part[0].count = p->tensor[in].c;
     snprintf(w.conv, sizeof(w.conv), "encoder.base.%s%s", block, conv);
     snprintf(w.bn, sizeof(w.bn), "encoder.base.%s%s", block, bn);
-    return rv_conv_emit(p, net, &w, in, add, stride, size / 2, relu, p->type);
+    return rv_conv_emit(p, net, &w, in, add, stride, relu, p->type);
 }
 
-static rv_tid residual_block(struct rv_program *p, struct rv_net *net, const char *name,
-                             rv_tid x, int width, int expansion, int stride)
+static rv_tid residual_block(struct rv_program *p, const struct rv_net *net,
+                             const char *name, rv_tid x, int width, int expansion,
+                             int stride)
 {
     rv_tid identity = x, y;
 
-    if (p->failed)
-        return -1;
-    if (stride != 1 || p->tensor[x].c != width * expansion)
+    if (stride != 1 || rv_tensor_of(p, x).c != width * expansion)
         identity = conv_bn(p, net, name, "downsample.0", "downsample.1", x, -1,
                            width * expansion, 1, stride, false);
     if (expansion == 1) {
@@ -115,7 +111,7 @@ static rv_tid residual_block(struct rv_program *p, struct rv_net *net, const cha
 }
 
 /* Features of strides 4, 8, 16, 32 into x[0..3]. */
-static void resnet(struct rv_program *p, struct rv_net *net, const struct family *f,
+static void resnet(struct rv_program *p, const struct rv_net *net, const struct family *f,
                    rv_tid image, rv_tid x[4])
 {
     rv_tid y =
@@ -133,7 +129,7 @@ static void resnet(struct rv_program *p, struct rv_net *net, const struct family
     }
 }
 
-static void vgg(struct rv_program *p, struct rv_net *net, rv_tid image, rv_tid x[4])
+static void vgg(struct rv_program *p, const struct rv_net *net, rv_tid image, rv_tid x[4])
 {
     static const int widths[5] = {1, 2, 4, 8, 8}, convs[5] = {2, 2, 3, 3, 3};
     rv_tid y = image;
@@ -141,14 +137,12 @@ static void vgg(struct rv_program *p, struct rv_net *net, rv_tid image, rv_tid x
 
     for (int stage = 0; stage < 5; stage++) {
         for (int i = 0; i < convs[stage]; i++, index += 2) {
-            struct rv_weight w = {.size = 3, .bias = true};
+            struct rv_weight w =
+                rv_weight_new(rv_tensor_of(p, y).c, widths[stage] * net->base_width, 3);
 
-            if (p->failed)
-                return;
-            w.out = widths[stage] * net->base_width;
-            w.in = w.part[0].count = p->tensor[y].c;
+            w.bias = true;
             snprintf(w.conv, sizeof(w.conv), "encoder.base.features.%d", index);
-            y = rv_conv_emit(p, net, &w, y, -1, 1, 1, true, p->type);
+            y = rv_conv_emit(p, net, &w, y, -1, 1, true, p->type);
         }
         y = rv_maxpool_emit(p, y, -1, 2, 2, 0, false);
         index++;
@@ -168,39 +162,33 @@ static rv_tid capped(struct rv_program *p, rv_tid y)
 }
 
 /* Each channel by itself, with batch norm and ReLU6. */
-static rv_tid depthwise(struct rv_program *p, struct rv_net *net, const char *block,
+static rv_tid depthwise(struct rv_program *p, const struct rv_net *net, const char *block,
                         rv_tid in, int size, int stride)
 {
-    struct rv_weight w = {.in = 1, .size = size, .depthwise = true};
+    struct rv_weight w = rv_weight_new(1, rv_tensor_of(p, in).c, size);
 
-    if (p->failed)
-        return -1;
-    w.out = p->tensor[in].c;
-    w.part[0].count = 1;
+    w.depthwise = true;
     snprintf(w.conv, sizeof(w.conv), "encoder.base.%sdepthwise", block);
     snprintf(w.bn, sizeof(w.bn), "encoder.base.%sbn2", block);
-    return capped(p, rv_conv_emit(p, net, &w, in, -1, stride, size / 2, true, p->type));
+    return capped(p, rv_conv_emit(p, net, &w, in, -1, stride, true, p->type));
 }
 
 /* Many channels inside; few, and no activation, outside. */
-static rv_tid inverted_residual(struct rv_program *p, struct rv_net *net,
+static rv_tid inverted_residual(struct rv_program *p, const struct rv_net *net,
                                 const char *name, rv_tid x, int out, int expansion,
                                 int size, int stride)
 {
-    rv_tid y = x, identity = -1;
+    int c = rv_tensor_of(p, x).c;
+    rv_tid y = x, identity = stride == 1 && c == out ? x : -1;
 
-    if (p->failed)
-        return -1;
-    if (stride == 1 && p->tensor[x].c == out)
-        identity = x;
     if (expansion > 1)
-        y = capped(p, conv_bn(p, net, name, "expand", "bn1", y, -1,
-                              expansion * p->tensor[x].c, 1, 1, true));
+        y = capped(
+            p, conv_bn(p, net, name, "expand", "bn1", y, -1, expansion * c, 1, 1, true));
     y = depthwise(p, net, name, y, size, stride);
     return conv_bn(p, net, name, "project", "bn3", y, identity, out, 1, 1, false);
 }
 
-static void mobile(struct rv_program *p, struct rv_net *net, const struct family *f,
+static void mobile(struct rv_program *p, const struct rv_net *net, const struct family *f,
                    rv_tid image, rv_tid x[4])
 {
     rv_tid y = capped(
@@ -223,7 +211,7 @@ static void mobile(struct rv_program *p, struct rv_net *net, const struct family
     }
 }
 
-void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
+void rv_encoder_emit(struct rv_program *p, const struct rv_net *net, rv_tid image,
                      rv_tid skip[RV_LEVELS])
 {
     const struct family *f = find_family(net->base);
@@ -236,15 +224,12 @@ void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
     else
         vgg(p, net, image, x);
     for (int k = 0; k < RV_LEVELS; k++) {
-        struct rv_weight w = {.size = net->kernel, .bias = true};
+        int out = net->hidden >> (k > 1 ? k - 1 : 0);
+        struct rv_weight w = rv_weight_new(rv_tensor_of(p, x[3 - k]).c, out, net->kernel);
 
-        if (p->failed)
-            return;
-        w.out = net->hidden >> (k > 1 ? k - 1 : 0);
-        w.in = w.part[0].count = p->tensor[x[3 - k]].c;
+        w.bias = true;
         snprintf(w.conv, sizeof(w.conv), "encoder.sk%d", 5 - k);
         snprintf(w.bn, sizeof(w.bn), "encoder.bn%d", 5 - k);
-        skip[k] =
-            rv_conv_emit(p, net, &w, x[3 - k], -1, 1, net->kernel / 2, false, p->type);
+        skip[k] = rv_conv_emit(p, net, &w, x[3 - k], -1, 1, false, p->type);
     }
 }

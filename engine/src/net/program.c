@@ -30,14 +30,16 @@ rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_h
     return (rv_tid)p->n_tensors++;
 }
 
+struct rv_tensor rv_tensor_of(const struct rv_program *p, rv_tid t)
+{
+    return t < 0 ? (struct rv_tensor){0} : p->tensor[t];
+}
+
 rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c)
 {
-    rv_tid t;
+    struct rv_tensor x = rv_tensor_of(p, of);
+    rv_tid t = rv_tensor_new(p, n, x.h, x.w, c, x.home, x.type);
 
-    if (p->failed)
-        return -1;
-    t = rv_tensor_new(p, n, p->tensor[of].h, p->tensor[of].w, c, p->tensor[of].home,
-                      p->tensor[of].type);
     if (t < 0)
         return -1;
     p->tensor[t].parent = of;
@@ -91,7 +93,13 @@ struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int s
     return s;
 }
 
-int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weight *w)
+struct rv_weight rv_weight_new(int in, int out, int size)
+{
+    return (struct rv_weight){.out = out, .in = in, .size = size, .part = {{0, in}}};
+}
+
+int rv_net_weight(struct rv_program *p, const struct rv_net *net,
+                  const struct rv_weight *w)
 {
     struct rv_weight *grown;
 
@@ -100,30 +108,45 @@ int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weig
             !memcmp(net->weight[i].part, w->part, sizeof(w->part)) &&
             net->weight[i].bias == w->bias)
             return i;
-    grown = grow(net->weight, net->n_weights, sizeof(*grown));
+    grown = p->lists ? grow(net->weight, net->n_weights, sizeof(*grown)) : NULL;
     p->failed = p->failed || !grown;
     if (!grown)
         return -1;
-    net->weight = grown;
-    net->weight[net->n_weights] = *w;
-    return net->n_weights++;
+    p->lists->weight = grown;
+    grown[net->n_weights] = *w;
+    return p->lists->n_weights++;
 }
 
-rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
-                    rv_tid in, rv_tid add, int stride, int pad, bool relu,
-                    enum rv_type type)
+int rv_net_list(struct rv_net *net, unsigned decoders)
 {
-    int index = rv_net_weight(p, net, w);
-    struct rv_tensor x;
-    struct rv_step *s;
-    rv_tid out;
+    bool failed = false;
 
-    if (p->failed)
-        return -1;
-    x = p->tensor[in];
-    out = rv_tensor_new(p, x.n, (x.h + 2 * pad - w->size) / stride + 1,
-                        (x.w + 2 * pad - w->size) / stride + 1, w->out, RV_ARENA, type);
-    s = rv_step_new(p, RV_OP_CONV, w->size, stride, pad);
+    for (int i = 0; i < 3; i++) {
+        struct rv_program p = {.lists = net,
+                               .objects = 2,
+                               .decoders = decoders,
+                               .spatial = i != 1,
+                               .temporal = i != 2,
+                               .align = 1,
+                               .time_groups = 1};
+
+        rv_program_emit(&p, net);
+        failed = failed || p.failed;
+        rv_program_free(&p);
+    }
+    return failed ? -1 : 0;
+}
+
+rv_tid rv_conv_emit(struct rv_program *p, const struct rv_net *net,
+                    const struct rv_weight *w, rv_tid in, rv_tid add, int stride,
+                    bool relu, enum rv_type type)
+{
+    struct rv_tensor x = rv_tensor_of(p, in);
+    int index = rv_net_weight(p, net, w), rest = w->size / 2 * 2 - w->size;
+    rv_tid out = rv_tensor_new(p, x.n, (x.h + rest) / stride + 1,
+                               (x.w + rest) / stride + 1, w->out, RV_ARENA, type);
+    struct rv_step *s = rv_step_new(p, RV_OP_CONV, w->size, stride, w->size / 2);
+
     if (!s)
         return -1;
     s->in[0] = in;
@@ -148,12 +171,9 @@ static int pooled(int in, int size, int stride, int pad, bool ceil)
 rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, int stride,
                        int pad, bool ceil)
 {
-    struct rv_tensor x;
+    struct rv_tensor x = rv_tensor_of(p, in);
     struct rv_step *s;
 
-    if (p->failed)
-        return -1;
-    x = p->tensor[in];
     if (out < 0)
         out = rv_tensor_new(p, x.n, pooled(x.h, size, stride, pad, ceil),
                             pooled(x.w, size, stride, pad, ceil), x.c, RV_ARENA, p->type);
@@ -166,7 +186,7 @@ rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, in
     return out;
 }
 
-void rv_program_emit(struct rv_program *p, struct rv_net *net)
+void rv_program_emit(struct rv_program *p, const struct rv_net *net)
 {
     rv_tid image = rv_tensor_new(p, 1, net->height, net->width, 3, RV_ARENA, p->type);
     rv_tid skip[RV_LEVELS], prob = -1;
@@ -187,7 +207,7 @@ void rv_program_emit(struct rv_program *p, struct rv_net *net)
             rv_decoder_emit(p, net, d, skip);
 }
 
-int rv_program_build(struct rv_program *p, struct rv_net *net)
+int rv_program_build(struct rv_program *p, const struct rv_net *net)
 {
     rv_program_emit(p, net);
     if (!p->failed)

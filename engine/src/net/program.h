@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* program.h - one frame of the network, as data.
  *
- * encoder.c and decoder.c write steps in the order of the paper; schedule.c
- * gives each step a wave (steps of one wave don't depend on each other) and
- * each tensor its place in the arena or in the stream's state. Activations are
- * NHWC. A tensor may be a slice of its parent's channels or images, so that
- * concatenation costs nothing; the operands of CONV are always whole, since
- * convolution libraries want packed pixels.
+ * encoder.c and decoder.c write steps in the order of the paper; schedule.c gives each
+ * step a wave: steps of one wave don't depend on each other. Activations are NHWC. A
+ * tensor may be a slice of its parent's channels or images, so concatenation costs
+ * nothing; but CONV has whole tensors, as convolution libraries want packed pixels.
  *
- * A builder that cannot go on (no memory, too many tensors) sets p->failed and
- * returns -1; later calls do nothing, so that emitting needs one check, at the end.
- */
+ * A builder that fails (no memory, too many tensors) sets p->failed and returns -1; later
+ * calls do nothing: emitting needs one check, at the end. */
 #ifndef RV_PROGRAM_H
 #define RV_PROGRAM_H
 
@@ -75,8 +72,7 @@ struct rv_step {
                     out0 has several, else all slots */
     bool late;   /* its wave is the last that it can be in, not the first */
     int size, stride, pad;
-    bool relu, ceil;
-    bool relu6; /* with relu: outputs end at 6, too */
+    bool relu, relu6, ceil; /* relu6 comes with relu: outputs end at 6, too */
 };
 
 /* What a decoder keeps in the state. */
@@ -88,7 +84,7 @@ struct rv_memory {
 };
 
 struct rv_program {
-    /* What it is to be: set by whoever asks for it, the rest being zero. */
+    /* Input, set by the caller. All other fields must be zero. */
     int objects;
     unsigned decoders;      /* that it has, by bit: a frame runs any of them, or all */
     bool spatial, temporal; /* which recurrences run */
@@ -103,30 +99,29 @@ struct rv_program {
     int n_tensors, n_steps, n_waves;
     size_t arena_bytes, state_bytes;      /* set by places.c */
     struct rv_memory memory[RV_DECODERS]; /* of those that it has */
+    struct rv_net *lists; /* new weights go into its table; NULL: they are a failure */
     bool failed;
 };
 
-/* How to make the weights of one convolution from the model's tensors: input
- * channels part[0], then part[1], of `conv`.weight, with the batch norm `bn`
- * folded in. */
+/* The weights of one convolution, of the model's tensors: input channels part[0], then
+ * part[1], of `conv`.weight, with the batch norm `bn` folded in. */
 struct rv_weight {
     char conv[64], bn[64]; /* names without ".weight"; bn may be "" */
     int out, in, size;     /* after the selection of input channels */
+    int full;              /* input channels before it; 0: as many */
     bool depthwise;        /* output i reads input i alone; `in` is then 1 */
     struct {
         int from, count;
     } part[2];
-    bool bias; /* whether the convolution's own bias is added; with a batch norm
-                  there is a bias in any case */
+    bool bias; /* the convolution's own; with a batch norm there is one in any case */
 };
 
 enum rv_skip_mode { RV_SKIP_CONCAT, RV_SKIP_SUM, RV_SKIP_MUL, RV_SKIP_NONE };
 
-/* What a model file holds, and the weights that the programs made so far need. */
+/* What a model file holds, and the table of weights: rv_net_list fills it, once. */
 struct rv_net {
     char base[16];  /* "resnet18", "vgg16"... */
-    int base_width; /* channels of the first convolution; in published models 64, of a
-                       MobileNetV2 or EfficientNet-Lite 32 */
+    int base_width; /* channels of the first convolution: 64, or 32 of mobile ones */
     int hidden;     /* channels of the coarsest hidden state */
     int kernel;     /* of skip, gate and output convolutions: 1 or 3 */
     enum rv_skip_mode skip_mode;
@@ -143,36 +138,43 @@ bool rv_encoder_depthwise(const char *base);
 const char *rv_encoder_first(const char *base);
 /* Emits the network from the frame to the four projected features. `image` is
  * what PREPROC filled. */
-void rv_encoder_emit(struct rv_program *p, struct rv_net *net, rv_tid image,
+void rv_encoder_emit(struct rv_program *p, const struct rv_net *net, rv_tid image,
                      rv_tid skip[RV_LEVELS]);
 
 /* -- decoder.c -- */
 /* Input channels of the gate convolution of a level. */
 int rv_gate_channels(const struct rv_net *net, int level, int decoder);
-void rv_decoder_emit(struct rv_program *p, struct rv_net *net, int decoder,
+void rv_decoder_emit(struct rv_program *p, const struct rv_net *net, int decoder,
                      const rv_tid skip[RV_LEVELS]);
 
 /* -- program.c -- */
+/* The weights of all variants of these decoders. 0, or -1 as rv_program_build. */
+int rv_net_list(struct rv_net *net, unsigned decoders);
 /* The steps of a frame. */
-void rv_program_emit(struct rv_program *p, struct rv_net *net);
+void rv_program_emit(struct rv_program *p, const struct rv_net *net);
 /* The whole frame, scheduled. 0, or -1 when memory ran out or the network size
  * does not suit the encoder. Free with rv_program_free in both cases. */
-int rv_program_build(struct rv_program *p, struct rv_net *net);
+int rv_program_build(struct rv_program *p, const struct rv_net *net);
 void rv_program_free(struct rv_program *p);
 void rv_net_free(struct rv_net *net);
 
 rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_home home,
                      enum rv_type type);
 rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c);
+/* All zeroes of -1, which is what a failed program has. */
+struct rv_tensor rv_tensor_of(const struct rv_program *p, rv_tid t);
 /* A step with every index -1; NULL when p has failed. Valid until the next is made. */
 struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int stride,
                             int pad);
-/* The index of an equal entry of the table, or of a new one; -1: `p` has failed. */
-int rv_net_weight(struct rv_program *p, struct rv_net *net, const struct rv_weight *w);
+/* A convolution with all input channels. */
+struct rv_weight rv_weight_new(int in, int out, int size);
+/* The index of an equal entry of the table; -1: `p` has failed. */
+int rv_net_weight(struct rv_program *p, const struct rv_net *net,
+                  const struct rv_weight *w);
 /* A convolution of all of `in` with the weights at `w`. */
-rv_tid rv_conv_emit(struct rv_program *p, struct rv_net *net, const struct rv_weight *w,
-                    rv_tid in, rv_tid add, int stride, int pad, bool relu,
-                    enum rv_type type);
+rv_tid rv_conv_emit(struct rv_program *p, const struct rv_net *net,
+                    const struct rv_weight *w, rv_tid in, rv_tid add, int stride,
+                    bool relu, enum rv_type type);
 rv_tid rv_maxpool_emit(struct rv_program *p, rv_tid in, rv_tid out, int size, int stride,
                        int pad, bool ceil);
 /* Where a tensor lies in its outermost parent. */

@@ -97,11 +97,16 @@ void rv_conv_best_close(struct rv_conv_best *best);
 enum rv_layout {
     RV_LAYOUT_PLAIN, /* [tap][ic][oc], oc padded to 8; float32, to the type's precision */
     RV_LAYOUT_FILTER, /* [oc][tap][ic] of the type */
+    RV_LAYOUT_TAPS,   /* [tap][ic][oc] of RV_F32 */
+    RV_LAYOUTS
 };
 /* Device addresses, made if no earlier call has. Bias: float32, oc padded to 8. */
 int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int ic,
                     enum rv_type type, enum rv_layout layout, const void **kernel,
                     const float **bias);
+/* The bias as fp16; NULL: a value does not fit. Of RV_LAYOUT_FILTER, after
+ * rv_cuda_weights. */
+const void *rv_cuda_f16_bias(const struct rv_weights *weights, int index);
 void rv_cuda_weights_free(rvos_device *dev, struct rv_weights *weights);
 
 #endif

@@ -136,8 +136,7 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *s,
     if (!ret)
         ret = get(dev, t.want, &t, s, io);
     if (!ret)
-        *out = rv_differ(t.got, t.want, t.y, s->out,
-                         s->in == RV_F16 || s->tf32 ? RV_AGREE_ROUNDED : RV_AGREE_EXACT);
+        *out = rv_differ(t.got, t.want, t.y, s->out, rv_agreement(s->in, s->tf32));
     if (plain)
         rv_conv_plain.destroy(plain);
     free(t.host_x);

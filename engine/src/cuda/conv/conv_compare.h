@@ -9,8 +9,10 @@
 
 #include "conv.h"
 
-#define RV_AGREE_ROUNDED 0.03f /* fp16, and float32 operands cut to 10 bits */
-#define RV_AGREE_EXACT 1e-3f
+static inline float rv_agreement(enum rv_type operands, bool tf32)
+{
+    return operands == RV_F16 || tf32 ? 0.03f : 1e-3f;
+}
 
 struct rv_difference {
     size_t at; /* the element that is furthest off */

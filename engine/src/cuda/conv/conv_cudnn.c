@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../f16.h"
 #include "../kernels/kernels.h"
 
 #define DNN(dev, call)                                                                   \
@@ -112,39 +111,8 @@ error:
     return ret;
 }
 
-/* The bias as fp16, which more of cuDNN's engines take. None if it does not fit. */
-static int make_f16_bias(struct rv_conv *c)
-{
-    rvos_device *dev = c->opened->dev;
-    struct cuda_device *cuda = dev->priv;
-    int oc = c->shape.oc, ret = 0;
-    float *bias = malloc((size_t)oc * sizeof(*bias));
-    uint16_t *f16 = malloc((size_t)oc * sizeof(*f16));
-
-    if (!bias || !f16) {
-        ret = RVOS_ERR_MEMORY;
-        goto error;
-    }
-    CU(dev, cudaMemcpyAsync(bias, c->bias, (size_t)oc * sizeof(*bias),
-                            cudaMemcpyDeviceToHost, cuda->stream));
-    CU(dev, cudaStreamSynchronize(cuda->stream));
-    for (int i = 0; i < oc; i++) {
-        f16[i] = rv_f16_bits(bias[i]);
-        if (!(fabsf(bias[i]) < 65504))
-            goto error;
-    }
-    ret = rv_cuda_alloc(dev, &c->f16_bias, (size_t)oc * sizeof(*f16));
-    if (!ret)
-        ret = rv_cuda_upload(dev, c->f16_bias, f16, (size_t)oc * sizeof(*f16));
-error:
-    free(bias);
-    free(f16);
-    return ret;
-}
-
 static void cudnn_destroy(struct rv_conv *c)
 {
-    rv_cuda_free(c->f16_bias);
     free(c);
 }
 
@@ -170,9 +138,8 @@ static int cudnn_create(struct rv_conv **out, rvos_device *dev, void *opened,
     c->index = index;
     ret = rv_cuda_weights(dev, weights, index, shape->ic, shape->in, RV_LAYOUT_FILTER,
                           &c->kernel, &c->bias);
-    if (!ret && shape->in == RV_F16)
-        ret = make_f16_bias(c);
     if (!ret) {
+        c->f16_bias = shape->in == RV_F16 ? rv_cuda_f16_bias(weights, index) : NULL;
         c->made = rv_cudnn_find(c);
         ret = c->made ? 0 : RVOS_ERR_UNSUPPORTED;
     }

@@ -39,8 +39,8 @@ struct rv_conv {
     int index;
     const void *kernel;
     const float *bias;
-    void *f16_bias; /* of RV_FORM_FUSED, if operands are fp16; else NULL */
-    size_t sums;    /* bytes, of the forms that have them, in front of the workspace */
+    const void *f16_bias; /* of RV_FORM_FUSED, if operands are fp16; else NULL */
+    size_t sums; /* bytes, of the forms that have them, in front of the workspace */
 };
 
 /* -- cudnn_run.c -- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* weights.c - kernels and biases in device memory, in the layouts that engines ask for.
  */
+#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +9,21 @@
 #include "conv.h"
 #include "../../f16.h"
 
+/* By layout. A block has the kernel, the bias as float32 and the bias as fp16. */
 struct weight {
-    void *kernel[2]; /* by enum rv_layout; NULL: nobody asked */
-    float *bias;
+    char *block[RV_LAYOUTS]; /* NULL: nobody asked */
+    size_t bias_at[RV_LAYOUTS], f16_at[RV_LAYOUTS];
+    bool f16_fits;
 };
 
 static int padded8(int n)
 {
     return (n + 7) / 8 * 8;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 255) / 256 * 256;
 }
 
 /* One element of the source, [oc][ic][tap], to where a layout has it. */
@@ -24,6 +32,8 @@ static size_t place(enum rv_layout layout, const struct rv_weight *w, int ic, in
 {
     if (layout == RV_LAYOUT_PLAIN)
         return ((size_t)tap * ic + c) * padded8(w->out) + o;
+    if (layout == RV_LAYOUT_TAPS)
+        return ((size_t)tap * ic + c) * w->out + o;
     return ((size_t)o * w->size * w->size + tap) * ic + c;
 }
 
@@ -47,51 +57,47 @@ static void reorder(const float *oihw, const struct rv_weight *w, int ic,
             }
 }
 
-/* Bytes to new device memory; on failure there is none. */
-static int upload_new(rvos_device *dev, void **out, const void *from, size_t bytes)
-{
-    int ret = rv_cuda_alloc(dev, out, bytes);
-
-    if (!ret)
-        ret = rv_cuda_upload(dev, *out, from, bytes);
-    if (ret) {
-        rv_cuda_free(*out);
-        *out = NULL;
-    }
-    return ret;
-}
-
 /* Plans share what is made here: so it becomes theirs when all of it is there. */
 static int make_weight(rvos_device *dev, struct rv_weights *weights, int index, int ic,
                        enum rv_type type, enum rv_layout layout, struct weight *made)
 {
     const struct rv_weight *w = &weights->net->weight[index];
-    size_t taps = (size_t)w->size * w->size, outs = (size_t)padded8(w->out);
-    size_t bytes =
-        outs * taps * ic * rv_type_bytes(layout == RV_LAYOUT_FILTER ? type : RV_F32);
-    float *oihw = malloc((size_t)w->out * w->in * taps * sizeof(float));
-    float *bias = calloc(outs, sizeof(float));
-    void *kernel = calloc(1, bytes), *kernel_there = NULL, *bias_there = made->bias;
+    size_t taps = (size_t)w->size * w->size, n = (size_t)w->out * w->in * taps;
+    size_t outs = (size_t)padded8(w->out), bias_at, f16_at, bytes;
+    float *oihw = malloc((n + w->out) * sizeof(float));
+    char *block;
+    void *there = NULL;
     int ret = RVOS_ERR_MEMORY;
 
-    if (oihw && bias && kernel)
-        ret = weights->read(weights, index, oihw, bias);
+    bias_at = aligned(outs * taps * ic *
+                      rv_type_bytes(layout == RV_LAYOUT_FILTER ? type : RV_F32));
+    f16_at = bias_at + aligned(outs * sizeof(float));
+    bytes = f16_at + outs * sizeof(uint16_t);
+    block = calloc(1, bytes);
+    if (oihw && block)
+        ret = weights->read(weights, index, oihw, oihw + n);
     if (!ret) {
-        reorder(oihw, w, ic, type, layout, kernel);
-        ret = upload_new(dev, &kernel_there, kernel, bytes);
+        reorder(oihw, w, ic, type, layout, block);
+        memcpy(block + bias_at, oihw + n, (size_t)w->out * sizeof(float));
+        made->f16_fits = true;
+        for (int o = 0; o < w->out; o++) {
+            ((uint16_t *)(void *)(block + f16_at))[o] = rv_f16_bits(oihw[n + o]);
+            made->f16_fits = made->f16_fits && fabsf(oihw[n + o]) < 65504;
+        }
+        ret = rv_cuda_alloc(dev, &there, bytes);
     }
-    if (!ret && !bias_there)
-        ret = upload_new(dev, &bias_there, bias, outs * sizeof(float));
+    if (!ret)
+        ret = rv_cuda_upload(dev, there, block, bytes);
     if (!ret) {
-        weights->prepared_bytes += bytes + (made->bias ? 0 : outs * sizeof(float));
-        made->kernel[layout] = kernel_there;
-        made->bias = bias_there;
+        made->block[layout] = there;
+        made->bias_at[layout] = bias_at;
+        made->f16_at[layout] = f16_at;
+        weights->prepared_bytes += bytes;
     } else {
-        rv_cuda_free(kernel_there);
+        rv_cuda_free(there);
     }
     free(oihw);
-    free(bias);
-    free(kernel);
+    free(block);
     return ret;
 }
 
@@ -102,30 +108,37 @@ int rv_cuda_weights(rvos_device *dev, struct rv_weights *weights, int index, int
     struct weight *made = weights->prepared[index];
     int ret = 0;
 
-    if (!made) {
-        made = calloc(1, sizeof(*made));
-        if (!made)
-            return RVOS_ERR_MEMORY;
-        weights->prepared[index] = made;
-    }
-    if (!made->kernel[layout])
+    if (!made)
+        made = weights->prepared[index] = calloc(1, sizeof(*made));
+    if (!made)
+        return RVOS_ERR_MEMORY;
+    if (!made->block[layout])
         ret = make_weight(dev, weights, index, ic, type, layout, made);
-    *kernel = made->kernel[layout];
-    *bias = made->bias;
-    return ret;
+    if (ret)
+        return ret;
+    *kernel = made->block[layout];
+    *bias = (const float *)(void *)(made->block[layout] + made->bias_at[layout]);
+    return 0;
+}
+
+const void *rv_cuda_f16_bias(const struct rv_weights *weights, int index)
+{
+    const struct weight *made = weights->prepared[index];
+
+    return made->f16_fits ? made->block[RV_LAYOUT_FILTER] + made->f16_at[RV_LAYOUT_FILTER]
+                          : NULL;
 }
 
 void rv_cuda_weights_free(rvos_device *dev, struct rv_weights *weights)
 {
     (void)dev;
-    for (int i = 0; i < weights->n_prepared; i++) {
+    for (int i = 0; i < weights->net->n_weights; i++) {
         struct weight *made = weights->prepared[i];
 
         if (!made)
             continue;
-        for (int k = 0; k < 2; k++)
-            rv_cuda_free(made->kernel[k]);
-        rv_cuda_free(made->bias);
+        for (int k = 0; k < RV_LAYOUTS; k++)
+            rv_cuda_free(made->block[k]);
         free(made);
         weights->prepared[i] = NULL;
     }

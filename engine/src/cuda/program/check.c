@@ -121,7 +121,7 @@ int rv_check_open(struct rv_plan *plan, struct rv_weights *weights)
     plan->eager = true;
     check->weights = *weights;
     check->weights.prepared_bytes = 0;
-    check->weights.prepared = calloc((size_t)weights->n_prepared + 1, sizeof(void *));
+    check->weights.prepared = calloc((size_t)weights->net->n_weights, sizeof(void *));
     check->single = calloc(n, sizeof(*check->single));
     check->conv = calloc(n, sizeof(*check->conv));
     if (!check->weights.prepared || !check->single || !check->conv)
@@ -240,19 +240,13 @@ static void tell(struct rv_plan *plan, int i, int j, const struct rv_tensor *t,
         (double)d->want);
 }
 
-static float agreement(const struct rv_plan *plan)
-{
-    return plan->program->type == RV_F16 || plan->tf32 ? RV_AGREE_ROUNDED
-                                                       : RV_AGREE_EXACT;
-}
-
 static void compare_tensors(struct rv_plan *plan, int i, int j, const struct single *s,
                             const char *got, const char *want)
 {
     for (int k = 0; k < s->n && !plan->check->found; k++) {
         struct rv_difference d =
             rv_differ(got + s->at[k], want + s->at[k], s->size[k] / sizeof(float), RV_F32,
-                      agreement(plan));
+                      rv_agreement(plan->program->type, plan->tf32));
 
         if (!(d.share <= 1))
             tell(plan, i, j, &plan->program->tensor[s->root[k]], &d);
@@ -330,7 +324,8 @@ static int check_conv(struct rv_plan *plan, int i, const int live[RV_DECODERS])
     if (!ret)
         ret = copy(plan, y, got, size, cudaMemcpyHostToDevice);
     if (!ret) {
-        d = rv_differ(got, want, n, v.type, agreement(plan));
+        d = rv_differ(got, want, n, v.type,
+                      rv_agreement(plan->program->type, plan->tf32));
         if (!(d.share <= 1)) {
             size_t one = (size_t)t->n * t->h * t->w * t->c;
             int j = (int)(d.at / one);

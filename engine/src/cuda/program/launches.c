@@ -81,7 +81,7 @@ static int run_cell(struct rv_plan *plan, const struct cuda_step *s, cudaStream_
     }
     if (s->made.conv) {
         cell.input = fixed(plan, s->input, plan->program->type, 1, h, s->channels);
-        cell.gates = fixed(plan, plan->cell_gates[level], false, 1, h, 4 * h->c);
+        cell.gates = fixed(plan, plan->cell_gates[level], RV_F32, 1, h, 4 * h->c);
         CU(plan->dev, rv_cuda_cell_input(plan->job_device, plan->batch, cell, stream));
         ret = s->made.engine->run(
             s->made.conv,

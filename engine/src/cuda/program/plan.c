@@ -160,30 +160,14 @@ static int make_mask(struct rv_plan *plan, const struct rv_step *s,
 {
     const struct rv_weight *w = &plan->net->weight[s->weight];
     const struct rv_tensor *h = &plan->program->tensor[s->in[0]];
-    int taps = w->size * w->size, d = s->decoder;
-    size_t bytes = (size_t)w->in * taps * sizeof(float);
-    float *oihw = malloc(bytes), *kernel = malloc(bytes), bias;
-    int ret = RVOS_ERR_MEMORY;
+    int d = s->decoder;
 
-    if (oihw && kernel)
-        ret = weights->read(weights, s->weight, oihw, &bias);
-    for (int c = 0; c < w->in && !ret; c++)
-        for (int t = 0; t < taps; t++)
-            kernel[t * w->in + c] = oihw[c * taps + t];
-    if (!ret)
-        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_kernel[d], bytes);
-    if (!ret)
-        ret = rv_cuda_upload(plan->dev, plan->mask_kernel[d], kernel, bytes);
-    if (!ret)
-        ret = rv_cuda_alloc(plan->dev, (void **)&plan->mask_bias[d], sizeof(float));
-    if (!ret)
-        ret = rv_cuda_upload(plan->dev, plan->mask_bias[d], &bias, sizeof(float));
-    plan->mask_taps_stride = (size_t)plan->program->objects * taps * h->h * h->w;
+    plan->mask_taps_stride =
+        (size_t)plan->program->objects * w->size * w->size * h->h * h->w;
     plan->mask_taps[d] =
         take_room(plan, plan->batch * plan->mask_taps_stride * sizeof(float));
-    free(oihw);
-    free(kernel);
-    return ret;
+    return rv_cuda_weights(plan->dev, weights, s->weight, w->in, RV_F32, RV_LAYOUT_TAPS,
+                           &plan->mask_kernel[d], &plan->mask_bias[d]);
 }
 
 static int make_step(struct rv_plan *plan, struct cuda_step *s,
@@ -400,10 +384,6 @@ void rv_cuda_plan_destroy(struct rv_plan *plan)
         if (plan->timer[i])
             cudaEventDestroy(plan->timer[i]);
     rv_scratch_free(plan->dev, &plan->scratch);
-    for (int d = 0; d < RV_DECODERS; d++) {
-        rv_cuda_free(plan->mask_kernel[d]);
-        rv_cuda_free(plan->mask_bias[d]);
-    }
     rv_cuda_free(plan->job_device);
     rv_cuda_free(plan->found);
     rv_cuda_free(plan->seed_device);

@@ -52,7 +52,8 @@ struct rv_plan {
     size_t cell_input[RV_LEVELS], cell_gates[RV_LEVELS];
     size_t workspace[RV_LANES], workspace_bytes[RV_LANES];
     size_t mask_taps[RV_DECODERS], mask_taps_stride;
-    float *mask_kernel[RV_DECODERS], *mask_bias[RV_DECODERS]; /* device memory */
+    const void *mask_kernel[RV_DECODERS]; /* [tap][channel] */
+    const float *mask_bias[RV_DECODERS];
 
     /* For each of the batch: */
     struct rv_cuda_job *job, *job_device; /* pinned, and what kernels read */

@@ -24,10 +24,8 @@ struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t)
                          .base = plan->memory,
                          .offset = x->offset};
     if (x->home == RV_ARENA) {
-        size_t pixels = (size_t)root->n * root->h * root->w;
-
         v.offset += root->offset * (size_t)(plan->batch - 1);
-        v.stride = pixels * root->c * rv_type_bytes(v.type);
+        v.stride = rv_tensor_bytes(root);
     }
     if (t == p->step[0].out[0] && p->step[0].op == RV_OP_PREPROC) {
         v.offset = plan->image;
