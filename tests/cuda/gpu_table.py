@@ -199,7 +199,7 @@ def peer_lines(data):
             verdict = "SKIP" if not mine else "PASS" if mine < r["p50_ms"] else "FAIL"
             out.append((f"in turn, {name}: {r['name']}", f"> {mine:.3f} ms" if mine else "",
                         text, verdict))
-        out += [(f"in turn, {name}: {line[:60]}", "", "left out", "") for line in p["left_out"]]
+        out += [(f"in turn, {name}: {line[:60]}", "", "left out", "") for line in p["unshown"]]
     return out
 
 

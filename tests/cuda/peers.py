@@ -159,7 +159,7 @@ def tell(args, gpu, sides, failed):
     if args.json:
         with open(args.json, "w") as f:
             json.dump({"model": os.path.basename(args.model), "task": args.task,
-                       "objects": args.objects, "gpu": gpu, "rows": rows, "left_out": failed},
+                       "objects": args.objects, "gpu": gpu, "rows": rows, "unshown": failed},
                       f, indent=1)
 
 

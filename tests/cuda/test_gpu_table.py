@@ -69,7 +69,7 @@ def good(folder):
         {"name": "rvosseg fp16", "p50_ms": 0.7}, {"name": "rvosseg fp32", "p50_ms": 3.0},
         {"name": "PyTorch 2.9 graph", "p50_ms": 2.9}, {"name": "PyTorch 2.9 fp32",
                                                        "p50_ms": 28.0}],
-        "left_out": ["PyTorch compile: Error: of some kind"]}))
+        "unshown": ["PyTorch compile: Error: of some kind"]}))
     write(folder, "engines-cold.txt", """plan: 3 steps
 cuDNN: 91400-GPU-sm90-n1-8x8x8-8x8x8-k3s1p1-f16f16-relu: fused 0.0042 ms, best of 3 of 5: engine 41 2=5
 cuDNN: 91400-GPU-sm90-n1-9x9x8-8x8x8-k3s1p1-f16f16: fused32 0.0120 ms, best of 1 of 6: engine 7
@@ -132,7 +132,7 @@ def test_bad(folder):
                                + "".join(f"{n:34} {'FAIL (no graph)':22}    1 s\n" for n in OWN))
     write(folder, "peers-resnet101.json", json.dumps({"rows": [
         {"name": "rvosseg fp16", "p50_ms": 3.0}, {"name": "PyTorch 2.9 graph",
-                                                  "p50_ms": 2.9}], "left_out": []}))
+                                                  "p50_ms": 2.9}], "unshown": []}))
     t, _ = verdicts(folder)
     for what in ("fp32, 1 golden", "fp32, resnet50 zero", "fp32, resnet50 one", "fp32 parts",
                  "fp16 against", "ResNet-101, 10 objects: host", "ResNet-101, 10 objects: p99",

@@ -71,9 +71,9 @@ def main():
         status, got = run(tmp, False, 2, "graph,fp32,compile,tf32")
         check(status == 0, f"status {status}")
         check([r["name"] for r in got["rows"]] == ["rvosseg fp16", "PyTorch 2 graph"], got["rows"])
-        check(got["left_out"] == ["PyTorch fp32: RuntimeError: no such thing",
+        check(got["unshown"] == ["PyTorch fp32: RuntimeError: no such thing",
                                   "PyTorch compile: OutOfTime: took too long to prepare",
-                                  "PyTorch tf32: no time left"], got["left_out"])
+                                  "PyTorch tf32: no time left"], got["unshown"])
         check(Side.prepared == ["fp16", "graph", "fp32", "compile"], Side.prepared)
         check(signal.getitimer(signal.ITIMER_REAL)[0] == 0, "no alarm is left")
         status, got = run(tmp, True, 60, "graph")

@@ -233,7 +233,7 @@ static void thresholds(rvos_stream *stream)
 }
 
 /* Hidden slots compete, and are reported; those too small are neither. */
-static void left_out(void)
+static void unshown(void)
 {
     rvos_stream *a = open_stream(model, RVOS_TASK_ZERO_SHOT, N),
                 *b = open_stream(model, RVOS_TASK_ZERO_SHOT, N);
@@ -402,7 +402,7 @@ int main(int argc, char **argv)
     sizes(stream);
     thresholds(stream);
     scores_and_masks(stream);
-    left_out();
+    unshown();
     bad_outputs(stream, !strcmp(argv[1], "cuda"), &log);
     label_slots();
     rvos_stream_close(&stream);

@@ -9,13 +9,13 @@
 static const struct rv_kernels *const tables[] = {&rv_kernels_plain, &rv_kernels_fast};
 static const char *const names[] = {"plain", "fast"};
 
-/* ---- maps --------------------------------------------------------------- */
+/* ---- views --------------------------------------------------------------- */
 
-/* A map of random values, in a slice of `room` more channels whose others are kept. */
-static struct rv_map new_map(uint64_t *seed, int h, int w, int c, int room,
-                             enum rv_type type, float range)
+/* A view of random values, in a slice of `room` more channels whose others are kept. */
+static struct rv_view new_view(uint64_t *seed, int h, int w, int c, int room,
+                               enum rv_type type, float range)
 {
-    struct rv_map m = {.h = h, .w = w, .c = c, .pitch = c + room, .type = type};
+    struct rv_view m = {.h = h, .w = w, .c = c, .pitch = c + room, .type = type};
     size_t n = (size_t)h * w * m.pitch;
     float *values = random_floats(n, seed, -range, range);
 
@@ -25,9 +25,9 @@ static struct rv_map new_map(uint64_t *seed, int h, int w, int c, int room,
     return m;
 }
 
-static struct rv_map copy_map(const struct rv_map *m)
+static struct rv_view copy_view(const struct rv_view *m)
 {
-    struct rv_map copy = *m;
+    struct rv_view copy = *m;
     size_t bytes = (size_t)m->h * m->w * m->pitch * rv_type_bytes(m->type);
 
     copy.data = alloc(bytes / 4 + 1);
@@ -35,7 +35,7 @@ static struct rv_map copy_map(const struct rv_map *m)
     return copy;
 }
 
-static double value(const struct rv_map *m, int y, int x, int c)
+static double value(const struct rv_view *m, int y, int x, int c)
 {
     size_t at = ((size_t)y * m->w + x) * m->pitch + c;
     float v;
@@ -47,7 +47,7 @@ static double value(const struct rv_map *m, int y, int x, int c)
 }
 
 /* Bilinear, corners aligned; `to` pixels along an axis of `from`. */
-static double upsampled(const struct rv_map *m, int y, int x, int c, int h, int w)
+static double upsampled(const struct rv_view *m, int y, int x, int c, int h, int w)
 {
     double fy = h > 1 ? (double)y * (m->h - 1) / (h - 1) : 0,
            fx = w > 1 ? (double)x * (m->w - 1) / (w - 1) : 0;
@@ -60,7 +60,7 @@ static double upsampled(const struct rv_map *m, int y, int x, int c, int h, int 
 }
 
 /* Channels of the slice's neighbours, and rows outside, are as they were. */
-static void check_kept(const struct rv_map *now, const struct rv_map *before, int row0,
+static void check_kept(const struct rv_view *now, const struct rv_view *before, int row0,
                        int row1)
 {
     for (int y = 0; y < now->h; y++)
@@ -78,7 +78,7 @@ static double logistic(double x)
 }
 
 struct cell {
-    struct rv_cell_maps m;
+    struct rv_cell_views m;
     float *gates; /* of all rows; NULL: none */
     int room;
 };
@@ -87,17 +87,17 @@ static struct cell new_cell(uint64_t *seed, enum rv_type type)
 {
     int h = test_random_int(seed, 1, 12), w = test_random_int(seed, 1, 20),
         hid = test_random_int(seed, 1, 20);
-    struct cell c = {.m.hidden = hid, .room = test_random_int(seed, 0, 1)};
+    struct cell c = {.m.h.c = hid, .room = test_random_int(seed, 0, 1)};
     unsigned have = (unsigned)test_random(seed);
 
-    c.m.h = new_map(seed, h, w, hid, c.room, type, 1);
-    c.m.c = new_map(seed, h, w, hid, 0, RV_F32, 1);
+    c.m.h = new_view(seed, h, w, hid, c.room, type, 1);
+    c.m.c = new_view(seed, h, w, hid, 0, RV_F32, 1);
     if (have & 1)
-        c.m.time = new_map(seed, h, w, 4 * hid, 0, RV_F32, 9);
+        c.m.time = new_view(seed, h, w, 4 * hid, 0, RV_F32, 9);
     if (have & 2)
-        c.m.skip = new_map(seed, h, w, 4 * hid, 0, RV_F32, 9);
+        c.m.skip = new_view(seed, h, w, 4 * hid, 0, RV_F32, 9);
     if (have & 4)
-        c.m.c_left = new_map(seed, h, w, hid, 0, RV_F32, 3);
+        c.m.c_left = new_view(seed, h, w, hid, 0, RV_F32, 3);
     if (have & 8)
         c.gates = random_floats((size_t)h * w * 4 * hid, seed, -9, 9);
     return c;
@@ -115,15 +115,15 @@ static void free_cell(struct cell *c)
 
 static bool check_cell_pixel(const struct cell *c, int y, int x, int n)
 {
-    const struct rv_cell_maps *m = &c->m;
+    const struct rv_cell_views *m = &c->m;
     double gate[4], cell, h;
 
     for (int k = 0; k < 4; k++) {
-        int channel = k * m->hidden + n;
+        int channel = k * m->h.c + n;
 
         gate[k] = value(&m->time, y, x, channel) + value(&m->skip, y, x, channel);
         if (c->gates)
-            gate[k] += c->gates[((size_t)y * m->h.w + x) * 4 * m->hidden + channel];
+            gate[k] += c->gates[((size_t)y * m->h.w + x) * 4 * m->h.c + channel];
     }
     cell = logistic(gate[1]) * value(&m->c_left, y, x, n) +
            logistic(gate[0]) * tanh(gate[3]);
@@ -138,21 +138,20 @@ static void cells(uint64_t *seed)
         struct cell c = new_cell(seed, i % 3 == 2 ? RV_BF16 : RV_F32);
         int row0 = test_random_int(seed, 0, c.m.h.h - 1),
             row1 = test_random_int(seed, row0 + 1, c.m.h.h);
-        size_t row = (size_t)c.m.h.w * 4 * c.m.hidden;
-        float *line = alloc(row + (size_t)c.m.h.w * c.m.hidden);
+        size_t row = (size_t)c.m.h.w * 4 * c.m.h.c;
+        float *line = alloc(row + (size_t)c.m.h.w * c.m.h.c);
 
         for (int t = 0; t < 2; t++) {
-            struct rv_map h = copy_map(&c.m.h), state = copy_map(&c.m.c);
+            struct rv_view h = copy_view(&c.m.h), state = copy_view(&c.m.c);
 
             tables[t]->cell_update(&c.m, row0, row1,
                                    c.gates ? c.gates + row0 * row : NULL, line);
             check_kept(&c.m.h, &h, row0, row1);
             check_kept(&c.m.c, &state, row0, row1);
             for (int y = row0; y < row1; y++)
-                for (int k = 0; k < c.m.h.w * c.m.hidden; k++)
-                    if (!test_note(
-                            check_cell_pixel(&c, y, k / c.m.hidden, k % c.m.hidden),
-                            "cell, %s, case %d", names[t], i))
+                for (int k = 0; k < c.m.h.w * c.m.h.c; k++)
+                    if (!test_note(check_cell_pixel(&c, y, k / c.m.h.c, k % c.m.h.c),
+                                   "cell, %s, case %d", names[t], i))
                         y = k = 1 << 30;
             free(h.data);
             free(state.data);
@@ -172,19 +171,19 @@ static void cell_inputs(uint64_t *seed)
             left = i % 4 ? test_random_int(seed, 1, 7) : 0, n = up + left,
             row0 = test_random_int(seed, 0, h - 1),
             row1 = test_random_int(seed, row0 + 1, h);
-        struct rv_cell_maps m = {.input_channels = n, .hidden = 3};
-        struct rv_map out = {.h = row1 - row0, .w = w, .c = n, .pitch = n, .type = type};
+        struct rv_cell_views m = {.input_channels = n};
+        struct rv_view out = {.h = row1 - row0, .w = w, .c = n, .pitch = n, .type = type};
         float *line;
 
         if (!n)
             continue;
-        m.h = new_map(seed, h, w, 3, 0, type, 1);
+        m.h = new_view(seed, h, w, 3, 0, type, 1);
         if (up)
-            m.below = new_map(seed, (h + 1) / 2, (w + 1) / 2, up, i % 2, type, 1);
+            m.below = new_view(seed, (h + 1) / 2, (w + 1) / 2, up, i % 2, type, 1);
         if (up && i % 7 < 3)
-            m.mul = new_map(seed, h, w, up, 0, type, 2);
+            m.mul = new_view(seed, h, w, up, 0, type, 2);
         if (left)
-            m.h_left = new_map(seed, h, w, left, i % 2, type, 1);
+            m.h_left = new_view(seed, h, w, left, i % 2, type, 1);
         out.data = alloc((size_t)out.h * w * n);
         line = alloc(rv_cell_line(&m));
         rv_cell_input(&m, row0, row1, out.data, type, line);
@@ -219,13 +218,13 @@ static void poolings(uint64_t *seed)
         enum rv_type type = i % 4 == 3 ? RV_BF16 : RV_F32;
         bool ceil = i % 3 == 0;
         int c = i % 2 ? 1 : test_random_int(seed, 1, 150); /* more than a piece */
-        struct rv_map in = new_map(seed, test_random_int(seed, 2, 15),
-                                   test_random_int(seed, 2, 15), c, i % 3, type, 5);
+        struct rv_view in = new_view(seed, test_random_int(seed, 2, 15),
+                                     test_random_int(seed, 2, 15), c, i % 3, type, 5);
         int oh = (in.h + 2 * pad - size + (ceil ? stride - 1 : 0)) / stride + 1,
             ow = (in.w + 2 * pad - size + (ceil ? stride - 1 : 0)) / stride + 1;
-        struct rv_map out =
-                          new_map(seed, oh, ow, c, i % 5, i % 8 == 1 ? RV_BF16 : type, 5),
-                      before = copy_map(&out);
+        struct rv_view out = new_view(seed, oh, ow, c, i % 5, i % 8 == 1 ? RV_BF16 : type,
+                                      5),
+                       before = copy_view(&out);
         int row0 = test_random_int(seed, 0, oh - 1),
             row1 = test_random_int(seed, row0 + 1, oh);
 
@@ -250,7 +249,7 @@ static void poolings(uint64_t *seed)
     }
 }
 
-static double mask_at(const struct rv_map *h, const float *kernel, double bias, int size,
+static double mask_at(const struct rv_view *h, const float *kernel, double bias, int size,
                       int y, int x)
 {
     double sum = bias;
@@ -269,9 +268,9 @@ static void masks(uint64_t *seed)
 {
     for (int i = 0; i < 40; i++) {
         int size = i % 3 ? 3 : 1, c = test_random_int(seed, 1, 16);
-        struct rv_map h =
-            new_map(seed, test_random_int(seed, 1, 9), test_random_int(seed, 1, 14), c,
-                    i % 2, i % 4 == 3 ? RV_BF16 : RV_F32, 1);
+        struct rv_view h =
+            new_view(seed, test_random_int(seed, 1, 9), test_random_int(seed, 1, 14), c,
+                     i % 2, i % 4 == 3 ? RV_BF16 : RV_F32, 1);
         float *kernel = random_floats((size_t)size * size * c, seed, -1, 1);
         int row0 = test_random_int(seed, 0, 2 * h.h - 1),
             row1 = test_random_int(seed, row0 + 1, 2 * h.h);
@@ -336,16 +335,16 @@ static void bench_kernels(void)
 {
     uint64_t seed = 1;
     int h = 64, w = 112, hid = 16;
-    struct rv_cell_maps m = {.hidden = hid};
+    struct rv_cell_views m = {0};
     float *gates = random_floats((size_t)h * w * 4 * hid, &seed, -4, 4),
           *line = alloc((size_t)w * 5 * hid), *out = alloc((size_t)4 * h * w),
           *kernel = random_floats((size_t)9 * hid, &seed, -1, 1), *scratch;
 
-    m.h = new_map(&seed, h, w, hid, 0, RV_F32, 1);
-    m.c = new_map(&seed, h, w, hid, 0, RV_F32, 1);
-    m.c_left = new_map(&seed, h, w, hid, 0, RV_F32, 1);
-    m.time = new_map(&seed, h, w, 4 * hid, 0, RV_F32, 1);
-    m.skip = new_map(&seed, h, w, 4 * hid, 0, RV_F32, 1);
+    m.h = new_view(&seed, h, w, hid, 0, RV_F32, 1);
+    m.c = new_view(&seed, h, w, hid, 0, RV_F32, 1);
+    m.c_left = new_view(&seed, h, w, hid, 0, RV_F32, 1);
+    m.time = new_view(&seed, h, w, 4 * hid, 0, RV_F32, 1);
+    m.skip = new_view(&seed, h, w, 4 * hid, 0, RV_F32, 1);
     scratch = alloc(rv_mask_scratch(&m.h, 3));
     for (int t = 0; t < 2; t++) {
         double best[3] = {1e9, 1e9, 1e9}, at[4];

@@ -30,12 +30,12 @@ void rv_axis_finish(struct rv_axis *axis)
     *axis = (struct rv_axis){0};
 }
 
-static size_t element(const struct rv_map *m)
+static size_t element(const struct rv_view *m)
 {
     return rv_type_bytes(m->type);
 }
 
-static void *row_of(const struct rv_map *m, int y)
+static void *row_of(const struct rv_view *m, int y)
 {
     return (char *)m->data + (size_t)y * m->w * m->pitch * element(m);
 }
@@ -77,7 +77,7 @@ void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n)
         memcpy(dst, src, n * sizeof(float));
 }
 
-static float get(const struct rv_map *m, int y, int x, int c)
+static float get(const struct rv_view *m, int y, int x, int c)
 {
     const void *p = (char *)row_of(m, y) + ((size_t)x * m->pitch + c) * element(m);
     float v;
@@ -86,7 +86,7 @@ static float get(const struct rv_map *m, int y, int x, int c)
     return v;
 }
 
-void rv_gather_row(float *dst, const struct rv_map *m, int y)
+void rv_gather_row(float *dst, const struct rv_view *m, int y)
 {
     const char *src = row_of(m, y);
 
@@ -124,7 +124,7 @@ static void lerp_columns(float *out, int w, int pitch, const float *line, int in
     }
 }
 
-void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, int pitch,
+void rv_upsampled_row(const struct rv_view *m, int y, int h, int w, float *out, int pitch,
                       float *line)
 {
     size_t n = (size_t)m->w * m->c;
@@ -140,15 +140,15 @@ void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, i
     lerp_columns(out, w, pitch, line, m->w, m->c);
 }
 
-/* By sizes alone, which are 0 for a map that is absent: a plan asks before there is any
- * memory. */
-size_t rv_cell_line(const struct rv_cell_maps *m)
+/* By sizes alone, which are 0 for a tensor that is absent: a plan asks before there is
+ * any memory. */
+size_t rv_cell_line(const struct rv_cell_views *m)
 {
     return (size_t)m->h.w * m->input_channels + 2 * (size_t)m->below.w * m->below.c +
            (size_t)m->mul.w * m->mul.c;
 }
 
-void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst,
+void rv_cell_input(const struct rv_cell_views *m, int row0, int row1, void *dst,
                    enum rv_type type, float *line)
 {
     int w = m->h.w, channels = m->input_channels, up = m->below.data ? m->below.c : 0;
@@ -184,15 +184,15 @@ static void max_into(float *max, const float *v, int n)
 }
 
 /* Channels taken at a time: what the buffers on the stack hold. */
-#define POOL_CHANNELS 128
+#define MAX_CHANNELS 128
 
-static void pool_pixel(const struct rv_map *in, char *out, enum rv_type type, int y0,
-                       int y1, int x0, int x1)
+static void max_pixel(const struct rv_view *in, char *out, enum rv_type type, int y0,
+                      int y1, int x0, int x1)
 {
-    float max[POOL_CHANNELS], v[POOL_CHANNELS];
+    float max[MAX_CHANNELS], v[MAX_CHANNELS];
 
-    for (int c = 0; c < in->c; c += POOL_CHANNELS) {
-        int n = in->c - c < POOL_CHANNELS ? in->c - c : POOL_CHANNELS;
+    for (int c = 0; c < in->c; c += MAX_CHANNELS) {
+        int n = in->c - c < MAX_CHANNELS ? in->c - c : MAX_CHANNELS;
 
         for (int y = y0; y < y1; y++)
             for (int x = x0; x < x1; x++) {
@@ -208,7 +208,7 @@ static void pool_pixel(const struct rv_map *in, char *out, enum rv_type type, in
     }
 }
 
-void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int stride,
+void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, int stride,
                 int pad, int row0, int row1)
 {
     for (int y = row0; y < row1; y++) {
@@ -217,8 +217,8 @@ void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int
         for (int x = 0; x < out->w; x++) {
             int x0 = x * stride - pad, x1 = x0 + size < in->w ? x0 + size : in->w;
 
-            pool_pixel(in, (char *)row_of(out, y) + (size_t)x * out->pitch * element(out),
-                       out->type, y0 < 0 ? 0 : y0, y1, x0 < 0 ? 0 : x0, x1);
+            max_pixel(in, (char *)row_of(out, y) + (size_t)x * out->pitch * element(out),
+                      out->type, y0 < 0 ? 0 : y0, y1, x0 < 0 ? 0 : x0, x1);
         }
     }
 }
@@ -250,10 +250,10 @@ static float logistic(float x)
     return 1 / (1 + expf(-x));
 }
 
-static void plain_cell_update(const struct rv_cell_maps *m, int row0, int row1,
+static void plain_cell_update(const struct rv_cell_views *m, int row0, int row1,
                               const float *gates, float *line)
 {
-    int hid = m->hidden;
+    int hid = m->h.c;
 
     (void)line;
     for (int y = row0; y < row1; y++)
@@ -285,7 +285,7 @@ static void plain_cell_update(const struct rv_cell_maps *m, int row0, int row1,
             }
 }
 
-static void plain_mask_half(const struct rv_map *h, const float *kernel, float bias,
+static void plain_mask_half(const struct rv_view *h, const float *kernel, float bias,
                             int size, int row0, int row1, float *out, float *scratch)
 {
     int rows = 2 * h->h, columns = 2 * h->w, border = size / 2;

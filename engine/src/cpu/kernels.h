@@ -15,7 +15,7 @@
 
 /* One image of a tensor: h x w pixels of c channels, `pitch` elements apart (more
  * than c in a slice). Elements are RV_F32 or RV_BF16. data NULL: not there. */
-struct rv_map {
+struct rv_view {
     void *data;
     int h, w, c, pitch;
     enum rv_type type;
@@ -33,9 +33,8 @@ int rv_axis_init(struct rv_axis *axis, int in, int out); /* 0, or -1: no memory 
 void rv_axis_finish(struct rv_axis *axis);
 
 /* A ConvLSTM cell, as in net/program.h: enum rv_cell_in. */
-struct rv_cell_maps {
-    struct rv_map below, h_left, c_left, time, skip, mul, h, c;
-    int hidden;
+struct rv_cell_views {
+    struct rv_view below, h_left, c_left, time, skip, mul, h, c;
     int input_channels; /* of the convolution: up's and h_left's */
 };
 
@@ -43,39 +42,39 @@ struct rv_kernels {
     /* Hidden and cell state, rows row0 to row1, from gate sums. `gates` are those rows
      * of the convolution, packed, NULL if there is none; `line` has room for a row of
      * gate sums. */
-    void (*cell_update)(const struct rv_cell_maps *m, int row0, int row1,
+    void (*cell_update)(const struct rv_cell_views *m, int row0, int row1,
                         const float *gates, float *line);
     /* Half-size logits, rows row0 to row1 of twice h's size, from the finest hidden
      * state: upsampled, then conv_out with its kernel [tap][channel]. `scratch` has
      * rv_mask_scratch floats. */
-    void (*mask_half)(const struct rv_map *h, const float *kernel, float bias, int size,
+    void (*mask_half)(const struct rv_view *h, const float *kernel, float bias, int size,
                       int row0, int row1, float *out, float *scratch);
     void (*sigmoid)(const float *in, float *out, size_t n);
 };
 
 extern const struct rv_kernels rv_kernels_plain, rv_kernels_fast;
 
-size_t rv_mask_scratch(const struct rv_map *h, int size);
+size_t rv_mask_scratch(const struct rv_view *h, int size);
 
 /* bfloat16 is the upper half of a float32; rounded to nearest, ties to even. */
 void rv_load_row(float *dst, const void *src, enum rv_type type, size_t n);
 void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n);
 
 /* Row y as packed float32. */
-void rv_gather_row(float *dst, const struct rv_map *m, int y);
+void rv_gather_row(float *dst, const struct rv_view *m, int y);
 /* Row y of `m` upsampled to h x w pixels, to out, `pitch` floats a pixel. `line` has
  * room for two rows of m. */
-void rv_upsampled_row(const struct rv_map *m, int y, int h, int w, float *out, int pitch,
+void rv_upsampled_row(const struct rv_view *m, int y, int h, int w, float *out, int pitch,
                       float *line);
 
 /* Rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul | h_left ],
  * packed, to dst. `line` has room for rv_cell_line floats. */
-void rv_cell_input(const struct rv_cell_maps *m, int row0, int row1, void *dst,
+void rv_cell_input(const struct rv_cell_views *m, int row0, int row1, void *dst,
                    enum rv_type type, float *line);
-size_t rv_cell_line(const struct rv_cell_maps *m);
+size_t rv_cell_line(const struct rv_cell_views *m);
 
 /* Windows are cut at the borders. `in` and `out` may be slices. */
-void rv_maxpool(const struct rv_map *in, const struct rv_map *out, int size, int stride,
+void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, int stride,
                 int pad, int row0, int row1);
 
 /* One row between rows a and b of a plane, frac of the way, to the width of `x`.

@@ -37,14 +37,14 @@ static void lstm_row(const float *restrict gates, const float *restrict c_left,
     }
 }
 
-static const float *f32_row(const struct rv_map *m, int y)
+static const float *f32_row(const struct rv_view *m, int y)
 {
     return (const float *)m->data + (size_t)y * m->w * m->pitch;
 }
 
 /* h, packed, into its place: perhaps of another type, and perhaps a slice of the state.
  */
-static void scatter_h(const struct rv_map *m, int y, const float *h)
+static void scatter_h(const struct rv_view *m, int y, const float *h)
 {
     size_t bytes = rv_type_bytes(m->type);
     char *out = (char *)m->data + (size_t)y * m->w * m->pitch * bytes;
@@ -58,10 +58,10 @@ static void scatter_h(const struct rv_map *m, int y, const float *h)
                      (size_t)m->c);
 }
 
-static void fast_cell_update(const struct rv_cell_maps *m, int row0, int row1,
+static void fast_cell_update(const struct rv_cell_views *m, int row0, int row1,
                              const float *gates, float *line)
 {
-    int w = m->h.w, hid = m->hidden;
+    int w = m->h.w, hid = m->h.c;
     size_t n = (size_t)w * 4 * hid;
 
     for (int y = row0; y < row1; y++) {
@@ -114,14 +114,14 @@ static void add_taps(float *restrict out, const float *planes, const float *kern
 
 /* Scratch: `size` upsampled rows as planes, a ring; one row of pixels; a line for
  * rv_upsampled_row. */
-size_t rv_mask_scratch(const struct rv_map *h, int size)
+size_t rv_mask_scratch(const struct rv_view *h, int size)
 {
     size_t row = (size_t)(2 * h->w + size) * h->c;
 
     return ((size_t)size + 1) * row + 2 * (size_t)h->w * h->c;
 }
 
-static void fast_mask_half(const struct rv_map *h, const float *kernel, float bias,
+static void fast_mask_half(const struct rv_view *h, const float *kernel, float bias,
                            int size, int row0, int row1, float *out, float *scratch)
 {
     int rows = 2 * h->h, w = 2 * h->w, border = size / 2, next = row0 - border;

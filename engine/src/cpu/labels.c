@@ -282,7 +282,7 @@ static void count(const int32_t *label, const struct span *column, int n, int y,
     }
 }
 
-static void write_labels(const int32_t *label, struct span s, uint32_t hidden,
+static void write_labels(const int32_t *label, struct span s, uint32_t unshown,
                          uint8_t *to, int width, int step)
 {
     if (step == 1) {
@@ -294,13 +294,13 @@ static void write_labels(const int32_t *label, struct span s, uint32_t hidden,
         for (int x = 0; x < width; x++)
             to[(ptrdiff_t)x * step] = x >= s.from && x < s.to ? (uint8_t)label[x] : 0;
     }
-    for (int x = s.from; hidden && x < s.to; x++)
-        if (label[x] && hidden >> (label[x] - 1) & 1)
+    for (int x = s.from; unshown && x < s.to; x++)
+        if (label[x] && unshown >> (label[x] - 1) & 1)
             to[(ptrdiff_t)x * step] = 0;
 }
 
 void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
-                    uint32_t hidden, float threshold, const rvos_labels *out, int row0,
+                    uint32_t unshown, float threshold, const rvos_labels *out, int row0,
                     int row1, struct rv_stats *stats, void *scratch)
 {
     float level = rv_label_level(threshold);
@@ -315,7 +315,7 @@ void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
         struct span s = best_of_row(up, &w, logits, n, y, level, column);
 
         count(w.label, column, n, y, stats);
-        write_labels(w.label, s, hidden, out->data + y * out->stride, out->width,
+        write_labels(w.label, s, unshown, out->data + y * out->stride, out->width,
                      rv_labels_step(out));
     }
 }

@@ -41,9 +41,9 @@ size_t rv_upsample_scratch(const struct rv_upsample *up, int objects);
 
 /* Rows of labels by the rule in rvos.h. `logits` are n planes of height x width;
  * threshold is a probability, 0: 0.5. stats[n] are added to. Slots that have their bit
- * in `hidden` compete and are counted, but written as background. */
+ * in `unshown` compete and are counted, but written as background. */
 void rv_labels_rows(const struct rv_upsample *up, const float *logits, int n,
-                    uint32_t hidden, float threshold, const rvos_labels *out, int row0,
+                    uint32_t unshown, float threshold, const rvos_labels *out, int row0,
                     int row1, struct rv_stats *stats, void *scratch);
 
 /* Rows of soft foreground: 255 x the largest probability, of slots not in `drop`. */

@@ -272,7 +272,7 @@ static void make_step(struct maker *m, const struct rv_step *s)
     case RV_OP_MAXPOOL:
         out = &p->tensor[s->out[0]];
         for (int n = 0; n < out->n; n++)
-            make_bands(m, s, RV_ITEM_POOL, s->decoder >= 0 ? n : -1, out->h,
+            make_bands(m, s, RV_ITEM_MAXPOOL, s->decoder >= 0 ? n : -1, out->h,
                        out->c == 1 ? 1 : m->threads);
         break;
     case RV_OP_CELL:

@@ -34,7 +34,7 @@ enum rv_item_kind {
     RV_ITEM_IMAGE, /* rows of the network's input */
     RV_ITEM_SEED,  /* the mask of one slot, where the job shows one */
     RV_ITEM_CONV,
-    RV_ITEM_POOL,
+    RV_ITEM_MAXPOOL,
     RV_ITEM_CELL,
     RV_ITEM_MASK,
     RV_ITEM_LABELS, /* label rows of a band, and their statistics */
@@ -105,8 +105,8 @@ struct rv_pixels {
 /* Rows of an image that one RV_ITEM_IMAGE may make at most. */
 int rv_image_rows(const struct rv_net *net, int threads);
 
-struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image);
-struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s);
+struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t, int image);
+struct rv_cell_views rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s);
 /* Rows [first, last) of the half-size logits that network rows row0 to row1 need. */
 void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *first,
                        int *last);

@@ -22,10 +22,10 @@ static char *bytes_of(const struct rv_plan *plan, rv_tid t)
     return base ? base + x->offset : NULL;
 }
 
-struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
+struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t, int image)
 {
     const struct rv_tensor *x;
-    struct rv_map m = {0};
+    struct rv_view m = {0};
 
     if (t < 0)
         return m;
@@ -42,18 +42,17 @@ struct rv_map rv_plan_map(const struct rv_plan *plan, rv_tid t, int image)
     return m;
 }
 
-struct rv_cell_maps rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s)
+struct rv_cell_views rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s)
 {
-    return (struct rv_cell_maps){
-        .below = rv_plan_map(plan, s->in[RV_CELL_BELOW], 0),
-        .h_left = rv_plan_map(plan, s->in[RV_CELL_H_LEFT], 0),
-        .c_left = rv_plan_map(plan, s->in[RV_CELL_C_LEFT], 0),
-        .time = rv_plan_map(plan, s->in[RV_CELL_TIME], 0),
-        .skip = rv_plan_map(plan, s->in[RV_CELL_SKIP], 0),
-        .mul = rv_plan_map(plan, s->in[RV_CELL_MUL], 0),
-        .h = rv_plan_map(plan, s->out[0], 0),
-        .c = rv_plan_map(plan, s->out[1], 0),
-        .hidden = plan->program->tensor[s->out[0]].c,
+    return (struct rv_cell_views){
+        .below = rv_plan_view(plan, s->in[RV_CELL_BELOW], 0),
+        .h_left = rv_plan_view(plan, s->in[RV_CELL_H_LEFT], 0),
+        .c_left = rv_plan_view(plan, s->in[RV_CELL_C_LEFT], 0),
+        .time = rv_plan_view(plan, s->in[RV_CELL_TIME], 0),
+        .skip = rv_plan_view(plan, s->in[RV_CELL_SKIP], 0),
+        .mul = rv_plan_view(plan, s->in[RV_CELL_MUL], 0),
+        .h = rv_plan_view(plan, s->out[0], 0),
+        .c = rv_plan_view(plan, s->out[1], 0),
         .input_channels = s->weight < 0 ? 0 : plan->net->weight[s->weight].in,
     };
 }
@@ -84,8 +83,8 @@ static size_t conv_input_bytes(const struct rv_plan *plan, const struct rv_item 
 size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
 {
     const struct rv_step *s = item->step;
-    struct rv_cell_maps cell;
-    struct rv_map h;
+    struct rv_cell_views cell;
+    struct rv_view h;
     size_t row, line;
     int first, last;
 
@@ -94,14 +93,14 @@ size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
         return (size_t)(item->row1 - item->row0) * plan->net->width * 3 * sizeof(float);
     case RV_ITEM_CELL:
         cell = rv_plan_cell(plan, s);
-        row = (size_t)cell.h.w * cell.hidden * sizeof(float);
+        row = (size_t)cell.h.w * cell.h.c * sizeof(float);
         line = rv_cell_line(&cell) * sizeof(float);
         if (line < 5 * row)
             line = 5 * row;
         return (item->conv ? conv_input_bytes(plan, item) : 0) +
                align64((size_t)(item->row1 - item->row0) * 4 * row) + align64(line);
     case RV_ITEM_MASK:
-        h = rv_plan_map(plan, s->in[0], 0);
+        h = rv_plan_view(plan, s->in[0], 0);
         rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
         return align64((size_t)(last - first) * 2 * h.w * sizeof(float)) +
                rv_mask_scratch(&h, s->size) * sizeof(float);
@@ -113,7 +112,7 @@ size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
 static int run_image(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_job *job = plan->job;
-    struct rv_map out = rv_plan_map(plan, item->step->out[0], 0);
+    struct rv_view out = rv_plan_view(plan, item->step->out[0], 0);
     size_t n = (size_t)(item->row1 - item->row0) * out.w * 3;
     char *rows =
         (char *)out.data + (size_t)item->row0 * out.w * 3 * rv_type_bytes(out.type);
@@ -132,7 +131,7 @@ static int run_image(struct rv_plan *plan, const struct rv_item *item, int worke
 static int run_seed(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_job *job = plan->job;
-    struct rv_map out = rv_plan_map(plan, item->step->out[1], item->slot);
+    struct rv_view out = rv_plan_view(plan, item->step->out[1], item->slot);
     float *mask = out.data;
 
     (void)worker;
@@ -143,7 +142,7 @@ static int run_seed(struct rv_plan *plan, const struct rv_item *item, int worker
     return 0;
 }
 
-static char *row_at(const struct rv_map *m, int y)
+static char *row_at(const struct rv_view *m, int y)
 {
     return (char *)m->data + (size_t)y * m->w * m->pitch * rv_type_bytes(m->type);
 }
@@ -151,20 +150,20 @@ static char *row_at(const struct rv_map *m, int y)
 static int run_conv(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_step *s = item->step;
-    struct rv_map in = rv_plan_map(plan, s->in[0], item->image);
-    struct rv_map out = rv_plan_map(plan, s->out[0], item->image);
-    struct rv_map add = rv_plan_map(plan, s->in[1], 0);
+    struct rv_view in = rv_plan_view(plan, s->in[0], item->image);
+    struct rv_view out = rv_plan_view(plan, s->out[0], item->image);
+    struct rv_view add = rv_plan_view(plan, s->in[1], 0);
 
     return item->conv->engine->run(item->conv, row_at(&in, item->conv->in0),
                                    add.data ? row_at(&add, item->row0) : NULL,
                                    row_at(&out, item->row0), plan->scratch[worker]);
 }
 
-static int run_pool(struct rv_plan *plan, const struct rv_item *item, int worker)
+static int run_maxpool(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_step *s = item->step;
-    struct rv_map in = rv_plan_map(plan, s->in[0], item->image);
-    struct rv_map out = rv_plan_map(plan, s->out[0], item->image);
+    struct rv_view in = rv_plan_view(plan, s->in[0], item->image);
+    struct rv_view out = rv_plan_view(plan, s->out[0], item->image);
 
     (void)worker;
     rv_maxpool(&in, &out, s->size, s->stride, s->pad, item->row0, item->row1);
@@ -175,7 +174,7 @@ static int run_pool(struct rv_plan *plan, const struct rv_item *item, int worker
 static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_step *s = item->step;
-    struct rv_cell_maps m = rv_plan_cell(plan, s);
+    struct rv_cell_views m = rv_plan_cell(plan, s);
     int rows = item->row1 - item->row0, in1 = item->row1 + s->pad;
     char *input = plan->scratch[worker];
     float *gates = NULL, *line;
@@ -184,8 +183,7 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
 
     if (item->conv) {
         gates = (float *)(void *)(input + conv_input_bytes(plan, item));
-        rest =
-            (char *)gates + align64((size_t)rows * m.h.w * 4 * m.hidden * sizeof(float));
+        rest = (char *)gates + align64((size_t)rows * m.h.w * 4 * m.h.c * sizeof(float));
         line = (float *)(void *)rest;
         rv_cell_input(&m, item->conv->in0, in1 < m.h.h ? in1 : m.h.h, input,
                       plan->program->type, line);
@@ -202,10 +200,10 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     const struct rv_kernels *k = plan->cpu->kernels;
     const struct rv_step *s = item->step;
     const struct rv_axis *x = &plan->mask_x, *y = &plan->mask_y;
-    struct rv_map h = rv_plan_map(plan, s->in[0], item->image);
-    struct rv_map half = rv_plan_map(plan, s->out[0], item->image);
-    struct rv_map full = rv_plan_map(plan, s->out[1], item->image);
-    struct rv_map prob = rv_plan_map(plan, s->out[2], item->image);
+    struct rv_view h = rv_plan_view(plan, s->in[0], item->image);
+    struct rv_view half = rv_plan_view(plan, s->out[0], item->image);
+    struct rv_view full = rv_plan_view(plan, s->out[1], item->image);
+    struct rv_view prob = rv_plan_view(plan, s->out[2], item->image);
     const float *kernel = plan->mask_kernel[s->decoder];
     float *rows = plan->scratch[worker], *rest;
     int first, last, own0 = y->in * item->row0 / y->out,
@@ -360,7 +358,7 @@ static void run_waves(void *ctx, int worker)
 {
     static run_fn *const run[] = {
         [RV_ITEM_IMAGE] = run_image,   [RV_ITEM_SEED] = run_seed,
-        [RV_ITEM_CONV] = run_conv,     [RV_ITEM_POOL] = run_pool,
+        [RV_ITEM_CONV] = run_conv,     [RV_ITEM_MAXPOOL] = run_maxpool,
         [RV_ITEM_CELL] = run_cell,     [RV_ITEM_MASK] = run_mask,
         [RV_ITEM_LABELS] = run_labels, [RV_ITEM_FINISH] = run_finish,
     };

@@ -72,7 +72,7 @@ static void name_step(const struct rv_plan *plan, const struct rv_step *s, char 
 
 /* ---- bytes ------------------------------------------------------------------ */
 
-static double map_bytes(const struct rv_plan *plan, rv_tid t, double rows)
+static double view_bytes(const struct rv_plan *plan, rv_tid t, double rows)
 {
     const struct rv_tensor *x;
 
@@ -101,21 +101,21 @@ static double item_bytes(const struct rv_plan *plan, const struct rv_item *item)
 
     switch (item->kind) {
     case RV_ITEM_SEED: /* the mask that is fed */
-        return map_bytes(plan, s->out[1], rows);
+        return view_bytes(plan, s->out[1], rows);
     case RV_ITEM_LABELS: /* what is asked for is not known here */
         logits = &plan->program->tensor[s->in[0]];
-        return map_bytes(plan, s->in[0], (double)logits->h / plan->bands) * logits->n;
+        return view_bytes(plan, s->in[0], (double)logits->h / plan->bands) * logits->n;
     case RV_ITEM_FINISH:
         return 0;
     case RV_ITEM_MASK: /* rows are those of the network's size, out[1] */
-        return map_bytes(plan, s->in[0], rows / 4) +
-               map_bytes(plan, s->out[0], rows / 2) + map_bytes(plan, s->out[1], rows) +
-               map_bytes(plan, s->out[2], rows);
+        return view_bytes(plan, s->in[0], rows / 4) +
+               view_bytes(plan, s->out[0], rows / 2) + view_bytes(plan, s->out[1], rows) +
+               view_bytes(plan, s->out[2], rows);
     default:
         for (int i = 0; i < RV_CELL_INPUTS; i++)
-            bytes += map_bytes(plan, s->in[i], input_rows(plan, item, s->in[i]));
-        bytes += map_bytes(plan, s->out[0], rows);
-        return item->kind == RV_ITEM_CELL ? bytes + map_bytes(plan, s->out[1], rows)
+            bytes += view_bytes(plan, s->in[i], input_rows(plan, item, s->in[i]));
+        bytes += view_bytes(plan, s->out[0], rows);
+        return item->kind == RV_ITEM_CELL ? bytes + view_bytes(plan, s->out[1], rows)
                                           : bytes;
     }
 }
