@@ -36,6 +36,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .separations = 2,
     .unseen = 0.3,
     .unseen_times = 4,
+    .moved = 1,
     .held = 0.6,
     .mend_from = 1.15,
     .mend_to = 4,
@@ -73,13 +74,18 @@ int rv_slot_free(const struct rv_follow *f)
     return best;
 }
 
-/* How far a piece lies from the last place of an object, in sizes of the object. */
-static double distance(const struct rv_piece *p, const struct place *at)
+/* How far the middle of a box lies from that of a place, in sizes of the place. */
+static double offset(int x0, int y0, int x1, int y1, const struct place *at)
 {
-    double x = abs(p->x0 + p->x1 - at->x0 - at->x1) / 2.0 / (at->x1 - at->x0);
-    double y = abs(p->y0 + p->y1 - at->y0 - at->y1) / 2.0 / (at->y1 - at->y0);
+    double x = abs(x0 + x1 - at->x0 - at->x1) / 2.0 / (at->x1 - at->x0);
+    double y = abs(y0 + y1 - at->y0 - at->y1) / 2.0 / (at->y1 - at->y0);
 
     return x > y ? x : y;
+}
+
+static double distance(const struct rv_piece *p, const struct place *at)
+{
+    return offset(p->x0, p->y0, p->x1, p->y1, at);
 }
 
 /* The slot whose object has been away and is back as this piece; -1: there is none. */
@@ -332,6 +338,11 @@ static void free_lost(struct rv_follow *f, const struct rv_follow_frame *frame,
         slot->full = now->area > fade * slot->full ? now->area : fade * slot->full;
         if (now->area && now->area >= f->rules.shrinks * slot->full)
             slot->at = *now;
+        if (now->area && !slot->home.area)
+            slot->home = *now;
+        if (now->area &&
+            offset(now->x0, now->y0, now->x1, now->y1, &slot->home) > f->rules.moved)
+            slot->moved = true;
         if (f->serials[s] && !f->slot[s].given && f->slot[s].empty >= f->rules.lost) {
             rv_slot_vacate(f, s);
             decision->clear |= rv_slot_bit(s);

@@ -57,7 +57,8 @@ struct rv_follow_rules {
     int far;                   /* pixels: a smaller part further off is cut off */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */
-    int unseen_times;          /* or else, so many times in a row, it is none */
+    int unseen_times;          /* or else, so many times in a row, it is none ... */
+    double moved;              /* unless it has moved, by so many of its sizes */
     double held;               /* part of an object that a piece must hold to mend it */
     double mend_from, mend_to; /* size of that piece, against the object */
     double mend_others;        /* part of the piece that others may hold */

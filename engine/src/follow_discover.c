@@ -136,7 +136,8 @@ static bool waits(const struct rv_follow *f)
     return false;
 }
 
-/* An object that the zero-shot decoder does not see for several discoveries is none. */
+/* An object that the zero-shot decoder does not see for several discoveries is none,
+ * unless it has moved: scenery stays where it is. */
 static void drop_unseen(struct rv_follow *f, const struct rv_follow_frame *frame,
                         struct rv_follow_decision *decision)
 {
@@ -152,7 +153,7 @@ static void drop_unseen(struct rv_follow *f, const struct rv_follow_frame *frame
         if (!slot->serial || !area[s + 1])
             continue;
         slot->unseen = seen[s + 1] < f->rules.unseen * area[s + 1] ? slot->unseen + 1 : 0;
-        if (slot->unseen < f->rules.unseen_times || slot->given)
+        if (slot->unseen < f->rules.unseen_times || slot->given || slot->moved)
             continue;
         rv_slot_vacate(f, s);
         decision->clear |= rv_slot_bit(s);

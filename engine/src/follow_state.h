@@ -12,16 +12,18 @@ struct place {
 };
 
 struct slot {
-    uint32_t serial; /* 0: free */
-    int64_t since;   /* the frame in which it got its object */
-    bool given;      /* by the user */
-    bool detected;   /* not from a piece of the start */
-    int empty;       /* frames in a row without a pixel */
-    double full;     /* recent area of the whole object */
-    struct place at; /* where it was last seen with most of its area */
-    int apart;       /* checks in a row that found it in two pieces */
-    int unseen;      /* discoveries in a row that did not find it */
-    int joined;      /* frames in a row in one piece with a larger object */
+    uint32_t serial;   /* 0: free */
+    int64_t since;     /* the frame in which it got its object */
+    bool given;        /* by the user */
+    bool detected;     /* not from a piece of the start */
+    int empty;         /* frames in a row without a pixel */
+    double full;       /* recent area of the whole object */
+    struct place at;   /* where it was last seen with most of its area */
+    struct place home; /* where it was first seen */
+    bool moved;        /* it has been elsewhere: it is no scenery */
+    int apart;         /* checks in a row that found it in two pieces */
+    int unseen;        /* discoveries in a row that did not find it */
+    int joined;        /* frames in a row in one piece with a larger object */
 };
 
 /* A piece of the last discovery, by its number there. */

@@ -258,20 +258,33 @@ static bool creep_from_nowhere(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
-/* The zero-shot decoder does not see an object any more, in many discoveries. */
-static bool scenery(const struct rv_follow_rules *rules)
+/* The zero-shot decoder does not see an object any more, in many discoveries. Before that
+ * it has moved `by` pixels. Its number in the end. */
+static uint32_t unseen(const struct rv_follow_rules *rules, int by)
 {
     struct scene *s = begin(rules, 4, INTERVAL);
 
     s->shape[0] = left;
     s->shape[1] = right;
     run(s, START + 2);
+    s->shape[1].x += by;
     s->shape[1].found = 0;
     run(s, 2 * INTERVAL);
-    if (!id(s, 1)) /* too soon */
-        return false;
+    if (id(s, 0) != 1 || id(s, 1) != 2) /* too soon */
+        return 9;
     run(s, 4 * INTERVAL);
-    return id(s, 0) == 1 && !id(s, 1) && objects(s) == 1;
+    return id(s, 1);
+}
+
+static bool scenery(const struct rv_follow_rules *rules)
+{
+    return unseen(rules, 0) == 0;
+}
+
+/* What has moved is no scenery. */
+static bool unseen_mover(const struct rv_follow_rules *rules)
+{
+    return unseen(rules, 30) == 2;
 }
 
 /* No slot is free. An object that has been away gives way to a new one. */
@@ -470,6 +483,7 @@ int main(void)
     WITHOUT(creep, theft, 100);
     WITHOUT(creep_from_nowhere, theft, 100);
     WITHOUT(scenery, unseen_times, 1000000);
+    WITHOUT(unseen_mover, moved, 1000);
     WITHOUT(full_slots, spare, 1000000);
     WITHOUT(drop, dropped, 0);
     WITHOUT(all_lost, hurry, 50);
