@@ -189,6 +189,7 @@ static void max_into(float *max, const float *v, int n)
 static void max_pixel(const struct rv_view *in, char *out, enum rv_type type, int y0,
                       int y1, int x0, int x1)
 {
+    size_t bytes = element(in), pixel = in->pitch * bytes, row = in->w * pixel;
     float max[MAX_CHANNELS], v[MAX_CHANNELS];
 
     for (int c = 0; c < in->c; c += MAX_CHANNELS) {
@@ -196,10 +197,9 @@ static void max_pixel(const struct rv_view *in, char *out, enum rv_type type, in
 
         for (int y = y0; y < y1; y++)
             for (int x = x0; x < x1; x++) {
-                const char *p = row_of(in, y);
+                const char *p = (char *)in->data + y * row + x * pixel + c * bytes;
                 bool first = y == y0 && x == x0;
 
-                p += ((size_t)x * in->pitch + c) * element(in);
                 rv_load_row(first ? max : v, p, in->type, (size_t)n);
                 if (!first)
                     max_into(max, v, n);
