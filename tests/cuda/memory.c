@@ -142,7 +142,7 @@ static void compare(rvos_model *cpu, rvos_model *cuda, rvos_task task,
     segment(cuda, task, p, RVOS_MEMORY_CUDA, labels[2], alpha[2], &object[2]);
     CHECK(!memcmp(labels[1], labels[2], sizeof(labels[1])));
     CHECK(!memcmp(alpha[1], alpha[2], sizeof(alpha[1])));
-    CHECK(!memcmp(&object[1], &object[2], sizeof(object[1])));
+    CHECK(same_object(&object[1], &object[2]));
     for (size_t k = 0; k < sizeof(labels[0]); k++)
         off += labels[0][k] != labels[1][k];
     for (size_t k = 0; k < sizeof(alpha[0]); k++) {

@@ -3,69 +3,84 @@
 // copies that land when they are waited for, fragments of tensor cores.
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 
 #include "emulation.h"
 
-__thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
-__thread char *emulated_shared;
+// Read for each copy of 16 bytes: here without the call that a library's variables need.
+// (Not in the kernels: binutils 2.40 cannot link programs with all that gcc makes of it there.)
+#define EMULATED_THREAD __thread __attribute__((tls_model("initial-exec")))
+EMULATED_THREAD emulated_index threadIdx, blockIdx, blockDim, gridDim;
+EMULATED_THREAD char *emulated_shared;
 static const size_t fragment_alignment = 32;
 
-// Copies of one thread that have not landed, the oldest first; closed[i]: of group i.
+// Copies of one thread that have not landed: those from `first` to `next`, and of these the
+// ones before ends[g] in groups that are closed, g from `landed` to `closed`. Numbers only grow.
 struct copies {
     struct {
         void *to;
         const void *from;
         bool there;
     } copy[64];
-    int closed[8];
-    int n, open, groups;
+    unsigned ends[8], first, next, landed, closed;
 };
-static thread_local copies waiting[1024]; // by thread of the block
+// What a thread of the host needs to run a block.
+struct host_thread {
+    copies waiting[1024]; // by thread of the block
+    alignas(64) char shared[EMULATED_SHARED_MOST + 64];
+    alignas(64) char places[1 << 20];
+    size_t placed;
+};
+static EMULATED_THREAD struct host_thread *me;
+
+char *emulated_place(size_t bytes)
+{
+    char *place = me->places + me->placed;
+
+    me->placed += (bytes + 63) / 64 * 64;
+    if (me->placed > sizeof(me->places))
+        abort(); // more than any kernel should have
+    return place;
+}
 
 void emulated_copy16(void *to, const void *from, bool there)
 {
-    copies *c = &waiting[threadIdx.x];
+    copies *c = &me->waiting[threadIdx.x];
 
-    if (c->n == 64)
+    if (c->next - c->first == 64)
         abort(); // more than any kernel should have under way
     emulated_check_vector(to);
     if (there)
         emulated_check_vector(from);
-    c->copy[c->n++] = {to, from, there};
-    c->open++;
+    c->copy[c->next++ % 64] = {to, from, there};
 }
 
 static void land(copies *c)
 {
-    int n = c->closed[0];
+    for (unsigned end = c->ends[c->landed++ % 8]; c->first != end; c->first++) {
+        auto copy = c->copy[c->first % 64];
 
-    for (int i = 0; i < n; i++) {
-        if (c->copy[i].there)
-            memcpy(c->copy[i].to, c->copy[i].from, 16);
+        if (copy.there)
+            memcpy(copy.to, copy.from, 16);
         else
-            memset(c->copy[i].to, 0, 16);
+            memset(copy.to, 0, 16);
     }
-    c->n -= n;
-    memmove(c->copy, c->copy + n, (size_t)c->n * sizeof(c->copy[0]));
-    c->groups--;
-    memmove(c->closed, c->closed + 1, (size_t)c->groups * sizeof(c->closed[0]));
 }
 
 void emulated_commit(void)
 {
-    copies *c = &waiting[threadIdx.x];
+    copies *c = &me->waiting[threadIdx.x];
 
-    if (c->groups == 8)
+    if (c->closed - c->landed == 8)
         abort();
-    c->closed[c->groups++] = c->open;
-    c->open = 0;
+    c->ends[c->closed++ % 8] = c->next;
 }
 
 void emulated_wait(int but)
 {
-    copies *c = &waiting[threadIdx.x];
+    copies *c = &me->waiting[threadIdx.x];
 
-    while (c->groups > but)
+    while (c->closed - c->landed > (unsigned)but)
         land(c);
 }
 
@@ -85,12 +100,21 @@ void emulated_check_fragment(const void *p, size_t pitch)
     }
 }
 
-__global__ void emulated_multiply_add(float *sums, const float *left, const float *right)
+// Row by row, each in registers. The arguments are whole fragments: sanitizers, which would make
+// this several times slower, look at what loads and stores them.
+__attribute__((no_sanitize("address", "undefined"))) __global__ void
+emulated_multiply_add(float *sums, const float *left, const float *right)
 {
-    for (int i = 0; i < 16; i++)
+    typedef float row __attribute__((vector_size(64), aligned(4), may_alias));
+    const row *rows = (const row *)right;
+
+    for (int i = 0; i < 16; i++) {
+        row sum = ((row *)sums)[i];
+
         for (int k = 0; k < 16; k++)
-            for (int n = 0; n < 16; n++)
-                sums[i * 16 + n] += left[i * 16 + k] * right[k * 16 + n];
+            sum += left[i * 16 + k] * rows[k];
+        ((row *)sums)[i] = sum;
+    }
 }
 
 static unsigned long gcd(unsigned long a, unsigned long b)
@@ -102,17 +126,21 @@ static unsigned long gcd(unsigned long a, unsigned long b)
 void emulated_blocks(dim3 grid, const std::function<void()> &block_function,
                      size_t shared)
 {
-    alignas(64) static thread_local char memory[EMULATED_SHARED_MOST + 64];
+    static thread_local std::unique_ptr<struct host_thread> own;
     unsigned long all = (unsigned long)grid.x * grid.y * grid.z, stride = all / 3 * 2 + 1;
 
     while (gcd(stride, all) != 1)
         stride++;
-    emulated_shared = memory;
+    if (!own)
+        own.reset(new host_thread());
+    me = own.get();
+    emulated_shared = me->shared;
     for (unsigned long i = 0, b = all / 2; i < all; i++, b = (b + stride) % all) {
         blockIdx = {(unsigned int)(b % grid.x), (unsigned int)(b / grid.x % grid.y),
                     (unsigned int)(b / grid.x / grid.y)};
+        me->placed = 0;
         if (shared)
-            memset(memory, 0xff, shared);
+            memset(me->shared, 0xff, shared);
         block_function();
     }
 }

@@ -32,8 +32,13 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #endif
 #define __device__
 #define __host__
-#define RV_SHARED static thread_local
-#define RV_OWN(type, name, count) static thread_local type name##_own[1024][count]
+/* Variables of a block, in memory that lives as long as the block; with undefined contents. */
+char *emulated_place(size_t bytes);
+#define EMULATED_PLACE(type, name, dims)                                                 \
+    typedef type name##_type dims;                                                       \
+    name##_type &name = *(name##_type *)emulated_place(sizeof(name##_type))
+#define RV_SHARED(type, name, dims) EMULATED_PLACE(type, name, dims)
+#define RV_OWN(type, name, count) EMULATED_PLACE(type, name##_own, [1024][count])
 #define RV_MY(name) name##_own[threadIdx.x]
 #define RV_SYNC
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
@@ -89,7 +94,7 @@ template <class T> static inline void atomicMax(T *p, T v)
 #define RV_MOST_WARPS 32
 #define RV_WARPS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x += 32)
 #define RV_KEPT(type, name, count)                                                       \
-    static thread_local type name##_kept[RV_MOST_WARPS][count]
+    EMULATED_PLACE(type, name##_kept, [RV_MOST_WARPS][count])
 #define RV_MINE(name) name##_kept[threadIdx.x / 32]
 #define RV_FENCE
 #define RV_UNROLL
@@ -126,18 +131,14 @@ struct __half {
 
 static inline float __half2float(__half h)
 {
-    uint32_t sign = (uint32_t)(h.bits & 0x8000) << 16, rest = h.bits & 0x7fff, bits;
+    uint32_t rest = h.bits & 0x7fff, bits = rest << 13;
     float f;
 
-    if (rest >= 0x7c00)
-        bits = sign | 0x7f800000 | (rest & 0x3ff) << 13;
-    else if (rest >= 0x400)
-        bits = sign | ((rest << 13) + 0x38000000);
-    else {
-        f = (float)rest * 0x1p-24f;
-        memcpy(&bits, &f, 4);
-        bits |= sign;
-    }
+    memcpy(&f, &bits, 4);
+    f *= 0x1p112f; /* exact, and right for subnormals */
+    memcpy(&bits, &f, 4);
+    bits = rest >= 0x7c00 ? 0x7f800000 | (rest & 0x3ff) << 13 : bits;
+    bits |= (uint32_t)(h.bits & 0x8000) << 16;
     memcpy(&f, &bits, 4);
     return f;
 }

@@ -194,7 +194,7 @@ static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
                                        const struct rv_cell_tile &m,
                                        const struct layout &l)
 {
-    RV_SHARED struct places places;
+    RV_SHARED(struct places, places, );
     RV_KEPT(rv_sums, sums, 4);
     int steps = (l.blocks * m.size * m.size + SPLIT - 1) / SPLIT;
 

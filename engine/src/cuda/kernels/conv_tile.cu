@@ -243,7 +243,7 @@ template <class T>
 static __device__ inline void conv_tile(const struct rv_tile_conv &c, const void *x,
                                         const void *add, void *y, float *workspace)
 {
-    RV_SHARED struct tile<T> t;
+    RV_SHARED(struct tile<T>, t, );
     const int groups = T::N / 8;
     int steps = (c.columns + STEP - 1) / STEP, parts = (int)gridDim.z;
 

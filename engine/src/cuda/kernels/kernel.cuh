@@ -13,7 +13,7 @@
 #include <cuda_runtime.h>
 #define RV_THREADS for (int once_ = 1; once_; once_ = 0)
 #define RV_SYNC __syncthreads();
-#define RV_SHARED __shared__
+#define RV_SHARED(type, name, dims) __shared__ type name dims
 #define RV_OWN(type, name, count) type name##_own[1][count]
 #define RV_MY(name) name##_own[0]
 #define RV_LAUNCH(kernel, grid, block, stream, ...)                                      \

@@ -95,7 +95,7 @@ static __device__ inline void add_score(struct rv_found *f, float logit)
 static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view logits,
                               int decoder)
 {
-    RV_SHARED struct rv_found mine[RV_CUDA_SLOTS];
+    RV_SHARED(struct rv_found, mine, [RV_CUDA_SLOTS]);
 
     RV_THREADS
     {
@@ -145,7 +145,7 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
 static __global__ void look(const struct rv_cuda_job *jobs, struct rv_view logits,
                             int decoder)
 {
-    RV_SHARED struct rv_found mine[RV_CUDA_SLOTS];
+    RV_SHARED(struct rv_found, mine, [RV_CUDA_SLOTS]);
 
     RV_THREADS
     {

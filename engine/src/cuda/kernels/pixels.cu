@@ -80,7 +80,7 @@ static __device__ inline void add_strip(const struct rv_taps *taps, int y, int a
 // has shrunk in x. Also what every frame begins with: nothing has been found yet.
 static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view image)
 {
-    RV_SHARED uint8_t strip[STRIP][WIDE][3];
+    RV_SHARED(uint8_t, strip, [STRIP][WIDE][3]);
     RV_OWN(int, sum, 3);
     const struct rv_cuda_job *job = &jobs[blockIdx.y];
     int across = (image.w + WIDE - 1) / WIDE, x0 = (int)blockIdx.x % across * WIDE;
