@@ -144,6 +144,14 @@ static inline void read_logits(rvos_stream *stream, int n, float *out)
     }
 }
 
+/* To the last bit; what is between the fields may differ. */
+static inline bool same_object(const rvos_object *a, const rvos_object *b)
+{
+    return a->present == b->present && a->x == b->x && a->y == b->y &&
+           a->width == b->width && a->height == b->height && a->area == b->area &&
+           !memcmp(&a->score, &b->score, sizeof(a->score)) && a->serial == b->serial;
+}
+
 /* The largest difference; a NaN counts as infinite. */
 static inline double difference(const float *a, const float *b, size_t n)
 {

@@ -253,7 +253,7 @@ static void unshown(void)
         compare(b, t, &some, &alpha, (rvos_output){.threshold = 0.2f, .hidden = 5});
         for (int n = 0; n < N; n++) {
             CHECK(rvos_stream_get_object(b, n + 1, &y) == 0);
-            CHECK(!memcmp(&x[n], &y, sizeof(y)));
+            CHECK(same_object(&x[n], &y));
         }
         rvos_stream_reset(b);
         for (int k = 0; k <= t; k++)
@@ -319,7 +319,7 @@ static void scores_and_masks(rvos_stream *stream)
         CHECK(rvos_stream_get_object(stream, n, &before) == 0);
         CHECK(process_frame(stream, n, n % 2 ? NULL : &(rvos_output){0}) == 0);
         CHECK(rvos_stream_get_object(stream, n, &after) == 0);
-        CHECK(!memcmp(&before, &after, sizeof(after)));
+        CHECK(same_object(&before, &after));
     }
     free(labels.memory);
 }
