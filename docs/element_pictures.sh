@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# element_pictures.sh [FOLDER]: a picture of each output of rvosseg, on the shipped clip
-# and model, as docs/images/element-*.jpg or into FOLDER. In zero-shot mode.
+# element_pictures.sh [FOLDER [FRAME]]: a picture of each output of rvosseg, on the shipped clip
+# and model, as docs/images/element-*.jpg or into FOLDER, of this frame. In zero-shot mode.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-$root/docs/images}
 clip=$root/data/clips/cup.mp4
-frame=24 # of the clip
+frame=${2:-24}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
@@ -37,14 +37,14 @@ gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
     video/x-raw,width=640,height=480 ! c.sink_0 \
     filesrc location="$clip" ! decodebin ! videoconvert ! \
     identity eos-after=$((frame + 1)) ! rvosseg mode=zero-shot engine=cpu output=alpha ! queue ! c.sink_1
-mv "$work/alpha$((frame - 2)).jpg" "$out/element-alpha.jpg"
+mv "$work/$(printf 'alpha%02d.jpg' $((frame - 2)))" "$out/element-alpha.jpg"
 
 # The pad `mask`: slots as grey values, here times 60 to be seen.
 gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
     identity eos-after=$((frame + 1)) ! rvosseg name=r mode=zero-shot engine=cpu output=none \
     r.src ! queue ! fakesink sync=false \
     r.mask ! queue ! pngenc ! multifilesink location="$work/pad%02d.png" post-messages=false
-/usr/bin/python3 - "$work/pad$frame.png" "$out/element-pad.jpg" <<'END'
+/usr/bin/python3 - "$work/$(printf 'pad%02d.png' "$frame")" "$out/element-pad.jpg" <<'END'
 import sys
 from PIL import Image
 mask = Image.open(sys.argv[1]).point([min(255, 60 * slot) for slot in range(256)])

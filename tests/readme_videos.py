@@ -93,6 +93,9 @@ def main():
         env = readme.environment(sys.argv[1], folder)
         if not env:
             return 77
+        small = os.path.join(os.path.abspath(sys.argv[1]), "tests", "models", "r18.safetensors")
+        if os.path.exists(small):  # which network it is does not matter here
+            env["RVOS_MODEL"] = small
         lines = [line for line in readme.commands() if "filesrc" in line]
         paint(os.path.join(folder, "FIRST.png"))
         made = [(name, frames) for name, options, frames in VIDEOS

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs what is missing, builds in five configurations, and runs every test; then the
+# Installs what is missing, builds in four configurations, and runs every test; then the
 # tests that depend on the system on another Debian release.
 # The last line is `N passed, N failed`, with `, N skipped` where some could not run here.
 set -u
@@ -10,16 +10,16 @@ usage()
     cat <<'END'
 usage: sh tests/run.sh [--quick] [--no-install]
 
-  --quick        one configuration only: no sanitizers, no clang, no build without oneDNN, no
+  --quick        one configuration only: no clang, no sanitizers, no build without oneDNN, no
                  Debian 13
   --no-install   install no Debian packages
 
-It takes about 35 minutes on two cores, with --quick about 15, and on a fresh machine about 5
+It takes about 20 minutes on two cores, with --quick about 10, and on a fresh machine about 5
 more for the packages. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
 network; it is skipped where one is missing.
 
-Builds in ./build-test, ./build-asan, ./build-tsan, ./build-clang and ./build-plain, which
-may be kept or deleted; the logs are in their folders. The exit status is 0 if nothing failed.
+Builds in ./build-test, ./build-asan, ./build-tsan and ./build-plain, which may be kept or
+deleted; the logs are in their folders. The exit status is 0 if nothing failed.
 END
 }
 
@@ -156,8 +156,10 @@ meson_tests()
     folder=$1
     shift
     rm -f "$folder/meson-logs/testlog.json"
+    # One more than there are cores: many tests wait for a clock.
     GST_REGISTRY=$root/$folder/registry.bin XDG_CACHE_HOME=$root/$folder/cache \
-        meson test -C "$folder" --no-rebuild --print-errorlogs "$@" 2>&1 |
+        meson test -C "$folder" --no-rebuild --print-errorlogs \
+        --num-processes $(($(nproc) + 1)) "$@" 2>&1 |
         grep --line-buffered -v -e '^ninja: ' -e '^Full log written' -e '^$' -e ':  *0 *$'
     results=$folder/meson-logs/testlog.json
     if [ ! -s "$results" ]; then
@@ -185,6 +187,48 @@ tests_without()
         sed 's|.* / ||'
 }
 
+# What meson does not run, one after another beside the tests that it runs.
+whole_tests()
+{
+    one "docs" build-test/docs-log.txt sh tests/docs.sh build-test/docs
+    one "Python wheel" build-test/wheel-log.txt sh tests/wheel.sh
+    [ $built = 0 ] || return
+    one "installed files" build-test/install-log.txt sh tests/install.sh build-test
+    one "docs/archive.md" build-test/archive-log.txt /usr/bin/python3 tests/archive_recipes.py \
+        build-test
+    one "README's pipelines" build-test/readme-log.txt /usr/bin/python3 tests/readme.py build-test
+    one "README's pipelines, others' videos" build-test/readme-videos-log.txt \
+        /usr/bin/python3 tests/readme_videos.py build-test
+    one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
+}
+
+# aside FILE FUNCTION: runs it in the background, with counts of its own, for beside().
+aside()
+{
+    aside_file=$1
+    (
+        passed=0 failed=0 skipped=0 failures='' skips=''
+        "$2" >"$1.log" 2>&1
+        echo "$passed $failed $skipped" >"$1.counts"
+        echo "$failures" >"$1.failures"
+        echo "$skips" >"$1.skips"
+    ) &
+    aside_pid=$!
+}
+
+# beside: waits for it, and shows and counts its tests.
+beside()
+{
+    wait "$aside_pid"
+    cat "$aside_file.log"
+    read -r more_passed more_failed more_skipped <"$aside_file.counts"
+    passed=$((passed + more_passed))
+    failed=$((failed + more_failed))
+    skipped=$((skipped + more_skipped))
+    failures=$failures$(cat "$aside_file.failures")
+    skips=$skips$(cat "$aside_file.skips")
+}
+
 # ---- packages -------------------------------------------------------------------
 
 # gst-cuda brings 200 MB of other packages: only where it can be built on.
@@ -193,10 +237,10 @@ if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; t
     cuda_packages=libgstreamer-plugins-bad1.0-dev
 fi
 if [ "$quick" ]; then
-    echo "The default build and its tests: about 15 minutes on two cores."
+    echo "The default build and its tests: about 10 minutes on two cores."
 else
-    echo "Five builds with their tests, and Debian 13: about 35 minutes on two cores." \
-        "With --quick the default build only: about 15."
+    echo "Four builds with their tests, and Debian 13: about 20 minutes on two cores." \
+        "With --quick the default build only: about 10."
 fi
 section "packages"
 # shellcheck source=data/packages.sh
@@ -240,30 +284,45 @@ fi
 # ---- the build that users make ----------------------------------------------------
 
 section "default configuration"
-if configure_and_build build-test; then
-    meson_tests build-test
-    one "installed files" build-test/install-log.txt sh tests/install.sh build-test
-    one "Python wheel" build-test/wheel-log.txt sh tests/wheel.sh
-    one "docs/archive.md" build-test/archive-log.txt /usr/bin/python3 tests/archive_recipes.py \
-        build-test
-    one "README's pipelines" build-test/readme-log.txt /usr/bin/python3 tests/readme.py build-test
-    one "README's pipelines, others' videos" build-test/readme-videos-log.txt \
-        /usr/bin/python3 tests/readme_videos.py build-test
-    one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
-fi
-one "docs" build-test/docs-log.txt sh tests/docs.sh build-test/docs
+# For two kinds of GPU: the oldest, and the one whose machine code a test reads.
+configure_and_build build-test -Dcuda-arch=75,90
+built=$?
+aside build-test/whole whole_tests
+[ $built != 0 ] || meson_tests build-test
+beside
 section_end
 
 [ -z "$quick" ] || finish
 
-# ---- address and undefined-behaviour sanitizers ---------------------------------------
+# ---- clang: no warning, address and undefined-behaviour sanitizers, fuzzers -----------------
 
-# Code for one kind of GPU: none of it runs here.
-section "with AddressSanitizer and UndefinedBehaviorSanitizer"
-if configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=false \
-    -Dcuda-arch=90; then
-    export ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
-    export RVOSSEG_CHAOS_SECONDS=20
+# fuzz NAME: some runs of a fuzzer, from the inputs that the tree keeps for it.
+fuzz()
+{
+    seeds=''
+    for folder in "tests/fuzz/$1" "tests/fuzz/corpus/$1"; do
+        [ ! -d "$folder" ] || seeds=$folder
+    done
+    rm -rf "build-asan/found/$1" && mkdir -p "build-asan/found/$1" || return 1
+    # shellcheck disable=SC2086 # a folder of the tree or none
+    "build-asan/tests/fuzz/fuzz-$1" -runs=2000 -timeout=60 -rss_limit_mb=4096 \
+        -artifact_prefix=build-asan/found/ "build-asan/found/$1" $seeds
+}
+
+# One build for all three: each compiles the whole tree. GPU code is only text here.
+section "with clang: no warning allowed, AddressSanitizer, UndefinedBehaviorSanitizer, fuzzers"
+compiler=clang fuzzers=enabled
+if ! command -v clang >/dev/null 2>&1; then
+    echo "SKIP: no clang here, so no fuzzers; the sanitizers are the default compiler's"
+    count "clang" 77 "no clang here"
+    compiler=${CC:-cc} fuzzers=disabled
+fi
+if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c++}") \
+    configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=false \
+    -Dwerror=true -Dfuzz=$fuzzers -Dcuda=disabled; then
+    # A file that shrinks while it is mapped is a signal that the tools take themselves.
+    export ASAN_OPTIONS=abort_on_error=0:handle_sigbus=0
+    export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 RVOSSEG_CHAOS_SECONDS=10
     # Left out: what is Python; large networks in plain C, and variants of the CUDA engine
     # (minutes here; the others take the same paths); valgrind, which is a sanitizer itself.
     # shellcheck disable=SC2046 # names without blanks
@@ -278,6 +337,10 @@ if configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=fals
         '^(unit|engine.*|fuzz|tools|tree|data|cuda|gst-checked) /|element-|example-[^cp]|example-c[ao]')
     [ $# = 0 ] || meson_tests build-asan "$@"
     unset ASAN_OPTIONS UBSAN_OPTIONS RVOSSEG_CHAOS_SECONDS
+    for fuzzer in build-asan/tests/fuzz/fuzz-*; do
+        [ ! -x "$fuzzer" ] || [ -d "$fuzzer" ] ||
+            one "${fuzzer##*/}" "build-asan/${fuzzer##*/}-log.txt" fuzz "${fuzzer##*/fuzz-}"
+    done
 fi
 section_end
 
@@ -289,37 +352,9 @@ section "with ThreadSanitizer"
 targets='tests/models.stamp gst/libgstrvosseg.so tests/gst/gst-chaos tests/cuda/cuda-missing'
 if configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
     -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled; then
-    RVOSSEG_CHAOS_SECONDS=20 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken
+    RVOSSEG_CHAOS_SECONDS=10 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken
 fi
 targets=''
-section_end
-
-# ---- clang ------------------------------------------------------------------------------
-
-# fuzz NAME: some runs of a fuzzer, from the inputs that the tree keeps for it.
-fuzz()
-{
-    seeds=''
-    for folder in "tests/fuzz/$1" "tests/fuzz/corpus/$1"; do
-        [ ! -d "$folder" ] || seeds=$folder
-    done
-    rm -rf "build-clang/found/$1" && mkdir -p "build-clang/found/$1" || return 1
-    # shellcheck disable=SC2086 # a folder of the tree or none
-    "build-clang/tests/fuzz/fuzz-$1" -runs=2000 -timeout=60 -rss_limit_mb=4096 \
-        -artifact_prefix=build-clang/found/ "build-clang/found/$1" $seeds
-}
-
-section "with clang, no warning allowed"
-if ! command -v clang >/dev/null 2>&1; then
-    echo "SKIP: no clang here"
-    count "clang" 77 "no clang here"
-elif CC=clang CXX=clang++ configure_and_build build-clang -Dwerror=true -Dfuzz=enabled \
-    -Dcuda=disabled; then
-    for fuzzer in build-clang/tests/fuzz/fuzz-*; do
-        [ -d "$fuzzer" ] ||
-            one "${fuzzer##*/}" "build-clang/${fuzzer##*/}-log.txt" fuzz "${fuzzer##*/fuzz-}"
-    done
-fi
 section_end
 
 # ---- without oneDNN, and without what needs other libraries ------------------------------
@@ -327,9 +362,10 @@ section_end
 section "plain C only, no element, no tools"
 if configure_and_build build-plain -Donednn=disabled -Dgst=disabled -Dtools=disabled \
     -Dcuda=disabled; then
+    # Left out: what has no convolution in it, or none but those of the reference.
     # shellcheck disable=SC2046
     meson_tests build-plain $(tests_without build-plain \
-        '^(data|tree|fuzz|cuda) /| / (shared-golden-.*|peer|python-(archive|types))$')
+        '^(data|tree|fuzz|cuda) /| / (.*-reference|hour|shared-golden-.*|peer|python-(archive|examples|types))$')
 fi
 section_end
 

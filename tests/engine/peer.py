@@ -85,7 +85,7 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("program")
     p.add_argument("backends", nargs="+")
-    p.add_argument("--count", type=int, default=16)
+    p.add_argument("--count", type=int, default=10)
     p.add_argument("--seed", type=int, default=1)
     a = p.parse_args()
     torch.set_num_threads(2)

@@ -18,7 +18,7 @@ done
 for element in avdec_h264 qtdemux jpegenc pngenc compositor; do
     gst-inspect-1.0 "$element" >/dev/null 2>&1 || skip "no element $element here"
 done
-sh "$root/docs/element_pictures.sh" "$out"
+sh "$root/docs/element_pictures.sh" "$out" 7 # an early frame shows as much, sooner
 exec /usr/bin/python3 - "$out" <<'END'
 import sys
 import numpy as np
