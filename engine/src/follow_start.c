@@ -135,7 +135,14 @@ static bool bridged(const struct rv_follow *f, const struct held *a, const struc
             b->by[a->most] >= f->rules.bridge_share * b->area);
 }
 
-/* Such objects are one at once, in the slot of the larger one. */
+static int root(const uint8_t joins[256], int a)
+{
+    while (joins[a] != a)
+        a = joins[a];
+    return a;
+}
+
+/* Such objects are one at once, in the slot of the largest one. */
 static void join_bridged(struct rv_follow *f, const uint8_t *found)
 {
     int seam[RV_FOLLOW_SLOTS + 1][RV_FOLLOW_SLOTS + 1] = {{0}};
@@ -147,12 +154,18 @@ static void join_bridged(struct rv_follow *f, const uint8_t *found)
     for (int i = 0; i < 256; i++)
         joins[i] = (uint8_t)i;
     for (int a = 1; a <= f->params.objects; a++)
-        for (int b = 1; b <= f->params.objects; b++)
-            if (held[a].area <= held[b].area && joins[a] == a && joins[b] == b &&
-                bridged(f, &held[a], &held[b], seam[a][b]))
-                joins[a] = (uint8_t)b;
+        for (int b = 1; b < a; b++) {
+            int r = root(joins, a), q = root(joins, b);
+
+            if (r == q || !bridged(f, &held[a], &held[b], seam[a][b]))
+                continue;
+            if (held[r].area <= held[q].area)
+                joins[r] = (uint8_t)q;
+            else
+                joins[q] = (uint8_t)r;
+        }
     for (int i = 0; i < f->pixels; i++)
-        f->masks[i] = joins[f->masks[i]];
+        f->masks[i] = (uint8_t)root(joins, f->masks[i]);
 }
 
 /* Divides the pieces that a narrow neck holds together. */

@@ -49,6 +49,24 @@ static bool bridge(const struct rv_follow_rules *rules)
     return bridged_by(rules, 40, &one) && one;
 }
 
+/* The same with three things, from the smallest to the largest. */
+static bool bridges(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = (struct shape){.x = 10, .y = 40, .w = 20, .h = 40, .found = 1};
+    s->shape[1] = (struct shape){.x = 52, .y = 40, .w = 14, .h = 40, .found = 2};
+    s->shape[2] = (struct shape){.x = 92, .y = 40, .w = 44, .h = 40, .found = 3};
+    s->shape[3] = (struct shape){.x = 30, .y = 40, .w = 22, .h = 40, .found = 2};
+    s->shape[4] = (struct shape){.x = 66, .y = 40, .w = 26, .h = 40, .found = 3};
+    s->shape[3].hidden = s->shape[4].hidden = true;
+    run(s, 8);
+    s->shape[3].hidden = s->shape[4].hidden = false;
+    step(s);
+    return s->decision.shown[60 * W + 15] == s->decision.shown[60 * W + 60] &&
+           s->decision.shown[60 * W + 15] == s->decision.shown[60 * W + 120];
+}
+
 /* Where they hardly touch they stay two for some frames. */
 static bool narrow_bridge(const struct rv_follow_rules *rules)
 {
@@ -192,6 +210,7 @@ int main(void)
 {
     WITHOUT(merge, joined, 1000000);
     WITHOUT(bridge, bridge_share, 2);
+    WITHOUT(bridges, bridge_share, 2);
     WITHOUT(narrow_bridge, bridged, 0);
     WITHOUT(quick_touch, bridge_share, 0);
     WITHOUT(wall, apart, 1);
