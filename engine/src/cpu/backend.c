@@ -102,13 +102,11 @@ static int device_open(rvos_device *dev, const struct rv_kernels *kernels)
 
 static int cpu_open(rvos_device *dev)
 {
-    int ret = device_open(dev, &rv_kernels_fast);
-
 #ifndef RV_ONEDNN
     rv_log(dev, RVOS_LOG_WARNING,
            "librvos was built without oneDNN: all but 3x3 convolutions are slower");
 #endif
-    return ret;
+    return device_open(dev, &rv_kernels_fast);
 }
 
 static int reference_open(rvos_device *dev)
