@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* golden.c - whole videos against what data/rvos_train/model.py, or the original, computed.
+/* golden.c - whole videos against what data/rvos_train/model.py, or the original,
+ * computed.
  *
  *     golden BACKEND [--frames N] MODEL_DIR CASE...
  *
