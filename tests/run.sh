@@ -14,7 +14,7 @@ usage: sh tests/run.sh [--quick] [--no-install]
                  Debian 13
   --no-install   install no Debian packages
 
-It takes about 20 minutes on two cores, with --quick about 10, and on a fresh machine about 5
+It takes 20 to 30 minutes on two cores, with --quick about 15, and on a fresh machine about 5
 more for the packages. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
 network; it is skipped where one is missing.
 
@@ -237,10 +237,10 @@ if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; t
     cuda_packages=libgstreamer-plugins-bad1.0-dev
 fi
 if [ "$quick" ]; then
-    echo "The default build and its tests: about 10 minutes on two cores."
+    echo "The default build and its tests: about 15 minutes on two cores."
 else
-    echo "Four builds with their tests, and Debian 13: about 20 minutes on two cores." \
-        "With --quick the default build only: about 10."
+    echo "Four builds with their tests, and Debian 13: 20 to 30 minutes on two cores." \
+        "With --quick the default build only: about 15."
 fi
 section "packages"
 # shellcheck source=data/packages.sh
