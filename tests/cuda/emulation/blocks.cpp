@@ -8,14 +8,16 @@
 #include "emulation.h"
 
 // Read for each copy of 16 bytes: here without the call that a library's variables need.
-// (Not in the kernels: binutils 2.40 cannot link programs with all that gcc makes of it there.)
+// (Not in the kernels: binutils 2.40 cannot link programs with all that gcc makes of it
+// there.)
 #define EMULATED_THREAD __thread __attribute__((tls_model("initial-exec")))
 EMULATED_THREAD emulated_index threadIdx, blockIdx, blockDim, gridDim;
 EMULATED_THREAD char *emulated_shared;
 static const size_t fragment_alignment = 32;
 
-// Copies of one thread that have not landed: those from `first` to `next`, and of these the
-// ones before ends[g] in groups that are closed, g from `landed` to `closed`. Numbers only grow.
+// Copies of one thread that have not landed: those from `first` to `next`, and of these
+// the ones before ends[g] in groups that are closed, g from `landed` to `closed`. Numbers
+// only grow.
 struct copies {
     struct {
         void *to;
@@ -100,8 +102,8 @@ void emulated_check_fragment(const void *p, size_t pitch)
     }
 }
 
-// Row by row, each in registers. The arguments are whole fragments: sanitizers, which would make
-// this several times slower, look at what loads and stores them.
+// Row by row, each in registers. The arguments are whole fragments: sanitizers, which
+// would make this several times slower, look at what loads and stores them.
 __attribute__((no_sanitize("address", "undefined"))) __global__ void
 emulated_multiply_add(float *sums, const float *left, const float *right)
 {

@@ -32,7 +32,8 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #endif
 #define __device__
 #define __host__
-/* Variables of a block, in memory that lives as long as the block; with undefined contents. */
+/* Variables of a block, in memory that lives as long as the block; with undefined
+ * contents. */
 char *emulated_place(size_t bytes);
 #define EMULATED_PLACE(type, name, dims)                                                 \
     typedef type name##_type dims;                                                       \
