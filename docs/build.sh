@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The documentation as a small web site: sh docs/build.sh [FOLDER] (default: ./build-docs).
-# Fails on a link or a picture that leads nowhere.
+# sh docs/build.sh [FOLDER]: makes the documentation as a web site (default: ./build-docs).
+# Fails on a dead link or a missing picture.
 set -u
 
 here=$PWD
@@ -10,7 +10,7 @@ out=${1:-$root/build-docs}
 case $out in /*) ;; *) out=$here/$out ;; esac
 # MkDocs empties the folder first.
 if [ -n "$(ls -A "$out" 2>/dev/null)" ] && ! grep -q '<title>rvosseg' "$out/index.html" 2>/dev/null; then
-    echo "docs/build.sh: $out: holds something else than this site" >&2
+    echo "docs/build.sh: $out: holds other files than this site" >&2
     exit 1
 fi
 # shellcheck source=data/packages.sh

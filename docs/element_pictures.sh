@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# element_pictures.sh [FOLDER [FRAME]]: a picture of each output of rvosseg, on the shipped clip
-# and model, as docs/images/element-*.jpg or into FOLDER, of this frame. In zero-shot mode.
+# element_pictures.sh [FOLDER [FRAME]]: makes a picture of each output of rvosseg, element-*.jpg in
+# FOLDER (default: docs/images), from frame FRAME of the shipped clip, with the shipped model in
+# zero-shot mode.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 out=${1:-$root/docs/images}
@@ -11,7 +12,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
 
-# All frames of one output, of which the last is kept.
+# Segments all frames up to FRAME with one output, and keeps the last picture.
 picture() {
     name=$1
     shift
@@ -28,7 +29,7 @@ picture contour rvosseg mode=zero-shot engine=cpu overlay-alpha=0 contour-width=
 picture mask rvosseg mode=zero-shot engine=cpu output=mask
 picture none rvosseg mode=zero-shot engine=cpu output=none
 
-# The alpha channel, before a green background that is repeated.
+# The alpha channel, over a green background: one frame, repeated.
 gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
     video/x-raw,width=640,height=480 ! videoconvert ! \
     videoscale ! video/x-raw,format=RGB,width=480,height=360 ! jpegenc quality=88 ! \
@@ -39,7 +40,7 @@ gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
     identity eos-after=$((frame + 1)) ! rvosseg mode=zero-shot engine=cpu output=alpha ! queue ! c.sink_1
 mv "$work/$(printf 'alpha%02d.jpg' $((frame - 2)))" "$out/element-alpha.jpg"
 
-# The pad `mask`: slots as grey values, here times 60 to be seen.
+# The pad `mask`: slots as grey values, multiplied by 60 to make them visible.
 gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
     identity eos-after=$((frame + 1)) ! rvosseg name=r mode=zero-shot engine=cpu output=none \
     r.src ! queue ! fakesink sync=false \

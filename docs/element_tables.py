@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""element_tables.py [--check]: the tables of docs/element.md, from gst-inspect-1.0 rvosseg.
+"""element_tables.py [--check]: make the tables of docs/element.md from gst-inspect-1.0 rvosseg.
 
-Also keeps the golden page tests/gst/gst-inspect-1.22.txt.  --check changes nothing and
-exits with 1 where something differs.  The page is of GStreamer 1.22 and of a build with
-CUDA memory; only such a build can make it.  Any other build, and GStreamer up to 1.26, is
-compared with it: without the caps of CUDA memory where the build has none, without the value
-"analytics" of attach-meta, and without the layout, which differs between versions.
+It also writes the golden page tests/gst/gst-inspect-1.22.txt. --check changes nothing and exits
+with 1 if something differs. Only a build with CUDA memory and GStreamer 1.22 can write the page.
+Any other build, and GStreamer up to 1.26, can be compared with it. The comparison ignores caps of
+CUDA memory if the build has none, the value "analytics" of attach-meta, and the layout.
 """
 import pathlib
 import re
@@ -24,7 +23,7 @@ def inspect():
     run = subprocess.run(["gst-inspect-1.0", "rvosseg"], capture_output=True, text=True)
     if run.returncode:
         sys.exit(run.stderr or "gst-inspect-1.0 does not know rvosseg")
-    # What is another one on each machine and in each version.
+    # These differ between machines and versions.
     return re.sub(r"^(  (?:Filename|Version) +).*$", r"\1(left out)", run.stdout, flags=re.M)
 
 
@@ -34,13 +33,13 @@ def without_cuda(text):
 
 
 def without_analytics(text):
-    """The page as of a build without GstAnalytics, like that of GStreamer 1.22."""
+    """Return the page of a build without GstAnalytics, like that of GStreamer 1.22."""
     text = re.sub(r'0x00000007, "analytics\+mask\+roi"', '0x00000003, "mask+roi"', text)
     return re.sub(r"^ +\(0x0+4\): analytics .*\n", "", text, flags=re.M)
 
 
 def actions(text):
-    """"Element Actions" in one form.  1.22 shows a C function, 1.24 and later show the call
+    """Bring "Element Actions" into one form: 1.22 shows a C function, 1.24 and later show the call
     of g_signal_emit_by_name()."""
     head, title, part = text.partition("\nElement Actions:\n")
     out = []
@@ -60,7 +59,7 @@ def actions(text):
 
 
 def canonical(text):
-    """The page less what differs with the version of gst-inspect-1.0."""
+    """Remove what differs between versions of gst-inspect-1.0."""
     text = re.sub(r"^Element Flags:\n(?:[ -].*\n)*", "", without_analytics(text), flags=re.M)
     return re.sub(r"\n\s*\n+", "\n", actions(text)).strip("\n")
 
@@ -142,7 +141,7 @@ def main():
         if " 1.22." not in version.stdout:
             sys.exit("the page is made with GStreamer 1.22 only")
         if built_without:
-            sys.exit("this build has no CUDA memory: not the one to make the page from")
+            sys.exit("the page is made with a build with CUDA memory only")
         for path, content in wanted.items():
             path.write_text(content)
         return

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What MkDocs does not do by itself: its pages lie all over the tree, at the places where a reader
-of the tree expects them; links to other files of the tree point at these; and a link, an anchor
-or a picture that leads nowhere is an error, in any version of MkDocs.
+"""Hooks for MkDocs. Pages may be anywhere in the tree. Links to other files of the tree point at
+these files. A dead link or anchor, or a missing picture, is an error in any version of MkDocs.
 """
 import html
 import logging
@@ -13,9 +12,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-anchors, links, errors = {}, [], []  # {page's URL: ids}, [(page, its URL, anchor)], words
+anchors, links, errors = {}, [], []  # {page's URL: ids}, [(page, its URL, anchor)], messages
 
-# It would warn of links to files that are no pages, which are right here.
+# MkDocs would warn of links to files that are not pages.
 logging.getLogger("mkdocs.structure.pages").setLevel(logging.ERROR)
 
 
@@ -26,7 +25,7 @@ def listed(nav):
 
 
 def on_files(files, config):
-    """The pages of mkdocs.yml, by their paths in the tree, and the pictures of docs/."""
+    """Return the pages of mkdocs.yml, by their paths in the tree, and the pictures of docs/."""
     pages = list(listed(config["nav"]))
     for name in sorted(os.listdir(config["docs_dir"])):
         if name.endswith(".md") and f"docs/{name}" not in pages:
@@ -38,7 +37,7 @@ def on_files(files, config):
 
 
 def on_page_content(text, page, config, files):
-    """MkDocs has made links to pages and pictures by now; all others are as they are written."""
+    """Check all links. MkDocs has resolved those to pages and pictures; resolve the others."""
     url, source = page.file.url, page.file.src_uri
     anchors[url] = set(re.findall(r'\bid="([^"]+)"', text))
     urls = {f.url for f in files}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""steps_picture.py RESULT.json FILE.svg: where a frame's time goes, as bars.
+"""steps_picture.py RESULT.json FILE.svg: draw the time of each step of a frame as a bar.
 
-RESULT.json is written by `rvos-bench --steps --json`. A bar a step: its length is CPU time of all
-threads, its colour how it is convolved. Behind it stand the milliseconds and, where it convolves,
-the share of the peak.
+`rvos-bench --steps --json` writes RESULT.json. A bar's length is CPU time of all threads, its
+colour is the engine of the convolution. The text behind it has the milliseconds and, for a
+convolution, the share of the peak.
 """
 import html
 import json
