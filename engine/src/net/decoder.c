@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* decoder.c - the hierarchical ConvLSTM, recurrent over objects and over frames.
  *
- * Equations 1 to 3 of the paper (docs/network.md, "Decoder"): the cell of object i,
- * level k, frame t reads
+ * Equations 1 to 3 of the paper (docs/network.md, "Decoder"): the cell of object i, level
+ * k, frame t reads
  *
  *     [ up(h(t,i,k-1)) | f'(t,k) | mask(t-1,i) | h(t,i-1,k) | h(t-1,i,k) ]
  *
- * and its gates are linear in that, so the convolution is taken apart:
+ * Its gates are linear in that input, so the convolution is split into three parts:
  *
  *     SKIP   of f'               once a frame, shared by all objects
  *     TIME   of h(t-1), mask     no other object needed: of some or all at once
@@ -29,10 +29,10 @@ static int feature_of(const struct rv_net *net, int k)
     return net->hidden >> (k > 1 ? k - 1 : 0);
 }
 
-/* Where the parts of a cell's input lie among the gate convolution's channels,
- * in the order of the published checkpoints. */
+/* Channel offsets of the parts of a cell's input within the gate convolution, in the
+ * order of the published checkpoints. */
 struct gate_layout {
-    int up, skip, mask, left, time; /* first channels; -1: not there */
+    int up, skip, mask, left, time; /* first channel of each part; -1: absent */
     int in;
 };
 
@@ -60,8 +60,8 @@ int rv_gate_channels(const struct rv_net *net, int level, int decoder)
     return gate_layout(net, level, decoder).in;
 }
 
-/* Weights of one part of decoder d's gates at level k: input channels a, then b (counts
- * may be 0). */
+/* Weights of one part of decoder d's gates at level k: n_a input channels from a, then
+ * n_b from b (n_a or n_b may be 0). */
 static struct rv_weight gate_weight(const struct rv_net *net, int d, int k, int a,
                                     int n_a, int b, int n_b, bool bias)
 {
@@ -76,7 +76,7 @@ static struct rv_weight gate_weight(const struct rv_net *net, int d, int k, int 
     return w;
 }
 
-/* The state of a level: h, and behind it the mask where both feed the TIME part. */
+/* The state of a level: h, followed by the mask if both feed the TIME part. */
 static void emit_state(struct rv_program *p, const struct rv_net *net, int d,
                        const rv_tid skip[RV_LEVELS])
 {
@@ -90,8 +90,8 @@ static void emit_state(struct rv_program *p, const struct rv_net *net, int d,
     }
 }
 
-/* The fed masks, halved five times (2x2, windows at the border cut off); strides
- * 4, 8, 16, 32 go to levels 3, 2, 1, 0. */
+/* The fed masks, halved five times by 2x2 max pooling; windows at the border are cut off.
+ * Strides 4, 8, 16 and 32 go to levels 3, 2, 1 and 0. */
 static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
                               rv_tid mask[RV_LEVELS])
 {
@@ -107,13 +107,12 @@ static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
     }
 }
 
-/* First object of time group g. */
 static int group_start(const struct rv_program *p, int g)
 {
     return p->objects * g / p->time_groups;
 }
 
-/* Gate sums of what the last frame left: [ h | mask ], h or the mask alone; of a group of
+/* Gate sums of the last frame's state, [ h | mask ] or one of the two, for one group of
  * objects. */
 static rv_tid emit_time_gates(struct rv_program *p, const struct rv_net *net, int d,
                               int k, rv_tid mask, int group)
@@ -137,8 +136,8 @@ static rv_tid emit_time_gates(struct rv_program *p, const struct rv_net *net, in
     return out;
 }
 
-/* The cell of object i at level k, which is number n of its group. c_left is its left
- * neighbour's memory cell; returns its own. */
+/* The cell of object i at level k; the object is number n of its group. c_left is the
+ * memory cell of the left neighbour (the object before). Returns this cell's c. */
 static rv_tid emit_cell(struct rv_program *p, const struct rv_net *net, int d, int i,
                         int n, int k, rv_tid skip, rv_tid skip_gates, rv_tid time_gates,
                         rv_tid c_left)
@@ -173,8 +172,8 @@ static rv_tid emit_cell(struct rv_program *p, const struct rv_net *net, int d, i
     return c;
 }
 
-/* The finest hidden state, upsampled to twice its size, through conv_out; then to
- * the network size, and only then the sigmoid. */
+/* Upsamples the finest hidden state to twice its size and applies conv_out. Then it
+ * upsamples to the network size, and only then applies the sigmoid. */
 static void emit_mask(struct rv_program *p, const struct rv_net *net, int d)
 {
     struct rv_weight w = rv_weight_new(hidden_of(net, 3), 1, net->kernel);

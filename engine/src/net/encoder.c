@@ -2,20 +2,20 @@
 /* encoder.c - ResNet, VGG16, MobileNetV2 or EfficientNet-Lite, and the four skip
  * projections f'.
  *
- * The residual networks are the common ones ("Deep Residual Learning", He et al.,
- * 2016) with the stride of a bottleneck on its 3x3 convolution. The mobile ones are
- * rows of inverted residuals ("MobileNetV2", Sandler et al., 2018). Features are taken
- * after the last block of each stage or stride; the projections have a batch norm and
- * no activation (docs/network.md, "Encoder"). */
+ * The residual networks are the usual ones ("Deep Residual Learning", He et al., 2016)
+ * with a bottleneck's stride on its 3x3 convolution. The mobile ones are rows of inverted
+ * residuals ("MobileNetV2", Sandler et al., 2018). Features are taken after the last
+ * block of each stage or stride; the projections have a batch norm and no activation
+ * (docs/network.md, "Encoder"). */
 #include "program.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define MOBILE_STAGES 7
-#define MOBILE_WIDTH 32 /* base width for which the channels below are stated */
+#define MOBILE_WIDTH 32 /* base width of the channels in the tables below */
 
-/* A row of inverted residuals; the first one has the stride. */
+/* A row of inverted residuals. Only the first block has the stride. */
 struct mobile_stage {
     int size, stride, channels, blocks;
 };
@@ -133,7 +133,8 @@ static void vgg(struct rv_program *p, const struct rv_net *net, rv_tid image, rv
 {
     static const int widths[5] = {1, 2, 4, 8, 8}, convs[5] = {2, 2, 3, 3, 3};
     rv_tid y = image;
-    int index = 0; /* in torchvision's list of layers: each ReLU and pool counts */
+    int index =
+        0; /* in torchvision's list of layers, where ReLU and pooling layers count */
 
     for (int stage = 0; stage < 5; stage++) {
         for (int i = 0; i < convs[stage]; i++, index += 2) {
@@ -153,7 +154,7 @@ static void vgg(struct rv_program *p, const struct rv_net *net, rv_tid image, rv
 
 /* ---- mobile ------------------------------------------------------------------ */
 
-/* With ReLU6 behind it. */
+/* Adds ReLU6 to the step that made y. */
 static rv_tid capped(struct rv_program *p, rv_tid y)
 {
     if (y >= 0)
@@ -161,7 +162,7 @@ static rv_tid capped(struct rv_program *p, rv_tid y)
     return y;
 }
 
-/* Each channel by itself, with batch norm and ReLU6. */
+/* A depthwise convolution with batch norm and ReLU6. */
 static rv_tid depthwise(struct rv_program *p, const struct rv_net *net, const char *block,
                         rv_tid in, int size, int stride)
 {
@@ -173,7 +174,8 @@ static rv_tid depthwise(struct rv_program *p, const struct rv_net *net, const ch
     return capped(p, rv_conv_emit(p, net, &w, in, -1, stride, true, p->type));
 }
 
-/* Many channels inside; few, and no activation, outside. */
+/* An inverted residual: many channels inside; few at both ends, and no activation at the
+ * end. */
 static rv_tid inverted_residual(struct rv_program *p, const struct rv_net *net,
                                 const char *name, rv_tid x, int out, int expansion,
                                 int size, int stride)
@@ -207,7 +209,7 @@ static void mobile(struct rv_program *p, const struct rv_net *net, const struct 
                                   i ? 1 : s->stride);
         }
         if (level >= 0)
-            x[level] = y; /* the last one of a stride stays */
+            x[level] = y; /* the last stage of each stride wins */
     }
 }
 

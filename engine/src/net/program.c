@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Grows an array by powers of two; `n` is its present length. */
+/* Grows an array at powers of two; `n` is its present length. */
 static void *grow(void *array, int n, size_t size)
 {
     if (n & (n - 1))
@@ -157,7 +157,8 @@ rv_tid rv_conv_emit(struct rv_program *p, const struct rv_net *net,
     return out;
 }
 
-/* Output rows or columns of a pooling; with `ceil` the last window may hang over. */
+/* Output rows or columns of a pooling. With `ceil` the last window may extend beyond the
+ * input. */
 static int pooled(int in, int size, int stride, int pad, bool ceil)
 {
     int span = in + 2 * pad - size;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* schedule.c - when each step may run.
  *
- * The meaning of a program is that of its steps run one after another. A step's
- * wave is one more than the last wave among the earlier steps that it must not
- * overtake: those that write what it reads or writes, and those that read what it
- * writes (a cell writes h over the h of the last frame, which the TIME part must
- * have read before). A late step's wave is the last in front of anybody who must not
- * overtake it. */
+ * A program means: its steps run one after another. A step must stay behind earlier steps
+ * that write what it reads or writes, or that read what it writes (a cell writes h over
+ * the last frame's h, which the TIME part must read first). A step's wave is one more
+ * than the last wave among those steps. A late step's wave is one less than the first
+ * wave among the steps that must stay behind it. */
 #include "program.h"
 
 #include <stdlib.h>
@@ -43,7 +42,7 @@ static int by_wave(const void *a, const void *b)
     return x->op != y->op ? (int)x->op - (int)y->op : x->object - y->object;
 }
 
-/* Late steps do not follow one another, so each can be moved by itself. */
+/* Late steps do not depend on one another, so each can be moved by itself. */
 static void put_off(struct rv_program *p, int i)
 {
     p->step[i].wave = p->n_waves - 1;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* type.h - what the elements of a tensor are: in programs, in model files, on devices. */
+/* type.h - the types of tensor elements in programs, in model files and on devices. */
 #ifndef RV_TYPE_H
 #define RV_TYPE_H
 
 #include <stddef.h>
 
-/* The last two are types of model files only; RV_OTHER has no known size. */
+/* RV_I64 and RV_OTHER occur in model files only; RV_OTHER has no known size. */
 enum rv_type { RV_F32, RV_F16, RV_BF16, RV_U8, RV_S8, RV_I64, RV_OTHER };
 
-#ifdef __CUDACC__ /* kernels ask, too */
+#ifdef __CUDACC__ /* CUDA kernels use it, too */
 #define RV_ANYWHERE static inline __host__ __device__
 #else
 #define RV_ANYWHERE static inline

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* clones.h - RV_CLONES before a function: gcc compiles it once for each of these
- * instruction sets and picks by the processor at load time. The result must not
- * depend on which: the engine is compiled with -ffp-contract=off (as -std=c11 has
- * it), so that no clone fuses a multiply and an add that another one does not. It
- * also needs -O3 and -fno-trapping-math, or loops with comparisons stay scalar.
+/* clones.h - RV_CLONES before a function makes gcc compile it once for each of these
+ * instruction sets; the loader picks one by the processor. The result must not depend on
+ * the choice. So the engine is compiled with -ffp-contract=off (the default with
+ * -std=c11): no clone fuses a multiply and an add that another one does not. Loops with
+ * comparisons stay scalar without -O3 and -fno-trapping-math.
  *
- * Helpers that a clone calls must be inlined into it to be cloned with it: make
- * them `static RV_INLINE`. Sanitizers read nothing that an ifunc has not yet
- * relocated, and clang 14 has no target_clones for C on ELF that we can rely on:
- * both get the plain function. */
+ * A helper that a clone calls must be inlined to be cloned with it: make it `static
+ * RV_INLINE`. Under sanitizers an ifunc resolver runs before the sanitizer's own
+ * relocations, and clang 14 has no reliable target_clones for C on ELF. Both get the
+ * plain function. */
 #ifndef RV_CLONES_H
 #define RV_CLONES_H
 
@@ -29,7 +29,7 @@
 #define RV_INLINE inline
 #endif
 
-/* A rule of a few lines that is the same in C and in CUDA's kernels. */
+/* A short rule that C and CUDA kernels share. */
 #ifdef __CUDACC__
 #define RV_RULE static __host__ __device__ inline
 #else

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The order of rvos_format, from RVOS_NV12 on. */
+/* In the order of rvos_format, from RVOS_NV12 on. */
 static const struct rv_sampling samplings[] = {
     {2, 3, 1, 1, 0, 0, {{0, 0, 1}, {1, 0, 2}, {1, 1, 2}}}, /* NV12 */
     {3, 3, 1, 1, 0, 0, {{0, 0, 1}, {1, 0, 1}, {2, 0, 1}}}, /* I420 */
@@ -60,7 +60,7 @@ int rv_plane_rows(rvos_format format, int height, int plane)
 }
 
 struct luma {
-    double red, blue; /* shares of Y; green has the rest */
+    double red, blue; /* their shares of Y; green has the rest */
 };
 
 static struct luma luma_of(const rvos_image *image)
@@ -91,7 +91,7 @@ struct rv_yuv rv_yuv_of(const rvos_image *image)
     const struct rv_sampling *s = rv_sampling_of(image->format);
     int deep = s && s->deep;
     struct luma k = luma_of(image);
-    /* White is 1023 of 10 bits in full range, where four times 255 are only 1020. */
+    /* 10-bit full-range white is 1023; four times 255 is only 1020. */
     double white = deep ? 1020.0 / 1023 : 1;
     double y = full ? white : 255.0 / 219, c = full ? 2 * white : 2 * 255.0 / 224;
     double green = 1 - k.red - k.blue;
@@ -108,7 +108,7 @@ struct rv_yuv rv_yuv_of(const rvos_image *image)
     };
 }
 
-/* The nearest Y, Cb, Cr of the image's kind, in 8 bits. */
+/* The nearest 8-bit Y, Cb, Cr in the image's matrix and range. */
 static void yuv_from_rgb(const rvos_image *image, const uint8_t rgb[3], uint8_t yuv[3])
 {
     bool full = image->colorimetry.full_range;
@@ -119,7 +119,7 @@ static void yuv_from_rgb(const rvos_image *image, const uint8_t rgb[3], uint8_t 
     double cr = 128 + c * (rgb[0] - y) / (1 - k.red);
 
     yuv[0] = (uint8_t)lrint(full ? y : 16 + y * 219 / 255);
-    /* Full range: pure blue and red ask for 255.5. */
+    /* In full range pure blue and red give 255.5. */
     yuv[1] = (uint8_t)lrint(cb > 255 ? 255 : cb);
     yuv[2] = (uint8_t)lrint(cr > 255 ? 255 : cr);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* draw.c - labels as colour on a picture.
+/* draw.c - draws labels as colour on an image.
  *
  * A row is first turned into kinds: 0 where nothing is drawn, else the label, plus EDGE
- * on a contour. Kinds come in runs, and within a run every byte of a plane changes by
- * the same few constants, byte * keep + add, so the inner loop knows no pixel format.
- * Formats of 10 bits, or with luma and chroma in one plane, go sample by sample. */
+ * on a contour. Kinds come in runs. Within a run every byte of a plane becomes byte *
+ * keep + add with the same few constants, so the inner loop needs no pixel format. 10-bit
+ * formats and formats with luma and chroma in one plane are drawn sample by sample. */
 #include "draw.h"
 
 #include <math.h>
@@ -16,23 +16,24 @@
 
 #define EDGE 64
 #define KINDS (EDGE + RVOS_MAX_OBJECTS + 1)
-#define PERIOD 12 /* bytes: a multiple of the 1, 2, 3 or 4 of a pixel */
+#define PERIOD 12 /* bytes; a multiple of 1, 2, 3 and 4 bytes per pixel */
 #define LANES 48  /* a pattern is repeated to this many bytes for the inner loop */
 
-/* byte = (byte * keep + add) / 256, `add` with the rounding in it. Full opacity keeps
- * 0, and what must stay keeps 256 and adds 128: all fits 16 bits. */
+/* byte = (byte * keep + add) / 256, where `add` includes the rounding. Full opacity has
+ * keep 0. A byte that must not change has keep 256 and add 128. All values fit in 16
+ * bits. */
 struct ink {
     uint16_t keep[PERIOD], add[PERIOD];
 };
 
-/* A kind's colour as samples, and how much of it, of 256. */
+/* A kind's colour as samples, and its opacity in 256ths. */
 struct tone {
     uint16_t value[3], opacity;
 };
 
 struct brush {
     struct ink ink[3][KINDS];           /* by plane */
-    struct tone tone[KINDS];            /* where samples are blended one by one */
+    struct tone tone[KINDS];            /* for formats that are drawn sample by sample */
     const struct rv_sampling *sampling; /* NULL: RGB */
     bool replace;
     int contour;
@@ -67,7 +68,7 @@ static bool one_by_one(const struct rv_sampling *s)
     return s->deep || s->c[0].step > 1;
 }
 
-/* An 8-bit component in the format's own bits. */
+/* An 8-bit component as a sample of the format. */
 static uint16_t sample_of(const rvos_image *image, int value, int c)
 {
     const struct rv_sampling *s = rv_sampling_of(image->format);
@@ -127,15 +128,15 @@ static void dip(struct brush *b, const rvos_image *image, const struct rv_paint 
 
 /* ---- kinds ------------------------------------------------------------------ */
 
-/* Scratch of a band. Label rows are read in place where they are contiguous; else
- * the 2 contour + 1 rows around the present one are packed into a ring. */
+/* Scratch of a band of rows. Contiguous label rows are read in place. Otherwise the 2
+ * contour + 1 rows around the current one are packed into a ring. */
 struct kinds {
     struct brush brush;
     const rvos_labels *labels;
     int ring_rows;
-    int packed;                   /* rows below this are in the ring, as far as it goes */
-    uint8_t *row[2];              /* kinds of a row, or of the two rows of a chroma row */
-    uint8_t *least, *most, *wide; /* over the contour's window; padded by it */
+    int packed;      /* the next row to pack; the ring holds the rows before it */
+    uint8_t *row[2]; /* kinds of a row, or of the two rows of a chroma row */
+    uint8_t *least, *most, *wide; /* over the contour's window; padded by its width */
     uint8_t *ring;
 };
 
@@ -173,7 +174,7 @@ static struct kinds *lay_out(const rvos_image *image, const rvos_labels *labels,
     return k;
 }
 
-/* Packs rows up to y + contour when row y is asked for; rows come in rising order. */
+/* Packs rows up to y + contour for row y. Rows are asked for in rising order. */
 static void pack(struct kinds *k, int y)
 {
     const rvos_labels *labels = k->labels;
@@ -245,8 +246,8 @@ static uint8_t sanitise(const uint8_t *restrict label, uint8_t *restrict kind, i
     return any;
 }
 
-/* Marks what has another label in its window, in which the frame's border repeats
- * its last pixel: two passes over rows of bytes, first in y, then in x. */
+/* Marks pixels that have another label in their window. At the frame's border the last
+ * pixel is repeated. Two passes over rows of bytes: first in y, then in x. */
 static void mark_edges(struct kinds *k, int y, uint8_t *kind)
 {
     int n = k->labels->width, c = k->brush.contour, h = k->labels->height;
@@ -266,7 +267,7 @@ static void mark_edges(struct kinds *k, int y, uint8_t *kind)
     add_edges(kind, k->least, k->wide, n);
 }
 
-/* Kinds of row y; false: nothing is drawn on it. */
+/* Fills in the kinds of row y. False: nothing is drawn on it. */
 static bool kinds_of_row(struct kinds *k, int y, uint8_t *kind)
 {
     uint8_t any;
@@ -298,7 +299,7 @@ static void blend(uint8_t *restrict p, size_t n, const struct ink *restrict ink)
         p[i] = (uint8_t)((p[i] * keep[j] + add[j]) >> 8);
 }
 
-/* A row of a plane that has a value for each pixel, of `size` bytes. */
+/* Draws a row of a plane with one value of `size` bytes per pixel. */
 static void ink_row(const struct brush *b, int plane, const uint8_t *kind, int width,
                     uint8_t *p, int size)
 {
@@ -313,7 +314,7 @@ static void ink_row(const struct brush *b, int plane, const uint8_t *kind, int w
     }
 }
 
-/* One chroma sample: the mean of what its pixels ask for, each of them its own blend. */
+/* Draws one chroma sample: the mean of the blends of its pixels. */
 static void mix(const struct brush *b, int plane, int lane, const uint8_t *kind, int n,
                 uint8_t *p)
 {
@@ -327,8 +328,8 @@ static void mix(const struct brush *b, int plane, int lane, const uint8_t *kind,
     *p = (uint8_t)((sum + 128 * n) / (256 * n));
 }
 
-/* A row of chroma, from the kinds of its two rows; `below` is `above` where the frame
- * ends between them, which leaves the mean as it is. */
+/* Draws a row of chroma from the kinds of its two rows. If the frame ends after the
+ * first, `below` is `above`, which does not change the mean. */
 static void ink_chroma(const struct brush *b, const uint8_t *above, const uint8_t *below,
                        int width, uint8_t *const plane[2], bool nv12)
 {
@@ -368,7 +369,7 @@ static uint8_t *plane_row(const rvos_image *image, int plane, int row)
 
 /* ---- sample by sample ------------------------------------------------------- */
 
-/* One sample: the mean of what its n pixels ask for. */
+/* Draws one sample: the mean of the blends of its n pixels. */
 static void blend_sample(const struct brush *b, int c, const uint8_t *kind, int n,
                          uint8_t *p)
 {
@@ -392,7 +393,7 @@ static void blend_sample(const struct brush *b, int c, const uint8_t *kind, int 
     p[0] = (uint8_t)now;
 }
 
-/* A row of one component, from the kinds of the rows that it is of. */
+/* Draws a row of one component from the kinds of its rows. */
 static void blend_component(const struct brush *b, int c, const uint8_t *above,
                             const uint8_t *below, int width, uint8_t *p)
 {
@@ -431,7 +432,7 @@ static void draw_chroma(struct kinds *k, const rvos_image *image, int y, int row
     }
 }
 
-/* The one or two rows that share chroma. */
+/* Draws the one or two rows that share chroma. */
 static void draw_luma(struct kinds *k, const rvos_image *image, int y, int rows)
 {
     const struct rv_sampling *s = k->brush.sampling;

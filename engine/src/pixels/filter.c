@@ -39,7 +39,7 @@ struct rv_filter rv_filter_at(struct rv_scaling s, const int32_t *block)
     };
 }
 
-/* The filter is a triangle, widened by `scale` when it shrinks. */
+/* The filter is a triangle, widened by `scale` if it shrinks the image. */
 static void fill_axis(int in, int out, int32_t *block)
 {
     int taps = taps_of(in, out);
@@ -61,7 +61,7 @@ static void fill_axis(int in, int out, int32_t *block)
             double weight = fmax(0, 1 - fabs((j - centre + 0.5) * (1 / support)));
             int32_t rounded = (int32_t)(0.5 + weight / sum * (1 << RV_TAPS_BITS));
 
-            /* Leading zeroes go, so that equal sizes have one tap. */
+            /* Drop leading zeroes, so that equal sizes have one tap. */
             if (n || rounded)
                 coef[n++] = rounded;
             else
