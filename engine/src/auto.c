@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* auto.c - RVOS_TASK_AUTO: which decoders a frame runs, and what is done with what they
- * see. follow.c decides what is an object.
+/* auto.c - RVOS_TASK_AUTO: which decoders a frame runs, and what happens with their
+ * results. follow.c decides what is an object.
  *
- * A frame that the zero-shot decoder alone has seen shows its foreground, cut into the
- * pieces that follow.c has decided on. For that its logits become those of the one-shot
- * decoder, piece by piece, and labels are made of these: so that borders, boxes, scores
- * and soft foreground follow the same rules as in the other tasks. */
+ * If only the zero-shot decoder ran, the frame shows its foreground, cut into the pieces
+ * that follow.c chose. Piece by piece its logits are written over the one-shot decoder's
+ * logits, and the labels are made from these. So borders, boxes, scores and soft
+ * foreground follow the same rules as in the other tasks. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +19,16 @@
 struct rv_auto {
     struct rv_follow *follow;
     bool discovering; /* the last frame has run the zero-shot decoder */
-    bool clears;      /* it runs from zeroes */
-    uint32_t boxed;   /* slots of objects that the next frame has in a box */
+    bool clears;      /* its state must be cleared before it runs */
+    uint32_t boxed;   /* slots whose object is given by a box in the next frame */
     rvos_box box[RVOS_MAX_OBJECTS];
-    uint32_t held;  /* slots that have been seeded: others may be pieces that are shown */
-    uint32_t ruled; /* those that the rules or boxes have seeded for the next frame */
-    uint32_t serial[RVOS_MAX_OBJECTS]; /* of what the last frame shows */
+    uint32_t held;  /* seeded slots; other slots may show pieces */
+    uint32_t ruled; /* slots that the rules or boxes seeded for the next frame */
+    uint32_t serial[RVOS_MAX_OBJECTS]; /* of the objects that the last frame shows */
     uint8_t *labels[RV_DECODERS];
     float score[RV_DECODERS][RVOS_MAX_OBJECTS];
-    float *best, *plane; /* logits: of any zero-shot slot; of one slot */
+    float *best,
+        *plane; /* logits: the largest of all zero-shot slots; those of one slot */
 };
 
 int rv_auto_open(rvos_stream *s)
@@ -169,7 +170,7 @@ uint32_t rv_auto_serial(const rvos_stream *s, int slot)
 
 /* ---- a frame -------------------------------------------------------------------- */
 
-/* The zero-shot decoder begins anew. */
+/* Clears the zero-shot decoder's state. */
 static int clear_found(rvos_stream *s)
 {
     const struct rv_program *p = &s->plan->program;
@@ -221,8 +222,8 @@ static int run(rvos_stream *s, struct rv_job *job, const rvos_output *out, uint3
     return 0;
 }
 
-/* A free slot has no object. Neither the rules nor the user see what the decoder makes
- * there. */
+/* Blanks free slots, which have no object, so that neither the rules nor the user see the
+ * decoder's output for them. */
 static void hide_free(rvos_stream *s, int live, uint32_t taken)
 {
     uint8_t *labels = s->automatic->labels[RV_ONE_SHOT], keep[256];
@@ -240,7 +241,7 @@ static void hide_free(rvos_stream *s, int live, uint32_t taken)
         }
 }
 
-/* Logits of a piece: those of the foreground within it, and as far below 0 outside. */
+/* Logits of a piece: the foreground's inside it, and as far below 0 outside. */
 static void cut_out(const struct rv_auto *a, const uint8_t *pieces, int piece, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -250,7 +251,7 @@ static void cut_out(const struct rv_auto *a, const uint8_t *pieces, int piece, s
     }
 }
 
-/* The largest logit of all zero-shot slots, of each pixel. */
+/* Reads each pixel's largest logit of all zero-shot slots. */
 static int read_best(rvos_stream *s)
 {
     struct rv_auto *a = s->automatic;
@@ -268,7 +269,7 @@ static int read_best(rvos_stream *s)
     return ret;
 }
 
-/* The pieces, in slots from `taken` aside; `live` slots are there by now. */
+/* Writes the pieces into slots that are not in `taken`. `live` slots exist already. */
 static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_t taken)
 {
     struct rv_auto *a = s->automatic;
@@ -287,7 +288,7 @@ static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_
     return ret;
 }
 
-/* Shows the pieces in place of what the one-shot decoder has not followed yet. */
+/* Shows the pieces, because the one-shot decoder does not follow them yet. */
 static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, int live,
                 uint32_t taken)
 {
@@ -313,7 +314,7 @@ static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, i
     return ret;
 }
 
-/* For the next frame. `before`: the serials until now. */
+/* Prepares the next frame as decided. `before` holds the serials until now. */
 static void act(rvos_stream *s, const struct rv_follow_decision *decision,
                 const uint32_t *before)
 {
@@ -337,7 +338,7 @@ static void act(rvos_stream *s, const struct rv_follow_decision *decision,
     a->held |= a->ruled;
 }
 
-/* Boxes become objects of the next frame. The rules do not see their pixels. */
+/* Turns boxes into objects of the next frame. The rules do not see their pixels. */
 static void seed_boxes(rvos_stream *s, bool followed)
 {
     struct rv_auto *a = s->automatic;
@@ -362,7 +363,7 @@ static void seed_boxes(rvos_stream *s, bool followed)
     a->ruled |= seeds;
 }
 
-/* The rules' turn. What the frame has shown are the objects from before, or the pieces.
+/* Applies the rules. The frame has shown either the objects from before or the pieces.
  */
 static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECODERS],
                   uint32_t taken, bool wanted)

@@ -67,7 +67,7 @@ void rv_member_finish(struct rv_member *member)
     pthread_cond_destroy(&member->wake);
 }
 
-/* Whether the frames that are queued should wait for more. */
+/* Whether the queued frames should wait for more. */
 static bool more_to_come(const struct rv_batch *batch)
 {
     return batch->queued < batch->most && batch->awaited > 0;
@@ -79,7 +79,7 @@ static void await(struct rv_batch *batch, struct rv_member *member)
     batch->awaited++;
 }
 
-/* It has come, or will not: false if nobody expected it. */
+/* Stops awaiting a member that has come or will not come. False if it was not awaited. */
 static bool await_no_more(struct rv_batch *batch, struct rv_member *member)
 {
     bool awaited = member->awaited == batch->round;
@@ -129,7 +129,7 @@ static void enqueue(struct rv_batch *batch, struct rv_member *member)
     batch->queued++;
 }
 
-/* The oldest frames, as many as run together; a warm-up only by itself. */
+/* Takes the oldest frames, up to one pass. A warm-up is taken alone. */
 static int dequeue(struct rv_batch *batch, struct rv_member **member, struct rv_job *job)
 {
     int n = 0;
@@ -147,8 +147,8 @@ static int dequeue(struct rv_batch *batch, struct rv_member **member, struct rv_
     return n;
 }
 
-/* The leader's wait, with the lock. It is counted from when the leader could have run:
- * waiting for a pass of others to end is no waiting for frames. */
+/* The leader waits for frames, with the lock held. The time starts when the leader could
+ * have run: waiting for another pass does not count. */
 static void gather(struct rv_batch *batch)
 {
     struct timespec until;
@@ -166,14 +166,14 @@ static void gather(struct rv_batch *batch)
     while (more_to_come(batch))
         if (pthread_cond_timedwait(&batch->first->wake, &batch->lock, &until) ==
             ETIMEDOUT) {
-            batch->round++; /* whoever has not come yet is idle */
+            batch->round++; /* members that have not come yet are idle */
             batch->awaited = 0;
         }
     batch->waiting = false;
 }
 
-/* A pass that failed for one frame's sake must not take the others down: the backend has
- * left all states as they were (see backend.h), so each frame gets a pass of its own. */
+/* One bad frame must not fail the others. The backend has left all states as they were
+ * (backend.h), so each frame gets a pass of its own. */
 static int run_apart(struct rv_batch *batch, struct rv_member **member,
                      const struct rv_job *job, int n, int why)
 {
@@ -187,8 +187,8 @@ static int run_apart(struct rv_batch *batch, struct rv_member **member,
     return n;
 }
 
-/* Without the lock: nobody else touches these members or runs a plan of this batch. How
- * many passes it took. */
+/* Runs without the lock: nobody else touches these members or runs a plan of this batch.
+ * Returns the number of passes. */
 static int run(struct rv_batch *batch, struct rv_plan *plan, struct rv_member **member,
                const struct rv_job *job, int n)
 {
@@ -203,19 +203,19 @@ static int run(struct rv_batch *batch, struct rv_plan *plan, struct rv_member **
     return 1;
 }
 
-/* With the lock. */
+/* Called with the lock held. */
 static void deliver(struct rv_batch *batch, struct rv_member *member)
 {
     if (member->job->frame)
         batch->frames += member->status == 0;
-    if (member->job->frame || member->job->labels_only) /* which belong to a frame */
+    if (member->job->frame || member->job->labels_only) /* both belong to a frame */
         await(batch, member);
     member->job = NULL;
     member->done = true;
     pthread_cond_signal(&member->wake);
 }
 
-/* With the lock, as the oldest in the queue. */
+/* Called with the lock held, by the oldest member in the queue. */
 static void lead(struct rv_batch *batch)
 {
     struct rv_member *member[RVOS_MAX_BATCH];
@@ -232,7 +232,7 @@ static void lead(struct rv_batch *batch)
     passes = run(batch, plan, member, job, n);
     pthread_mutex_lock(&batch->lock);
     batch->busy = batch->first != NULL;
-    if (batch->first) { /* before the others: the device has nothing to do */
+    if (batch->first) { /* wake the next leader first, because the device is idle */
         batch->first->lead = true;
         pthread_cond_signal(&batch->first->wake);
     }

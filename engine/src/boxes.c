@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Detectors' boxes are a little off: foreground is taken this far outside, too. */
+/* Detectors' boxes are not exact, so foreground counts up to this far outside a box. */
 #define MARGIN 0.1f /* of the box's sides */
 #define LITTLE 0.1  /* of the box's pixels */
 
@@ -31,8 +31,8 @@ static struct area area_of(const rvos_box *box, float margin, int width, int hei
     };
 }
 
-/* The pixels of an area: of foreground only where `found` is not NULL, and of none that
- * is followed. With `bits` they get the bit. */
+/* Counts the pixels of an area that are foreground (if `found` is not NULL) and not
+ * followed. If `bits` is not NULL, sets `bit` there. */
 static int take(struct area a, const uint8_t *found, const uint8_t *followed, int width,
                 uint32_t bit, uint32_t *bits)
 {

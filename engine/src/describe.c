@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* describe.c - what a model file is, from its metadata and shapes. */
+/* describe.c - identifies a model file from its metadata and shapes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static int refuse(rvos_model *model, const char *why)
     return RVOS_ERR_FORMAT;
 }
 
-/* A number in the metadata; `missing` where there is none; -1 if it is none, or not
+/* A number in the metadata; `missing` if the key is absent; -1 if it is not a number
  * within the bounds. */
 static int number(const rvos_model *model, const char *key, int missing, int least,
                   int most)
@@ -94,7 +94,7 @@ static int describe_skip_mode(rvos_model *model)
                : refuse(model, "rvos.skip_mode must be concat, sum, mul or none");
 }
 
-/* Which decoders there are, and that they are what their names say. */
+/* Finds the decoders and checks that their shapes match their names. */
 static int describe_tasks(rvos_model *model)
 {
     const char *tasks = rv_st_meta(model->file, "rvos.tasks");
@@ -148,7 +148,8 @@ static int describe_size(rvos_model *model, const rvos_model_params *params)
                model->path, width, height, MIN_SIDE, MAX_SIDE);
         return RVOS_ERR_ARGUMENT;
     }
-    /* Its pools cut odd rows off, so its sizes part from those of the masks. */
+    /* VGG's pooling cuts off odd rows, so the feature sizes would differ from the masks'
+     * sizes. */
     if (!strcmp(net->base, "vgg16") && (width % 32 || height % 32)) {
         rv_log(model->device, RVOS_LOG_ERROR,
                "%s: a vgg16 encoder needs a network size in multiples of 32, not %dx%d",
@@ -160,7 +161,7 @@ static int describe_size(rvos_model *model, const rvos_model_params *params)
     return 0;
 }
 
-/* Parameters as their papers count them: no running statistics, no classifier. */
+/* Counts parameters as the papers do: no running statistics, no classifier. */
 static int64_t count_parameters(const rvos_model *model)
 {
     static const char *const others[] = {"running_mean", "running_var",
@@ -190,7 +191,7 @@ static int64_t conv_macs(const struct rv_program *p, const struct rv_net *net,
     return (int64_t)out->n * out->h * out->w * w->out * w->in * w->size * w->size;
 }
 
-/* Operations of a frame, from a program for one object. */
+/* Counts the operations of a frame from a program for one object. */
 static int describe_work(rvos_model *model, int task)
 {
     const struct rv_net *net = &model->net;
@@ -228,8 +229,8 @@ static bool is_part(const char *name, const char *owner)
     return n && !strncmp(name, owner, n) && name[n] == '.';
 }
 
-/* A tensor of the encoder that nobody reads is a sign of another encoder than the
- * metadata say: a ResNet-34 holds all that a ResNet-18 needs. */
+/* An encoder tensor that nobody reads is a sign of another encoder than the metadata
+ * says: a ResNet-34 holds everything that a ResNet-18 needs. */
 static int check_leftovers(rvos_model *model)
 {
     const struct rv_net *net = &model->net;
@@ -251,7 +252,8 @@ static int check_leftovers(rvos_model *model)
     return 0;
 }
 
-/* Only now: a file with another defect should be called what it is on every device. */
+/* Comes last, so that a file with another defect gets the same message on every
+ * device. */
 static int check_backend(rvos_model *model)
 {
     const rvos_device *device = model->device;
@@ -286,7 +288,7 @@ int rv_model_describe(rvos_model *model, const rvos_model_params *params)
         ret = RVOS_ERR_MEMORY;
     if (!ret)
         ret = rv_weights_check(model);
-    /* zero-shot last: info's counts are those of the default task */
+    /* zero-shot last, so that info has the counts of the default task */
     for (int t = 1; t >= 0 && !ret; t--)
         if (model->info.tasks & 1u << t)
             ret = describe_work(model, t);

@@ -11,8 +11,8 @@
 #include "pixels/draw.h"
 #include "pixels/objects.h"
 
-/* In the folder that the library was installed to, then wherever the loader looks. A
- * module that is there and lacks a library of its own is worth more words than none. */
+/* Tries the library's install folder, then the loader's search path. If the module exists
+ * but needs a library that is missing, the log names that library. */
 static void open_module(rvos_device *dev)
 {
     static const char *const names[] = {RVOS_MODULE_DIR "/librvos-cuda.so",
@@ -85,7 +85,7 @@ static int open_backend(rvos_device *dev, const char *name)
     return ret;
 }
 
-/* CUDA not by itself yet: no GPU has run the module so far. */
+/* CUDA is opt-in: the module has not been tested on a GPU. */
 const char *rvos_default_backend(void)
 {
     const char *wanted = getenv("RVOS_CUDA");
@@ -123,7 +123,7 @@ int rvos_device_open(rvos_device **out, const rvos_device_params *params)
         if (ret && strcmp(rvos_default_backend(), "cpu") != 0)
             ret = open_backend(dev, "cpu");
     }
-    dev->params.backend = NULL; /* the caller's string need not live */
+    dev->params.backend = NULL; /* the caller's string may be gone */
     if (ret) {
         rv_log_memory(dev, ret, "rvos_device_open");
         free(dev);
@@ -166,8 +166,8 @@ void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
                 : (rvos_device_info){.backend = "", .name = "", .library = "", .isa = ""};
 }
 
-/* A GPU has no part in what lies in host memory: the way to it and back would cost more
- * than drawing. */
+/* Images in host memory are drawn by the CPU, because copying them to the GPU and back
+ * would cost more than drawing. */
 static bool by_backend(const rvos_device *device, const rvos_image *image)
 {
     return image->memory != RVOS_MEMORY_HOST || !device->fn->device_memory;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* f16.h - IEEE binary16 on the host: rounded to nearest, ties to even; what is too
- * large becomes infinite. */
+/* f16.h - IEEE binary16 on the host, rounded to nearest, ties to even; too large numbers
+ * become infinite. */
 #ifndef RV_F16_H
 #define RV_F16_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#undef _GNU_SOURCE /* for the strerror_r of POSIX */
+#undef _GNU_SOURCE /* to get the POSIX strerror_r */
 #define _DEFAULT_SOURCE
 #include "file.h"
 #include "rvos.h"
@@ -15,7 +15,8 @@
 
 int rv_file_open(struct rv_file *file, const char *path, char *why, size_t why_size)
 {
-    /* O_NONBLOCK: a FIFO without a writer must not hang us; files do not care. */
+    /* O_NONBLOCK: opening a FIFO without a writer must not block. It has no effect on
+     * files. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), status = 0;
     char words[128] = "unknown error";
     struct stat info;
@@ -46,8 +47,8 @@ void rv_file_close(struct rv_file *file)
     file->fd = -1;
 }
 
-/* The time of the last write counts in ticks of the system's clock: a file that is
- * changed within the tick of rv_file_open, and keeps its size, is not noticed. */
+/* mtime has the resolution of the system's clock tick. A change within the tick of
+ * rv_file_open that keeps the size is not noticed. */
 static bool is_as_before(const struct rv_file *file)
 {
     struct stat info;
@@ -73,7 +74,9 @@ int rv_file_read(const struct rv_file *file, uint64_t at, size_t n, void *out,
         else if (errno != EINTR)
             reason = "cannot be read any more";
     }
-    if (!reason && !is_as_before(file)) /* afterwards: what was read is of before */
+    if (!reason &&
+        !is_as_before(
+            file)) /* checked after reading, so that the bytes read are the old ones */
         reason = "has been changed since it was opened";
     if (reason && why)
         *why = reason;
@@ -89,7 +92,8 @@ static bool is_web_page(const uint8_t *start, size_t n)
 {
     static const char *const tags[] = {"<!doctype html", "<html", "<head", "<?xml",
                                        "<!--"};
-    size_t at = begins(start, n, "\xef\xbb\xbf", 3) ? 3 : 0; /* a mark of UTF-8 */
+    size_t at =
+        begins(start, n, "\xef\xbb\xbf", 3) ? 3 : 0; /* byte order mark of UTF-8 */
 
     while (at < n && strchr(" \t\r\n", start[at]) && start[at])
         at++;

@@ -9,7 +9,6 @@
 
 #define MAX_SIDE 32768
 
-/* The CPU's backends take host memory, CUDA's takes both. */
 static int check_memory(const rvos_device *dev, rvos_memory memory, const char *what)
 {
     if (memory == RVOS_MEMORY_HOST || dev->fn->device_memory)

@@ -78,7 +78,7 @@ static bool hex4(struct rv_json *q, uint32_t *value)
     return true;
 }
 
-/* Behind the backslash. A NUL is refused: our strings end with one. */
+/* Decodes what follows a backslash. Refuses NUL, which would end our strings. */
 static bool escape(struct rv_json *q)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -106,8 +106,8 @@ static bool escape(struct rv_json *q)
     return true;
 }
 
-/* The decoded string takes no more bytes than its source: the closing quote makes
- * room for the NUL, and \uXXXX (6 bytes) becomes at most 3. */
+/* The decoded string is never longer than its source: the NUL takes the place of the
+ * closing quote, and \uXXXX (6 bytes) becomes at most 3 bytes. */
 bool rv_json_string(struct rv_json *q, const char **out, const char *what)
 {
     *out = NULL;

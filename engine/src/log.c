@@ -8,7 +8,7 @@
 #include "backend.h"
 #include "utf8.h"
 
-/* Control characters, and marks that change the direction or the line. */
+/* Control characters, and marks that change the text direction or the line. */
 static bool is_hidden(const uint8_t *p, int n)
 {
     switch (n) {
@@ -26,8 +26,8 @@ static bool is_hidden(const uint8_t *p, int n)
     }
 }
 
-/* Lines quote names of files and of what is in them: whoever shows a line to a terminal
- * gets one line of valid UTF-8 that does nothing to it. Bad bytes become '?'. */
+/* Lines quote names from files. A terminal must get one line of valid UTF-8 without
+ * control effects, so hidden and bad bytes become '?'. */
 static void make_plain(char *line)
 {
     uint8_t *p = (uint8_t *)line, *end = p + strlen(line);

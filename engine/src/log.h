@@ -8,12 +8,12 @@
 __attribute__((format(printf, 3, 4))) void
 rv_log(const rvos_device *dev, rvos_log_level level, const char *format, ...);
 
-/* The same before there is a device. */
+/* The same, before a device exists. */
 __attribute__((format(printf, 3, 4))) void rv_log_params(const rvos_device_params *params,
                                                          rvos_log_level level,
                                                          const char *format, ...);
 
-/* Says that memory ran out, if that is what `status` says; returns it. */
+/* Logs that memory ran out if `status` says so; returns `status`. */
 int rv_log_memory(const rvos_device *dev, int status, const char *what);
 
 #endif

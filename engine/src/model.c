@@ -8,7 +8,7 @@
 #include "log.h"
 #include "places.h"
 
-/* A processor without bfloat16 computes the same in float32, and more exactly. */
+/* A processor without bfloat16 uses float32, which is more exact. */
 static rvos_precision effective(rvos_device *device, rvos_precision precision)
 {
     bool lacks = precision == RVOS_PRECISION_BF16 && !device->fn->device_memory &&
@@ -106,7 +106,7 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     model->type = device->fn->type(device, model->precision);
     if (model->precision != params->precision)
         rv_log(device, RVOS_LOG_WARNING,
-               "bf16 is not to be had here (%s, %s): float32 is used",
+               "bf16 cannot be computed here (%s, %s): float32 is used instead",
                device->info.library, device->info.isa);
     set_batch(model, params);
     model->weights =
@@ -187,7 +187,7 @@ void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)
     pthread_mutex_unlock((pthread_mutex_t *)&model->lock);
 }
 
-/* A program for plans of `frames` frames. */
+/* Builds a program for plans of `frames` frames. */
 static int build(rvos_model *model, struct rv_program *program, unsigned decoders,
                  bool spatial, bool temporal, int objects, int frames)
 {
@@ -260,12 +260,13 @@ void rv_job_all(struct rv_job *job, const struct rv_program *program)
         job->live[d] = program->decoders >> d & 1 ? program->objects : 0;
 }
 
-/* One run on scratch states, so that no frame pays for being the first of its plan. */
+/* Runs once on scratch states, so that no frame pays for being the first of its plan. */
 static int warm_up(rvos_device *dev, const struct rv_program *program,
                    struct rv_plan *plan, int size)
 {
     struct rv_job job[RVOS_MAX_BATCH] = {0};
-    size_t bytes = (program->state_bytes + 255) / 256 * 256; /* as if each had its own */
+    size_t bytes = (program->state_bytes + 255) / 256 *
+                   256; /* aligned as separate allocations are */
     struct rv_buffer states;
     int ret = dev->fn->alloc(dev, size * bytes, &states);
 
@@ -281,7 +282,7 @@ static int warm_up(rvos_device *dev, const struct rv_program *program,
     return ret;
 }
 
-/* A plan of the next size. */
+/* Adds a plan of the next size. */
 static int add_plan(rvos_model *model, struct rv_model_plan *p)
 {
     const struct rv_backend *fn = model->device->fn;
@@ -299,7 +300,7 @@ static int add_plan(rvos_model *model, struct rv_model_plan *p)
                               size, &plan);
     if (!ret) {
         ret = warm_up(model->device, &p->program, plan, size);
-        if (!ret && fn->plan_share) /* the batch runs one of them at a time */
+        if (!ret && fn->plan_share) /* a batch runs one plan at a time */
             ret = fn->plan_share(plan, p->batch.plan[p->batch.plans - 1]);
         if (!ret)
             rv_batch_add(&p->batch, plan, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* model.h - weights on a device, and the plans made from them. */
+/* model.h - the weights of a model on a device, and its plans. */
 #ifndef RV_MODEL_H
 #define RV_MODEL_H
 
@@ -10,18 +10,19 @@
 #include "batch.h"
 #include "safetensors.h"
 
-/* A program and what the device made of it: a plan of one frame and, if the model
- * batches, of as many frames as there have been streams. Plans live as long as their
- * model, and are shared by all streams of the same task, variant and number of objects.
+/* A program and its plans: one for a single frame and, if the model batches, larger ones
+ * made as streams open. Plans live as long as their model. All streams of the same task,
+ * variant and number of objects share them.
  */
 struct rv_model_plan {
     struct rv_model_plan *next;
     struct rv_program program;
-    struct rv_program larger[RV_BATCH_PLANS]; /* of the plans of several frames: the same
-                                                 in state and results */
-    struct rv_batch batch;                    /* the plans, and the queue before them */
-    _Atomic int streams; /* open ones whose frames run here, but maybe their first */
-    bool full;           /* a larger plan could not be made: it is not tried again */
+    struct rv_program larger[RV_BATCH_PLANS]; /* programs of the plans for several frames;
+                                                 same state layout and results */
+    struct rv_batch batch;                    /* the plans and their queue */
+    _Atomic int streams; /* open streams that use this plan (a stream's first frame may
+                            use another) */
+    bool full;           /* a larger plan could not be made; not tried again */
 };
 
 struct rvos_model {
@@ -36,33 +37,33 @@ struct rvos_model {
 
     struct rv_net net;
 
-    pthread_mutex_t lock; /* of all that follows */
+    pthread_mutex_t lock; /* protects all members below */
     struct rv_weights weights;
     struct rv_model_plan *plans;
 };
 
 rvos_model *rv_model_ref(rvos_model *model);
 
-/* The plan for some decoders and their recurrences; made, slowly, if there is none yet.
+/* The plan for these decoders and recurrences. Made, slowly, if there is none yet.
  */
 int rv_model_plan(rvos_model *model, unsigned decoders, bool spatial, bool temporal,
                   int objects, struct rv_model_plan **out);
-/* One more stream whose frames run on that plan: makes the plans of several frames that
- * its streams may now use together. What there is no memory for is done without. */
+/* Counts one more stream for that plan, and makes the larger plans that its streams may
+ * now use together. Goes on without them if memory runs out. */
 int rv_model_enter(rvos_model *model, struct rv_model_plan *plan);
 void rv_model_leave(struct rv_model_plan *plan);
-/* Every slot of every decoder is to run. */
+/* Makes every slot of every decoder run. */
 void rv_job_all(struct rv_job *job, const struct rv_program *program);
-/* One stream's frame. */
+/* Runs one stream's frame. */
 int rv_model_run(rvos_model *model, struct rv_model_plan *plan, struct rv_member *member,
                  const struct rv_job *job);
 
 /* -- weights.c -- */
-/* What `weights` of a model are read from, for rv_weights.read. */
+/* Reads one weight from the model file; the function behind rv_weights.read. */
 int rv_weights_read(const struct rv_weights *weights, int index, float *kernel,
                     float *bias);
-/* Checks that the tensors of every entry of net->weight are there, in the right shape,
- * finite, and their batch norms usable. */
+/* Checks that all tensors of net->weight exist, have the right shape, are finite and have
+ * usable batch norms. */
 int rv_weights_check(rvos_model *model);
 
 /* -- describe.c -- */

@@ -25,7 +25,7 @@ void rv_pieces_finish(struct rv_pieces *p)
     *p = (struct rv_pieces){0};
 }
 
-/* A root points to itself. Each look-up shortens the way. */
+/* Union-find: a root points to itself, and each look-up shortens the path. */
 static int root_of(int *root, int i)
 {
     while (root[i] != i)
@@ -48,7 +48,7 @@ static bool alike(uint8_t a, uint8_t b, bool by_label)
     return b && (!by_label || a == b);
 }
 
-/* Joins each pixel with the four neighbours that come before it. */
+/* Joins each pixel with its four neighbours that come before it. */
 static void join_pixels(struct rv_pieces *p, const uint8_t *labels, bool by_label)
 {
     for (int y = 0, i = 0; y < p->height; y++)
@@ -71,8 +71,8 @@ static void join_pixels(struct rv_pieces *p, const uint8_t *labels, bool by_labe
         }
 }
 
-/* Enters a root among the largest, of which there are at most RV_MAX_PIECES. `label` is
- * used for the root until the pieces have their order. */
+/* Enters a root among the RV_MAX_PIECES largest. `label` holds the root until the pieces
+ * are in order. */
 static void enter(struct rv_pieces *p, int area, int at, int roots[RV_MAX_PIECES + 1])
 {
     int k;
@@ -115,7 +115,7 @@ void rv_pieces_find(struct rv_pieces *p, const uint8_t *labels, bool by_label, i
     for (int i = 0; i < n; i++)
         if (labels[i] && p->root[i] == i && p->area[i] >= least)
             enter(p, p->area[i], i, roots);
-    /* From here on area[root] is the number of the piece. */
+    /* From here on area[root] is the piece's number. */
     for (int i = 0; i < n; i++)
         if (labels[i] && p->root[i] == i)
             p->area[i] = 0;
@@ -142,7 +142,7 @@ void rv_overlaps(const uint8_t *a, const uint8_t *b, int pixels,
         table[a[i]][b[i]]++;
 }
 
-/* One direction of a box filter's maximum: `step` bytes lie between neighbours. */
+/* One direction of a dilation with a box. Neighbours are `step` bytes apart. */
 static void grow_line(const uint8_t *in, uint8_t *out, int n, int step, int radius)
 {
     int last = -radius - 1; /* the last set pixel seen */

@@ -10,7 +10,7 @@
 
 struct rv_piece {
     int area;           /* pixels */
-    int x0, y0, x1, y1; /* box; x1 and y1 lie outside */
+    int x0, y0, x1, y1; /* box; x1 and y1 are exclusive */
     uint8_t label;      /* of its first pixel */
 };
 
@@ -23,7 +23,7 @@ struct rv_pieces {
     int *root, *area; /* scratch of rv_pieces_find */
 };
 
-/* All memory is allocated here. 0 or RVOS_ERR_MEMORY; free with rv_pieces_finish in both
+/* Allocates all memory. Returns 0 or RVOS_ERR_MEMORY; call rv_pieces_finish in both
  * cases. */
 int rv_pieces_init(struct rv_pieces *p, int width, int height);
 void rv_pieces_finish(struct rv_pieces *p);
@@ -31,14 +31,14 @@ void rv_pieces_finish(struct rv_pieces *p);
  * if both are not 0 and, with `by_label`, have the same label. */
 void rv_pieces_find(struct rv_pieces *p, const uint8_t *labels, bool by_label, int least);
 
-#define RV_OVERLAP_LABELS 64 /* labels from 0 on that rv_overlaps counts */
+#define RV_OVERLAP_LABELS 64 /* rv_overlaps counts labels 0 to 63 */
 
-/* table[i][j] = pixels of label i in `a` and label j in `b`. Larger labels are an error
- * of the caller. */
+/* table[i][j] = number of pixels with label i in `a` and label j in `b`. Callers must not
+ * pass larger labels. */
 void rv_overlaps(const uint8_t *a, const uint8_t *b, int pixels,
                  int table[RV_OVERLAP_LABELS][RV_OVERLAP_LABELS]);
-/* out = the pixels of `in` that are not 0, grown by `radius` in all eight directions,
- * as 1. `line` is scratch of as many bytes as the map. */
+/* Dilation: `out` is 1 where a nonzero pixel of `in` is within `radius` in x and in y,
+ * else 0. `scratch` has as many bytes as the map. */
 void rv_grow(const uint8_t *in, uint8_t *out, uint8_t *scratch, int width, int height,
              int radius);
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* places.c - where each tensor of a scheduled program lies.
+/* places.c - gives each tensor of a scheduled program its offset.
  *
- * Two tensors of the arena may share bytes if they never live in the same wave. Where
- * steps do not run wave by wave, a step may then have to wait for one that it needs
- * nothing from: in the encoder, for the projections of the skips, which nobody needs
- * soon. There a tensor keeps its bytes until the last wave in which its readers might
- * run, as far as the arena hardly grows. */
+ * Two tensors of the arena may share bytes if they never live in the same wave. On a
+ * backend with lanes, shared bytes make a step wait for another that it does not depend
+ * on. In the encoder, steps would wait for the skip projections, which are needed late.
+ * There a tensor keeps its bytes until the last wave in which its readers may run, unless
+ * the arena grows by more than 1 / GROWTH. */
 #include "places.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ALIGN 64
-#define GROWTH 10 /* the arena may grow by one part in so many */
+#define GROWTH 10 /* the arena may grow by 1 / GROWTH */
 
-/* Storage of one arena tensor, or of two where a sum is made in place. */
+/* Storage of one arena tensor, or of two if a sum is made in place. */
 struct block {
     int first, last; /* waves */
     size_t size, offset;
@@ -29,7 +29,7 @@ static void touch(struct block *b, int wave)
         b->last = wave;
 }
 
-/* Step i runs in its wave, or in any up to until[i]. */
+/* Step i runs in its wave or a later one, up to until[i]. */
 static void set_lifetimes(const struct rv_program *p, struct block *blocks,
                           const int *until)
 {
@@ -48,7 +48,7 @@ static void set_lifetimes(const struct rv_program *p, struct block *blocks,
     }
 }
 
-/* conv + in1 may overwrite in1 if nobody else reads that in this wave or later. */
+/* conv + in1 may overwrite in1 if no other step reads in1 in this wave or later. */
 static void share_sums(const struct rv_program *p, struct block *blocks)
 {
     for (int i = 0; i < p->n_steps; i++) {
@@ -79,7 +79,7 @@ static size_t room_for(const struct rv_tensor *t)
     return (rv_tensor_bytes(t) + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* Lowest offset at which `b` overlaps no placed block that lives at the same time. */
+/* Lowest offset where `b` overlaps no placed block that lives at the same time. */
 static size_t fit(const struct block *blocks, const rv_tid *placed, int n,
                   const struct block *b)
 {
@@ -100,7 +100,7 @@ static size_t fit(const struct block *blocks, const rv_tid *placed, int n,
     return at;
 }
 
-/* Greedy, the largest first: within a few percent of the best for such chains. */
+/* Greedy, largest first: within a few percent of the optimum for such chains. */
 static void place_arena(struct rv_program *p, struct block *blocks, rv_tid *placed)
 {
     int n = 0;
@@ -169,7 +169,7 @@ static int place(struct rv_program *p, const int *until)
     return done ? 0 : -1;
 }
 
-/* latest[i]: the last wave in which step i could run without holding up the frame. */
+/* latest[i]: the last wave in which step i does not delay the frame. */
 static void find_latest(const struct rv_program *p, int *latest)
 {
     for (int i = p->n_steps - 1; i >= 0; i--) {
@@ -181,7 +181,8 @@ static void find_latest(const struct rv_program *p, int *latest)
     }
 }
 
-/* As late as may be, or half as late, and so on, until the arena is small enough. */
+/* Extends lifetimes as far as possible, then half as far, and so on, until the arena is
+ * small enough. */
 static int place_apart(struct rv_program *p)
 {
     size_t least = p->arena_bytes;

@@ -4,8 +4,8 @@
 
 #include "net/program.h"
 
-/* Places all tensors of a program that has been built. `lanes`: steps begin as soon as
- * what they need is there, whatever their wave. Fails (-1) only for lack of memory. */
+/* Places all tensors of a built program. `lanes`: steps start as soon as their inputs are
+ * ready, regardless of their wave. Fails (-1) only if memory runs out. */
 int rv_places(struct rv_program *p, bool lanes);
 
 #endif

@@ -30,14 +30,15 @@ struct rv_st {
 
 struct parser {
     struct rv_json json;
-    uint64_t data, data_size; /* where they begin in the file: behind the header */
+    uint64_t data,
+        data_size; /* tensor data in the file: offset (after the header) and size */
     struct rv_st *st;
     const char *path;
     char *err;
     size_t err_size;
 };
 
-/* One line, whatever bytes the path and the names are made of. */
+/* Writes a one-line message, whatever bytes the path and the names contain. */
 static int fail(char *err, size_t err_size, int status, const char *path,
                 const char *format, ...)
 {
@@ -63,9 +64,9 @@ static int bad_json(struct parser *q)
     return BAD(q, "%s", q->json.defect);
 }
 
-/* ---- what the header holds ---------------------------------------------- */
+/* ---- the header ---------------------------------------------- */
 
-/* Room for one element more. */
+/* Makes room for one more element. */
 static void *grow(void *list, int n, int *room, size_t size)
 {
     if (n < *room)
@@ -120,7 +121,7 @@ static enum rv_type type_of(const char *name)
     return RV_OTHER;
 }
 
-/* Shape against bytes, and bytes against the file. */
+/* Checks the shape against the bytes, and the bytes against the file. */
 static int check_tensor(struct parser *q, struct rv_st_tensor *t, const char *dtype,
                         const int64_t range[2])
 {
@@ -151,7 +152,7 @@ static int check_tensor(struct parser *q, struct rv_st_tensor *t, const char *dt
     return 0;
 }
 
-/* What one tensor's object may say; n_* are -1 until it has. */
+/* The description of one tensor; ndim and n_range are -1 until read. */
 struct description {
     const char *dtype;
     int64_t dim[MAX_DIMS], range[2];
@@ -216,7 +217,7 @@ static int header(struct parser *q)
     bool more = true, seen_metadata = false;
     const char *name;
     int status;
-    /* The format wants the brace to be the first byte. */
+    /* The format requires the brace to be the first byte. */
     if (json->p < json->end && *json->p != '{')
         return BAD(q, "the header does not start with a brace: no .safetensors file");
     if (!rv_json_expect(json, '{', "a brace"))
@@ -262,7 +263,7 @@ static int by_key(const void *a, const void *b)
     return strcmp(s->key, t->key);
 }
 
-/* Empty tensors come before the one that begins where they lie. */
+/* Empty tensors sort before the tensor at the same offset. */
 static int by_place(const void *a, const void *b)
 {
     const struct rv_st_tensor *s = a, *t = b;
@@ -271,8 +272,8 @@ static int by_place(const void *a, const void *b)
     return s->bytes < t->bytes ? -1 : s->bytes > t->bytes;
 }
 
-/* Sorts, and checks what no tensor shows by itself: the format wants the tensors to
- * fill the data, without overlap or hole. */
+/* Sorts, and checks the tensors together: they must fill the data without overlap or
+ * hole. */
 static int check_whole(struct parser *q)
 {
     struct rv_st *st = q->st;
@@ -303,7 +304,7 @@ static int check_whole(struct parser *q)
     return 0;
 }
 
-/* What the file is when it is no .safetensors file: the words, if it is known. */
+/* Explains what a file is that is not a .safetensors file, if its kind is known. */
 static int explain_start(struct parser *q, uint64_t length)
 {
     const struct rv_file *file = &q->st->file;
@@ -326,7 +327,6 @@ static int explain_start(struct parser *q, uint64_t length)
     return BAD(q, "its header is larger than %" PRIu64 " bytes", MAX_HEADER);
 }
 
-/* The header as bytes, in memory. */
 static int read_header(struct parser *q, uint8_t **header)
 {
     const struct rv_file *file = &q->st->file;
@@ -470,8 +470,8 @@ int rv_st_read_f32(const struct rv_st *st, const struct rv_st_tensor *t, int64_t
     size_t size = rv_type_bytes(t->type);
     if (from < 0 || n < 0 || from > t->count || n > t->count - from || t->type > RV_BF16)
         return RVOS_ERR_ARGUMENT;
-    /* The bytes come to the end of `out`, so that floats, made from the first one on,
-     * never reach one that has not been read. */
+    /* Read the bytes into the end of `out`, so that writing floats from the start never
+     * overwrites unread bytes. */
     uint8_t *bytes = (uint8_t *)out + (size_t)n * (4 - size);
     int status = rv_st_read(st, t, (size_t)from * size, (size_t)n * size, bytes, why);
     if (!status)

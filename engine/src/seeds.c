@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* seeds.c - what a stream is shown, and what its one-shot decoder is fed of it. */
+/* seeds.c - masks given to a stream, and the masks that its one-shot decoder is fed. */
 #include <string.h>
 
 #include "device.h"
@@ -92,9 +92,9 @@ void rv_stream_set_live(rvos_stream *s)
         s->live = live;
 }
 
-/* In its first two frames those given for the first one (a slot that was given none gets
- * an empty one), later its own output; at any frame, instead, what has been shown for
- * it. */
+/* In the decoder's first two frames, feeds the masks given for the first frame (empty for
+ * a slot without one). Later it feeds the decoder's own output. Masks given for a slot
+ * replace these at any frame. */
 void rv_stream_feed(rvos_stream *s, struct rv_job *job)
 {
     if (s->fed < 2) {

@@ -21,7 +21,6 @@ int rv_stream_decoder(const rvos_stream *s)
     return rv_stream_takes_masks(s) ? RV_ONE_SHOT : RV_ZERO_SHOT;
 }
 
-/* What that decoder keeps in the state. */
 static const struct rv_memory *memory_of(const rvos_stream *s)
 {
     return &s->plan->program.memory[rv_stream_decoder(s)];
@@ -37,7 +36,6 @@ static bool forked(const rvos_stream *s)
     return rv_device_forked(device_of(s));
 }
 
-/* Of the next frame. */
 static struct rv_model_plan *next_plan(const rvos_stream *s)
 {
     return s->frames ? s->plan : s->first;
@@ -85,8 +83,8 @@ static int get_plans(rvos_stream *s)
         rv_model_plan(s->model, decoders, spatial, temporal, s->params.objects, &s->plan);
 
     s->first = s->plan;
-    /* T: frame 0 has no temporal state yet, and runs the spatial recurrence. Both
-     * programs lay out the state alike. */
+    /* Variant T: frame 0 has no temporal state yet, so it runs the spatial recurrence.
+     * Both programs have the same state layout. */
     if (!ret && !spatial)
         ret = rv_model_plan(s->model, decoders, true, true, s->params.objects, &s->first);
     return ret;
@@ -135,7 +133,7 @@ int rvos_stream_open(rvos_stream **out, rvos_model *model,
         return ret;
     }
     rvos_stream_reset(s);
-    s->clear = false; /* alloc gave zeroes */
+    s->clear = false; /* alloc returned zeroed memory */
     *out = s;
     return 0;
 }
@@ -246,7 +244,7 @@ int rvos_stream_prepare(rvos_stream *s, int width, int height)
     return rv_log_memory(device_of(s), ret, "rvos_stream_prepare");
 }
 
-/* Zeroes in one slot's part of a state tensor. */
+/* Zeroes one slot's part of a state tensor. */
 static int clear_slot(rvos_stream *s, rv_tid tensor, int slot)
 {
     const struct rv_program *p = &s->plan->program;
@@ -310,7 +308,7 @@ static int check_output(const rvos_stream *s, const rvos_output *out)
     return ret;
 }
 
-/* Of a zero-shot or one-shot stream. */
+/* Runs a frame of a zero-shot or one-shot stream. */
 static int process(rvos_stream *s, const rvos_image *frame, const rvos_output *out)
 {
     int decoder = rv_stream_decoder(s), ret = rv_stream_clear(s);
@@ -325,7 +323,7 @@ static int process(rvos_stream *s, const rvos_image *frame, const rvos_output *o
         return ret;
     if (one_shot(s)) {
         rv_stream_set_live(s);
-        if (!s->live) { /* before any object has been shown */
+        if (!s->live) { /* no object has been seeded yet */
             s->seed_slots = 0;
             rv_stream_fill(s, out);
             return 0;
@@ -400,7 +398,7 @@ int rvos_stream_read_steps(rvos_stream *s, rvos_step *out, int room)
     return device_of(s)->fn->plan_steps(s->plan->batch.plan[0], out, room);
 }
 
-/* One slot's plane of a state tensor; zeroes where it has not run. */
+/* Reads one slot's plane of a state tensor; zeroes if the slot has not run. */
 static int read_plane(rvos_stream *s, rv_tid tensor, int object, float *out, bool *ran)
 {
     const struct rv_tensor *t = &s->plan->program.tensor[tensor];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* turn.h - a lock that is handed over in the order of asking, so that no stream
- * starves beside others that ask again at once. */
+/* turn.h - a first-come, first-served lock, so that no stream starves beside others that
+ * ask again at once. */
 #ifndef RV_TURN_H
 #define RV_TURN_H
 
@@ -12,7 +12,7 @@ struct rv_turn {
     unsigned long asked, served;
 };
 
-/* 0, or an error number, with nothing to finish. */
+/* Returns 0, or an error number; then do not call rv_turn_finish. */
 static inline int rv_turn_init(struct rv_turn *turn)
 {
     int error = pthread_mutex_init(&turn->lock, NULL);

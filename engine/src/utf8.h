@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* utf8.h - what the reader of model files and the log share; inline, as log.c is a part
- * of librvos-cuda, too. */
+/* utf8.h - shared by the reader of model files and the log. Inline, because log.c is also
+ * part of librvos-cuda. */
 #ifndef RV_UTF8_H
 #define RV_UTF8_H
 

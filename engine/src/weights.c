@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* weights.c - from the tensors of the file to the weights of a convolution. */
+/* weights.c - makes the weights of a convolution from the tensors of the file. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +21,8 @@ static const struct rv_st_tensor *find(const rvos_model *model, const char *name
     return rv_st_find(model->file, full);
 }
 
-/* Elements of a tensor. The shapes have been checked when the file was loaded, so what
- * can fail is the file, which is read again. */
+/* Reads elements of a tensor. The shapes were checked when the file was loaded, so only
+ * the file itself can fail, which is read again. */
 static int read_part(const rvos_model *model, const struct rv_st_tensor *t, int64_t from,
                      int64_t n, float *out)
 {
@@ -35,7 +35,7 @@ static int read_part(const rvos_model *model, const struct rv_st_tensor *t, int6
     return ret == RVOS_ERR_ARGUMENT ? RVOS_ERR_FORMAT : ret;
 }
 
-/* `count` floats, all of a tensor. */
+/* Reads all `count` floats of a tensor. */
 static int read_all(const rvos_model *model, const char *name, const char *member,
                     int64_t count, float *out)
 {
@@ -52,7 +52,7 @@ static int read_kernel(const rvos_model *model, const struct rv_weight *w, float
 
     if (!t)
         return RVOS_ERR_FORMAT;
-    full = t->dim[1] * taps; /* of all input channels of one output */
+    full = t->dim[1] * taps; /* values per output channel, all input channels */
     if (w->part[0].from == 0 && w->part[0].count * taps == full)
         return read_part(model, t, 0, w->out * full, kernel);
     for (int o = 0; o < w->out; o++)
@@ -128,8 +128,8 @@ static int check_values(rvos_model *model, const struct rv_st_tensor *t, double 
     return 0;
 }
 
-/* A tensor of the given shape (dim[1..] 0: one dimension), all finite, none below
- * `least`. */
+/* Checks for a tensor of the given shape (dim[1..] 0: one dimension) with finite values,
+ * none below `least`. */
 static int check_tensor(rvos_model *model, const char *name, const char *member,
                         const int64_t dim[4], double least)
 {
@@ -156,7 +156,8 @@ static int check_tensor(rvos_model *model, const char *name, const char *member,
     return check_values(model, t, least);
 }
 
-/* Whether an earlier entry is made of the same tensors; of the same bias, too. */
+/* Whether an earlier entry uses the same tensors (including the bias if `bias` is
+ * set). */
 static bool seen(const struct rv_net *net, int i, bool bias)
 {
     for (int k = 0; k < i; k++)
