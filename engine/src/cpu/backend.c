@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend.c - the tables "cpu" (oneDNN where it was built in, fast kernels) and
- * "reference" (plain C throughout), which share everything but their kernels. */
+/* backend.c - the backend tables "cpu" (fast kernels, and oneDNN if built in) and
+ * "reference" (plain C). They differ in their kernels only. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void device_close(rvos_device *dev)
     dev->priv = NULL;
 }
 
-/* The pool, with as many threads as there are to be had. */
+/* Starts the pool with as many of `threads` as the system gives. */
 static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
 {
     int started, error;

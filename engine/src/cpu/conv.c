@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv.c - the list of engines of convolutions, and the pieces that they make. */
+/* conv.c - the list of convolution engines, and the pieces of a convolution. */
 #include "conv.h"
 
 #include <stdlib.h>
@@ -64,7 +64,8 @@ const struct rv_conv_engine *rv_conv_find(const struct rv_conv_engine *const *li
     return *list;
 }
 
-/* The convolution of a band, and the first input row that it reads. */
+/* Turns `s` into the convolution of a band and returns the first input row that it
+ * reads. */
 static int cut_band(struct rv_conv_shape *s, int row0, int row1)
 {
     int first = row0 * s->stride - s->pad_side;

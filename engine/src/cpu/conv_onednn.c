@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_onednn.c - convolutions by oneDNN. The only file that includes dnnl.h, of
- * its version 2 (Debian 12) or 3 (Ubuntu 24.04), and omp.h.
+/* conv_onednn.c - convolutions by oneDNN. Only this file includes omp.h and dnnl.h,
+ * version 2 (Debian 12) or 3 (Ubuntu 24.04).
  *
- * oneDNN keeps the number of OpenMP threads that it saw when a primitive was made
- * and a team per calling thread, so every worker of the pool sets its own number to
- * one; parallelism lies above, in bands. Activations are plain NHWC, weights are in
- * the layout that oneDNN asks for; nearly always all shapes of one convolution ask
- * for the same, and share it. */
+ * A oneDNN primitive keeps the number of OpenMP threads at its creation, and OpenMP keeps
+ * a team per calling thread. So every worker of the pool sets its own number to one, and
+ * work is parallel in bands instead. Activations are plain NHWC. Weights are in the
+ * layout that oneDNN asks for. Nearly always all bands of a convolution ask for the same
+ * layout and share it. */
 #include <dnnl.h>
 #include <dnnl_debug.h>
 #include <omp.h>
@@ -32,12 +32,11 @@
         }                                                                                \
     } while (0)
 
-/* oneDNN does not survive a lack of memory: it throws C++ exceptions through its C
- * interface, or uses a NULL. No C caller can catch that, so we look first whether there
- * is more memory than it will take, which is most where it compiles kernels: some hundred
- * kB for each. Limits of address space, of data and strict overcommit all show here.
- * Another thread of the process may still take what was there; that much is left to
- * chance. */
+/* oneDNN crashes if memory runs out: it throws C++ exceptions through its C interface, or
+ * uses a NULL pointer. No C caller can catch that, so we first check for more memory than
+ * it will take. It takes most, some hundred kB each, to compile kernels. The check sees
+ * limits of address space, limits of data and strict overcommit. Another thread of the
+ * process may still take the memory meanwhile; we accept this risk. */
 #define ONEDNN_BYTES ((size_t)32 << 20)
 
 static bool has_memory(void)
@@ -51,11 +50,11 @@ static bool has_memory(void)
     return true;
 }
 
-/* Weights in one layout; another shape may ask for another. */
+/* Weights in one layout. Another shape may ask for another layout. */
 struct prepared {
     struct rv_prepared head;
     dnnl_memory_t kernel, bias;
-    char *data; /* of both, HEAD_BYTES behind the beginning */
+    char *data; /* data of both, HEAD_BYTES after the start of the struct */
 };
 #define HEAD_BYTES ((sizeof(struct prepared) + 63) / 64 * 64)
 
@@ -64,7 +63,7 @@ struct onednn_conv {
     dnnl_primitive_t primitive;
     dnnl_stream_t stream;
     dnnl_memory_t src, dst, scratch;
-    size_t add_bytes;               /* of what is added; 0: nothing is */
+    size_t add_bytes;               /* bytes of `add`; 0: no sum */
     const struct prepared *weights; /* owned by the rv_weights */
 };
 
@@ -79,7 +78,7 @@ static void prepared_free(struct rv_prepared *head)
     free(p);
 }
 
-/* oneDNN 2 has plain structs for descriptors, oneDNN 3 has handles to destroy. */
+/* Descriptors are plain structs in oneDNN 2, and handles to destroy in oneDNN 3. */
 #if DNNL_VERSION_MAJOR >= 3
 typedef dnnl_memory_desc_t desc;
 typedef const_dnnl_memory_desc_t mem_desc;
@@ -261,7 +260,8 @@ static dnnl_data_type_t type_of(enum rv_type type)
     return type == RV_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-/* A descriptor of the band's convolution, with the layout of the weights open. */
+/* Makes a descriptor of the band's convolution that leaves the layout of the weights to
+ * oneDNN. */
 static int make_desc(dnnl_primitive_desc_t *out, rvos_device *dev, dnnl_engine_t engine,
                      const struct rv_conv_shape *s)
 {
@@ -365,7 +365,7 @@ static int conv_run(struct rv_conv *conv, const void *src, const void *add, void
                               {DNNL_ARG_DST, c->dst},
                               {DNNL_ARG_SCRATCHPAD, c->scratch}};
 
-    if (c->add_bytes && add != dst) /* oneDNN adds to what is there */
+    if (c->add_bytes && add != dst) /* oneDNN adds to dst */
         memcpy(dst, add, c->add_bytes);
     if (dnnl_memory_set_data_handle(c->src, (void *)src) != dnnl_success ||
         dnnl_memory_set_data_handle(c->dst, dst) != dnnl_success ||

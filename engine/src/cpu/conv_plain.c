@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_plain.c - convolutions in plain C: the definition of correct, and what runs
- * where there is no oneDNN. Sums are float32 in the order (row, column, channel) of
- * the kernel; float32 only. */
+/* conv_plain.c - convolutions in plain C, float32 only. They define the correct result,
+ * and run if there is no oneDNN. Sums are float32 in the order (row, column, channel) of
+ * the kernel. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "../pixels/clones.h"
 #include "conv.h"
 
-/* Output channels and pixels summed at a time: what stays in registers. */
+/* Output channels and pixels summed at a time, chosen so that the sums stay in
+ * registers. */
 #define LANES 16
 #define PIXELS 6
 
@@ -72,8 +73,8 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     return 0;
 }
 
-/* Sums of PIXELS output pixels next to one another, LANES outputs each: x[p] is what
- * pixel p sees under this tap, zeroes beyond the border. */
+/* Adds one tap to the sums of PIXELS neighbouring output pixels, LANES outputs each. x[p]
+ * is pixel p's input under this tap, zeroes beyond the border. */
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
 
 RV_CLONES
@@ -90,8 +91,8 @@ static void add_tap(float *sums, const float *const *x, const float *kernel, int
     memcpy(sums, sum, sizeof(sum));
 }
 
-/* The same where each output reads its own input alone: x[p] is that of the first of
- * `count` outputs. */
+/* The same for depthwise convolutions: each output reads its own input channel. x[p]
+ * points to the channel of the first of `count` outputs. */
 static void add_tap_depthwise(float sums[PIXELS][LANES], const float *const *x,
                               const float *kernel, int count)
 {
@@ -107,8 +108,8 @@ static float activated(const struct rv_conv_shape *s, float v)
     return s->relu6 && v > 6 ? 6 : v;
 }
 
-/* Output pixels x to x + PIXELS of row y, as far as they exist, in one block. `add` is
- * what is added to them, if anything is. */
+/* Computes output pixels x to x + PIXELS of row y (fewer at the border) in one block of
+ * channels. `add` is added to them if not NULL. */
 static void pixels(const struct plain_conv *c, const float *src, int y, int x, int block,
                    const float *add, float *out)
 {

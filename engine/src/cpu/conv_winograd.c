@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* conv_winograd.c - 3x3 convolutions of stride 1 in float32 with a quarter of the
- * multiplications (winograd.h): two to three times as fast as any direct way. Of a band
- * and, where bands are few, of a part of the outputs. Tiles lie on the whole map's grid,
- * so that no result depends on how it is cut. */
+ * multiplications (winograd.h), two to three times as fast as a direct convolution. A
+ * piece is a band or, if there are few bands, a part of a band's outputs. Tiles are
+ * aligned to the whole map's grid, so that results do not depend on the cut. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,31 +11,32 @@
 #include "conv.h"
 #include "winograd.h"
 
-/* Patches of so many tiles are transformed, then multiplied: few enough to stay in the
- * second-level cache, or, where the weights themselves are more than that, so many that
- * those are not read too often. */
+/* The patches of TILES tiles are transformed, then multiplied: few enough for the
+ * second-level cache. If the weights do not fit there, up to TILES_MOST tiles, so that
+ * the weights are read less often. */
 #define TILES 12
 #define TILES_MOST 48
 #define WEIGHTS_CACHED (1 << 14) /* input times output channels */
 
-/* Where small tiles are as fast as large ones, or faster. */
+/* With at least this many weights and fewer than this many pixels, small tiles are as
+ * fast as large ones, or faster. */
 #define MANY_WEIGHTS (1 << 16)
 #define FEW_PIXELS 512
 
-/* Above so many weights each worker reads those of its part of the outputs only: they
- * are several megabytes. A part has at least so many outputs, which is what is made at a
- * time. */
+/* Above this many weights (in x out channels, several megabytes) we split output channels
+ * among workers, so that each worker reads its own part only. A part has at least
+ * PART_OUTPUTS outputs, the most that are computed at a time. */
 #define SHARED_WEIGHTS (1 << 17) /* input times output channels */
 #define PART_OUTPUTS 64
 
 #define PANEL_MOST 64
-#define FEW_CHANNELS 8 /* fewer are not worth the transforms */
+#define FEW_CHANNELS 8 /* below this the transforms cost more than they save */
 
-/* u[panel][point][input][output], as winograd.h has it, then the bias. */
+/* u[panel][point][input][output] (winograd.h), then the bias. */
 struct prepared {
     struct rv_prepared head;
     int tile;
-    float *bias, *u; /* HEAD_BYTES behind the beginning */
+    float *bias, *u; /* HEAD_BYTES after the start of the struct */
 };
 #define HEAD_BYTES ((sizeof(struct prepared) + 63) / 64 * 64)
 
@@ -44,9 +45,10 @@ struct winograd_conv {
     struct rv_conv_shape shape;
     const struct prepared *weights;
     const struct rv_winograd *kernels;
-    int tile, points, across, tiles, block; /* of the band; patches at a time */
+    int tile, points, across, tiles,
+        block; /* tiles across and in all of the band; patches at a time */
     int panel0, panel1;
-    size_t pitch;   /* of a transformed patch, in floats */
+    size_t pitch;   /* floats of a transformed patch */
     float zeroes[]; /* one per input channel */
 };
 
@@ -56,7 +58,7 @@ extern const struct rv_winograd rv_winograd_plain;
 #ifdef RV_WINOGRAD_X86
 extern const struct rv_winograd rv_winograd_avx2, rv_winograd_avx512;
 
-/* RVOS_CPU_WINOGRAD in the environment: at most these, to compare. */
+/* RVOS_CPU_WINOGRAD in the environment limits the instruction set, for comparisons. */
 static bool allowed(const char *name)
 {
     static const char *const names[] = {"plain", "avx2", "avx512"};
@@ -89,14 +91,14 @@ static int over(int a, int b)
     return (a + b - 1) / b;
 }
 
-/* Multiplications a channel, and what reading the weights costs, as so many more of
- * them: that is what counts on small maps. */
+/* Multiplications per channel. Reading the weights counts as four more tiles, which
+ * matters on small maps. */
 static int cost(int points, int tiles)
 {
     return points * (tiles + 4);
 }
 
-/* 0: another engine is faster, or this one cannot. */
+/* The tile size to use. 0: another engine is faster, or this one cannot. */
 static int tile_for(const struct rv_conv_shape *whole)
 {
     int four = cost(36, over(whole->oh, 4) * over(whole->ow, 4));
@@ -107,8 +109,9 @@ static int tile_for(const struct rv_conv_shape *whole)
         whole->depthwise || whole->relu6 || whole->in != RV_F32 || whole->out != RV_F32 ||
         whole->ic < FEW_CHANNELS || whole->oc % rv_winograd()->panel)
         return 0;
-    /* No cache has the weights of a deep network, 9 MB of them for 256 channels: larger
-     * tiles spend on reading what they save, and less than half the memory will do. */
+    /* The weights of a deep layer fit no cache (9 MB for 256 channels with 4x4 tiles).
+     * Reading them costs as much time as large tiles save, and small tiles need less than
+     * half the memory. */
     if (whole->ic * whole->oc >= MANY_WEIGHTS && whole->oh * whole->ow < FEW_PIXELS)
         four = two + 1;
     if (2 * (four < two ? four : two) > direct)
@@ -118,13 +121,14 @@ static int tile_for(const struct rv_conv_shape *whole)
 
 static bool suits(const struct rv_conv_shape *whole)
 {
-    const char *most = getenv("RVOS_CPU_WINOGRAD"); /* 0: to compare */
+    const char *most = getenv("RVOS_CPU_WINOGRAD"); /* 0: never, for comparisons */
 
     return (!most || strcmp(most, "0") != 0) && tile_for(whole);
 }
 
-/* Bands are of whole tiles. Where weights are large and maps are small, each worker
- * should not read all of them; and there may be fewer rows of tiles than workers. */
+/* Bands consist of whole tiles. If weights are large and maps small, outputs are split
+ * too, so that no worker reads all weights. There may also be fewer rows of tiles than
+ * workers. */
 static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
                                   int threads)
 {
@@ -141,8 +145,8 @@ static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
 
 /* ---- weights ---------------------------------------------------------------------- */
 
-/* [n + 2][3]: a kernel's row to its values at the points of winograd.h, over what the
- * products with the other points leave to divide by. */
+/* [n + 2][3]: matrix from a kernel's row to its values at the points of winograd.h,
+ * divided by the product of the point's differences from the others. */
 static const double points4[6][3] = {
     {1, 0, 0},
     {-81.0 / 130, -27.0 / 65, -18.0 / 65},
@@ -154,7 +158,8 @@ static const double points4[6][3] = {
 static const double points2[4][3] = {
     {1, 0, 0}, {0.5, 0.5, 0.5}, {0.5, -0.5, 0.5}, {0, 0, 1}};
 
-/* The kernels k[tap][output] of one input channel to u[point * pitch + output]. */
+/* Transforms the kernels k[tap][output] of one input channel to u[point * pitch +
+ * output]. */
 RV_CLONES
 static void transform(int tile, double (*k)[PANEL_MOST], int panel, float *u,
                       size_t pitch)
@@ -220,7 +225,7 @@ static bool weights_same(const struct rv_prepared *p, const void *layout)
 
 static const struct rv_form form = {.same = weights_same, .make = weights_make};
 
-/* ---- the table -------------------------------------------------------------------- */
+/* ---- the engine -------------------------------------------------------------------- */
 
 static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
 {

@@ -12,7 +12,7 @@
 
 /* ---- quota ---------------------------------------------------------------- */
 
-/* Two numbers of a file, or one; the count of those that are there. */
+/* Reads up to two numbers from a file; returns how many there were. */
 static int read_numbers(const char *path, double number[2])
 {
     FILE *f = fopen(path, "re");
@@ -23,7 +23,7 @@ static int read_numbers(const char *path, double number[2])
     return n > 0 ? n : 0;
 }
 
-/* Cores that one control group may use; 0: it has no quota, or does not exist here. */
+/* The quota of one control group in cores; 0: no quota, or no such group here. */
 static double group_quota(const char *folder, bool version2)
 {
     char path[PATH_MOST + 64];
@@ -42,8 +42,8 @@ static double group_quota(const char *folder, bool version2)
     return read_numbers(path, period) && period[0] > 0 ? number[0] / period[0] : 0;
 }
 
-/* The least quota of a group and all above it. Inside of a container the group's name may
- * be the host's, of which only the mount's root can be seen: so folders may be missing.
+/* The smallest quota of a group and its parents. In a container the group's name may be
+ * the host's, while only the mount's root is visible, so folders may be missing.
  */
 static void least_quota(const char *mount, const char *group, bool version2,
                         double *least)
@@ -66,7 +66,7 @@ static void least_quota(const char *mount, const char *group, bool version2,
     }
 }
 
-/* Whether "cpu" is among the controllers "cpu,cpuacct". */
+/* Whether a list like "cpu,cpuacct" contains "cpu". */
 static bool names_cpu(const char *list)
 {
     while (*list) {
@@ -120,7 +120,7 @@ static int affinity_cores(void)
 {
     long n;
 #ifdef __linux__
-    /* The kernel refuses a mask that is smaller than its own: some have 8192 cores. */
+    /* The kernel refuses masks smaller than its own. Some machines have 8192 cores. */
     for (int most = 1024; most <= 1 << 16; most *= 4) {
         cpu_set_t *set = CPU_ALLOC(most);
         size_t size = CPU_ALLOC_SIZE(most);

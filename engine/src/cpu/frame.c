@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* frame.c - tables that depend on a frame's size, and drawing, by the pool. */
+/* frame.c - tables that depend on a frame's size, and drawing with the pool's threads. */
 #include <stdlib.h>
 
 #include "../pixels/draw.h"
@@ -12,7 +12,7 @@ int rv_image_rows(const struct rv_net *net, int threads)
     return rows < 8 ? 8 : rows;
 }
 
-/* Scratch of each worker, for the resize and for labels of any size so far. */
+/* Grows each worker's scratch, used for the resize and for the label sizes so far. */
 static int grow_scratch(struct rv_pixels *pixels, size_t need)
 {
     if (need <= pixels->scratch_bytes)
@@ -98,12 +98,13 @@ void rv_cpu_pixels_destroy(struct rv_pixels *pixels)
 struct draw {
     struct cpu_device *cpu;
     const rvos_image *image;
-    const rvos_labels *labels; /* of rvos_set_alpha: the alpha */
+    const rvos_labels *labels; /* rvos_set_alpha: the alpha plane */
     const rvos_draw_params *params;
     atomic_int status;
 };
 
-/* A worker's rows: even borders, so that chroma of 4:2:0 has one owner. */
+/* A worker's rows. They start at even rows, so that each 4:2:0 chroma row has one
+ * owner. */
 static void worker_rows(const struct draw *d, int worker, int *row0, int *row1)
 {
     int threads = rv_pool_threads(d->cpu->pool), pairs = (d->image->height + 1) / 2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernels.c - what both tables share, and the plain one. */
+/* kernels.c - functions that both kernel tables share, and the plain table. */
 #include "kernels.h"
 
 #include <math.h>
@@ -106,7 +106,8 @@ static void lerp_rows(float *out, const float *a, const float *b, float frac, si
         out[i] = a[i] + frac * (b[i] - a[i]);
 }
 
-/* Between the pixels of `line`, `in` of c channels, to `w` pixels `pitch` apart. */
+/* Interpolates `line`, `in` pixels of c channels, to `w` pixels that are `pitch` floats
+ * apart. */
 RV_CLONES
 static void lerp_columns(float *out, int w, int pitch, const float *line, int in, int c)
 {
@@ -140,8 +141,8 @@ void rv_upsampled_row(const struct rv_view *m, int y, int h, int w, float *out, 
     lerp_columns(out, w, pitch, line, m->w, m->c);
 }
 
-/* By sizes alone, which are 0 for a tensor that is absent: a plan asks before there is
- * any memory. */
+/* Uses only the sizes (0 for an absent tensor), because a plan asks before it has
+ * memory. */
 size_t rv_cell_line(const struct rv_cell_views *m)
 {
     return (size_t)m->h.w * m->input_channels + 2 * (size_t)m->below.w * m->below.c +
@@ -183,7 +184,7 @@ static void max_into(float *max, const float *v, int n)
         max[i] = v[i] > max[i] ? v[i] : max[i];
 }
 
-/* Channels taken at a time: what the buffers on the stack hold. */
+/* Channels processed at a time; the size of the buffers on the stack. */
 #define MAX_CHANNELS 128
 
 static void max_pixel(const struct rv_view *in, char *out, enum rv_type type, int y0,
@@ -236,7 +237,8 @@ static void upsample_row(const float *a, const float *b, float frac,
     }
 }
 
-/* gcc exports the resolver of a clone that is not static, hidden or not. */
+/* A wrapper, because gcc exports the resolver of a clone that is not static, even if it
+ * is hidden. */
 void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
                      float *line, float *out)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernels.h - all that is not a convolution, on bands of rows, in plain C.
+/* kernels.h - everything but convolutions, on bands of rows, in plain C.
  *
- * struct rv_kernels has what exists twice: "plain" is the definition of correct,
- * written to be read; "fast" is the same arithmetic in the order that vectorises
+ * struct rv_kernels has the kernels that exist twice. "plain" defines the correct result
+ * and is written to be read. "fast" does the same arithmetic in an order that vectorises
  * well. tests/engine/steps.c compares them on random input. */
 #ifndef RV_CPU_KERNELS_H
 #define RV_CPU_KERNELS_H
@@ -13,40 +13,40 @@
 
 #include "../net/type.h"
 
-/* One image of a tensor: h x w pixels of c channels, `pitch` elements apart (more
- * than c in a slice). Elements are RV_F32 or RV_BF16. data NULL: not there. */
+/* One image of a tensor: h x w pixels of c channels, `pitch` elements apart (more than c
+ * in a slice). Elements are RV_F32 or RV_BF16. data is NULL if the tensor is absent. */
 struct rv_view {
     void *data;
     int h, w, c, pitch;
     enum rv_type type;
 };
 
-/* Bilinear interpolation with aligned corners along one axis: output i
- * lies between inputs at[i] and at[i] + (at[i] + 1 < in), frac[i] of the way. */
+/* Bilinear interpolation with aligned corners along one axis. Output i lies between
+ * inputs at[i] and at[i] + (at[i] + 1 < in), at the fraction frac[i] between them. */
 struct rv_axis {
     int in, out;
     int *at;
     float *frac;
 };
 
-int rv_axis_init(struct rv_axis *axis, int in, int out); /* 0, or -1: no memory */
+int rv_axis_init(struct rv_axis *axis, int in, int out); /* 0, or -1 if memory runs out */
 void rv_axis_finish(struct rv_axis *axis);
 
 /* A ConvLSTM cell, as in net/program.h: enum rv_cell_in. */
 struct rv_cell_views {
     struct rv_view below, h_left, c_left, time, skip, mul, h, c;
-    int input_channels; /* of the convolution: up's and h_left's */
+    int input_channels; /* input channels of the convolution: those of up and h_left */
 };
 
 struct rv_kernels {
-    /* Hidden and cell state, rows row0 to row1, from gate sums. `gates` are those rows
-     * of the convolution, packed, NULL if there is none; `line` has room for a row of
-     * gate sums. */
+    /* Computes rows row0 to row1 of the hidden and cell state from gate sums. `gates`
+     * holds those rows of the convolution, packed; NULL if there is none. `line` has room
+     * for a row of gate sums. */
     void (*cell_update)(const struct rv_cell_views *m, int row0, int row1,
                         const float *gates, float *line);
-    /* Half-size logits, rows row0 to row1 of twice h's size, from the finest hidden
-     * state: upsampled, then conv_out with its kernel [tap][channel]. `scratch` has
-     * rv_mask_scratch floats. */
+    /* Computes rows row0 to row1 of the half-size logits (twice h's size) from the finest
+     * hidden state: upsamples it, then applies conv_out with its kernel [tap][channel].
+     * `scratch` has rv_mask_scratch floats. */
     void (*mask_half)(const struct rv_view *h, const float *kernel, float bias, int size,
                       int row0, int row1, float *out, float *scratch);
     void (*sigmoid)(const float *in, float *out, size_t n);
@@ -56,19 +56,20 @@ extern const struct rv_kernels rv_kernels_plain, rv_kernels_fast;
 
 size_t rv_mask_scratch(const struct rv_view *h, int size);
 
-/* bfloat16 is the upper half of a float32; rounded to nearest, ties to even. */
+/* Between float32 and RV_F32 or RV_BF16. bfloat16 is the upper 16 bits of a float32,
+ * rounded to nearest, ties to even. */
 void rv_load_row(float *dst, const void *src, enum rv_type type, size_t n);
 void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n);
 
-/* Row y as packed float32. */
+/* Reads row y as packed float32. */
 void rv_gather_row(float *dst, const struct rv_view *m, int y);
-/* Row y of `m` upsampled to h x w pixels, to out, `pitch` floats a pixel. `line` has
- * room for two rows of m. */
+/* Writes row y of `m`, upsampled to h x w pixels, to `out`, `pitch` floats per pixel.
+ * `line` has room for two rows of m. */
 void rv_upsampled_row(const struct rv_view *m, int y, int h, int w, float *out, int pitch,
                       float *line);
 
-/* Rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul | h_left ],
- * packed, to dst. `line` has room for rv_cell_line floats. */
+/* Writes rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul |
+ * h_left ], packed, to `dst`. `line` has room for rv_cell_line floats. */
 void rv_cell_input(const struct rv_cell_views *m, int row0, int row1, void *dst,
                    enum rv_type type, float *line);
 size_t rv_cell_line(const struct rv_cell_views *m);
@@ -77,8 +78,8 @@ size_t rv_cell_line(const struct rv_cell_views *m);
 void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, int stride,
                 int pad, int row0, int row1);
 
-/* One row between rows a and b of a plane, frac of the way, to the width of `x`.
- * `line` has room for x->in floats. */
+/* Interpolates between rows a and b of a plane at the fraction `frac`, and to the width
+ * of `x`. `line` has room for x->in floats. */
 void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
                      float *line, float *out);
 

@@ -15,8 +15,8 @@ static void add_row(float *sum, const float *row, size_t n)
         sum[i] += row[i];
 }
 
-/* One row of pixels: gates of 4 x hid channels in the order i, f, o, g. c_left may
- * be NULL, h is packed. */
+/* One row of pixels. Gates have 4 x hid channels in the order i, f, o, g. c_left may be
+ * NULL; h is packed. */
 RV_CLONES
 static void lstm_row(const float *restrict gates, const float *restrict c_left,
                      float *restrict c, float *restrict h, int w, int hid)
@@ -42,7 +42,8 @@ static const float *f32_row(const struct rv_view *m, int y)
     return (const float *)m->data + (size_t)y * m->w * m->pitch;
 }
 
-/* h, packed, into its place: perhaps of another type, and perhaps a slice of the state.
+/* Copies the packed h to its place, which may have another type and be a slice of the
+ * state.
  */
 static void scatter_h(const struct rv_view *m, int y, const float *h)
 {
@@ -81,7 +82,8 @@ static void fast_cell_update(const struct rv_cell_views *m, int row0, int row1,
     }
 }
 
-/* An upsampled row as channel planes, `border` zeroes at both ends of each. */
+/* Converts an upsampled row to channel planes with `border` zeroes at both ends of
+ * each. */
 static void transpose(float *planes, const float *row, int w, int c, int border)
 {
     int pitch = w + 2 * border;
@@ -112,7 +114,7 @@ static void add_taps(float *restrict out, const float *planes, const float *kern
         }
 }
 
-/* Scratch: `size` upsampled rows as planes, a ring; one row of pixels; a line for
+/* Scratch: a ring of `size` upsampled rows as planes, one row of pixels, and a line for
  * rv_upsampled_row. */
 size_t rv_mask_scratch(const struct rv_view *h, int size)
 {

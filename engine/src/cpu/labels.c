@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* labels.c - logits of all objects to label rows, at any size.
+/* labels.c - turns the logits of all objects into label rows of any size.
  *
- * Most objects cover little of a frame, so each band first finds, per object and row of
- * logits, the columns that could win; interpolation never exceeds its four taps, so
- * the rest is not even looked at. A row of logits is stretched in x once and kept for
- * the output rows that lie beside it; what is left for each output row is one pass
- * that interpolates in y and compares. */
+ * Most objects cover a small part of a frame. So each band first finds the columns that
+ * could win, per object and row of logits. Interpolation never exceeds its four taps, so
+ * other columns are skipped. A row of logits is interpolated in x once and kept for the
+ * output rows next to it. Each output row then needs one pass that interpolates in y and
+ * compares. */
 #include "pixels.h"
 
 #include <math.h>
@@ -17,7 +17,8 @@
 
 struct rv_upsample {
     struct rv_axis x, y;
-    int *first_x; /* [i]: first output column at or behind input column i; in + 1 */
+    int *
+        first_x; /* [i]: first output column at or after input column i; in + 1 entries */
 };
 
 /* Columns from <= x < to. */
@@ -67,12 +68,12 @@ void rv_upsample_destroy(struct rv_upsample *up)
 
 /* ---- scratch ---------------------------------------------------------------- */
 
-/* One band of one thread, laid into the caller's scratch. */
+/* The work of one thread on one band, in the caller's scratch. */
 struct work {
     float *best;     /* of an output row */
     int32_t *label;  /* of an output row */
-    float *row;      /* [object][2]: stretched rows of logits, row y in y % 2 */
-    int *kept;       /* [object][2]: which row lies there, -1: none */
+    float *row;      /* [object][2]: rows of logits interpolated in x, row y in y % 2 */
+    int *kept;       /* [object][2]: the row that is kept there; -1: none */
     struct span *at; /* [object][logit rows of the band]: columns that could win */
     int y0;          /* first logit row of the band */
     int rows;
@@ -135,7 +136,7 @@ static void stretch(const float *restrict in, const int *restrict at,
     }
 }
 
-/* Where (1 - frac) a + frac b beats the best so far, it and `id` take the place. */
+/* If (1 - frac) a + frac b is above the best so far, stores it and `id`. */
 RV_CLONES
 static void compete(const float *restrict a, const float *restrict b, float frac,
                     int32_t id, struct span s, float *restrict best,
@@ -180,7 +181,7 @@ static void soften(float *best, struct span s)
 
 /* ---- one output row --------------------------------------------------------- */
 
-/* Output columns that read any of the input columns. */
+/* The output columns that read one of these input columns. */
 static struct span columns_out(const struct rv_upsample *up, struct span s)
 {
     if (s.from >= s.to)
@@ -188,7 +189,7 @@ static struct span columns_out(const struct rv_upsample *up, struct span s)
     return (struct span){up->first_x[s.from ? s.from - 1 : 0], up->first_x[s.to]};
 }
 
-/* Row y of an object's plane, as wide as the output. */
+/* Row y of an object's plane, interpolated to the output's width. */
 static const float *stretched(const struct rv_upsample *up, struct work *w,
                               const float *plane, int object, int y)
 {
@@ -202,15 +203,15 @@ static const float *stretched(const struct rv_upsample *up, struct work *w,
         return in;
     if (*kept == y)
         return out;
-    /* It will be read beside the row above and beside the one below. */
+    /* The row will be read together with the row above and the row below. */
     s = join(at[i], join(at[i ? i - 1 : i], at[i + 1 < w->rows ? i + 1 : i]));
     stretch(in, up->x.at, up->x.frac, up->x.in - 1, columns_out(up, s), out);
     *kept = y;
     return out;
 }
 
-/* The best logit of each pixel that is above `level`, and its object's number, 0 where
- * there is none; valid in the columns returned, elsewhere there is none. */
+/* Finds each pixel's best logit above `level` and its object's number, 0 if there is
+ * none. The result is valid in the columns returned; all other pixels have none. */
 static struct span best_of_row(const struct rv_upsample *up, struct work *w,
                                const float *logits, int n, int row, float level,
                                struct span *column)
@@ -246,7 +247,7 @@ static struct span best_of_row(const struct rv_upsample *up, struct work *w,
     return all;
 }
 
-/* A hair below, so that rounding in the interpolation loses no pixel. */
+/* Uses a slightly lower level, so that rounding in the interpolation loses no pixel. */
 static void find_columns(const struct rv_upsample *up, struct work *w,
                          const float *logits, int n, uint32_t skip, float level)
 {
@@ -342,7 +343,7 @@ void rv_alpha_rows(const struct rv_upsample *up, const float *logits, int n,
     }
 }
 
-/* In pieces of a row, that the stack holds. */
+/* Works on pieces of a row, which fit on the stack. */
 void rv_scores(const float *logits, int n, int width, int height, float threshold,
                int row0, int row1, struct rv_scores *all, uint8_t *labels)
 {

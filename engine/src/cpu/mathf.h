@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mathf.h - exp, sigmoid and tanh that gcc vectorises: no branch, no table, no
- * call. Within 2e-7 of the exact sigmoid and tanh everywhere (tests/unit/mathf.c);
- * rv_expf within 2e-7 of the value, relative. NaN gives NaN, infinities saturate.
+/* mathf.h - exp, sigmoid and tanh that gcc vectorises: no branch, no table, no call.
+ * Within 2e-7 of the exact sigmoid and tanh everywhere (tests/unit/mathf.c); rv_expf
+ * within 2e-7 of the value, relative. NaN gives NaN, infinities saturate.
  *
- * gcc needs -fno-trapping-math for it below AVX-512: otherwise it keeps the clamps
- * as branches, lest a comparison with NaN raise a flag. No value depends on it. */
+ * Below AVX-512 gcc needs -fno-trapping-math for this. Otherwise it keeps the clamps as
+ * branches, because a comparison with NaN may raise a flag. No value depends on it. */
 #ifndef RV_MATHF_H
 #define RV_MATHF_H
 
@@ -17,21 +17,21 @@
 #define RV_MATH_INLINE static inline
 #endif
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2: *scale = 2^n, and exp(r) - 1 is returned.
- * Needs -87.3 <= x <= 88.3 or NaN, so that 2^n is a normal number. */
+/* x = n ln 2 + r, |r| <= ln 2 / 2. Sets *scale to 2^n and returns exp(r) - 1. Needs -87.3
+ * <= x <= 88.3 or NaN, so that 2^n is a normal number. */
 RV_MATH_INLINE float rv_expm1_parts(float x, float *scale)
 {
-    /* 1.5 * 2^23: adding it rounds to an integer, which lies in the low bits. */
+    /* 1.5 * 2^23: adding it rounds to an integer in the low bits. */
     const float magic = 12582912.0f;
     float shifted = x * 1.44269504f + magic;
     float n = shifted - magic;
-    /* ln 2 in two parts: the first has nine bits, so that n times it is exact. */
+    /* ln 2 in two parts. The first has nine bits, so that its product with n is exact. */
     float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
     uint32_t bits;
     memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127u) << 23; /* magic's own bits are shifted out */
+    bits = (bits + 127u) << 23; /* this shifts out the bits of `magic` */
     memcpy(scale, &bits, sizeof bits);
-    /* Least relative error of exp(r) - 1: 1.4e-8. */
+    /* Minimax polynomial: relative error of exp(r) - 1 is 1.4e-8. */
     float q = 0.00138825097f;
     q = q * r + 0.00836658571f;
     q = q * r + 0.0416672006f;
@@ -40,10 +40,10 @@ RV_MATH_INLINE float rv_expm1_parts(float x, float *scale)
     return q * r * r + r;
 }
 
-/* Below -87.3 and above 88.3: the value there, not 0 and infinity. */
+/* Below -87.3 and above 88.3 the value at that limit, not 0 or infinity. */
 RV_MATH_INLINE float rv_expf(float x)
 {
-    x = x < -87.3f ? -87.3f : x; /* in this order a NaN stays one */
+    x = x < -87.3f ? -87.3f : x; /* in this order NaN stays NaN */
     x = x > 88.3f ? 88.3f : x;
     float scale;
     float p = rv_expm1_parts(x, &scale);

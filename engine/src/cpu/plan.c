@@ -6,14 +6,14 @@
 
 #include "../log.h"
 
-/* A band of a convolution below this costs more to hand out than it saves. */
+/* Handing out a smaller band of a convolution costs more than it saves. */
 #define MIN_BAND_MACS 2e6
-/* Above this a worker that loses its core for a while would hold up the others. */
+/* With larger bands a worker that loses its core for a while holds up the others. */
 #define MAX_BAND_MACS 150e6
-/* Of a cell's band: input and gate sums should stay in the second-level cache. */
+/* Limit for a cell's band: input and gate sums should stay in the second-level cache. */
 #define CELL_BYTES (640 * 1024)
 
-/* What plan creation needs, in the hands of worker 0. */
+/* The state of plan creation, which worker 0 runs. */
 struct maker {
     struct rv_plan *plan;
     struct rv_weights *weights;
@@ -62,14 +62,14 @@ static struct rv_item *new_item(struct maker *m, const struct rv_step *s,
     return &plan->item[n];
 }
 
-/* A step's whole convolution, and how it is cut. */
+/* A step's whole convolution, and its split. */
 struct conv_plan {
     struct rv_conv_order order;
-    int units;   /* of so many rows each, of which a band has one or several */
-    double cost; /* multiply-accumulates, as far as time goes */
+    int units;   /* units of order.split.rows rows; a band has one or several */
+    double cost; /* multiply-accumulates that would take the same time */
 };
 
-/* From h x w pixels; `images` alike ones. */
+/* For inputs of h x w pixels and `images` equal convolutions. */
 static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s, int h, int w,
                                   enum rv_type in, enum rv_type out, int images)
 {
@@ -104,7 +104,7 @@ static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s, int 
             split.speed};
 }
 
-/* Band b of so many: an item, and its convolution. */
+/* Makes band b of `bands`: an item and its convolution. */
 static struct rv_item *new_conv_item(struct maker *m, const struct rv_step *s,
                                      enum rv_item_kind kind, int slot,
                                      const struct conv_plan *c, int b, int bands)
@@ -152,7 +152,7 @@ static void make_cell(struct maker *m, const struct rv_step *s)
 
     if (s->weight >= 0) {
         c = plan_conv(m, s, h->h, h->w, p->type, RV_F32, 1);
-        c.order.split.parts = 1; /* gates are needed together */
+        c.order.split.parts = 1; /* the cell update needs all gates */
         unit = c.order.split.rows;
         row += (size_t)h->w * c.order.shape.ic * rv_type_bytes(p->type);
     }
@@ -167,7 +167,7 @@ static void make_cell(struct maker *m, const struct rv_step *s)
                      h->h * (b + 1) / bands);
 }
 
-/* Bands of something that is not counted in multiply-accumulates. */
+/* Makes bands of a step without multiply-accumulates. */
 static void make_bands(struct maker *m, const struct rv_step *s, enum rv_item_kind kind,
                        int slot, int rows, int bands)
 {
@@ -177,7 +177,7 @@ static void make_bands(struct maker *m, const struct rv_step *s, enum rv_item_ki
         new_item(m, s, kind, slot, rows * b / bands, rows * (b + 1) / bands);
 }
 
-/* Of conv_out, as [tap][channel], and behind it the bias. */
+/* The kernel of conv_out as [tap][channel], followed by the bias. */
 struct mask_weights {
     struct rv_prepared head;
     float kernel[];
@@ -213,7 +213,7 @@ static void make_mask(struct maker *m, const struct rv_step *s)
                            (const struct rv_prepared **)&weights);
     if (!m->status)
         m->plan->mask_kernel[s->decoder] = weights->kernel;
-    if (!m->status && !m->plan->mask_x.out && /* the decoders have it in common */
+    if (!m->status && !m->plan->mask_x.out && /* both decoders use the same axes */
         (rv_axis_init(&m->plan->mask_x, half->w, full->w) ||
          rv_axis_init(&m->plan->mask_y, half->h, full->h)))
         m->status = RVOS_ERR_MEMORY;
@@ -243,7 +243,7 @@ static void make_labels(struct maker *m, const struct rv_step *s)
         }
 }
 
-/* Of a step of the frame, but it works for the one-shot decoder. */
+/* Belongs to a step of the frame, but works for the one-shot decoder. */
 static void new_seed_item(struct maker *m, const struct rv_step *s, int slot)
 {
     struct rv_item *item = new_item(m, s, RV_ITEM_SEED, slot, 0, m->plan->net->height);
@@ -304,7 +304,7 @@ static void make_waves(struct maker *m)
 {
     struct rv_plan *plan = m->plan;
 
-    plan->n_waves = plan->program->n_waves + 1; /* and RV_ITEM_FINISH */
+    plan->n_waves = plan->program->n_waves + 1; /* one more wave for RV_ITEM_FINISH */
     qsort(plan->item, (size_t)plan->n_items, sizeof(*plan->item), dearest_first);
     plan->wave_at = calloc((size_t)plan->n_waves + 1, sizeof(*plan->wave_at));
     plan->next = calloc((size_t)plan->n_waves, sizeof(*plan->next));
@@ -351,7 +351,8 @@ static void make_memory(struct maker *m)
     }
 }
 
-/* In worker 0: what is made here remembers how many threads its thread has. */
+/* Runs in worker 0, because oneDNN's primitives remember the thread count of their
+ * creator. */
 static void make(void *ctx, int worker)
 {
     struct maker *m = ctx;
@@ -375,7 +376,7 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
     struct cpu_device *cpu = dev->priv;
     struct maker m = {plan, weights, rv_pool_threads(cpu->pool), 0};
 
-    (void)precision; /* the program has its types */
+    (void)precision; /* the program knows its types */
     (void)batch;     /* 1: frames of several streams run one after another */
     *out = NULL;
     if (!plan)

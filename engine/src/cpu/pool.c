@@ -14,8 +14,8 @@
 #define relax() ((void)0)
 #endif
 
-/* About 20 us: waves of a frame follow one another faster than a sleeping thread
- * can be woken, but a wait for a worker that has lost its core takes milliseconds. */
+/* About 20 us. Waves of a frame follow one another faster than a sleeping thread wakes
+ * up. But a wait for a worker that has lost its core takes milliseconds. */
 #define SPINS 1000
 
 struct worker {
@@ -25,25 +25,25 @@ struct worker {
 };
 
 struct rv_pool {
-    int threads; /* that run */
-    int error;   /* why there are not more */
+    int threads; /* threads that run */
+    int error;   /* pthread_create's error, if there are fewer than asked for */
     struct worker *worker;
     rv_set_threads *set_threads;
 
     struct rv_turn callers;
-    pthread_mutex_t lock; /* of what follows */
+    pthread_mutex_t lock; /* protects the members below */
     pthread_cond_t start, finish, progress;
     unsigned long job; /* counts up */
-    int busy;          /* workers that have not come back from it */
+    int busy;          /* workers that have not finished the job */
     bool quit;
     void (*fn)(void *ctx, int worker);
     void *ctx;
     atomic_int sleepers; /* in rv_pool_wait */
 };
 
-/* Hidden states decay towards zero, and arithmetic on denormal numbers is a hundred
- * times slower: count them as zero. A setting of the thread, so only of ours. Returns the
- * one it had. */
+/* Makes this thread flush denormal numbers to zero and returns its old setting. Hidden
+ * states decay towards zero, and arithmetic on denormals is a hundred times slower. The
+ * setting belongs to a thread, so other threads keep theirs. */
 static uint64_t flush_denormals(void)
 {
     uint64_t before = 0;
@@ -94,8 +94,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* What is started here, rv_pool_destroy ends; a lock or condition that the system has no
- * memory for leaves none of them. */
+/* Initialises the locks. On failure none of them is left initialised. */
 static bool init_locks(struct rv_pool *pool)
 {
     pthread_cond_t *cond[] = {&pool->start, &pool->finish, &pool->progress};
@@ -170,7 +169,7 @@ int rv_pool_started(const struct rv_pool *pool, int *error)
     return pool->threads;
 }
 
-/* In the caller, as the one worker. */
+/* Runs the job in the caller, which is the only worker. */
 static void run_here(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *ctx)
 {
     uint64_t denormals = flush_denormals();
@@ -204,8 +203,8 @@ void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *
 
 void rv_pool_post(struct rv_pool *pool, atomic_int *counter, int value)
 {
-    /* Sequentially consistent on both sides: either the waiter sees the value
-     * before it sleeps, or this sees the waiter. */
+    /* Both sides are sequentially consistent: either the waiter sees the value before it
+     * sleeps, or this thread sees the waiter. */
     atomic_store(counter, value);
     if (atomic_load(&pool->sleepers)) {
         pthread_mutex_lock(&pool->lock);

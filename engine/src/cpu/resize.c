@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resize.c - the frame as the network's input: Pillow's BILINEAR in its own integers.
+/* resize.c - resizes a frame to the network's input: Pillow's BILINEAR with Pillow's
+ * integers.
  *
- * A source row is unpacked to RGB, shrunk in x and kept, as bytes, in a ring of as many
- * rows as one output row reads; output rows are sums over the ring. */
+ * A source row is unpacked to RGB and resized in x. The result is kept, as bytes, in a
+ * ring of as many rows as one output row reads. Output rows are sums over the ring. */
 #include "pixels.h"
 
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 struct rv_resize {
     struct rv_scaling size;
     struct rv_filter filter;
-    int32_t block[]; /* the filter's */
+    int32_t block[]; /* tables of the filter */
 };
 
 struct rv_resize *rv_resize_create(int frame_width, int frame_height, int width,
@@ -35,7 +36,7 @@ void rv_resize_destroy(struct rv_resize *r)
     free(r);
 }
 
-/* ---- unpacking: a row to four int32 a pixel: red, green, blue, anything ----- */
+/* ---- unpacking: a row to four int32 per pixel: red, green, blue, unused ----- */
 
 static RV_INLINE void unpack(const uint8_t *src, int width, int size, int red, int green,
                              int blue, int32_t *dst)
@@ -48,7 +49,7 @@ static RV_INLINE void unpack(const uint8_t *src, int width, int size, int red, i
     }
 }
 
-/* Constants, so that each format gets a loop of its own that vectorises. */
+/* Calls with constants, so that each format gets a vectorised loop of its own. */
 RV_CLONES
 static void unpack_packed(const uint8_t *src, int width, struct rv_packing p,
                           int32_t *dst)
@@ -67,7 +68,7 @@ static void unpack_packed(const uint8_t *src, int width, struct rv_packing p,
         unpack(src, width, 4, 3, 2, 1, dst);
 }
 
-/* `more`: bits above 8. */
+/* `more` is the number of bits above 8. */
 static RV_INLINE void unpack_pixel(struct rv_yuv k, int32_t y, int32_t u, int32_t v,
                                    int more, int32_t *dst)
 {
@@ -75,7 +76,7 @@ static RV_INLINE void unpack_pixel(struct rv_yuv k, int32_t y, int32_t u, int32_
     dst[3] = 0;
 }
 
-/* Where one row's samples are, and the bytes from one to the next. */
+/* The samples of one row, and the bytes from one sample to the next. */
 struct yuv_row {
     const uint8_t *y, *u, *v;
     int luma, chroma;
@@ -92,7 +93,7 @@ static RV_INLINE void unpack_pairs(struct yuv_row r, int luma, int chroma, int p
     }
 }
 
-/* Chroma of half the width. */
+/* For chroma of half the width. */
 RV_CLONES
 static void unpack_halved(struct yuv_row r, int width, struct rv_yuv k, int32_t *dst)
 {
@@ -123,7 +124,7 @@ static void unpack_gray(const uint8_t *y, int width, struct rv_yuv k, int32_t *d
         unpack_pixel(k, y[x], 0, 0, 0, &dst[4 * x]);
 }
 
-/* A sample of 10 bits; what else its two bytes hold does not count. */
+/* A 10-bit sample; other bits of its two bytes are ignored. */
 static RV_INLINE int32_t deep(const uint8_t *p, int shift)
 {
     return (p[0] | p[1] << 8) >> shift & 1023;
@@ -212,7 +213,7 @@ static void normalise(const float *value, const int32_t *sum, float *out, int n)
             out[i + c] = value[c * 256 + (sum[i + c] >> RV_TAPS_BITS)];
 }
 
-/* A row of int32, four for a source pixel or three for an output pixel; the ring. */
+/* A row of int32: four per source pixel, or three per output pixel. */
 static size_t line_bytes(const struct rv_resize *r)
 {
     size_t source = 4 * (size_t)r->size.in_width, output = 3 * (size_t)r->size.out_width;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* run.c - one frame: every item does its band. Nothing is allocated here, but the
- * tables of a new label size. */
+/* run.c - runs one frame: every item does its band. Allocates only the tables of a new
+ * label size. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@ static size_t align64(size_t bytes)
     return (bytes + 63) / 64 * 64;
 }
 
-/* NULL while the plan is made: there is no arena yet, and no state. */
+/* NULL while the plan is being made, when neither arena nor state exists. */
 static char *bytes_of(const struct rv_plan *plan, rv_tid t)
 {
     const struct rv_tensor *x = &plan->program->tensor[t];
@@ -64,7 +64,7 @@ void rv_plan_half_rows(const struct rv_plan *plan, int row0, int row1, int *firs
 
     *first = y->at[row0];
     *last = y->at[row1 - 1] + 2 < y->in ? y->at[row1 - 1] + 2 : y->in;
-    /* and those that the band stores, so that together all are stored */
+    /* also the rows that this band stores, so that all bands together store every row */
     if (y->in * row0 / y->out < *first)
         *first = y->in * row0 / y->out;
     if (y->in * row1 / y->out > *last)
@@ -170,7 +170,8 @@ static int run_maxpool(struct rv_plan *plan, const struct rv_item *item, int wor
     return 0;
 }
 
-/* Input, gate sums and state of a band, all in this worker's cache. */
+/* The band is small enough that its input, gate sums and state stay in this worker's
+ * cache. */
 static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker)
 {
     const struct rv_step *s = item->step;
@@ -229,7 +230,7 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
     return 0;
 }
 
-/* What `out` has been asked for from this decoder. */
+/* The outputs to make from this decoder; NULL: none. */
 static const rvos_output *wanted(const struct rv_job *job, int decoder)
 {
     return job->shown == decoder ? job->out : NULL;
@@ -266,7 +267,7 @@ static int run_labels(struct rv_plan *plan, const struct rv_item *item, int work
     return 0;
 }
 
-/* All bands' statistics in one, per slot. */
+/* Merges all bands' statistics of one slot. */
 static void merge(const struct rv_plan *plan, int decoder, int slot, rvos_object *o)
 {
     struct rv_stats all = {0};
@@ -309,7 +310,7 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
         rvos_object o;
 
         merge(plan, d, n, &o);
-        if (o.area < out->min_object_size) /* alpha shows a weak object, too */
+        if (o.area < out->min_object_size) /* alpha keeps small objects */
             drop |= UINT32_C(1) << n;
         if (!item->band)
             job->object[n] = o;
@@ -379,7 +380,7 @@ static void run_waves(void *ctx, int worker)
             if (atomic_fetch_sub(&plan->left[w], 1) == 1)
                 rv_pool_post(plan->cpu->pool, &plan->done, w + 1);
         }
-        if (!n && !worker) /* nobody else ends an empty wave */
+        if (!n && !worker) /* an empty wave has no item that ends it */
             rv_pool_post(plan->cpu->pool, &plan->done, w + 1);
         rv_pool_wait(plan->cpu->pool, &plan->done, w + 1);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* steps.c - what each step of a plan costs, for those who measure. */
+/* steps.c - measures the cost of each step of a plan. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 /* ---- names ------------------------------------------------------------------ */
 
-/* Whose hidden state has the size of that tensor: levels differ in it. */
+/* The level whose hidden state has the tensor's size. All levels differ in size. */
 static int level_of(const struct rv_program *p, int decoder, rv_tid t)
 {
     for (int k = 0; k < RV_LEVELS; k++) {
@@ -20,7 +20,7 @@ static int level_of(const struct rv_program *p, int decoder, rv_tid t)
     return -1;
 }
 
-/* "encoder.base.layer1.0.conv1" without the words that all have in front. */
+/* "encoder.base.layer1.0.conv1" without the common prefixes. */
 static const char *short_name(const char *conv)
 {
     static const char *const front[] = {"encoder.", "base."};
@@ -82,7 +82,7 @@ static double view_bytes(const struct rv_plan *plan, rv_tid t, double rows)
     return rows * x->w * x->c * (double)rv_type_bytes(x->type);
 }
 
-/* Rows of an input of the step that `rows` of its output need, about. */
+/* Approximate number of input rows that `rows` rows of the step's output need. */
 static double input_rows(const struct rv_plan *plan, const struct rv_item *item, rv_tid t)
 {
     const struct rv_tensor *out = &plan->program->tensor[item->step->out[0]];
@@ -100,14 +100,14 @@ static double item_bytes(const struct rv_plan *plan, const struct rv_item *item)
     const struct rv_tensor *logits;
 
     switch (item->kind) {
-    case RV_ITEM_SEED: /* the mask that is fed */
+    case RV_ITEM_SEED: /* the fed mask */
         return view_bytes(plan, s->out[1], rows);
-    case RV_ITEM_LABELS: /* what is asked for is not known here */
+    case RV_ITEM_LABELS: /* the requested outputs are not known here */
         logits = &plan->program->tensor[s->in[0]];
         return view_bytes(plan, s->in[0], (double)logits->h / plan->bands) * logits->n;
     case RV_ITEM_FINISH:
         return 0;
-    case RV_ITEM_MASK: /* rows are those of the network's size, out[1] */
+    case RV_ITEM_MASK: /* rows are those of out[1], at network size */
         return view_bytes(plan, s->in[0], rows / 4) +
                view_bytes(plan, s->out[0], rows / 2) + view_bytes(plan, s->out[1], rows) +
                view_bytes(plan, s->out[2], rows);
@@ -120,12 +120,12 @@ static double item_bytes(const struct rv_plan *plan, const struct rv_item *item)
     }
 }
 
-/* ---- asking ----------------------------------------------------------------- */
+/* ---- queries ----------------------------------------------------------------- */
 
 struct question {
     struct rv_plan *plan;
     bool on;
-    rvos_step *step; /* room for all */
+    rvos_step *step; /* room for all steps */
     int count;
 };
 
@@ -140,7 +140,7 @@ static void set_timed(void *ctx, int worker)
         q->plan->item[i].seconds = -1;
 }
 
-/* While no frame runs, as frames take the pool, too. */
+/* Goes through the pool, so that no frame runs at the same time. */
 void rv_cpu_plan_time(struct rv_plan *plan, bool on)
 {
     struct question q = {.plan = plan, .on = on};
@@ -164,7 +164,7 @@ static void add_item(rvos_step *step, const struct rv_plan *plan,
     step->bytes += item_bytes(plan, item);
 }
 
-/* Items that have run, by the names of their steps; those of a name follow the first. */
+/* Sums up the items that have run, by step name. */
 static void read_steps(void *ctx, int worker)
 {
     struct question *q = ctx;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* winograd.c - compiled for several instruction sets: LANES floats a vector, and the name
- * of the table come from the build. A file of its own for the compiler's flags, with
- * fused multiply-adds; nothing else may be called from here, as the processor may not
- * have them. */
+/* winograd.c - compiled once per instruction set. The build sets LANES (floats per
+ * vector) and the name of the table. This code is a file of its own because of its
+ * compiler flags, which allow fused multiply-adds. Call it only through rv_winograd(),
+ * which checks the processor. */
 #include "winograd.h"
 
 #ifndef LANES
@@ -11,17 +11,17 @@
 #endif
 
 #if LANES == 16
-#define VECTORS 4 /* of a panel: 24 sums in 32 registers */
+#define VECTORS 4 /* vectors in a panel: 24 sums in 32 registers */
 #else
 #define VECTORS 2 /* 12 in 16 */
 #endif
 #define PANEL (VECTORS * LANES)
-#define ROWS 6 /* tiles whose sums are in registers */
+#define ROWS 6 /* tiles whose sums are kept in registers */
 
 extern const struct rv_winograd TABLE;
 
 typedef float vec __attribute__((vector_size(4 * LANES)));
-/* In memory, with any alignment. */
+/* A vector in memory, with any alignment. */
 typedef float mem __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 typedef int mask __attribute__((vector_size(4 * LANES)));
 
@@ -39,14 +39,14 @@ INLINE void store(float *p, vec v)
 
 /* ---- transforms of one row or column ---------------------------------------------- */
 
-/* Points 2/3 and 3/2: their squares, and the sum of those. */
+/* The points 2/3 and 3/2, their squares, and the sum of the squares. */
 #define A (2.0f / 3)
 #define B (3.0f / 2)
 #define AA (4.0f / 9)
 #define BB (9.0f / 4)
 #define SUM (97.0f / 36)
 
-/* 6 inputs, `step` apart, to 6. */
+/* Transforms 6 inputs, `step` apart, to 6 values. */
 INLINE void input4(const vec *d, int step, vec *t)
 {
     vec even = d[4 * step] - BB * d[2 * step], odd = A * d[3 * step] - B * d[step];
@@ -61,7 +61,7 @@ INLINE void input4(const vec *d, int step, vec *t)
     t[5] = d[step] - SUM * d[3 * step] + d[5 * step];
 }
 
-/* 6 sums to 4 outputs. */
+/* Transforms 6 sums to 4 outputs. */
 INLINE void output4(const vec *m, int step, vec *y)
 {
     vec s = m[step] + m[2 * step], d = m[step] - m[2 * step];
@@ -87,7 +87,7 @@ INLINE void output2(const vec *m, int step, vec *y)
     y[1] = m[step] - m[2 * step] + m[3 * step];
 }
 
-/* ---- of a tile -------------------------------------------------------------------- */
+/* ---- tiles -------------------------------------------------------------------- */
 
 INLINE void input_lanes(const int n, const vec *d, float *v, size_t pitch)
 {
@@ -123,7 +123,7 @@ INLINE void input_tile(const int n, const float *const *pixel, int channels, flo
         return;
     for (int i = 0; i < (n + 2) * (n + 2); i++) {
         d[i] = (vec){0};
-        for (int k = c; k < channels; k++) /* behind them is another pixel, or nothing */
+        for (int k = c; k < channels; k++) /* do not read beyond the last channel */
             d[i][k - c] = pixel[i][k];
     }
     input_lanes(n, d, v + c, pitch);
@@ -209,7 +209,7 @@ static void multiply(const float *v, size_t pitch, const float *u, float *m, int
         v += ROWS * pitch;
         m += ROWS * PANEL;
     }
-    /* Their number must be known when this is compiled, for sums to stay in registers. */
+    /* The number must be a compile-time constant, so that the sums stay in registers. */
 #define REST(n)                                                                          \
     if (tiles == n)                                                                      \
     rows(n, v, pitch, u, m, channels)
