@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* backend.c - the table "cuda". */
+/* backend.c - the backend table "cuda". */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ static void device_close(rvos_device *dev)
 
 static int open_in_context(rvos_device *dev, struct cuda_device *cuda)
 {
-    /* Plain alone: to find out whose fault a wrong mask is. */
+    /* The plain engine alone, to find out which engine makes a wrong mask. */
     const struct rv_conv_engine *engine =
         cuda->switches.conv == RV_CONV_PLAIN ? &rv_conv_plain : rv_conv_library();
     int ret = 0, bytes = 0, index = 0;
@@ -82,7 +82,7 @@ static int device_open(rvos_device *dev)
     dev->info.name = rv_driver_name(cuda->driver);
     dev->info.library = cuda->library;
     dev->info.isa = cuda->isa;
-    dev->info.threads = 0; /* of its own */
+    dev->info.threads = 0; /* it has no CPU threads of its own */
     return 0;
 }
 
@@ -191,8 +191,8 @@ static const struct rv_backend table = {
     .name = "cuda",
     .device_memory = true,
     .max_batch = RVOS_MAX_BATCH,
-    .state_align = 8, /* so that a pixel begins at 16 bytes */
-    .time_groups = 1, /* of one frame: beside the encoder, in few kernels */
+    .state_align = 8, /* so that each pixel starts at a multiple of 16 bytes */
+    .time_groups = 1, /* one group: few kernels, which run beside the encoder */
     .lanes = true,
     .open = device_open,
     .close = device_close,

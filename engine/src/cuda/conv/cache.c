@@ -17,7 +17,7 @@
 #define MAGIC "rvos-cache 1"
 #define HEAD_MOST 600
 #define NAME_MOST 40
-#define TEMPORARY "new-" /* what names of unfinished files begin with */
+#define TEMPORARY "new-" /* prefix of the names of unfinished files */
 
 struct rv_cache {
     char folder[600]; /* "": none */
@@ -56,7 +56,7 @@ void rv_cache_close(struct rv_cache *c)
     free(c);
 }
 
-/* Opens the folder if only this user can write to it, since the GPU runs what is in it.
+/* Opens the folder if only this user can write to it, because the GPU runs code from it.
  * Returns a value below 0 otherwise. */
 static int open_folder(const struct rv_cache *c)
 {
@@ -73,7 +73,7 @@ static int open_folder(const struct rv_cache *c)
     return -1;
 }
 
-/* On a user's first run up to three levels of the folder are missing. */
+/* Makes up to three missing levels of folders. */
 static int make_folder(const struct rv_cache *c)
 {
     char path[600];
@@ -98,7 +98,7 @@ static void write_name(char *name, const char *key)
 
 /* ---- reading ----------------------------------------------------------------------- */
 
-/* Reads the whole file and ends it with a 0. Returns NULL if the file is not one of ours.
+/* Reads the whole file and appends a 0 byte. Returns NULL if the file is not one of ours.
  */
 static char *read_file(int folder, const char *name, size_t *size)
 {
@@ -132,7 +132,8 @@ static char *read_file(int folder, const char *name, size_t *size)
     return text;
 }
 
-/* Three lines, then the data: what it is, the key, the data's size and checksum. */
+/* Writes the three lines in front of the data: the magic, the key, and the data's size
+ * and checksum. */
 static int write_head(char *head, const char *key, const void *data, size_t size)
 {
     int n = snprintf(head, HEAD_MOST, MAGIC "\n%s\n%zu %016" PRIx64 "\n", key, size,
@@ -230,7 +231,8 @@ static int oldest_first(const void *a, const void *b)
     return (x->time > y->time) - (x->time < y->time);
 }
 
-/* No process still writes an unfinished file that is an hour old. */
+/* Unfinished files are removed after an hour, when no process can still be writing
+ * them. */
 static bool is_ours(int folder, const char *name, struct entry *e, time_t now)
 {
     struct stat st;
@@ -336,7 +338,7 @@ static struct choice *find_choice(const struct rv_choices *c, const char *key)
     return NULL;
 }
 
-/* Without memory it is not kept: only a little time is lost. */
+/* If memory runs out the choice is not kept, which only costs time. */
 static void remember(struct rv_choices *c, const char *key, int value)
 {
     struct choice *old = find_choice(c, key);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* cache.h - what took long to find out, kept on disk from run to run, by key.
+/* cache.h - keeps slow results on disk, by key.
  *
- * A folder $XDG_CACHE_HOME/rvos/NAME (else ~/.cache/rvos/NAME) with a file per key, which
- * holds the key and a checksum. Files are put in place whole, by a rename: processes may
- * read and write at the same time. A folder or file that cannot be used (absent,
- * read-only, of another user, cut short, spoilt) is passed over without a word: what
- * would be in it is found out again. */
+ * The folder is $XDG_CACHE_HOME/rvos/NAME (else ~/.cache/rvos/NAME), with one file per
+ * key that holds the key and a checksum. Files are written completely and then renamed,
+ * so several processes may read and write at the same time. A folder or file that cannot
+ * be used (absent, read-only, another user's, truncated, corrupt) is ignored silently,
+ * and the result is computed again. */
 #ifndef RV_CUDA_CACHE_H
 #define RV_CUDA_CACHE_H
 
@@ -14,28 +14,28 @@
 
 struct rv_cache;
 
-/* NULL: no memory. Where there can be no folder, nothing is kept. */
+/* NULL: out of memory. If the folder cannot be made, nothing is kept. */
 struct rv_cache *rv_cache_open(const char *name);
-void rv_cache_close(struct rv_cache *cache); /* NULL: nothing */
-/* For the caller to free, with a 0 behind it; NULL: there is none that is whole. Keys
- * have no line ends. */
+void rv_cache_close(struct rv_cache *cache); /* accepts NULL */
+/* The data, followed by a 0 byte, for the caller to free; NULL: no intact file. Keys have
+ * no line ends. */
 char *rv_cache_get(const struct rv_cache *cache, const char *key, size_t *size);
 void rv_cache_put(const struct rv_cache *cache, const char *key, const void *data,
                   size_t size);
-/* Removes the oldest files until the folder is of a bearable size again. */
+/* Removes the oldest files until the folder is within the limits below. */
 void rv_cache_trim(const struct rv_cache *cache);
-#define RV_CACHE_FILE_MOST (4 << 20)   /* bytes: larger ones are neither kept nor read */
+#define RV_CACHE_FILE_MOST (4 << 20)   /* bytes; larger files are not written or read */
 #define RV_CACHE_FILES_MOST 2048       /* in a folder */
 #define RV_CACHE_BYTES_MOST (64 << 20) /* of a folder */
 
-/* ---- numbers by key: kept here, and in memory where there is no place on disk ------ */
+/* ---- numbers by key: kept on disk, and in memory ------ */
 
 struct rv_choices;
 
-/* `store` stays open as long as the choices. NULL: no memory. */
+/* `store` must stay open as long as the choices. NULL: out of memory. */
 struct rv_choices *rv_choices_open(const struct rv_cache *store);
-void rv_choices_close(struct rv_choices *choices); /* NULL: nothing */
-/* What this process has set, else what is on disk. */
+void rv_choices_close(struct rv_choices *choices); /* accepts NULL */
+/* The value that this process has set, else the one on disk. */
 bool rv_choices_get(struct rv_choices *choices, const char *key, int *value);
 /* Keys have no line ends and at most RV_CHOICES_KEY bytes. */
 void rv_choices_set(struct rv_choices *choices, const char *key, int value);

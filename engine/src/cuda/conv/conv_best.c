@@ -9,13 +9,13 @@
 #include "conv_search.h"
 #include "conv_tile.h"
 
-#define LIBRARY 0 /* remembered in place of a tiling: the library was faster */
+#define LIBRARY 0 /* kept in place of a tiling's code: the library was faster */
 
 struct rv_conv_best {
     struct rv_choices *choices;
     char gpu[144]; /* the part of a key that names GPU and library */
     bool measure;
-    bool tile, library; /* may be taken */
+    bool tile, library; /* allowed engines */
 };
 
 struct rv_conv_best *rv_conv_best_open(const rvos_device *dev)
@@ -49,15 +49,15 @@ void rv_conv_best_close(struct rv_conv_best *b)
 
 /* ---- measuring ------------------------------------------------------------------ */
 
-/* What has been found out about a shape. */
+/* The result of measuring a shape. */
 struct finding {
-    int code; /* of the fastest tiling, or LIBRARY */
-    int next; /* tilings that were tried, if the time ended first; 0: all were */
+    int code; /* the fastest tiling, or LIBRARY */
+    int next; /* tilings tried before the time ran out; 0: all */
 };
 
 struct tile_search {
     struct rv_search base;
-    struct rv_made made; /* that runs: the library's, or our own */
+    struct rv_made made; /* the one being timed: the library's or our own */
     struct rv_tiling tiling[RV_TILINGS];
     int n, at;
     int code;  /* as in the finding */
@@ -115,8 +115,8 @@ static size_t workspace_for(const struct tile_search *s, struct rv_conv *tile,
     return most;
 }
 
-/* Goes on where an earlier run has ended. There may be no library's. False: nothing has
- * been found out, for want of memory. */
+/* Continues where an earlier run stopped. `library` may be empty. False: memory ran out
+ * and nothing was measured. */
 static bool measure_tilings(rvos_device *dev, const struct rv_conv_shape *shape,
                             const struct rv_made *library, struct rv_conv *tile,
                             const char *key, struct finding *f)
@@ -161,7 +161,7 @@ static int make_by(const struct rv_conv_engine *engine, void *opened, rvos_devic
     int ret = engine->create(&out->conv, dev, opened, s, weights, index);
 
     out->engine = engine;
-    return ret == RVOS_ERR_UNSUPPORTED ? 0 : ret; /* then conv is NULL */
+    return ret == RVOS_ERR_UNSUPPORTED ? 0 : ret; /* if unsupported, conv is NULL */
 }
 
 static void drop(struct rv_made *made)
@@ -171,9 +171,9 @@ static void drop(struct rv_made *made)
     made->conv = NULL;
 }
 
-/* What is remembered, or measured now: our own in its best tiling, or the library's. One
- * of both is left. Where our own is known to be faster, the library is not asked at all;
- * where both are to be had, the library need not go to any length (rv_conv_shape). */
+/* Keeps either our own convolution in its best tiling or the library's, as remembered or
+ * measured now. If our own is known to be faster, the library is not asked. If both
+ * exist, the library need not compile kernels (rv_conv_shape.optional). */
 static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
                        struct rv_weights *weights, int index, struct rv_made *own,
                        struct rv_made *library)
@@ -200,7 +200,7 @@ static int make_faster(rvos_device *dev, const struct rv_conv_shape *s,
     ret = make_by(cuda->engine, cuda->opened, dev, &shape, weights, index, library);
     if (ret)
         return ret;
-    /* Without a share of the time it is not the first of its shape in this plan. */
+    /* A search without a share of the time is not the first of its shape in this plan. */
     if ((!known || (f.next && cuda->search_share > 0)) &&
         measure_tilings(dev, s, library, own->conv, key, &f)) {
         rv_choices_set(b->choices, key, f.code);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_choose.c - which of cuDNN's engines does a convolution.
+/* conv_choose.c - picks cuDNN's engine for a convolution.
  *
- * Those whose numerics don't suit are left out, the others are timed on the shape: first
- * all that are precompiled, which takes milliseconds, and then, while there is time,
- * those that cuDNN compiles on the spot, which takes a second each. The winner's plan is
- * kept on disk, its compiled kernel with it, so that the next start needs neither. If the
- * time ended before all were tried, that is kept, too, and the next start goes on there.
+ * Engines with unsuitable numerics are left out; the others are timed on the shape. The
+ * precompiled engines come first, which takes milliseconds. Then, while there is time,
+ * come the engines that cuDNN compiles at run time, which takes a second each. The
+ * winner's plan is kept on disk with its compiled kernel, so that the next start skips
+ * both. If time ran out, the file says how many were tried, and the next start continues
+ * there.
  */
 #include "conv_cudnn.h"
 
@@ -17,10 +18,10 @@
 #include "conv_search.h"
 #include "conv_time.h"
 
-/* Each of six lanes has the largest of its plans'. */
+/* Bytes. Each of six lanes has the largest workspace of its plans. */
 #define WORKSPACE_MOST (8 << 20)
-#define WORTH 1.03f /* a workspace must gain 3 % */
-#define CONFIGS 64  /* of one form */
+#define WORTH 1.03f /* a plan with a workspace must be 3 % faster */
+#define CONFIGS 64  /* configurations of one form */
 #define COMPILE_S 0.5
 
 typedef cudnnBackendDescriptor_t desc;
@@ -40,10 +41,10 @@ struct plan_search {
     struct rv_conv *conv;
     struct config config[RV_FORMS * CONFIGS];
     int n;
-    int stage;     /* see next_stage */
-    int at;        /* the next config to look at */
-    bool compiles; /* of those that are compiled, else of those that are not */
-    int last;      /* first config of the last resort */
+    int stage;     /* counts next_stage's stages */
+    int at;        /* the next config to try */
+    bool compiles; /* now trying those that compile; else the precompiled ones */
+    int last;      /* first config of the least exact form, the last resort */
     struct rv_cudnn_plan made, best;
     char engine[256]; /* of the best */
 };
@@ -57,8 +58,8 @@ static int run_plan(void *search, cudaStream_t stream)
            launched;
 }
 
-/* Whether the plan runs and agrees with the plain kernel; also if there is no memory to
- * find out. */
+/* Whether the plan runs and agrees with the plain kernel. Also true if there is no memory
+ * to check. */
 static bool is_right(struct rv_search *base)
 {
     struct plan_search *s = (struct plan_search *)base;
@@ -83,7 +84,8 @@ static bool form_exists(const struct rv_conv *c, enum rv_form form)
         return c->shape.in != RV_F16 || c->f16_bias;
     case RV_FORM_FUSED32:
     case RV_FORM_SUMS:
-        return c->shape.in == RV_F16; /* else they are the others */
+        return c->shape.in ==
+               RV_F16; /* with float32 operands the same as RV_FORM_SUMS32 */
     default:
         return true;
     }
@@ -110,8 +112,8 @@ static void gather_configs(struct plan_search *s, enum rv_form form)
     rv_dnn_destroy(&graph);
 }
 
-/* One form after another but the least exact one, precompiled; then all that compile;
- * then, if nothing else works, the least exact form in the same order. */
+/* Stages: each form except the least exact one, precompiled; then all that compile; then,
+ * if nothing else works, the least exact form in the same order. */
 static bool next_stage(struct plan_search *s)
 {
     const struct rv_candidate any = {0};
@@ -192,8 +194,8 @@ static void settle_plan(struct rv_search *base, const struct rv_candidate *c, bo
     rv_dnn_describe(s->config[c->index].config, s->engine, sizeof(s->engine));
 }
 
-/* ---- plans on disk: a line "FORM ENGINE", and cuDNN's text. "FORM~N": the time ended
- * when N candidates had been tried. ---- */
+/* ---- plans on disk: a line "FORM ENGINE", and cuDNN's text. "FORM~N": time ran out
+ * after N candidates. ---- */
 
 static void keep(const struct plan_search *s, const char *key)
 {
@@ -224,11 +226,12 @@ static bool runs_again(struct plan_search *s)
         return is_right(&s->base);
     if (!run_plan(s, cuda->stream) && cudaStreamSynchronize(cuda->stream) == cudaSuccess)
         return true;
-    cudaGetLastError(); /* else the next launch is told of it */
+    cudaGetLastError(); /* clear the error, or the next launch would report it */
     return false;
 }
 
-/* What the file says, as far as it goes: a plan that cannot be made or run is no loss. */
+/* Restores a plan from the file's text. False if the plan cannot be made or run; then a
+ * new one is searched. */
 static bool restore_text(struct plan_search *s, const char *text, size_t size)
 {
     struct rv_cudnn_plan *m = &s->made;
@@ -247,8 +250,8 @@ static bool restore_text(struct plan_search *s, const char *text, size_t size)
     return false;
 }
 
-/* Makes the plan that was kept the best, and sets `skip` to the candidates that had been
- * tried when the time ended; 0: it had not. */
+/* Makes the kept plan the best one. Sets `skip` to the number of candidates tried before
+ * time ran out; 0: all were tried. */
 static bool restore(struct plan_search *s, const char *key)
 {
     struct rv_cudnn *o = s->conv->opened;
@@ -278,9 +281,9 @@ static bool restore(struct plan_search *s, const char *key)
 
 /* ---- finding ---------------------------------------------------------------------- */
 
-/* The same plan, made once more for the handle that frames run with: in a millisecond. A
- * plan that cannot be written down runs with that handle all the same, as the handle for
- * planning may be at work in another thread. */
+/* Makes the plan again for the handle that runs frames, which takes a millisecond. If a
+ * plan cannot be serialized, it runs with that handle as it is, because another thread
+ * may be using the planning handle. */
 static void for_runner(struct rv_cudnn *o, struct rv_cudnn_plan *m)
 {
     size_t size = 0;
@@ -299,7 +302,7 @@ static void for_runner(struct rv_cudnn *o, struct rv_cudnn_plan *m)
     m->workspace = workspace;
 }
 
-/* Goes on behind the `skip` candidates whose best is known. */
+/* Continues after the `skip` candidates whose best is known. */
 static bool choose_plan(struct plan_search *s, const char *key)
 {
     struct rv_search *base = &s->base;
@@ -327,7 +330,7 @@ static bool choose_plan(struct plan_search *s, const char *key)
     return true;
 }
 
-/* A plan for a key that is not among those made; false: cuDNN has none. */
+/* Finds a plan for a new key. False: cuDNN has none. */
 static bool find_plan(struct rv_conv *c, const char *key, struct rv_cudnn_plan *out)
 {
     struct cuda_device *cuda = c->opened->dev->priv;

@@ -30,7 +30,7 @@ struct rv_difference rv_differ(const void *got, const void *want, size_t n,
 
         size = (size > typical ? size : typical) + 1e-6f;
         share = a == b || (isnan(a) && isnan(b)) ? 0 : fabsf(a - b) / (allowed * size);
-        if (!(share <= d.share)) { /* also what is not a number */
+        if (!(share <= d.share)) { /* true for NaN, too */
             d = (struct rv_difference){i, a, b, share};
             if (!(share < INFINITY))
                 break;
@@ -46,7 +46,8 @@ struct tensors {
     void *host_x, *host_add, *got, *want;
 };
 
-/* Normal enough, of about the size of activations; the same each time. */
+/* Fills with roughly normal numbers of the size of activations, the same ones each
+ * time. */
 static void fill_random(void *to, size_t n, enum rv_type type, uint32_t seed)
 {
     for (size_t i = 0; i < n; i++) {
@@ -76,7 +77,7 @@ static bool make_tensors(struct tensors *t, const struct rv_conv_shape *s)
     return true;
 }
 
-/* Operands to the device; y is full of NaNs, if it is not what is added. */
+/* Copies operands to the device. y is filled with NaN unless it is `add`. */
 static int put_element(rvos_device *dev, const struct tensors *t,
                        const struct rv_conv_shape *s, const struct rv_conv_io *io)
 {
@@ -124,7 +125,7 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *s,
         ret = put_element(dev, &t, s, io);
     if (!ret && (run(opaque, cuda->stream) ||
                  cudaStreamSynchronize(cuda->stream) != cudaSuccess)) {
-        cudaGetLastError(); /* else the next launch is told of it */
+        cudaGetLastError(); /* clear the error, or the next launch would report it */
         ret = RVOS_ERR_UNSUPPORTED;
     }
     if (!ret)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_cudnn.c - convolutions by cuDNN, in one of the forms of dnn.h. What none can do
- * (odd channel counts in fp16) is RVOS_ERR_UNSUPPORTED, and conv_plain.c's. */
+/* conv_cudnn.c - convolutions by cuDNN, in one of the forms of dnn.h. If no form can do
+ * one (odd channel counts in fp16), it is RVOS_ERR_UNSUPPORTED, and conv_plain.c does
+ * it. */
 #include "conv_cudnn.h"
 
 #include <stdio.h>
@@ -28,7 +29,7 @@ static int dnn_error(const rvos_device *dev, cudnnStatus_t status, const char *c
     return status == CUDNN_STATUS_ALLOC_FAILED ? RVOS_ERR_MEMORY : RVOS_ERR_DEVICE;
 }
 
-/* ---- the table -------------------------------------------------------------------- */
+/* ---- the engine -------------------------------------------------------------------- */
 
 static int cudnn_run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stream)
 {
@@ -68,7 +69,7 @@ static void engine_close(void *opened)
     free(o);
 }
 
-/* Who asked for CUDA by name gets an error, who is given the CPU instead a warning. */
+/* A missing cuDNN is an error if the user asked for CUDA, else a warning. */
 static int refuse(const rvos_device *dev, cudnnStatus_t status)
 {
     char more[256] = "";

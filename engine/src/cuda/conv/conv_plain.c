@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_plain.c - one thread for eight output channels of a pixel, float32 multiply-adds:
- * ten to a hundred times slower than cuDNN, right for every shape. */
+/* conv_plain.c - convolutions for every shape: one thread for eight output channels of a
+ * pixel, float32 multiply-adds. Ten to a hundred times slower than cuDNN. */
 #include <stdio.h>
 #include <stdlib.h>
 

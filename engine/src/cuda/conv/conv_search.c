@@ -29,7 +29,7 @@ static bool get_memory(struct cuda_device *cuda, size_t size)
     rv_cuda_free(cuda->trial);
     cuda->trial_bytes = 0;
     if (cudaMalloc((void **)&cuda->trial, size) != cudaSuccess) {
-        cudaGetLastError(); /* else the next launch is told of it */
+        cudaGetLastError(); /* clear the error, or the next launch would report it */
         cuda->trial = NULL;
         return false;
     }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_tile.c - convolutions by our own kernel on tensor cores.
+/* conv_tile.c - convolutions with our own tensor core kernel.
  *
- * The maps of the deep layers are small (16 x 28 pixels at stride 16): by pixels and
- * outputs alone there are fewer tiles than a large GPU has multiprocessors. So columns of
- * the product (taps x channels, some thousand) are split as well, into as many parts as
- * fill the GPU. Which tiling is best is measured (conv_best.c); the order here is a
- * guess, for when there is no time to measure. */
+ * The maps of deep layers are small (16 x 28 pixels at stride 16). Pixels and outputs
+ * give fewer tiles than a large GPU has multiprocessors. So the columns of the product
+ * (taps x channels, some thousand) are split as well, into as many parts as fill the GPU.
+ * conv_best.c measures the best tiling. The order here is a guess, used if there is no
+ * time to measure. */
 #include "conv_tile.h"
 
 #include <stdio.h>
@@ -14,10 +14,10 @@
 #include "conv.h"
 #include "../kernels/kernels.h"
 
-#define STEP 32     /* columns of a step, as in conv_tile.cu */
-#define FEW_STEPS 4 /* a part of fewer is all beginning and end */
-#define BLOCKS 132  /* that keep a large GPU busy; H100: one for each multiprocessor */
-#define SUMS_MOST (16 << 20) /* bytes of workspace */
+#define STEP 32     /* columns per step, as in conv_tile.cu */
+#define FEW_STEPS 4 /* a part with fewer steps is mostly start-up cost */
+#define BLOCKS 132  /* blocks that fill a large GPU; H100: one per multiprocessor */
+#define SUMS_MOST (16 << 20) /* most bytes of workspace */
 
 static const struct {
     int m, n;
@@ -62,8 +62,8 @@ static bool allowed(const struct rv_conv_shape *s, const struct rv_tiling *t)
            (t->parts == 1 || sums <= SUMS_MOST);
 }
 
-/* Time in units of a step of 64 x 64: blocks come in rounds of what the GPU holds, and
- * parts must be written and read again. */
+/* Estimated time in units of a step of 64 x 64. The GPU runs blocks in rounds, and sums
+ * of parts must be written and read again. */
 static double guess(const struct rv_conv_shape *s, const struct rv_tiling *t)
 {
     int blocks = over(pixels_of(s), t->m) * over(s->oc, t->n) * t->parts;
@@ -113,7 +113,7 @@ void rv_conv_tile_set(struct rv_conv *conv, struct rv_tiling tiling)
     conv->tiling = tiling;
 }
 
-/* ---- the table ------------------------------------------------------------------ */
+/* ---- the engine ------------------------------------------------------------------ */
 
 static void tile_library(char *text, size_t size)
 {
@@ -126,8 +126,8 @@ static void tile_destroy(struct rv_conv *conv)
     free(conv);
 }
 
-/* A zero for each tile of the finest tiling. The stream in which the convolution runs
- * later is another one than that of the zeroes: so these are there on return. */
+/* Makes a zero for each tile of the finest tiling. The convolution runs in another stream
+ * later, so the zeroes must be complete on return. */
 static int make_tickets(struct rv_conv *conv)
 {
     struct cuda_device *cuda = conv->dev->priv;

@@ -5,18 +5,18 @@
 
 #include "conv.h"
 
-#define RUNS 20       /* in a graph */
-#define LAUNCHES 6    /* of the graph; the least counts */
-#define ENOUGH_MS 2.f /* slow runs are repeated less */
+#define RUNS 20       /* runs per graph */
+#define LAUNCHES 6    /* launches of the graph; the minimum counts */
+#define ENOUGH_MS 2.f /* slow runs are repeated fewer times */
 
-#define SEARCH_S 8.0 /* for all searches of the first plan */
+#define SEARCH_S 8.0 /* seconds for all searches of the first plan */
 
 struct timer {
     int (*run)(void *opaque, cudaStream_t stream);
     void *opaque;
     cudaStream_t stream;
     cudaEvent_t from, to;
-    cudaGraphExec_t graph; /* NULL: could not be captured */
+    cudaGraphExec_t graph; /* NULL: capture failed */
     int runs;
 };
 
@@ -30,7 +30,7 @@ static bool repeat(const struct timer *t, int runs)
     return true;
 }
 
-/* After an error too, the capture must end. */
+/* The capture must end even after an error. */
 static void capture_runs(struct timer *t)
 {
     cudaGraph_t graph = NULL;
@@ -46,7 +46,7 @@ static void capture_runs(struct timer *t)
         cudaGraphDestroy(graph);
 }
 
-/* Milliseconds of `runs` runs, by the graph if there is one; below 0: failed. */
+/* Milliseconds of `runs` runs, using the graph if there is one; below 0: failed. */
 static float once(const struct timer *t, int runs)
 {
     float ms = -1;
@@ -88,14 +88,14 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
     struct timer t = {.run = run, .opaque = opaque};
     float ms = -1;
 
-    /* A stream of its own: other threads use the device's, which must not be captured
-     * under them. */
+    /* Uses its own stream, because other threads use the device's stream, which must not
+     * be captured then. */
     if (!cudaStreamSynchronize(cuda->stream) &&
         !cudaStreamCreateWithFlags(&t.stream, cudaStreamNonBlocking) &&
         !cudaEventCreate(&t.from) && !cudaEventCreate(&t.to))
         ms = measure_runs(&t);
     if (t.stream)
-        cudaStreamSynchronize(t.stream); /* what failed may have begun */
+        cudaStreamSynchronize(t.stream); /* failed work may still be running */
     if (t.graph)
         cudaGraphExecDestroy(t.graph);
     if (t.from)
@@ -107,7 +107,8 @@ float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t strea
     return ms;
 }
 
-/* ---- the time for it -------------------------------------------------------------- */
+/* ---- the time for searches
+ * -------------------------------------------------------------- */
 
 double rv_conv_clock(void)
 {

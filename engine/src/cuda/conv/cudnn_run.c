@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* cudnn_run.c - runs cuDNN's plans: those of frames, and those that are tried. */
+/* cudnn_run.c - runs cuDNN's plans, in frames and in trials. */
 #include "conv_cudnn.h"
 
 #include "../kernels/kernels.h"
 
 /* Leave a handle on its last stream until that is destroyed. Setting another stream
- * during capture would add an uncaptured stream to the graph and break the capture. A
- * stream that the handle for planning has is destroyed by the thread that plans. */
+ * during capture would add an uncaptured stream to the graph and break the capture. Only
+ * the planning thread destroys streams of the planning handle. */
 void rv_cudnn_leave(void *opened, cudaStream_t stream)
 {
     struct rv_cudnn *o = opened;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dnn.c - descriptors and more descriptors. Nothing newer than cuDNN 9.14. */
+/* dnn.c - builds cuDNN's descriptors. Uses nothing newer than cuDNN 9.14. */
 #include "dnn.h"
 
 #include <dlfcn.h>
@@ -63,7 +63,7 @@ static desc finalized(desc d, bool good)
     return d;
 }
 
-/* n x c x h x w, channels last; a filter is k x c x r x s alike. */
+/* n x c x h x w, channels last. A filter is k x c x r x s in the same layout. */
 static desc make_tensor(enum tensor id, cudnnDataType_t type, int64_t n, int64_t c,
                         int64_t h, int64_t w, bool virtual)
 {
@@ -127,7 +127,7 @@ static desc make_pointwise(cudnnPointwiseMode_t mode)
                set(d, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &compute));
 }
 
-/* b NULL: of one operand. */
+/* If b is NULL, the operation has one operand. */
 static desc make_pointwise_op(desc how, desc x, desc b, desc y)
 {
     desc d = create_desc(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
@@ -146,13 +146,13 @@ static cudnnDataType_t type_of(enum rv_type type)
     return type == RV_F16 ? CUDNN_DATA_HALF : CUDNN_DATA_FLOAT;
 }
 
-/* What the parts of a graph are kept in until it is made; most may be NULL. */
+/* The parts of a graph while it is being built; most may be NULL. */
 struct parts {
     desc tensor[T_V2 + 1], conv, add, relu, op[4];
     int n_ops;
 };
 
-/* One pointwise operation behind the last; the final one writes y. */
+/* Appends a pointwise operation. The final one writes y. */
 static void append_op(struct parts *p, desc how, enum tensor operand, enum tensor *at,
                       bool last)
 {
@@ -164,8 +164,8 @@ static void append_op(struct parts *p, desc how, enum tensor operand, enum tenso
     *at = to;
 }
 
-/* In the order of cudnnConvolutionBiasActivationForward, for which there are precompiled
- * engines, too. */
+/* In the order of cudnnConvolutionBiasActivationForward, which has precompiled engines,
+ * too. */
 static void make_parts(struct parts *p, const struct rv_conv_shape *s, enum rv_form form)
 {
     const cudnnDataType_t in = type_of(s->in), f32 = CUDNN_DATA_FLOAT;
@@ -256,7 +256,7 @@ bool rv_dnn_suits(desc config, const struct rv_conv_shape *s)
 
     for (int i = 0; i < n && good; i++)
         switch (notes[i]) {
-        case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC: /* runs must repeat to the bit */
+        case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC: /* runs must be bit-identical */
         case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION:
             good = false;
             break;
@@ -296,7 +296,7 @@ bool rv_dnn_compiles(desc config)
     return compiles;
 }
 
-/* And the workspace that it wants. */
+/* Finalizes a plan and reads its workspace size. */
 static desc finalized_plan(desc d, bool good, int64_t *workspace)
 {
     int64_t n = 0;
@@ -425,7 +425,7 @@ static int ask(const struct rv_dnn *dnn, desc graph, cudnnBackendHeurMode_t mode
                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, want, &got,
                                  config + n) != CUDNN_STATUS_SUCCESS)
         got = 0;
-    got = got < want ? got : want; /* it may tell of more than it gave */
+    got = got < want ? got : want; /* cuDNN may report more than it returned */
     for (int i = (int)got; i < want; i++)
         rv_dnn_destroy(&config[n + i]);
     rv_dnn_destroy(&heur);

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* dnn.h - a convolution in the words of cuDNN's graph API: what it is, which
- * engines there are for it, and an engine made ready. Only conv_cudnn.c and
- * conv_choose.c include this, and with it cudnn.h.
+/* dnn.h - convolutions in cuDNN's graph API: the graph, its engines, and execution plans.
  *
- * All functions give NULL, false or 0 when cuDNN says no; nothing is logged. */
+ * All functions return NULL, false or 0 if cuDNN fails. Nothing is logged. */
 #ifndef RV_CUDA_DNN_H
 #define RV_CUDA_DNN_H
 
@@ -12,7 +10,7 @@
 
 #include "conv.h"
 
-/* In the order in which they are tried:
+/* The forms of a convolution, in the order in which they are tried:
  *     fused    conv, + add, + bias, ReLU as one operation graph, the bias in the type of
  *              the operands: for fp16 results there are dozens of precompiled engines
  *     fused32  the same with the bias in float32, where that is another type: engines
@@ -21,15 +19,16 @@
  *     sums     conv alone to sums of the operands' type, then the same */
 enum rv_form { RV_FORM_FUSED, RV_FORM_FUSED32, RV_FORM_SUMS32, RV_FORM_SUMS, RV_FORMS };
 
-/* What to plan for: the GPU of a handle, or, without one (tests), a description. */
+/* The target of plans: the GPU of a handle or, without a handle (tests), a description of
+ * one. */
 struct rv_dnn {
     cudnnHandle_t handle;
     cudnnBackendDescriptor_t device;
 };
 
-/* "cuDNN 9.14.0": of the library that was loaded. */
+/* Writes the version of the loaded library, such as "cuDNN 9.14.0". */
 void rv_dnn_version(char *text, size_t size);
-/* Its file, or "" if that is not known. */
+/* The library's file; "" if unknown. */
 const char *rv_dnn_file(void);
 
 cudnnBackendDescriptor_t rv_dnn_graph(const struct rv_dnn *dnn,
@@ -41,17 +40,17 @@ int rv_dnn_configs(const struct rv_dnn *dnn, cudnnBackendDescriptor_t graph,
 bool rv_dnn_suits(cudnnBackendDescriptor_t config, const struct rv_conv_shape *s);
 /* Whether making its plan compiles a kernel. */
 bool rv_dnn_compiles(cudnnBackendDescriptor_t config);
-/* Compiles kernels where need be: may take a second. */
+/* May compile kernels, which can take a second. */
 cudnnBackendDescriptor_t rv_dnn_plan(const struct rv_dnn *dnn,
                                      cudnnBackendDescriptor_t config, int64_t *workspace);
-/* A plan as text, compiled kernels included, for this cuDNN version and GPU; the caller
- * frees it. And back: in a millisecond. */
+/* Converts a plan to text, compiled kernels included, for this cuDNN version and GPU, and
+ * back (in a millisecond). The caller frees the text. */
 char *rv_dnn_save(cudnnBackendDescriptor_t plan, size_t *size);
 cudnnBackendDescriptor_t rv_dnn_restore(const struct rv_dnn *dnn, const char *text,
                                         size_t size, int64_t *workspace);
 /* A configuration's engine and its knobs, as "engine 41 5=1 ...", for the log. */
 void rv_dnn_describe(cudnnBackendDescriptor_t config, char *text, size_t size);
-/* The addresses of one run. y: in the forms of sums, of the sums. */
+/* The addresses of one run. In forms with sums, y is the address of the sums. */
 cudnnBackendDescriptor_t rv_dnn_pack(const struct rv_conv_shape *s, enum rv_form form,
                                      const struct rv_conv_io *io, const void *kernel,
                                      const void *bias, void *y, void *workspace);

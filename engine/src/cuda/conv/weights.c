@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* weights.c - kernels and biases in device memory, in the layouts that engines ask for.
+/* weights.c - kernels and biases in device memory, in the engines' layouts.
  */
 #include <math.h>
 #include <stdint.h>
@@ -9,9 +9,9 @@
 #include "conv.h"
 #include "../../f16.h"
 
-/* By layout. A block has the kernel, the bias as float32 and the bias as fp16. */
+/* Indexed by layout. A block has the kernel, the bias as float32 and the bias as fp16. */
 struct weight {
-    char *block[RV_LAYOUTS]; /* NULL: nobody asked */
+    char *block[RV_LAYOUTS]; /* NULL: not used so far */
     size_t bias_at[RV_LAYOUTS], f16_at[RV_LAYOUTS];
     bool f16_fits;
 };
@@ -26,7 +26,7 @@ static size_t aligned(size_t bytes)
     return (bytes + 255) / 256 * 256;
 }
 
-/* One element of the source, [oc][ic][tap], to where a layout has it. */
+/* Where a layout has the element o, c, tap. */
 static size_t place(enum rv_layout layout, const struct rv_weight *w, int ic, int o,
                     int c, int tap)
 {
@@ -57,7 +57,8 @@ static void reorder(const float *oihw, const struct rv_weight *w, int ic,
             }
 }
 
-/* Plans share what is made here: so it becomes theirs when all of it is there. */
+/* Fills `made`, which the caller publishes only when it is complete, because plans share
+ * it. */
 static int make_weight(rvos_device *dev, struct rv_weights *weights, int index, int ic,
                        enum rv_type type, enum rv_layout layout, struct weight *made)
 {

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver.c - the few functions of libcuda that the runtime has no equal of. */
+/* driver.c - the functions of libcuda that have no equivalent in the runtime. */
 #include <cuda.h>
 #include <dlfcn.h>
 #include <stdlib.h>
 
 #include "context.h"
 
-#define OLDEST                                                                           \
-    12000 /* of the driver's CUDA versions; checked against the runtime, too             \
-           */
+#define OLDEST 12000 /* oldest CUDA version; also checked against the runtime */
 
 struct rv_driver {
     void *library;
     CUdevice device;
     CUcontext context;
-    bool primary; /* the context is ours to release */
+    bool primary; /* we must release the context */
     int capability;
     char name[128];
 
@@ -31,7 +29,8 @@ struct rv_driver {
     CUresult (*current)(CUdevice *device);
     CUresult (*error_name)(CUresult error, const char **name);
 
-    /* Virtual memory; granularity 0: there is none, and the functions may be missing. */
+    /* Virtual memory. If granularity is 0, it is not supported and the functions may be
+     * missing. */
     size_t granularity;
     CUresult (*get_granularity)(size_t *bytes, const CUmemAllocationProp *prop,
                                 CUmemAllocationGranularity_flags which);
@@ -49,20 +48,19 @@ struct rv_driver {
                       size_t count);
 };
 
-/* Who asked for CUDA by name gets an error, who is given the CPU instead a warning. */
+/* A missing CUDA driver is an error if the user asked for CUDA, else a warning. */
 static rvos_log_level level(const rvos_device *dev)
 {
     return dev->params.backend ? RVOS_LOG_ERROR : RVOS_LOG_WARNING;
 }
 
-/* A function by the driver's own name, behind the macros of cuda.h, and the pointer to
- * it. */
+/* The exported name of a function (cuda.h hides it in macros), and the pointer to set. */
 struct wanted {
     const char *name;
     void *to;
 };
 
-/* The first that the driver does not have; NULL: it has all. */
+/* The first function that the driver lacks; NULL: none is missing. */
 static const char *look_up(struct rv_driver *d, const struct wanted *wanted, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -110,7 +108,7 @@ static CUmemAllocationProp own_memory(const struct rv_driver *d)
         .location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = d->device}};
 }
 
-/* A driver or GPU that lacks anything of it has none. */
+/* If the driver or the GPU lacks any part of it, virtual memory is not used. */
 static void find_virtual_memory(struct rv_driver *d)
 {
     const struct wanted wanted[] = {
@@ -188,7 +186,7 @@ static int find_device(struct rv_driver *d, const rvos_device *dev, int index)
     return RVOS_ERR_UNSUPPORTED;
 }
 
-/* Which GPU a given context is of. */
+/* Finds the GPU of a given context. */
 static int device_of(struct rv_driver *d, const rvos_device *dev, void *context,
                      int *index)
 {
@@ -204,7 +202,7 @@ static int device_of(struct rv_driver *d, const rvos_device *dev, void *context,
     }
     if (error)
         return failed(d, dev, error, "the given CUcontext is not usable");
-    *index = (int)device; /* the driver's handles are its indexes */
+    *index = (int)device; /* a CUdevice is the device's index */
     return 0;
 }
 
@@ -312,7 +310,7 @@ bool rv_driver_retain(struct rv_driver *d, char *at, uint64_t memory, uint64_t *
     CUmemGenericAllocationHandle handle = 0;
     bool good = d->retain_memory(&handle, at) == CUDA_SUCCESS;
 
-    (void)memory; /* CUDA finds it by the address */
+    (void)memory; /* CUDA finds the memory by its address */
     *again = handle;
     return good;
 }

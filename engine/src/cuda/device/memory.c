@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* memory.c - checked calls of the runtime, and memory. */
+/* memory.c - errors of the runtime, and memory. */
 #include "context.h"
 
 int rv_cuda_error(const rvos_device *dev, cudaError_t error, const char *call)
 {
     rv_log(dev, RVOS_LOG_ERROR, "cuda: %s: %s (%s)", call, cudaGetErrorString(error),
            cudaGetErrorName(error));
-    cudaGetLastError(); /* else the next launch is told of it */
+    cudaGetLastError(); /* clear the error, or the next launch would report it */
     return error == cudaErrorMemoryAllocation ? RVOS_ERR_MEMORY : RVOS_ERR_DEVICE;
 }
 

@@ -6,7 +6,7 @@ static struct rv_driver *driver_of(const rvos_device *dev)
     return ((const struct cuda_device *)dev->priv)->driver;
 }
 
-/* Maps one more piece, of which `s` becomes an owner; on failure it is released. */
+/* Maps one more piece, which `s` then owns; on failure it is released. */
 static bool append_piece(struct rv_driver *d, struct rv_scratch *s, uint64_t memory,
                          size_t bytes)
 {
@@ -55,7 +55,7 @@ int rv_scratch_alloc(const rvos_device *dev, size_t bytes, bool shareable,
                 return 0;
             rv_driver_unreserve(d, out->at, rounded);
         }
-        /* Whatever the reason was: if there is no memory, that comes out here. */
+        /* The reason does not matter: if memory ran out, the next call says so. */
     }
     ret = rv_cuda_alloc(dev, (void **)&out->at, bytes);
     out->bytes = ret ? 0 : bytes;

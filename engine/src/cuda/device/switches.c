@@ -6,8 +6,8 @@
 
 #include "../../log.h"
 
-/* Returns the index in `values` of what the environment variable is set to. The first
- * value is the default. */
+/* Returns the index in `values` of the environment variable's value. The first value is
+ * the default. */
 static int which(const rvos_device *dev, const char *name, const char *const values[4])
 {
     const char *text = getenv(name);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// cell.cu - a ConvLSTM cell but for its convolution: what goes in, and what comes out.
+// cell.cu - a ConvLSTM cell without its convolution: the convolution's input, and the
+// cell's state from the convolution's sums.
 #include "kernel.cuh"
 
-// A thread makes one channel of one pixel.
+// A thread computes one channel of one pixel.
 static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_args m)
 {
     RV_THREADS
@@ -58,7 +59,7 @@ static __device__ inline float gate_sum(const struct rv_cuda_job *job, int j,
     return v;
 }
 
-// A thread has one hidden channel of one pixel. Sums and c are float32.
+// A thread computes one hidden channel of one pixel. Sums and c are float32.
 static __global__ void cell_update(const struct rv_cuda_job *job, struct rv_cell_args m)
 {
     RV_THREADS

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // cell_tile.cu - a whole ConvLSTM cell in one kernel, on tensor cores.
 //
-// A block makes CHANNELS hidden channels of WIDE x HIGH pixels. What the convolution
-// reads of [ up(below) * mul | h_left ] for them, a border included, is made once in
-// shared memory; there sixteen pixels of a row are the rows of a fragment, whichever tap
-// it is for. Only the weights stream by. The warps share out pixels two ways and columns
-// four ways; then a thread adds up the four sums of a gate and what was summed before
-// (time, skip), and has the cell.
+// A block computes CHANNELS hidden channels of WIDE x HIGH pixels. It first makes the
+// part of [ up(below) * mul | h_left ] that the convolution reads, with a border, in
+// shared memory. There, sixteen pixels of a row are the rows of a fragment, for every
+// tap. Only the weights are streamed. The warps split the pixels in two and the columns
+// in four. Then a thread adds the four sums of each gate and the earlier sums (time,
+// skip), and computes the cell.
 #include "tile.cuh"
 
 #define WIDE 16
@@ -21,8 +21,8 @@
 #define STAGES 4
 #define SUMS_PITCH (OUTPUTS + 4)
 
-// Halves from pixel to pixel: fragments must begin at 32 bytes, and no more than two of
-// eight pixels in the same banks.
+// fp16 numbers from pixel to pixel. Fragments must start at a multiple of 32 bytes, and
+// at most two of eight pixels may share banks.
 static __host__ __device__ inline int pitch_of(int channels)
 {
     int p = (channels + 15) / 16 * 16;
@@ -52,9 +52,9 @@ static __device__ inline struct layout layout_of(const struct rv_cell_tile &m,
     return l;
 }
 
-// Rows and columns of a block's picture, and what of the coarser map each lies between.
+// The rows and columns of a block's input, and their positions in the coarser map.
 struct place_on_axis {
-    int at; // outside the map: -1
+    int at; // -1: outside the map
     float frac;
 };
 struct places {
@@ -80,8 +80,8 @@ static __device__ inline void find_places(const struct rv_cell_args &m,
         rv_place(at, rows ? m.below.h : m.below.w, size, &out->at, &out->frac);
 }
 
-// Eight channels of the coarser state between four of its pixels; `times` them if that is
-// not NULL.
+// Eight channels of the coarser state, interpolated between four of its pixels, times
+// `times` if that is not NULL.
 static __device__ inline struct rv_eight
 upsampled(const struct rv_view &v, const __half *in, struct place_on_axis y,
           struct place_on_axis x, const __half *times)
@@ -106,7 +106,7 @@ upsampled(const struct rv_view &v, const __half *in, struct place_on_axis y,
     return out;
 }
 
-// n / d of numbers below 2^20, quicker than a division.
+// n / d for numbers below 2^20; faster than a division.
 static __device__ inline int ratio(int n, float reciprocal)
 {
     return (int)(((float)n + 0.5f) * reciprocal);
@@ -146,7 +146,7 @@ static __device__ inline void make_picture(const struct rv_cuda_job *job, int j,
     }
 }
 
-// A thread's sixteen bytes of a step's weights.
+// Fetches a thread's sixteen bytes of a step's weights.
 static __device__ inline void fetch(const struct rv_cell_tile &m, const struct layout &l,
                                     int step)
 {
@@ -163,7 +163,7 @@ static __device__ inline void fetch(const struct rv_cell_tile &m, const struct l
     rv_copy16(to, from, there);
 }
 
-// A warp's products: its quarter of a step's columns, for its half of the pixels.
+// A warp's products: a quarter of a step's columns for half of the pixels.
 static __device__ inline void multiply_gates(const struct rv_cell_tile &m,
                                              const struct layout &l, int step,
                                              rv_sums sums[4])
@@ -189,7 +189,7 @@ static __device__ inline void multiply_gates(const struct rv_cell_tile &m,
         rv_multiply_add(sums[i], left[i / 2], right[i % 2]);
 }
 
-// Sums of columns, [part][pixel][output].
+// Computes sums over columns, [part][pixel][output].
 static __device__ inline void convolve(const struct rv_cuda_job *job, int j,
                                        const struct rv_cell_tile &m,
                                        const struct layout &l)
@@ -275,7 +275,7 @@ static __device__ inline float tile_gate_sum(const struct rv_cuda_job *job, int 
     return v;
 }
 
-// The order of additions is that of cell.cu.
+// Adds in the same order as cell.cu.
 static __device__ inline void update(const struct rv_cuda_job *job, int j,
                                      const struct rv_cell_tile &m, const struct layout &l,
                                      int i)

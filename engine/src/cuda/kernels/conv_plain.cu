@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// conv_plain.cu - any convolution, slowly: see conv_plain.c.
+// conv_plain.cu - convolutions of any shape, slow: see conv_plain.c.
 #include "kernel.cuh"
 
-#define OUTPUTS 8 // channels that one thread makes of one pixel
+#define OUTPUTS 8 // channels of one pixel per thread
 
 static __global__ void conv(struct rv_plain_conv c, const void *x, const void *add,
                             void *y)

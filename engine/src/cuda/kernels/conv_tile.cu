@@ -2,16 +2,16 @@
 // conv_tile.cu - convolutions on tensor cores, for maps so small that a library's kernels
 // leave most of the GPU idle: see conv_tile.c.
 //
-// The convolution as a product of matrices, [pixels][taps x channels] times [taps x
-// channels][outputs], whose left one is never made: a block gathers its rows from the
-// picture, STEP columns at a time, a few steps ahead of the arithmetic. The
-// columns may be split among several blocks ("parts"): each leaves its sums in the
-// workspace, and the last one to finish adds them up, always in the same order, so that
-// results repeat to the bit.
+// The convolution is a matrix product, [pixels][taps x channels] times [taps x
+// channels][outputs]. The left matrix is never stored: a block gathers its rows from the
+// input, STEP columns at a time, a few steps ahead of the arithmetic. The columns may be
+// split among several blocks ("parts"). Each block writes its sums to the workspace, and
+// the last one to finish adds them, always in the same order, so that results are
+// bit-identical from run to run.
 #include "tile.cuh"
 
 #define STEP 32          // columns at a time
-#define PITCH (STEP + 8) // halves; rows begin in different banks
+#define PITCH (STEP + 8) // fp16 numbers; rows start in different banks
 #define THREADS 128
 #define CHUNKS (STEP / 8)       // of 16 bytes, in a row of a step
 #define ROWS (THREADS / CHUNKS) // that all threads fetch at a time
@@ -21,7 +21,7 @@ struct place_of_row {
     int y, x;       // of its window's first tap; y is far outside for no row
 };
 
-// M by N sums by WM by WN warps, S steps in shared memory.
+// M x N sums by WM x WN warps, with S steps in shared memory.
 template <int M_, int N_, int WM, int WN_, int S_> struct shape {
     static const int M = M_, N = N_, WN = WN_, S = S_;
     static const int FM = M / WM / 16, FN = N / WN / 16; // fragments of a warp
@@ -52,7 +52,8 @@ static __device__ inline void find_rows(const struct rv_tile_conv &c, struct til
     }
 }
 
-// One thread's share of columns `at` to at + STEP of the left operand, and of the right.
+// Fetches one thread's share of columns `at` to at + STEP, of the left and of the right
+// operand.
 template <class T>
 static __device__ inline void fetch_left(const struct rv_tile_conv &c, struct tile<T> *t,
                                          const __half *x, int stage, int at)
@@ -117,7 +118,7 @@ static __device__ inline void multiply(const struct tile<T> *t, int stage, rv_su
     }
 }
 
-// Of steps `from` to `to`, into t->sums.
+// Sums steps `from` to `to` into t->sums.
 template <class T>
 static __device__ inline void sum_up(const struct rv_tile_conv &c, struct tile<T> *t,
                                      const __half *x, int from, int to)
@@ -179,7 +180,7 @@ static __device__ inline void sum_up(const struct rv_tile_conv &c, struct tile<T
     RV_SYNC
 }
 
-// Eight outputs of one pixel: bias, what is added, ReLU.
+// Finishes eight outputs of one pixel: bias, `add`, ReLU.
 static __device__ inline void finish8(const struct rv_tile_conv &c, float v[8],
                                       long long at, int o, const void *add, void *y)
 {
@@ -213,14 +214,14 @@ static __device__ inline void finish8(const struct rv_tile_conv &c, float v[8],
         ((float *)y)[at + i] = v[i];
 }
 
-// Where part p's sums of eight outputs lie in the workspace.
+// The address of part p's sums of eight outputs in the workspace.
 static __device__ inline float *partial(const struct rv_tile_conv &c, float *workspace,
                                         int p, long long pixel, int o)
 {
     return workspace + ((long long)p * c.pixels + pixel) * c.oc + o;
 }
 
-// Whether this block is the last of its tile's parts to come here.
+// Whether this block is the last of its tile's parts to arrive here.
 template <class T>
 static __device__ inline bool is_last(const struct rv_tile_conv &c, struct tile<T> *t)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// draw.cu - labels as colour on a picture in device memory, to the CPU's bytes.
+// draw.cu - draws labels as colour on an image in device memory; gives the same bytes as
+// the CPU.
 #include "kernel.cuh"
 
 #define EDGE 64
@@ -9,9 +10,9 @@ static __device__ inline int label_at(const struct rv_plane *l, int x, int y)
     return l->data[y * l->stride + (long long)x * l->step];
 }
 
-// 0 where nothing is drawn, else the label, plus EDGE where another label lies within
-// the contour's width, in x and in y each. Stops at the first: wide contours cost time
-// within large objects only.
+// 0 if nothing is drawn, else the label, plus EDGE if another label lies within the
+// contour's width in x and in y. Stops at the first one, so wide contours cost time only
+// inside large objects.
 static __device__ inline int kind_of(const struct rv_plane *l,
                                      const struct rv_paint *paint, int x, int y)
 {
@@ -27,7 +28,7 @@ static __device__ inline int kind_of(const struct rv_plane *l,
     return label;
 }
 
-// 256 times a byte of a plane that has been drawn on.
+// 256 times the blended byte of a plane.
 static __device__ inline int mixed(const struct rv_paint *paint, int kind, int colour,
                                    int p)
 {
@@ -61,8 +62,8 @@ static __global__ void draw_packed(struct rv_frame f, struct rv_plane labels,
     }
 }
 
-// A thread has one chroma sample and its up to four pixels; the sample becomes the mean
-// of what they ask for.
+// A thread draws one chroma sample and its up to four pixels. The sample becomes the mean
+// of the pixels' blends.
 static __global__ void draw_planar(struct rv_frame f, struct rv_plane labels,
                                    struct rv_paint paint)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* kernel.cuh - what all .cu files share.
+/* kernel.cuh - shared by all .cu files.
  *
- * Kernels are written so that the same text runs on the CPU, where tests/cuda proves it:
- * RV_THREADS { } is what each thread of a block does, `continue` ends a thread's part,
- * and RV_SYNC between two parts is the block's barrier. Nothing outlives a part but
- * RV_SHARED variables and a thread's own RV_OWN ones, which are called RV_MY(name). */
+ * The same kernel source also runs on the CPU, where tests/cuda checks it. RV_THREADS { }
+ * contains what each thread of a block does; `continue` ends a thread's part. RV_SYNC
+ * between two parts is the block's barrier. Only RV_SHARED variables and a thread's own
+ * RV_OWN variables, used as RV_MY(name), outlive a part. */
 #ifndef RV_CUDA_KERNEL_CUH
 #define RV_CUDA_KERNEL_CUH
 
@@ -31,7 +31,7 @@ static inline unsigned int blocks_for(size_t threads)
     return (unsigned int)((threads + RV_BLOCK - 1) / RV_BLOCK);
 }
 
-/* Index of a thread among those of its row of blocks. */
+/* The index of a thread in its row of blocks. */
 static __device__ inline int thread_index(void)
 {
     return (int)(blockIdx.x * blockDim.x + threadIdx.x);
@@ -50,7 +50,7 @@ static __device__ inline void put(void *p, size_t i, enum rv_type type, float v)
         ((float *)p)[i] = v;
 }
 
-/* Where image n of job j's tensor begins. */
+/* The address of image n of job j's tensor. */
 static __device__ inline char *image_of(const struct rv_cuda_job *job, int j,
                                         const struct rv_view *v, int n)
 {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // labels.cu - network-size logits to labels and soft foreground of any size.
 //
-// Built without fused multiply-add, and the sums in the CPU's order, so that both find
-// the same label where two objects are close. Grids are fixed, and each thread takes
-// every so-manieth pixel, since the size is the job's.
+// Built without fused multiply-add and with sums in the CPU's order, so that both find
+// the same label where two objects are close. Grid-stride loops: the grid is fixed and
+// the output size is only known at run time.
 #include "kernel.cuh"
 
 #define BLOCKS 1024
 #define SCORE_ONE 16777216.0f // 24 fraction bits
 
-// Between rows and columns of one object's plane, first in x. A fraction of 0 reads one
-// tap only: the other may be infinite.
+// Interpolates between rows and columns of one object's plane, first in x. A fraction of
+// 0 reads one tap only, because the other may be infinite.
 static __device__ inline float between(const float *plane, int w, int y, int down,
                                        float fy, int x, int right, float fx)
 {
@@ -24,7 +24,7 @@ static __device__ inline float between(const float *plane, int w, int y, int dow
     return (1.0f - fy) * a + fy * b;
 }
 
-// The slot from 1 of the largest logit above *best, which becomes it; 0: none.
+// The slot (from 1) of the largest logit above *best, which is set to it; 0: none.
 static __device__ inline int winner(const struct rv_cuda_job *jobs, int j,
                                     const struct rv_view *logits, int live, uint32_t skip,
                                     int x, int y, int width, int height, float *best)
@@ -90,8 +90,8 @@ static __device__ inline void add_score(struct rv_found *f, float logit)
     atomicAdd(&f->score, (unsigned long long)(logistic(logit) * SCORE_ONE + 0.5f));
 }
 
-// Labels, and what each object has in them and at network size. A block counts in its
-// own memory first.
+// Makes the labels and counts each object's pixels there and at network size. A block
+// counts in shared memory first.
 static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view logits,
                               int decoder)
 {
@@ -141,7 +141,7 @@ static __global__ void labels(const struct rv_cuda_job *jobs, struct rv_view log
     }
 }
 
-// What the decoder sees, at network size; nothing where nobody wants to know.
+// The decoder's labels and scores at network size, for jobs that ask for them.
 static __global__ void look(const struct rv_cuda_job *jobs, struct rv_view logits,
                             int decoder)
 {
@@ -177,7 +177,7 @@ static __global__ void look(const struct rv_cuda_job *jobs, struct rv_view logit
     }
 }
 
-// When all is counted: small objects go, and the foreground without them.
+// Runs after counting: removes small objects, and makes the foreground without them.
 static __global__ void finish(const struct rv_cuda_job *jobs, struct rv_view logits,
                               int decoder)
 {

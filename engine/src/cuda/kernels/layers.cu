@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// layers.cu - pooling, the mask head, and the small change around convolutions.
+// layers.cu - pooling, the mask head, and copies and sums around convolutions.
 #include "kernel.cuh"
 
-// Windows are cut at the borders.
+// Pooling windows are cut at the borders.
 static __global__ void maxpool(const struct rv_cuda_job *job, struct rv_maxpool_args m,
                                int images)
 {
@@ -72,8 +72,9 @@ static __global__ void epilogue(const void *sums, enum rv_type sums_type,
     }
 }
 
-// The convolution of the upsampled h is that of h, tap by tap, upsampled: a sum over
-// channels here, and over taps where the picture is four times as large.
+// Convolving the upsampled h equals convolving h tap by tap and upsampling. So this
+// kernel sums over channels at h's size, and the next one sums over taps at four times as
+// many pixels.
 static __global__ void mask_taps(const struct rv_cuda_job *job, struct rv_mask_args m)
 {
     RV_THREADS

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// pixels.cu - from the caller's picture and masks to the network's input.
+// pixels.cu - converts the caller's image and masks to the network's input.
 //
-// The same integers as the CPU's resize (Pillow's BILINEAR), so the same
-// bytes: first in x, then in y, and rounded to bytes in between. The picture's size is
-// the job's, and not known when the kernel is captured.
+// Uses the same integers as the CPU's resize (Pillow's BILINEAR), so the bytes are the
+// same: first in x, then in y, rounded to bytes in between. The image size is not known
+// when the kernel is captured.
 #include "kernel.cuh"
 
 #define WIDE 32
 #define HIGH 8
 #define STRIP 64 // of the picture's rows: 1080 to 256 takes one strip
 
-// Each chroma sample stands for its two by two pixels.
+// Each chroma sample is used for its two by two pixels.
 static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row,
                                         int rgb[3])
 {
@@ -36,7 +36,7 @@ static __device__ inline void pixel_rgb(const struct rv_frame *f, int x, int row
     rv_yuv_to_rgb(f->yuv, p[x], u - 128, v - 128, 0, rgb);
 }
 
-// A pixel of the picture's row, shrunk in x: three bytes.
+// One pixel (three bytes) of an image row, resized in x.
 static __device__ inline void shrink_pixel(const struct rv_cuda_job *job, int x, int row,
                                            uint8_t out[3])
 {
@@ -55,7 +55,7 @@ static __device__ inline void shrink_pixel(const struct rv_cuda_job *job, int x,
         out[c] = (uint8_t)(sum[c] >> RV_TAPS_BITS);
 }
 
-// The picture's rows that output rows y0 to y1 are made of.
+// The image rows that output rows y0 to y1 read.
 static __device__ inline void rows_of(const struct rv_taps *y, int y0, int y1, int *first,
                                       int *end)
 {
@@ -65,7 +65,8 @@ static __device__ inline void rows_of(const struct rv_taps *y, int y0, int y1, i
         *end = y->first[i] + y->count[i] > *end ? y->first[i] + y->count[i] : *end;
 }
 
-// What of output pixel (x, y) the strip of rows from `at` on has. One thread's sums.
+// Adds the strip's rows (from row `at` on) to one thread's sums for output pixel (x,
+// y).
 static __device__ inline void add_strip(const struct rv_taps *taps, int y, int at,
                                         const uint8_t (*strip)[WIDE][3], int x, int *sum)
 {
@@ -76,8 +77,8 @@ static __device__ inline void add_strip(const struct rv_taps *taps, int y, int a
             sum[c] += taps->coef[(size_t)y * taps->taps + t] * strip[from + t][x][c];
 }
 
-// A block makes WIDE x HIGH pixels, from a strip of the picture's rows at a time that it
-// has shrunk in x. Also what every frame begins with: nothing has been found yet.
+// A block makes WIDE x HIGH pixels from strips of image rows, which it resizes in x
+// first. As the first kernel of a frame it also clears the objects' statistics.
 static __global__ void shrink(const struct rv_cuda_job *jobs, struct rv_view image)
 {
     RV_SHARED(uint8_t, strip, [STRIP][WIDE][3]);

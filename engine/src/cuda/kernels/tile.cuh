@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tile.cuh - what kernels on tensor cores share: fragments, copies that run behind, and
- * memory of a block whose size is known at the launch.
+/* tile.cuh - shared by tensor core kernels: fragments, asynchronous copies, and dynamic
+ * shared memory.
  *
- * As in kernel.cuh the same text runs on the CPU. RV_WARPS { } is what a warp does, all
- * its threads together; a fragment belongs to the warp. What a warp keeps from part to
- * part is declared with RV_KEPT and called RV_MINE(name).
- * Copies land in shared memory at the earliest when the thread that asked for them has
- * waited; on the CPU they land then and not before. */
+ * As in kernel.cuh, the same source runs on the CPU. RV_WARPS { } contains what all
+ * threads of a warp do together; a fragment belongs to a warp. A variable that a warp
+ * keeps from part to part is declared with RV_KEPT and used as RV_MINE(name). A copy may
+ * be read only after its thread has waited for it; on the CPU the copy happens at that
+ * wait. */
 #ifndef RV_CUDA_TILE_CUH
 #define RV_CUDA_TILE_CUH
 
@@ -22,13 +22,14 @@
 #define RV_FENCE __threadfence();
 #define RV_DYNAMIC_SHARED(name) extern __shared__ __align__(32) char name[]
 #define RV_UNROLL _Pragma("unroll")
-/* A block's shared memory beyond 48 KiB must be asked for. */
+/* More than 48 KiB of shared memory per block must be requested. */
 #define RV_LAUNCH_SHARED(kernel, grid, block, bytes, stream, ...)                        \
     (kernel<<<grid, block, bytes, stream>>>(__VA_ARGS__), cudaGetLastError())
 #define RV_ALLOW_SHARED(kernel) rv_allow_shared((const void *)kernel)
 
-/* As much as a block can have, whatever this launch needs: the limit is the function's,
- * and a lower one would hold for launches of other threads and captured nodes, too. */
+/* Requests the maximum, not what this launch needs: the limit belongs to the function,
+ * and a lower limit would also apply to launches of other threads and to captured
+ * nodes. */
 static inline cudaError_t rv_allow_shared(const void *kernel)
 {
     cudaFuncAttributes of;
@@ -46,9 +47,9 @@ static inline cudaError_t rv_allow_shared(const void *kernel)
     return ret;
 }
 
-/* A chained kernel may begin before the one in front of it in its stream has ended. What
- * it does before RV_INPUTS_READY must touch nothing but constants; behind it all that
- * came before is done, and the next chained kernel may begin. */
+/* A chained kernel may start before the previous kernel in its stream has ended. Before
+ * RV_INPUTS_READY it may read constants only. After it, all earlier work is complete, and
+ * the next chained kernel may start. */
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 #define RV_INPUTS_READY                                                                  \
     do {                                                                                 \
@@ -79,8 +80,8 @@ static inline cudaError_t rv_launch_chained(void (*kernel)(P...), dim3 grid,
 #define RV_LAUNCH_CHAINED(kernel, grid, block, stream, chained, ...)                     \
     rv_launch_chained(kernel, grid, block, stream, chained, __VA_ARGS__)
 
-/* 16 by 16 of the left operand, [row][k]; of the right one, which lies transposed; and of
- * float32 sums. Addresses are multiples of 32 bytes, pitches of 16. */
+/* 16 x 16 fragments of the left operand, [row][k]; of the right operand, which is stored
+ * transposed; and of float32 sums. Addresses are multiples of 32 bytes, pitches of 16. */
 typedef nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, 16, 16, 16, __half,
                                nvcuda::wmma::row_major>
     rv_left;
@@ -111,7 +112,7 @@ static __device__ inline void rv_multiply_add(rv_sums &s, const rv_left &a,
     nvcuda::wmma::mma_sync(s, a, b, s);
 }
 
-/* 16 bytes to shared memory; zeroes unless `there`. */
+/* Copies 16 bytes to shared memory; zeroes unless `there`. */
 static __device__ inline void rv_copy16(void *to, const void *from, bool there)
 {
     __pipeline_memcpy_async(to, from, 16, there ? 0 : 16);
@@ -123,14 +124,14 @@ static __device__ inline void rv_commit(void)
     __pipeline_commit();
 }
 
-/* Until all of this thread's groups but the last `but` have landed. */
+/* Waits until all groups of this thread except the last `but` are complete. */
 template <int but> static __device__ inline void rv_wait(void)
 {
     __pipeline_wait_prior(but);
 }
 #endif
 
-/* Eight neighbours at once: 16 bytes of fp16. */
+/* Eight neighbouring fp16 numbers, 16 bytes. */
 struct rv_eight {
     __half v[8];
 };

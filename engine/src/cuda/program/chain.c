@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* chain.c - whether kernels are chained (programmatic dependent launch).
  *
- * A chained kernel is launched while the one in front of it still runs, fetches weights,
- * and waits: about a microsecond saved, a hundred times in a deep encoder. Whether a
- * driver takes such edges in a graph, and whether they pay, is found out here: both
- * graphs run some frames, and chaining is kept if the states are equal to the bit and
- * the time is less. RVOS_CUDA_CHAIN=0 or 1 in the environment decides without a look. */
+ * A chained kernel starts while the previous kernel still runs, fetches weights, and
+ * waits. This saves about a microsecond, a hundred times in a deep encoder. This file
+ * finds out whether the driver accepts such edges in a graph and whether they pay. Both
+ * graphs run some frames; chaining is kept if the states are bit-identical and the time
+ * is shorter. RVOS_CUDA_CHAIN=0 or 1 in the environment decides without measuring. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "plan.h"
 
-#define FRAMES 6   /* that are compared */
-#define LAUNCHES 8 /* that are timed, of which the quickest counts */
+#define FRAMES 6   /* frames to compare */
+#define LAUNCHES 8 /* timed launches; the fastest counts */
 
-/* The state after some frames from zeroes, for the host. */
+/* Runs some frames from zero state and copies the final state to the host. */
 static int final_state(struct rv_plan *plan, const struct rv_buffer *state, char *out)
 {
     rvos_device *dev = plan->dev;
@@ -28,7 +28,7 @@ static int final_state(struct rv_plan *plan, const struct rv_buffer *state, char
     return ret;
 }
 
-/* Milliseconds of one frame by the graph; 0: it could not be found out. */
+/* Milliseconds of one frame with the graph; 0: could not be measured. */
 static float graph_time(struct rv_plan *plan)
 {
     cudaGraphExec_t graph;
@@ -59,7 +59,7 @@ out:
     return best;
 }
 
-/* Whether the chained graph, which is left in the plan, is the better one. */
+/* Whether the chained graph is better. Leaves it in the plan. */
 static bool is_better(struct rv_plan *plan, const struct rv_buffer *state, char *want,
                       char *got)
 {
@@ -97,7 +97,7 @@ int rv_plan_choose_chain(struct rv_plan *plan, const struct rv_buffer *state)
     free(got);
     if (plan->chained ? better : plan->eager)
         return 0;
-    /* A chained graph that could not be captured must not cost the plain one. */
+    /* A failed capture of the chained graph must not count against the plain one. */
     plan->eager = false;
     plan->uncaptured = 0;
     rv_plan_drop_graphs(plan);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* check.c - with RVOS_CUDA_CHECK=1 in the environment: which step is the first that is
- * off.
+/* check.c - finds the first wrong step of a frame, with RVOS_CUDA_CHECK=1 in the
+ * environment.
  *
  * Frames run step by step, without a graph, and each step is waited for. A convolution is
- * then made once more by the plain kernel, from the same operands. Any other step is made
- * by the reference backend, from what lay in the GPU's memory before: as a program of
- * that one step, all of whose tensors are in its state. Whatever is off is an error in
- * the log, and only the first one, as what follows from it is off, too. */
+ * run again by the plain kernel on the same operands. Any other step is run by the
+ * reference backend on the GPU's earlier memory, as a program of one step whose tensors
+ * are all in its state. Only the first wrong step is logged as an error, because later
+ * steps depend on it. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,27 +18,27 @@
 
 #define TOUCHED (RV_CELL_INPUTS + 3)
 
-/* One step as a program of the reference's. */
+/* One step as a program for the reference backend. */
 struct single {
     struct rv_program program;
     struct rv_step step;
     struct rv_plan *plan; /* NULL: the step is a convolution */
-    rv_tid root[TOUCHED]; /* tensors that the step's are in */
+    rv_tid root[TOUCHED]; /* outermost tensors of the step's tensors */
     int n;
-    size_t at[TOUCHED]; /* bytes in the state */
+    size_t at[TOUCHED]; /* byte offset in the state */
     size_t size[TOUCHED];
 };
 
 struct rv_check {
-    rvos_device device; /* the reference */
+    rvos_device device; /* the reference device */
     struct rv_weights weights;
-    struct single *single; /* of each step */
-    struct rv_conv **conv; /* plain ones, of each step */
+    struct single *single; /* one per step */
+    struct rv_conv **conv; /* plain convolutions, one per step */
     const struct rv_job *jobs;
     int n_jobs;
-    struct rv_pixels *pixels; /* the reference's, for frames of one size */
+    struct rv_pixels *pixels; /* the reference's tables for one frame size */
     int width, height;
-    bool found; /* a step that is off */
+    bool found; /* a wrong step was found */
     long frames;
 };
 
@@ -190,7 +190,7 @@ error:
     return ret;
 }
 
-/* A whole tensor of job j as packed float32. */
+/* Reads a whole tensor of job j as packed float32. */
 static int read_tensor(struct rv_plan *plan, int j, rv_tid t, float *out)
 {
     struct rv_view v = rv_plan_view(plan, t);
@@ -221,7 +221,7 @@ static int read_state(struct rv_plan *plan, int j, const struct single *s, char 
     return ret;
 }
 
-/* ---- what is off ------------------------------------------------------------------ */
+/* ---- comparison ------------------------------------------------------------------ */
 
 static void tell(struct rv_plan *plan, int i, int j, const struct rv_tensor *t,
                  const struct rv_difference *d)
@@ -253,7 +253,7 @@ static void compare_tensors(struct rv_plan *plan, int i, int j, const struct sin
     }
 }
 
-/* The job's labels, which are the CPU's to the byte. */
+/* Compares the job's labels, which must be the same bytes as the CPU's. */
 static int compare_labels(struct rv_plan *plan, int i, int j, const rvos_labels *want)
 {
     const struct rv_plane *plane = &plan->job[j].labels;
@@ -294,7 +294,7 @@ error:
     return ret;
 }
 
-/* What is added may be in the same place. */
+/* `add` may be the output. */
 static int check_conv(struct rv_plan *plan, int i, const int live[RV_DECODERS])
 {
     const struct cuda_step *s = &plan->step[i];
@@ -340,7 +340,7 @@ static int check_conv(struct rv_plan *plan, int i, const int live[RV_DECODERS])
     return ret;
 }
 
-/* The reference's tables for the size of the job's frame. */
+/* Makes the reference's tables for the size of the job's frame. */
 static int find_pixels(struct rv_plan *plan, const struct rv_job *job)
 {
     struct rv_check *check = plan->check;
@@ -356,7 +356,7 @@ static int find_pixels(struct rv_plan *plan, const struct rv_job *job)
                                            &check->pixels);
 }
 
-/* The step by the reference on `state`, and the comparison with what the GPU has made. */
+/* Runs the step with the reference on `state` and compares it with the GPU's result. */
 static int check_job(struct rv_plan *plan, int i, int j, char *state)
 {
     struct rv_check *check = plan->check;
@@ -383,7 +383,7 @@ static int check_job(struct rv_plan *plan, int i, int j, char *state)
                               .object = object};
     }
     if (s->step.op == RV_OP_PREPROC && own.frame && own.frame->memory == RVOS_MEMORY_CUDA)
-        return ret; /* the reference sees host memory */
+        return ret; /* the reference reads host memory only */
     if (s->step.op == RV_OP_LABELS) {
         if (!own.frame || own.shown != s->step.decoder || !job->out || !job->out->labels)
             return ret;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* frame.c - pictures and labels on their way between the caller and the kernels.
+/* frame.c - moves images and labels between the caller and the kernels.
  *
- * What lies in device memory is used in place. What lies in host memory goes through
- * pinned memory. */
+ * Device memory is used in place. Host memory is copied through pinned memory. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +75,7 @@ void rv_cuda_pixels_destroy(struct rv_pixels *p)
 
 /* ---- views ------------------------------------------------------------------ */
 
-/* As it lies in device memory. */
+/* Describes an image in device memory for kernels. */
 static struct rv_frame frame_of(const rvos_image *image)
 {
     struct rv_frame f = {.width = image->width,
@@ -136,7 +135,7 @@ static size_t frame_size(const rvos_image *image)
     return size;
 }
 
-/* Rows without gaps, plane by plane. */
+/* Copies rows without gaps, plane by plane. */
 static void pack(const rvos_image *image, char *to)
 {
     for (int i = 0; i < rv_planes_of(image->format); i++) {
@@ -149,7 +148,7 @@ static void pack(const rvos_image *image, char *to)
     }
 }
 
-/* Room for what a host's plane gets. */
+/* Reserves room for a plane in host memory. */
 static int reserve_plane(struct rv_pixels *p, const rvos_labels *labels,
                          struct rv_staging *s)
 {
@@ -299,7 +298,8 @@ void rv_cuda_job_finish(rvos_device *dev, const struct rv_job *job)
 
 /* ---- drawing ---------------------------------------------------------------- */
 
-/* In the caller's stream, if there is one: so it comes when the pixels are ready. */
+/* The caller's stream if there is one, so that drawing starts after the pixels are
+ * ready. */
 static cudaStream_t stream_for(const rvos_device *dev, const rvos_image *image)
 {
     const struct cuda_device *cuda = dev->priv;

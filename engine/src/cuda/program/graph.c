@@ -19,7 +19,8 @@ static bool ends_in_own_kernel(const struct cuda_step *s)
  * step still records its event, since other steps may wait for its memory. */
 static int enqueue(struct rv_plan *plan, const int live[RV_DECODERS])
 {
-    bool kernel_last[RV_LANES] = {false}; /* of ours, and nothing to wait for since */
+    bool kernel_last[RV_LANES] = {
+        false}; /* the lane's last work is one of our kernels, with no wait since */
     rvos_device *dev = plan->dev;
     int ret = 0;
 
@@ -59,7 +60,7 @@ error:
 
 /* ---- graphs ----------------------------------------------------------------- */
 
-/* After an error too, the capture must end. */
+/* The capture must end even after an error. */
 static cudaError_t capture_frame(struct rv_plan *plan, const int live[RV_DECODERS])
 {
     cudaGraphExec_t exec = NULL;
@@ -73,7 +74,7 @@ static cudaError_t capture_frame(struct rv_plan *plan, const int live[RV_DECODER
     failed = enqueue(plan, live);
     error = cudaStreamEndCapture(plan->lane[0], &graph);
     if (!error && failed)
-        error = cudaErrorInvalidValue; /* a part of the frame */
+        error = cudaErrorInvalidValue; /* only a part of the frame was captured */
     if (!error)
         error = cudaGraphInstantiate(&exec, graph, 0);
     if (!error)
@@ -101,7 +102,7 @@ static void not_captured(struct rv_plan *plan, cudaError_t error)
     cudaGetLastError(); /* or the next launch would report it */
 }
 
-/* The graph of all slots, unless frames go without. */
+/* Captures the graph of all slots, unless frames run without graphs. */
 static void make_whole(struct rv_plan *plan)
 {
     cudaError_t error;
@@ -136,14 +137,14 @@ void rv_plan_make_graphs(struct rv_plan *plan)
     while (!plan->eager && !plan->graph[all[0]][all[1]]);
     if (plan->eager)
         return;
-    /* None or all slots of zero-shot, which runs in few frames of a stream that has both.
+    /* Zero-shot slots: none or all, because AUTO streams run zero-shot in few frames.
      */
     for (live[0] = 0; live[0] <= all[0]; live[0] += all[0] ? all[0] : 1)
         for (live[1] = 0; live[1] <= all[1]; live[1] = next_size(live[1], all[1])) {
             if ((!live[0] && !live[1]) || plan->graph[live[0]][live[1]])
                 continue;
             if (capture_frame(plan, live))
-                cudaGetLastError(); /* frames take a larger graph */
+                cudaGetLastError(); /* frames use a larger graph */
             else
                 made++;
         }
@@ -151,7 +152,7 @@ void rv_plan_make_graphs(struct rv_plan *plan)
            made);
 }
 
-/* NULL: frames go without. */
+/* NULL: frames run without a graph. */
 static cudaGraphExec_t smallest_graph(const struct rv_plan *plan,
                                       const int live[RV_DECODERS])
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lanes.c - which stream each step runs in, and which steps of others it waits for.
+/* lanes.c - picks each step's stream ("lane") and the steps of other lanes that it waits
+ * for.
  *
- * A step waits only for what no earlier wait implies. A wait that is not needed costs an
- * edge of the graph, and the kernel behind it cannot be chained (chain.c). */
+ * Waits that earlier waits imply are dropped. A needless wait costs an edge of the graph,
+ * and the kernel after it cannot be chained (chain.c). */
 #include <stdlib.h>
 
 #include "plan.h"
@@ -18,7 +19,7 @@ static struct range bytes_of(const struct rv_program *p, rv_tid root)
     return (struct range){t->offset, t->offset + rv_tensor_bytes(t)};
 }
 
-/* Whether two tensors share memory, as slices of one or by the arena's reuse. */
+/* Whether two tensors share memory, as slices of one tensor or by reuse in the arena. */
 static bool same_bytes(const struct rv_program *p, rv_tid a, rv_tid b)
 {
     struct rv_place x, y;
@@ -37,8 +38,8 @@ static bool same_bytes(const struct rv_program *p, rv_tid a, rv_tid b)
     return r.from < s.to && s.from < r.to;
 }
 
-/* Cells have their level's lane. Another step goes where what it works on was made, if
- * nothing has come behind that; else where the lane has been idle for longest. */
+/* Cells run in their level's lane. Another step runs in the lane of its input's step if
+ * that is the lane's last one, else in the lane that has been idle for longest. */
 static int choose_lane(const struct rv_plan *plan, int i, const int last[RV_LANES])
 {
     const struct rv_program *p = plan->program;
@@ -57,14 +58,14 @@ static int choose_lane(const struct rv_plan *plan, int i, const int last[RV_LANE
     return idle;
 }
 
-/* `s` comes behind step j, and so behind all that j comes behind. */
+/* `s` runs after step j, and so after all steps that j runs after. */
 static void come_behind(struct cuda_step *s, const struct cuda_step *j)
 {
     for (int l = 0; l < RV_LANES; l++)
         s->after[l] = j->after[l] > s->after[l] ? j->after[l] : s->after[l];
 }
 
-/* The latest steps first: what they come behind needs no wait of its own. */
+/* Latest steps first, because steps that they run after need no wait of their own. */
 static void set_waits(struct rv_plan *plan, int i)
 {
     struct cuda_step *s = &plan->step[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* launches.c - a step of the program, as kernels and convolutions in a stream. */
+/* launches.c - puts a step of the program into a stream, as kernels and convolutions. */
 #include "plan.h"
 
 #define BOTH (1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT)
@@ -43,7 +43,7 @@ static int run_conv(struct rv_plan *plan, const struct cuda_step *s, bool chaine
            rv_cuda_gather(plan->job_device, plan->batch, x, step->decoder,
                           step->object < 0 ? 0 : step->object, packed, stream));
         x = packed;
-        chained = plan->chained; /* to the gathering */
+        chained = plan->chained; /* now chained after our gather kernel */
     }
     ret = s->made.engine->run(
         s->made.conv,
@@ -106,7 +106,7 @@ static int run_maxpool(struct rv_plan *plan, const struct rv_step *s,
                                       .pad = s->pad};
     int ret = 0;
 
-    if (s->decoder >= 0) { /* of masks: an image per slot */
+    if (s->decoder >= 0) { /* masks: one image per slot */
         maxpool.decoder = s->decoder;
         maxpool.slots = live[s->decoder];
     }

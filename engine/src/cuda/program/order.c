@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* order.c - in which order the steps of a plan are made. Finding the best engine of a
- * convolution takes time, and there is little of it. So shapes come in the order of what
- * they take of a frame, and each gets a share of the time by that. */
+/* order.c - the order in which the steps of a plan are made. Finding the best engine of a
+ * convolution takes time, which is limited. So shapes are sorted by their part of a
+ * frame, and each gets a share of the time in proportion. */
 #include <stdlib.h>
 
 #include "plan.h"

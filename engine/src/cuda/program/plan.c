@@ -9,7 +9,7 @@
 
 #define ALIGN 256
 
-/* Room behind the arena. */
+/* Reserves room after the arena. */
 static size_t take_room(struct rv_plan *plan, size_t bytes)
 {
     size_t at = plan->bytes;
@@ -18,7 +18,7 @@ static size_t take_room(struct rv_plan *plan, size_t bytes)
     return at;
 }
 
-/* Tensor cores take fp16 channels by eight. */
+/* Tensor cores need fp16 channels in multiples of eight. */
 static int padded(const struct rv_plan *plan, int channels)
 {
     return plan->program->type == RV_F16 ? (channels + 7) / 8 * 8 : channels;
@@ -70,8 +70,9 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
         .in_place = step->in[1] >= 0 && add.where == y.where && add.offset == y.offset,
     };
 
-    /* The state's address is not known before the frame, and convolution libraries want
-     * theirs when they are captured; and all images one behind another. */
+    /* Copy the input if its address is not fixed or its images are not adjacent. The
+     * state's address is known only when a frame comes, but convolution libraries need
+     * fixed addresses at capture and adjacent images. */
     if (!image && (in->home == RV_STATE || s->channels != in->c ||
                    (plan->batch > 1 && in->parent >= 0)))
         s->input = take_room(plan, (size_t)shape.n * in->h * in->w * s->channels *
@@ -79,7 +80,7 @@ static int make_conv_step(struct rv_plan *plan, struct cuda_step *s,
     return make_conv(plan, s, weights, &shape);
 }
 
-/* In one kernel, if the shape and this GPU's shared memory allow it. */
+/* Makes the cell one kernel, if the shape and this GPU's shared memory allow it. */
 static int make_fused(struct rv_plan *plan, struct cuda_step *s,
                       struct rv_weights *weights)
 {
@@ -124,8 +125,8 @@ static int make_cell(struct rv_plan *plan, struct cuda_step *s,
     if (ret || s->fused.kernel)
         return ret;
     shape.ic = s->channels = padded(plan, plan->net->weight[step->weight].in);
-    /* Of all objects of a level, one after another in its lane; the first object's input
-     * is the narrowest. */
+    /* All objects of a level share this memory, because they run one after another in its
+     * lane. The first object's input has the fewest channels. */
     s->input = pixels * s->channels * element(plan);
     if (plan->cell_gates[level] == RV_NONE)
         plan->cell_gates[level] = take_room(plan, pixels * 4 * h->c * sizeof(float));
@@ -257,7 +258,7 @@ error:
     return ret;
 }
 
-/* All that the first frame would otherwise wait for. */
+/* Does all slow work here, so that the first frame does not wait for it. */
 static int make_graphs(struct rv_plan *plan)
 {
     struct rv_buffer state = {0};
@@ -267,7 +268,8 @@ static int make_graphs(struct rv_plan *plan)
         ret = rv_plan_warm_up(plan, state.ptr, 2);
     if (!ret)
         ret = rv_plan_choose_chain(plan, &state);
-    if (!ret && plan->batch == 1) /* the others' come with their memory (plan_share) */
+    if (!ret && plan->batch ==
+                    1) /* larger plans capture graphs after sharing memory (plan_share) */
         rv_plan_make_graphs(plan);
     if (!ret)
         rv_plan_time_steps(plan);
@@ -342,7 +344,7 @@ int rv_cuda_plan_share(struct rv_plan *plan, const struct rv_plan *with)
 
     if (ret)
         return ret;
-    /* Graphs keep addresses. Those of the old memory must not outlive it. */
+    /* Graphs keep addresses, so drop them before the old memory is freed. */
     if (rv_scratch_shares(&plan->scratch, &with->scratch)) {
         rv_plan_drop_graphs(plan);
         ret = rv_scratch_share(plan->dev, &plan->scratch, &with->scratch);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* run.c - a frame of each video of a batch: the job table, one graph, one wait. Nothing
- * is allocated here, but staging when a size is new. */
+/* run.c - runs one frame of each video of a batch: the job table, one graph, one wait.
+ * Allocates only staging buffers for a new size. */
 #include <string.h>
 
 #include "plan.h"
@@ -97,7 +97,7 @@ static void tell_time(const struct rv_plan *plan)
         rv_log(plan->dev, RVOS_LOG_DEBUG, "cuda: graph %.4f ms", (double)ms);
 }
 
-/* Labels without a frame: of what has been found nothing is left, and one step runs. */
+/* Labels without a frame: clears the statistics and runs one step. */
 static int launch_labels(struct rv_plan *plan, const struct rv_job *job)
 {
     const struct rv_found none = {.x0 = INT32_MAX, .y0 = INT32_MAX};
@@ -118,8 +118,8 @@ error:
     return ret;
 }
 
-/* All frames of the pass into the lanes; what the graph runs for is the one with the most
- * live slots. */
+/* Puts all frames of the pass into the lanes. The graph must cover the frame with the
+ * most live slots. */
 static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
     int live[RV_DECODERS] = {0}, ret = 0;
@@ -133,7 +133,7 @@ static int issue(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
     }
     for (int j = n_jobs; j < plan->batch; j++)
         rv_plan_new_job(plan, j, jobs[0].state.ptr, NULL);
-    if (!ret && jobs[0].labels_only) /* it comes alone */
+    if (!ret && jobs[0].labels_only) /* always a single job */
         ret = launch_labels(plan, &jobs[0]);
     else if (!ret)
         ret = plan->timer[1] ? launch_timed(plan, live) : rv_plan_launch(plan, live);
@@ -147,7 +147,7 @@ static int run_pass(struct rv_plan *plan, const struct rv_job *jobs, int n_jobs)
 {
     int ret = issue(plan, jobs, n_jobs);
 
-    if (ret) { /* nothing of these frames may be under way when the callers go on */
+    if (ret) { /* work on these frames must end before the callers continue */
         rv_plan_settle(plan);
         return ret;
     }

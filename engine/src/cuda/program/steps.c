@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* steps.c - how long each step of a frame takes by itself, in the log at level debug;
- * with RVOS_CUDA_STEPS set in the environment. Together they take longer than a frame,
- * where steps run side by side: it is for finding out which is worth work. */
+/* steps.c - logs the time of each single step of a frame at debug level, if
+ * RVOS_CUDA_STEPS is set in the environment. The sum is longer than a frame, in which
+ * steps run side by side. Use it to find the steps that are worth optimising. */
 #include <stdio.h>
 #include <stdlib.h>
 

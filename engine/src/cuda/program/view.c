@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* view.c - what a plan's tensors, levels and steps are; for all that work with a plan. */
+/* view.c - helpers to look up a plan's tensors, levels and steps. */
 #include <stdio.h>
 
 #include "plan.h"
