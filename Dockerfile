@@ -53,7 +53,7 @@ ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends \
         build-essential debhelper libdnnl-dev libgstreamer-plugins-bad1.0-dev \
         libgstreamer-plugins-base1.0-dev libgstreamer1.0-dev libjansson-dev \
-        libjpeg-dev libpng-dev meson pkgconf && \
+        libjpeg-dev libpango1.0-dev libpng-dev meson pkgconf && \
     rm -rf /var/lib/apt/lists/*
 COPY . /src/rvosseg
 # -d: the toolkit is NVIDIA's, not Debian's package.

@@ -120,7 +120,7 @@ cd "$root" || exit 1
 need_packages gcc libc6-dev meson ninja-build pkg-config libgstreamer1.0-dev \
     libgstreamer-plugins-base1.0-dev libpng-dev gstreamer1.0-tools \
     gstreamer1.0-plugins-base-apps gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-    -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
+    -- libdnnl-dev libpango1.0-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     ${live:+gstreamer1.0-x gstreamer1.0-gl} || fail "packages are missing (see above)"
 
 plugin=gst/libgstrvosseg.so # librvos with it; no tests, no tools

@@ -28,6 +28,7 @@ picture overlay rvosseg mode=zero-shot engine=cpu
 picture contour rvosseg mode=zero-shot engine=cpu overlay-alpha=0 contour-width=4
 picture mask rvosseg mode=zero-shot engine=cpu output=mask
 picture none rvosseg mode=zero-shot engine=cpu output=none
+picture text rvosseg mode=zero-shot engine=cpu overlay-text=id
 
 # The alpha channel, over a green background: one frame, repeated.
 gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \

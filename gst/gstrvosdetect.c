@@ -37,6 +37,20 @@ static guint from_regions(GstBuffer *buffer, GstRvosDetection *out, guint most)
     return n;
 }
 
+/* Structures and Pango take UTF-8 only; a detector may give any bytes. */
+static GQuark in_utf8(GQuark label)
+{
+    const gchar *name = g_quark_to_string(label);
+    gchar *valid;
+
+    if (!name || g_utf8_validate(name, -1, NULL))
+        return label;
+    valid = g_utf8_make_valid(name, -1);
+    label = g_quark_from_string(valid);
+    g_free(valid);
+    return label;
+}
+
 static guint read_detections(GstBuffer *buffer, GstRvosDetection *out)
 {
     guint n = from_regions(buffer, out, GST_RVOS_MAX_DETECTIONS);
@@ -44,6 +58,8 @@ static guint read_detections(GstBuffer *buffer, GstRvosDetection *out)
 #ifdef HAVE_ANALYTICS
     n += gst_rvos_analytics_detections(buffer, out + n, GST_RVOS_MAX_DETECTIONS - n);
 #endif
+    for (guint i = 0; i < n; i++)
+        out[i].label = in_utf8(out[i].label);
     return n;
 }
 

@@ -84,6 +84,14 @@ static const GEnumValue gst_rvos_seg_output_get_type_values[] = {
 };
 DEFINE_TYPE(gst_rvos_seg_output_get_type, "GstRvosSegOutput", register_enum)
 
+static const GFlagsValue gst_rvos_seg_overlay_text_get_type_values[] = {
+    {GST_RVOS_SEG_OVERLAY_TEXT_LABEL, "What a detector upstream calls the object",
+     "label"},
+    {GST_RVOS_SEG_OVERLAY_TEXT_ID, "Its tracking-id, as in messages and metadata", "id"},
+    {0, NULL, NULL},
+};
+DEFINE_TYPE(gst_rvos_seg_overlay_text_get_type, "GstRvosSegOverlayText", register_flags)
+
 static const GEnumValue gst_rvos_seg_late_policy_get_type_values[] = {
     {GST_RVOS_SEG_LATE_POLICY_REUSE, "A late frame flows on with the last mask", "reuse"},
     {GST_RVOS_SEG_LATE_POLICY_PROCESS, "A late frame is segmented all the same",

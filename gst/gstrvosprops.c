@@ -169,6 +169,13 @@ static void install_drawing(GObjectClass *klass)
                             "Colours of the slots: davis (the default), or a list such "
                             "as #ff0000,#00ff00, slot 1 first, repeated when short.",
                             "davis", RW(PLAYING)));
+    add(klass, GST_RVOS_PROP_OVERLAY_TEXT,
+        g_param_spec_flags("overlay-text", "Overlay Text",
+                           "Of output=overlay: what is written at each object, on its "
+                           "colour (default 0: nothing). An object that no detector "
+                           "has named has no label. Frames must be in system memory.",
+                           gst_rvos_seg_overlay_text_get_type(), 0,
+                           RW(PLAYING) | GST_PARAM_CONDITIONALLY_AVAILABLE));
 }
 
 static void install_masks(GObjectClass *klass)

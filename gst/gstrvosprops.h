@@ -100,6 +100,18 @@ typedef enum {
 } GstRvosSegOutput;
 
 /**
+ * GstRvosSegOverlayText:
+ * @GST_RVOS_SEG_OVERLAY_TEXT_LABEL: what a detector upstream calls the object
+ * @GST_RVOS_SEG_OVERLAY_TEXT_ID: its tracking-id, as in messages and metadata
+ *
+ * Since: 0.1
+ */
+typedef enum {
+    GST_RVOS_SEG_OVERLAY_TEXT_LABEL = 1 << 0,
+    GST_RVOS_SEG_OVERLAY_TEXT_ID = 1 << 1,
+} GstRvosSegOverlayText;
+
+/**
  * GstRvosSegLatePolicy:
  * @GST_RVOS_SEG_LATE_POLICY_REUSE: a late frame flows on with the last mask
  * @GST_RVOS_SEG_LATE_POLICY_PROCESS: a late frame is segmented all the same
@@ -160,6 +172,7 @@ GType gst_rvos_seg_detector_seeds_get_type(void);
 GType gst_rvos_seg_engine_get_type(void);
 GType gst_rvos_seg_precision_get_type(void);
 GType gst_rvos_seg_output_get_type(void);
+GType gst_rvos_seg_overlay_text_get_type(void);
 GType gst_rvos_seg_late_policy_get_type(void);
 GType gst_rvos_seg_scene_cut_get_type(void);
 GType gst_rvos_seg_attach_meta_get_type(void);
@@ -187,6 +200,7 @@ typedef struct {
     gint output;
     gdouble overlay_alpha;
     guint contour_width;
+    guint overlay_text;
     gdouble threshold;
     guint min_object_size;
     guint min_age;
@@ -234,6 +248,7 @@ enum {
     GST_RVOS_PROP_OVERLAY_ALPHA,
     GST_RVOS_PROP_CONTOUR_WIDTH,
     GST_RVOS_PROP_PALETTE,
+    GST_RVOS_PROP_OVERLAY_TEXT,
     GST_RVOS_PROP_THRESHOLD,
     GST_RVOS_PROP_MIN_OBJECT_SIZE,
     GST_RVOS_PROP_MIN_AGE,

@@ -29,7 +29,7 @@ typedef struct {
     gboolean lost[RVOS_MAX_OBJECTS];        /* of object[i] */
 } GstRvosResult;
 
-/* A box in pixels of the frame; its label may be 0. */
+/* A box in pixels of the frame; its label, in UTF-8, may be 0. */
 typedef struct {
     gint x, y, width, height;
     GQuark label;

@@ -105,6 +105,44 @@ static gboolean draw_result(GstRvosSeg *self, const rvos_image *image)
     return status == RVOS_OK;
 }
 
+/* Why text cannot be written on the frame in hand, or NULL. */
+static const gchar *no_text(const GstRvosSeg *self)
+{
+    if (!gst_rvos_text_built)
+        return "this build of rvosseg has no Pango";
+    return self->frame.cuda ? "frames are in CUDA memory: put cudadownload before rvosseg"
+                            : NULL;
+}
+
+static gboolean draw_text(GstRvosSeg *self, const GstVideoFrame *frame)
+{
+    const GstRvosSettings *settings = &self->frame.settings;
+    const gchar *reason = no_text(self);
+    gint status;
+
+    if (reason) {
+        if (!self->text_said)
+            GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
+                                ("overlay-text has no effect: %s.", reason), (NULL));
+        self->text_said = TRUE;
+        return TRUE;
+    }
+    if (!self->text)
+        self->text = gst_rvos_text_new();
+    status =
+        gst_rvos_text_draw(self->text, gst_rvos_model_device(self->model), frame,
+                           &self->result, &settings->colours, settings->overlay_text);
+    if (status != RVOS_OK)
+        gst_rvos_message_status(self, status, "The objects' text could not be drawn");
+    return status == RVOS_OK;
+}
+
+static gboolean wants_text(const GstRvosSeg *self)
+{
+    return self->frame.settings.overlay_text != 0 &&
+           self->frame.settings.output == GST_RVOS_SEG_OUTPUT_OVERLAY;
+}
+
 /* ---- the frame --------------------------------------------------------------------- */
 
 static void measure(GstRvosSeg *self, GstClockTime duration)
@@ -168,6 +206,8 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
     if (!process(self, frame->buffer, &image))
         return GST_FLOW_ERROR;
     if (draw && !draw_result(self, &image))
+        return GST_FLOW_ERROR;
+    if (draw && wants_text(self) && !draw_text(self, frame))
         return GST_FLOW_ERROR;
     if (self->result.inferred)
         measure(self, gst_util_get_timestamp() - begin);

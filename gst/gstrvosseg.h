@@ -32,6 +32,7 @@
 #include "gstrvosmodel.h"
 #include "gstrvosprops.h"
 #include "gstrvossegmenter.h"
+#include "gstrvostext.h"
 #include "gstrvostime.h"
 
 G_BEGIN_DECLS
@@ -83,6 +84,8 @@ struct _GstRvosSeg {
     GstVideoInfo caps_info; /* of the frames */
     gboolean caps_cuda;     /* they are in CUDA memory */
     gboolean slow_said;     /* that the network is slower than the source */
+    gboolean text_said;     /* that nothing can be written on the picture */
+    GstRvosText *text;      /* NULL: not yet */
 
     GstRvosMaskAlloc masks;
     GstRvosMaskPad mask;

@@ -141,6 +141,17 @@ static gboolean move_plane(GstVideoFrame *frame, guint plane, guint x, guint y)
     return TRUE;
 }
 
+gboolean gst_rvos_shape_part(GstVideoFrame *frame, guint x, guint y, guint width,
+                             guint height)
+{
+    for (guint p = 0; p < GST_VIDEO_FRAME_N_PLANES(frame); p++)
+        if (!move_plane(frame, p, x, y))
+            return FALSE;
+    frame->info.width = (gint)width;
+    frame->info.height = (gint)height;
+    return TRUE;
+}
+
 gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps)
 {
     guint width = (guint)GST_VIDEO_INFO_WIDTH(caps);
@@ -155,12 +166,7 @@ gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps)
         (guint64)crop->x + width > (guint64)GST_VIDEO_FRAME_WIDTH(frame) ||
         (guint64)crop->y + height > (guint64)GST_VIDEO_FRAME_HEIGHT(frame))
         return FALSE;
-    for (guint p = 0; p < GST_VIDEO_FRAME_N_PLANES(frame); p++)
-        if (!move_plane(frame, p, crop->x, crop->y))
-            return FALSE;
-    frame->info.width = (gint)width;
-    frame->info.height = (gint)height;
-    return TRUE;
+    return gst_rvos_shape_part(frame, crop->x, crop->y, width, height);
 }
 
 void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,

@@ -30,6 +30,11 @@ void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gi
 gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width,
                               gdouble other_height);
 
+/* Makes a mapped frame a part of itself, which lies in it. It can be unmapped as before.
+ * FALSE: no sample of the format begins there. Even `x` and `y` are always good. */
+gboolean gst_rvos_shape_part(GstVideoFrame *frame, guint x, guint y, guint width,
+                             guint height);
+
 /* Makes a mapped frame the picture that the caps describe: all of it, or the part that a
  * GstVideoCropMeta tells. It can be unmapped as before. FALSE: it is neither. */
 gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps);

@@ -104,7 +104,8 @@ static void clear_state(GstRvosSeg *self)
     gst_rvos_meter_clear(&self->work);
     gst_rvos_caps_clear(self);
     self->result = (GstRvosResult){0};
-    self->slow_said = FALSE;
+    self->slow_said = self->text_said = FALSE;
+    g_clear_pointer(&self->text, gst_rvos_text_free);
 }
 
 /* What `stats`, `latency` and `actual-engine` tell of the model. */
@@ -197,6 +198,9 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
         gst_rvos_message_failure(self, &failure);
         return FALSE;
     }
+    /* Looking for the fonts would make the first frame late. */
+    if (self->settings.overlay_text)
+        self->text = gst_rvos_text_new();
     g_object_notify(G_OBJECT(self), "actual-engine");
     return TRUE;
 }

@@ -35,6 +35,7 @@ static const guint field_offset[GST_RVOS_N_PROPS] = {
     [GST_RVOS_PROP_OUTPUT] = FIELD(output),
     [GST_RVOS_PROP_OVERLAY_ALPHA] = FIELD(overlay_alpha),
     [GST_RVOS_PROP_CONTOUR_WIDTH] = FIELD(contour_width),
+    [GST_RVOS_PROP_OVERLAY_TEXT] = FIELD(overlay_text),
     [GST_RVOS_PROP_THRESHOLD] = FIELD(threshold),
     [GST_RVOS_PROP_MIN_OBJECT_SIZE] = FIELD(min_object_size),
     [GST_RVOS_PROP_MIN_AGE] = FIELD(min_age),

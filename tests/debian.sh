@@ -64,7 +64,7 @@ mkdir -p "$cache" || exit 1
 # What the parts need, but those of `nothing`, which are installed by the commands themselves.
 packages="build-essential ca-certificates debhelper fakeroot git lintian man-db meson ninja-build
 pkgconf libdnnl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev libjpeg-dev
-libjansson-dev gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
+libjansson-dev libpango1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 gstreamer1.0-libav python3-numpy python3-pil python3-gi python3-gst-1.0
 gir1.2-gst-plugins-base-1.0"
@@ -169,7 +169,7 @@ if [ "$*" = arm64 ]; then
     chroot=$chroot-arm64 architectures=amd64,arm64
     packages="crossbuild-essential-arm64 dpkg-dev file meson ninja-build pkgconf python3-numpy python3-pil
 $(for package in libdnnl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev \
-        libjpeg-dev libjansson-dev gstreamer1.0-tools; do echo "$package:arm64"; done)
+        libjpeg-dev libjansson-dev libpango1.0-dev gstreamer1.0-tools; do echo "$package:arm64"; done)
 qemu-user"
     packages=$(echo "$packages" | tr '\n' ' ')
 fi

@@ -250,7 +250,7 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev libjpeg-dev libjansson-dev \
     gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps \
     gstreamer1.0-plugins-good python3 python3-numpy python3-pil \
-    -- libdnnl-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
+    -- libdnnl-dev libpango1.0-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     python3-torch python3-scipy python3-yaml python3-jinja2 python3-matplotlib python3-gi python3-gst-1.0 \
     gir1.2-gst-plugins-base-1.0 mkdocs valgrind libglib2.0-dev ffmpeg \
     python3-cffi python3-av python3-mesonpy python3-pip python3-venv mypy \

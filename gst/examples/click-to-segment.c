@@ -6,6 +6,10 @@
  * upstream, a probe behind rvosseg sees them in the coordinates of the picture, and the
  * signal set-mask takes a mask that is followed from the next frame on.
  *
+ * --auto lets rvosseg find objects by itself. A click on one of them selects it: it keeps
+ * its slot and its id, becomes amber, and the others become grey. The metadata of the
+ * last frame tells which object is under the pointer.
+ *
  * --frames=N ends after N frames, --headless opens no window, and --click=X,Y,FRAME
  * clicks by itself: for trying it without a screen.
  */
@@ -28,6 +32,9 @@ typedef struct {
 
     gdouble down_x, down_y; /* where the button went down */
     guint next_slot, slots;
+
+    GMutex lock;        /* frames and clicks come in different threads */
+    GstStructure *seen; /* the last frame's GstRvosSegMeta, or NULL */
 } App;
 
 /* ---- masks ------------------------------------------------------------------------ */
@@ -78,9 +85,93 @@ static void fill_row(guint8 *pixels, gint width, gint height, gint y, gdouble fr
                (gsize)(right - left));
 }
 
-static void follow(App *app, gdouble x, gdouble y)
+/* ---- what is under the pointer ---------------------------------------------------- */
+
+static void remember(App *app, GstBuffer *frame)
 {
-    gboolean box = fabs(x - app->down_x) > DRAG || fabs(y - app->down_y) > DRAG, good;
+    GstCustomMeta *meta = gst_buffer_get_custom_meta(frame, "GstRvosSegMeta");
+
+    g_mutex_lock(&app->lock);
+    g_clear_pointer(&app->seen, gst_structure_free);
+    if (meta)
+        app->seen = gst_structure_copy(gst_custom_meta_get_structure(meta));
+    g_mutex_unlock(&app->lock);
+}
+
+/* The value of the mask there. */
+static guint slot_at(GstBuffer *mask, guint x, guint y)
+{
+    GstVideoMeta *layout = gst_buffer_get_video_meta(mask);
+    guint8 slot = 0;
+
+    if (layout && x < layout->width && y < layout->height)
+        gst_buffer_extract(mask, layout->offset[0] + y * (gsize)layout->stride[0] + x,
+                           &slot, 1);
+    return slot;
+}
+
+/* The id of a slot's object, 0 if there is none. With the lock. */
+static guint64 id_of(App *app, guint slot)
+{
+    const GValue *slots, *ids;
+
+    if (!app->seen)
+        return 0;
+    slots = gst_structure_get_value(app->seen, "slots");
+    ids = gst_structure_get_value(app->seen, "tracking-ids");
+    for (guint i = 0; i < gst_value_array_get_size(slots); i++)
+        if (g_value_get_uint(gst_value_array_get_value(slots, i)) == slot)
+            return g_value_get_uint64(gst_value_array_get_value(ids, i));
+    return 0;
+}
+
+/* The found object there: its slot, or 0. */
+static guint found_at(App *app, gdouble x, gdouble y, guint64 *id)
+{
+    GstBuffer *mask = NULL;
+    guint slot = 0;
+
+    g_mutex_lock(&app->lock);
+    if (app->seen && x >= 0 && y >= 0 &&
+        gst_structure_get(app->seen, "mask", GST_TYPE_BUFFER, &mask, NULL))
+        slot = slot_at(mask, (guint)x, (guint)y);
+    *id = id_of(app, slot);
+    g_mutex_unlock(&app->lock);
+    gst_clear_buffer(&mask);
+    return *id ? slot : 0;
+}
+
+/* Only this slot in colour; 0: all, as they were. */
+static void highlight(App *app, guint slot)
+{
+    GString *palette = g_string_new(slot ? NULL : "davis");
+
+    for (guint i = 1; slot && i <= app->slots; i++)
+        g_string_append_printf(palette, "%s%s", i > 1 ? "," : "",
+                               i == slot ? "#ffc000" : "#808080");
+    g_object_set(app->rvosseg, "palette", palette->str, NULL);
+    g_string_free(palette, TRUE);
+}
+
+/* The slot for a new object: one that is free, if there is one. */
+static guint choose_slot(App *app)
+{
+    guint slot = app->next_slot;
+
+    g_mutex_lock(&app->lock);
+    for (guint i = 0; i < app->slots && id_of(app, slot) != 0; i++)
+        slot = slot % app->slots + 1;
+    g_mutex_unlock(&app->lock);
+    return slot;
+}
+
+/* ---- clicks ------------------------------------------------------------------------ */
+
+static void follow(App *app, gdouble x, gdouble y, gboolean box)
+{
+    guint slot = choose_slot(app);
+
+    gboolean good;
     gint width, height;
     gdouble radius;
     GstSample *mask;
@@ -94,17 +185,32 @@ static void follow(App *app, gdouble x, gdouble y)
         gdouble half = sqrt(MAX(0, radius * radius - (row - y) * (row - y)));
 
         if (!box && half > 0)
-            fill_row(pixels, width, height, row, x - half, x + half, app->next_slot);
+            fill_row(pixels, width, height, row, x - half, x + half, slot);
         else if (box && row >= MIN(y, app->down_y) && row <= MAX(y, app->down_y))
             fill_row(pixels, width, height, row, MIN(x, app->down_x), MAX(x, app->down_x),
-                     app->next_slot);
+                     slot);
     }
     mask = make_sample(pixels, width, height);
     g_signal_emit_by_name(app->rvosseg, "set-mask", mask, &good);
     gst_sample_unref(mask);
-    printf("object %u: a %s at %.0f,%.0f%s\n", app->next_slot, box ? "box" : "disc", x, y,
+    printf("object %u: a %s at %.0f,%.0f%s\n", slot, box ? "box" : "disc", x, y,
            good ? "" : " is refused");
-    app->next_slot = app->next_slot % app->slots + 1;
+    app->next_slot = slot % app->slots + 1;
+}
+
+static void on_click(App *app, gdouble x, gdouble y)
+{
+    gboolean box = fabs(x - app->down_x) > DRAG || fabs(y - app->down_y) > DRAG;
+    guint64 id;
+    guint slot = box ? 0 : found_at(app, x, y, &id);
+
+    if (!slot) {
+        follow(app, x, y, box);
+        return;
+    }
+    highlight(app, slot);
+    printf("object %u, id %" G_GUINT64_FORMAT ": selected at %.0f,%.0f\n", slot, id, x,
+           y);
 }
 
 /* ---- events, in the threads of the sink and of the stream ------------------------ */
@@ -123,10 +229,11 @@ static void on_mouse(App *app, GstEvent *event)
     case GST_NAVIGATION_EVENT_MOUSE_BUTTON_RELEASE:
         gst_navigation_event_parse_mouse_button_event(event, &button, &x, &y);
         if (button == 1) {
-            follow(app, x, y);
+            on_click(app, x, y);
         } else {
             g_signal_emit_by_name(app->rvosseg, "reset");
             app->next_slot = 1;
+            highlight(app, 0);
         }
         break;
     default:
@@ -162,7 +269,7 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
 {
     App *app = user;
 
-    (void)info;
+    remember(app, GST_PAD_PROBE_INFO_BUFFER(info));
     app->frames++;
     if (app->frames == app->click_frame)
         click(app, pad);
@@ -205,15 +312,15 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-static GstElement *build(const gchar *video, gboolean headless)
+static GstElement *build(const gchar *video, gboolean headless, gboolean find)
 {
     const gchar *sink = headless ? "fakesink sync=false" : "autovideosink";
     gchar *source = video ? g_strdup("filesrc name=file ! decodebin")
                           : g_strdup("autovideosrc ! queue leaky=downstream "
                                      "max-size-buffers=1");
-    gchar *text = g_strdup_printf("%s ! videoconvert ! rvosseg name=r mode=one-shot ! "
+    gchar *text = g_strdup_printf("%s ! videoconvert ! rvosseg name=r mode=%s ! "
                                   "videoconvert ! %s",
-                                  source, sink);
+                                  source, find ? "auto" : "one-shot", sink);
     GError *error = NULL;
     GstElement *pipeline = gst_parse_launch(text, &error);
     GstElement *file = NULL;
@@ -255,15 +362,18 @@ static void run(App *app, GstElement *pipeline)
     gst_object_unref(bus);
     gst_object_unref(app->rvosseg);
     g_main_loop_unref(app->loop);
+    g_clear_pointer(&app->seen, gst_structure_free);
 }
 
 int main(int argc, char **argv)
 {
-    static gboolean headless;
+    static gboolean headless, find;
     static gint frames;
     static gchar *where;
     const GOptionEntry entries[] = {
         {"headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Open no window", NULL},
+        {"auto", 0, 0, G_OPTION_ARG_NONE, &find, "Find objects; a click selects one",
+         NULL},
         {"frames", 0, 0, G_OPTION_ARG_INT, &frames, "End after so many frames", "N"},
         {"click", 0, 0, G_OPTION_ARG_STRING, &where, "Click at a frame", "X,Y,FRAME"},
         G_OPTION_ENTRY_NULL};
@@ -282,7 +392,7 @@ int main(int argc, char **argv)
     }
     g_option_context_free(context);
     app.last_frame = frames;
-    pipeline = build(argc > 1 ? argv[1] : NULL, headless);
+    pipeline = build(argc > 1 ? argv[1] : NULL, headless, find);
     if (!pipeline)
         return 1;
     run(&app, pipeline);

@@ -66,6 +66,18 @@ GST_START_TEST(test_new)
 }
 GST_END_TEST;
 
+/* Bytes that are no UTF-8 are replaced, as structures do not take them. */
+GST_START_TEST(test_label_not_utf8)
+{
+    Rig *rig = playing("auto");
+
+    detect(rig, 0, BOXES(BOX(1)), "do\xffg", 4, 8, 4, 10);
+    detect(rig, 1, BOXES(BOX(1)), "do\xffg", 4, 8, 4, 10);
+    expect_message(rig, "do\xef\xbf\xbdg");
+    rig_free(rig);
+}
+GST_END_TEST;
+
 /* Off by a tenth of its size it still fits the object, which gets the name. */
 GST_START_TEST(test_fits_an_object)
 {
@@ -168,6 +180,7 @@ static Suite *detect_suite(void)
     suite_add_tcase(s, tc);
     tcase_add_checked_fixture(tc, scripted_clear, NULL);
     tcase_add_test(tc, test_new);
+    tcase_add_test(tc, test_label_not_utf8);
     tcase_add_test(tc, test_fits_an_object);
     tcase_add_test(tc, test_patience);
     tcase_add_test(tc, test_one_shot);

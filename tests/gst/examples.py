@@ -7,6 +7,7 @@ with 77 where something that the example needs is not installed.
 """
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -174,6 +175,16 @@ class Examples:
         text = run(self.built / "click-to-segment", "--headless", "--frames=10",
                    "--click=80,60,3", self.clip())
         check("object 1: a disc at 80,60" in text, "the click became a mask")
+        need("avdec_h264")
+        root = self.examples.parent.parent
+        shown = {"RVOS_MODEL": str(root / "data/models/rvos-resnet18-h128.safetensors")}
+        for where, words in [("340,250,6", r"object (\d+), id \d+: selected at 340,250"),
+                             ("20,20,6", r"object (\d+): a disc at 20,20\n")]:
+            text = run(self.built / "click-to-segment", "--headless", "--frames=8", "--auto",
+                       f"--click={where}", root / "data/clips/cup.mp4", **shown)
+            clicked = re.search(words, text)
+            check(clicked, words)
+            check(f"object {clicked[1]} appeared" in text, "it is one of the objects")
 
     def count_objects(self):
         python = "/usr/bin/python3"

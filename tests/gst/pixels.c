@@ -204,6 +204,97 @@ GST_START_TEST(test_matrix)
 }
 GST_END_TEST;
 
+#ifdef HAVE_TEXT
+
+/* The rectangle of the luma samples, or bytes of a pixel, that differ. */
+static GstVideoRectangle changes(const GstVideoFrame *before, const GstVideoFrame *after)
+{
+    gint left = G_MAXINT, top = G_MAXINT, right = -1, bottom = -1;
+    guint n = GST_VIDEO_INFO_IS_YUV(&before->info) ? 1 : before->info.finfo->n_components;
+
+    for (guint c = 0; c < n; c++)
+        for (gint y = 0; y < before->info.height; y++)
+            for (gint x = 0; x < before->info.width; x++) {
+                if (sample(before, c, x, y) == sample(after, c, x, y))
+                    continue;
+                left = MIN(left, x);
+                right = MAX(right, x);
+                top = MIN(top, y);
+                bottom = MAX(bottom, y);
+            }
+    return (GstVideoRectangle){left, top, right - left + 1, bottom - top + 1};
+}
+
+/* The plate's corner has the object's colour, letters are white, and chroma outside of
+ * the plate is as it was. */
+static void check_plate(const GstVideoInfo *info, const GstVideoFrame *before,
+                        const GstVideoFrame *after, const GstVideoRectangle *plate)
+{
+    guint white = 0;
+
+    for (guint c = 0; c < MIN(GST_VIDEO_INFO_N_COMPONENTS(info), 3); c++) {
+        gint sx = info->finfo->w_sub[c], sy = info->finfo->h_sub[c];
+        gdouble corner = sample(after, c, plate->x >> sx, plate->y >> sy);
+
+        fail_unless(fabs(corner - colour_of(info, 1, c)) <= 2, "component %u is %g", c,
+                    corner);
+        for (gint y = 0; y < GST_VIDEO_INFO_COMP_HEIGHT(info, c); y++) {
+            for (gint x = 0; x < GST_VIDEO_INFO_COMP_WIDTH(info, c); x++) {
+                gint u = (x << sx) - plate->x, v = (y << sy) - plate->y;
+
+                if (u >= 0 && u < plate->w && v >= 0 && v < plate->h)
+                    white += c == 0 && sample(after, c, x, y) > 200;
+                else
+                    fail_unless(sample(before, c, x, y) == sample(after, c, x, y),
+                                "component %u changed at %d,%d", c, x, y);
+            }
+        }
+    }
+    fail_unless(white > 10 && white < (guint)(plate->w * plate->h) / 2,
+                "%u of %dx%d pixels are white", white, plate->w, plate->h);
+}
+
+/* The object's id on a plate of its colour, in each format, rows padded. */
+GST_START_TEST(test_text)
+{
+    GstVideoInfo info = real_info(formats[__i__], 385, 289, NULL);
+    GstHarness *mask;
+    GstHarness *h =
+        real_harness(&mask, "min-age", "0", "threshold",
+                     GST_VIDEO_INFO_IS_GRAY(&info) ? "0.55" : "0.6", "overlay-alpha", "0",
+                     "contour-width", "0", "objects", "1", "overlay-text", "id", NULL);
+    GstBuffer *in = real_picture(&info, 0, 37), *out;
+    GstVideoRegionOfInterestMeta *object;
+    GstVideoFrame before, after;
+    GstVideoRectangle plate;
+
+    gst_harness_set_src_caps(h, gst_video_info_to_caps(&info));
+    fail_unless_equals_int(gst_harness_push(h, gst_buffer_ref(in)), GST_FLOW_OK);
+    out = gst_harness_pull(h);
+    object = (GstVideoRegionOfInterestMeta *)gst_buffer_get_meta(
+        out, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE);
+    fail_unless(object != NULL);
+    fail_unless(gst_video_frame_map(&before, &info, in, GST_MAP_READ));
+    fail_unless(gst_video_frame_map(&after, &info, out, GST_MAP_READ));
+    plate = changes(&before, &after);
+    fail_unless(plate.w >= 16 && plate.w <= 64 && plate.h >= 12 && plate.h <= 24, "%dx%d",
+                plate.w, plate.h);
+    fail_unless_equals_int(plate.x, MIN(object->x, 384u - (guint)plate.w) & ~1u);
+    fail_unless_equals_int(
+        plate.y,
+        (object->y >= (guint)plate.h ? object->y - (guint)plate.h : object->y) & ~1u);
+    check_plate(&info, &before, &after, &plate);
+    gst_video_frame_unmap(&before);
+    gst_video_frame_unmap(&after);
+    check_padding(&info, out);
+    gst_buffer_unref(in);
+    gst_buffer_unref(out);
+    real_free(h, mask);
+}
+GST_END_TEST;
+
+#endif
+
 /* The share of pixels on which the masks of a picture agree with those of the same one
  * in RGB: made with colorimetry `made`, told to have `told`. */
 static gdouble agreement(const gchar *format, const gchar *made, const gchar *told)
@@ -273,6 +364,9 @@ static Suite *pixels_suite(void)
     suite_add_tcase(s, tc);
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_matrix, 0, 2 * (gint)G_N_ELEMENTS(formats));
+#ifdef HAVE_TEXT
+    tcase_add_loop_test(tc, test_text, 0, (gint)G_N_ELEMENTS(formats));
+#endif
     if (!TEST_SANITIZED) /* the same paths as above, hundreds of times */
         tcase_add_test(tc, test_same_masks);
     return s;

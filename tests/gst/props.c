@@ -31,6 +31,7 @@ static const struct {
     {"enabled", CONTROL},
     {"output", PLAYING},
     {"overlay-alpha", CONTROL},
+    {"overlay-text", PLAYING | GST_PARAM_CONDITIONALLY_AVAILABLE},
     {"contour-width", PLAYING},
     {"palette", PLAYING},
     {"threshold", CONTROL},
