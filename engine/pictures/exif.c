@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* exif.c - which way up a picture is. */
+/* exif.c - the orientation of a picture. */
 #include "reader.h"
 
 #include <stdlib.h>
@@ -47,7 +47,7 @@ int exif_orientation(const uint8_t *data, size_t size)
     return 1;
 }
 
-/* Where pixel (x, y) of the upright picture is stored. */
+/* The stored index of pixel (x, y) of the upright picture. */
 static size_t stored(int orientation, size_t x, size_t y, size_t width, size_t height)
 {
     size_t column = orientation >= 5 ? y : x, row = orientation >= 5 ? x : y;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* jpeg.c - JPEG by libjpeg, within bounds. */
+/* jpeg.c - decodes JPEG with libjpeg, within limits. */
 #include "reader.h"
 
 #include <setjmp.h>
@@ -8,15 +8,15 @@
 #include <jpeglib.h> /* after stdio.h, which it needs */
 #include <jerror.h>
 
-/* A scan costs a pass over the whole picture, and few bytes of the file. Encoders make
+/* A scan needs few bytes in the file but a pass over the whole picture. Encoders make
  * about ten. */
 #define MAX_SCANS 100
 
 #define EXIF_BYTES 65533
 
-/* libjpeg ends the program on an error unless its hook does not return. */
+/* After an error libjpeg exits the process unless its error hook does not return. */
 struct trap {
-    struct jpeg_error_mgr base; /* first: libjpeg hands us its address */
+    struct jpeg_error_mgr base; /* must be first: libjpeg passes us its address */
     struct jpeg_progress_mgr progress;
     jmp_buf back;
     int orientation;
@@ -32,8 +32,8 @@ static void on_error(j_common_ptr jpeg)
     longjmp(trap->back, 1);
 }
 
-/* What ends early is filled up with grey by libjpeg: for us an error. Other
- * warnings (stray bytes) leave a good picture. */
+/* libjpeg fills a truncated picture with grey; we treat that as an error. Other warnings
+ * (stray bytes) leave a good picture. */
 static void on_message(j_common_ptr jpeg, int level)
 {
     int code = jpeg->err->msg_code;
@@ -57,12 +57,12 @@ static int next_byte(j_decompress_ptr jpeg)
     struct jpeg_source_mgr *src = jpeg->src;
 
     if (src->bytes_in_buffer == 0)
-        src->fill_input_buffer(jpeg); /* a file's never waits */
+        src->fill_input_buffer(jpeg); /* a file never makes this wait */
     src->bytes_in_buffer--;
     return *src->next_input_byte++;
 }
 
-/* Not by jpeg_save_markers, which keeps any number of markers in memory. */
+/* We do not use jpeg_save_markers, which keeps any number of markers in memory. */
 static boolean on_app1(j_decompress_ptr jpeg)
 {
     static const uint8_t head[6] = "Exif\0";
@@ -80,7 +80,7 @@ static boolean on_app1(j_decompress_ptr jpeg)
     return TRUE;
 }
 
-/* A file of several scans makes the decoder keep all coefficients. */
+/* For a file with several scans the decoder keeps all coefficients in memory. */
 static int check_decoder(const struct jpeg_decompress_struct *jpeg,
                          struct pic_error *error)
 {

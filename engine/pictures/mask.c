@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mask.c - what the values of a mask mean. */
+/* mask.c - the meaning of a mask's values. */
 #include "reader.h"
 
 #include <stdlib.h>
@@ -7,12 +7,12 @@
 
 /* ---- the rule -------------------------------------------------------------- */
 
-/* How many pixels have values between 0 and white, and whether some of these values are
- * too high to be object numbers. */
+/* The number of pixels with values between 0 and white, and whether some of these values
+ * are too high for object numbers. */
 struct between {
     uint64_t pixels;
     bool high;     /* above rules->highest */
-    bool unlikely; /* above what can be followed */
+    bool unlikely; /* above the highest slot */
     bool numbers;
 };
 
@@ -52,7 +52,7 @@ enum mask_meaning mask_rule(const uint32_t *count, unsigned white,
     if (values == 1 && *value <= (count[0] ? rules->single : rules->highest))
         return MASK_NUMBERS;
     if (values == 1 && *value == white && !count[0])
-        return MASK_EMPTY; /* nothing but "ignore" */
+        return MASK_EMPTY; /* only "ignore" */
     if (values == 1)
         return count[0] ? MASK_ONE : MASK_UNCLEAR;
     if (count[white] && b.unlikely && b.pixels <= count[white] && soft(context))
@@ -75,8 +75,8 @@ static unsigned at(const struct raw *raw, int x, int y)
     return wide;
 }
 
-/* Whether a pixel has a neighbour that is darker and one that is brighter, as on a slope
- * from black to white. */
+/* Whether a pixel has a darker and a brighter neighbour, as on an edge from black to
+ * white. */
 static bool on_slope(const struct raw *raw, int x, int y)
 {
     unsigned own = at(raw, x, y);
@@ -90,7 +90,7 @@ static bool on_slope(const struct raw *raw, int x, int y)
     return darker && brighter;
 }
 
-/* Three quarters of the pixels between black and white lie on slopes. */
+/* Whether three quarters of the pixels between black and white are on such edges. */
 static bool is_soft(void *context)
 {
     const struct raw *raw = context;
@@ -139,7 +139,7 @@ static uint8_t meant(enum mask_meaning meaning, unsigned v, unsigned white)
     }
 }
 
-/* In place: one byte a pixel is no more than what it was. */
+/* Works in place, because one byte per pixel is not more than before. */
 static void apply(struct raw *raw, struct mask_facts *facts)
 {
     size_t n = (size_t)raw->width * (size_t)raw->height;
@@ -178,7 +178,7 @@ static uint32_t *count_values(struct raw *raw)
     for (unsigned v = 256; v < values; v++)
         wide = wide || count[v];
     if (!wide)
-        raw->white = 255; /* numbers of 8 bits in a file of 16 */
+        raw->white = 255; /* 8-bit numbers in a 16-bit file */
     return count;
 }
 
@@ -193,7 +193,7 @@ static int refuse(const struct mask_rules *rules, const struct mask_facts *facts
         facts->values, rules->highest);
 }
 
-/* Takes raw's pixels. */
+/* Takes over raw's pixels. */
 static int understand(struct picture *out, struct raw *raw,
                       const struct mask_rules *rules, struct mask_facts *facts,
                       struct pic_error *error)
@@ -314,7 +314,8 @@ size_t mask_stride(size_t size, int width, int height, size_t padded)
     return padded;
 }
 
-/* Two shapes are the same if they differ by less than 2 per cent: sizes are rounded. */
+/* Shapes are the same if they differ by less than 2 per cent, because sizes are
+ * rounded. */
 static bool same_shape(double a, double b)
 {
     return a < b * 1.02 && b < a * 1.02;

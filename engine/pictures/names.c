@@ -11,7 +11,7 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* "%d", "%5d" or "%05d": its length; 0: it is no integer conversion. */
+/* The length of "%d", "%5d" or "%05d"; 0: not an integer conversion. */
 static size_t parse_conversion(const char *p, unsigned *digits, bool *zeros)
 {
     const char *start = p++;
@@ -80,7 +80,7 @@ int mask_pattern_parse(struct mask_pattern *pattern, const char *path,
     if (parse_name(pattern, name))
         return refuse_pattern(pattern, error);
     if (slash && folder == 0)
-        folder = 1; /* of the root */
+        folder = 1; /* the file is in the root folder */
     memcpy(pattern->folder, slash ? path : ".", slash ? folder : 1);
     pattern->folder[slash ? folder : 1] = 0;
     return 0;
@@ -98,7 +98,7 @@ bool mask_pattern_match(const struct mask_pattern *pattern, const char *name,
         strcmp(name + length - suffix, pattern->suffix) != 0)
         return false;
     digits = length - prefix - suffix;
-    *number = strtoull(name + prefix, NULL, 10); /* skips blanks, as %5d makes */
+    *number = strtoull(name + prefix, NULL, 10); /* skips the blanks that %5d makes */
     snprintf(again, sizeof again, pattern->zeros ? "%0*" PRIu64 : "%*" PRIu64,
              (int)pattern->digits, *number);
     return strlen(again) == digits && memcmp(again, name + prefix, digits) == 0;

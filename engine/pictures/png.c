@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* png.c - PNG by libpng. Not by GStreamer's pngdec, which turns a palette into colours
- * and loses the index. */
+/* png.c - decodes PNG with libpng. GStreamer's pngdec converts a palette to colours and
+ * loses the index. */
 #include "reader.h"
 
 #include <stdlib.h>
@@ -8,12 +8,12 @@
 
 #include <png.h>
 
-/* Chunks that we do not use may take so much memory, each and in number. */
+/* Limits for chunks that we do not use: bytes of each, and number. */
 #define MAX_CHUNK_BYTES (1 << 20)
 #define MAX_CHUNKS 64
 
-/* libpng reports by longjmp: what must outlive the jump is in here, and in the frame of
- * the caller of the function that calls setjmp. */
+/* libpng reports errors with longjmp. Variables that must survive the jump are in this
+ * struct, in the frame of the caller of the function that calls setjmp. */
 struct coder {
     png_structp png;
     png_infop info;
@@ -40,7 +40,7 @@ static void want_rgb(struct coder *c)
     int type = png_get_color_type(c->png, c->info);
 
     png_set_expand(c->png);   /* palette to RGB, grey to 8 bits */
-    png_set_scale_16(c->png); /* rounded, not cut */
+    png_set_scale_16(c->png); /* rounds to 8 bits */
     png_set_strip_alpha(c->png);
     if (type == PNG_COLOR_TYPE_GRAY || type == PNG_COLOR_TYPE_GRAY_ALPHA)
         png_set_gray_to_rgb(c->png);
@@ -54,7 +54,7 @@ static void want_values(struct coder *c, struct raw *raw)
 
     raw->palette = png_get_color_type(c->png, c->info) == PNG_COLOR_TYPE_PALETTE;
     raw->white = depth == 16 ? 65535 : 255;
-    png_set_packing(c->png); /* 1, 2, 4 bits: the numbers, not scaled */
+    png_set_packing(c->png); /* 1, 2, 4 bits: keep the numbers, do not scale */
     if (depth == 16 && *(const uint8_t *)&one)
         png_set_swap(c->png);
     if (raw->palette && png_get_PLTE(c->png, c->info, &colour, &n))
@@ -68,12 +68,13 @@ static void want_values(struct coder *c, struct raw *raw)
 static int read_head(struct coder *c, struct raw *raw, const struct source *source,
                      bool rgb, struct pic_error *error)
 {
-    png_set_user_limits(c->png, 0x7fffffff, 0x7fffffff); /* ours come below */
+    png_set_user_limits(c->png, 0x7fffffff,
+                        0x7fffffff); /* our own limits are checked below */
     png_set_chunk_malloc_max(c->png, MAX_CHUNK_BYTES);
     png_set_chunk_cache_max(c->png, MAX_CHUNKS);
     png_init_io(c->png, source->in);
     png_read_info(c->png, c->info);
-    /* Before libpng takes memory for its rows. */
+    /* Check before libpng allocates its rows. */
     if (source_check(source, png_get_image_width(c->png, c->info),
                      png_get_image_height(c->png, c->info), 1, error))
         return -1;

@@ -18,7 +18,8 @@ static int is_digit(int c)
     return c >= '0' && c <= '9';
 }
 
-/* After blanks and comments, which run from # to the end of the line. */
+/* Reads the first character after blanks and comments, which run from # to the end of the
+ * line. */
 static int first_of_word(FILE *in)
 {
     int c = getc(in);
@@ -32,7 +33,7 @@ static int first_of_word(FILE *in)
     return c;
 }
 
-/* The next number, and the one blank behind it; -1: none, or above 65535. */
+/* Reads a number and the one blank after it; -1: no number, or above 65535. */
 static int next_number(FILE *in)
 {
     int c = first_of_word(in), n = 0;
@@ -59,10 +60,11 @@ static int next_sample(FILE *in, const struct header *h)
     high = getc(in);
     if (h->max < 256 || high == EOF)
         return high;
-    return (int)((unsigned)high << 8 | (unsigned)getc(in)); /* at the end: -1 */
+    return (int)((unsigned)high << 8 |
+                 (unsigned)getc(in)); /* -1 at the end of the file */
 }
 
-/* Eight pixels a byte, rows of whole bytes; a bit that is set is black. */
+/* Eight pixels per byte, rows of whole bytes; a set bit is black. */
 static int read_bits(struct raw *raw, FILE *in, bool rgb)
 {
     for (int y = 0; y < raw->height; y++) {

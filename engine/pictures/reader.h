@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reader.h - decoders of one file format each, behind pictures.h. */
+/* reader.h - the decoders behind pictures.h, one per file format. */
 #ifndef RV_PICTURES_READER_H
 #define RV_PICTURES_READER_H
 
@@ -7,15 +7,15 @@
 
 #include "pictures.h"
 
-/* What a decoder makes of a file. */
+/* The output of a decoder. */
 struct raw {
     int width, height;
     int channels;   /* 1: grey or palette index; 2: with alpha; 3: RGB; 4: RGBA */
-    int bytes;      /* a sample: 1, or 2 in the machine's order */
-    unsigned white; /* the largest value of such samples: at least 255 */
+    int bytes;      /* per sample: 1, or 2 in native byte order */
+    unsigned white; /* the largest value of a sample, at least 255 */
     bool palette;
     uint8_t colour[256][3]; /* of the palette */
-    int orientation;        /* of EXIF: 1 upright, up to 8 */
+    int orientation;        /* EXIF orientation: 1 (upright) to 8 */
     uint8_t *pixels;        /* malloc, rows without gaps */
 };
 
@@ -27,7 +27,7 @@ struct source {
 
 enum pic_kind { PIC_UNKNOWN, PIC_PNG, PIC_JPEG, PIC_PNM };
 
-/* 0, or -1 with the error's words. */
+/* Sets the error; returns -1, or 0 for PIC_OK. */
 int pic_fail(struct pic_error *error, enum pic_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -35,7 +35,7 @@ int pic_fail(struct pic_error *error, enum pic_status status, const char *format
 int source_open(struct source *source, const char *path, struct pic_error *error);
 enum pic_kind source_kind(struct source *source);
 
-/* Whether a picture with pixels of so many bytes is within the limits. 0, or -1. */
+/* Checks a picture with `pixel` bytes per pixel against the limits. Returns 0 or -1. */
 int source_check(const struct source *source, size_t width, size_t height, size_t pixel,
                  struct pic_error *error);
 
@@ -43,27 +43,27 @@ int source_check(const struct source *source, size_t width, size_t height, size_
 int raw_alloc(struct raw *raw, const struct source *source, size_t width, size_t height,
               int channels, int bytes, struct pic_error *error);
 
-/* `rgb`: three channels of 8 bits, whatever the file has; else values as they are. */
+/* `rgb`: convert to three channels of 8 bits; else keep values as they are. */
 int png_decode(struct raw *raw, const struct source *source, bool rgb,
                struct pic_error *error);
 int pnm_decode(struct raw *raw, const struct source *source, bool rgb,
                struct pic_error *error);
 int jpeg_decode(struct raw *raw, const struct source *source, struct pic_error *error);
 
-/* pic_read and pic_read_mask of a file that is open. */
+/* pic_read and pic_read_mask for an open file. */
 int source_read(struct picture *out, struct source *source, struct pic_error *error);
 int source_read_mask(struct picture *out, struct source *source,
                      const struct mask_rules *rules, struct mask_facts *facts,
                      struct pic_error *error);
 
-/* The orientation that a block of EXIF says, 1 if it says none. */
+/* The orientation in an EXIF block; 1 if there is none. */
 int exif_orientation(const uint8_t *data, size_t size);
 
 /* Turns a picture so that it stands upright. */
 int picture_turn(struct picture *picture, int orientation, struct pic_error *error);
 
-/* Alpha and colours away: one channel. Colours become the numbers of the DAVIS palette,
- * or 1 where there is one colour on black. */
+/* Reduces to one channel. Colours become the numbers of the DAVIS palette, or 1 if there
+ * is one colour on black. */
 int raw_to_values(struct raw *raw, struct pic_error *error);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rgb.c - pictures as RGB. Apart from the masks' reader, which needs no libjpeg. */
+/* rgb.c - reads pictures as RGB. Separate from the mask reader, which needs no
+ * libjpeg. */
 #include "reader.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* source.c - opens files of pictures, and holds the limits. */
+/* source.c - opens picture files, and checks the limits. */
 #include "reader.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ void picture_free(struct picture *picture)
     memset(picture, 0, sizeof *picture);
 }
 
-/* A FIFO without a writer would block open(), hence O_NONBLOCK. */
+/* O_NONBLOCK, because a FIFO without a writer would block open(). */
 int source_open(struct source *source, const char *path, struct pic_error *error)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* values.c - from what a file's pixels are to one value a pixel. */
+/* values.c - converts a file's pixels to one value per pixel. */
 #include "reader.h"
 
 #include <string.h>
@@ -27,7 +27,8 @@ static size_t n_pixels(const struct raw *raw)
     return (size_t)raw->width * (size_t)raw->height;
 }
 
-/* What is more than half transparent is background; else alpha is left aside. */
+/* Pixels that are more than half transparent become background; otherwise alpha is
+ * ignored. */
 static void drop_alpha(struct raw *raw)
 {
     size_t n = n_pixels(raw), channels = (size_t)raw->channels;
@@ -73,7 +74,7 @@ void davis_colour(int number, uint8_t rgb[3])
         rgb[k] = (uint8_t)value[k];
 }
 
-/* The number of a colour of the palette of DAVIS, or -1. */
+/* The number of a colour in the DAVIS palette, or -1. */
 static int davis_number(uint32_t colour)
 {
     for (int i = 0; i <= MASK_MAX_SLOT + 1; i++) {
@@ -97,7 +98,7 @@ static int refuse_colours(uint32_t colour, struct pic_error *error)
         colour);
 }
 
-/* One foreign colour on black is one object; more are not clear. */
+/* One unknown colour on black is one object; several are ambiguous. */
 static int name_colours(struct raw *raw, struct pic_error *error)
 {
     size_t n = n_pixels(raw);
@@ -133,8 +134,8 @@ static int name_colours(struct raw *raw, struct pic_error *error)
     return 0;
 }
 
-/* A black and white picture that was saved with a palette may have white as its first
- * entry. Then its greys count, not the indices. */
+/* A black and white picture with a palette may have white as its first entry. Then its
+ * grey values count, not the indices. */
 static void look_at_palette(struct raw *raw)
 {
     size_t n = n_pixels(raw);
