@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Pixels of each label, of each mask, and of both, at the annotation's size. */
+/* Numbers of pixels of each label, of each mask, and of both, at the annotation's
+ * size. */
 struct overlap {
     int64_t label[256];
     int64_t mask[HUNGARIAN_MAX];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* assign.h - the result step of the published evaluation: which of the network's
- * overlapping masks stands for which annotated object, and who is painted over
- * whom. For comparing with published numbers only; the element and the tools
- * otherwise use the labels of the engine. */
+/* assign.h - the result step of the published evaluation: it assigns the network's
+ * overlapping masks to annotated objects, and orders them for painting. Only for
+ * comparison with published numbers. The element and the tools otherwise use the engine's
+ * labels. */
 #ifndef RV_TOOLS_ASSIGN_H
 #define RV_TOOLS_ASSIGN_H
 
@@ -11,9 +11,9 @@
 /* -- hungarian.c -- */
 #define HUNGARIAN_MAX 64
 
-/* The cheapest pairing of rows and columns: column_of[row], or -1 for a row
- * that is left over where there are more rows than columns. cost is rows x
- * columns, each side up to HUNGARIAN_MAX; every cost finite. */
+/* Finds the cheapest pairing of rows and columns. column_of[row] is -1 for a row without
+ * a column (if there are more rows than columns). cost is rows x columns, each side up to
+ * HUNGARIAN_MAX; every cost is finite. */
 void hungarian(const double *cost, int rows, int columns, int *column_of);
 
 /* -- assign.c -- */
@@ -33,18 +33,18 @@ struct assign {
     int count;
 };
 
-/* Choose masks for the labels `ids` of `annotation`, among the masks that no
- * earlier label has. Masks are scaled to the annotation by nearest neighbour; the
- * cost of a pair is 1 - J, where J of two empty masks is 1. */
+/* Chooses masks for the labels `ids` of `annotation` from the masks that no earlier label
+ * has. Masks are scaled to the annotation by nearest neighbour. The cost of a pair is 1 -
+ * J, where J of two empty masks is 1. */
 int assign_choose(struct assign *assign, const struct picture *annotation,
                   const struct id_set *ids, const struct mask_stack *masks,
                   struct fault *fault);
 
-/* The label image: by falling cost, so that the best is on top. */
+/* Paints the label image in order of falling cost, so that the best mask is on top. */
 void assign_paint(const struct assign *assign, const struct mask_stack *masks,
                   struct picture *out);
 
-/* The pixel of a row of `in` that the nearest-neighbour rule takes for dst. */
+/* The index in a row of `in` pixels that nearest neighbour takes for dst. */
 static inline int nearest(int dst, int in, int out)
 {
     return (int)((2 * (int64_t)dst + 1) * in / (2 * (int64_t)out));

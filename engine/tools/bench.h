@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench.h - one measurement of rvos-bench, and what is done with many. */
+/* bench.h - the measurements of rvos-bench and their reports. */
 #ifndef RV_TOOLS_BENCH_H
 #define RV_TOOLS_BENCH_H
 
@@ -12,22 +12,22 @@ struct bench_case {
     struct session_options session; /* model, engine, precision, threads, size */
     rvos_task task;
     int objects; /* 0: the model's own */
-    int streams; /* each in a thread of its own, all of one model */
+    int streams; /* one thread per stream, one model for all */
 };
 
 struct bench_options {
-    int warm_up;        /* frames of each stream before the clock starts */
-    int frames;         /* timed frames of each stream */
-    int repeats;        /* processes a case is measured in, to know the spread */
-    const char *folder; /* of real frames; NULL: made ones */
-    int frame_width, frame_height; /* of made frames */
-    double peak;                   /* GFLOP/s, for the share of it; 0: none known */
-    bool peak_given;               /* it is the device's, not measured on the CPU */
+    int warm_up;                   /* frames of each stream before the clock starts */
+    int frames;                    /* timed frames of each stream */
+    int repeats;                   /* processes per case, to measure the spread */
+    const char *folder;            /* folder of real frames; NULL: generated frames */
+    int frame_width, frame_height; /* size of generated frames */
+    double peak;                   /* peak of the device in GFLOP/s; 0: unknown */
+    bool peak_given;               /* given by the user, not measured on the CPU */
     bool steps;                    /* time each step of a frame, too */
 };
 
-/* Measures in a process of its own, so that memory is the case's alone; a JSON
- * object, see docs/evaluation.md, or NULL with the fault set. */
+/* Measures in a separate process, so that the memory is the case's alone. Returns a JSON
+ * object (docs/evaluation.md), or NULL with the fault set. */
 json_t *bench_measure(const struct bench_case *c, const struct bench_options *options,
                       struct fault *fault);
 
@@ -37,26 +37,26 @@ json_t *bench_measure(const struct bench_case *c, const struct bench_options *op
 int bench_serve(const struct bench_case *c, const struct bench_options *options,
                 struct fault *fault);
 
-/* What the processor's multiply-add units give on that many threads, in GFLOP/s. */
+/* The peak of the processor's multiply-add units on that many threads, in GFLOP/s. */
 double bench_peak(int threads);
 
-/* What the steps of that stream's frames have cost since they are timed, as JSON; NULL
- * and the status, if that cannot be told. `peak`: GFLOP/s of one thread; 0: none known.
+/* The cost of the steps of the stream's frames since timing began, as JSON; NULL with the
+ * status if it is not available. `peak` is GFLOP/s of one thread; 0: unknown.
  */
 json_t *bench_steps(rvos_stream *stream, double peak, int *status);
-/* A line a step of a result that has them. */
+/* Prints a line per step, if the result has steps. */
 void bench_print_steps(const json_t *result);
 
-/* Frames to run: from a folder, or moving discs over noise. */
+/* Gets the frames to run: from a folder, or generated (moving discs over noise). */
 int bench_frames(struct picture **frames, int *count, const struct bench_options *options,
                  struct fault *fault);
 
-/* A line a result; the same rows side by side, with ties named. */
+/* Print a line per result; compare equal rows side by side and name ties. */
 void bench_print_head(void);
 void bench_print(const json_t *result);
 int bench_compare(const char *a, const char *b, struct fault *fault);
 
-/* What a result is of: words for people and for finding its like elsewhere. */
+/* A text that describes a result's case, for people and to find equal cases. */
 char *bench_label(const json_t *result);
 
 #endif

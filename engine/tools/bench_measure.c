@@ -14,7 +14,7 @@ struct worker {
     struct measurement *m;
     rvos_stream *stream;
     pthread_t thread;
-    double *ms;        /* of each timed frame */
+    double *ms;        /* milliseconds of each timed frame */
     double begin, end; /* of the timed part */
     int status;
 };
@@ -35,7 +35,7 @@ struct measurement {
 
 /* ---- running ------------------------------------------------------------ */
 
-/* Forth and back, so that a short clip has no jump. */
+/* Plays the clip forwards and backwards, so that a short clip has no jump. */
 static const struct picture *frame_at(const struct measurement *m, int t)
 {
     int period = m->frames > 1 ? 2 * m->frames - 2 : 1;
@@ -60,7 +60,7 @@ static int process(const struct measurement *m, rvos_stream *stream, int t,
                                labels ? &(rvos_output){.labels = &out} : NULL);
 }
 
-/* One-shot: a rectangle for every object, side by side. */
+/* Gives a one-shot stream a rectangle for every object, side by side. */
 static int show_objects(rvos_stream *stream, int objects)
 {
     int width = 32 * objects, height = 32, status;
@@ -107,7 +107,7 @@ static void *work(void *opaque)
         w->status = RVOS_ERR_MEMORY;
     for (int t = 0; t < warm_up && !w->status; t++)
         w->status = process(m, w->stream, t, labels);
-    pthread_barrier_wait(&m->start); /* all are warm */
+    pthread_barrier_wait(&m->start); /* all streams are warmed up */
     w->begin = seconds_now();
     for (int t = 0; t < frames && !w->status; t++) {
         double start = seconds_now();
@@ -130,7 +130,8 @@ static int run_streams(struct measurement *m, struct fault *fault)
            !pthread_create(&m->worker[started].thread, NULL, work, &m->worker[started]))
         started++;
     if (started < n) {
-        /* The others wait at the barrier for ever; the process ends with the case. */
+        /* The started threads wait at the barrier for ever; the process ends with the
+         * case. */
         return fault_set(fault, TOOL_ENGINE, NULL,
                          "%d of %d threads, one for each stream, could not be started: "
                          "use fewer --streams, or raise the limit of processes (ulimit "
@@ -159,7 +160,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of sorted values. */
+/* `values` must be sorted. */
 static double percentile(const double *values, int n, double share)
 {
     int at = (int)(share * (n - 1) + 0.5);
@@ -167,7 +168,7 @@ static double percentile(const double *values, int n, double share)
     return values[at];
 }
 
-/* Of the precision and the device that are measured, in GFLOP/s; 0: none known. */
+/* The peak for the measured precision and device in GFLOP/s; 0: unknown. */
 static double peak_of(const struct measurement *m)
 {
     bool known = m->session.options.precision <= RVOS_PRECISION_FP32 &&
@@ -176,7 +177,7 @@ static double peak_of(const struct measurement *m)
     return m->options->peak_given || known ? m->options->peak : 0;
 }
 
-/* The median of frames without labels, on a stream of that many objects. */
+/* Measures the median time of frames without labels, on a stream of that many objects. */
 static int time_network(struct measurement *m, int objects, double *median_ms)
 {
     int n = m->options->frames < 10 ? m->options->frames : 10;
@@ -199,8 +200,8 @@ static int time_network(struct measurement *m, int objects, double *median_ms)
     return 0;
 }
 
-/* The public API does not look into a frame: what an object costs is the difference
- * between runs of one and of all objects, and the rest is the encoder. */
+/* The public API does not show parts of a frame. So the cost of an object is the
+ * difference between runs with one and with all objects, and the rest is the encoder. */
 static int time_stages(struct measurement *m)
 {
     rvos_stream_info info;
@@ -216,7 +217,7 @@ static int time_stages(struct measurement *m)
     return status;
 }
 
-/* Of some more frames of the first stream. */
+/* Times the steps of some more frames of the first stream. */
 static int time_steps(struct measurement *m)
 {
     const struct picture *p = m->frame;
@@ -354,7 +355,7 @@ static void finish(struct measurement *m)
     free(m->frame);
 }
 
-/* The child's whole life: what it writes is the result, or "fault CODE words". */
+/* The child process: writes the result, or "fault CODE words". */
 static void measure_here(const struct bench_case *c, const struct bench_options *options,
                          FILE *out)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The roof of the roofline: chains of multiply-adds that depend on nothing but
- * themselves, enough of them to fill the pipelines, in registers only. Compiled
- * with contraction, unlike the rest of the tools. */
+/* The peak of the roofline model: independent chains of multiply-adds in registers,
+ * enough of them to fill the pipelines. Compiled with contraction, unlike the rest of the
+ * tools. */
 #include <stdlib.h>
 #include <time.h>
 
@@ -35,8 +35,8 @@ CLONES static float multiply_add(long rounds, float factor, float step)
 }
 
 struct run {
-    float sum;     /* so that nothing is left out */
-    double gflops; /* of this thread, while it had a core */
+    float sum;     /* keeps the compiler from removing the loop */
+    double gflops; /* GFLOP/s of this thread per CPU second */
 };
 
 static double thread_seconds(void)

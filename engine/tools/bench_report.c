@@ -86,7 +86,8 @@ static int bench_load(json_t **root, json_t **results, const char *path,
 
 /* ---- comparing ---------------------------------------------------------- */
 
-/* Half of the range of the medians of its processes: what chance does. */
+/* Half the range of the medians of all processes: differences below this may be
+ * chance. */
 static double spread(const json_t *result)
 {
     json_t *runs = json_object_get(result, "p50_runs");

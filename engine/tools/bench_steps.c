@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where the time of a frame goes. Seconds are the threads' CPU time, so a rate is that of
- * one thread, as is the peak that it is held against. */
+/* Prints the time of each step of a frame. Times are CPU time of all threads, so rates
+ * and peak are those of one thread. */
 #include <stdlib.h>
 
 #include "bench.h"

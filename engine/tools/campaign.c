@@ -11,7 +11,7 @@
 #include "results.h"
 #include "through_gst.h"
 
-#define SETTINGS ".rvos-segment" /* in the folder of the results */
+#define SETTINGS ".rvos-segment" /* in the result folder */
 
 struct task {
     const struct dataset_entry *entry;
@@ -24,15 +24,15 @@ struct state {
     const struct sequence_options *options;
     struct session *session;
     struct progress progress;
-    struct task *task; /* what is left to do */
+    struct task *task; /* sequences left to do */
     int count, done;
-    atomic_int code; /* of the last fault */
+    atomic_int code; /* exit code of the last fault */
     atomic_bool stop;
 };
 
-/* ---- what is left ------------------------------------------------------- */
+/* ---- remaining work ------------------------------------------------------- */
 
-/* One line that tells runs apart whose masks may not be mixed. */
+/* One line with the settings. Masks of runs with different lines must not be mixed. */
 static char *settings_line(const struct campaign *c, const struct session_options *s,
                            const struct sequence_options *o)
 {
@@ -65,8 +65,9 @@ static int check_settings(struct guard *guard, const char *out, struct fault *fa
     return err;
 }
 
-/* Nothing is written into the folders of frames or annotations, of any sequence. Their
- * files are looked at only where a result is a link, as there may be 100 000. */
+/* Checks that nothing is written into a folder of frames or annotations of any sequence.
+ * Single files are compared only if a result is a link, because there may be 100 000
+ * files. */
 static int check_places(struct state *s, const struct dataset *d, const char *model,
                         struct fault *fault)
 {
@@ -89,7 +90,7 @@ static int check_places(struct state *s, const struct dataset *d, const char *mo
         err = guard_check_folder(&guard, out, fault);
     if (!err)
         err = check_settings(&guard, out, fault);
-    for (int i = 0; i < d->count && !err; i++) { /* finished ones, too */
+    for (int i = 0; i < d->count && !err; i++) { /* including finished ones */
         char *path = text_format("%s/%s", out, d->entry[i].name);
 
         err = path ? guard_check_folder(&guard, path, fault)
@@ -135,7 +136,7 @@ static bool is_done(const struct task *t)
         char *path = results_path(t->out, &t->frames.file[i]);
         struct stat st;
 
-        /* After a power cut a file may be there and empty. */
+        /* After a power cut a file may exist but be empty. */
         done = path && !stat(path, &st) && S_ISREG(st.st_mode) && st.st_size > 0;
         free(path);
     }
@@ -181,9 +182,9 @@ static int collect(struct state *s, const struct dataset *d, struct fault *fault
     return 0;
 }
 
-/* ---- doing it ----------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------- */
 
-/* Where the objects are given: the first frame's picture, or the folder. */
+/* The path of the given masks: the first frame's picture, or the folder. */
 static char *annotation_of(const struct state *s, const struct task *t)
 {
     if (!s->campaign->rules->first_frame_only)
@@ -208,7 +209,7 @@ static void run_task(void *context, int index)
         options.init_mask = given;
     if (s->campaign->assign)
         options.assign = given;
-    if (!given) /* no path would mean no annotations */
+    if (!given) /* a NULL path would mean no annotations */
         err = fault_set(&fault, TOOL_ENGINE, t->out, "out of memory");
     else if (s->campaign->through_gst)
         err = through_gst_run(&s->session->options, &options, &t->frames, t->out,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* campaign.h - all sequences of a data set, several at a time; what an earlier run
- * has finished is left alone. */
+/* campaign.h - runs all sequences of a data set, several at a time. Sequences that an
+ * earlier run has finished are skipped. */
 #ifndef RV_TOOLS_CAMPAIGN_H
 #define RV_TOOLS_CAMPAIGN_H
 
@@ -13,14 +13,14 @@ struct campaign {
     const char *split, *list; /* see dataset_open */
     int jobs;                 /* sequences at a time; 0: 2 */
     bool strict;              /* end at the first sequence that fails */
-    bool force;               /* do all again, whatever an earlier run left */
-    bool assign;              /* the result step of assign.h, by the annotations */
-    bool through_gst;         /* by the GStreamer element instead of the engine */
+    bool force;               /* also do finished sequences again */
+    bool assign;              /* apply the result step of assign.h with the annotations */
+    bool through_gst;         /* use the GStreamer element instead of the engine */
     bool quiet;
 };
 
-/* Writes OUT/SEQUENCE/FRAME.png. Sequences that fail are told on stderr, the others
- * go on; the status of the last of them is returned, with the fault's text empty. */
+/* Writes OUT/SEQUENCE/FRAME.png. Failed sequences are reported on stderr and the others
+ * go on. Returns the status of the last failure, with the fault's text empty. */
 int campaign_run(const struct campaign *campaign, const struct session_options *session,
                  const struct sequence_options *sequence, struct fault *fault);
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libpng reports by longjmp: what must outlive the jump is in here, and in the
- * frame of a caller of the function that calls setjmp. */
+/* libpng reports errors with longjmp. Variables that must survive the jump are in this
+ * struct, in the frame of a caller of the function that calls setjmp. */
 struct coder {
     png_structp png;
     png_infop info;

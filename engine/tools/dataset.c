@@ -51,7 +51,7 @@ static char *list_path(const char *pattern, const char *root, const char *split)
                        percent + 2);
 }
 
-/* The usual split may be missing; one that was asked for may not. */
+/* The default split may be missing; one that was asked for may not. */
 static int find_names(struct name_list *names, const struct dataset_rules *rules,
                       const char *root, const char *frames, const char *split,
                       struct fault *fault)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The character at `text` and its length in bytes; length 0: no valid UTF-8. */
+/* Decodes the character at `text` and returns its length in bytes; 0: invalid UTF-8. */
 static int decode(const unsigned char *text, uint32_t *code)
 {
     static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
@@ -63,7 +63,7 @@ static int one(char *to, const char *from)
         to[n] = 0;
         return n;
     }
-    if (n < 2 || code < 0x100) { /* a byte that is no UTF-8, or below U+0100 */
+    if (n < 2 || code < 0x100) { /* an invalid byte, or a character below U+0100 */
         sprintf(to, "\\x%02x", n > 1 ? (unsigned)code : bytes[0]);
         return n ? n : 1;
     }
@@ -74,7 +74,7 @@ static int one(char *to, const char *from)
 char *escape_text(char *out, size_t room, const char *text)
 {
     static const char more[] = "...";
-    size_t used = 0, safe = 0; /* safe: where "..." still fits behind */
+    size_t used = 0, safe = 0; /* safe: up to here "..." still fits */
     char next[16];
 
     if (!room)

@@ -33,7 +33,8 @@ static int add_categories(struct name_list *seen, json_t *videos)
     return 0;
 }
 
-/* Whether a file's first character, behind a mark and blanks, opens an object. */
+/* Whether a file's first character, after a byte order mark and blanks, opens an
+ * object. */
 static bool is_json(const char *path)
 {
     char *text, *at;
@@ -48,7 +49,7 @@ static bool is_json(const char *path)
     return json;
 }
 
-/* The training set's meta.json, or one category a line. */
+/* Reads the training set's meta.json, or a list with one category per line. */
 static int read_seen(struct name_list *seen, const char *path, struct fault *fault)
 {
     json_t *root;
@@ -65,8 +66,8 @@ static int read_seen(struct name_list *seen, const char *path, struct fault *fau
     return err;
 }
 
-/* The union of the objects' frames is what is scored of a sequence: an object that
- * has left is scored on, as long as another is annotated. */
+/* The frames to score are the union of the objects' frames: an object that has left is
+ * still scored while another one is annotated. */
 static int list_frames(struct eval_sequence *s, struct eval_object *object,
                        const json_t *frames)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From the measures of frames to the scores of objects. */
+/* Turns the measures of frames into the scores of objects. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "evaluate.h"
 #include "assign.h"
 
-#define FALSE_FRAMES 10 /* a false object shows in more frames */
-#define FALSE_SHARE 0.1 /* and less of its pixels lie on annotated objects */
+#define FALSE_FRAMES 10 /* a false object is visible in more frames than this, */
+#define FALSE_SHARE 0.1 /* and a smaller share of its pixels is on annotated objects */
 #define LIFE_GAP 10     /* frames that a slot may be empty for within one life */
 
 bool eval_is_scored(const struct protocol *p, const struct eval_sequence *s, int t)
@@ -46,7 +46,7 @@ static void pair(struct eval_sequence *s, const int *row, int rows, const double
         s->object[row[r]].guess = column_of[r] < 0 ? 0 : column[column_of[r]] + 1;
 }
 
-/* 1 less the mean J over the scored frames that show the object. */
+/* 1 minus the mean J over the scored frames with the object. */
 static double best_slot_cost(const struct protocol *p, const struct eval_sequence *s,
                              int i, int k)
 {
@@ -62,7 +62,7 @@ static double best_slot_cost(const struct protocol *p, const struct eval_sequenc
     return n ? 1.0 - sum / n : 1.0;
 }
 
-/* 1 less the mean of J and F over all frames. */
+/* 1 minus the mean of J and F over all frames. */
 static double whole_sequence_cost(const struct eval_sequence *s, int i, int k)
 {
     double sum = 0;
@@ -132,7 +132,7 @@ static int score_object(const struct protocol *p, struct eval_sequence *s, int i
     return 0;
 }
 
-/* ---- what a viewer sees -------------------------------------------------- */
+/* ---- visible errors -------------------------------------------------- */
 
 static int count_switches(const struct eval_sequence *s, int i)
 {
@@ -147,7 +147,7 @@ static int count_switches(const struct eval_sequence *s, int i)
     return n;
 }
 
-/* A slot may live several times: empty for long, it may be another object's. */
+/* A slot may be used several times: after a long gap it may hold another object. */
 static int count_false(const struct eval_sequence *s, int k)
 {
     struct eval_slot life = {0};

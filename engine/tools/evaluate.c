@@ -10,9 +10,9 @@
 #include "parallel.h"
 #include "seeds.h"
 
-#define PROPOSALS 20  /* of the unsupervised protocol */
-#define CANDIDATES 32 /* of protocols that choose among all slots of the engine */
-#define LEAST_FIT 0.1 /* J below which a slot does not stand for an object */
+#define PROPOSALS 20  /* most proposals of the unsupervised protocol */
+#define CANDIDATES 32 /* for protocols that choose among all slots of the engine */
+#define LEAST_FIT 0.1 /* a slot with a lower J does not match an object */
 
 const struct protocol protocols[] = {
     {.name = "davis2016",
@@ -88,7 +88,7 @@ static void blame(struct job *job, struct eval_sequence *s, const struct fault *
 
 /* ---- listing ------------------------------------------------------------ */
 
-/* Annotations of one object may be black and white, where white is no "ignore". */
+/* Annotations of one object may be black and white; then white does not mean "ignore". */
 static void find_kind(struct evaluation *e, struct eval_sequence *s)
 {
     struct mask_facts facts;
@@ -103,7 +103,7 @@ static void find_kind(struct evaluation *e, struct eval_sequence *s)
         s->kind = MASK_GUESS;
 }
 
-/* Objects are counted in the first annotation that shows one, or in all. */
+/* Finds the highest object number, in the first annotation with an object or in all. */
 static int highest_id(struct evaluation *e, struct eval_sequence *s, struct fault *fault)
 {
     struct picture mask;
@@ -239,7 +239,7 @@ static int read_pair(const struct protocol *p, const struct eval_sequence *s, in
     return err;
 }
 
-/* The slot that fits object i best, whichever the protocol pairs with it. */
+/* Notes the slot that fits object i best, independent of the protocol's pairing. */
 static void note_best(struct eval_sequence *s, size_t row, int i, const struct outline *a,
                       const struct outline *b)
 {

@@ -17,7 +17,7 @@ int fault_set(struct fault *fault, enum tool_exit code, const char *file,
     if (!fault)
         return code;
     fault->code = code;
-    /* Of a long path the end: that is where its own name is. */
+    /* Keep the end of a long path, which has the file's own name. */
     n = file ? strlen(file) : 0;
     if (n)
         escape_text(name, sizeof name,

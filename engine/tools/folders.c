@@ -126,7 +126,7 @@ int names_unique(struct name_list *list)
     for (int i = 0; i < list->count; i++)
         at[i] = &list->name[i];
     qsort(at, (size_t)list->count, sizeof *at, by_name_and_place);
-    for (int i = 0; i < list->count; i++) { /* the first of each stays where it is */
+    for (int i = 0; i < list->count; i++) { /* the first of each name keeps its place */
         if (!last || strcmp(last, *at[i])) {
             last = *at[i];
             continue;
@@ -171,7 +171,7 @@ int folders_list(struct name_list *out, const char *path, struct fault *fault)
 
 /* ---- files -------------------------------------------------------------- */
 
-/* A regular file, opened. A pipe is refused and not waited for. */
+/* Opens a regular file. Refuses a pipe without waiting for it. */
 static FILE *open_regular(const char *path, off_t most, struct fault *fault)
 {
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -250,7 +250,7 @@ int file_write_memory(const char *path, FILE *memory, char **text, const size_t 
     bool failed = ferror(memory);
     int err;
 
-    /* glibc may fail to shrink the text to its size, and then gives none. */
+    /* glibc may fail to shrink the text to its size and then returns none. */
     if (fclose(memory) || failed || !*text)
         err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
     else

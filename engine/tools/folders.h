@@ -20,29 +20,30 @@ bool is_file(const char *path);
 /* Makes a folder and those above it. */
 int make_folders(const char *path, struct fault *fault);
 
-/* The names of the folders in a folder, sorted; hidden ones left out. */
+/* Lists the names of the folders in a folder, sorted, without hidden ones. */
 int folders_list(struct name_list *out, const char *path, struct fault *fault);
 
-int names_add(struct name_list *list, const char *name); /* copies; -1: no memory */
+int names_add(struct name_list *list,
+              const char *name); /* copies the name; -1: out of memory */
 bool names_have(const struct name_list *list, const char *name);
-int names_unique(struct name_list *list); /* drops repetitions; -1: no memory */
+int names_unique(struct name_list *list); /* drops repeated names; -1: out of memory */
 void names_free(struct name_list *list);
 
-#define TEXT_MOST ((size_t)64 << 20) /* bytes of a text file that a tool reads */
+#define TEXT_MOST ((size_t)64 << 20) /* most bytes of a text file */
 
-/* A whole regular file of up to `most` bytes, with a NUL behind it. */
+/* Reads a whole regular file of up to `most` bytes and appends a NUL. */
 int file_read(char **text, size_t *size, const char *path, size_t most,
               struct fault *fault);
 
-/* Whole or not at all; see output.h. "-" is the standard output. */
+/* Writes the whole file or nothing (output.h). "-" is the standard output. */
 int file_write(const char *path, const char *text, size_t size, struct fault *fault);
 
-/* The same of what open_memstream has gathered: closes it and frees the text. Without
- * memory for all of it nothing is written. */
+/* The same for text from open_memstream: closes it and frees the text. Writes nothing if
+ * memory ran out. */
 int file_write_memory(const char *path, FILE *memory, char **text, const size_t *size,
                       struct fault *fault);
 
-/* printf to allocated memory; NULL without memory. */
+/* printf to allocated memory; NULL if memory runs out. */
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -86,7 +86,7 @@ int picture_write(const char *path, const struct picture *picture, struct fault 
         return err;
     errno = 0;
     err = png_encode(out.file, picture, path, fault);
-    if (err && errno && ferror(out.file)) /* libpng knows no reason */
+    if (err && errno && ferror(out.file)) /* libpng gives no reason */
         output_failed(path, fault);
     if (err)
         output_discard(&out);
@@ -96,7 +96,7 @@ int picture_write(const char *path, const struct picture *picture, struct fault 
 int mask_write(const char *path, const uint8_t *labels, int width, int height,
                struct fault *fault)
 {
-    /* Borrowed for reading only. */
+    /* The picture is only read. */
     struct picture picture = {width, height, 1, (uint8_t *)(uintptr_t)labels};
 
     return picture_write(path, &picture, fault);
@@ -104,7 +104,7 @@ int mask_write(const char *path, const uint8_t *labels, int width, int height,
 
 /* ---- folders ------------------------------------------------------------ */
 
-/* Runs of digits compare as numbers; of equal numbers the shorter run is first. */
+/* Runs of digits compare as numbers; if equal, the shorter run comes first. */
 static int natural_order(const char *a, const char *b)
 {
     while (*a && *b) {

@@ -11,39 +11,38 @@
 
 #include "fault.h"
 
-/* Allocates the pixels, uncleared; `path` is for the message. */
+/* Allocates the pixels without clearing them; `path` is for the message. */
 int picture_alloc(struct picture *picture, int width, int height, int channels,
                   const char *path, struct fault *fault);
 
-/* Any PNG, JPEG, PPM or PGM, as RGB, turned as its EXIF orientation says; see
- * pictures.h. */
+/* Reads any PNG, JPEG, PPM or PGM as RGB, turned by its EXIF orientation (pictures.h). */
 int picture_read(struct picture *out, const char *path, struct fault *fault);
 
-/* How a mask file's values are taken (the rule: pictures.h). "Ignore" becomes
+/* How to read a mask file's values (the rule: pictures.h). "Ignore" becomes
  * background. */
 enum mask_kind {
-    MASK_INDEX,  /* of published data sets: a value is a number, 255 always "ignore" */
-    MASK_SLOTS,  /* of users: one value beside 0 may be any */
-    MASK_GUESS,  /* of a method: likewise, but numbers above 32 are numbers, too */
-    MASK_BINARY, /* DAVIS-2016: any other than 0 is object 1 */
+    MASK_INDEX,  /* published data sets: a value is a number, 255 always "ignore" */
+    MASK_SLOTS,  /* from users: a single object may have any value */
+    MASK_GUESS,  /* results of a method: as MASK_SLOTS, with numbers above 32 */
+    MASK_BINARY, /* DAVIS-2016: any value but 0 is object 1 */
 };
 
-/* A picture of object numbers. What cannot be one is refused with words on what to do. */
+/* Reads a picture of object numbers. If it is not one, the message says what to do. */
 int mask_read(struct picture *out, const char *path, enum mask_kind kind,
               struct fault *fault);
 
-/* The same, where "ignore" stays MASK_IGNORE. `facts` may be NULL. */
+/* The same, but "ignore" stays MASK_IGNORE. `facts` may be NULL. */
 int mask_read_raw(struct picture *out, const char *path, enum mask_kind kind,
                   struct mask_facts *facts, struct fault *fault);
 
-/* Palette PNG in the colours of DAVIS, whole or not at all; see output.h. */
+/* Writes a palette PNG in the DAVIS colours, the whole file or nothing (output.h). */
 int mask_write(const char *path, const uint8_t *labels, int width, int height,
                struct fault *fault);
 
 /* The same for RGB. */
 int picture_write(const char *path, const struct picture *picture, struct fault *fault);
 
-/* Whether a file has a name of a picture. */
+/* Whether a file name has a picture's extension. */
 bool picture_is_named(const char *name);
 
 /* ---- folders ------------------------------------------------------------ */
@@ -58,8 +57,8 @@ struct frame_list {
     int count;
 };
 
-/* The pictures of a folder, in natural order: 9.png comes before 10.png. Two
- * pictures of one stem are refused: their results would overwrite each other. */
+/* Lists the pictures of a folder in natural order: 9.png comes before 10.png. Refuses two
+ * pictures with one stem, because their results would overwrite each other. */
 int frames_list(struct frame_list *out, const char *folder, struct fault *fault);
 void frames_free(struct frame_list *list);
 

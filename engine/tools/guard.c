@@ -22,7 +22,7 @@ static void add_one(struct guard *guard, const struct stat *st)
 {
     struct guard_file *grown = guard->seen;
 
-    /* A device or pipe, such as /dev/null, is not changed by what is written to it. */
+    /* Writing to a device or pipe, such as /dev/null, does not change it. */
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
         return;
     if (guard->count == guard->room) {
@@ -59,7 +59,7 @@ static void add_path(struct guard *guard, const char *path, int depth)
         below = text_format("%s/%s", path, entry->d_name);
         if (!below)
             guard->failed = true;
-        /* Other files, such as an earlier report, are not read, nor folders in the last.
+        /* Skip other files, such as an earlier report, and folders at the last level.
          */
         else if (is_folder(below) ? depth > 1 : picture_is_named(entry->d_name))
             add_path(guard, below, depth - 1);
@@ -102,8 +102,8 @@ static const struct guard_file *find(struct guard *guard, const char *path)
     return bsearch(&key, guard->seen, guard->count, sizeof key, by_identity);
 }
 
-/* The longest part of a path that exists, to be freed; "." or "/" if nothing does. *rest
- * is what follows. NULL: no memory. */
+/* The longest existing part of a path, to be freed; "." or "/" if nothing exists. *rest
+ * is the remainder. NULL: out of memory. */
 static char *existing_part(const char *path, const char **rest)
 {
     char *part = text_format("%s", path);
@@ -124,7 +124,7 @@ static char *existing_part(const char *path, const char **rest)
     return part;
 }
 
-/* "new/../old" names another folder once "new" has been made. */
+/* "new/../old" is another folder after "new" has been made. */
 static bool climbs(const char *rest)
 {
     for (const char *at = rest; (at = strstr(at, "..")); at += 2)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* guard.h - results are never written over what a command reads.
+/* guard.h - keeps a command from overwriting what it reads.
  *
- * Files and folders are compared by what they are (device and inode), so that links,
- * "..", and other spellings of a path make no difference. */
+ * Files and folders are compared by device and inode, so links, ".." and other spellings
+ * of a path do not matter. */
 #ifndef RV_TOOLS_GUARD_H
 #define RV_TOOLS_GUARD_H
 
@@ -23,24 +23,24 @@ struct guard {
     bool failed; /* out of memory */
 };
 
-/* A file or folder that is read; with a folder, the pictures in it. NULL, or a path that
- * does not exist: nothing. */
+/* Adds a file or folder that is read, and the pictures in a folder. Ignores NULL and
+ * paths that do not exist. */
 void guard_add(struct guard *guard, const char *path);
 
-/* The file or folder itself. */
+/* Adds only the file or folder itself. */
 void guard_add_alone(struct guard *guard, const char *path);
 
-/* The folder and what is in its folders. */
+/* Adds the folder and the contents of its folders. */
 void guard_add_tree(struct guard *guard, const char *path);
 
-/* A file that is to be written: TOOL_USAGE if it is one of those that are read, or if its
- * folder's path leads out of a folder that does not exist. */
+/* Checks a file to be written: TOOL_USAGE if it is read, or if its path leads out of a
+ * folder that does not exist. */
 int guard_check(struct guard *guard, const char *path, struct fault *fault);
 
-/* A folder that is to be written into: TOOL_USAGE if it is one of those that are read. */
+/* Checks a folder to be written into: TOOL_USAGE if it is read. */
 int guard_check_folder(struct guard *guard, const char *path, struct fault *fault);
 
-/* Whether two paths, which need not exist, are one name. Never of "-". */
+/* Whether two paths, which need not exist, name the same file. False for "-". */
 bool guard_same_file(const char *a, const char *b);
 
 /* Whether `path`, which need not exist, is the folder `other` or lies inside it. */

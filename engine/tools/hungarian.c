@@ -5,9 +5,9 @@
 #include <stdbool.h>
 
 /* The Hungarian method by shortest augmenting paths (Kuhn, Munkres; Jonker and
- * Volgenant). Prices keep cost - row_price - column_price >= 0 everywhere and 0
- * on the pairs made; each row in turn takes the cheapest path, in those reduced
- * costs, to a free column. Column n stands for "the row that is being placed". */
+ * Volgenant). Prices keep the reduced cost, cost - row_price - column_price, at >= 0
+ * everywhere and at 0 for made pairs. Each row in turn takes the cheapest path, in
+ * reduced costs, to a free column. Column n stands for the row that is being placed. */
 struct pairing {
     const double *cost;
     int rows, columns, row_step, column_step;

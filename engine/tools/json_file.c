@@ -10,7 +10,7 @@
 
 #define JSON_MOST ((size_t)512 << 20) /* bytes; YouTube-VOS has 40 MB */
 
-/* jansson's callers would have to look at each call for what this tells in one place. */
+/* Set if jansson has run out of memory, so that callers need not check each call. */
 static atomic_bool short_of_memory;
 
 static void *get_memory(size_t size)

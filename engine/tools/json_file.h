@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* json_file.h - JSON of files that come from elsewhere, and of names. */
+/* json_file.h - reads and writes JSON files. */
 #ifndef RV_TOOLS_JSON_FILE_H
 #define RV_TOOLS_JSON_FILE_H
 
@@ -7,22 +7,23 @@
 
 #include "fault.h"
 
-/* Before any other call: from then on a lack of memory fails json_write, so that no
- * report lacks a part in silence. */
+/* Call before any other function. From then on, running out of memory makes json_write
+ * fail, so that no report silently lacks a part. */
 void json_begin(void);
 
-/* A regular file of bounded size, in UTF-8 with or without a byte order mark. `wanted`
- * says what to give instead of a file that is none. */
+/* Reads a regular file of limited size, in UTF-8 with or without a byte order mark. If it
+ * is not JSON, the message tells the user to give `wanted`. */
 int json_read(json_t **root, const char *path, const char *wanted, struct fault *fault);
 
-/* A string. Names of files may hold bytes that are no UTF-8, which JSON cannot: they are
- * escaped. */
+/* Makes a JSON string. Bytes of file names that are not UTF-8, which JSON cannot hold,
+ * are escaped. */
 json_t *json_name(const char *text);
 
-/* Text with all that is no ASCII escaped: safe on any terminal. Frees nothing. */
+/* Writes JSON with everything but ASCII escaped, which is safe on any terminal. Does not
+ * free `root`. */
 int json_write(const char *path, const json_t *root, size_t digits, struct fault *fault);
 
-/* Whether memory has run out since json_begin; then a report of `root` would lack parts.
+/* Fails if memory has run out since json_begin, because then `root` lacks parts.
  */
 int json_check(const char *path, const json_t *root, struct fault *fault);
 

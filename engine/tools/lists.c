@@ -39,7 +39,7 @@ static int one_line(struct name_list *out, char *line, size_t size, take_line *t
     return *line && *line != '#' ? take(out, line, path, number, fault) : 0;
 }
 
-/* Above this a list is none: names and their order are held in memory. */
+/* A longer list is refused, because names are held in memory. */
 #define NAMES_MOST 1000000
 
 static int parse(struct name_list *out, char *text, size_t size, take_line *take,
@@ -91,7 +91,7 @@ int lines_parse(struct name_list *out, char *text, size_t size, const char *path
 
 /* ---- sequences ---------------------------------------------------------- */
 
-/* The part behind the last slash; the slash goes. NULL: there is none. */
+/* Cuts at the last slash and returns the part after it; NULL: no slash. */
 static char *cut_last(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -111,7 +111,7 @@ static bool climbs(const char *path)
     return false;
 }
 
-/* A path with an extension at its end is that of a frame: its folder is the sequence. */
+/* A path that ends with an extension is a frame's path; the sequence is its folder. */
 static char *name_of(char *line)
 {
     char *last;

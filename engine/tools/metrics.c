@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TOLERANCE 0.008 /* of the diagonal */
+#define TOLERANCE 0.008 /* share of the diagonal */
 
 static size_t words_of(int width)
 {
@@ -45,7 +45,7 @@ int contour_tolerance(int width, int height)
 
 /* ---- planes ------------------------------------------------------------- */
 
-/* Most of a picture is background: eight such pixels are passed at once. */
+/* Most of a picture is background, so skip eight background pixels at a time. */
 static void fill_masks(struct outline *o, const uint8_t *labels)
 {
     size_t row_words = words_of(o->width);
@@ -64,7 +64,8 @@ static void fill_masks(struct outline *o, const uint8_t *labels)
     }
 }
 
-/* The row one pixel to the left: each pixel meets its right neighbour. */
+/* The row shifted by one pixel to the left, so that each pixel meets its right
+ * neighbour. */
 static uint64_t shifted(const uint64_t *row, size_t i, size_t words)
 {
     return row[i] >> 1 | (i + 1 < words ? row[i + 1] << 63 : 0);
@@ -77,7 +78,8 @@ static void find_edges(const uint64_t *mask, int width, int height, uint64_t *ed
 
     for (int y = 0; y < height; y++) {
         const uint64_t *row = mask + words * (size_t)y;
-        const uint64_t *below = y + 1 < height ? row + words : row; /* itself: no edge */
+        const uint64_t *below =
+            y + 1 < height ? row + words : row; /* the last row meets itself: no edge */
         uint64_t *to = edge + words * (size_t)y;
 
         for (size_t i = 0; i < words; i++) {
@@ -85,14 +87,14 @@ static void find_edges(const uint64_t *mask, int width, int height, uint64_t *ed
                 (row[i] ^ shifted(row, i, words)) | (row[i] ^ shifted(below, i, words));
 
             if (i + 1 == words)
-                right &= last_column - 1; /* it has no neighbour there */
+                right &= last_column - 1; /* the last pixel has no right neighbour */
             to[i] = right | (row[i] ^ below[i]);
         }
     }
 }
 
-/* Each pixel and its two neighbours. Bits that leave the row at either end would
- * only come back to where the row is set already. */
+/* Sets the two neighbours of each set pixel. Bits shifted out at either end would only
+ * set pixels that are already set. */
 static void widen(uint64_t *row, size_t words)
 {
     uint64_t before = 0;
@@ -111,8 +113,8 @@ static void join(uint64_t *to, const uint64_t *row, size_t words)
         to[i] |= row[i];
 }
 
-/* Dilation by the disk dx^2 + dy^2 <= r^2: from the disk's top row inwards, a row
- * of edges is widened step by step and laid over the rows dy above and below. */
+/* Dilation by the disk dx^2 + dy^2 <= r^2. From the disk's top row inwards, a row of
+ * edges is widened step by step and combined with the rows dy above and below. */
 static void dilate(const uint64_t *edge, int width, int height, int r, uint64_t *near,
                    uint64_t *wide)
 {
@@ -203,7 +205,7 @@ double contour_accuracy(const struct outline *truth, int a, const struct outline
     if (!n_truth && !n_guess)
         return 1.0;
     if (!n_truth || !n_guess)
-        return 0.0; /* one of precision and recall is 0 */
+        return 0.0; /* precision or recall is 0 */
     precision =
         (double)count_both(guess->edge + g, truth->near + t, words) / (double)n_guess;
     recall =

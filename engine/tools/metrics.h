@@ -17,34 +17,34 @@ struct outline {
     size_t words;   /* of one plane */
     uint64_t *mask; /* count planes each: */
     uint64_t *edge; /* pixels that differ from a neighbour at the right or below */
-    uint64_t *near; /* all within the tolerance of an edge */
+    uint64_t *near; /* all pixels within the tolerance of an edge */
     int64_t area[OUTLINE_MAX], edges[OUTLINE_MAX]; /* pixels set in mask and edge */
 };
 
-/* Labels above count belong to no object. NULL labels: all empty. Returns 0, or
- * -1 without memory. */
+/* Labels above count belong to no object. If labels is NULL, all masks are empty. Returns
+ * 0, or -1 if memory runs out. */
 int outline_make(struct outline *out, const uint8_t *labels, int width, int height,
                  int count);
 void outline_free(struct outline *outline);
 
-/* The distance in pixels that a contour may be off: 0.008 of the diagonal, up. */
+/* The allowed distance in pixels between contours: 0.008 of the diagonal, rounded up. */
 int contour_tolerance(int width, int height);
 
-/* Of object a of one picture against object b of another of the same size, both
- * from 1. Two empty masks agree: 1. */
+/* Object a of one picture against object b of another of the same size, both counted from
+ * 1. Two empty masks give 1. */
 double region_similarity(const struct outline *truth, int a, const struct outline *guess,
                          int b);
 double contour_accuracy(const struct outline *truth, int a, const struct outline *guess,
                         int b);
 
-/* Of the values of an object over its scored frames. */
+/* Statistics of an object's values over its scored frames. */
 struct statistics {
     double mean;
     double recall; /* share of frames above 0.5 */
-    double decay;  /* mean of the first quarter less that of the last */
+    double decay;  /* mean of the first quarter minus mean of the last quarter */
 };
 
-/* n of at least 1. */
+/* n must be at least 1. */
 struct statistics statistics_of(const double *values, int n);
 
 #endif

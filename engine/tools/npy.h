@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* npy.h - a float32 array for numpy, written as it comes. */
+/* npy.h - writes a float32 array for numpy piece by piece. */
 #ifndef RV_TOOLS_NPY_H
 #define RV_TOOLS_NPY_H
 
@@ -17,8 +17,7 @@ int npy_open(struct npy *npy, const char *path, const size_t shape[4],
              struct fault *fault);
 int npy_write(struct npy *npy, const float *values, size_t count, struct fault *fault);
 
-/* Puts the file in place if all values have come; else removes it. Safe on a
- * zeroed struct. */
+/* Puts the file in place if it is complete, else removes it. Safe on a zeroed struct. */
 int npy_close(struct npy *npy, struct fault *fault);
 
 #endif

@@ -21,8 +21,9 @@
 
 /* ---- signals ------------------------------------------------------------ */
 
-/* Hidden names that exist now. Fixed places, as a signal handler can allocate nothing and
- * wait for no lock. More are never needed: one of each thread that writes, and a few. */
+/* Temporary names that exist now, in a fixed table, because a signal handler cannot
+ * allocate memory or take a lock. The table is large enough: one name per writing thread,
+ * and a few more. */
 #define SLOTS 80
 enum { FREE, FILLED, EXISTS };
 
@@ -34,19 +35,20 @@ static atomic_bool ending;
 
 static const int fatal[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
 
-/* Ends the program by the same signal, so that its parent sees what happened. */
+/* Ends the program with the same signal, so that its parent sees it. */
 static void on_signal(int number)
 {
     atomic_store(&ending, true);
     for (int i = 0; i < SLOTS; i++) {
-        /* A thread is about to make the file: wait for it, unless it is this one. */
+        /* If another thread is about to make the file, wait for it.
+         */
         for (int k = 0; k < 20 && atomic_load(&slots[i].state) == FILLED; k++)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         if (atomic_load(&slots[i].state) != FREE)
             unlink(slots[i].path);
     }
     signal(number, SIG_DFL);
-    raise(number); /* comes when this handler returns */
+    raise(number); /* delivered when this handler returns */
 }
 
 void output_catch_signals(void)
@@ -61,7 +63,7 @@ void output_catch_signals(void)
             sigaction(fatal[i], &action, NULL);
 }
 
-/* -1: no place, or the name is too long; the file then stays after a signal. */
+/* -1: the table is full or the name is too long. Then a signal leaves the file behind. */
 static int take_slot(const char *path)
 {
     if (strlen(path) >= sizeof slots[0].path)
@@ -69,7 +71,7 @@ static int take_slot(const char *path)
     for (int i = 0; i < SLOTS; i++) {
         int expected = FREE;
 
-        /* Filled only here: the handler reads no name of a free place. */
+        /* Write the name only after taking the slot: the handler skips free slots. */
         if (!atomic_compare_exchange_strong(&slots[i].state, &expected, FILLED))
             continue;
         strcpy(slots[i].path, path);
@@ -78,7 +80,8 @@ static int take_slot(const char *path)
     return -1;
 }
 
-/* The handler runs in another thread: make no more files, the end is near. */
+/* If the signal handler runs in another thread, make no more files: the program is
+ * ending. */
 static void stop_if_ending(void)
 {
     while (atomic_load(&ending))
@@ -115,7 +118,7 @@ static char *temporary_name(const char *folder)
                        (unsigned long long)random[0], (unsigned long long)random[1]);
 }
 
-/* A device, pipe or socket, or a name of the kernel's such as /dev/stdout. */
+/* A device, pipe or socket, or a kernel name such as /dev/stdout. */
 static bool is_special(const char *path)
 {
     struct stat st;
@@ -128,7 +131,7 @@ static bool is_special(const char *path)
 
 /* ---- files -------------------------------------------------------------- */
 
-/* A file under a temporary name: 0, or -1 with errno. `make` creates it there. */
+/* Makes a file with a temporary name: 0, or -1 with errno. `make` creates it. */
 static int with_hidden_name(struct output *out, int (*make)(struct output *out, int fd),
                             int fd)
 {
@@ -174,7 +177,7 @@ static int link_hidden(struct output *out, int fd)
     return give_name(fd, out->temporary);
 }
 
-/* Without a name if the file system and /proc can do that. */
+/* Opens a file without a name, if the file system and /proc support that. */
 static int open_unnamed(const char *folder)
 {
     if (access("/proc/self/fd", X_OK))
@@ -243,21 +246,21 @@ void output_discard(struct output *out)
         forget(out);
 }
 
-/* The complete file, under no name or a temporary one, gets its own. */
+/* Gives the complete file its final name. */
 static int put_in_place(struct output *out, int fd)
 {
     if (!out->temporary) {
         if (!give_name(fd, out->path))
             return 0;
-        /* The name is taken, and only rename can replace a file. */
+        /* The name exists, and only rename can replace a file. */
         if (errno != EEXIST || with_hidden_name(out, link_hidden, fd) < 0)
             return -1;
     }
     return rename(out->temporary, out->path);
 }
 
-/* Writes what is still in memory. A named file is closed, too: that is when some network
- * file systems tell of a full disk. One without a name would be lost by that. */
+/* Flushes the file. A file with a name is also closed, because some network file systems
+ * report a full disk only then. A file without a name would be lost by closing. */
 static int finish(struct output *out, bool lasting)
 {
     FILE *file = out->file;
@@ -280,7 +283,7 @@ int output_commit(struct output *out, bool lasting, struct fault *fault)
         err = output_failed(out->path, fault);
     else if (!out->direct && put_in_place(out, out->file ? fileno(out->file) : -1))
         err = output_failed(out->path, fault);
-    if (!err && out->temporary) { /* renamed: nothing to remove */
+    if (!err && out->temporary) { /* renamed, so there is nothing to remove */
         mark(out->slot, FREE);
         free(out->temporary);
         out->temporary = NULL;

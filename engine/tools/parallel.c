@@ -40,7 +40,7 @@ void parallel_for(int count, int threads, void (*work)(void *context, int index)
     if (threads > count)
         threads = count;
     thread = malloc(sizeof *thread * (size_t)(threads > 0 ? threads : 1));
-    /* The caller is one of them, so that no thread at all still gets it done. */
+    /* The caller works, too, so the work gets done even if no thread starts. */
     while (thread && started < threads - 1 &&
            !pthread_create(&thread[started], NULL, member, &crowd))
         started++;

@@ -2,11 +2,11 @@
 #ifndef RV_TOOLS_PARALLEL_H
 #define RV_TOOLS_PARALLEL_H
 
-/* Cores that the process may use. */
+/* The number of cores that the process may use. */
 int core_count(void);
 
-/* Calls work(context, 0) to work(context, count - 1), each once, on that many
- * threads (0: one per core), and returns when all are done. */
+/* Calls work(context, 0) to work(context, count - 1), each once, on `threads` threads (0:
+ * one per core), and returns when all are done. */
 void parallel_for(int count, int threads, void (*work)(void *context, int index),
                   void *context);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* progress.h - how far it is: one line that is drawn over on a terminal, a plain
- * line every few seconds elsewhere. On stderr; safe from several threads. */
+/* progress.h - shows progress on stderr: one line that is redrawn on a terminal, else a
+ * plain line every few seconds. Safe from several threads. */
 #ifndef RV_TOOLS_PROGRESS_H
 #define RV_TOOLS_PROGRESS_H
 
@@ -20,19 +20,19 @@ double seconds_now(void); /* monotonic */
 void progress_start(struct progress *p, const char *unit, long total, bool quiet);
 void progress_step(struct progress *p, long steps);
 
-/* A line of its own that the progress line does not garble; shown unless quiet. */
+/* Prints a separate line without garbling the progress line, unless quiet. */
 void progress_note(struct progress *p, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 struct fault;
 
-/* The same for a fault, quiet or not. */
+/* Prints a fault in the same way, even if quiet. */
 void progress_fault(struct progress *p, const char *program, const struct fault *fault);
 
-/* The last line: all done, in how long. */
+/* Prints the last line with the total time. */
 void progress_finish(struct progress *p, const char *where);
 
-/* After an error instead: leaves the terminal's line. */
+/* Call this instead after an error: leaves the progress line. */
 void progress_stop(struct progress *p);
 
 #endif

@@ -100,7 +100,7 @@ void report_text(FILE *out, const struct evaluation *e)
     print_counts(out, e);
 }
 
-/* A name in quotes where it holds what would end a field. */
+/* Quotes a name if it contains characters that end a CSV field. */
 static void print_field(FILE *out, const char *words)
 {
     char escaped[4 * ESCAPE_ROOM];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* report.h - an evaluation for people, spreadsheets, programs and browsers. */
+/* report.h - writes an evaluation as text, CSV, JSON and HTML. */
 #ifndef RV_TOOLS_REPORT_H
 #define RV_TOOLS_REPORT_H
 
@@ -7,17 +7,18 @@
 
 #include "evaluate.h"
 
-/* Aligned text, percent: every object, then means, by category and by number of
- * objects where the protocol has such. */
+/* Writes aligned text in per cent: every object, then means, by category and by number of
+ * objects if the protocol has these. */
 void report_text(FILE *out, const struct evaluation *evaluation);
 
-/* These name their file, "-" for stdout. Scores are from 0 to 1. */
+/* These write to a file, or to stdout for "-". Scores are from 0 to 1. */
 int report_csv(const char *path, const struct evaluation *evaluation,
                struct fault *fault);
 int report_json(const char *path, const struct evaluation *evaluation,
                 struct fault *fault);
 
-/* One page that needs nothing else. A negative status: rvos-report has said why. */
+/* Writes one self-contained page. A negative status: rvos-report has printed the
+ * reason. */
 int report_html(const char *path, const struct evaluation *evaluation,
                 struct fault *fault);
 

@@ -3,8 +3,8 @@
 #include "report.h"
 #include "report_run.h"
 
-/* json_pack and the _new functions take what is handed to them, NULL too, and give
- * NULL without memory: checked once, for the whole. */
+/* json_pack and the json_*_new functions accept NULL and return NULL if memory runs out,
+ * so one check at the end is enough. */
 static json_t *statistics_json(const struct statistics *s)
 {
     return json_pack("{s:f, s:f, s:f}", "mean", s->mean, "recall", s->recall, "decay",

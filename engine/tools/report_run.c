@@ -15,7 +15,7 @@ extern char **environ;
 
 #define PROGRAM "rvos-report"
 
-/* The program beside this one, or that of PATH; to be freed. */
+/* The path of rvos-report beside this program, or its name for PATH; to be freed. */
 static char *program(void)
 {
     char self[4096];
@@ -32,7 +32,7 @@ static char *program(void)
     return text_format("%s", PROGRAM);
 }
 
-/* Its exit status; -1 and errno: it could not be run. */
+/* Runs the program and returns its exit status; -1 with errno: it could not be run. */
 static int run(char *const argv[], FILE *in, FILE *out)
 {
     posix_spawn_file_actions_t actions;
@@ -53,11 +53,11 @@ static int run(char *const argv[], FILE *in, FILE *out)
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR)
             return -1;
-    /* Killed by a signal: as if it had said that it cannot. */
+    /* If it was killed by a signal, act as if it had failed. */
     return WIFEXITED(status) ? WEXITSTATUS(status) : TOOL_ENGINE;
 }
 
-/* All of a file that was written to, as the report; closes nothing. */
+/* Copies a whole temporary file to the report; does not close it. */
 static int take(const char *path, FILE *from, struct fault *fault)
 {
     long size = fseek(from, 0, SEEK_END) ? -1 : ftell(from);
@@ -90,7 +90,7 @@ static int report(const char *path, char *const argv[], const json_t *root,
                             "is written by " PROGRAM ", which cannot be run: %s",
                             strerror(errno));
         else if (status)
-            err = -status; /* it has said why */
+            err = -status; /* it has printed the reason */
         else
             err = argv[1] && !strcmp(argv[1], "--check") ? 0 : take(path, out, fault);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* report_run.h - pages and charts, which rvos-report makes, a program in Python. Here it
- * is run, and what it prints is written as all results are.
+/* report_run.h - runs rvos-report, a Python program that makes pages and charts, and
+ * writes its output like all results.
  *
- * A negative status is one that it has given the words for, on stderr. */
+ * A negative status means that rvos-report has printed the reason on stderr. */
 #ifndef RV_TOOLS_REPORT_RUN_H
 #define RV_TOOLS_REPORT_RUN_H
 
@@ -10,13 +10,13 @@
 
 #include "fault.h"
 
-/* Whether a "page", or "charts", can be made here: to be told before hours of work. */
+/* Checks whether a "page" or "charts" can be made, before hours of work. */
 int report_check(const char *path, const char *kind, struct fault *fault);
 
-/* A page of what report_json writes. */
+/* Writes a page from the JSON of report_json. */
 int report_page(const char *path, const json_t *scores, struct fault *fault);
 
-/* Charts of files of rvos-bench. */
+/* Writes charts from JSON files of rvos-bench. */
 int report_charts(const char *path, char *const *files, int count, struct fault *fault);
 
 #endif

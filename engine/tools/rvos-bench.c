@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rvos-bench - how long a frame takes, and how many there are in a second. */
+/* rvos-bench - measures the latency and the throughput of frames. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "report_run.h"
 #include "tool.h"
 
-#define MOST 16 /* values of one list */
+#define MOST 16 /* most values in a list */
 
 static const char usage[] =
     "Usage: rvos-bench [OPTIONS] [MODEL...]\n"
@@ -55,7 +55,7 @@ static const char usage[] =
     "2 an input cannot be used, 3 a model or device does not do it (the others are\n"
     "measured), or rvos-report lacks a Python package, 4 a result cannot be written.\n";
 
-/* The values of one dimension, as words, cut in place. */
+/* The values of one dimension, as words, split in place. */
 struct list {
     char *word[MOST];
     int count;
@@ -209,7 +209,7 @@ static const char *choose(const struct list *list, int *index)
     return list->count ? list->word[at] : NULL;
 }
 
-/* The case of a number that counts all combinations; false for a word that is none. */
+/* Makes case number `index` of all combinations; fails for an unknown word. */
 static int make_case(const struct command *c, int index, struct bench_case *out,
                      struct fault *fault)
 {
@@ -262,7 +262,7 @@ static double median_of(const json_t *result)
         json_object_get(json_object_get(result, "latency_ms"), "p50"));
 }
 
-/* The run whose median is in the middle stands for all; all medians are kept. */
+/* The run with the middle median is the result; all medians are kept. */
 static json_t *measure(const struct bench_case *c, const struct bench_options *options,
                        struct fault *fault)
 {
@@ -296,7 +296,7 @@ static int measure_all(struct command *c, json_t *results, struct fault *fault)
     struct bench_case one;
     int err = 0;
 
-    for (int i = 0; i < n && !err; i++) /* a wrong word is told before an hour of work */
+    for (int i = 0; i < n && !err; i++) /* report a wrong word before an hour of work */
         err = make_case(c, i, &one, fault);
     if (err)
         return err;
@@ -322,7 +322,7 @@ static int measure_all(struct command *c, json_t *results, struct fault *fault)
             bench_print_steps(result);
         json_array_append_new(results, result);
     }
-    return -bad; /* told by now */
+    return -bad; /* already reported */
 }
 
 static int serve(struct command *c, struct fault *fault)
@@ -333,7 +333,7 @@ static int serve(struct command *c, struct fault *fault)
     return err ? err : bench_serve(&one, &c->options, fault);
 }
 
-/* No result replaces a model, a frame, or results that are read. */
+/* Checks that no result overwrites a model, a frame, or results that are read. */
 static int check_results(const struct command *c, struct fault *fault)
 {
     struct guard guard = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rvos-eval - score masks by the rules of the benchmarks. */
+/* rvos-eval - scores masks by the rules of the benchmarks. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +184,7 @@ static int score_pair(const struct command *c, struct fault *fault)
 
 /* ---- folders ------------------------------------------------------------ */
 
-/* .../Annotations/480p stands beside .../JPEGImages/480p. NULL: it does not. */
+/* For .../Annotations/480p returns .../JPEGImages/480p; NULL: no such folder. */
 static char *frames_of(const char *truth)
 {
     static const char from[] = "Annotations";
@@ -204,7 +204,7 @@ static char *frames_of(const char *truth)
     return path;
 }
 
-/* No report replaces anything that is read, or another report. */
+/* Checks that no report overwrites an input or another report. */
 static int check_reports(const struct command *c, struct fault *fault)
 {
     const char *const report[] = {c->json, c->csv, c->html};
@@ -307,7 +307,7 @@ int main(int argc, char **argv)
     if (!err)
         err = is_file(command.truth) ? score_pair(&command, &fault)
                                      : score_folders(&command, &fault);
-    /* Negative: the faults of sequences, printed by now. */
+    /* A negative status: the faults of sequences are already printed. */
     err = err > 0 ? fault_print(&fault, "rvos-eval") : -err;
     return tool_end("rvos-eval", err);
 }

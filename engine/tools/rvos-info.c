@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rvos-info - what a model file is, and what this build can run it on. */
+/* rvos-info - describes a model file and the engines of this build. */
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ static void print_engine(const char *name)
     struct fault fault = {0};
 
     if (session_open_device(&s, &options, &fault)) {
-        char *advice = strstr(fault.text, "; "); /* of no use for a list */
+        char *advice = strstr(fault.text, "; "); /* the advice does not fit in a list */
 
         if (advice)
             *advice = 0;
@@ -79,7 +79,7 @@ static void print_engine(const char *name)
     session_close(&s);
 }
 
-/* The reference engine prepares nothing: the quickest to look at a file with. */
+/* Uses the reference engine, which prepares nothing, so it reads a file fastest. */
 static int show_file(const char *path, struct fault *fault)
 {
     struct session_options options = {.model = path, .engine = "reference"};

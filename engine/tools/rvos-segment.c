@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* rvos-segment - a folder of frames to a folder of palette PNGs. */
+/* rvos-segment - segments a folder of frames into a folder of palette PNGs. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +129,7 @@ static int data_set_option(struct command *c, int option, const char *word,
     return 0;
 }
 
-/* What a value must be, for the options that check theirs. */
+/* The expected value of an option, for messages. */
 static const char *expected(int option)
 {
     switch (option) {
@@ -292,7 +292,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
     return complete(c, fault);
 }
 
-/* Nothing that is read is written to: the frames, the masks given, the model. */
+/* Checks that no input is overwritten: frames, given masks, model. */
 static int check_folder(const struct command *c, const struct frame_list *frames,
                         struct fault *fault)
 {
@@ -376,7 +376,7 @@ int main(int argc, char **argv)
         return tool_end("rvos-segment", TOOL_OK);
     if (!err)
         err = run(&command, &fault);
-    /* The faults of sequences have been printed: no words are left. */
+    /* If the text is empty, the faults of sequences are already printed. */
     err = err && fault.code ? fault_print(&fault, "rvos-segment") : err;
     return tool_end("rvos-segment", err);
 }

@@ -20,7 +20,7 @@ int ids_of(const struct picture *mask, struct id_set *set)
     for (size_t i = 0; i < n; i++) {
         uint64_t eight;
 
-        /* Runs of one value are long: eight pixels at once. */
+        /* Runs of one value are long, so compare eight pixels at a time. */
         while (i + 8 <= n && (memcpy(&eight, mask->pixels + i, sizeof eight),
                               eight == UINT64_C(0x0101010101010101) * last))
             i += 8;
@@ -114,7 +114,7 @@ static int by_frame(const void *a, const void *b)
     return (x->frame > y->frame) - (x->frame < y->frame);
 }
 
-/* Lists what the pattern names as seeds without objects yet, by frame. */
+/* Lists the pattern's files as seeds by frame, without objects yet. */
 static int list_pattern(struct seeds *found, const struct mask_pattern *pattern,
                         const struct frame_list *frames, const char *path,
                         struct fault *fault)

@@ -19,10 +19,10 @@ struct run {
 
     rvos_stream *stream;
     int objects;
-    struct seeds seeds;       /* what the network is shown; zero-shot: none */
-    struct seeds annotations; /* --assign: what masks are compared with */
+    struct seeds seeds;       /* masks given to the network; zero-shot: none */
+    struct seeds annotations; /* --assign: masks to compare with */
     struct assign assign;
-    struct mask_stack masks; /* of the last frame, thresholded; for assign */
+    struct mask_stack masks; /* of the last frame, thresholded; for --assign */
     struct npy npy;
     float *probs; /* objects x height x width of the network */
     struct picture labels;
@@ -33,7 +33,7 @@ static void finish(struct run *run)
     rvos_stream_close(&run->stream);
     seeds_free(&run->seeds);
     seeds_free(&run->annotations);
-    npy_close(&run->npy, NULL); /* an unfinished one goes */
+    npy_close(&run->npy, NULL); /* removes an unfinished file */
     picture_free(&run->labels);
     free(run->masks.pixels);
     free(run->probs);
@@ -126,7 +126,7 @@ static int open_stream(struct run *run)
     return 0;
 }
 
-/* What only some of the results need. */
+/* Allocates buffers that only some results need. */
 static int make_buffers(struct run *run)
 {
     const rvos_model_info *info = &run->session->info;
@@ -192,8 +192,8 @@ static int read_probs(struct run *run)
     return run->npy.out.file ? npy_write(&run->npy, run->probs, n, run->fault) : 0;
 }
 
-/* Frame 0 is the annotation itself; later the masks are painted, and the
- * annotations of objects that appear are laid over them. */
+/* Frame 0 is the annotation itself. Later the masks are painted, and annotations of new
+ * objects are painted over them. */
 static int emulate(struct run *run, int frame)
 {
     const struct seed *seed = seeds_at(&run->annotations, frame);

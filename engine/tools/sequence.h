@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sequence.h - one video, from a folder of frames to a folder of masks. */
+/* sequence.h - segments one video, from a folder of frames to a folder of masks. */
 #ifndef RV_TOOLS_SEQUENCE_H
 #define RV_TOOLS_SEQUENCE_H
 
@@ -11,13 +11,13 @@
 struct sequence_options {
     rvos_task task;
     rvos_variant variant;
-    int objects; /* 0: of the given masks, else of the model; auto: the higher of both */
+    int objects; /* 0: those of the given masks, else the model's; auto: the higher */
     const char *init_mask; /* not zero-shot: picture, folder or pattern: seeds.h */
     enum mask_kind mask_kind;
-    const char *assign; /* picture or folder: the result step of assign.h; NULL:
+    const char *assign; /* picture or folder for the result step of assign.h; NULL: use
                            the engine's labels */
-    bool live_slots;    /* one-shot: run a slot from its object's first frame on, as the
-                           element does, not from frame 0 on */
+    bool live_slots; /* one-shot: run a slot only from its object's first frame on, as the
+                        element does */
     int discovery_interval; /* auto: as in rvos_stream_params */
     const char *probs;      /* .npy of all probabilities; NULL: none */
 };
@@ -27,7 +27,7 @@ int sequence_run(struct session *session, const struct sequence_options *options
                  const struct frame_list *frames, const char *out,
                  struct progress *progress, struct fault *fault);
 
-/* Notes a mask whose shape is not that of the frames: it will be stretched. */
+/* Reports a mask whose shape differs from the frames'; it will be stretched. */
 void sequence_check_shape(const struct picture *mask, const char *path, int width,
                           int height, struct progress *progress);
 

@@ -62,7 +62,7 @@ int session_fail(struct session *s, int status, struct fault *fault)
 
     pthread_mutex_lock(&s->lock);
     words = s->words[0] ? s->words : rvos_strerror(status);
-    if (!strncmp(words, file, n) && words[n] == ':') /* do not name it twice */
+    if (!strncmp(words, file, n) && words[n] == ':') /* do not name the file twice */
         words += n + 1 + strspn(words + n + 1, " ");
     code = fault_set(fault, TOOL_ENGINE, file, "%s; %s", words, way_out(status));
     s->words[0] = 0;

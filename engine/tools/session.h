@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* session.h - a device and a model on it, opened from command line words. */
+/* session.h - opens a device and a model from command line words. */
 #ifndef RV_TOOLS_SESSION_H
 #define RV_TOOLS_SESSION_H
 
@@ -14,7 +14,7 @@ struct session_options {
     const char *model;  /* file */
     const char *engine; /* NULL: the best that opens */
     rvos_precision precision;
-    int threads;                  /* 0: all */
+    int threads;                  /* 0: all cores */
     int width, height;            /* network size; 0: the file's */
     int max_batch, batch_wait_us; /* as in rvos.h */
 };
@@ -26,21 +26,21 @@ struct session {
     rvos_model *model;
     rvos_device_info device_info;
     rvos_model_info info;
-    pthread_mutex_t lock; /* guards words: the engine may speak from any thread */
-    char words[512];      /* its last error, for the next fault */
+    pthread_mutex_t lock; /* guards `words`: the engine may log from any thread */
+    char words[512];      /* the engine's last error, for the next fault */
 };
 
-/* $RVOS_MODEL, else the installed model, else the source tree's; NULL: there is none. */
+/* $RVOS_MODEL, else the installed model, else the source tree's model; NULL: none. */
 const char *session_default_model(void);
 
 int session_open(struct session *s, const struct session_options *options,
                  struct fault *fault);
-/* The device alone; options->model is not read. */
+/* Opens only the device; options->model is not read. */
 int session_open_device(struct session *s, const struct session_options *options,
                         struct fault *fault);
-void session_close(struct session *s); /* nothing if it is not open, or all zeroes */
+void session_close(struct session *s); /* does nothing if it is not open or all zeroes */
 
-/* The fault of a failed call: the engine's words, and what to do. */
+/* Sets the fault of a failed call: the engine's words and what to do. */
 int session_fail(struct session *s, int status, struct fault *fault);
 
 int session_open_stream(struct session *s, const rvos_stream_params *params,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* appsrc ! rvosseg with its mask pad to an appsink: one frame in, one mask out, in
- * lock step. The element's main pad stays unlinked, as its documentation allows. */
+/* Runs appsrc ! rvosseg with an appsink on its mask pad: one frame in, one mask out, in
+ * lock step. The element's main pad stays unlinked, which its documentation allows. */
 #include "through_gst.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "results.h"
 #include "seeds.h"
 
-#define FRAME_TIME (GST_SECOND / 25) /* any rate does: every frame is run */
+#define FRAME_TIME (GST_SECOND / 25) /* any rate will do: every frame is processed */
 #define POLL_TIME (GST_SECOND / 5)
 
 struct pipe {
@@ -94,7 +94,7 @@ static int build(struct pipe *p)
     return 0;
 }
 
-/* What the element has posted, if it is an error. */
+/* Sets the fault if the element has posted an error. */
 static int check_bus(struct pipe *p)
 {
     GstBus *bus = gst_element_get_bus(p->pipeline);
@@ -120,7 +120,7 @@ static int stopped(struct pipe *p, const char *words)
 
 /* ---- pixels ------------------------------------------------------------- */
 
-/* Rows without gaps to GStreamer's default layout. */
+/* Copies rows without gaps to GStreamer's default layout. */
 static GstBuffer *to_buffer(const struct picture *picture, const GstVideoInfo *info)
 {
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(info), NULL);
@@ -173,7 +173,7 @@ static gboolean emit_mask(struct pipe *p, const struct picture *mask)
 
     gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, (guint)mask->width,
                               (guint)mask->height);
-    buffer = to_buffer(mask, &info); /* without a time: for the next frame */
+    buffer = to_buffer(mask, &info); /* no time: for the next frame */
     if (!buffer)
         return FALSE;
     caps = gst_video_info_to_caps(&info);
@@ -185,7 +185,8 @@ static gboolean emit_mask(struct pipe *p, const struct picture *mask)
     return ok;
 }
 
-/* Only the objects that are new at this frame: the element takes all it finds. */
+/* Sends only the objects that are new at this frame, because the element takes all
+ * objects in a mask. */
 static int show_masks(struct pipe *p, int t)
 {
     const struct seed *seed = seeds_at(&p->seeds, t);

@@ -13,13 +13,13 @@
 
 void tool_begin(void)
 {
-    /* Closed standard files are opened the wrong way round, so that using them fails. */
+    /* Open closed standard files for the wrong direction, so that using them fails. */
     static const int way[] = {O_WRONLY, O_RDONLY, O_RDONLY};
 
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", way[fd]) != fd)
             _exit(TOOL_OUTPUT);
-    signal(SIGXFSZ, SIG_IGN); /* a file's limit is an error like a full disk */
+    signal(SIGXFSZ, SIG_IGN); /* make the file size limit an ordinary write error */
     output_catch_signals();
 }
 
@@ -32,7 +32,7 @@ int tool_end(const char *program, int status)
         return status;
     fault_set(&fault, TOOL_OUTPUT, "standard output", "cannot be written%s%s",
               errno ? ": " : "", errno ? strerror(errno) : "");
-    if (status != TOOL_OUTPUT) /* else it has been said */
+    if (status != TOOL_OUTPUT) /* else it is already reported */
         fault_print(&fault, program);
     return status ? status : TOOL_OUTPUT;
 }

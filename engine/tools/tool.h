@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tool.h - how every tool begins and ends. */
+/* tool.h - start and end of every tool. */
 #ifndef RV_TOOLS_TOOL_H
 #define RV_TOOLS_TOOL_H
 
-/* Before anything is opened: signals, and the three standard files, so that no other file
- * gets the number of one that is closed. */
+/* Call before anything is opened. Sets up signals, and opens closed standard files, so
+ * that no other file gets their numbers. */
 void tool_begin(void);
 
-/* The last thing in main(): the exit status. What was printed may have been lost on the
- * way: then it says so, and TOOL_OK becomes TOOL_OUTPUT. */
+/* Call last in main(); returns the exit status. If printed output was lost, it says so
+ * and turns TOOL_OK into TOOL_OUTPUT. */
 int tool_end(const char *program, int status);
 
 #endif
