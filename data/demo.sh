@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The main job in one command: a video in, the same video with its objects tinted out.
+# Finds and follows the objects of a video, and writes the video with its objects tinted.
 set -u
 
 usage()
@@ -18,12 +18,12 @@ rvosseg, such as objects=3, overlay-alpha=0.7 or init-mask-location=first-frame.
   --help         this text
 
 In the environment: RVOS_CAMERA and RVOS_SCREEN replace source and sink of --live, in
-gst-launch's words, such as RVOS_CAMERA='v4l2src device=/dev/video2'. RVOS_BUILD_DIR is
-where the build is (default: ./build beside this folder).
+gst-launch syntax, such as RVOS_CAMERA='v4l2src device=/dev/video2'. RVOS_BUILD_DIR is the
+build folder (default: ./build beside this folder).
 
-What is missing is installed (Debian, Ubuntu; asks for root only then) and built (./build).
-GstAnalytics metadata, which is not needed here and whose packages are large, is left out
-unless libgstreamer-plugins-bad1.0-dev is there already.
+Missing packages are installed (Debian, Ubuntu; this asks for root), and what is not built
+yet is built in ./build. The demo does not need GstAnalytics metadata, whose packages are
+large; it is built only if libgstreamer-plugins-bad1.0-dev is already installed.
 END
 }
 
@@ -42,7 +42,7 @@ bad_usage()
 
 has_element()
 {
-    # Without a version it wants the element's plugin to be as new as GStreamer itself.
+    # Without --atleast-version the plugin must be as new as GStreamer itself.
     gst-inspect-1.0 --exists --atleast-version=0.0 "$1"
 }
 
@@ -51,16 +51,16 @@ has_element()
 video='' output='' live='' mode=''
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
-trap 'exit 129' HUP # a shell that a signal ends runs no EXIT trap of itself
+trap 'exit 129' HUP # a shell that a signal ends does not run its EXIT trap
 trap 'exit 143' TERM
-: >"$tmp/properties" # one to a line, as file names may hold blanks
+: >"$tmp/properties" # one per line, because file names may hold blanks
 while [ $# -gt 0 ]; do
     case $1 in
     --help | -h) usage && exit 0 ;;
     --live) live=1 ;;
     --no-install) export RVOS_NO_INSTALL=1 ;;
     --output | -o | --mode)
-        [ $# -ge 2 ] || bad_usage "$1 wants a value"
+        [ $# -ge 2 ] || bad_usage "$1 needs a value"
         if [ "$1" = --mode ]; then mode=$2; else output=$2; fi
         shift
         ;;
@@ -101,16 +101,16 @@ video=$(absolute "$video")
 [ -n "$output" ] && output=$(absolute "$output")
 if [ -z "$live" ]; then
     [ -e "$video" ] || fail "$video: there is no such file"
-    [ ! -d "$video" ] || fail "$video: a folder; a video file is wanted"
+    [ ! -d "$video" ] || fail "$video: a folder; give a video file"
     [ -r "$video" ] || fail "$video: no permission to read it"
     [ -s "$video" ] || fail "$video: the file is empty"
-    [ ! -d "$output" ] || fail "$output: a folder; --output wants the name of a file"
+    [ ! -d "$output" ] || fail "$output: a folder; --output needs the name of a file"
 fi
 
 # ---- what it needs: packages, then the build -----------------------------------
 
-# Debian's own tools first: another python3 in PATH may lack what its meson needs. And
-# gst-launch's words are read below, so they must be English.
+# Use Debian's own tools first: another python3 in PATH may lack modules that meson needs.
+# The output of gst-launch is parsed below, so it must be English.
 PATH=/usr/bin:/bin:$PATH LC_ALL=C.UTF-8
 export PATH LC_ALL
 
@@ -123,7 +123,7 @@ need_packages gcc libc6-dev meson ninja-build pkg-config libgstreamer1.0-dev \
     -- libdnnl-dev libpango1.0-dev gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad gstreamer1.0-libav \
     ${live:+gstreamer1.0-x gstreamer1.0-gl} || fail "packages are missing (see above)"
 
-plugin=gst/libgstrvosseg.so # librvos with it; no tests, no tools
+plugin=gst/libgstrvosseg.so # this target builds librvos too, but not the tests and tools
 build_dir=${RVOS_BUILD_DIR:-$root/build}
 build()
 {
@@ -147,27 +147,27 @@ has_element rvosseg || fail "GStreamer does not load the element rvosseg. This s
 
 # ---- running a pipeline ---------------------------------------------------------
 
-# What gst-launch said was wrong: its errors, without the file names of sources.
+# Prints the errors of gst-launch, without the file names of sources.
 errors()
 {
     sed -n -e 's/^ERROR: from element [^ ]*: //p' -e 's/^WARNING: erroneous pipeline: //p' \
         -e 's/^ERROR: pipeline could not be constructed: //p' "$tmp/log" | sort -u
 }
 
-# Puts the lines of the file of properties behind the words of a pipeline, and runs it.
-# pipeline BEFORE AFTER OPTIONS...: the words of BEFORE and AFTER are split at blanks.
-# Of a file each frame is segmented, however long it takes: nothing is late there.
+# pipeline BEFORE AFTER OPTIONS...: runs BEFORE rvosseg PROPERTIES AFTER. BEFORE and AFTER
+# are split at blanks; the properties are the lines of the file of properties. In a file
+# each frame is segmented, however long it takes.
 pipeline()
 {
     before=$1 after=$2 late=process
     [ -z "$live" ] || late=reuse
     shift 2
-    # shellcheck disable=SC2086 # words wanted
+    # shellcheck disable=SC2086 # split into words
     set -- "$@" $before rvosseg name=rvosseg "late-policy=$late"
     while IFS= read -r property; do
         set -- "$@" "$property"
     done <"$tmp/properties"
-    trap ':' INT # Ctrl-C is for gst-launch: with -e it ends the file properly
+    trap ':' INT # leave Ctrl-C to gst-launch, which with -e finishes the file
     # shellcheck disable=SC2086
     gst-launch-1.0 "$@" $after </dev/null 2>&1
     echo $? >"$tmp/status"
@@ -187,8 +187,8 @@ if [ -n "$live" ]; then
             "session (or over ssh -X), or name a sink in RVOS_SCREEN"
     fi
     echo "The camera, segmented. Stop with Ctrl-C."
-    # A frame that comes late keeps its picture and shows the last masks (late-policy=reuse);
-    # the queue before the network keeps the newest frame only.
+    # A late frame shows the last masks (late-policy=reuse). The queue before the network
+    # keeps the newest frame only.
     pipeline "$camera ! decodebin ! queue leaky=downstream max-size-buffers=1 ! videoconvert !" \
         "! queue max-size-buffers=2 ! videoconvert ! $screen" -q >"$tmp/log"
     [ "$(cat "$tmp/status")" = 0 ] && exit 0
@@ -200,7 +200,7 @@ fi
 
 # ---- what the file holds ----------------------------------------------------------
 
-# By way of links, so that no name needs quoting in a pipeline.
+# Links give the files names that need no quoting in a pipeline.
 ln -s "$video" "$tmp/input"
 gst-discoverer-1.0 -v "$tmp/input" </dev/null >"$tmp/found" 2>&1
 if ! grep -q '^ *video #' "$tmp/found"; then
@@ -262,9 +262,9 @@ name=${video##*/}
 if [ -z "$output" ]; then
     output=$root/demo-output/${name%.*}-rvos.$suffix
 elif [ "${output##*.}" != $suffix ]; then
-    echo "Note: ${output##*/} will hold $codec as .$suffix, whatever its name says."
+    echo "Note: ${output##*/} will hold $codec as .$suffix, despite its name."
 fi
-# Neither the video nor a mask or model of the properties may be replaced, by any name.
+# The output must not replace the video, or a mask or model of the properties.
 same_file() # FILE FILE
 {
     [ -e "$1" ] && [ -e "$2" ] &&
@@ -282,7 +282,7 @@ trap 'rm -rf "$tmp" "$part"' EXIT
 chmod "$(printf '%o' $((0666 & ~0$(umask))))" "$part"
 ln -s "$part" "$tmp/output"
 
-# ---- the run, with a bar ---------------------------------------------------------------
+# ---- the run, with a progress bar ---------------------------------------------------------------
 
 bar()
 {
@@ -305,8 +305,8 @@ time_of() # a line of identity -> milliseconds
     milliseconds_of "${stamp%%,*}"
 }
 
-# Reads what gst-launch -v -m says: a line for each frame (from the identity element) and
-# the element's messages; the rest is kept for errors.
+# Reads the output of gst-launch -v -m: a line for each frame (from the identity element) and
+# the element's messages. Other lines go to the log, for errors.
 watch()
 {
     trap '' INT
@@ -318,7 +318,7 @@ watch()
             frames=$((frames + 1)) last=$line
             [ $((frames % every)) = 0 ] || continue
             now=$(date +%s)
-            # On a screen once a second; in a log about ten times in all.
+            # Print once a second on a terminal, every 15 seconds or less often into a file.
             [ "$now" != "$shown" ] || { every=$((every + 1)) && continue; }
             [ -t 1 ] || [ $((now - shown)) -ge 15 ] || continue
             shown=$now
@@ -345,7 +345,7 @@ watch()
     printf '%s   \n' "$(bar $frames "$at" $(($(date +%s) - start)))"
 }
 
-even='' # 4:2:0 in files wants even sizes
+even='' # 4:2:0 in files needs even sizes
 if [ $((${width:-0} % 2)) = 1 ] || [ $((${height:-0} % 2)) = 1 ]; then
     even=",width=$((width + width % 2)),height=$((height + height % 2))"
 fi
@@ -386,11 +386,11 @@ mv -f "$part" "$output" || fail "$output: cannot be written"
 objects=$(sort -u "$tmp/objects" | wc -l)
 [ "$seconds" -gt 0 ] || seconds=1
 if [ -n "$interrupted" ]; then
-    echo "Stopped early: the file holds what was done until then."
+    echo "Stopped early: the file holds the frames until then."
 elif [ $((at * 100)) -lt $((total * 90)) ]; then
     echo "Note: the input ended after $((at / 1000)) of $((total / 1000)) s: it may be truncated."
 fi
-# What the element warned of; that there is no CUDA is no news to those who did not ask.
+# The element's warnings, except the one about CUDA, which nobody asked for here.
 sed -n 's/^WARNING: from element [^ ]*GstRvosSeg:[^ ]*: /Note: /p' "$tmp/log" |
     grep -v 'CUDA does not start' | sort -u
 echo "Followed $objects object(s) through $frames frames in $seconds s:" \
@@ -402,4 +402,4 @@ for name in mpv vlc ffplay totem xdg-open; do
 done
 echo "Watch it: ${player:-gst-play-1.0} '$output'"
 [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] ||
-    echo "(There is no screen here: copy the file to a machine that has one; any browser plays it.)"
+    echo "(This session has no screen: copy the file to a machine with one; any browser plays it.)"

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Golden cases for the engine's tests: layout and use are told in tests/golden/README.md.
+"""Makes golden cases for the engine's tests; tests/golden/README.md describes them.
 
     golden.py --models DIR
-        random tiny networks of the cases (numpy only)
+        writes the random tiny networks of the cases (numpy only)
     golden.py --cases tests/golden
-        what data/rvos_train/model.py computes with them
+        writes what data/rvos_train/model.py computes with them
     golden.py --from-shared GOLDEN -o DIR
-        the original's own outputs, in the same layout
+        writes the original's own outputs in the same layout
     golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
-        a random network of full size
+        writes a random network of full size
 """
 import argparse
 import lzma
@@ -35,8 +35,7 @@ def fnv1a(text):
 
 
 def uniform(seed, name, count):
-    """u in [0, 1), float32 exactly: splitmix64 whose state starts at seed ^
-    fnv1a(name)."""
+    """u in [0, 1), exact in float32: splitmix64 whose state starts at seed ^ fnv1a(name)."""
     z = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN_RATIO)
     z += np.uint64((seed ^ fnv1a(name)) & MASK)
     z = (z ^ z >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
@@ -46,9 +45,9 @@ def uniform(seed, name, count):
 
 
 def random_tensor(seed, name, shape, norms):
-    """norms: names of the batch norms.  Ranges keep activations of deep networks finite
-    and gates and masks lively; the states and the mask get larger weights, as they are
-    small."""
+    """norms: names of the batch norms. The ranges keep activations of deep networks finite,
+    and gates and masks away from saturation. States and masks are small, so their weights
+    are larger."""
     u = uniform(seed, name, int(np.prod(shape)))
     v = (2 * u - 1).astype(np.float32)  # in [-1, 1)
     owner, part = name.rsplit(".", 1)
@@ -61,7 +60,7 @@ def random_tensor(seed, name, shape, norms):
         out = np.where(v < 0, -1, 1).astype(np.float32) * size
         last = ".bn2" if owner[:-1] + "3" not in norms else ".bn3"
         if ".layer" in owner and owner.endswith(last):
-            out *= np.float32(0.35)  # else the sum of a hundred blocks explodes
+            out *= np.float32(0.35)  # else the sum of a hundred blocks overflows
     elif part == "bias":
         out = v * np.float32(0.5 if owner in norms else 0.3)
     else:
@@ -124,7 +123,7 @@ def write_models(folder):
 # ---- cases -----------------------------------------------------------------------------
 
 def frames_of(name, count, h, w):
-    """Discs that move over a slope, with a little noise; uint8 (count,h,w,3)"""
+    """Discs that move over a gradient, with a little noise; uint8 (count,h,w,3)"""
     r = uniform(0, name, 64)
     y, x = np.mgrid[0:h, 0:w] / np.float32(max(h, w))
     out = np.zeros((count, h, w, 3), np.float32)
@@ -141,7 +140,7 @@ def frames_of(name, count, h, w):
 
 
 def seed_of(h, w, *objects):
-    """A label map of rectangles, one for each object's number."""
+    """A label map with a rectangle for each object's number."""
     out = np.zeros((h, w), np.uint8)
     for k in objects:
         y, x = (k * 5 % 11) * h // 16, (k * 7 % 13) * w // 20
@@ -235,7 +234,7 @@ def compute(net, name, c):
 
 
 def labels_of(logits, size, output):
-    """Label maps, 255 where the largest is within 1e-3 of the next or of the
+    """Label maps; 255 where the largest logit is within 1e-3 of the next or of the
     threshold."""
     import torch
     from rvos_train import model
@@ -268,7 +267,7 @@ def write_case(path, frames, seeds, logits, meta, **more):
 
 
 def write_cases(folder):
-    """In float64, so that no engine is measured against another one's rounding."""
+    """Compute the cases in float64, so that rounding of a reference plays no part."""
     from rvos_train import model
     nets = {}
     for name, c in CASES.items():
@@ -303,7 +302,7 @@ SHARED = {
 
 
 def unpack_checkpoint(golden, name, folder):
-    """A case's checkpoint folder, with the encoder that all of them share."""
+    """Unpack a case's checkpoint folder, with the encoder that all cases share."""
     out = os.path.join(folder, name)
     shutil.copytree(os.path.join(golden, name, "model"), out)
     encoder = os.path.join(folder, "encoder.pt")
@@ -316,8 +315,8 @@ def unpack_checkpoint(golden, name, folder):
 
 
 def absent(folder, *names):
-    """Whether a file or folder of these is missing, which is told: then the case is left
-    out, as not everybody has room for all of them."""
+    """Whether one of these files or folders is missing; then print it. The case is left
+    out, because not every machine has room for all of them."""
     for name in names:
         if not os.path.exists(os.path.join(folder, name)):
             print(f"left out: no {os.path.join(folder, name)}")
@@ -335,7 +334,7 @@ def no_pictures(what):
 
 
 def convert_case(golden, name, task, variant, tmp, out):
-    """One of the original's; False: it is not there."""
+    """Convert one of the original's cases; False: it is missing."""
     if absent(golden, "encoder_resnet34.pt.xz") or absent(
             os.path.join(golden, name), "model", "frames.npy", "logits_half_f64.npy",
             "probs.npy", *(["annotations/00000.png"] if task == "one-shot" else [])):
@@ -363,7 +362,7 @@ def convert_case(golden, name, task, variant, tmp, out):
 
 
 def from_shared(golden, out):
-    """How many cases were there."""
+    """Convert all cases that are there; return their number."""
     os.makedirs(out, exist_ok=True)
     with tempfile.TemporaryDirectory() as tmp:
         n = sum(convert_case(golden, name, *how, tmp, out)
@@ -373,8 +372,7 @@ def from_shared(golden, out):
 
 
 def from_reference(shipped, out):
-    """The trained model on real frames, its own reference. The model that comes with the
-    source is the same."""
+    """Convert the trained model's reference on real frames. Its model is the shipped one."""
     folder, name = os.path.join(shipped, "reference"), "rvos-resnet18-h128.safetensors"
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "models")
     model_file = os.path.abspath(os.path.join(
@@ -416,7 +414,7 @@ def main(argv=None):
     p.add_argument("--seed", type=int, default=0)
     a = p.parse_args(argv)
     if (a.from_shared or a.random_bundle) and not a.output:
-        p.error("say where to with -o")
+        p.error("name the output with -o")
     if not (a.models or a.cases or a.from_shared or a.random_bundle):
         p.error("nothing to do")
     if a.models:

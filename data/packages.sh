@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
-# Sourced by data/demo.sh, docs/build.sh and tests/run.sh: Debian and Ubuntu packages.
+# Installs Debian and Ubuntu packages. data/demo.sh, docs/build.sh and tests/run.sh source it.
 #
 #     need_packages NAME... [-- NAME...]
 #
-# Installs what is missing, and asks for root only then. Packages after -- are wished for:
-# one that this system does not know is left out with a note. Returns 1, with a message, if
-# one before -- cannot be had. With RVOS_NO_INSTALL=1 nothing is installed; what is missing
-# is named, and the build tells what it cannot do.
+# Installs missing packages, and asks for root only then. Packages after -- are optional: if
+# the system does not know one, a note says so. Returns 1, with a message, if a package before
+# -- cannot be installed. With RVOS_NO_INSTALL=1 it installs nothing and names the missing
+# packages.
 
 packages_missing()
 {
-    # One query for all: a dpkg-query each takes longer than the rest of this file.
+    # One query for all packages: one dpkg-query each would be slow.
     # shellcheck disable=SC2016 # the braces are dpkg's
     packages_here=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "$@" 2>/dev/null |
         sed -n 's/ installed$//p')
@@ -29,27 +29,27 @@ $package
 
 package_known()
 {
-    # Names made real by another package (a virtual one) have no version of their own.
+    # --no-all-versions fails for virtual packages, which have no version of their own.
     apt-cache show --no-all-versions "$1" >/dev/null 2>&1
 }
 
-# Runs as root: directly, or by sudo, which asks at the terminal if there is one.
+# Runs a command as root: directly, or by sudo, which may ask at the terminal.
 packages_as_root()
 {
     if [ "$(id -u)" = 0 ]; then
         "$@"
     elif ! command -v sudo >/dev/null 2>&1; then
-        echo "This needs root, and there is no sudo here. As root: $*" >&2
+        echo "This needs root, but sudo is not installed. Run as root: $*" >&2
         return 1
     elif sudo -n true 2>/dev/null || (: </dev/tty) 2>/dev/null; then
         sudo "$@"
     else
-        echo "This needs root, and nobody can be asked for a password here. Run: sudo $*" >&2
+        echo "This needs root, but there is no terminal to ask for a password. Run: sudo $*" >&2
         return 1
     fi
 }
 
-# What apt says of hundreds of packages is shown only if it fails.
+# Shows apt's output only if it fails.
 packages_install()
 {
     packages_log=$(mktemp) || return 1
@@ -89,7 +89,7 @@ need_packages()
         return 0
     fi
 
-    # A fresh machine or container has no lists yet, or not of all parts of the archive.
+    # A fresh machine or container has no package lists yet, or not all of them.
     packages_fresh=''
     ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 || packages_fresh=1
     for package in $packages_must; do
@@ -104,7 +104,7 @@ need_packages()
         if package_known "$package"; then
             packages_all="$packages_all $package"
         else
-            echo "This system knows no package $package: going on without it."
+            echo "This system has no package $package: continuing without it."
         fi
     done
     [ "$packages_all" ] || return 0

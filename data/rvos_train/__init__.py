@@ -2,5 +2,5 @@
 """RVOS in PyTorch: the network as its specification, data sets, training, export.
 
 From the shell: python3 data/rvos_train COMMAND. From Python, with data/ in sys.path:
-from rvos_train import model. Modules that need PyTorch are imported by those that use them.
+from rvos_train import model. Only modules that use PyTorch import it.
 """

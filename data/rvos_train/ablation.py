@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The paper's ablation as one command: which recurrences, with and without given masks.
+"""Runs the paper's ablation: which recurrences, with and without given masks.
 
     python3 data/rvos_train ablation davis2016|davis2017|youtube-vos ROOT OUT_DIR --model FILE
                 [--checkpoint NAME=FILE]... [--split NAME] [--tools DIR] [--only NAME,...]
@@ -7,16 +7,16 @@
 
 Rows are named as in the paper: RVOS-Mask-S, -T, -ST, -ST+ (one-shot; "+": trained further
 with inferred masks) and RVOS-S, -T, -ST (zero-shot). A row runs its own --checkpoint,
-else --model with that variant switched on; without a file for it, it is left out. Masks
-go to OUT_DIR/ROW, scores to OUT_DIR/ROW.json, the tables to OUT_DIR/ablation.md. Run
-again, it goes on where it was interrupted.
+else --model with the row's variant. A row without a file is left out. Masks
+go to OUT_DIR/ROW, scores to OUT_DIR/ROW.json, the tables to OUT_DIR/ablation.md. If it is
+interrupted, the same command continues.
 
 Zero-shot masks are chosen and painted by the annotation of an object's first frame, as
-the paper's authors did it (rvos-segment --assign). Published numbers are quoted from
+the paper's authors did (rvos-segment --assign). Published numbers are quoted from
 Ventura et al., "RVOS: End-to-End Recurrent Network for Video Object Segmentation", CVPR
 2019, tables 1 to 5 and section 4. They are of the YouTube-VOS validation server and of
-DAVIS-2017 test-dev: only the same set may be compared with them. For seen and unseen
-categories give --meta and --seen (see rvos-eval). """
+DAVIS-2017 test-dev, and can be compared only with results on the same set. For seen and
+unseen categories give --meta and --seen (see rvos-eval). """
 import argparse
 import json
 import os
@@ -80,7 +80,7 @@ def model_of(a, row):
     named = dict(a.checkpoint)
     if row in named:
         return named[row]
-    # "+" is a matter of training: a file of its own
+    # "+" differs in training, so it needs a file of its own
     return None if row.endswith("+") else a.model
 
 
@@ -90,7 +90,7 @@ def write(path, text):
 
 
 def check_places(a, rows, annotations):
-    """Tables and lists replace no model, no list and no folder that is read."""
+    """Results must not replace a model, list or folder that is read."""
     guard = files.Guard(a.root, annotations, a.model, a.meta, a.seen,
                         *(path for _, path in a.checkpoint))
     try:
@@ -112,7 +112,7 @@ def run_row(a, row, annotations):
         command += ["--assign", "annotations"]
     print(f"{row}:", " ".join(map(str, command[1:])), flush=True)
     done = subprocess.run([*map(str, command), str(a.root), str(masks)]).returncode
-    if done not in (0, 2):  # 2: some sequences failed, and were told
+    if done not in (0, 2):  # 2: some sequences failed, and were reported
         return None
     done_names = a.out / "sequences.txt"
     names = sorted(p.name for p in masks.iterdir() if p.is_dir())
@@ -132,7 +132,7 @@ def run_row(a, row, annotations):
 # ---- tables ----------------------------------------------------------------------------
 
 def columns_of(result):
-    """[(heading, value)] as in the paper: seen and unseen apart where they are known."""
+    """[(heading, value)] as in the paper: seen and unseen separately if they are known."""
     if "seen" in result and "unseen" in result:
         return [(f"{m} {g}", 100 * result[g][m]["mean"]) for m in "JF" for g in
                 ("seen", "unseen")]
@@ -157,7 +157,7 @@ def table(title, headings, rows):
 
 
 def ours_of(results, row, headings):
-    """Values of the headings, None where the result has no such column."""
+    """The values of the headings; None for a column that the result lacks."""
     if row not in results:
         return None
     have = dict(columns_of(results[row]))
@@ -201,7 +201,7 @@ def davis_tables(dataset, results):
 
 
 def instance_table(a, results):
-    """The best one-shot row there is, by number of objects."""
+    """The best one-shot row of the results, by number of objects."""
     row = next((r for r in ("RVOS-Mask-ST+", "RVOS-Mask-ST") if r in results), None)
     if not row:
         return []

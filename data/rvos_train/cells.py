@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The cells of one level for all objects of a frame, with their own gradient.
 
-Object i needs the hidden and the cell state of object i - 1 and nothing else that is not
-known before, so a level is a short chain: a convolution of what is to the left, and a
-cell update.  Autograd would keep a dozen tensors and launch some twenty kernels for each
-link; written out, a link is one convolution and one fused kernel, each way, and the
-gradient of the kernel's weights is one convolution for all objects.
+Object i needs the hidden and the cell state of object i - 1; everything else is known
+before. So a level is a chain over objects. A link is a convolution of the left
+neighbour's state and a cell update. Autograd would keep a dozen tensors and launch some
+twenty kernels for each link. This code launches one convolution and one fused kernel,
+forward and backward. The gradient of the weights is one convolution for all objects.
 
-Objects come first, (N,B,C,h,w), with channels innermost in memory: every object's slice
-is then a dense NHWC tensor that convolutions and kernels take as it is.
+Tensors are (N,B,C,h,w), objects first, with channels innermost in memory: every object's
+slice is a dense NHWC tensor, which convolutions and kernels take without a copy.
 """
 import torch
 import torch.nn.functional as F
@@ -17,8 +17,8 @@ import torch.nn.functional as F
 # ---- the update in plain PyTorch -------------------------------------------------------
 
 def cell_forward(parts, c_left, dtype):
-    """Sum of the parts (B,4C,h,w) in gate order i, f, o, g -> hidden state, cell state,
-    and the sum, rounded as it is kept for the way back."""
+    """parts (B,4C,h,w), gate sums in the order i, f, o, g, are added -> hidden state, cell
+    state, and the sum as it is stored for the backward pass."""
     wide = torch.promote_types(dtype, torch.float32)
     s = sum(p.to(wide) for p in parts).to(dtype)
     (i, f, o), g = open_gates(s.to(wide))
@@ -62,8 +62,8 @@ class Plain:
 
 
 def kernels(kind, device="cpu"):
-    """Who updates the cells (a kind of config.py).  auto: Triton on CUDA where it is, else
-    PyTorch."""
+    """The class that updates the cells, for a kind of config.py. auto: Triton on CUDA if
+    it is installed, else PyTorch."""
     if kind == "auto":
         kind = "torch"
         if str(device).startswith("cuda"):
@@ -82,7 +82,7 @@ def kernels(kind, device="cpu"):
         if not hasattr(torch, "compile"):
             raise ValueError(f"cells compiled: PyTorch {torch.__version__} cannot, "
                              "2.1 or later can")
-        # one for each set of absent tensors, and some for sizes of 1
+        # It recompiles for each set of absent tensors, and for sizes of 1.
         torch._dynamo.config.cache_size_limit = 64
 
         class Compiled(Plain):
@@ -102,7 +102,7 @@ def empty(like, *shape, dtype=None):
 
 
 def dense(x):
-    """The same values with channels innermost; no copy where they are."""
+    """Move channels innermost in memory; no copy if they are there already."""
     order = (*range(x.dim() - 3), -2, -1, -3)
     back = (*range(x.dim() - 3), -1, -3, -2)
     return x.permute(order).contiguous().permute(back)
@@ -115,9 +115,10 @@ def convolution_gradients(grad, x, weight, *which):
 
 
 class Level(torch.autograd.Function):
-    """ahead (N,B,4C,h,w) or None: gate sums that each object has by itself; shared
-    (B,4C,h,w): what all have; weight (4C,C,k,k): the kernel over the hidden state to the
-    left, None without the spatial recurrence.  -> hidden states (N,B,C,h,w)."""
+    """One level. ahead (N,B,4C,h,w) or None: gate sums of single objects; shared
+    (B,4C,h,w): gate sums that all objects share; weight (4C,C,k,k): the kernel over the
+    left neighbour's hidden state, None without the spatial recurrence. -> hidden states
+    (N,B,C,h,w)."""
 
     @staticmethod
     def forward(ctx, update, objects, ahead, shared, weight):
@@ -157,6 +158,6 @@ class Level(torch.autograd.Function):
         if weight is not None:
             dweight = torch.zeros_like(weight) if len(h) == 1 else convolution_gradients(
                 ds[1:].flatten(0, 1), h[:-1].flatten(0, 1), weight, False, True)[1]
-        # summed as it lies in memory, so that the sum lies so, too
+        # Sum in channels-last order, so that the result is channels-last too.
         dshared = ds.permute(0, 1, 3, 4, 2).sum(0).permute(0, 3, 1, 2)
         return None, None, None if ctx.alone else ds, dshared, dweight

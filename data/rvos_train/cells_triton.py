@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The cell update as one Triton kernel each way (NVIDIA GPUs; needs PyTorch >= 2.1).
+"""The cell update as one Triton kernel forward and one backward (NVIDIA GPUs; needs
+PyTorch >= 2.1).
 
-Tensors are dense with channels innermost: a pixel's gate sums are 4C numbers, its states
-C.  One program handles BLOCK states; arithmetic is in float32 whatever is stored.
-Under TRITON_INTERPRET=1 the same code runs on the CPU, which is how it is tested.
+Tensors are dense with channels innermost: a pixel has 4C gate sums and C states. One
+program handles BLOCK states. Arithmetic is in float32, whatever type is stored. The tests
+run the same code on the CPU with TRITON_INTERPRET=1.
 """
 import torch
 import triton
@@ -19,7 +20,7 @@ def tanh(x):
 
 @triton.jit
 def load_gates(at, mask, base):
-    """Of gate sums where `at` is gate i's; the four lie base apart."""
+    """Load the four gate sums of a state; `at` points to gate i, the next is `base` on."""
     return (tl.load(at, mask, 0.0).to(tl.float32),
             tl.load(at + base, mask, 0.0).to(tl.float32),
             tl.load(at + 2 * base, mask, 0.0).to(tl.float32),
@@ -39,7 +40,7 @@ def forward_kernel(shared, ahead, left, c_left, h, c, s, count, C: tl.constexpr,
     if LEFT:
         i3, f3, o3, g3 = load_gates(left + at, mask, C)
         i, f, o, g = i + i3, f + f3, o + o3, g + g3
-    # rounded first: the way back starts from what is stored
+    # Round first: the backward pass starts from the stored values.
     kind = s.dtype.element_ty
     i, f, o, g = i.to(kind), f.to(kind), o.to(kind), g.to(kind)
     tl.store(s + at, i, mask)
@@ -81,12 +82,12 @@ def backward_kernel(dh, dh_right, dc, s, c, c_left, ds, dc_left, count, C: tl.co
 
 
 def launch(kernel, count, *args, **options):
-    """Apart, so that a test can count launches where there is no GPU."""
+    """A function of its own, so that a test can count launches without a GPU."""
     kernel[(triton.cdiv(count, BLOCK),)](*args, count, BLOCK=BLOCK, **options)
 
 
 class Fused:
-    """As cells.Plain.  An absent tensor is never read: another one stands in for it."""
+    """As cells.Plain. For an absent tensor another one is passed, which is never read."""
 
     @staticmethod
     def forward(parts, c_left, h, c, s):

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Reads PyTorch checkpoints without PyTorch and without running a pickle.
 
-A pickle is a program; loading one may do anything.  Here its opcodes are only decoded (by
-pickletools, which executes nothing) and interpreted by a machine that knows a closed
-list of them.  A GLOBAL is a name, never an import: those below have a meaning, any other
-is refused.
+A pickle is a program, and loading one may do anything. Here pickletools decodes the
+opcodes without executing them, and a machine with a closed list of opcodes interprets
+them. A GLOBAL is only a name, never an import; names that are not listed below are
+refused.
 
 Containers: the legacy one of PyTorch 1.0 (five pickles, then the storages) and the zip
-one of 1.6 and later.  Whatever device a storage was saved from, it is read into host
-memory.
+one of 1.6 and later. Every storage is read into host memory, whatever device it was
+saved from.
 """
 import io
 import os
@@ -24,8 +24,8 @@ MAGIC = 0x1950A86A20F9469CFC6C
 MAX_OPCODES = 500_000  # a ResNet-101 has 30 000
 MAX_PICKLE = 64 << 20  # bytes
 MAX_ARGS = 1 << 20
-# Tuples are shapes, strides, storages and arguments of calls.  A tuple may hold itself
-# twice, and so on: without a bound, walking it never ends.
+# Tuples are shapes, strides, storages and arguments of calls. A tuple may hold another one
+# twice, which holds another one twice, and so on. Without a bound, walking it never ends.
 MAX_TUPLE, MAX_DEPTH = 1000, 4
 MAX_COPIES = 8  # tensors may share a storage; each becomes an array of its own
 STORAGES = {
@@ -38,15 +38,15 @@ ARGS_GLOBALS = {"argparse Namespace"}
 
 
 class CheckpointError(ValueError):
-    """What is wrong with which file."""
+    """The message names the file and the fault."""
 
 
 class Global(str):
-    """The name of a global, such as 'collections OrderedDict'; never the thing itself."""
+    """The name of a global, such as 'collections OrderedDict'. Nothing is imported."""
 
 
 class Namespace(dict):
-    """What an argparse.Namespace held."""
+    """The attributes of an argparse.Namespace."""
 
 
 class Tensor:
@@ -60,7 +60,7 @@ class Storage:
 
 
 class Tuple(tuple):
-    """Knows how deep it is and how many values it holds, those of tuples in it included."""
+    """A tuple that knows its depth and the number of values in it and its inner tuples."""
 
     def __init__(self, items):
         inner = [i for i in items if isinstance(i, Tuple)]
@@ -69,8 +69,8 @@ class Tuple(tuple):
 
 
 class Bounded:
-    """A file from its position on, of which so many bytes may be read: pickles claim
-    lengths, and the memory for them is taken before they turn out to be wrong."""
+    """A file of which at most `most` further bytes may be read. Pickles claim lengths, and
+    pickletools takes memory for them before it finds that they are wrong."""
 
     def __init__(self, file, most):
         self.file, self.left = file, most
@@ -115,7 +115,7 @@ class Machine:
         return CheckpointError(f"{self.path}: {what}")
 
     def load(self, file, most):
-        """`most`: bytes that are there, of which it may take up to MAX_PICKLE."""
+        """most: bytes left in the file; the pickle may have up to MAX_PICKLE of these."""
         file = Bounded(file, min(most, MAX_PICKLE))
         try:
             for n, (op, arg, _) in enumerate(pickletools.genops(file)):
@@ -128,7 +128,7 @@ class Machine:
             raise
         except (ValueError, IndexError, KeyError, TypeError, struct.error, EOFError,
                 UnicodeDecodeError, OverflowError, AttributeError, MemoryError) as e:
-            raise self.fail(f"no pickle of a checkpoint ({show(str(e))})") from None
+            raise self.fail(f"not a pickle of a checkpoint ({show(str(e))})") from None
         raise self.fail("a pickle without end")
 
     def step(self, name, arg):
@@ -152,7 +152,7 @@ class Machine:
         elif name == "STACK_GLOBAL":
             thing, module = self.stack.pop(), self.stack.pop()
             if not (type(module) is str and type(thing) is str):
-                raise self.fail("a global whose name is no string")
+                raise self.fail("a global whose name is not a string")
             push(self.named(f"{module} {thing}"))
         elif name == "BINPERSID":
             push(self.storage(self.stack.pop()))
@@ -182,7 +182,7 @@ class Machine:
             else:
                 items = self.marked()
             if not all(type(k) is str for k in items[::2]):
-                raise self.fail("a dictionary with a key that is no string")
+                raise self.fail("a dictionary with a key that is not a string")
             self.top(dict).update(zip(items[::2], items[1::2]))
         elif name in ("REDUCE", "NEWOBJ"):
             args, function = self.stack.pop(), self.stack.pop()
@@ -194,7 +194,7 @@ class Machine:
                 if self.work > MAX_OPCODES:
                     raise self.fail("a pickle of too many opcodes")
                 self.stack[-1].update(state)
-            # an OrderedDict's _metadata: dropped
+            # The _metadata of an OrderedDict is dropped.
             elif not isinstance(self.stack[-1], dict):
                 raise self.fail("a pickle that builds an object of an unknown kind")
         else:
@@ -209,7 +209,7 @@ class Machine:
 
     def top(self, kind):
         if not isinstance(self.stack[-1], kind):
-            raise self.fail("a pickle that fills what is no container")
+            raise self.fail("a pickle that fills something that is not a container")
         return self.stack[-1]
 
     def marked(self):
@@ -230,9 +230,9 @@ class Machine:
 
     def call(self, function, args):
         if not isinstance(function, Global):
-            raise self.fail("a pickle that calls what is no function")
+            raise self.fail("a pickle that calls something that is not a function")
         if not isinstance(args, Tuple):
-            raise self.fail("a pickle that calls with what is no tuple")
+            raise self.fail("a pickle that calls a function without a tuple")
         if function == "collections OrderedDict" and not args:
             return {}
         if function == "argparse Namespace" and not args:
@@ -247,8 +247,8 @@ class Machine:
         raise self.fail(f"an unknown call of '{function.replace(' ', '.')}'")
 
     def storage(self, pid):
-        # ('storage', type, key, location, count[, view]): the location, 'cuda:0', is
-        # ignored
+        # ('storage', type, key, location, count[, view]); the location, such as 'cuda:0',
+        # is ignored.
         ok = (isinstance(pid, Tuple) and len(pid) in (5, 6)
               and type(pid[0]) is str and pid[0] == "storage"
               and isinstance(pid[1], Global) and pid[1] in STORAGES
@@ -285,7 +285,7 @@ def read_state(path):
     out, total = {}, 0
     for name, value in state.items():
         if not isinstance(value, Tensor):
-            raise CheckpointError(f"{path}: {show(name)} is no tensor: no state dictionary")
+            raise CheckpointError(f"{path}: {show(name)} is not a tensor, so this is not a state dictionary")
         out[name] = _view(path, name, value, data)
         total += out[name].nbytes
         if total > MAX_COPIES * size:
@@ -300,7 +300,7 @@ def _read_legacy(f, path):
     magic, protocol, system = (load() for _ in range(3))
     if not (type(magic) is int and magic == MAGIC and type(protocol) is int
             and protocol == 1001 and isinstance(system, dict)):
-        raise CheckpointError(f"{path}: no PyTorch checkpoint")
+        raise CheckpointError(f"{path}: not a PyTorch checkpoint")
     if system.get("little_endian", True) is not True:
         raise CheckpointError(f"{path}: written on a big-endian machine")
     state = load()
@@ -350,8 +350,8 @@ def _read_zip(f, path):
 
 
 class Entries:
-    """Of a zip file.  All that are read together are no larger than the file: entries may
-    claim the same bytes, or more than there are."""
+    """The entries of a zip file. All that are read together must not be larger than the
+    file: entries may claim the same bytes twice, or more bytes than there are."""
 
     def __init__(self, z, names, path, size):
         self.z, self.names, self.path, self.left = z, names, path, size
@@ -386,7 +386,7 @@ def _array(path, key, raw, storage):
 
 
 def _view(path, name, t, data):
-    """A tensor is a window on its storage: offset, size and stride, in elements."""
+    """The array of a tensor: offset, size and stride in its storage, in elements."""
     natural = lambda v: type(v) is int and 0 <= v < 1 << 62
     ok = (isinstance(t.size, tuple) and isinstance(t.stride, tuple) and len(t.size) <= 8
           and len(t.size) == len(t.stride) and all(map(natural, t.size + t.stride))

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clips of annotated video, augmented on the device.
 
-Every draw comes from a generator that is made from (seed, step, purpose): step n of a
-run is the same whether the run was interrupted before or not, and no sampler has a state
-to save.
+Every draw comes from a generator that is made from (seed, step, purpose). So step n of a
+run is the same whether or not the run was interrupted, and samplers have no state to
+save.
 
 A clip batch is images (B,T,3,H,W) in [0,1], labels (B,T,H,W) uint8 with 0 for
-background, and exhaustive (B,), 1 where every object of the clip is annotated.
+background, and exhaustive (B,), 1 if every object of the clip is annotated.
 """
 import hashlib
 import math
@@ -55,8 +55,8 @@ def warp(x, grid, mode, padding):
 
 
 def photometric(x, draw):
-    """Brightness, contrast, saturation, channel gains and a little noise; one draw a
-    clip."""
+    """Change brightness, contrast, saturation and channel gains, and add a little noise;
+    one draw for each clip."""
     b = x.shape[0]
     u = lambda lo, hi, c=1: lo + (hi - lo) * draw.rand(b, 1, c, 1, 1)
     x = x * u(0.7, 1.3)
@@ -68,7 +68,7 @@ def photometric(x, draw):
 
 
 def strong(x, y, draw):
-    """Our recipe: zoom, turn, shift and flip with a little jitter from frame to frame."""
+    """Our augmentation: zoom, turn, shift and flip, with a little jitter between frames."""
     b, t, _, h, w = x.shape
     scale = torch.exp(draw.sym(b, 1) * 0.3 - 0.12 + draw.sym(b, t) * 0.02)
     a = rotation(draw.sym(b, 1) * 0.25 + draw.sym(b, t) * 0.01,
@@ -84,8 +84,8 @@ def strong(x, y, draw):
 
 
 def paper(x, y, draw):
-    """The original's: one flip and one affine map for all frames
-    of a clip; nearest sampling of image and mask, coordinates clamped to the border."""
+    """The original's augmentation: one flip and one affine map for all frames of a clip;
+    nearest sampling of image and mask, coordinates clamped to the border."""
     b, t, _, h, w = x.shape
     angle = draw.sym(b) * math.radians(10)
     zoom = 0.7 + 0.7 * draw.rand(b, 2)
@@ -104,8 +104,8 @@ AUGMENT = {"strong": strong, "paper": paper, "none": lambda x, y, draw: (x, y)}
 
 
 class VideoClips:
-    """Random clips: a sequence by the square root of its length, so that long ones do not
-    dominate; a stride of 1 to max_stride; half of them backwards."""
+    """Random clips. The chance of a sequence is the square root of its length, so that long
+    ones do not dominate. The stride is 1 to max_stride. Half of the clips run backwards."""
 
     def __init__(self, store, max_stride=4, augment="strong"):
         self.store, self.max_stride, self.augment = store, max_stride, AUGMENT[augment]
@@ -140,7 +140,7 @@ class VideoClips:
 
 class EpochClips(VideoClips):
     """The original's order: clips of consecutive frames that start at multiples of the
-    length, shuffled anew each epoch, an incomplete batch dropped."""
+    length, shuffled anew each epoch. An incomplete batch is dropped."""
 
     def __init__(self, store, batch, length, seed, augment="paper"):
         super().__init__(store, 1, augment)
@@ -164,12 +164,12 @@ class EpochClips(VideoClips):
 
 
 def histogram(labels, lanes=64, most=1 << 20):
-    """uint8 (B,n) -> (B,256): how often each label is there.  bincount would have the
-    host wait for the largest label.
+    """uint8 (B,n) -> (B,256): how often each label occurs. bincount would make the host
+    wait for the largest label.
 
-    Most pixels are background, and additions to one number queue up: so each label has
-    `lanes` bins side by side, which pixels use in turn.  histc counts in float32: with
-    `most` bins at most, a number plus a half is far from its neighbours'."""
+    Most pixels are background, and additions to one bin would queue up. So each label has
+    `lanes` bins, which pixels use in turn. histc computes bins in float32; with `most` bins
+    at most, a bin's number plus a half cannot be rounded into another bin."""
     b, n = labels.shape
     lanes = max(1, min(lanes, most // (256 * b)))
     at = (labels + torch.arange(b, device=labels.device)[:, None] * 256.0) * lanes
@@ -180,7 +180,7 @@ def histogram(labels, lanes=64, most=1 << 20):
 
 def select_objects(labels, slots, draw, min_share=5e-4):
     """Labels (B,T,H,W) -> targets (B,T,slots,H,W) float and valid (B,slots): the largest
-    objects of each clip, in random order; those below min_share of a picture are left
+    objects of each clip, in random order. Objects below min_share of a picture are left
     out."""
     b, t, h, w = labels.shape
     counts = histogram(labels.reshape(b, -1))
@@ -194,7 +194,7 @@ def select_objects(labels, slots, draw, min_share=5e-4):
 
 
 def ordered_objects(labels, slots):
-    """As the original: object k of the annotation in row k - 1; valid where the clip has
+    """As in the original: object k of the annotation is row k - 1, valid if the clip has
     it."""
     ids = torch.arange(1, slots + 1, device=labels.device)
     targets = (labels[:, :, None] == ids[None, None, :, None, None]).float()

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Synthetic clips: cut-outs of annotated stills that move, turn, grow, deform, cover each
-other, enter, leave and come back, over a background under a slow camera move.
+"""Synthetic clips: cut-outs of annotated stills move, turn, grow, deform, cover each other,
+enter, leave and come back, over a background under a slow camera move.
 
-All on the device of the store, from one generator: the same seed gives the same clip.
+Everything runs on the device of the store, from one generator: the same seed gives the
+same clip.
 """
 import math
 
@@ -17,9 +18,9 @@ FIRST = 9  # labels 1 to 8 are the background picture's own objects, cut-outs st
 
 
 def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
-    """Table of usable objects: frame, id, centre (x, y) in [-1,1], size (x, y) as a
-    share of the picture.  Left out: tiny and huge ones, and those cut off at two borders
-    or more."""
+    """A table of usable objects: frame, id, centre (x, y) in [-1,1], size (x, y) as a
+    share of the picture. Tiny and huge objects are left out, and those that two borders
+    or more cut off."""
     h, w = store.size
     rows = []
     for lo in range(0, len(store), step):
@@ -43,7 +44,7 @@ def cut_outs(store, min_area=0.01, max_area=0.6, step=256):
 
 
 def warp_still(x, grid, mode, padding):
-    """x (B,C,H,W), grid (B,T,H,W,2) -> (B,C,T,H,W): a still seen T times, without T
+    """x (B,C,H,W), grid (B,T,H,W,2) -> (B,C,T,H,W): sample a still T times, without T
     copies of it."""
     b, t, h, w, _ = grid.shape
     return warp(x, grid.view(b, t * h, w, 2), mode, padding).view(b, -1, t, h, w)
@@ -68,8 +69,8 @@ def ripple(draw, b, t, size, amount):
 
 
 def path(draw, b, t):
-    """Where the middle of a cut-out is, (b,t,2): most wander inside; some come in from
-    outside or go out, and some go out and come back."""
+    """The middle of a cut-out, (b,t,2). Most wander inside; some enter or leave, and some
+    leave and come back."""
     time = torch.linspace(-1, 1, t, device=draw.device)[None, :, None]
     base = draw.sym(b, 1, 2) * 0.75
     move = draw.sym(b, 1, 2) * 0.25 * time + draw.sym(b, 1, 2) * 0.05 * time * time
@@ -84,7 +85,7 @@ def path(draw, b, t):
 
 
 class SyntheticClips:
-    """backgrounds: another store; its labels count, too.  photo: photometric changes."""
+    """backgrounds: another store, whose labels count, too. photo: photometric changes."""
 
     def __init__(self, store, backgrounds=None, objects=4, photo=True):
         if objects > len(PRESENT):
@@ -95,8 +96,8 @@ class SyntheticClips:
         self.chance = torch.tensor(PRESENT[:objects], device=store.device)[:, None]
 
     def plan(self, batch, length, draw):
-        """Which frames and objects, drawn on the CPU: a cut-out may be a look-alike,
-        another copy of the first one, which only its place and its motion tell apart."""
+        """Draw frames and objects, on the CPU. A cut-out may be another copy of the first
+        one, so that only place and motion tell them apart."""
         pick = draw.integers(len(self.table), batch, self.count)
         twin = draw.rand(batch, self.count) < 0.12
         pick = torch.where(twin, pick[:, :1], pick)
@@ -148,8 +149,7 @@ class SyntheticClips:
         rows, back, t = plan
         b, count = rows.shape[:2]
         x, y = self.background(back, t, draw)
-        # all layers at once, cut-out by cut-out: a layer alone is some hundred small
-        # kernels
+        # Compute all layers at once: a single layer would be some hundred small kernels.
         colour, soft = self.layers(rows.transpose(0, 1).flatten(0, 1), t, draw)
         here = draw.rand(count, b) < self.chance.to(draw.device)
         soft = soft.unflatten(0, (count, b)) * here[..., None, None, None]

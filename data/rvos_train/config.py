@@ -14,12 +14,12 @@ from .convert import parse_size
 from .files import show
 from .layout import BASES
 
-# of cells.py, named here so that settings can be read without PyTorch
+# The kinds of cells.py. They are here so that settings can be read without PyTorch.
 KINDS = ("auto", "torch", "compile", "triton")
 
 
 class ConfigError(ValueError):
-    """Which setting is wrong, and how."""
+    """The message names the setting and the fault."""
 
 
 def option(default, help, choices=None):
@@ -37,7 +37,7 @@ class Config:
     backgrounds: list = option([], "sources of backgrounds; default: the stills")
     validation: list = option([], "sources of validation videos")
     validation_frames: int = option(0, "frames of each validation video; 0: all")
-    synthetic: float = option(0.5, "share of synthetic clips where there is video, too")
+    synthetic: float = option(0.5, "share of synthetic clips if there is also video")
     cut_outs: int = option(4, "most cut-outs in a synthetic clip")
     max_stride: int = option(4, "largest step between the frames of a clip")
     augment: str = option("strong", "of video clips", ("strong", "paper", "none"))
@@ -53,8 +53,8 @@ class Config:
                           ("spatio-temporal", "spatial", "temporal"))
     weights: str = option("", "encoder to start from: state dictionary or .safetensors")
     init: str = option("", "bundle (.safetensors) or checkpoint (.pt) to start from")
-    start_licence: str = option("", "terms of what it starts from, in words; default: what "
-                                "the file says, or is known of it")
+    start_licence: str = option("", "terms of the file it starts from, in words; default: "
+                                "those that the file states, or that are known")
     size: str = option("448x256", "network input size, WxH")
     # clips and loss
     objects: int = option(5, "slots")
@@ -64,16 +64,16 @@ class Config:
     late_from: float = option(0.7, "share of the schedule after which clips are longer")
     loss: str = option("clip", "clip: ours; paper: soft IoU a frame", ("clip", "paper"))
     feed: str = option("ramp",
-                       "fed masks: true ones of the frame before, the network's own, or "
-                       "from the one to the other", ("true", "own", "ramp"))
+                       "fed masks: the true masks of the frame before, the network's own, "
+                       "or first the one, then the other", ("true", "own", "ramp"))
     ramp: float = option(0.4,
                          "share of the schedule after which only its own masks are fed")
     late_objects: float = option(0.5,
-                                 "share of objects that appear later in a clip and are "
-                                 "shown then; the others must stay empty")
-    imperfect: float = option(0.0, "share of shown masks that have a fault, as in use: "
+                                 "share of late objects whose mask is given when they "
+                                 "appear; the others must stay empty")
+    imperfect: float = option(0.0, "share of given masks with a fault, as in real use: "
                               "shifted, cut, coarse")
-    found: float = option(0.0, "share of these that are what the zero-shot decoder found")
+    found: float = option(0.0, "share of these that the zero-shot decoder found")
     swaps: float = option(0.0, "weight of the loss for covering other slots' objects")
     # optimiser
     optimiser: str = option("adamw", "", ("adamw", "adam"))
@@ -90,9 +90,9 @@ class Config:
     minutes: float = option(0.0, "or its length in time: steps are measured, then fixed")
     epochs: int = option(0, "or its length in epochs (order epochs)")
     seed: int = option(0, "")
-    device: str = option("auto", "cuda, cpu, or whichever is there")
+    device: str = option("auto", "cuda, cpu, or auto: cuda if there is one")
     precision: str = option("auto", "bf16 on CUDA, else fp32", ("auto", "fp32", "bf16"))
-    cells: str = option("auto", "who updates the cells; auto: triton on CUDA, else "
+    cells: str = option("auto", "what updates the cells; auto: triton on CUDA, else "
                         "torch", KINDS)
     graph: bool = option(False, "capture the passes as CUDA graphs")
     compile: bool = option(False, "torch.compile the encoder (PyTorch 2.1 or later)")
@@ -108,9 +108,9 @@ class Config:
 
 PRESETS = {
     "rvos-resnet18": dict(late_length=8),
-    # what made the shipped model, for comparisons
+    # These settings made the shipped model; for comparisons.
     "prototype": dict(late_objects=0.0, clip_norm=1.0),
-    # as published (Ventura et al., CVPR 2019); one-shot: --stage 1, then --stage 2 from its result
+    # As published (Ventura et al., CVPR 2019). One-shot: --stage 1, then --stage 2 from its result.
     "paper": dict(base="resnet101", objects=10, batch=4, length=5, loss="paper",
                   feed="true",
                   augment="paper", order="epochs", optimiser="adam", lr=1e-3,
@@ -123,7 +123,7 @@ PRESETS = {
 
 
 def check(c):
-    """Raises ConfigError; returns (height, width)."""
+    """Raise ConfigError for bad settings; return (height, width)."""
     if not c.video and not c.stills:
         raise ConfigError("no data: give --video or --stills")
     lengths = [n for n in ("steps", "minutes", "epochs") if getattr(c, n)]
@@ -131,7 +131,7 @@ def check(c):
         raise ConfigError("say how long to train with one of --steps, --minutes, --epochs"
                           + (f", not {' and '.join(lengths)}" if lengths else ""))
     if (c.epochs or c.order == "epochs") and (c.stills or not c.video):
-        raise ConfigError("epochs are of video: order epochs goes without --stills")
+        raise ConfigError("--order epochs works on video only: leave out --stills")
     if c.epochs and c.order != "epochs":
         raise ConfigError("--epochs needs --order epochs")
     if c.hidden % 8 or c.hidden <= 0:

@@ -4,9 +4,9 @@
     python3 data/convert.py CHECKPOINT_DIR -o FILE [--size WxH] [--dtype f16|f32]
 
 The folder holds encoder.pt and decoder.pt (state dictionaries, legacy or zip container)
-and args.pkl; files of optimisers are ignored.  Needs numpy only.  No pickle is executed:
-see checkpoint.py.  What the network is comes from the shapes of the tensors; args.pkl
-has only the last word on skip mode, and is checked against the rest.
+and args.pkl; files of optimisers are ignored. It needs numpy only. No pickle is executed:
+see checkpoint.py. The shapes of the tensors say what the network is. args.pkl decides only
+the skip mode; its other values are checked against the shapes.
 """
 import argparse
 import os
@@ -26,7 +26,7 @@ LICENCE = ("unknown: from a checkpoint in the layout of imatge-upc/rvos, whose a
 
 
 def clean(state, ignored=IGNORED):
-    """Without DataParallel's prefix and without what the network never reads."""
+    """Remove DataParallel's prefix and tensors that the network never reads."""
     out = {}
     for key, value in state.items():
         key = key[7:] if key.startswith("module.") else key
@@ -45,7 +45,7 @@ def shape_of(state, path, key, dims=4):
 
 
 def find_base(state, path, stated):
-    """The encoder: what args.pkl says, else what the keys look like."""
+    """The encoder's name: args.pkl's, else the one that fits the keys."""
     if stated is not None:
         if stated not in layout.BASES:
             raise CheckpointError(f"args.pkl: base_model '{show(stated)}' is none of "
@@ -65,7 +65,7 @@ def find_base(state, path, stated):
 
 
 def find_decoder(state, path, hidden, stated):
-    """(task, skip mode), seen from the input channels of the first two Gates."""
+    """(task, skip mode), from the input channels of the first two Gates."""
     c0 = shape_of(state, path, "clstm_list.0.Gates.weight")[1]
     c1 = shape_of(state, path, "clstm_list.1.Gates.weight")[1]
     mask = c0 - 3 * hidden
@@ -82,8 +82,8 @@ def find_decoder(state, path, hidden, stated):
                               f"channels, must have {3 * hidden + mask} or "
                               f"{2 * hidden + mask}")
     if stated is None and len(found) > 1:
-        raise CheckpointError(f"{path}: skip mode is sum, mul or none, which args.pkl "
-                              "does not tell: say it with --skip-mode")
+        raise CheckpointError(f"{path}: skip mode is sum, mul or none, and args.pkl does "
+                              "not say which: give --skip-mode")
     mode = found[0] if stated is None else stated
     if mode not in found:
         raise CheckpointError(f"{path}: skip mode '{show(mode)}' does not fit the input "
@@ -104,14 +104,14 @@ def check(state, want, path):
             raise CheckpointError(f"{path}: {key} has shape {list(value.shape)}, must be "
                                   f"{list(shape)}")
         if value.dtype.kind != "f" or not np.isfinite(value).all():
-            raise CheckpointError(f"{path}: {key} has values that are no finite numbers")
+            raise CheckpointError(f"{path}: {key} has values that are not finite")
         if key.endswith("running_var") and (value < 0).any():
             raise CheckpointError(f"{path}: {key} has a negative variance")
     return [k for k in state if k not in want]
 
 
 def attribute(args, name, kind):
-    """args.pkl's value, None where it has none; bool is no int here."""
+    """args.pkl's value, or None if it has none; a bool does not count as an int."""
     value = args.get(name)
     if value is None:
         return None
@@ -132,7 +132,7 @@ def load(folder, skip_mode=None, task=None, say=lambda line: None):
     if os.path.isfile(paths["args.pkl"]):
         args = checkpoint.read_args(paths["args.pkl"])
     else:
-        say(f"{folder}: no args.pkl; the network is told from the tensors alone")
+        say(f"{folder}: no args.pkl; only the tensors say what the network is")
         args = {}
     enc = clean(checkpoint.read_state(paths["encoder.pt"]))
     dec = clean(checkpoint.read_state(paths["decoder.pt"]), IGNORED + ("fc_stop",))
@@ -201,7 +201,7 @@ def parse_size(text):
     match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     size = tuple(map(int, match.groups())) if match else (0, 0)
     if not all(32 <= n <= 4096 for n in size):
-        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 448x256 (32 to "
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 448x256 (32 to "
                                          "4096)")
     return size
 
@@ -216,7 +216,7 @@ def main(argv=None):
     p.add_argument("--dtype", choices=("f16", "f32"), default="f16")
     p.add_argument("--task", choices=("zero-shot", "one-shot"), help="refuse any other")
     p.add_argument("--skip-mode", choices=("concat", "sum", "mul", "none"),
-                   help="where args.pkl is missing or silent")
+                   help="if args.pkl is missing or does not say it")
     p.add_argument("--licence", default=LICENCE, help="terms of the weights, in words")
     p.add_argument("--provenance", help="training data, program and date, in words")
     a = p.parse_args(argv)

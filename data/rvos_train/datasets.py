@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Readers of datasets: each gives a list of Sequences of frames that decode themselves.
+"""Readers of datasets. Each returns a list of Sequences, whose frames decode on demand.
 
 A source is written as KIND:PATH[:MORE]
 
     davis2016:ROOT[:train|val]     one object; any non-zero value is the object
     davis2017:ROOT[:train|val]
     youtube:ROOT[:train|valid]     ROOT holds train/ and valid/, with meta.json
-    coco:INSTANCES.json:IMAGES     instance annotations, a still each
+    coco:INSTANCES.json:IMAGES     instance annotations; each picture is a still
     pascal:ROOT                    JPEGImages/ and SegmentationObject/
     folder:DIR                     DIR/SEQ/FRAME.jpg with FRAME.png; stills: DIR/FRAME.jpg
     pack:FILE.zip                  written by prepare.py
@@ -44,7 +44,7 @@ class Sequence:
     name: str
     frames: list
     exhaustive: bool = False  # every object in it is annotated
-    # ids that the metadata list, if there are any
+    # ids that the metadata list, if there is a list
     objects: list = field(default_factory=list)
 
 
@@ -52,7 +52,7 @@ class Sequence:
 
 @contextlib.contextmanager
 def opened(file):
-    """A picture of a path or of bytes; a path must be a regular file."""
+    """Open a picture from a path or from bytes; a path must be a regular file."""
     handle = files.open_regular(file) if isinstance(file, str) else file
     try:
         with Image.open(handle) as picture:
@@ -62,17 +62,17 @@ def opened(file):
 
 
 def open_image(file, name):
-    """As RGB, turned as its EXIF orientation says."""
+    """Read a picture as RGB, turned as its EXIF orientation says."""
     try:
         with opened(file) as im:
             return mask_rule.upright(im).convert("RGB")
     except (OSError, Image.DecompressionBombError) as e:
-        raise DataError(f"{name}: no picture: {e}") from None
+        raise DataError(f"{name}: not a picture: {e}") from None
 
 
 def open_mask(file, name, binary=False, published=True):
-    """Object numbers as uint8, by the rule of mask_rule.py; what is to be ignored is
-    background.  `binary`: any value is object 1."""
+    """Read object numbers as uint8, by the rule of mask_rule.py; "ignore" becomes
+    background. binary: any value but 0 is object 1."""
     try:
         with opened(file) as im:
             if binary:
@@ -81,7 +81,7 @@ def open_mask(file, name, binary=False, published=True):
     except mask_rule.MaskError as e:
         raise DataError(f"{name}: {e}") from None
     except (OSError, Image.DecompressionBombError) as e:
-        raise DataError(f"{name}: no picture: {e}") from None
+        raise DataError(f"{name}: not a picture: {e}") from None
     a[a == mask_rule.IGNORE] = 0
     return a
 
@@ -120,13 +120,13 @@ class CocoFrame:
     jpg: str
     size: tuple  # height, width
     annotations: list
-    png = True  # as in the others: there is a mask
+    png = True  # there is a mask, as in the other classes
 
     def image(self):
         return open_image(self.jpg, self.jpg)
 
     def mask(self):
-        """Large objects first, so that a small one in front of it is not covered."""
+        """Paint large objects first, so that they do not cover small ones in front."""
         out = np.zeros(self.size, np.uint8)
         order = sorted(self.annotations, key=lambda a: -a["area"])[:200]
         for k, a in enumerate(order):
@@ -135,8 +135,7 @@ class CocoFrame:
 
 
 def decode_segmentation(s, height, width):
-    """A COCO segmentation (polygons, or run lengths plain or packed) as a boolean
-    mask."""
+    """A COCO segmentation (polygons, or plain or packed run lengths) as a boolean mask."""
     if isinstance(s, list):
         im = Image.new("1", (width, height))
         draw = ImageDraw.Draw(im)
@@ -150,15 +149,15 @@ def decode_segmentation(s, height, width):
     h, w = s["size"]
     ends = np.cumsum(counts)
     if (h, w) != (height, width) or len(ends) == 0 or ends[-1] != h * w:
-        raise DataError("a run-length mask that does not fit its picture")
+        raise DataError("a run-length mask does not fit its picture")
     flat = np.zeros(h * w, bool)
-    for begin, end in zip(ends[0::2], ends[1::2]):  # runs of 0 and of 1 take turns
+    for begin, end in zip(ends[0::2], ends[1::2]):  # runs of 0 and of 1 alternate
         flat[begin:end] = True
     return flat.reshape(w, h).T  # column by column
 
 
 def unpack_counts(text):
-    """COCO's packed run lengths: 5 bits a character, from the third on as differences."""
+    """COCO's packed run lengths: 5 bits a character; from the third on, differences."""
     counts, i = [], 0
     while i < len(text):
         value = shift = 0
@@ -189,7 +188,7 @@ def stem(path):
 
 
 def video(images, masks, name, binary=False):
-    """Frames of images/NAME with their masks, where there are any."""
+    """The frames of images/NAME, with the masks that exist."""
     frames = []
     for jpg in listing(os.path.join(images, name), ".jpg"):
         png = os.path.join(masks, name, stem(jpg) + ".png")
@@ -206,7 +205,7 @@ def davis(root, split="train", year=2017, resolution="480p"):
                      for n in ("JPEGImages", "Annotations"))
     if os.path.isdir(os.path.join(root, "ImageSets")) or not os.path.isdir(masks):
         names = files.sequences(path)
-    else:  # a part of the set, without its lists: all that is there
+    else:  # a part of the set without its lists: take all sequences
         names = listing(masks)
     return [Sequence(n, video(images, masks, n, year == 2016)) for n in names]
 
@@ -223,7 +222,7 @@ def youtube(root, split="train"):
         raise DataError(f"{base}/meta.json: no meta.json: {show(str(e))}") from None
     for name in meta:
         if not files.is_name(name):
-            raise DataError(f"{base}/meta.json: \"{show(name)}\" is no name of a "
+            raise DataError(f"{base}/meta.json: \"{show(name)}\" is not the name of a "
                             "sequence's folder")
     images, masks = os.path.join(base, "JPEGImages"), os.path.join(base, "Annotations")
     return [Sequence(n, video(images, masks, n),
@@ -240,12 +239,12 @@ def coco(annotations, images):
                 of.setdefault(a["image_id"], []).append(a)
         for i in data["images"]:
             if not files.is_inside(i["file_name"]):
-                raise DataError(f"{annotations}: \"{show(i['file_name'])}\" is no name of "
-                                "a file in the folder of the images")
+                raise DataError(f"{annotations}: \"{show(i['file_name'])}\" is not the name "
+                                "of a file in the folder of the images")
             if not all(type(i[k]) is int and 0 < i[k] <= MAX_SIDE
                        for k in ("height", "width")):
-                raise DataError(f"{annotations}: {show(i['file_name'])} is of no size from "
-                                f"1x1 to {MAX_SIDE}x{MAX_SIDE}")
+                raise DataError(f"{annotations}: {show(i['file_name'])} must have a size "
+                                f"from 1x1 to {MAX_SIDE}x{MAX_SIDE}")
         return [Sequence(stem(i["file_name"]),
                          [CocoFrame(os.path.join(images, i["file_name"]),
                                     (i["height"], i["width"]), of[i["id"]])])
@@ -282,7 +281,7 @@ def folder(path):
 
 
 class Pack:
-    """A zip file of stored pictures; may be read from several threads."""
+    """A zip file of stored pictures. Several threads may read it."""
 
     def __init__(self, path):
         self.path, self.lock = path, threading.Lock()
@@ -302,24 +301,24 @@ class Pack:
             raise
         except (KeyError, ValueError, TypeError, AttributeError, RecursionError,
                 NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile) as e:
-            raise DataError(f"{path}: no pack of prepare.py: {show(str(e))}") from None
+            raise DataError(f"{path}: not a pack of prepare.py: {show(str(e))}") from None
 
     def check(self):
-        """The manifest is of the right kinds, and counts no more than the file holds."""
+        """Check the manifest's types, and that it counts no more frames than the file has."""
         for s in self.manifest["sources"]:
             if not (isinstance(s["name"], str) and isinstance(s["licence"], str)):
-                raise ValueError("a source without a name and a licence")
+                raise ValueError("a source lacks its name or licence")
         for s in self.manifest["sequences"]:
             if not (files.is_inside(s["name"]) and type(s["exhaustive"]) is bool
                     and type(s["frames"]) is int and isinstance(s["objects"], list)
                     and all(type(k) is int for k in s["objects"])):
-                raise ValueError("a sequence that is described wrongly")
+                raise ValueError("the entry of a sequence is damaged")
             if not 0 <= s["frames"] <= len(self.names):
                 raise ValueError(f"{show(s['name'])} has more frames than the file")
 
     def read(self, name, most=None):
-        """A picture is stored as it is; what claims to be larger than the file is not
-        unpacked."""
+        """Read a picture, which is stored uncompressed. An entry that claims to be larger
+        than the file is an error."""
         info = self.names[name]
         if info.file_size > (most or self.size):
             raise DataError(f"{show(self.path)}: {show(name)} is larger than the file")
@@ -353,7 +352,7 @@ def paths(sequences):
 
 
 def read_source(source):
-    """(sequences, kind, licence) of a source written as above."""
+    """Return (sequences, kind, licence) of a source."""
     kind, _, rest = source.partition(":")
     parts = rest.split(":") if rest else []
     readers = {
@@ -377,5 +376,5 @@ def read_source(source):
         raise DataError(f"{source}: wrong number of parts for {kind}") from None
     sequences = [s for s in sequences if s.frames]
     if not sequences:
-        raise DataError(f"{source}: no pictures there")
+        raise DataError(f"{source}: has no pictures")
     return sequences, kind, licence

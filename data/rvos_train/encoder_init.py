@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Encoders to start from: torchvision's files, any state dictionary, our own bundles,
-weights whose batch norms were folded into the convolutions, and EfficientNet-Lite as
-PyTorch packages name it.
+"""Reads encoders to start from: torchvision's files, any state dictionary, our own
+bundles, weights with batch norms folded into the convolutions, and EfficientNet-Lite of
+PyTorch packages.
 
-Files are read by checkpoint.py: nothing in them is executed.
+checkpoint.py reads the files; nothing in them is executed.
 """
 import hashlib
 import re
@@ -31,7 +31,7 @@ KNOWN = {
 
 
 def licence_of(path):
-    """Terms of a file of weights, in words."""
+    """The licence of a file of weights, in words."""
     if path.endswith(".safetensors"):
         return safetensors_io.read(path)[1].get("rvos.licence") or "unknown"
     with open_regular(path) as f:
@@ -39,7 +39,7 @@ def licence_of(path):
 
 
 def read_encoder(path):
-    """{name as in torchvision: array}, without classifier and counters."""
+    """{torchvision's name: array}, without classifier and counters."""
     if path.endswith(".safetensors"):
         state = safetensors_io.read(path)[0]
         state = {k: v for k,
@@ -56,7 +56,7 @@ def read_encoder(path):
 
 
 def block_names(state, prefix):
-    """Names of a block's convolutions and batch norms, as numbered lists have them."""
+    """The numbered names of a block's convolutions and batch norms."""
     natural = lambda key: [int(w) if w.isdigit() else w for w in re.split(r"(\d+)", key)]
     keys = sorted((k for k in state if k.startswith(prefix)), key=natural)
     convs = [k[:-len(".weight")] for k in keys
@@ -66,7 +66,7 @@ def block_names(state, prefix):
 
 
 def from_mobilenet(state):
-    """A state dictionary in torchvision's names, of any of its versions, in ours."""
+    """Rename a state dictionary of any torchvision version to our names."""
     names = {"features.0.0": "stem", "features.0.1": "bn"}
     blocks = {int(m[1]) for m in (re.match(r"features\.(\d+)\.conv\.", k) for k in state)
               if m}
@@ -82,9 +82,10 @@ def from_mobilenet(state):
 
 
 def from_lite(state):
-    """EfficientNet-Lite's names to ours.  Its batch norms have another epsilon, and its
-    input another mean and scale: variances and the first convolution take both up, so
-    that the function stays (but at the border, which is padded with another colour)."""
+    """Rename EfficientNet-Lite's tensors to our names. Its batch norms have another
+    epsilon, and its input another mean and scale. The variances and the first convolution
+    absorb both, so the function is the same, except at the border, which is padded with
+    another colour."""
     out = {}
     for key, value in state.items():
         m = re.match(r"_blocks\.(\d+)\._(expand|depthwise|project)_conv\.(\w+)$", key)
@@ -122,8 +123,8 @@ def bn_of(conv):
 
 
 def load_encoder(base, path, images=None):
-    """Fills `base` (model.ResNet, .VGG or .Mobile).  Returns (loaded, missing) names; missing
-    ones keep their random start.  images: uint8 (n,H,W,3), needed for folded weights."""
+    """Fill `base` (model.ResNet, .VGG or .Mobile). Return (loaded, missing) names; missing
+    tensors keep their random start. images: uint8 (n,H,W,3), needed for folded weights."""
     try:
         state = in_our_names(base, read_encoder(path))
     except KeyError as e:
@@ -157,9 +158,9 @@ def load_encoder(base, path, images=None):
 
 
 def recalibrate(base, bias, images):
-    """Gives each folded convolution a batch norm that changes nothing: statistics as
-    measured on the pictures, gain sqrt(var + eps), bias = folded bias + mean.  So
-    training starts from the same function, with statistics that fit."""
+    """Give each folded convolution a batch norm that changes nothing: statistics measured
+    on the pictures, gain sqrt(var + eps), bias = folded bias + mean. So training starts
+    from the same function, with fitting statistics."""
     def give_back(norm, b):
         def hook(module, args):
             z = args[0]

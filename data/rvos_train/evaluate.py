@@ -4,9 +4,9 @@
 
     python3 data/rvos_train evaluate MODEL.safetensors SOURCE [--limit N]
 
-One-shot: given the first annotation.  Zero-shot: the paper's protocol, the slot of each
-object is chosen on the first frame.  Label maps are made at the annotation's size
-(section 11); the first and the last frame do not count.
+One-shot gets the first annotation. Zero-shot follows the paper's protocol: the slot of
+each object is chosen on the first frame. Label maps are made at the annotation's size.
+The first and the last frame do not count.
 """
 import argparse
 import sys
@@ -19,7 +19,7 @@ from . import datasets, files, metrics, model
 
 
 def check(sequences, frames=None):
-    """Raises DataError where frames have no annotation to compare with."""
+    """Raise DataError if frames lack an annotation to compare with."""
     for s in sequences:
         if not all(f.png for f in s.frames[:frames]):
             raise datasets.DataError(f"{s.name}: frames without annotation: nothing to "
@@ -53,7 +53,7 @@ def score_video(net, task, name, video, size, slots=10, keep=None):
         return []
     if task == "one-shot":
         slots = max(ids)
-    else:  # what the first frame lacks is not chosen, and does not count
+    else:  # objects that the first frame lacks are not chosen and do not count
         ids = [k for k in ids if (truth[0] == k).any()]
     labels = label_maps(net, task, images, truth, slots, size)
     if task == "zero-shot":
@@ -74,7 +74,7 @@ def evaluate(net, sequences, tasks, size, slots=10, frames=None, keep=None):
     net.eval()
     check(sequences, frames)
     scores, out = {task: [] for task in tasks}, {}
-    for s in sequences:  # read once, and one at a time
+    for s in sequences:  # one in memory at a time
         video = load_video(s, size, frames)
         for task in tasks:
             scores[task] += score_video(net, task, s.name, video, size, slots, keep)
@@ -93,7 +93,7 @@ def main(argv=None):
     p.add_argument("source")
     p.add_argument("--limit", type=int, help="videos")
     p.add_argument("--frames", type=int, help="frames of a video")
-    p.add_argument("--slots", type=int, default=10, help="of zero-shot")
+    p.add_argument("--slots", type=int, default=10, help="slots of zero-shot")
     a = p.parse_args(argv)
     try:
         net = model.load_bundle(a.model)

@@ -23,7 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def commit():
-    """Of the program, 'unknown' outside a checkout; '+' marks changes."""
+    """The program's commit, with '+' if there are changes; 'unknown' outside a checkout."""
     def git(*args):
         return subprocess.run(["git", "-C", HERE, *args], stdout=subprocess.PIPE,
                               text=True,
@@ -64,7 +64,7 @@ def bundle(net, c, facts, dtype="f16"):
                for k, v in net.state_dict().items() if not k.endswith(skip)}
     bad = [k for k, v in tensors.items() if not np.isfinite(v).all()]
     if bad:
-        raise trainer.TrainError(f"{bad[0]} has values that are no finite numbers")
+        raise trainer.TrainError(f"{bad[0]} has values that are not finite")
     height, width = config.check(c)
     meta = convert.metadata(dict(base=c.base, hidden=c.hidden, skip_mode="concat",
                                  task=",".join(c.tasks)), (width, height),
@@ -79,12 +79,12 @@ def short_source(source):
 
 
 def cell(text):
-    """A name or terms that may come from a pack, in a table of Markdown."""
+    """Escape a name or terms, which may come from a pack, for a table of Markdown."""
     return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", files.show(text, 1000))
 
 
 def card(path, c, facts, meta):
-    """The model card, in Markdown, of the bundle at `path`."""
+    """The model card of the bundle at `path`, in Markdown."""
     with open(path, "rb") as f:
         digest = hashlib.sha256(f.read()).hexdigest()
     tensors, _ = safetensors_io.read(path)
@@ -126,7 +126,7 @@ def card(path, c, facts, meta):
                   for t, s in facts["scores"].items()]
     else:
         lines += ["Not measured: the run had no validation data."]
-    shown = dataclasses.replace(c, **{  # names of sources, no paths of somebody's machine
+    shown = dataclasses.replace(c, **{  # names of sources, not paths of this machine
         n: [short_source(s) for s in getattr(c, n)]
         for n in ("video", "stills", "backgrounds", "validation")},
         init=os.path.basename(c.init), weights=os.path.basename(c.weights))

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the programs of data/ do with files; the same rules as the C tools have
-(docs/evaluation.md).
+"""File handling of the programs in data/, by the rules of the C tools
+(docs/evaluation.md, "Files").
 
-Guard: what is read is never written to.  atomic: results appear whole or not at all.
-lines: lists of names.  show: text of a file, made safe for a terminal.  run: signals and
-the standard output.
+Guard: input is never overwritten. atomic: results appear complete or not at all. lines:
+lists of names. show: text of a file, made safe for a terminal. run: signals and the
+standard output.
 """
 import os
 import re
@@ -21,7 +21,7 @@ OUTPUT_LOST = 4  # exit status
 
 
 class FileError(ValueError):
-    """What is wrong with which file."""
+    """The message names the file and the fault."""
 
 
 # ---- text ------------------------------------------------------------------------------
@@ -31,8 +31,8 @@ JOINERS = "\u200c\u200d"  # of some scripts, and of emoji
 
 
 def show(value, room=200):
-    """A value of a file as one short line: strings escaped and cut, of anything else that
-    may be large the type only."""
+    """A value of a file as one short line. Strings are escaped and cut; other large values
+    are shown as their type only."""
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, int):
@@ -50,7 +50,7 @@ def _plain(c):
     if c in JOINERS or unicodedata.category(c) not in HIDDEN:
         return c
     code = ord(c)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file's name that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
         code -= 0xDC00
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
@@ -58,7 +58,7 @@ def _plain(c):
 # ---- reading ---------------------------------------------------------------------------
 
 def open_regular(path):
-    """A file for reading.  A pipe is refused and not waited for, as is a device."""
+    """Open a file for reading. Pipes and devices are refused without waiting for them."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
@@ -67,8 +67,8 @@ def open_regular(path):
 
 
 def impostor(start):
-    """What a file's first bytes tell that it is, where people often have that instead of
-    the file they want; else None."""
+    """Recognise, from a file's first bytes, what people often have in place of the file
+    they want; else None."""
     if start.startswith(b"version https://git-lfs.github.com/spec/"):
         return ("a git-lfs pointer, not the file itself: get that with 'git lfs pull'")
     head = start.lstrip(b"\xef\xbb\xbf \t\r\n")[:14].lower()
@@ -78,17 +78,17 @@ def impostor(start):
 
 
 def decode(data, path):
-    """The text of bytes in UTF-8, with or without a byte order mark."""
+    """Decode UTF-8 text, with or without a byte order mark."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise FileError(f"{show(path)}: is a text in UTF-16: save it as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as e:
-        raise FileError(f"{show(path)}: is no text in UTF-8 (byte {e.start})") from None
+        raise FileError(f"{show(path)}: is not UTF-8 text (byte {e.start})") from None
 
 
 def read_text(path, most=MAX_LIST):
-    """A regular file of bounded size."""
+    """Read a regular file of at most `most` bytes."""
     try:
         with open_regular(path) as f:
             data = f.read(most + 1)
@@ -103,15 +103,15 @@ def read_text(path, most=MAX_LIST):
 
 
 def lines(path):
-    """[(number, line)] of a list, without blanks around, empty lines and comments."""
+    """[(number, line)] of a list, stripped, without empty lines and comments."""
     out = []
     for number, line in enumerate(re.split("\r\n|\r|\n", read_text(path)), 1):
         if "\0" in line:
-            raise FileError(f"{show(path)}: line {number} holds a NUL byte: no list of "
-                            "names in UTF-8")
+            raise FileError(f"{show(path)}: line {number} holds a NUL byte: not a list "
+                            "of names in UTF-8")
         if len(line) > MAX_LINE:
             raise FileError(f"{show(path)}: line {number} has more than {MAX_LINE} "
-                            "characters: no list of names")
+                            "characters: not a list of names")
         line = line.strip(" \t\v\f")
         if line and not line.startswith("#"):
             out.append((number, line))
@@ -119,18 +119,18 @@ def lines(path):
 
 
 def is_name(name):
-    """Whether a string names something in a folder, and nothing outside of it."""
+    """Whether a string is the name of an entry of a folder."""
     return (isinstance(name, str) and name not in ("", ".", "..") and "/" not in name
             and "\0" not in name and len(os.fsencode(name)) <= 255)
 
 
 def is_inside(path):
-    """The same for a path below a folder."""
+    """Whether a path stays below a folder."""
     return isinstance(path, str) and all(map(is_name, path.split("/")))
 
 
 def sequences(path):
-    """The names of a list, each once.  A line is a name, or a path that ends with one, or
+    """The names of a list, each once. A line is a name, a path that ends with one, or
     paths of files as in DAVIS-2016: .../NAME/00000.jpg .../NAME/00000.png"""
     names = {}
     for number, line in lines(path):
@@ -139,8 +139,8 @@ def sequences(path):
         if len(parts) > 1 and "." in parts[-1] and parts[-1] not in (".", ".."):
             parts.pop()
         if ".." in parts or not is_name(parts[-1]):
-            raise FileError(f"{show(path)}: line {number}: \"{show(parts[-1])}\" is no "
-                            "name of a sequence's folder")
+            raise FileError(f"{show(path)}: line {number}: \"{show(parts[-1])}\" is not "
+                            "the name of a sequence's folder")
         names[parts[-1]] = None
     if not names:
         raise FileError(f"{show(path)}: names nothing")
@@ -150,9 +150,9 @@ def sequences(path):
 # ---- writing ---------------------------------------------------------------------------
 
 class atomic:
-    """A binary file that takes its name only when it is complete and on the disk.  Until
-    then it has none, or a hidden random one.  A link of that name is replaced, not what it
-    points at; a device or a pipe is written to as it is."""
+    """A binary file that gets its name only when it is complete and on the disk. Until
+    then it has no name, or a hidden random one. A link with that name is replaced; its
+    target stays. A device or a pipe is written to directly."""
 
     def __init__(self, path):
         self.path = os.fspath(path)
@@ -183,13 +183,13 @@ class atomic:
         return self.file
 
     def place(self):
-        """Gives the complete file its name."""
+        """Give the complete file its name."""
         if self.temporary is None:
-            # only rename can replace a file, so it gets a passing name
+            # Only rename can replace a file, so it first gets a temporary name.
             name = f".rvos-{secrets.token_hex(16)}.part"
             self.temporary = os.path.join(self.folder, name)
             folder = os.open(self.folder, os.O_RDONLY | os.O_CLOEXEC)
-            try:  # with a folder, Python asks for the link to be followed
+            try:  # Python follows the link in /proc only if a folder is given
                 os.link(f"/proc/self/fd/{self.file.fileno()}", name, src_dir_fd=folder,
                         dst_dir_fd=folder)
             finally:
@@ -222,8 +222,8 @@ class atomic:
 
 
 class Guard:
-    """Compares what is written with what is read, by what they are: links and other
-    spellings make no difference."""
+    """Compares outputs with inputs by identity, so links and other spellings of a path make
+    no difference."""
 
     def __init__(self, *paths):
         self.paths, self.known = [], None
@@ -231,7 +231,7 @@ class Guard:
             self.read(path)
 
     def read(self, *paths):
-        """Files or folders that are read; None: nothing."""
+        """Add files or folders that are read; None is ignored."""
         self.paths += [os.fspath(p) for p in paths if p]
 
     @staticmethod
@@ -244,7 +244,7 @@ class Guard:
         return (st.st_dev, st.st_ino) if kinds else None
 
     def write(self, path, error=FileError):
-        """Raises where `path`, a file or a folder that may not exist, is read."""
+        """Raise if `path`, a file or a folder that may not exist, is among the inputs."""
         path = os.fspath(path)
         above = path
         while above and not os.path.lexists(above):
@@ -265,7 +265,7 @@ class Guard:
 # ---- programs --------------------------------------------------------------------------
 
 class Ended(BaseException):
-    """A signal that ends the program, once what is half done has been removed."""
+    """A signal that ends the program, after partial results have been removed."""
 
     def __init__(self, number):
         super().__init__(number)
@@ -273,11 +273,11 @@ class Ended(BaseException):
 
 
 class OutputLost(BaseException):
-    """The standard output fails.  No OSError, which programs take for one of a file."""
+    """The standard output failed. Not an OSError: programs would blame one of their files."""
 
 
 class Output:
-    """The standard output, whose failures are told apart from those of files."""
+    """The standard output. Its failures raise OutputLost, those of files OSError."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -303,21 +303,21 @@ def _end(number, _):
 
 
 def _die(number):
-    """As if the signal had met no handler, so that the parent sees what happened."""
+    """End by the signal itself, so that the parent sees the cause."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     return 128 + number
 
 
 def _drop_output():
-    """Python writes what is left once more at its end."""
+    """Python flushes the output again at its end: send that to /dev/null."""
     handle = os.open(os.devnull, os.O_WRONLY)
     os.dup2(handle, 1)
     os.close(handle)
 
 
 def run(main, name):
-    """The exit status of a program."""
+    """Run main() and return the exit status of the program."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, _end)
@@ -330,7 +330,7 @@ def run(main, name):
     try:
         try:
             status = main() or 0
-        except SystemExit as e:  # of argparse
+        except SystemExit as e:  # from argparse
             status = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
             if isinstance(e.code, str):
                 print(show(e.code, 1000), file=sys.stderr)
@@ -338,12 +338,12 @@ def run(main, name):
         return status
     except OutputLost as e:
         _drop_output()
-        if isinstance(e.args[0], BrokenPipeError):  # `| head` has seen enough
+        if isinstance(e.args[0], BrokenPipeError):  # `| head` has ended
             return _die(signal.SIGPIPE)
         print(f"{name}: standard output: cannot be written: {e.args[0].strerror}",
               file=sys.stderr)
         return OUTPUT_LOST
-    except BrokenPipeError:  # of stderr, or of a child's input
+    except BrokenPipeError:  # stderr, or a child's input
         return _die(signal.SIGPIPE)
     except KeyboardInterrupt:
         return _die(signal.SIGINT)

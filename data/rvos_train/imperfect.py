@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Seeds as they come in use: shifted, with a part missing, too large or small, coarse, or
-what the zero-shot decoder found (--task auto seeds the one-shot decoder from it).
+"""Seeds with the faults of real use: shifted, with a part missing, too large or small,
+coarse, or found by the zero-shot decoder (--task auto seeds the one-shot decoder from it).
 
-Shapes: B clips, T frames, N objects, H x W pixels.  Everything is drawn from one
+Shapes: B clips, T frames, N objects, H x W pixels. All random numbers come from one
 generator, on the device of the masks.
 """
 import math
@@ -14,7 +14,7 @@ from . import model
 
 KINDS = 4
 SHIFT = 0.06  # of the picture's side, at most, either way
-FOUND = 0.35  # least IoU at which a slot is taken for an object's
+FOUND = 0.35  # a slot with at least this IoU belongs to an object
 
 
 def shifted(m, draw):
@@ -29,7 +29,7 @@ def shifted(m, draw):
 
 
 def cut(m, draw):
-    """Without what lies beyond a line: up to about 40 % of the object."""
+    """Remove the part beyond a line, up to about 40 % of the object."""
     b, n, h, w = m.shape
     y = torch.linspace(-1, 1, h, device=m.device).view(h, 1)
     x = torch.linspace(-1, 1, w, device=m.device).view(1, w)
@@ -42,7 +42,7 @@ def cut(m, draw):
 
 
 def resized(m, draw):
-    """Grown or shrunk by a few pixels."""
+    """Grow or shrink by a few pixels."""
     size = max(3, min(m.shape[-2:]) // 36) | 1
     grown = F.max_pool2d(m, size, 1, size // 2)
     shrunk = 1 - F.max_pool2d(1 - m, size, 1, size // 2)
@@ -56,16 +56,16 @@ def coarse(m):
 
 
 def degraded(m, draw):
-    """(B,N,H,W) of 0 and 1 -> the same, each mask with one of the faults."""
+    """(B,N,H,W) of 0 and 1 -> the same; each mask gets one of the faults."""
     kind = draw.integers(KINDS, *m.shape[:2])[..., None, None]
     out = coarse(m)
     for k, other in enumerate((shifted(m, draw), cut(m, draw), resized(m, draw))):
         out = torch.where(kind == k, other, out)
-    return torch.where(out.sum((2, 3), keepdim=True) > 0, out, m)  # never nothing
+    return torch.where(out.sum((2, 3), keepdim=True) > 0, out, m)  # never empty
 
 
 def found(m, logits):
-    """What the zero-shot decoder says of the objects: (masks, which objects it found).
+    """The zero-shot decoder's masks of the objects, and which objects it found.
     logits (B,slots,h,w) of the same frames, at half size."""
     p = (model.upsample(logits, m.shape[-2:]) > 0).to(m)
     inter = m.flatten(2) @ p.flatten(2).mT  # B N slots
@@ -76,15 +76,15 @@ def found(m, logits):
 
 
 def seeds(targets, shown, share, logits=None, share_found=0.0, draw=None):
-    """targets (B,T,N,H,W) with imperfect masks at the frames where objects are shown.
-    shown (B,T,N): one frame of each object, at most.  share: of the seeds that have a
-    fault; share_found: of these, what the decoder found (logits (B,T,slots,h,w))."""
+    """Return targets (B,T,N,H,W) with imperfect masks at the frames where masks are given.
+    shown (B,T,N): at most one frame of each object. share: of the seeds with a fault;
+    share_found: of these, the ones that the decoder found (logits (B,T,slots,h,w))."""
     at = shown.argmax(1)  # B N
     index = at[:, None, :, None, None].expand(-1, 1, -1, *targets.shape[-2:])
     true = targets.gather(1, index)[:, 0]
     bad = degraded(true, draw)
     if logits is not None:
-        # frames of different objects may differ: each object's own frame of all slots
+        # Objects may be shown at different frames: take all slots at each object's frame.
         b, n = at.shape
         of = logits[torch.arange(b, device=at.device)[:, None], at]  # B N slots h w
         masks, good = found(true.flatten(0, 1)[:, None], of.flatten(0, 1))

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Names and shapes of every tensor of a network (docs/model-format.md); no dependencies.
 
-The same facts as in model.py's modules, for programs that must do without PyTorch; that
-they agree is tested.
+model.py's modules hold the same facts. This module is for programs without PyTorch; a
+test checks that both agree.
 """
 BLOCKS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3),
           "resnet50": (3, 4, 6, 3), "resnet101": (3, 4, 23, 3)}
 BOTTLENECK = ("resnet50", "resnet101")
 VGG_CONVOLUTIONS = ((0, 1), (2, 1), (5, 2), (7, 2), (10, 4), (12, 4), (14, 4),
                     (17, 8), (19, 8), (21, 8), (24, 8), (26, 8), (28, 8))
-# rows of inverted residuals: kernel size, stride of the first, channels, how many
+# Rows of inverted residuals: kernel size, stride of the first, channels, number.
 MOBILE = {
     "mobilenetv2": ((3, 1, 16, 1), (3, 2, 24, 2), (3, 2, 32, 3), (3, 2, 64, 4),
                     (3, 1, 96, 3), (3, 2, 160, 3), (3, 1, 320, 1)),
@@ -18,7 +18,7 @@ MOBILE = {
     "effnet-lite2": ((3, 1, 16, 1), (3, 2, 24, 3), (5, 2, 48, 3), (3, 2, 88, 4),
                      (5, 1, 120, 4), (5, 2, 208, 5), (3, 1, 352, 1)),
 }
-MOBILE_WIDTH = 32  # width of the first convolution for which these channels are stated
+MOBILE_WIDTH = 32  # width of the first convolution that these channels are for
 BASES = (*BLOCKS, "vgg16", *MOBILE)
 
 
@@ -46,7 +46,7 @@ def mobile_blocks(base, width):
 
 
 def mobile_outputs(base, width):
-    """Channels of x2 to x5, of strides 4, 8, 16, 32."""
+    """Channels of x2 to x5, at strides 4, 8, 16, 32."""
     out = []
     for _, stride, _, _, c in mobile_blocks(base, width):
         if stride == 2:
@@ -145,7 +145,7 @@ def decoder(hidden, kernel_size=3, skip_mode="concat", one_shot=False):
 
 def bundle(base, hidden, kernel_size=3, skip_mode="concat", width=64,
            tasks=("zero-shot", "one-shot")):
-    """Of a whole .safetensors bundle (docs/model-format.md)."""
+    """All tensors of a .safetensors bundle (docs/model-format.md)."""
     out = {f"encoder.{k}": v for k,
            v in encoder(base, hidden, kernel_size, width).items()}
     for task in tasks:

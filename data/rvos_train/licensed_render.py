@@ -18,14 +18,14 @@ from PIL import Image, ImageFilter
 STORIES = ("wander", "cross", "hide", "enter", "leave", "return", "fall")
 SIZE = (448, 256)
 MESHES = 1000  # in pybullet_data/random_urdfs
-FLOOR = -1.2  # its height, where there is one
+FLOOR = -1.2  # its height, if there is one
 DEPTH = 7.0  # from the camera to the middle of the scene
 FIELD = 45.0  # degrees, of the camera, top to bottom
-FALL_STEPS = 6  # of the physics, 1/240 s each, a frame
+FALL_STEPS = 6  # steps of the physics per frame, 1/240 s each
 
 
 def half_view(depth=DEPTH):
-    """Half the width and height of what the camera sees at this distance."""
+    """Half the width and height of the camera's view at this distance."""
     y = depth * math.tan(math.radians(FIELD / 2))
     return y * SIZE[0] / SIZE[1], y
 
@@ -33,8 +33,8 @@ def half_view(depth=DEPTH):
 # ---- objects ---------------------------------------------------------------------------
 
 class Textures:
-    """Square crops of pictures, as files that pybullet can load.  `used` has the names
-    of those pictures."""
+    """Square crops of pictures, as files that pybullet can load. `used` has the names of
+    the pictures."""
 
     def __init__(self, pictures, folder):
         self.pictures, self.folder, self.count = pictures, folder, 0
@@ -79,7 +79,7 @@ def primitive(bullet, rng, size):
 
 
 def mesh(bullet, rng, size, root, folder):
-    """One of pybullet's, centred, with texture coordinates, which the files lack."""
+    """One of pybullet's meshes, centred. The files lack texture coordinates; these are added."""
     n = int(rng.integers(MESHES))
     with open(os.path.join(root, "random_urdfs", f"{n:03d}", f"{n:03d}.obj")) as f:
         lines = f.read().splitlines()
@@ -100,14 +100,14 @@ def mesh(bullet, rng, size, root, folder):
 
 
 class Part:
-    """A body of an object: where it sits in the object, and how far it swings."""
+    """A body of an object, with its place in the object and the amount of its swing."""
 
     def __init__(self, body, offset, swing, phase):
         self.body, self.offset, self.swing, self.phase = body, offset, swing, phase
 
 
 class Object:
-    """size: about its radius.  Several parts are one object, with one label."""
+    """size is about the radius. Several parts are one object with one label."""
 
     def __init__(self, bullet, rng, textures, root, size):
         self.bullet, self.size = bullet, size
@@ -136,7 +136,7 @@ class Object:
         self.rate = rng.uniform(0.25, 0.7)
 
     def place(self, position, t):
-        """At a position, turned as of frame t."""
+        """Move to a position, turned as at frame t."""
         b = self.bullet
         turn = b.getQuaternionFromEuler(list(self.start + self.spin * t / 24 * 2))
         for part in self.parts:
@@ -160,14 +160,14 @@ def path(keys, frames):
 
 
 def tell(story, rng, objects, frames, floor):
-    """A path for each object.  Keys are time, x, height, and the distance behind the
-    middle of the scene.  On a floor nothing sinks."""
+    """A path for each object. Keys are time, x, height, and the distance behind the
+    middle of the scene. Objects stay above the floor."""
     side = float(rng.choice((-1, 1)))
     out = []
     for k, o in enumerate(objects):
         depth = 0.8 * k - 0.8 + rng.uniform(-0.2, 0.2)
         x1, y1 = half_view(DEPTH + depth)
-        # far enough that no corner of it is left in the picture
+        # far enough for every corner to be outside the picture
         away = x1 + 2.2 * o.size + 0.3
         spot = lambda: (rng.uniform(-0.7, 0.7) * x1, rng.uniform(-0.55, 0.55) * y1)
         (xa, ya), (xb, yb) = spot(), spot()
@@ -225,8 +225,8 @@ def fall(bullet, rng, objects, frames):
 # ---- pictures --------------------------------------------------------------------------
 
 class Background:
-    """A picture, seen by a camera that moves and zooms slowly.  What a photo shows is not
-    annotated: it is blurred, so that nothing in it stands out."""
+    """A picture, seen by a camera that moves and zooms slowly. The things in a photo are not
+    annotated, so it is blurred until nothing in it stands out."""
 
     def __init__(self, rng, image, photo):
         if rng.random() < 0.5:
@@ -269,7 +269,7 @@ def lens(rng, frames):
 
 
 def shots(bullet, rng, objects, paths, background, floor):
-    """Frames and labels: what getCameraImage sees, background where it sees nothing."""
+    """Frames and labels of getCameraImage, with the background behind the objects."""
     w, h = SIZE
     frames, labels = [], []
     owner = {part.body: k + 1 for k, o in enumerate(objects) for part in o.parts}

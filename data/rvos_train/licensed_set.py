@@ -13,8 +13,8 @@ licensed_set.sh sets up a virtual environment for it.  OUT gets
     pictures.csv       of each picture and clip: pack, what it was made of, licences
     sheet-*.jpg        contact sheets
 
-Packs are at most 55 MB.  What was made before is kept in the cache, and taken again when
-the program and its settings for it are the same.  The same seed gives the same packs.
+Packs are at most 55 MB. The cache keeps all parts; a part is reused if its program and
+settings are the same. The same seed gives the same packs.
 """
 import argparse
 import csv
@@ -38,7 +38,7 @@ W, H = licensed_render.SIZE
 
 
 def key(*parts, render=False):
-    """A name for what the programs make with these settings.  The renderer's clips do not
+    """A name for what the programs make with these settings. The renderer's clips do not
     depend on this file."""
     h = hashlib.sha256(repr(parts).encode())
     programs = ([licensed_render.__file__] if render else [__file__, teachers.__file__])
@@ -49,20 +49,21 @@ def key(*parts, render=False):
 
 
 def save(stem, image, labels):
-    """NAME.jpg, and NAME.png where there are labels."""
+    """Write NAME.jpg, and NAME.png if there are labels."""
     Image.fromarray(image).save(stem + ".jpg", quality=QUALITY)
     if labels is not None:
         Image.fromarray(labels).save(stem + ".png", optimize=True)
 
 
 class Cache:
-    """Folders of pictures; each whole, or not there."""
+    """Folders of pictures, each complete or absent."""
 
     def __init__(self, root):
         self.root = root
 
     def make(self, name, fill):
-        """The folder `name`, with facts.json of what fill(folder) returned."""
+        """The folder `name`. If it is new, fill(folder) fills it and its result becomes
+        facts.json."""
         folder = os.path.join(self.root, name)
         if not os.path.exists(folder):
             part = folder + f".part{os.getpid()}"
@@ -87,7 +88,7 @@ def start_worker(root):
 
 
 def one_clip(job):
-    """The folder and facts of a clip.  job: (folder's name, seed, frames)."""
+    """The folder and facts of a clip. job: (folder's name, seed, frames)."""
     name, seed, frames = job
 
     def fill(folder):
@@ -116,7 +117,7 @@ def clips(a, cache, say):
     if a.jobs == 1:
         start_worker(cache.root)
         collect(map(one_clip, jobs))
-    else:  # spawn: each child sets up a renderer of its own
+    else:  # spawn: each child needs a renderer of its own
         with multiprocessing.get_context("spawn").Pool(
                 a.jobs, start_worker, (cache.root,)) as pool:
             collect(pool.imap(one_clip, jobs))
@@ -149,7 +150,7 @@ def over(rng, cut_out, backdrop_):
 
 
 def stills(a, cache, pictures, say):
-    """Cut-outs over textures: half clip art, half emoji, as far as there are so many."""
+    """Cut-outs over textures: half clip art, half emoji, if there are enough of both."""
     textures = [p for p in pictures if not p.photo]
 
     def fill(folder):
@@ -174,7 +175,7 @@ def stills(a, cache, pictures, say):
 
 
 def labelled(a, cache, pictures, say):
-    """Crops of photos in which the teacher is sure of something."""
+    """Crops of photos in which the teacher found an object with confidence."""
     photos = [p for p in pictures if p.photo]
 
     def fill(folder):
@@ -213,11 +214,11 @@ def backgrounds(a, cache, pictures):
 # ---- packs -----------------------------------------------------------------------------
 
 def size_of(paths):
-    return sum(os.path.getsize(p) + 400 for p in paths)  # with what a zip adds
+    return sum(os.path.getsize(p) + 400 for p in paths)  # 400: what the zip file adds
 
 
 def pieces(items):
-    """items: (name, paths).  Lists of them, each small enough for a pack."""
+    """Split items, (name, paths), into lists that are each small enough for a pack."""
     out, room = [], 0
     for item in items:
         size = size_of(item[1])
@@ -235,7 +236,8 @@ def pictures_in(folder):
 
 
 def pack(out, use, items, licence, exhaustive, say):
-    """Packs of one kind.  items: (name, paths, whether a video).  Facts of each pack."""
+    """Write packs of one kind and return their facts. items: (name, paths, whether a
+    video)."""
     facts = []
     for n, piece in enumerate(pieces(items), 1):
         name = f"{use}-{n}"
@@ -265,7 +267,7 @@ def pack(out, use, items, licence, exhaustive, say):
 
 
 def terms(rows):
-    """The licences of what pictures were made of, each once."""
+    """The licences of all sources of the pictures, each once."""
     return "; ".join(sorted({f"{source}: {licence}" for row in rows
                              for source, _, licence in row["made_of"]}))
 
@@ -273,7 +275,7 @@ def terms(rows):
 # ---- contact sheets --------------------------------------------------------------------
 
 def coloured(jpg, size):
-    """A picture with its mask drawn in and its outline, small."""
+    """A small picture with its mask and outline drawn."""
     image = Image.open(jpg).convert("RGB").resize(size, Image.BILINEAR)
     png = jpg[:-4] + ".png"
     if not os.path.exists(png):
@@ -383,7 +385,7 @@ def main(argv=None):
     p.add_argument("--clips", type=int, default=300)
     p.add_argument("--frames", type=int, default=24, help="of a clip")
     p.add_argument("--stills", type=int, default=1200)
-    p.add_argument("--crops", type=int, default=12, help="of each picture")
+    p.add_argument("--crops", type=int, default=12, help="crops of each picture")
     p.add_argument("--teacher", choices=tuple(licensed_sources.TEACHERS), default="u2net")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--jobs", type=int, default=1, help="clips rendered at a time")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# licensed_set.sh OUT [OPTION...] - a training set whose licences allow products, from
-# nothing: licensed_set.py, beside it, tells what it makes and which options it has.
+# licensed_set.sh OUT [OPTION...] - makes a training set whose licences allow products.
+# licensed_set.py, beside it, describes the set and the options.
 #
 # Needs Python 3.11 with venv and pip, and apt-get and dpkg-deb of Debian 12; no root.
 # It fetches about 900 MB of packages, once, into ~/.cache/rvos-data (XDG_CACHE_HOME).

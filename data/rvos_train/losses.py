@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Losses and matching: the paper's (Ventura et al., CVPR 2019), and the ones of our recipe.
+"""Losses and matching: the paper's (Ventura et al., CVPR 2019) and those of our recipe.
 
-Shapes: B clips, T frames, N slots, K objects.  Targets are 0 or 1 and in [0, 1] where
-they were averaged down; a slot without an object has an empty target and valid = False.
+Shapes: B clips, T frames, N slots, K objects. Targets are 0 or 1, or in [0, 1] after
+downsampling. A slot without an object has an empty target and valid = False.
 """
 import math
 
@@ -22,17 +22,17 @@ def paper_cost(p, y):
 
 
 def paper_loss(logits, targets, valid):
-    """logits, targets (B,T,N,H,W) at full size, valid (B,N): mean over the valid pairs
-    of a frame (over all if there is none), sum over the frames."""
+    """logits, targets (B,T,N,H,W) at full size, valid (B,N) -> mean over the valid pairs
+    of a frame (over all pairs if none is valid), summed over the frames."""
     cost = paper_cost(logits.sigmoid(), targets).transpose(1, 2)  # B N T
     pick = valid | ~valid.any()
     return (cost * pick[..., None]).sum() / pick.sum()
 
 
 def paper_match(logits, targets, valid):
-    """Matches at the first frame.  Returns (B,N): the object of each slot.  Costs of
-    invalid objects, and of slots whose number is that of an invalid object, are 10: n
-    objects are matched among the first n slots."""
+    """Match at the first frame. Return (B,N): the object of each slot. Costs of invalid
+    objects, and of slots with the number of an invalid object, are 10, so n objects are
+    matched among the first n slots."""
     with torch.no_grad():
         p, y = logits[:, 0].sigmoid(), targets[:, 0]
         cost = paper_cost(p[:, None], y[:, :, None])  # B objects slots
@@ -41,14 +41,14 @@ def paper_match(logits, targets, valid):
         return assign(cost.transpose(1, 2))
 
 
-FEW = 6  # slots up to which all orders are tried
+FEW = 6  # up to this many slots, all orders are tried
 
 
 def assign(cost):
-    """cost (B,N,K = N) -> (B,N): the column of each row, of least total.  NaN is no
-    cost, and no error here: the trainer looks at the loss.
+    """cost (B,N,K = N) -> (B,N): the column of each row with the least total cost. NaN is
+    not an error here; the trainer checks the loss.
 
-    All 720 orders of six slots are less work for a GPU than its waiting for SciPy."""
+    Trying all 720 orders of six slots takes a GPU less time than waiting for SciPy."""
     cost, n = torch.nan_to_num(cost), cost.shape[-1]
     if n <= FEW:
         orders = _orders(n, cost.device)
@@ -59,8 +59,8 @@ def assign(cost):
 
 
 def _orders(n, device):
-    """All permutations, (n!, n), counted out on the device: a table sent there would be
-    waited for."""
+    """All permutations, (n!, n), computed on the device, because the host would wait for
+    the copy of a table."""
     code = torch.arange(math.factorial(n), device=device)
     left = torch.arange(n, device=device).expand(len(code), n)
     out = []
@@ -74,8 +74,7 @@ def _orders(n, device):
 
 
 def permute(targets, valid, pick):
-    """Targets (B,T,K,...) and valid (B,K) in the order of the slots they were matched
-    to."""
+    """Bring targets (B,T,K,...) and valid (B,K) into the order of their slots."""
     index = pick[:, None, :, None, None].expand(-1, targets.shape[1], -1,
                                                 *targets.shape[3:])
     return targets.gather(2, index), valid.gather(1, pick)
@@ -84,28 +83,27 @@ def permute(targets, valid, pick):
 # ---- our recipe ------------------------------------------------------------------------
 
 def soft_iou(p, g):
-    """p (B,T,N,h,w), g (B,T,K,h,w) -> soft IoU over the whole clip of every pair
-    (B,N,K)."""
+    """p (B,T,N,h,w), g (B,T,K,h,w) -> (B,N,K): soft IoU of every pair over the clip."""
     p, g = p.transpose(1, 2).flatten(2), g.transpose(1, 2).flatten(2)
     if p.shape[-1] % 64:
         inter = p @ g.mT
     else:
-        # Five by five sums over a hundred thousand pixels: one clip's would be a single
-        # block's work.  In 64 pieces, they keep a GPU busy.
+        # These are 5 x 5 sums over 100 000 pixels. A GPU would compute a clip's sums in
+        # one block; 64 pieces keep it busy.
         p64, g64 = (v.unflatten(-1, (64, -1)).transpose(1, 2) for v in (p, g))
         inter = (p64 @ g64.mT).sum(1)
     return (inter + 1) / (p.sum(-1)[..., None] + g.sum(-1)[:, None] - inter + 1)
 
 
 def clip_match(logits, targets, valid):
-    """Matches over the clip, among all slots.  Returns (B,N)."""
+    """Match over the clip, among all slots. Return (B,N): the object of each slot."""
     with torch.no_grad():
         score = soft_iou(logits.sigmoid(), targets)
         return assign(-score.masked_fill(~valid[:, None, :], -1))
 
 
 def pair_loss(logits, targets, since=None):
-    """Aligned (B,T,N,h,w) -> (B,N): 1 - soft IoU over the clip, plus 2 x mean cross
+    """Matched (B,T,N,h,w) -> (B,N): 1 - soft IoU over the clip, plus 2 x mean cross
     entropy. since (B,T,N), 0 or 1: frames that count."""
     p = logits.sigmoid()
     bce = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
@@ -121,14 +119,14 @@ def pair_loss(logits, targets, since=None):
 
 
 def empty_loss(logits):
-    """(B,T,N,h,w) -> (B,T,N): cross entropy against nothing"""
+    """(B,T,N,h,w) -> (B,T,N): cross entropy against an empty mask."""
     return F.softplus(logits).mean((3, 4))
 
 
 def swap_loss(logits, targets, valid):
-    """How much of other objects a slot covers, of each slot with an object of its own:
-    the share of their pixels in a frame, mean over frames and slots.  A slot that changes
-    over to another object covers all of it."""
+    """The share of other objects' pixels that a slot covers, mean over frames and over
+    slots with an object of their own. A slot that moves to another object covers all of
+    it."""
     p = logits.sigmoid()
     others = (targets.sum(2, keepdim=True) - targets).clamp(0, 1)
     share = (p * others).sum((3, 4)) / (others.sum((3, 4)) + 1)  # B T N
@@ -137,8 +135,8 @@ def swap_loss(logits, targets, valid):
 
 
 def zero_shot_loss(logits, targets, valid, exhaustive, swaps=0.0):
-    """Matched slots follow their object; the others are pushed to empty: hard where every
-    object of the clip is annotated (exhaustive (B,)), else gently."""
+    """Matched slots follow their object. The others are pushed to be empty: strongly if
+    every object of the clip is annotated (exhaustive (B,)), else gently."""
     pick = clip_match(logits, targets, valid)
     targets, valid = permute(targets, valid, pick)
     v = valid.float()
@@ -150,8 +148,8 @@ def zero_shot_loss(logits, targets, valid, exhaustive, swaps=0.0):
 
 
 def one_shot_loss(logits, targets, given, swaps=0.0):
-    """given (B,T,N): 1 from the frame on at which the object has been shown.  Before
-    that, and in slots that are never shown, the mask must be empty."""
+    """given (B,T,N): 1 from the frame on at which the object's mask is given. Before that,
+    and in slots without a given mask, the mask must be empty."""
     v = given.amax(1)
     matched = (pair_loss(logits, targets, given) * v).sum() / v.sum().clamp(min=1)
     empty = (empty_loss(logits) * (1 - given)).mean(1)

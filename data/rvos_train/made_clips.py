@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Clips with exact masks, made from cut-outs that move over a background: they enter,
+"""Makes clips with exact masks, from cut-outs that move over a background: they enter,
 leave and come back, cross, touch, and hide each other.
 
     python3 data/rvos_train made-clips OUT [--clips 30] [--frames 120] [--size 640x360]
@@ -11,8 +11,8 @@ frame. A number belongs to one object of the clip, also when it comes back.
 
 --stills names a folder of pictures with index masks (NAME.jpg and NAME.png, in any
 subfolder). Without it, shapes with a texture are drawn. --backgrounds names another such
-folder, for what lies behind the cut-outs. The same arguments give the same
-files with the same version of Pillow."""
+folder, for the pictures behind the cut-outs. The same arguments give the same files with
+the same version of Pillow."""
 import argparse
 import glob
 import math
@@ -22,7 +22,7 @@ import sys
 import numpy as np
 from PIL import Image, ImageFilter
 
-from . import files
+from . import files, mask_rule
 
 STORIES = ("enter", "leave", "cross", "touch", "hide", "wander")
 LEAST, MOST = 0.01, 0.6  # share of a still that a cut-out covers
@@ -41,7 +41,7 @@ def noise(rng, height, width, detail):
 
 
 def colours(rng, amount):
-    """Maps noise of 0..1 to a gradient between two random colours."""
+    """Map noise of 0..1 to a gradient between two random colours."""
     a, b = rng.integers(20, 236, (2, 3))
     return (a + (b - a) * amount[..., None]).astype(np.uint8)
 
@@ -84,7 +84,7 @@ def box_sums(a, radius):
 
 
 def fill(picture, mask):
-    """Paints over what the mask marks, with the colours around it."""
+    """Paint over the masked pixels with the colours around them."""
     known = np.asarray(mask) == 0
     out = np.asarray(picture, float) * known[..., None]
     for radius in (6, 24, 96):
@@ -97,7 +97,7 @@ def fill(picture, mask):
 
 
 def read_pairs(folder):
-    """[(picture, its index mask)] of a folder, in order."""
+    """[(picture, its index mask)] of a folder, sorted."""
     pairs = []
     for mask in sorted(glob.glob(os.path.join(folder, "**", "*.png"), recursive=True)):
         picture = mask[:-4] + ".jpg"
@@ -111,9 +111,9 @@ def read_pairs(folder):
 
 
 class Stills:
-    """Pictures with masks: any object may be a cut-out. A background is a picture with
-    few objects. They are painted over. It stays as sharp as it is: a blurred scene is no
-    scene, and networks take its smears for objects."""
+    """Pictures with masks. Any object may be a cut-out. A background is a picture with few
+    objects, which are painted over. It is not blurred, because networks take the smears of
+    a blurred scene for objects."""
 
     def __init__(self, folder, backgrounds=None):
         self.objects = []
@@ -135,7 +135,8 @@ class Stills:
 
     @staticmethod
     def usable(inside):
-        """Not cut off by a border, and in one piece as far as its box can tell."""
+        """Whether an object is not cut off by a border and, judged by its box, in one
+        piece."""
         rows, columns = inside.any(1), inside.any(0)
         cut = rows[0] + rows[-1] + columns[0] + columns[-1]
         box = np.count_nonzero(rows) * np.count_nonzero(columns)
@@ -161,8 +162,8 @@ class Stills:
 # ---- motion ----------------------------------------------------------------------------
 
 class Actor:
-    """A cut-out, its size in pixels of the frame, and where its middle is: keys of (time
-    0..1, x, y), x and y as shares of the frame's sides."""
+    """A cut-out, its size in pixels of the frame, and the path of its middle: keys of
+    (time 0..1, x, y), with x and y as shares of the frame's sides."""
 
     def __init__(self, rng, source, size, share):
         self.rgb, self.mask = source.cut_out(rng)
@@ -177,7 +178,7 @@ class Actor:
         self.keys = []
 
     def place(self, frames):
-        """(frames, 2): straight from key to key, corners rounded off."""
+        """The path, (frames, 2): straight from key to key, with rounded corners."""
         t, wide = np.arange(-6, frames + 6) / max(1, frames - 1), 13
         keys = np.array(self.keys)
         path = np.stack([np.interp(t, keys[:, 0], keys[:, k]) for k in (1, 2)], 1)
@@ -186,7 +187,7 @@ class Actor:
                          for k in (0, 1)], 1)
 
     def draw(self, picture, labels, at, t, number):
-        """Onto the frame and its labels (an array, changed)."""
+        """Draw onto the frame and, in place, into its labels."""
         turn = 0.06 * self.sway * math.sin(t / 9 + self.phase[0])
         scale = self.scale * (1 + 0.04 * self.sway * math.sin(t / 14 + self.phase[1]))
         cos, sin = math.cos(turn) / scale, math.sin(turn) / scale
@@ -203,19 +204,19 @@ class Actor:
 
 
 def outside(actor, side):
-    """x beyond the left (-1) or the right (1) border."""
+    """The x of a place beyond the left (-1) or the right (1) border."""
     return 0.5 + side * (0.5 + actor.width * 0.6 + 0.02)
 
 
 def reach(a, b, side, width):
-    """How far apart two masks touch, the middle of a at `side` of b's: a share of the
-    frame's width."""
+    """The distance of the middles at which two masks touch, with a at `side` of b, as a
+    share of the frame's width."""
     masks = []
     for actor in (a, b):
         size = [max(1, round(n * actor.scale)) for n in actor.mask.size]
         masks.append(np.asarray(actor.mask.resize(size)) > 127)
     ends = []
-    for mask, to in zip(masks, (-side, side)):  # how far each row reaches to the other
+    for mask, to in zip(masks, (-side, side)):  # how far each row reaches towards the other
         h, w = mask.shape
         rows = {y - h // 2: to * (np.flatnonzero(row) - w / 2)
                 for y, row in enumerate(mask) if row.any()}
@@ -225,7 +226,7 @@ def reach(a, b, side, width):
 
 
 def tell(story, rng, a, b, size):
-    """Keys for the two that play the story. a is in front."""
+    """The keys of the two actors of the story. a is in front."""
     side = int(rng.choice((-1, 1)))
     y, far = rng.uniform(0.45, 0.6), 0.5 + side * 0.27
     near = 0.5 - side * rng.uniform(0.18, 0.26)
@@ -258,7 +259,7 @@ def tell(story, rng, a, b, size):
 
 
 def room(actor, others):
-    """How far an actor stays from others at least, in sizes: below 1 they may overlap."""
+    """The least distance of an actor from others, in sizes; below 1 they may overlap."""
     own = actor.place(60)
     return min(np.abs((own - other.place(60)) * 2
                       / (actor.width + other.width, actor.height + other.height))
@@ -266,7 +267,7 @@ def room(actor, others):
 
 
 def apart(rng, walk, actor, others):
-    """Of some random walks the one that keeps clear of the others best."""
+    """The best of some random walks: the one with the largest distance to the others."""
     walks = []
     for _ in range(16):
         walk(rng, actor)
@@ -275,7 +276,7 @@ def apart(rng, walk, actor, others):
 
 
 def stroll(rng, actor):
-    """From place to place, or standing still."""
+    """A path from place to place, or a path that stands still."""
     x, y = rng.uniform(0.15, 0.85), rng.uniform(0.25, 0.75)
     actor.keys = [(0, x, y)]
     for t in (0.33, 0.66, 1) if rng.random() < 0.6 else ():
@@ -284,7 +285,7 @@ def stroll(rng, actor):
 
 
 def late(rng, actor):
-    """Comes in from a border at some time."""
+    """A path that comes in from a border at some time."""
     stroll(rng, actor)
     start, x, y = rng.uniform(0.1, 0.5), rng.uniform(0.15, 0.85), rng.uniform(0.25, 0.75)
     actor.keys = [(start, outside(actor, int(rng.choice((-1, 1)))), y),
@@ -303,7 +304,7 @@ class Clip:
         share = lambda: rng.uniform(0.35, 0.6) if count < 4 else rng.uniform(0.3, 0.45)
         self.actors = [Actor(rng, source, size, share()) for _ in range(count)]
         a, b = self.actors[:2]
-        if story == "hide":  # a covers b whole, with something to spare
+        if story == "hide":  # a covers all of b, and a little more
             a.scale *= (grow := max(1, 1.3 * b.width / a.width, 1.3 * b.height / a.height))
             a.width, a.height = a.width * grow, a.height * grow
             b.scale, b.width, b.height = b.scale * 0.6, b.width * 0.6, b.height * 0.6
@@ -317,7 +318,7 @@ class Clip:
         self.pan, self.grain = rng.uniform(-1, 1, 2), rng.integers(1 << 31)
 
     def scene(self, t):
-        """The background as the camera sees it: it moves slowly to and fro."""
+        """The background in the camera's view, which moves slowly to and fro."""
         w, h = self.size
         swing = math.sin(t / 50)
         x, y = (side / 8 * (1 + 0.7 * p * swing) for side, p in zip((w, h), self.pan))
@@ -337,13 +338,6 @@ class Clip:
         return picture, labels
 
 
-def palette():
-    """DAVIS' colours: three bits of the number at a time are the top bits of red, green
-    and blue."""
-    return [sum((i >> (3 * bit + k) & 1) << (7 - bit) for bit in range(3))
-            for i in range(256) for k in range(3)]
-
-
 def write(clip, root, name):
     folders = [os.path.join(root, kind, "480p", name) for kind in
                ("JPEGImages", "Annotations")]
@@ -353,7 +347,7 @@ def write(clip, root, name):
         picture, labels = clip.frame(t)
         picture.save(os.path.join(folders[0], f"{t:05d}.jpg"), quality=92)
         mask = Image.fromarray(labels, "P")
-        mask.putpalette(palette())
+        mask.putpalette([v for n in range(256) for v in mask_rule.davis_colour(n)])
         mask.save(os.path.join(folders[1], f"{t:05d}.png"))
 
 
@@ -362,12 +356,12 @@ def parse(argv):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("out", metavar="OUT")
     p.add_argument("--clips", type=int, default=30)
-    p.add_argument("--frames", type=int, default=120, help="of each clip")
+    p.add_argument("--frames", type=int, default=120, help="frames of each clip")
     p.add_argument("--size", default="640x360", metavar="WxH")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--stills", metavar="DIR")
     p.add_argument("--backgrounds", metavar="DIR")
-    p.add_argument("--story", choices=STORIES, help="this one only; default: in turn")
+    p.add_argument("--story", choices=STORIES, help="only this story; default: all in turn")
     a = p.parse_args(argv)
     try:
         a.size = tuple(int(v) for v in a.size.split("x"))

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What the values of a mask file mean: the rule of engine/pictures/pictures.h, in numpy.
 
-1. One value beside 0: up to `single` it is that object's number; above (white, say) the
+1. One value beside 0: up to `single` it is that object's number. Above (such as white) the
    mask shows object 1, if there is background, too.
 2. Nearly black and white, with the values between along its edges: object 1 where it is at
    least half white.
 3. Values up to `highest`: object numbers; 255 beside them means "ignore".
-4. Anything else is not clear, and refused.
+4. Anything else is an error.
 
-With `published` masks are as data sets define them: values are numbers, 255 is "ignore".
-Alpha is left aside, but what is more than half transparent is background. RGB that holds
-greys alone is grey; else its colours are those of the DAVIS palette, or one on black.
+With `published`, values are always numbers and 255 is "ignore", as data sets define it.
+Alpha is ignored, but a pixel that is more than half transparent is background. RGB with
+greys only counts as grey. Other RGB must have colours of the DAVIS palette, or one colour
+on black.
 """
 import numpy as np
 
@@ -19,11 +20,12 @@ MAX_SLOT = 32
 
 
 class MaskError(ValueError):
-    """What is wrong with a mask; the caller names the file."""
+    """The message names the fault of a mask; the caller adds the file."""
 
 
 def davis_colour(number):
-    """Bits of the number, three at a time, are the top bits of red, green and blue."""
+    """Each three bits of the number are the next lower bits of red, green and blue, from the
+    top bits on."""
     return tuple(sum((number >> (3 * bit + k) & 1) << (7 - bit)
                      for bit in range(8) if 3 * bit + k < 8) for k in range(3))
 
@@ -32,7 +34,7 @@ COLOURS = {davis_colour(n): n for n in (*range(MAX_SLOT + 1), IGNORE)}
 
 
 def _on_slope(a, between):
-    """How many of these pixels have a darker and a brighter neighbour."""
+    """Count the pixels of `between` that have a darker and a brighter neighbour."""
     padded = np.pad(a.astype(np.int32), 1, mode="edge")
     h, w = a.shape
     views = [padded[y:y + h, x:x + w] for y in range(3) for x in range(3)]
@@ -47,7 +49,7 @@ def describe(values):
 
 
 def understand(a, single=254, highest=254, published=False):
-    """Values (h,w), of up to 16 bits, to object numbers, 0 and IGNORE as uint8."""
+    """Map values (h,w) of up to 16 bits to object numbers, 0 and IGNORE, as uint8."""
     white = 255 if a.max(initial=0) <= 255 else 65535
     values, counts = np.unique(a, return_counts=True)
     beside = [int(v) for v in values if v]
@@ -79,7 +81,7 @@ def understand(a, single=254, highest=254, published=False):
 
 
 def _named(rgb):
-    """Colours (h,w,3) to numbers."""
+    """Map colours (h,w,3) to numbers."""
     found, inverse = np.unique(rgb.reshape(-1, 3), axis=0, return_inverse=True)
     found = [tuple(int(v) for v in c) for c in found]
     foreign = [c for c in found if c not in COLOURS]
@@ -91,7 +93,7 @@ def _named(rgb):
 
 
 def values_of(picture):
-    """One value a pixel of a PIL picture that holds a mask."""
+    """The values of a PIL picture that holds a mask, one a pixel."""
     if picture.mode == "P":
         a = np.array(picture, np.uint8)
         palette = np.array(picture.getpalette() or [0] * 768, np.uint8)
@@ -118,7 +120,7 @@ def values_of(picture):
 
 
 def upright(picture):
-    """Turned as its EXIF orientation says."""
+    """Turn a picture as its EXIF orientation says."""
     from PIL import ImageOps
     return ImageOps.exif_transpose(picture) if picture.getexif().get(0x0112, 1) != 1 \
         else picture

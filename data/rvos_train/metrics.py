@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 
 def jaccard(a, b):
-    """1 if both masks are empty."""
+    """IoU; 1 if both masks are empty."""
     union = np.logical_or(a, b).sum()
     return float(np.logical_and(a, b).sum() / union) if union else 1.0
 
@@ -23,8 +23,8 @@ def boundary(m):
 
 
 def dilate(m, radius):
-    """By the disk dx^2 + dy^2 <= radius^2, as rows of runs: of a row's prefix sums, a run
-    holds a set pixel where those at its two ends differ."""
+    """Dilate by the disk dx^2 + dy^2 <= radius^2, which is a run of pixels in each row. A
+    run holds a set pixel if the row's prefix sums at its two ends differ."""
     h, w = m.shape
     total = np.zeros((h, w + 2 * radius + 1), np.int32)
     np.cumsum(np.pad(m, ((0, 0), (radius, radius))), 1, out=total[:, 1:])
@@ -39,7 +39,7 @@ def dilate(m, radius):
 
 
 def box(m):
-    """Slices around what is set."""
+    """Slices around the set pixels."""
     return tuple(slice(int(v[0]), int(v[-1]) + 1)
                  for v in (np.flatnonzero(m.any(1 - axis)) for axis in (0, 1)))
 
@@ -50,7 +50,7 @@ def contour(prediction, truth):
     p, t = boundary(prediction), boundary(truth)
     if not p.any() or not t.any():
         return 1.0 if not p.any() and not t.any() else 0.0
-    around = box(p | t)  # where nothing is there is nothing to count
+    around = box(p | t)  # there is nothing to count outside
     p, t = p[around], t[around]
     precision = (p & dilate(t, r)).sum() / p.sum()
     recall = (t & dilate(p, r)).sum() / t.sum()
@@ -59,16 +59,15 @@ def contour(prediction, truth):
 
 
 def assign(truth, masks):
-    """For each true mask the index of its predicted mask: the least sum of 1 - J
-    (section 11)."""
+    """For each true mask the index of its predicted mask, with the least sum of 1 - J."""
     cost = np.array([[1 - jaccard(m, t) for m in masks] for t in truth])
     rows, columns = linear_sum_assignment(cost)
     return dict(zip(rows.tolist(), columns.tolist()))
 
 
 def sequence(truth, prediction, objects, skip_ends=True):
-    """Mean J and F per object of label maps (T,H,W); the first and the last frame do not
-    count where there are more than two."""
+    """Mean J and F of each object of label maps (T,H,W). With more than two frames the
+    first and the last do not count."""
     frames = range(len(truth))
     if skip_ends and len(truth) > 2:
         frames = frames[1:-1]

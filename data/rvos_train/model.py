@@ -8,14 +8,14 @@ With [ | ] for channel concatenation, the paper's equations are
     (2)  h_state  = [ h(t,i-1,k) | h(t-1,i,k) ]
     (3)  h(t,i,k) = ConvLSTM_k( h_input, h_state )
 
-for frame t, object i and level k (0 is the coarsest, stride 32; 3 has stride 4).  They
-stand in Decoder.frame as they are written: object after object, level after level, one
-convolution per cell over the whole concatenation.  Nothing here is fast; everything is
-in plain sight.
+for frame t, object i and level k (0 is the coarsest, stride 32; 3 has stride 4).
+Decoder.frame follows them literally: object after object, level after level, one
+convolution per cell over the whole concatenation. This code is meant to be read, not to
+be fast.
 
 Names of parameters are those of the published checkpoints (encoder: base.*, sk5..sk2,
-bn5..bn2; decoder: clstm_list.K.Gates.*, conv_out.*), so their state dictionaries load as
-they are.  Needs PyTorch 1.13 or later and numpy.
+bn5..bn2; decoder: clstm_list.K.Gates.*, conv_out.*), so their state dictionaries load
+unchanged. It needs PyTorch 1.13 or later and numpy.
 """
 import math
 
@@ -26,7 +26,7 @@ import torch.nn.functional as F
 
 from . import layout, pixels, safetensors_io
 
-# name: (bottleneck?, blocks of the four layers); VGG16 is apart
+# name: (bottleneck?, blocks of the four layers); VGG16 has a class of its own
 RESNETS = {
     "resnet18": (False, (2, 2, 2, 2)),
     "resnet34": (False, (3, 4, 6, 3)),
@@ -119,8 +119,8 @@ class VGG(nn.Module):
 
 
 class InvertedResidual(nn.Module):
-    """1x1 to `inside` channels, each of them convolved by itself, 1x1 back: with ReLU6
-    inside and none behind ("MobileNetV2", Sandler et al., 2018)."""
+    """1x1 to `inside` channels, a depthwise convolution, 1x1 back. ReLU6 follows the first
+    two, no activation the last ("MobileNetV2", Sandler et al., 2018)."""
 
     def __init__(self, size, stride, c_in, inside, c_out):
         super().__init__()
@@ -142,7 +142,7 @@ class InvertedResidual(nn.Module):
 
 
 class Mobile(nn.Module):
-    """MobileNetV2 or EfficientNet-Lite, without their last 1x1 convolution."""
+    """MobileNetV2 or EfficientNet-Lite, without the last 1x1 convolution."""
 
     def __init__(self, base, width):
         super().__init__()
@@ -196,7 +196,7 @@ class Encoder(nn.Module):
     def forward(self, x):
         _, x2, x3, x4, x5 = self.base(x)
         return [self.bn5(self.sk5(x5)), self.bn4(self.sk4(x4)),
-                self.bn3(self.sk3(x3)), self.bn2(self.sk2(x2))]  # and no activation
+                self.bn3(self.sk3(x3)), self.bn2(self.sk2(x2))]  # no activation
 
 
 # ---- decoder ---------------------------------------------------------------------------
@@ -206,17 +206,16 @@ def upsample(x, size):
 
 
 def mask_pyramid(mask):
-    """(B,n,H,W) -> the fed mask for levels 0 to 3 (strides 32, 16, 8, 4)."""
+    """(B,n,H,W) -> the fed masks for levels 0 to 3 (strides 32, 16, 8, 4)."""
     steps = []
-    for _ in range(5):  # the border windows of ceil mode cover only pixels that exist
+    for _ in range(5):  # ceil mode: border windows cover only pixels that exist
         mask = F.max_pool2d(mask, 2, 2, ceil_mode=True)
         steps.append(mask)
     return steps[:0:-1]  # the one of stride 2 is not used
 
 
 class Cell(nn.Module):
-    """A ConvLSTM level.  Gates reads [ input | mask? | spatial hidden | temporal hidden
-    ]."""
+    """A ConvLSTM level. Gates reads [input | mask? | spatial hidden | temporal hidden]."""
 
     def __init__(self, c_input, c_hidden, mask, kernel_size):
         super().__init__()
@@ -225,7 +224,7 @@ class Cell(nn.Module):
                                kernel_size, padding=kernel_size // 2)
 
     def forward(self, h_input, h_spatial, c_spatial, h_temporal):
-        """Absent states (None) are zeros.  The memory cell runs along objects only."""
+        """Absent states (None) are zeros. The cell state runs along objects only."""
         b, _, h, w = h_input.shape
         zero = h_input.new_zeros(b, self.hidden, h, w)
         h_spatial, c_spatial, h_temporal = (
@@ -240,7 +239,7 @@ class Decoder(nn.Module):
     def __init__(self, hidden=128, kernel_size=3, skip_mode="concat", mask=False):
         super().__init__()
         h = [hidden, hidden // 2, hidden // 4, hidden // 8]
-        below = [hidden, *h[:3]]  # what f' and the upsampled level below agree on
+        below = [hidden, *h[:3]]  # channels that f' and the upsampled level below share
         twice = skip_mode == "concat"
         self.skip_mode, self.mask = skip_mode, mask
         self.clstm_list = nn.ModuleList(
@@ -256,10 +255,9 @@ class Decoder(nn.Module):
         return up * feature if self.skip_mode == "mul" else up
 
     def frame(self, features, objects, h_before=None, masks=None, spatial=True):
-        """One frame.  features: f'(0..3); h_before: h(t-1), a list of 4
+        """Run one frame. features: f'(0..3); h_before: h(t-1), a list of 4
         (B,objects,C,h,w), or None; masks: S(t-1), (B,objects,H,W); spatial: whether
-        object i sees object i-1. Returns half-size logits (B,objects,h,w), h(t) and
-        c(t)."""
+        object i sees object i-1. Return half-size logits (B,objects,h,w), h(t) and c(t)."""
         pyramid = mask_pyramid(masks) if self.mask else None
         h_left, c_left = [None] * 4, [None] * 4
         hs, cs, logits = ([], [], [], []), ([], [], [], []), []
@@ -272,8 +270,8 @@ class Decoder(nn.Module):
                 if self.mask:
                     x = torch.cat([x, pyramid[k][:, i:i + 1]], 1)
                 before = None if h_before is None else h_before[k][:, i]
-                # h_left[k - 1] above is already this object's, h_left[k] still the last
-                # one's
+                # h_left[k - 1] is already this object's state, h_left[k] still that of
+                # the object before.
                 h_left[k], c_left[k] = cell(x, h_left[k], c_left[k], before)
                 hs[k].append(h_left[k])
                 cs[k].append(c_left[k])
@@ -284,7 +282,7 @@ class Decoder(nn.Module):
 
 
 class RVOS(nn.Module):
-    """One encoder and a decoder for each task; .settings says what it is."""
+    """One encoder and a decoder for each task; .settings describes them."""
 
     def __init__(self, base="resnet101", hidden=128, kernel_size=3, skip_mode="concat",
                  width=64, tasks=TASKS):
@@ -313,7 +311,7 @@ IGNORED = ("num_batches_tracked", "base.fc.", "base.classifier.", "fc_stop")
 
 
 def read_settings(tensors, metadata):
-    """What network a bundle holds, from its metadata and the shapes of its tensors."""
+    """The settings of a bundle's network, from its metadata and the shapes of its tensors."""
     first = "encoder." + layout.first_tensor(metadata["rvos.base"])
     for name in (first, "encoder.sk5.weight"):
         if name not in tensors:
@@ -326,8 +324,8 @@ def read_settings(tensors, metadata):
 
 
 def load_state(module, tensors):
-    """Fills a module from {name: array}, in float32; names what is missing or
-    misshapen."""
+    """Fill a module from {name: array}, in float32. The error names missing tensors and
+    wrong shapes."""
     have = {k: torch.tensor(np.asarray(v, np.float32)) for k, v in tensors.items()
             if not any(word in k for word in IGNORED)}
     want = {k: v for k, v in module.state_dict().items()
@@ -352,21 +350,21 @@ def from_tensors(tensors, metadata):
 
 
 def load_bundle(path):
-    """A .safetensors bundle (docs/model-format.md) as an RVOS module in float32."""
+    """Load a .safetensors bundle (docs/model-format.md) as an RVOS module in float32."""
     return from_tensors(*safetensors_io.read(path))
 
 
 # ---- loops over frames ------------------------------------------------------------------
 
 class Step:
-    """What one frame came to; arrays of (objects, ...) in the network's type."""
+    """The results of one frame; arrays of (objects, ...) in the network's type."""
 
     def __init__(self, **fields):
         self.__dict__.update(fields)
 
 
 def seed_rows(fed, seeds, slots):
-    """Overwrites rows of the fed masks (objects,H,W) with a label map's; nearest
+    """Overwrite rows of the fed masks (objects,H,W) with those of a label map; nearest
     neighbour."""
     labels = torch.from_numpy(pixels.resize_nearest(np.asarray(seeds),
                                                     *fed.shape[-2:]).copy())
@@ -377,15 +375,15 @@ def seed_rows(fed, seeds, slots):
 
 def run(net, task, frames, objects, variant="spatio-temporal", size=None, seeds=None,
         all_slots=False):
-    """Yields a Step for each frame: logits_half, prob, fed, hidden, cell, features, live.
+    """Yield a Step for each frame: logits_half, prob, fed, hidden, cell, features, live.
 
-    frames: uint8 RGB (T,h,w,3), resized to `size` (H,W) if need be.  seeds, one-shot
-    only: {frame: (label map, slots)}, slots a row of flags that says which objects the
-    map tells about; None: all.  Of the first frame, rows without a seed are empty.
+    frames: uint8 RGB (T,h,w,3), resized to `size` (H,W) if necessary. seeds, one-shot
+    only: {frame: (label map, slots)}, where slots has a flag for each object that the map
+    sets; None: all objects. At the first frame, rows without a seed are empty.
 
-    all_slots: run every row from the first frame on, as the original does.  Otherwise
-    only the rows up to the highest seeded one run (the rest have zeros), which changes
-    nothing for the rows that do; a row that starts late then has no history.  Before any
+    all_slots: run every row from the first frame on, as the original does. Otherwise only
+    the rows up to the highest seeded one run, and the others are zeros. This does not
+    change the rows that run, but a row that starts late has no history. Before the first
     seed nothing runs and time does not count.
     """
     device, dtype = next(net.parameters()).device, next(net.parameters()).dtype
@@ -396,7 +394,7 @@ def run(net, task, frames, objects, variant="spatio-temporal", size=None, seeds=
     prob = torch.zeros_like(fed)
     hidden, count, live = None, 0, 0 if one_shot and not all_slots else objects
     for t, frame in enumerate(frames):
-        if count >= 2:  # frame 1 is fed the masks of frame 0 once more
+        if count >= 2:  # frame 1 is fed the masks of frame 0 again
             fed = prob.clone()
         if one_shot and t in (seeds or {}):
             labels, slots = seeds[t]
@@ -424,7 +422,7 @@ def run(net, task, frames, objects, variant="spatio-temporal", size=None, seeds=
 
 
 def grow(hidden, rows):
-    """Hidden states with rows of zeros added behind."""
+    """Append rows of zeros to the hidden states."""
     if hidden is None:
         return None
     return [torch.cat([h, h.new_zeros(1, rows - h.shape[1], *h.shape[2:])], 1)
@@ -434,7 +432,7 @@ def grow(hidden, rows):
 def label_map(logits_half, size, output=None, threshold=0.5):
     """Half-size logits (n,h,w) -> uint8 labels of output size (docs/numerics.md)."""
     full = upsample(upsample(logits_half[None], size), output or size)[0]
-    best, slot = full.max(0)  # of equal ones the first: max() of torch promises no order
+    best, slot = full.max(0)  # the first of equal ones; torch's max() does not promise that
     slot = torch.where(full == best,
                        torch.arange(len(full), device=full.device)[:, None, None],
                        len(full)).min(0).values

@@ -7,8 +7,8 @@ STD = np.array((0.229, 0.224, 0.225), np.float32)
 
 
 def _taps(src, dst):
-    """Of the antialiased bilinear filter: source positions (dst, taps) and integer
-    weights of 22 fraction bits."""
+    """Taps of the antialiased bilinear filter: source positions (dst, taps) and integer
+    weights with 22 fraction bits."""
     scale = src / dst
     support = max(1.0, scale)
     lists = []
@@ -28,7 +28,7 @@ def _taps(src, dst):
 
 
 def _filter(x, src, dst):
-    """Along the first axis, rounded to 8 bits."""
+    """Filter along the first axis and round to 8 bits."""
     at, weights = _taps(src, dst)
     total = np.full((dst, *x.shape[1:]), 1 << 21, np.int64)
     for a, w in zip(at.T, weights.T):
@@ -37,7 +37,7 @@ def _filter(x, src, dst):
 
 
 def resize_bilinear(image, height, width):
-    """uint8 (h,w,c) -> (height,width,c), the same bytes as Pillow's BILINEAR."""
+    """uint8 (h,w,c) -> (height,width,c), with the same bytes as Pillow's BILINEAR."""
     x = np.asarray(image, np.uint8).astype(np.int64)
     if x.shape[1] != width:  # horizontal pass first; each pass rounds to 8 bits
         x = _filter(x.transpose(1, 0, 2), x.shape[1], width).transpose(1, 0, 2)
@@ -60,15 +60,15 @@ def normalise(image):
 
 
 def object_planes(labels, objects):
-    """Label map (h,w) -> (objects,h,w) float32: plane k holds label k + 1.  255 is
+    """Label map (h,w) -> (objects,h,w) float32: plane k holds label k + 1. 255 is
     background."""
     labels = np.asarray(labels)
     return np.stack([labels == k + 1 for k in range(objects)]).astype(np.float32)
 
 
 def read_labels(path):
-    """The object numbers of a mask as uint8 (h,w), by the rule of mask_rule.py; what is to be
-    ignored becomes background."""
+    """Read the object numbers of a mask as uint8 (h,w), by the rule of mask_rule.py;
+    "ignore" becomes background."""
     from PIL import Image
 
     from . import mask_rule

@@ -4,8 +4,8 @@
     python3 data/rvos_train prepare SOURCE... -o FILE.zip [--size 448x256] [--every N]
 
 A pack is one zip file of JPEG and PNG pictures with a manifest.json: sources, licences,
-counts, and a hash of every sequence.  The same input gives the same bytes.  SOURCE is
-KIND:PATH as datasets.py tells.
+counts, and a hash of every sequence. The same input gives the same bytes. SOURCE is
+KIND:PATH, see datasets.py.
 """
 import argparse
 import hashlib
@@ -27,7 +27,7 @@ FORMAT = "rvosseg-pack-1"
 
 
 def encode_image(frame, size, quality):
-    """JPEG bytes; those of the file where it has the size already."""
+    """JPEG bytes; those of the file if it already has the size."""
     if isinstance(frame, datasets.FileFrame):
         with Image.open(frame.jpg) as im:
             keep = im.format == "JPEG" and im.mode == "RGB" and im.size == size and \
@@ -57,7 +57,7 @@ def encode(frame, size, quality):
 
 
 def add(z, name, sequence, every, size, quality):
-    """Writes one sequence; its entry of the manifest."""
+    """Write one sequence and return its entry of the manifest."""
     digest, annotated, ids = hashlib.sha256(), 0, set()
     frames = sequence.frames[::every]
     for t, frame in enumerate(frames):
@@ -66,7 +66,7 @@ def add(z, name, sequence, every, size, quality):
         annotated += png is not None
         for suffix, data in ((".jpg", jpg), (".png", png)):
             if data is not None:
-                # without a date, so that a pack depends on its content alone
+                # no date, so that a pack's bytes depend on its content only
                 z.writestr(zipfile.ZipInfo(f"{name}/{t:05d}{suffix}"), data)
                 digest.update(data)
     return dict(name=name, frames=len(frames), annotated=annotated,
@@ -101,13 +101,13 @@ def prepare(sources, out, size=(448, 256), every=1, quality=90, licence=None, li
                 f"{show(licence or terms, 1000)}")
         names = [r["name"] for r in manifest["sequences"]]
         if len(set(names)) != len(names):
-            raise DataError(f"{out}: two sequences of one name")
+            raise DataError(f"{out}: two sequences have one name")
         z.writestr(zipfile.ZipInfo("manifest.json"), json.dumps(manifest, indent=1))
     return manifest
 
 
 def verify(path):
-    """Names of sequences whose hash is not the manifest's."""
+    """Names of sequences whose hash differs from the manifest's."""
     pack = datasets.Pack(path)
     bad = []
     for row, s in zip(pack.manifest["sequences"], pack.sequences()):
@@ -131,11 +131,11 @@ def main(argv=None):
     p.add_argument("-o", "--output", metavar="FILE.zip")
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
     p.add_argument("--every", type=int, default=1, help="keep every Nth frame of a video")
-    p.add_argument("--quality", type=int, default=90, help="of the JPEG pictures")
-    p.add_argument("--limit", type=int, help="sequences of a source")
-    p.add_argument("--licence", help="where datasets.py does not know it")
+    p.add_argument("--quality", type=int, default=90, help="JPEG quality")
+    p.add_argument("--limit", type=int, help="take at most this many sequences of a source")
+    p.add_argument("--licence", help="licence of a source that datasets.py does not know")
     p.add_argument("--exhaustive", action="store_true",
-                   help="all objects are annotated: other slots shall stay empty")
+                   help="states that all objects are annotated, so other slots must stay empty")
     p.add_argument("--verify", metavar="FILE.zip",
                    help="check a pack against its manifest")
     a = p.parse_args(argv)
@@ -146,7 +146,7 @@ def main(argv=None):
                 print(f"{show(a.verify)}: {show(name)}: damaged")
             return bool(bad)
         if not a.source or not a.output:
-            p.error("say which sources, and where to with -o")
+            p.error("name sources, and the output with -o")
         prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence,
                 a.limit,
                 a.exhaustive)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Which encoder to start from: how well a linear read-out of its features tells objects
-from background.
+"""Compares encoders to start from: how well a linear read-out of their features separates
+objects from background.
 
     python3 data/rvos_train probe SOURCE BASE=WEIGHTS... [--frames 60] [--steps 300]
 
-Features of strides 4 to 32 are computed once, brought to stride 8 and standardised; one
-weight for each channel is fitted (logistic regression) on every other sequence of the
-SOURCE and judged on the rest: the mean IoU over frames.  BASE=random starts from random
-weights, to compare with.
+Features of strides 4 to 32 are computed once, brought to stride 8 and standardised. A
+logistic regression, one weight for each channel, is fitted on every other sequence of the
+SOURCE. The result is the mean IoU over frames of the other sequences. BASE=random starts
+from random weights, for comparison.
 """
 import argparse
 import sys
@@ -23,7 +23,7 @@ from .layout import BASES, standard_width
 
 
 def choose(sequences, count):
-    """`count` frames, evenly over all, that have an object."""
+    """Choose `count` frames with an object, spread evenly."""
     frames = [f for s in sequences for f in s.frames if f.png]
     step = max(1, len(frames) // count)
     return frames[::step][:count]
@@ -79,7 +79,7 @@ def main(argv=None):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("source")
     p.add_argument("encoder", nargs="+", metavar="BASE=WEIGHTS")
-    p.add_argument("--frames", type=int, default=60, help="of each half")
+    p.add_argument("--frames", type=int, default=60, help="frames of each half")
     p.add_argument("--steps", type=int, default=300)
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
     a = p.parse_args(argv)

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The recipe for a better model: three phases that fit 12 minutes of one large GPU, in
-calls of a few minutes each.
+"""Trains by the recipe for a better model: three phases, 12 minutes of one large GPU in
+total, in calls of a few minutes each.
 
     python3 data/rvos_train recipe OUT --data PACKS [--init MODEL] [--minutes 8] [--validation SOURCE]
 
-PACKS is a folder with video*.zip, stills*.zip and labelled*.zip, and, if there are any,
-backgrounds*.zip and an encoder to start from (*.pt, *.pth).  --init starts from a whole
-model instead.  Call it again with the same OUT until it says that it is done: it goes on
+PACKS is a folder with video*.zip, stills*.zip and labelled*.zip, and optionally
+backgrounds*.zip and an encoder to start from (*.pt, *.pth). --init starts from a whole
+model instead. Call it again with the same OUT until it says that it is done. It continues
 at the step where it stopped, with the same result as in one call.
 
     short      clips of 5 frames; true masks are fed at first, then the network's own
     rollouts   8 frames, all masks its own; seeds with faults; slots must not swap
     long       12 frames, more faults, half of them what the zero-shot decoder found
 
-After each phase the averaged weights are validated, the best ones so far are kept as
-OUT/best.safetensors, and OUT/phase-N.zip has what is worth bringing back: model, card,
-log, plot, settings, sample.
+After each phase the averaged weights are validated, and the best so far are kept as
+OUT/best.safetensors. OUT/phase-N.zip has the results to bring back: model, card, log,
+plot, settings, sample.
 """
 import argparse
 import glob
@@ -30,7 +30,7 @@ from . import config, encoder_init, export, files, train, trainer
 from .files import show
 from .trainer import TrainError
 
-# minutes are of the whole budget of 12; the rest is starting, validation and saving
+# Minutes of a budget of 12; the rest is for starting, validation and saving.
 PHASES = (
     ("short", 4.5, dict(length=5, batch=16, feed="ramp", ramp=0.4, lr=4e-4,
                         lr_encoder=1.5e-4, warmup=200, imperfect=0.2)),
@@ -41,13 +41,13 @@ PHASES = (
 )
 SHARED = dict(objects=5, late_objects=0.5, ema=0.999, clip_norm=1.0, max_stride=4,
               validation_frames=24, log_every=50, check_every=1000)
-RESERVE = 35  # seconds at the end of a call, for the step at hand, and for saving
-MOST = 55_000_000  # bytes of what is brought back of a phase
+RESERVE = 35  # seconds at the end of a call, for the current step and for saving
+MOST = 55_000_000  # bytes of a phase's zip file
 SMALL = ("model.safetensors", "model.md", "log.csv", "plot.png", "config.yaml")
 
 
 def packs(folder):
-    """Settings of the data in a folder."""
+    """The settings for the packs of a folder."""
     find = lambda *kinds: [f"pack:{p}" for k in kinds for p in sorted(
         glob.glob(os.path.join(folder, k + "*.zip")))]
     found = dict(video=find("video"), stills=find("stills", "labelled"),
@@ -59,8 +59,8 @@ def packs(folder):
 
 
 class Recipe:
-    """more: settings that go before the recipe's, of all phases.  steps: of each phase,
-    instead of their minutes."""
+    """more: settings for all phases, which override the recipe's. steps: of each phase,
+    instead of minutes."""
 
     def __init__(self, out, data, init="", validation=(), steps=None, more=None, say=print):
         self.out, self.data, self.init, self.say = out, data, init, say
@@ -81,7 +81,7 @@ class Recipe:
         c = dict(SHARED, **values)
         c.update(packs(self.data))
         start = self.init or c["weights"]
-        if start:  # later phases start from the one before, but stand on this
+        if start:  # later phases start from the one before, but depend on this one, too
             c["start_licence"] = encoder_init.licence_of(start)
         c.update(validation=self.validation, seed=n)
         if n:
@@ -93,7 +93,7 @@ class Recipe:
         return config.merge(c)
 
     def run_of(self, n):
-        """The phase's run, from where it stopped."""
+        """The phase's run, new or resumed."""
         folder = self.folder(n)
         os.makedirs(folder, exist_ok=True)
         c = self.settings(n)
@@ -109,8 +109,8 @@ class Recipe:
         return run
 
     def go(self, minutes=math.inf, stop_at=None):
-        """For so many minutes, or until stop_at = (phase from 0, step).  True: all
-        done."""
+        """Train for so many minutes, or until stop_at = (phase from 0, step). Return True
+        if all is done."""
         until = time.monotonic() + minutes * 60 - (RESERVE if minutes < math.inf else 0)
         for n in range(len(self.state["done"]), len(PHASES)):
             run = self.run_of(n)
@@ -125,7 +125,7 @@ class Recipe:
         return True
 
     def finish(self, n, run):
-        """Keeps what the phase made; once, even if the call before ended in between."""
+        """Keep the phase's results, once, even if the call before ended in between."""
         scores = run.scores
         score = sum(s["J"] for s in scores.values()) / max(1, len(scores))
         first = next((r for r in run.rows if any(k.startswith("J ") for k in r)), None)
@@ -157,7 +157,7 @@ class Recipe:
             self.say(f"{path}: {size / 1e6:.0f} MB, more than {MOST / 1e6:.0f}")
 
     def summary(self, done, command):
-        """What has been reached, and what to do next."""
+        """The results so far, and what to do next."""
         lines = []
         if self.state["start"]:
             lines.append("start: " + ", ".join(f"{k} {v:.1f}"
@@ -180,8 +180,8 @@ def main(argv=None):
     p.add_argument("--data", required=True, help="folder of packs")
     p.add_argument("--init", default="", help="model to start from")
     p.add_argument("--validation", nargs="*", default=[], metavar="SOURCE")
-    p.add_argument("--minutes", type=float, default=math.inf, help="of this call")
-    p.add_argument("--steps", type=int, nargs=len(PHASES), help="of each phase")
+    p.add_argument("--minutes", type=float, default=math.inf, help="minutes of this call")
+    p.add_argument("--steps", type=int, nargs=len(PHASES), help="steps of each phase")
     p.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE",
                    help="settings of all phases, such as base=effnet-lite0 graph=true")
     a = p.parse_args(argv)

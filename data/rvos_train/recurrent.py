@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The decoder as it is trained: model.py's parameters and numbers, in a faster order.
+"""The decoder for training: model.py's parameters and results, in a faster order.
 
-A gate convolution is linear in its input channels, so it is done in parts.  Image
-features are shared by all objects and known for all frames: one convolution a clip.
-Object i of a level needs the level below of object i only, not of the objects behind it:
-so a frame is done level by level, and what comes from below, from the fed mask and from
-the frame before is one convolution for all objects.  The rest, to the left, is cells.py.
-Kernels are split and cast once per clip.  Skip mode concat only.
+A gate convolution is linear in its input channels, so it can be split. All objects share
+the image features, which are known for all frames: this part is one convolution a clip.
+Object i of a level needs the coarser level of object i only. So a frame is done level by
+level, and the coarser state, the fed mask and the state of the frame before go through one
+convolution for all objects. cells.py does the rest, the recurrence over objects. Kernels
+are split and cast once per clip. Only skip mode concat is supported.
 
-Frames or objects come first, (T,B,C,h,w) and (N,B,C,h,w), channels innermost: slices are
-dense NHWC tensors.
+Tensors have frames or objects first, (T,B,C,h,w) and (N,B,C,h,w), and channels innermost:
+slices are dense NHWC tensors.
 """
 import functools
 
@@ -25,28 +25,28 @@ def nhwc(x):
 
 
 def wide(x):
-    """In float32 at least."""
+    """Convert to float32, or keep a wider type."""
     return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def convolve(x, weight, bias=None):
-    """Of (A,B,C,h,w), as one batch."""
+    """Convolve (A,B,C,h,w) as one batch."""
     y = F.conv2d(x.flatten(0, 1), weight, bias, padding=weight.shape[-1] // 2)
     return y.unflatten(0, x.shape[:2])
 
 
 @functools.lru_cache(maxsize=None)
 def ramp(n, m, dtype, device):
-    """(n,m): how much output pixel j takes of input pixel i, along one axis."""
+    """(n,m): the weight of input pixel i in output pixel j, along one axis."""
     one = torch.eye(n, dtype=torch.promote_types(dtype, torch.float32), device=device)
     return F.interpolate(one[None], size=m, mode="linear",
                          align_corners=True)[0].to(dtype)
 
 
 class Upsample(torch.autograd.Function):
-    """model.upsample() in the type that comes in, where autocast would make it float32,
-    and all that it is put together with.  Its gradient is two products of matrices:
-    PyTorch's own adds up pixel by pixel, by atomics."""
+    """model.upsample() in the input's type. Autocast would make it float32, and everything
+    that it is concatenated with. The gradient is two matrix products; PyTorch's own adds
+    pixel by pixel with atomics."""
 
     @staticmethod
     def forward(ctx, x, size):
@@ -58,7 +58,7 @@ class Upsample(torch.autograd.Function):
     def backward(ctx, grad):
         a, c, h, w = ctx.shape
         height, width = grad.shape[-2:]
-        g = grad.permute(0, 2, 3, 1).contiguous()  # as it lies, mostly
+        g = grad.permute(0, 2, 3, 1).contiguous()  # mostly no copy
         y, x = ramp(h, height, g.dtype, g.device), ramp(w, width, g.dtype, g.device)
         g = torch.bmm(y.expand(a, h, height), g.view(a, height, width * c))
         g = torch.bmm(x.expand(a * h, w, width), g.view(a * h, width, c))
@@ -66,12 +66,13 @@ class Upsample(torch.autograd.Function):
 
 
 def resize(x, size):
-    """Bilinear, of (A,B,C,h,w)."""
+    """Resize (A,B,C,h,w) bilinearly."""
     return Upsample.apply(x.flatten(0, 1), tuple(size)).unflatten(0, x.shape[:2])
 
 
 def split(cell, level, mask):
-    """A cell's gate kernel by what it reads: below, feature, mask, left, before."""
+    """Split a cell's gate kernel by its inputs: coarser state, feature, mask, left
+    neighbour, frame before."""
     w, h = cell.Gates.weight, cell.hidden
     joint = w.shape[1] - 2 * h - int(mask)
     low = 0 if level == 0 else joint // 2
@@ -79,7 +80,7 @@ def split(cell, level, mask):
 
 
 class ClipDecoder(nn.Module):
-    """Runs a model.Decoder over clips.  how: a kind of cells.py."""
+    """Run a model.Decoder over clips. how: a kind of cells.py."""
 
     def __init__(self, decoder, objects, variant="spatio-temporal", how="torch"):
         super().__init__()
@@ -90,9 +91,9 @@ class ClipDecoder(nn.Module):
         self.update = cells.kernels(how, device)
 
     def kernels(self, dtype):
-        """Of each level: feature, bias, ahead at the first frame, ahead later, left.
-        "ahead" reads [below | before | mask], padded to a multiple of 8 channels, which
-        tensor cores like."""
+        """For each level: feature, bias, ahead at the first frame, ahead later, left.
+        "ahead" reads [below | before | mask], padded to a multiple of 8 channels for tensor
+        cores."""
         out = []
         for k, cell in enumerate(self.decoder.clstm_list):
             below, feature, mask, left, before = split(cell, k, self.decoder.mask)
@@ -106,8 +107,8 @@ class ClipDecoder(nn.Module):
         return out
 
     def planes(self, masks, kernels, dtype):
-        """The fed masks (B,N,H,W) as the channels behind the hidden states at each level:
-        the mask and the zeros that pad."""
+        """The fed masks (B,N,H,W) at each level, as the channels after the hidden states:
+        the mask and the padding."""
         with torch.no_grad():
             out = []
             for k, m in enumerate(model.mask_pyramid(masks)):
@@ -128,7 +129,7 @@ class ClipDecoder(nn.Module):
             parts += [] if planes is None else [planes[k]]
             ahead = None
             if parts:
-                # flat, since PyTorch keeps channels innermost in four dimensions only
+                # flatten: PyTorch keeps channels innermost in four dimensions only
                 parts = [p.flatten(0, 1) for p in parts]
                 x = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
                 w = first if before is None else later
@@ -144,10 +145,10 @@ class ClipDecoder(nn.Module):
 
     def clip(self, features, feed):
         """features: 4 of (T,B,C,h,w); feed(t, logits of t-1) -> masks of frame t, or
-        None.  Returns half-size logits (B,T,N,h,w)."""
+        None. Return half-size logits (B,T,N,h,w)."""
         dtype = features[0].dtype
         kernels = self.kernels(dtype)
-        # split at once: gradients of the parts are put together, not added up one by one
+        # one split: the gradients of the parts are then concatenated, not added one by one
         shared = [convolve(f, w[0], w[1]).flatten(0, 1).split(f.shape[1])
                   for f, w in zip(features, kernels)]
         before, out = None, []
@@ -167,10 +168,9 @@ class ZeroClip(ClipDecoder):
 
 
 class OneClip(ClipDecoder):
-    """truth (B,T,N,H,W); shown (B,T,N), 1 where an annotation is given at this frame;
-    teach (B,T), 1 where frame t is fed the truth of frame t-1 instead of what the
-    network said. twice: frame 1 is fed the annotation of frame 0 again, as at
-    inference."""
+    """truth (B,T,N,H,W); shown (B,T,N): 1 if a mask is given at this frame; teach (B,T): 1
+    if frame t is fed the truth of frame t-1 instead of the network's output. twice: frame 1
+    is fed the annotation of frame 0 again, as at inference."""
 
     def __init__(self, *args, twice=True, **options):
         super().__init__(*args, **options)
@@ -186,8 +186,8 @@ class OneClip(ClipDecoder):
             if t == 1 and self.twice:
                 fed = truth[:, 0] * shown[:, 0, :, None, None]
             else:
-                # No gradient goes through a fed mask.  Before an object is shown it is
-                # fed what the network said of its empty slot.
+                # No gradient flows through a fed mask. Before its mask is given, an
+                # object is fed the network's output for its empty slot.
                 own = model.upsample(wide(logits.detach()), size).sigmoid()
                 seen = shown[:, :t].amax(1)[..., None, None]
                 k = teach[:, t, None, None, None] * seen

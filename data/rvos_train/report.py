@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What a run leaves to look at: log.csv, its plot, and sample pictures.  Pillow draws
-them."""
+"""Writes log.csv, its plot and sample pictures, with Pillow."""
 import csv
 import io
 
@@ -8,25 +7,18 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from . import model, recurrent
+from . import mask_rule, model, recurrent
 from .files import atomic
 
 
 def palette(count=256):
     """The colours of DAVIS and Pascal annotations."""
-    out = np.zeros((count, 3), np.uint8)
-    for k in range(count):
-        v = k
-        for bit in range(8):
-            for c in range(3):
-                out[k, c] |= (v >> c & 1) << (7 - bit)
-            v >>= 3
-    return out
+    return np.array([mask_rule.davis_colour(n) for n in range(count)], np.uint8)
 
 
 def write_csv(path, rows):
-    """rows: dictionaries, with gaps.  Written whole each time: logs are short, and a
-    file that is always complete needs no mending after a crash."""
+    """rows: dictionaries, which may lack keys. The whole file is written each time: logs
+    are short, and the file is complete even after a crash."""
     names = []
     for row in rows:
         names += [k for k in row if k not in names]
@@ -78,14 +70,14 @@ def panel(draw, rows, names, box):
 
 
 def tint(images, labels):
-    """uint8 (...,H,W,3) with half of the label's colour where there is one."""
+    """Mix labelled pixels of uint8 (...,H,W,3) half and half with the label's colour."""
     colour = palette()[labels]
     mixed = (images.astype(np.uint16) + colour) // 2
     return np.where(labels[..., None] > 0, mixed, images).astype(np.uint8)
 
 
 def write_sample(path, trainer, plan, step=0):
-    """One clip: the truth, and what each decoder makes of it; a row each."""
+    """Draw one clip: a row with the truth, and a row for each decoder."""
     with torch.no_grad():
         x, targets, _, _, shown = trainer.prepare(step, plan)
         x, targets, shown = x[:1], targets[:1], shown[:1]

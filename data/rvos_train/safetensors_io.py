@@ -2,8 +2,8 @@
 """Reads and writes .safetensors files with numpy alone.
 
 Layout: 8 bytes little-endian header length, a JSON header padded with spaces, the
-tensors' bytes.  `data_offsets` count from the end of the header.  Every field is checked
-before it is used, so that a damaged file gives a FormatError and never a wrong tensor.
+tensors' bytes. `data_offsets` count from the end of the header. Every field is checked
+before its use, so a damaged file gives a FormatError and never a wrong tensor.
 """
 import json
 import os
@@ -26,8 +26,7 @@ NAMES = {v: k for k, v in DTYPES.items() if k != "BF16"}
 
 
 class FormatError(ValueError):
-    """The file is not the file it claims to be; the message names the file and the
-    fault."""
+    """The message names the file and the fault."""
 
 
 def _no_duplicates(pairs):
@@ -40,7 +39,8 @@ def _no_duplicates(pairs):
 
 
 def _mistaken(start):
-    """What people have in place of the file, by its first bytes; None: nothing known."""
+    """Recognise, from the first bytes, what people often have in place of the file; else
+    None."""
     if start.startswith(b"PK\3\4") or start[:2] in (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"):
         return "a zip file or pickle, such as a PyTorch checkpoint: data/convert.py reads those"
     return impostor(start)
@@ -52,7 +52,7 @@ def _open(path):
 
 
 def _parse_start(path, f, size):
-    """The header's text, which must be whole."""
+    """The header's text, which must be complete."""
     start = f.read(8)
     length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
     if len(start) < 8 or length > min(MAX_HEADER, size - 8):
@@ -74,12 +74,12 @@ def _read_header(path, f, size):
     try:
         header = json.loads(text.decode("utf-8"), object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as e:
-        raise FormatError(f"{path}: the header is no JSON: {e}") from e
+        raise FormatError(f"{path}: the header is not JSON: {e}") from e
     if not isinstance(header, dict):
-        raise FormatError(f"{path}: the header is no JSON object")
+        raise FormatError(f"{path}: the header is not a JSON object")
     meta = header.pop("__metadata__", {})
     if not isinstance(meta, dict) or not all(isinstance(v, str) for v in meta.values()):
-        raise FormatError(f"{path}: metadata that are no strings")
+        raise FormatError(f"{path}: the metadata are not strings")
     return header, meta, 8 + length, size - 8 - length
 
 
@@ -94,7 +94,7 @@ def read_header(path):
 
 
 def _entry(path, name, entry, size):
-    """Checks one entry; (dtype name, shape, begin, end)"""
+    """Check one entry; return (dtype name, shape, begin, end)."""
     bad = lambda what: FormatError(f"{path}: tensor {show(name)}: {what}")
     if not isinstance(entry, dict):
         raise bad("no description")
@@ -103,9 +103,9 @@ def _entry(path, name, entry, size):
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise bad(f"unknown dtype {show(dtype)}")
     if not isinstance(shape, list) or len(shape) > 8 or not all(map(natural, shape)):
-        raise bad("a shape that is none")
+        raise bad("the shape is not a list of sizes")
     if not isinstance(span, list) or len(span) != 2 or not all(map(natural, span)):
-        raise bad("data_offsets that are none")
+        raise bad("the data_offsets are not two numbers")
     count = 1
     for n in shape:
         count *= n
@@ -115,7 +115,7 @@ def _entry(path, name, entry, size):
 
 
 def read(path):
-    """({name: array}, metadata).  BF16 comes as float32, all else in its own type."""
+    """({name: array}, metadata). BF16 becomes float32; others keep their type."""
     try:
         f, whole = _open(path)
         with f:
@@ -149,8 +149,8 @@ def to_bf16(a):
 
 
 def write(path, tensors, metadata=None, bf16=False):
-    """Writes {name: array} in order of name.  The file appears whole or not at all.
-    bf16: arrays of float32 are stored as BF16."""
+    """Write {name: array} in order of name. The file appears complete or not at all.
+    bf16: store float32 arrays as BF16."""
     header = {"__metadata__": dict(metadata)} if metadata else {}
     arrays, at = [], 0
     for name in sorted(tensors):

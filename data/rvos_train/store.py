@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Frames for training, as uint8 at the network's size.
 
-Resident: decoded once and kept on the device.  Streamed: decoded by threads when asked
-for, which prefetch() does ahead of time; the last ones stay in a cache.
+Resident frames are decoded once and kept on the device. Streamed frames are decoded by
+threads on demand; prefetch() starts this ahead of time, and the last ones stay in a cache.
 """
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -29,8 +29,7 @@ def decode(frame, size):
 
 
 class Store:
-    """spans: (first frame, frames) of each sequence.  budget: bytes that may be
-    resident."""
+    """spans: (first frame, frames) of each sequence. budget: bytes that may be resident."""
 
     def __init__(self, sequences, size, device="cpu", budget=32 << 30, workers=8):
         self.sequences, self.size = sequences, tuple(size)
@@ -69,7 +68,7 @@ class Store:
                                                         for p in part])).to(self.device)
 
     def prefetch(self, index):
-        """Starts to decode; the frames will be wanted soon."""
+        """Start to decode frames that will be needed soon."""
         if self.resident:
             return
         for i in index.flatten().tolist():
@@ -84,8 +83,8 @@ class Store:
         """index: any shape, on the CPU -> images (..., 3,H,W) and labels (..., H,W),
         uint8."""
         if self.resident:
-            # Copied by the time it returns, as few numbers are; what "blocks" is that the
-            # host waits for all the work that the device has been given before.
+            # A copy this small is complete when to() returns. A blocking copy would also
+            # wait for all work that the device still has.
             at = index.to(self.device, non_blocking=True)
             return self.images[at], self.masks[at]
         self.prefetch(index)

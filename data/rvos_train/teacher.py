@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A network that finds the main thing in a picture, to make labels with: U2-Net
-(Apache-2.0), by ONNX Runtime on the CPU or as a PyTorch module on any device.
+"""Labels pictures by U2-Net (Apache-2.0), a network that finds the main object of a
+picture. It runs in ONNX Runtime on the CPU, or as a PyTorch module on any device.
 
     python3 data/rvos_train teacher u2netp.onnx PICTURES OUT [--torch]
 
-OUT gets each picture of the folder with a mask: NAME.jpg and NAME.png, a source
-`folder:OUT` of stills.  A picture in which it is unsure, or finds nothing or everything,
-is left out.
+OUT gets each picture of the folder with a mask, NAME.jpg and NAME.png: a source
+`folder:OUT` of stills. A picture is left out if U2-Net is unsure, or finds nothing or
+everything.
 """
 import argparse
 import os
@@ -20,14 +20,14 @@ from . import files
 
 SIDE = 320
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-LEAST, MOST = 0.02, 0.7  # share of the picture that the thing covers
-UNSURE = 0.25  # of its pixels that are neither clearly in nor out
+LEAST, MOST = 0.02, 0.7  # share of the picture that the object covers
+UNSURE = 0.25  # share of its pixels that are neither clearly inside nor outside
 
 
 # ---- files of ONNX ---------------------------------------------------------------------
 
 def fields(data):
-    """(number, value) of a protocol buffer: integers and pieces of `data`."""
+    """(number, value) of the fields of a protocol buffer: integers and slices of `data`."""
     at, end = 0, len(data)
 
     def varint():
@@ -116,7 +116,7 @@ def read_onnx(path):
     with files.open_regular(path) as f:
         model = grouped(memoryview(f.read()))
     if 7 not in model:
-        raise ValueError(f"{path}: no ONNX file")
+        raise ValueError(f"{path}: not an ONNX file")
     graph = grouped(model[7][0])
     text = lambda values: [bytes(v).decode() for v in values]
     nodes = []
@@ -168,7 +168,7 @@ class Teacher:
             image.size, Image.BILINEAR))
 
     def mask(self, image):
-        """Boolean, or None where it cannot be trusted."""
+        """A boolean mask, or None if it cannot be trusted."""
         p = self.probability(image)
         inside = p > 0.5
         if not LEAST < inside.mean() < MOST:
@@ -184,7 +184,7 @@ def main(argv=None):
     p.add_argument("pictures", help="folder of JPEG and PNG pictures")
     p.add_argument("out")
     p.add_argument("--torch", action="store_true",
-                   help="by PyTorch: on the GPU if there is one")
+                   help="run in PyTorch, on the GPU if there is one")
     a = p.parse_args(argv)
     try:
         device = None

@@ -8,13 +8,13 @@ from . import teacher
 
 
 class Graph(torch.nn.Module):
-    """Of the operations that U2-Net is made of.  Shapes are computed with numpy."""
+    """A module of the operations that U2-Net needs. Shapes are computed with numpy."""
 
     def __init__(self, path):
         super().__init__()
         self.path = path
         self.nodes, arrays, self.input, self.output = teacher.read_onnx(path)
-        self.shapes = {}  # small integers, which are computed with on the CPU
+        self.shapes = {}  # small integers, computed on the CPU
         self.names = {}
         for n, (name, array) in enumerate(arrays.items()):
             if array.dtype.kind == "f":

@@ -6,9 +6,9 @@
     python3 data/rvos_train train RUN --resume
 
 RUN is a new folder: config.yaml, log.csv, plot.png, samples/, checkpoint.pt, and at the
-end model.safetensors with its card model.md.  Interrupt it as you like (Ctrl-C):
---resume goes on as if nothing had happened.  SOURCE is KIND:PATH as datasets.py tells;
-docs/training.md tells the rest.
+end model.safetensors with its card model.md. You may interrupt a run (Ctrl-C); --resume
+continues it with the same result. SOURCE is KIND:PATH, see datasets.py. docs/training.md
+describes the training.
 """
 import datetime
 import json
@@ -30,8 +30,7 @@ MEASURE = (20, 60)  # steps whose duration sets the length of a schedule given i
 
 
 class Stop:
-    """Ctrl-C or a polite kill ends the run after the step at hand; a second one at
-    once."""
+    """Ctrl-C or SIGTERM ends the run after the current step; a second one at once."""
 
     def __init__(self):
         self.asked = False
@@ -76,14 +75,14 @@ class Run:
     # ---- the loop ----------------------------------------------------------------------
 
     def go(self, stop_at=None, until=math.inf):
-        """Trains to the end of the schedule, to step stop_at, or until a time of
-        time.monotonic().  True if it is done."""
+        """Train to the end of the schedule, to step stop_at, or until a time of
+        time.monotonic(). Return True if the schedule is done."""
         t = self.trainer
         self.start, self.spent = time.monotonic(), t.elapsed
         stop, plan = Stop(), None
         try:
             if not t.step and self.validation:
-                self.validate()  # where it starts from, and how long that takes
+                self.validate()  # the score at the start, and the time of a validation
             while not t.total or t.step < t.total:
                 if stop.asked or t.step == stop_at or time.monotonic() > until:
                     self.checkpoint()
@@ -91,14 +90,14 @@ class Run:
                 plan = plan or t.data.plan(t.step, t.length(t.step))
                 at, length = t.step, t.length(t.step)
                 losses = t.advance(plan)
-                # decoding of the next clips runs while this step is still on the device
+                # the next clips are decoded while the device still computes this step
                 plan = None if t.total and t.step >= t.total else t.data.plan(
                     t.step, t.length(t.step))
                 self.note(at, losses, length)
                 self.measure()
                 if t.step % t.c.check_every == 0 and t.step != t.total:
                     self.check()
-            if self.count:  # of the last steps; their number may have been set just now
+            if self.count:  # the last steps are not logged yet
                 self.log(t.step - 1)
             self.check(final=True)
             return True
@@ -106,7 +105,7 @@ class Run:
             stop.restore()
 
     def note(self, step, losses, length):
-        """Sums on the device: reading a loss each step would make the device wait."""
+        """Sum losses on the device, because reading one each step would stall it."""
         t = self.trainer
         for k, v in losses.items():
             self.sums[k] = self.sums.get(k, 0.0) + v
@@ -117,11 +116,11 @@ class Run:
             self.log(step)
 
     def log(self, step):
-        """A line of the log: means since the last one."""
+        """Write a line of the log: means since the last line."""
         t = self.trainer
         row = {"step": t.step}
         row.update({f"loss {k}": float(v) / self.count for k, v in self.sums.items()})
-        now = time.monotonic()  # after the device has caught up
+        now = time.monotonic()  # now the device has caught up
         if not all(v == v and abs(v) < 1e9 for v in row.values()):
             raise TrainError(f"the loss is not finite at step {t.step}: lower --lr, or "
                              "look at the data; the last checkpoint is kept")
@@ -145,7 +144,7 @@ class Run:
         self.say("  ".join(words))
 
     def measure(self):
-        """--minutes: fixes the number of steps, once; from then on the run repeats
+        """For --minutes, fix the number of steps, once. From then on the run repeats
         exactly."""
         t = self.trainer
         if not t.c.minutes or t.total:
@@ -158,7 +157,7 @@ class Run:
         used = t.elapsed
         if t.step >= MEASURE[1] and hasattr(self, "tick"):
             each = (now - self.tick) / (t.step - MEASURE[0])
-            # a validation now and then, and one at the end
+            # one validation each check_every steps, and one at the end
             left = t.c.minutes * 60 - used - self.took
             t.total = t.step + max(0, int(left / (each + self.took / t.c.check_every)))
             self.say(f"{each * 1e3:.0f} ms a step: {t.total} steps in {t.c.minutes:g} "
@@ -183,7 +182,7 @@ class Run:
         self.mark = time.monotonic()
 
     def check(self, final=False):
-        """Validation, a sample, a checkpoint; at the end the model, too."""
+        """Validate, and write a sample and a checkpoint; at the end also the model."""
         t = self.trainer
         if self.validation:
             self.validate()
@@ -198,7 +197,7 @@ class Run:
             export.write(t.best_net(), t.c, self.facts(), self.path("best.safetensors"))
         if final:
             export.write(t.best_net(), t.c, self.facts(), self.path("model.safetensors"))
-        self.checkpoint()  # last: a resumed run must know which model is the best
+        self.checkpoint()  # last, so that a resumed run knows the best model
         self.mark = time.monotonic()
 
     def facts(self):
@@ -234,7 +233,7 @@ RESULTS = ("", "samples", "config.yaml", "log.csv", "plot.png", "checkpoint.pt",
 
 
 def check_places(folder, c, *more):
-    """A run writes nothing over what it starts from or learns from."""
+    """A run must not overwrite its own inputs."""
     guard = files.Guard(c.init, c.weights, *more)
     for source in c.video + c.stills + c.backgrounds + c.validation:
         found = datasets.paths(datasets.read_source(source)[0])
@@ -244,7 +243,7 @@ def check_places(folder, c, *more):
 
 
 def start(a, say=print):
-    """A Run from a parsed command line."""
+    """Make a Run from a parsed command line."""
     old = os.path.join(a.out, "checkpoint.pt")
     if a.resume:
         state = load(old)

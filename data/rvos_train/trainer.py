@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""One training run: network, optimiser, data, and the step.  train.py is its command
-line.
+"""One training run: network, optimiser, data, and the step. train.py is its command line.
 
-Everything random in step n depends on (seed, n) alone.  The state of a run is therefore
-the weights, their average, the optimiser and the step number; a run that was interrupted
-and resumed ends with the same bits as one that was not (on one device, with one thread
-count).
+Everything random in step n depends on (seed, n) alone. The state of a run is therefore
+the weights, their average, the optimiser and the step number. A resumed run ends with the
+same bits as an uninterrupted one (on one device, with one thread count).
 """
 import copy
 import gc
@@ -27,8 +25,8 @@ class TrainError(RuntimeError):
 
 
 class Cast(nn.Module):
-    """A module under autocast to bf16, or as it is.  Without autocast's cache of
-    weights, which CUDA graphs cannot have."""
+    """A module under autocast to bf16, or unchanged. Autocast's cache of weights is off,
+    because CUDA graphs cannot use it."""
 
     def __init__(self, module, device, enabled):
         super().__init__()
@@ -72,7 +70,7 @@ class Data:
         out = []
         for source in sources:
             sequences, kind, licence = datasets.read_source(source)
-            if use != "backgrounds":  # a frame without a mask says nothing of objects
+            if use != "backgrounds":  # a frame without a mask does not show objects
                 for s in sequences:
                     s.frames = [f for f in s.frames if f.png]
                 sequences = [s for s in sequences if s.frames]
@@ -93,7 +91,7 @@ class Data:
         return store
 
     def plan(self, step, length):
-        """Draws what step `step` will see, and starts to decode it."""
+        """Draw the clips of a step, and start to decode them."""
         if self.epochs:
             return [(self.epochs, self.epochs.plan_step(step))]
         draw = clips.Draw("cpu", self.c.seed, step, "plan")
@@ -213,17 +211,18 @@ class Trainer:
                                               c.cells, twice=c.loss != "paper"))
 
     def capture(self, length):
-        """The passes over clips of a length as CUDA graphs: some thousand small kernels a
-        step otherwise wait for Python.  Once, and again where clips become longer."""
+        """Capture the passes over clips of a length as CUDA graphs. Without graphs, some
+        thousand small kernels a step wait for Python. This is done again when clips become
+        longer."""
         c, dev, (h, w) = self.c, self.device, self.size
-        # Graphs of another length are a cycle (a graphed module holds its own forward).
-        # They and their memory must go now: later would be in the middle of capturing,
-        # when no graph may be freed.
+        # Graphs of another length are a reference cycle (a graphed module holds its own
+        # forward). Free them and their memory now, because no graph may be freed during a
+        # capture.
         self.opt.zero_grad(set_to_none=True)  # gradients lie in the graphs' memory
         self.make_passes()
         gc.collect()
         self.captured = length
-        # capturing runs on noise, which batch norms remember
+        # Capturing runs on noise, which changes the statistics of batch norms.
         before = copy.deepcopy(self.net.state_dict())
         self.net.train()
         x = torch.randn(c.batch, length, 3, h, w, device=dev)
@@ -247,7 +246,7 @@ class Trainer:
     # ---- schedule ----------------------------------------------------------------------
 
     def share(self, step):
-        """How much of the schedule is done, 0 to 1."""
+        """The share of the schedule that is done, 0 to 1."""
         return min(1.0, step / self.total) if self.total else 0.0
 
     def rate(self, step):
@@ -261,7 +260,7 @@ class Trainer:
         return self.c.late_length if late else self.c.length
 
     def teaching(self, step, b, t):
-        """(B,T): 1 where the true mask of the frame before is fed."""
+        """(B,T): 1 if the true mask of the frame before is fed."""
         if self.c.feed != "ramp":
             return torch.full((b, t), float(self.c.feed == "true"), device=self.device)
         p = max(0.0, 1 - self.share(step) / self.c.ramp) if self.c.ramp else 0.0
@@ -277,7 +276,7 @@ class Trainer:
         if self.c.loss == "paper":
             targets, valid = clips.ordered_objects(labels, n)
             shown = torch.zeros(*targets.shape[:3], device=x.device)
-            shown[:, 0] = 1  # the original feeds what the annotation has, from the start
+            shown[:, 0] = 1  # the original feeds the annotation from the start
             return x, targets, valid, exhaustive, shown
         targets, valid = clips.select_objects(labels, n, draw)
         here = targets.sum((3, 4)) >= 5e-4 * targets[0, 0, 0].numel()
@@ -321,7 +320,7 @@ class Trainer:
         return out
 
     def seeds(self, step, targets, shown, zero_logits):
-        """Targets as they are fed: with faults where they are shown."""
+        """The targets to feed: given masks with faults."""
         if not self.c.imperfect or self.c.loss == "paper":
             return targets
         draw = clips.Draw(self.device, self.c.seed, step, "seeds")
@@ -337,7 +336,7 @@ class Trainer:
 
     @staticmethod
     def fit(logits, half):
-        """Half-size logits are larger than half where a size does not divide by 4."""
+        """Crop half-size logits, which are too large if a size does not divide by 4."""
         if logits.shape == half.shape:
             return logits
         return model.upsample(logits.flatten(0, 1), half.shape[-2:]).unflatten(
@@ -377,8 +376,8 @@ class Trainer:
     # ---- state -------------------------------------------------------------------------
 
     def state(self):
-        """Tensors, and `meta` for all else.  The optimiser's settings are those of the
-        config; its learning rates are set anew each step."""
+        """Tensors, and `meta` for everything else. The optimiser's settings are in the
+        config, and its learning rates are set each step."""
         meta = dict(format="rvosseg-checkpoint-1", config=config.dump(self.c),
                     step=self.step,
                     total=self.total, elapsed=self.elapsed)
@@ -397,13 +396,13 @@ class Trainer:
 
 
 def save(path, state):
-    # As text, meta keeps its floats: PyTorch 1.13's safe reader of pickles knows none.
+    # meta is text, because PyTorch 1.13's weights-only loader reads no Python floats.
     with files.atomic(path) as f:
         torch.save(dict(state, meta=json.dumps(state["meta"])), f)
 
 
 def load(path):
-    """A checkpoint of ours.  weights_only: nothing in it is executed."""
+    """Load a checkpoint of a run. With weights_only nothing in it is executed."""
     try:
         with files.open_regular(path) as f:
             found = files.impostor(f.read(100))
@@ -412,12 +411,12 @@ def load(path):
         state = torch.load(path, map_location="cpu", weights_only=True)
         state["meta"] = json.loads(state["meta"])
         if state["meta"]["format"] != "rvosseg-checkpoint-1":
-            raise ValueError("of another format")
+            raise ValueError("the format is another one")
         return state
     except OSError as e:
         raise TrainError(f"{path}: {e.strerror or e}") from None
-    except Exception as e:  # whatever torch makes of a damaged file
-        raise TrainError(f"{path}: no checkpoint of a run: "
+    except Exception as e:  # torch raises many kinds for damaged files
+        raise TrainError(f"{path}: not a checkpoint of a run: "
                          + files.show(str(e).split("\n")[0])) from None
 
 

@@ -200,7 +200,7 @@ class Pickles(unittest.TestCase):
         for protocol in (0, 2, 3, 4):
             with open(path, "wb") as f:
                 pickle.dump({"a": Marker(mark)}, f, protocol)
-            self.refuse(path, checkpoint.read_args, "refused|unknown|no pickle")
+            self.refuse(path, checkpoint.read_args, "refused|unknown|not a pickle")
             self.assertFalse(os.path.exists(mark))
         with open(path, "rb") as f:
             pickle.load(f)["a"].close()  # it does do harm where a pickle is loaded
@@ -368,7 +368,7 @@ class Settings(unittest.TestCase):
         nan[1] = np.nan
         cases = [(one("bn4.weight", np.ones(9, np.float32)),
                   r"bn4.weight has shape \[9\]"),
-                 (one("sk3.bias", nan), "sk3.bias has values that are no finite"),
+                 (one("sk3.bias", nan), "sk3.bias has values that are not finite"),
                  (one("bn4.running_var", -enc["bn4.weight"]),
                   "bn4.running_var .*negative"),
                  (one("sk5.weight", np.ones(3, np.float32)), "sk5.weight has shape"),
@@ -402,8 +402,8 @@ class Settings(unittest.TestCase):
                             ((empty, "-o", "x"), "has no encoder.pt"),
                             ((path, "-o", path + "/no/x"), "no/x: No such file"),
                             ((path, "-o", path), "usage: Is a directory"),
-                            ((path, "-o", "x", "--size", "448"), "'448' is no size"),
-                            ((path, "-o", "x", "--size", "8x8"), "'8x8' is no size")):
+                            ((path, "-o", "x", "--size", "448"), "'448' is not a size"),
+                            ((path, "-o", "x", "--size", "8x8"), "'8x8' is not a size")):
             status, _, err = run(*args)
             self.assertNotEqual(status, 0)
             self.assertIn(words, err)

@@ -160,12 +160,12 @@ class Readers(unittest.TestCase):
         a, b = datasets.read_source(f"folder:{root}")[0]
         with self.assertRaisesRegex(DataError, "a.png: has colours"):
             a.frames[0].mask()
-        with self.assertRaisesRegex(DataError, "b.jpg: no picture"):
+        with self.assertRaisesRegex(DataError, "b.jpg: not a picture"):
             b.frames[0].image()
         for source, words in (("dvais:x", "unknown kind"),
                               ("folder:/no/where", "/no/where"),
                               ("coco:x", "wrong number"),
-                              (f"pack:{root}/b.jpg", "no pack"),
+                              (f"pack:{root}/b.jpg", "not a pack"),
                               ("davis2017", "wrong number")):
             with self.assertRaisesRegex(DataError, words):
                 datasets.read_source(source)

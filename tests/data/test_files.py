@@ -210,13 +210,13 @@ class Lists(FilesTest):
         coco = {"images": [{"id": 1, "file_name": "../x.jpg", "width": 4, "height": 4}],
                 "annotations": [{"image_id": 1, "area": 1, "segmentation": []}]}
         path = self.put("c.json", json.dumps(coco))
-        with self.assertRaisesRegex(FileError, "no name of a file"):
+        with self.assertRaisesRegex(FileError, "not the name of a file"):
             datasets.coco(path, self.top)
         coco["images"][0].update(file_name="x.jpg", width=1 << 20)
-        with self.assertRaisesRegex(FileError, "no size"):
+        with self.assertRaisesRegex(FileError, "must have a size from 1x1"):
             datasets.coco(self.put("c.json", json.dumps(coco)), self.top)
         self.put("train/meta.json", json.dumps({"videos": {"..": {}}}))
-        with self.assertRaisesRegex(FileError, "no name of a sequence"):
+        with self.assertRaisesRegex(FileError, "not the name of a sequence"):
             datasets.youtube(self.top)
         for text in ("[1]", "{", '{"videos": 3}', '{"videos": {"a": 3}}', "[" * 100000,
                      '{"videos": {"a": {"objects": {"x": 1}}}}'):
@@ -278,10 +278,10 @@ class Packs(FilesTest):
         for change in (dict(frames=10**12), dict(frames=-1), dict(frames="1"),
                        dict(name="../x"), dict(name=3), dict(exhaustive="no"),
                        dict(objects={}), dict(objects=["x"])):
-            with self.assertRaisesRegex(FileError, "no pack of prepare.py"):
+            with self.assertRaisesRegex(FileError, "not a pack of prepare.py"):
                 datasets.Pack(self.pack({"sources": source, "sequences": [{**good, **change}]}))
         for text in ("[]", "3", "{", "[" * 100000, '{"sources": 3, "sequences": 3}'):
-            with self.assertRaisesRegex(FileError, "no pack of prepare.py"):
+            with self.assertRaisesRegex(FileError, "not a pack of prepare.py"):
                 datasets.Pack(self.pack(text))
 
     def test_bomb(self):

@@ -150,7 +150,7 @@ class Set(unittest.TestCase):
                 f.write("wheel")
 
         with mock.patch.object(licensed_sources, "run", download):
-            with self.assertRaisesRegex(ValueError, "thing.whl: has another content"):
+            with self.assertRaisesRegex(ValueError, "thing.whl: does not match its SHA-256"):
                 licensed_sources.fetch(s, cache, lambda line: None)
             s.sha256 = licensed_sources.digest(
                 os.path.join(cache, "packages", "thing", "thing.whl"))

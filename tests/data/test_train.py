@@ -354,7 +354,7 @@ class Settings(unittest.TestCase):
                             (("--video", video, "--steps", 5, "--hidden", 12),
                              "divisible by 8"),
                             (("--video", video, "--steps", 5, "--size", "9x9"),
-                             "no size such"),
+                             "is not a size such"),
                             (("--video", video, "--epochs", 5), "--order epochs"),
                             (("--video", video, "--steps", 5, "--batch", 0),
                              "batch is 0"),
