@@ -16,8 +16,8 @@ ARG DEBIAN=13
 
 FROM debian:${DEBIAN} AS build
 ENV DEBIAN_FRONTEND=noninteractive
-# What is to be installed says debian/control: the one place for both releases. It comes first,
-# so that a change of the source alone does not fetch the packages again.
+# debian/control lists the packages for both releases. It is copied first, so that a change of
+# the source alone does not fetch the packages again.
 COPY debian /src/rvosseg/debian
 RUN apt-get update && \
     apt-get install -y --no-install-recommends build-essential && \
@@ -47,7 +47,7 @@ COPY gst/examples/cameras.py /usr/local/bin/rvosseg-cameras
 EXPOSE 8554 8080
 ENTRYPOINT ["python3", "/usr/local/bin/rvosseg-cameras"]
 
-# The CUDA engine is compiled with NVIDIA's toolkit and runs with their cuDNN.
+# The CUDA engine needs NVIDIA's toolkit to compile and NVIDIA's cuDNN to run.
 FROM nvidia/cuda:13.0.1-cudnn-devel-ubuntu24.04 AS cuda-build
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends \
@@ -56,13 +56,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         libjpeg-dev libpango1.0-dev libpng-dev meson pkgconf && \
     rm -rf /var/lib/apt/lists/*
 COPY . /src/rvosseg
-# -d: the toolkit is NVIDIA's, not Debian's package.
+# -d: ignore the build dependency on Debian's toolkit, since NVIDIA's is there.
 RUN cd /src/rvosseg && PATH=/usr/local/cuda/bin:$PATH \
     dpkg-buildpackage -b -us -uc -d -Ppkg.rvosseg.cuda
 
 FROM nvidia/cuda:13.0.1-cudnn-runtime-ubuntu24.04 AS cuda
 # compute: CUDA itself. utility: nvidia-smi. video: the decoders; without it the plugin
-# nvcodec registers nothing at all, and a pipeline that decodes on the GPU has no decoder.
+# nvcodec registers no elements.
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video \
     DEBIAN_FRONTEND=noninteractive
 COPY --from=cuda-build /src/*.deb /tmp/
@@ -83,5 +83,5 @@ COPY gst/examples/cameras.py /usr/local/bin/rvosseg-cameras
 EXPOSE 8554 8080
 ENTRYPOINT ["python3", "/usr/local/bin/rvosseg-cameras"]
 
-# What `docker build .` makes without --target.
+# The default target of `docker build .`.
 FROM cpu
