@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of data/ share: where things are, skipping, and the exit status."""
+"""Shared by the tests of data/: paths, skipping, and the exit status."""
 import lzma
 import os
 import sys
@@ -8,8 +8,7 @@ import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "data"))
-# Reference outputs lie beside the checkout, and are not part of it: tests skip without
-# them.
+# Reference outputs lie beside the checkout and are not part of it. Tests skip without them.
 SHARED = os.environ.get("RVOS_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
 GOLDEN = os.path.join(SHARED, "golden")
 MODEL = os.path.join(SHARED, "model")
@@ -19,7 +18,7 @@ shared_model = unittest.skipUnless(os.path.isdir(MODEL), f"no {MODEL}")
 
 
 def need(*modules):
-    """Exit status 77 (skipped) where a module is not installed."""
+    """Exit with 77 (skipped) if a module is not installed."""
     for name in modules:
         try:
             __import__(name)

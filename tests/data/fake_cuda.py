@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A training step on a CUDA device that is not there, and the counting of its kernels.
+"""Runs a training step on a fake CUDA device and counts its kernels.
 
-PyTorch's fake tensors have shapes, types, strides and devices, and no values.  Whatever
-would mix devices raises, and so does whatever the host would have to wait for: item(),
-nonzero(), bincount().  Copies between host and device do not; those that wait are
-counted.  The autograd engine itself wants a real device, so the whole step, there and
-back, is fake on the CPU, and the way there and the optimiser on CUDA, too.
+PyTorch's fake tensors have shapes, types, strides and devices, but no values. Mixing
+devices raises. So do operations for which the host must wait: item(), nonzero(),
+bincount(). Copies between host and device do not raise; those that wait are counted. The
+autograd engine needs a real device. So the whole step runs on fake CPU tensors, and the
+forward pass and the optimiser also on fake CUDA tensors.
 """
 import collections
 import contextlib
@@ -32,7 +32,7 @@ except ImportError:
 
 
 def triton_launches(launches):
-    """Patches that count Triton's kernels; none where there is no Triton."""
+    """Patches that count Triton's kernels; none without Triton."""
     return [("cells_triton.launch", launches.triton)] if cells_triton else []
 
 
@@ -40,7 +40,7 @@ FREE = ("empty", "new_empty", "detach", "lift_fresh", "alias")
 
 
 class Launches(TorchDispatchMode):
-    """Counts operations that launch a kernel: all but views and allocations."""
+    """Count operations that launch a kernel: all but views and allocations."""
 
     def __init__(self):
         super().__init__()
@@ -73,7 +73,7 @@ class Launches(TorchDispatchMode):
                 self.waits[f"{source.device} to {out.device}, {list(out.shape)}"] += 1
 
     def resize(self, old):
-        """recurrent.resize(), watched."""
+        """Wrap recurrent.resize() and record its types."""
         def watched(*args):
             self.resized, found = set(), self.kinds
             try:
@@ -91,7 +91,7 @@ class Launches(TorchDispatchMode):
 
 
 def move(module, device, memory_format):
-    """As Module.to(), which fake parameters do not bear."""
+    """Like Module.to(), which does not work with fake parameters."""
     for m in module.modules():
         for own in (m._parameters, m._buffers):
             for k, v in own.items():
@@ -105,14 +105,14 @@ def move(module, device, memory_format):
 
 
 def set_device(device):
-    """As particular as the real one."""
+    """Check the device as the real function does."""
     if not isinstance(device, int) and torch.device(device).index is None:
         raise ValueError(f"Expected a device with an index, but got: {device}")
 
 
 @contextlib.contextmanager
 def fake(values, device, patches=()):
-    """(Trainer, plan of step 0) on a device; plans and tables are drawn really."""
+    """(Trainer, plan of step 0) on a device; plans and tables are real."""
     c = config.merge(dict(values, device=device, precision="bf16"))
     data = trainer.Data(c, config.check(c), "cpu")
     plan = data.plan(0, c.length)
@@ -141,7 +141,7 @@ def fake(values, device, patches=()):
 
 
 def count_step(values):
-    """A whole step: {part: {operation: launches}}, and convolutions that are not
+    """Run a whole step: {part: {operation: launches}}, and the convolutions that are not
     NHWC."""
     launches = Launches()
     patches = triton_launches(launches)
@@ -170,8 +170,8 @@ def count_step(values):
 
 
 def cuda_step(values, bad=False, device="cuda:0"):
-    """All but the autograd engine on CUDA: data, forward, losses, optimiser, average.
-    bad: with a loss that is read back."""
+    """Run all but the autograd engine on CUDA: data, forward, losses, optimiser, average.
+    bad: a loss is read back."""
     launches = Launches()
     patches = [*triton_launches(launches),
                ("recurrent.resize", launches.resize(recurrent.resize))]
@@ -190,7 +190,7 @@ def cuda_step(values, bad=False, device="cuda:0"):
 
 
 def own_backwards():
-    """Those that are ours, with the devices and types of a step."""
+    """Run our own backward functions, with the devices and types of a step."""
     launches, ctx = Launches(), mock.Mock()
     ctx.save_for_backward = lambda *v: setattr(ctx, "saved_tensors", v)
     with FakeTensorMode(), mock.patch("cells_triton.launch", launches.triton):
@@ -205,8 +205,8 @@ def own_backwards():
 
 
 def apart(name, *args):
-    """Calls a function above in a process of its own, which ends without tidying up:
-    PyTorch does not take it well when fake CUDA tensors are freed late."""
+    """Call a function above in a process of its own, which exits without cleaning up:
+    PyTorch crashes when fake CUDA tensors are freed late."""
     done = subprocess.run([sys.executable, __file__, name, json.dumps(args)], text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     lines = done.stdout.strip().splitlines()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""That a small network learns four synthetic clips by heart: both decoders reach J >= 90
-on them after 300 steps.  About two minutes of a CPU, so no part of the suite:
+"""Checks that a small network can overfit four synthetic clips: both decoders reach J >= 90
+on them after 300 steps. It takes about two minutes of a CPU, so the suite does not run it:
 
     overfit_clips.py [STEPS]
 """
@@ -21,7 +21,7 @@ SIZE, FRAMES, BAR = (112, 64), 5, 90.0
 
 
 def write(folder):
-    """Four clips of two objects, each of another story."""
+    """Write four clips of two objects, each with another story."""
     stories = iter(("wander", "cross", "touch", "enter"))
     for seed in range(100):
         if len(made_clips.Clip(made_clips.Drawn(), "wander", [3, seed], SIZE, 36).actors) > 2:
@@ -30,7 +30,7 @@ def write(folder):
         if story is None:
             return
         clip = made_clips.Clip(made_clips.Drawn(), story, [3, seed], SIZE, 36)
-        for actor in clip.actors:  # some pixels more, at this size
+        for actor in clip.actors:  # make objects larger at this size
             actor.scale *= 1.3
         where = os.path.join(folder, story)
         os.makedirs(where)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Small made-up datasets for the tests of training: discs and boxes of plain colours."""
+"""Small synthetic datasets for the tests of training: discs and boxes of plain colours."""
 import os
 import shutil
 
@@ -28,7 +28,7 @@ def picture(h, w, objects, shift=0):
 
 
 def save_labels(path, labels):
-    """A palette PNG.  Without a palette some versions of Pillow write too few bits."""
+    """Write a palette PNG. Without a palette some versions of Pillow write too few bits."""
     im = Image.fromarray(labels).convert("P")
     im.putpalette([v for c in COLOURS for v in c] + [0] * (768 - 12))
     im.save(path)
@@ -59,7 +59,7 @@ def stills(folder, count=4, h=64, w=96):
 
 
 def fresh(name):
-    """A path in the scratch folder with nothing there."""
+    """A path in the scratch folder that does not exist."""
     path = os.path.join(common.scratch(), name)
     shutil.rmtree(path, ignore_errors=True)
     return path

@@ -16,7 +16,7 @@ N, B, C, H, W = 3, 2, 4, 5, 6
 
 
 def case(dtype=torch.float64, channels=C, alone=False, spatial=True):
-    """Leaves: ahead, shared, weight."""
+    """The inputs of a level, as leaves of the graph: ahead, shared, weight."""
     gen = torch.Generator().manual_seed(channels)
     draw = lambda *s: torch.randn(*s, generator=gen, dtype=torch.float64).to(dtype)
     leaves = [None if alone else draw(N, B, 4 * channels, H, W),
@@ -75,7 +75,7 @@ class Cells(unittest.TestCase):
         torch.testing.assert_close(grads[0][0], grads[1])
 
     def test_layouts(self):
-        """Any layout comes in; channels are innermost in what goes out."""
+        """Inputs may have any layout; outputs have channels innermost."""
         ahead, shared, weight = case()
         a = cells.Level.apply(cells.Plain, N, ahead, shared, weight)
         b = cells.Level.apply(cells.Plain, N, cells.dense(ahead), cells.dense(shared),
@@ -86,7 +86,7 @@ class Cells(unittest.TestCase):
         self.assertEqual(cells.dense(a).data_ptr(), a.data_ptr())
 
     def test_bf16(self):
-        """Rounded where it is stored, and not elsewhere."""
+        """Values are rounded only where they are stored."""
         leaves = case(torch.bfloat16)
         exact = [v.detach().double().requires_grad_() for v in leaves]
         have, want = cells.Level.apply(cells.Plain, N, *leaves), by_the_book(*exact)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/rvos_train/checkpoint.py on files that are made to hurt it, and on thousands that are damaged
-at random: a CheckpointError in one short line, or a good result; nothing else, and soon.
+"""Tests data/rvos_train/checkpoint.py with hostile files, and with thousands of randomly
+damaged ones: each must soon give a CheckpointError in one short line, or a good result.
 
     test_checkpoint.py [SEED [ROUNDS]]    the damaged files alone
 """
@@ -161,7 +161,7 @@ class CheckpointTest(unittest.TestCase):
                 self.refuse(pickled, read=checkpoint.read_args)
 
     def test_storages(self):
-        """What a file claims to hold is compared with its size."""
+        """The claims of a file are compared with its size."""
         self.refuse(legacy(state(w=tensor(count=1 << 30)), [("0", 1 << 30, FOUR)]),
                     "truncated or damaged at storage 0")
         self.refuse(legacy(state(w=tensor()), [("0", 4, FOUR), ("0", 4, FOUR)]),
@@ -178,7 +178,7 @@ class CheckpointTest(unittest.TestCase):
                     "is compressed")
         self.refuse(zipped(state(w=tensor()), [("data/1", FOUR)]), "lacks a/data/0")
         self.refuse(zipped(state(w=tensor("../../etc"))), "lacks a/data/../../etc")
-        # entries that claim more than there is: the size in the central directory
+        # an entry that claims more than there is, by its size in the central directory
         data = bytearray(zipped(state(w=tensor(count=1 << 30)), [("data/0", FOUR)]))
         at = data.rindex(b"PK\1\2")
         data[at + 20:at + 28] = struct.pack("<II", 0xfffffff0, 0xfffffff0)
@@ -196,7 +196,7 @@ class CheckpointTest(unittest.TestCase):
                     read(path)
 
     def test_program(self):
-        """convert.py says it in one line, with the exit status 1."""
+        """convert.py reports it in one line, with exit status 1."""
         for data in (legacy(HOSTILE["deep key"]), zipped(HOSTILE["doubled value"])):
             for name in ("encoder.pt", "decoder.pt"):
                 self.put(data, name)
@@ -240,7 +240,7 @@ def damage(data, rng):
 
 
 def random_files(seed, rounds):
-    """Raises what is no CheckpointError."""
+    """Let every exception but CheckpointError through."""
     rng = random.Random(seed)
     good, slowest = 0, 0.0
     with tempfile.TemporaryDirectory(prefix="rvos-test-") as folder:

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/convert.py and checkpoint.py: names, shapes and values
-of what they write, and what a user can get wrong.  Needs numpy; the parts that run a network
-need PyTorch."""
+"""Tests data/convert.py and checkpoint.py: names, shapes and values of the output, and
+mistakes of users. It needs numpy; the parts that run a network need PyTorch."""
 import contextlib
 import io
 import os
@@ -22,7 +21,7 @@ from rvos_train.checkpoint import CheckpointError
 from common import GOLDEN, shared_golden
 
 
-# ---- a writer of both containers, so that bad ones can be made, too --------------------
+# ---- a writer of both containers, which can also write bad ones ------------------------
 
 def opcodes_str(s):
     return b"X" + struct.pack("<I", len(s.encode())) + s.encode()
@@ -96,7 +95,7 @@ def run(*args):
 
 
 class Marker:
-    """Unpickling this would make a file."""
+    """If this is unpickled, it makes a file."""
 
     def __init__(self, path):
         self.path = path
@@ -113,7 +112,6 @@ class Published(unittest.TestCase):
         return os.path.join(GOLDEN, "a_small_zeroshot", "model_variants", name)
 
     def test_encoder(self):
-        """Item 1."""
         path = os.path.join(common.golden_checkpoint("a_small_zeroshot"), "encoder.pt")
         state = checkpoint.read_state(path)
         self.assertEqual(len(state), 246)
@@ -135,7 +133,6 @@ class Published(unittest.TestCase):
                 np.testing.assert_array_equal(want[k].numpy(), have[k])
 
     def test_containers(self):
-        """Item 2."""
         plain = checkpoint.read_state(os.path.join(GOLDEN, "a_small_zeroshot", "model",
                                                    "decoder.pt"))
         for name in ("decoder_zip.pt", "decoder_legacy_cpu.pt", "decoder_dataparallel.pt",
@@ -149,7 +146,6 @@ class Published(unittest.TestCase):
                 self.assertTrue(all(k.startswith("module.") for k in raw))
 
     def test_truncated_encoder(self):
-        """Item 3, first half."""
         out = os.path.join(common.scratch(), "truncated")
         shutil.copytree(common.golden_checkpoint("a_small_zeroshot"), out, symlinks=True)
         os.unlink(os.path.join(out, "encoder.pt"))
@@ -188,7 +184,7 @@ class Published(unittest.TestCase):
 
 
 class Pickles(unittest.TestCase):
-    """Item 3, second half: nothing in a pickle is executed."""
+    """Nothing in a pickle is executed."""
 
     def refuse(self, path, reader, pattern="refused"):
         with self.assertRaisesRegex(CheckpointError, pattern):
@@ -203,7 +199,7 @@ class Pickles(unittest.TestCase):
             self.refuse(path, checkpoint.read_args, "refused|unknown|not a pickle")
             self.assertFalse(os.path.exists(mark))
         with open(path, "rb") as f:
-            pickle.load(f)["a"].close()  # it does do harm where a pickle is loaded
+            pickle.load(f)["a"].close()  # it does harm if a pickle is loaded
         self.assertTrue(os.path.exists(mark))
         os.unlink(mark)
 
@@ -294,7 +290,7 @@ class Pickles(unittest.TestCase):
 
 class Settings(unittest.TestCase):
     def test_mobile(self):
-        """Which of the mobile encoders it is tells the number of blocks."""
+        """The number of blocks tells which mobile encoder it is."""
         for base in layout.MOBILE:
             path = folder("mobile", *tiny_state(base=base))
             tensors, settings = convert.load(path)
@@ -310,7 +306,7 @@ class Settings(unittest.TestCase):
         self.assertIn("15 inverted residuals, as no known encoder has", err)
 
     def test_args(self):
-        """Item 4: unknown attributes, missing ones, and a missing file."""
+        """Unknown attributes, missing ones, and a missing file."""
         enc, dec = tiny_state()
         for args in (dict(base_model="resnet18", hidden_size=8, kernel_size=3,
                           skip_mode="concat",
@@ -350,7 +346,7 @@ class Settings(unittest.TestCase):
             self.assertEqual(convert.load(folder("base", enc, dec))[1]["base"], base)
 
     def test_wrong_channels(self):
-        """Item 5 for a checkpoint: the task is seen from the input channels."""
+        """The input channels tell the task of a checkpoint."""
         enc, dec = tiny_state()
         for name, c, words in (("clstm_list.0.Gates.weight", 26,
                                 "26 input channels; .* 24, .*25"),

@@ -94,7 +94,7 @@ class Readers(unittest.TestCase):
         self.assertTrue((m[:, 94:] == 2).all() and (m[:, 93] != 2).all())
 
     def test_packed_run_lengths(self):
-        """Against a packer written from the format's description."""
+        """Compare with a packer written from the format's description."""
         def pack(counts):
             out = ""
             for i, c in enumerate(counts):
@@ -136,7 +136,7 @@ class Readers(unittest.TestCase):
         self.assertEqual(licence, "unknown")
 
     def test_masks_and_pictures_as_people_have_them(self):
-        """Black and white masks of one's own; in a published data set 255 is void.
+        """A user's mask may be black and white; in a published data set 255 is void.
         Pictures are turned as their EXIF says."""
         root = fresh("own")
         os.makedirs(root)
@@ -264,8 +264,8 @@ class Sampling(unittest.TestCase):
         self.assertFalse(torch.equal(make(3)[0], make(4)[0]))
 
     def test_epochs(self):
-        """Every clip once an epoch, starts at multiples of the length, shuffled, last
-        dropped."""
+        """Every clip comes once an epoch; starts are multiples of the length, shuffled; an
+        incomplete batch is dropped."""
         source = clips.EpochClips(self.store, 3, 4, seed=1)
         self.assertEqual((len(source.clips), source.steps), (4, 1))
         source = clips.EpochClips(self.store, 2, 4, seed=1)
@@ -304,7 +304,7 @@ class Sampling(unittest.TestCase):
             self.assertGreater(moved, 3)
 
     def test_histogram(self):
-        """Exact, for any number of clips: few have many bins, many have few."""
+        """Counts are exact for few clips, with many bins, and for many, with few bins."""
         gen = torch.Generator().manual_seed(0)
         for b, n in ((1, 1), (3, 1000), (16, 5000), (63, 300), (100, 300), (5000, 7)):
             labels = torch.randint(256, (b, n), generator=gen, dtype=torch.uint8)

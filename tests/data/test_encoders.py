@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Encoders to start a training from: all forms of files, and folded batch norms."""
+"""Tests encoders to start training from: all forms of files, and folded batch norms."""
 import hashlib
 import unittest
 from unittest import mock
@@ -32,7 +32,7 @@ class Encoders(unittest.TestCase):
         return np.random.RandomState(0).randint(0, 256, (4, 48, 64, 3), np.uint8)
 
     def test_forms(self):
-        """torchvision's names, ours, DataParallel's; halves; with a classifier."""
+        """torchvision's names, ours, DataParallel's; float16; with a classifier."""
         base = self.net()
         state = base.state_dict()
         for prefix in ("", "encoder.base.", "module.base."):
@@ -56,7 +56,7 @@ class Encoders(unittest.TestCase):
             encoder_init.load_encoder(model.ResNet("resnet18", 16), path)
 
     def test_parameters(self):
-        """Old torchvision files hold parameters."""
+        """Old torchvision files hold Parameters instead of tensors."""
         path = fresh("old.pt")
         torch.save({"conv1.weight": torch.nn.Parameter(torch.ones(8, 3, 7, 7))}, path,
                    _use_new_zipfile_serialization=False)
@@ -64,8 +64,7 @@ class Encoders(unittest.TestCase):
                          8 * 147)
 
     def test_folded(self):
-        """Folded weights get batch norms back that change nothing, with fitting
-        statistics."""
+        """Folded weights get batch norms that change nothing, with fitting statistics."""
         base, other = self.net(), model.ResNet("resnet18", 8)
         path = fresh("folded.pt")
         torch.save(encoder_init.fold(base), path)
@@ -86,7 +85,7 @@ class Encoders(unittest.TestCase):
 
 
     def mobile_state(self, kind):
-        """(encoder, its state dictionary as other programs write it)"""
+        """(encoder, its state dictionary with the names of other programs)"""
         torch.manual_seed(2)
         base = model.Mobile("effnet-lite0" if kind == "lite" else "mobilenetv2", 8).eval()
         for m in base.modules():
@@ -138,7 +137,7 @@ class Encoders(unittest.TestCase):
                     self.assertTrue(torch.equal(v, other.state_dict()[k]), (kind, k))
 
     def test_licence(self):
-        """Of a bundle what it says; of other files what is known, by their content."""
+        """A bundle states its licence; other files are recognised by their content."""
         path = fresh("some.pt")
         torch.save({"a": torch.ones(1)}, path)
         self.assertEqual(encoder_init.licence_of(path), "unknown")
@@ -151,7 +150,7 @@ class Encoders(unittest.TestCase):
         self.assertEqual(encoder_init.licence_of(path), "X 1.0")
 
     def test_lite(self):
-        """The same function of pixels, though its input and its epsilon are others."""
+        """The function of pixels stays the same, though input scale and epsilon differ."""
         base, state = self.mobile_state("lite")
         path = fresh("lite.pth")
         torch.save(dict(state, **{"_fc.bias": torch.ones(3)}), path)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""J and F, the evaluation inside training, and what a run draws."""
+"""Tests J and F, the evaluation during training, and the pictures of a run."""
 import json
 import os
 import shutil
@@ -25,7 +25,7 @@ torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 class Metrics(unittest.TestCase):
     @shared_golden
     def test_golden(self):
-        """Item 27: all pairs to 1e-6."""
+        """All pairs of masks agree to 1e-6."""
         folder = os.path.join(GOLDEN, "j_metrics")
         with open(os.path.join(folder, "scores.json")) as f:
             scores = json.load(f)
@@ -44,8 +44,8 @@ class Metrics(unittest.TestCase):
         return net.eval(), video
 
     def test_evaluate(self):
-        """A perfect one-shot result scores 100; the ends do not count; slots are
-        chosen."""
+        """A perfect one-shot result scores 100; first and last frame do not count; slots
+        are chosen."""
         truth = np.zeros((4, 48, 64), np.uint8)
         truth[:, 5:20, 5:20], truth[:, 25:40, 30:60] = 1, 2
         self.assertEqual(metrics.sequence(truth, truth, (1, 2)), [(1, 1), (1, 1)])
@@ -62,7 +62,7 @@ class Metrics(unittest.TestCase):
         self.assertEqual(scores["one-shot"]["objects"], 5)  # ids 1, 2 and 1, (2), 3
 
     def test_as_rvos_eval(self):
-        """The same masks scored by the tool, within 1e-3."""
+        """rvos-eval scores the same masks equally, within 1e-3."""
         tool = os.environ.get("RVOS_EVAL") or shutil.which("rvos-eval")
         if not tool or not os.path.exists(tool):
             self.skipTest("no rvos-eval: name it in RVOS_EVAL")
@@ -70,7 +70,7 @@ class Metrics(unittest.TestCase):
         truth, result = fresh("truth"), fresh("result")
 
         def imperfect(net, task, images, truth, slots, size):
-            """Shifted, with a hole, and for zero-shot in other slots"""
+            """Masks that are shifted, with a hole, and for zero-shot in other slots."""
             out = np.roll(truth, 3, 2)
             out[2, :20] = out[3] = 0
             return np.where(out, (out + 1) % 3 + 1,

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/rvos_train/files.py, and what the programs of data/ do with files by it: inputs, results, lists,
+"""Tests data/rvos_train/files.py and its use in the programs of data/: inputs, results, lists,
 text of files, signals, the standard output."""
 import json
 import os
@@ -70,7 +70,7 @@ class Writing(FilesTest):
         self.assertEqual((self.get(path), os.listdir(self.top)), (b"new", ["f"]))
 
     def test_named(self):
-        """Where the file system knows no files without a name."""
+        """On a file system without O_TMPFILE."""
         real = os.open
 
         def without(path, flags, *more, **named):
@@ -206,7 +206,7 @@ class Lists(FilesTest):
         self.assertTrue(files.is_name("..a") and files.is_inside("val2017/x.jpg"))
 
     def test_datasets(self):
-        """Names in JSON lead out of no folder."""
+        """Names in JSON must not lead out of their folder."""
         coco = {"images": [{"id": 1, "file_name": "../x.jpg", "width": 4, "height": 4}],
                 "annotations": [{"image_id": 1, "area": 1, "segmentation": []}]}
         path = self.put("c.json", json.dumps(coco))
@@ -236,7 +236,7 @@ class Text(FilesTest):
             deep = (deep, deep)
         for value in (deep, [1] * 10**6, 10**5000, {}):
             self.assertLess(len(files.show(value)), 40)
-        while deep:  # from outside in: its own end would recurse
+        while deep:  # free from outside in, because its own destructor would recurse
             deep = deep[0]
 
     def test_messages(self):
@@ -285,7 +285,7 @@ class Packs(FilesTest):
                 datasets.Pack(self.pack(text))
 
     def test_bomb(self):
-        """What unpacks to more than the file's size is refused before it is unpacked."""
+        """An entry that unpacks to more than the file's size is refused before unpacking."""
         bomb = b"\0" * (128 << 20)
         path = self.pack({"sources": [], "sequences": []}, zipfile.ZIP_DEFLATED,
                          [("a/00000.jpg", bomb)])
@@ -308,7 +308,7 @@ class Programs(FilesTest):
             self.assertIn(f"{name}: standard output: cannot be written", p.stderr)
 
     def test_commands(self):
-        """Each that the help names is there, and a wrong one is told."""
+        """Each command of the help exists, and a wrong one is an error."""
         p = self.program("rvos_train", "--help", stdout=subprocess.PIPE)
         named = re.findall(r"^  ([a-z-]+)  ", p.stdout, re.M)
         self.assertEqual((p.returncode, len(named)), (0, 10), p.stdout)
@@ -338,7 +338,7 @@ class Programs(FilesTest):
             self.assertEqual((p.returncode, p.stderr), (-signal.SIGPIPE, ""), name)
 
     def test_signals(self):
-        """The file without a name, and that with one, go."""
+        """Both kinds of temporary file are removed, with and without a name."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             for unnamed in (True, False):
                 code = ("import os, sys, time; sys.path.insert(0, sys.argv[1])\n"

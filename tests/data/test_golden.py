@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The stored golden cases are what data/rvos_train/model.py computes today, are small, and can fail:
-each rule of the network that they stand for changes their numbers by far more than the
-tolerance."""
+"""Checks that the stored golden cases are what data/rvos_train/model.py computes, that they are
+small, and that they can fail: a change of any rule of the network changes their numbers by far
+more than the tolerance."""
 import os
 import unittest
 
@@ -35,7 +35,7 @@ def stored(name):
 
 class Golden(unittest.TestCase):
     def test_hash(self):
-        """Pinned, so that models made elsewhere from the same seed are the same."""
+        """Fixed values, so that a seed gives the same model everywhere."""
         self.assertEqual(golden.fnv1a("a"), 0xAF63DC4C8601EC8C)
         # the first three outputs of splitmix64 from state 0
         want = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
@@ -102,7 +102,7 @@ class Golden(unittest.TestCase):
 
     @common.shared_golden
     def test_half_of_the_originals(self):
-        """What is not there, or not whole, is left out; the rest is converted."""
+        """Missing and incomplete cases are left out; the rest is converted."""
         golden_dir = os.path.join(common.scratch(), "half", "golden")
         out, whole = os.path.join(common.scratch(), "cases"), "f1_small_skip_sum"
         os.makedirs(os.path.join(golden_dir, "a_small_zeroshot"))
@@ -116,7 +116,7 @@ class Golden(unittest.TestCase):
 
     @common.shared_model
     def test_reference_alone(self):
-        """By the model that is in the source."""
+        """With the shipped model."""
         shared, out = (os.path.join(common.scratch(), n) for n in ("alone", "reference"))
         os.makedirs(os.path.join(shared, "model"))
         os.symlink(os.path.join(common.MODEL, "reference"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tests/gpu_train.sh with a tiny network: that it runs through, in one call or several."""
+"""Runs tests/gpu_train.sh with a tiny network, in one call and in several."""
 import json
 import os
 import subprocess
@@ -38,7 +38,7 @@ class Script(unittest.TestCase):
             self.assertEqual(rows[name]["verdict"], "PASS", text)
 
     def test_all(self):
-        """With made-up data."""
+        """With synthetic data."""
         out = shapes.fresh("out")
         status, text, rows = call(out)
         self.assertIn(status, (0, 77), text)
@@ -55,7 +55,7 @@ class Script(unittest.TestCase):
                 self.assertIn("conv", f.read())
 
     def test_learning_in_two_calls(self):
-        """From packs that are there, one file each; what is large stays out of OUT."""
+        """With existing packs, one file each; large files stay out of OUT."""
         out, data, work = (shapes.fresh(n) for n in ("small", "packs", "large"))
         os.mkdir(data)
         for source, name in zip(shapes.folders(), ("video", "stills")):
@@ -72,7 +72,7 @@ class Script(unittest.TestCase):
         self.assertIn(status, (0, 77), text)
         self.assertIn("goes on at step 0", text)
         self.passed(rows, ("training run", "model, card, plot, samples"), text)
-        # once more only judges
+        # another call only checks the bars
         again = call(out, "1", "learn", **env)[2]
         self.assertEqual(again[LOSS]["value"], rows[LOSS]["value"])
         self.assertTrue(os.path.exists(f"{work}/run/checkpoint.pt"))
@@ -81,7 +81,7 @@ class Script(unittest.TestCase):
             "model.md", f"{STEP + 1:06d}.jpg"})
 
     def test_recipe(self):
-        """In calls that say what to run next; each phase's result is brought."""
+        """Each call says what to run next; each phase's result is in OUT."""
         out, env = shapes.fresh("recipe"), dict(RVOS_TRAIN_VALIDATION=shapes.folders()[0])
         status, text, rows = call(out, "0", "recipe", **env)
         self.assertIn(status, (0, 77), text)
@@ -95,7 +95,7 @@ class Script(unittest.TestCase):
                               "phase-2.zip", "phase-3.zip"}, set(os.listdir(out)))
 
     def test_failure(self):
-        """Says what went wrong, and what is in the log."""
+        """The table has the error, and the log the details."""
         empty = shapes.fresh("empty")
         os.mkdir(empty)
         status, text, rows = call(shapes.fresh("failed"), "1", "learn",

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The training set for products: its packs, tables and sheets, with made pictures; where
-the rendered objects move; the teacher's graph.  Nothing is fetched."""
+"""Tests the training set for products: its packs, tables and sheets, with synthetic pictures;
+the paths of rendered objects; the teacher's graph. Nothing is fetched."""
 import argparse
 import csv
 import json
@@ -83,8 +83,8 @@ def content(folder):
 
 class Set(unittest.TestCase):
     def test_build(self):
-        """Packs that the trainer reads; each picture's licence; the same bytes again, from
-        the cache and from nothing."""
+        """The trainer reads the packs; each picture has its licence; a second run gives the
+        same bytes, from the cache and without it."""
         cache = fresh("cache")
         out, _ = build("set", cache)
         with open(os.path.join(out, "manifest.json")) as f:
@@ -128,7 +128,7 @@ class Set(unittest.TestCase):
         self.assertEqual(set(other), set(want))
 
     def test_size_of_packs(self):
-        """Many small packs where one would be too large; every clip is in one of them."""
+        """Clips that are too large for one pack go into several; each is in one of them."""
         with mock.patch.object(licensed_set, "MOST", 2_500_000):
             out, _ = build("pieces", fresh("cache"), clips=5)
         names = [n for n in os.listdir(out) if n.startswith("video-")]
@@ -141,7 +141,7 @@ class Set(unittest.TestCase):
         self.assertEqual(frames, 20)
 
     def test_other_content(self):
-        """A package with another content is refused; a good one is not fetched again."""
+        """A package with a wrong checksum is refused; a good one is not fetched again."""
         cache = fresh("cache")
         s = licensed_sources.Source("thing", "pypi", "1.0", "", "MIT", "textures")
 
@@ -181,7 +181,7 @@ class Motion(unittest.TestCase):
                                                24, floor)
 
     def shown(self, thing, place):
-        """Whether any of it can be in the picture."""
+        """Whether a part of the object can be in the picture."""
         x1, y1 = licensed_render.half_view(licensed_render.DEPTH + place[1])
         return abs(place[0]) < x1 + thing.size and abs(place[2]) < y1 + thing.size
 
@@ -209,7 +209,7 @@ class Motion(unittest.TestCase):
                     self.assertGreater(place[:, 2].min(), licensed_render.FLOOR)
 
     def test_render(self):
-        """Where pybullet is installed: the same twice, several objects, exact sizes."""
+        """With pybullet: two runs are the same, with several objects and exact sizes."""
         try:
             import pybullet
         except ImportError:
@@ -293,7 +293,7 @@ def onnx_file(path, weights):
 
 class Graphs(unittest.TestCase):
     def test_torch(self):
-        """The graph of a file, as PyTorch."""
+        """The graph of a file runs in PyTorch."""
         try:
             import torch
             import torch.nn.functional as F

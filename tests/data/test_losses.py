@@ -70,7 +70,7 @@ class Values(unittest.TestCase):
             self.assertAlmostEqual(have[b, n, k].item(), want, 9)
 
     def test_soft_iou_in_pieces(self):
-        """The same sums, where the pixels divide by 64 and where they don't."""
+        """The sums are the same, whether or not 64 divides the number of pixels."""
         for frames in (2, 3):
             p, g = (random(2, frames, 5, 8, 4, seed=s) for s in (1, 2))
             inter = torch.einsum("btnij,btkij->bnk", p, g)
@@ -103,7 +103,7 @@ class Values(unittest.TestCase):
                                want.item(), 9)
 
     def test_zero_shot_loss(self):
-        """Slots that match exactly, in another order, against the formula."""
+        """Compare with the formula for slots that match exactly, in another order."""
         order = [2, 0, 3, 1]
         y = self.y.clone()
         y[~self.valid[:, None, :].expand(2, 3, 4)] = 0
@@ -118,7 +118,7 @@ class Values(unittest.TestCase):
         self.assertAlmostEqual(have.item(), want.item(), 9)
 
     def test_gradients(self):
-        """Against finite differences, in double precision."""
+        """Compare with finite differences, in double precision."""
         z = self.z[:1, :2, :3, :3, :3].clone().requires_grad_()
         y, valid = self.y[:1, :2, :3, :3, :3], torch.tensor([[True, False, True]])
         given = (random(1, 2, 3, seed=3) > 0.4).double()
@@ -132,13 +132,13 @@ class Values(unittest.TestCase):
 
 class Matching(unittest.TestCase):
     def best(self, cost):
-        """Least total over all permutations: the column of each row."""
+        """The column of each row with the least total over all permutations."""
         n = len(cost)
         return min(itertools.permutations(range(n)),
                    key=lambda p: sum(cost[i][p[i]] for i in range(n)))
 
     def test_assign(self):
-        """All orders are tried up to six slots, beyond that SciPy is asked."""
+        """Up to six slots all orders are tried; above, SciPy is used."""
         for n in range(1, losses.FEW + 2):
             orders = losses._orders(n, "cpu").tolist()
             self.assertEqual(sorted(map(tuple, orders)),
@@ -146,7 +146,7 @@ class Matching(unittest.TestCase):
             cost = random(2, n, n, seed=n)
             for c, have in zip(cost.tolist(), losses.assign(cost).tolist()):
                 self.assertEqual(tuple(have), self.best(c))
-        cost[0, 0, 0] = math.nan  # the trainer finds out by itself
+        cost[0, 0, 0] = math.nan  # the trainer detects it
         self.assertEqual(sorted(losses.assign(cost)[0].tolist()), list(range(n)))
 
     def test_clip_match(self):
@@ -180,12 +180,12 @@ class Matching(unittest.TestCase):
 
 
 class Resize(unittest.TestCase):
-    """Against PyTorch's own upsampling and its gradient."""
+    """Compare with PyTorch's own upsampling and its gradient."""
     SIZES = ((4, 7, 8, 14), (7, 5, 15, 11), (1, 1, 2, 3), (3, 4, 3, 4), (9, 8, 5, 3),
              (64, 112, 128, 224))
 
     def both(self, dtype, h, w, height, width, channels=6):
-        """(value, gradient) of ours and, in double precision, of PyTorch's."""
+        """(value, gradient) of our code and, in double precision, of PyTorch's."""
         x = random(2, 3, h, w, channels, seed=h).to(dtype).permute(0, 1, 4, 2, 3)
         weight = random(2, 3, channels, height, width, seed=w).to(dtype) - 0.5
         out = []
@@ -213,13 +213,13 @@ class Resize(unittest.TestCase):
             lambda x: recurrent.resize(x, (5, 7)), (x,)))
 
     def test_layout(self):
-        """Channels stay innermost, each way."""
+        """Channels stay innermost, forward and backward."""
         (y, grad), _ = self.both(torch.float32, 4, 6, 8, 12)
         for v in (y, grad):
             self.assertTrue(v.permute(0, 1, 3, 4, 2).is_contiguous())
 
     def test_autocast(self):
-        """Nothing turns wide on the way."""
+        """No tensor becomes float32 under autocast."""
         x = random(2, 3, 4, 6, 8).to(torch.bfloat16).requires_grad_()
         with torch.autocast("cpu", torch.bfloat16):
             y = recurrent.resize(x, (12, 16))
@@ -230,7 +230,7 @@ class Resize(unittest.TestCase):
 class Decoder(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(0)
-        # in double precision, so that another order of sums is no excuse
+        # double precision, so that the order of sums does not matter
         self.net = model.RVOS("resnet18", 16, width=8).train().double()
         self.x = torch.randn(2, 3, 3, 64, 96).double()
         self.features = recurrent.EncodeClip(self.net.encoder)(self.x)

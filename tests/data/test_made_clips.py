@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/rvos_train/made_clips.py: exact masks, the stories, the layout, and the same files by seed."""
+"""Tests data/rvos_train/made_clips.py: exact masks, the stories, the layout, repeatable files."""
 import filecmp
 import glob
 import os
@@ -38,8 +38,8 @@ def touching(labels):
 
 class Masks(unittest.TestCase):
     def test_exact(self):
-        """A frame differs from its background where the labels say so, and nowhere
-        else but on the soft outline."""
+        """A frame differs from its background only where it has labels and on the soft
+        outline."""
         for clip in clips("wander"):
             for t in (0, FRAMES // 2):
                 picture, labels = clip.frame(t, 0)
@@ -65,7 +65,7 @@ class Stories(unittest.TestCase):
             self.assertGreater(area[-6:].min(), 0)
 
     def test_leave(self):
-        """Object 1 is there, is away, and is there again under its number."""
+        """Object 1 leaves and comes back with its number."""
         for clip in clips("leave"):
             area = areas(clip, 1)
             self.assertGreater(area[:6].min(), 0)
@@ -135,7 +135,7 @@ class Files(unittest.TestCase):
                              os.path.dirname(__file__)])
 
     def test_own_stills(self):
-        """An object of a still, whole, over a picture without it."""
+        """The cut-out is a whole object of a still, over a picture without it."""
         root = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, root)
         picture = np.full((80, 120, 3), (40, 160, 60), np.uint8)
@@ -154,7 +154,7 @@ class Files(unittest.TestCase):
         self.assertGreater((abs(inside - (250, 20, 20)).max(1) < 60).mean(), 0.85)
 
     def test_backgrounds(self):
-        """From a folder of their own: no cut-out comes from there, and none is blurred."""
+        """Backgrounds have a folder of their own: it gives no cut-outs, and none is blurred."""
         roots = [tempfile.mkdtemp() for _ in range(2)]
         stripes = np.indices((80, 120))[1] // 4 % 2 * 200
         for root, number in zip(roots, (3, 5)):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The mask rule in numpy, against its words and against the reader in C."""
+"""Compares the mask rule in numpy with its description and with the reader in C."""
 import os
 import subprocess
 import sys
@@ -52,7 +52,7 @@ class Rule(unittest.TestCase):
 
 @unittest.skipUnless(DUMP, "no reader in C here")
 class AgainstC(unittest.TestCase):
-    """Random masks of all kinds: both readers say the same, or both refuse."""
+    """For random masks of all kinds, both readers give the same values, or both fail."""
 
     def pictures(self):
         rng = np.random.default_rng(5)

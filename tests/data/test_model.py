@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""data/rvos_train/model.py against the original's outputs, and against the spec's own words."""
+"""Compares data/rvos_train/model.py with the original's outputs and with docs/network.md."""
 import os
 import unittest
 
@@ -20,7 +20,7 @@ torch.set_num_threads(1)  # teams of threads crawl on a busy machine
 
 
 def random_net(seed=0, **settings):
-    """Random weights; batch norms with both signs and statistics that are not 0 and 1."""
+    """Random weights; batch norms have gains of both signs and random statistics."""
     torch.manual_seed(seed)
     settings = dict(dict(base="resnet18", hidden=8, width=8), **settings)
     net = model.RVOS(**settings).eval()
@@ -144,7 +144,7 @@ class Golden(unittest.TestCase):
 
 @shared_model
 class Shipped(unittest.TestCase):
-    """Item 22: the trained model on eight real frames, both tasks."""
+    """The trained model on eight real frames, both tasks."""
 
     def check(self, task, objects, seeds):
         net = model.load_bundle(os.path.join(MODEL, "rvos-resnet18-h128.safetensors"))
@@ -179,7 +179,7 @@ class Parts(unittest.TestCase):
                                   for k, v in want.items()}, have)
 
     def test_published_counts(self):
-        """Parameters of section 15's table, without the classifier."""
+        """Published numbers of parameters, without the classifier."""
         for base, encoder, classifier in (("resnet101", 48457800, 2049000),
                                           ("resnet50", 29465672, 2049000),
                                           ("resnet34", 22775624, 513000),
@@ -198,7 +198,7 @@ class Parts(unittest.TestCase):
             self.assertEqual(sum(int(np.prod(v)) for v in shapes.values()), want)
 
     def test_upsampling(self):
-        """Item 19: aligned corners, odd ratios, constants and ramps."""
+        """Aligned corners, odd ratios, constants and ramps."""
         x = torch.rand(1, 2, 15, 27)
         for size in ((30, 54), (60, 107)):
             y = model.upsample(x, size)
@@ -221,7 +221,6 @@ class Parts(unittest.TestCase):
         return x.take(lo, axis) * (1 - w) + x.take(hi, axis) * w
 
     def test_mask_pyramid_sizes(self):
-        """Item 14."""
         got = [tuple(m.shape[-2:])
                for m in model.mask_pyramid(torch.zeros(1, 1, 60, 107))]
         self.assertEqual(got, [(2, 4), (4, 7), (8, 14), (15, 27)])
@@ -249,7 +248,7 @@ class Parts(unittest.TestCase):
 
 
 class Loops(unittest.TestCase):
-    """Section 9 and items 5, 18, 28, 29, 30, on random networks."""
+    """Rules of docs/network.md on random networks: slots, fed masks, variants, sizes."""
 
     def outputs(self, *args, **named):
         return [s.logits_half for s in model.run(*args, **named)]
@@ -294,7 +293,7 @@ class Loops(unittest.TestCase):
         np.testing.assert_array_equal(full[1].fed[1].numpy(), np.zeros((64, 96)))
         self.assertGreater(float((lazy[2].logits_half[1]
                                   - full[2].logits_half[1]).abs().max()),
-                           1e-4)  # history matters, so the choice is visible
+                           1e-4)  # the history changes the result
 
     def test_fed_masks(self):
         """Frames 0 and 1 are fed the annotation, then soft probabilities."""
@@ -310,7 +309,7 @@ class Loops(unittest.TestCase):
             np.testing.assert_array_equal(steps[t].fed[0], steps[t - 1].prob[0])
 
     def test_seed_before_any(self):
-        """Nothing runs, and time does not count, before the first seed."""
+        """Before the first seed nothing runs and time does not count."""
         net = random_net(3)
         labels = np.zeros((64, 96), np.uint8)
         labels[5:40, 5:40] = 1

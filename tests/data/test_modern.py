@@ -73,7 +73,7 @@ print("built")
 
 class Kernels(unittest.TestCase):
     def compare(self, update, dtype, tolerance, widths=(4, 6, 16)):
-        """Against plain PyTorch, values and gradients of all inputs."""
+        """Compare values and gradients of all inputs with plain PyTorch."""
         for alone, spatial in ((False, True), (True, True), (False, False)):
             for channels in widths:
                 leaves = test_cells.case(dtype, channels, alone, spatial)
@@ -94,7 +94,7 @@ class Kernels(unittest.TestCase):
 
     @needs_triton
     def test_triton_in_many_blocks(self):
-        """More states than a block, and not a multiple of it."""
+        """More states than a block has, and not a multiple of that."""
         from rvos_train import cells_triton
         old, cells_triton.BLOCK = cells_triton.BLOCK, 64
         self.addCleanup(setattr, cells_triton, "BLOCK", old)
@@ -112,7 +112,7 @@ class Kernels(unittest.TestCase):
 
     @needs_headers
     def test_compiled(self):
-        """By inductor for the CPU."""
+        """inductor compiles the cells for the CPU."""
         update = cells.kernels("compile")
         self.compare(update, torch.float32, dict(atol=1e-6, rtol=1e-5), (4, 16))
         self.compare(update, torch.bfloat16, dict(atol=1e-2, rtol=1e-2), (16,))
@@ -126,7 +126,8 @@ class Steps(unittest.TestCase):
 
     @needs_cuda_build
     def test_nothing_is_waited_for(self):
-        """The step on CUDA: all tensors there, none read back, few kernels to update."""
+        """In a step on CUDA all tensors are there, none is read back, and updates take few
+        kernels."""
         for how in ("triton", "torch") if triton else ("torch",):
             found = fake_cuda.apart("cuda_step", self.settings(cells=how))
             self.assertEqual(found["losses"],
@@ -163,7 +164,7 @@ class Steps(unittest.TestCase):
             total[how] = {k: sum(v.values()) for k, v in parts.items()}
             print(f"kernels a step, cells {how}: "
                   + ", ".join(f"{k} {v}" for k, v in total[how].items()))
-        # A cell at a time, by autograd, took 3487 and 4546: see docs/training.md.
+        # Cell by cell, with autograd, took 3487 and 4546 launches: see docs/training.md.
         self.assertLess(total["triton"]["forward"], 0.35 * 3487)
         self.assertLess(total["triton"]["backward"], 0.35 * 4546)
         self.assertLess(total["triton"]["data"], 500)

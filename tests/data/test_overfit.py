@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""That the trainer learns one real clip by heart, on a CPU, in about a minute."""
+"""Checks that the trainer can overfit one real clip on a CPU in about a minute."""
 import os
 import unittest
 

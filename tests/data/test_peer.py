@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The PyTorch peer of the speed comparison computes the right numbers, and serves."""
+"""Tests the PyTorch peer of the speed comparison: its numbers, and its serve mode."""
 import os
 import subprocess
 import sys
@@ -30,7 +30,7 @@ class Peer(unittest.TestCase):
         golden.write_network(self.file, *golden.MODELS["r18"])
 
     def test_probabilities(self):
-        """Folded and traced, the network is still the specification's."""
+        """The folded and traced network gives the specification's probabilities."""
         net = model.load_bundle(self.file)
         rng = np.random.RandomState(0)
         frames = rng.randint(0, 256, (4, 64, 96, 3)).astype(np.uint8)
@@ -48,7 +48,7 @@ class Peer(unittest.TestCase):
                      "--frames",
                      path("frames"), "--init-mask", path("mask"), "--probs",
                      path("out"), *eager)
-                # A probability is a quarter as far off as its logit, or less.
+                # The error of a probability is at most a quarter of its logit's.
                 self.assertLess(np.abs(np.load(path("out")) - want).max(), 5e-5)
 
     def test_serve(self):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The recipe's phases: interrupted and resumed with the same result; what they leave; its
-losses and seeds."""
+"""Tests the recipe's phases, which give the same result when interrupted and resumed, their
+output files, losses and seeds."""
 import contextlib
 import io
 import json
@@ -53,8 +53,8 @@ class Phases(unittest.TestCase):
         cls.done = cls.whole.go()
 
     def test_resume(self):
-        """Interrupted in the first phase and in the last one: the same weights, bit for
-        bit, in the runs' checkpoints and in the model that is kept."""
+        """Interrupted in the first and in the last phase, the recipe gives the same weights,
+        bit for bit, in the runs' checkpoints and in the best model."""
         self.assertTrue(self.done)
         out = fresh("parts")
         for stop in ((0, 2), (2, 3)):
@@ -105,7 +105,7 @@ class Phases(unittest.TestCase):
         self.assertIn("done", again.summary(True, "x")[-1])
 
     def test_command(self):
-        """Says what to run next, and refuses what it cannot use."""
+        """It says what to run next, and refuses bad arguments."""
         out, text = fresh("command"), io.StringIO()
         args = [out, "--data", data(), "--steps", "2", "2", "2", "--minutes", "0", "--set",
                 *(f"{k}={v}" for k, v in TINY.items())]
@@ -123,14 +123,14 @@ class Phases(unittest.TestCase):
 
 class Losses(unittest.TestCase):
     def test_swaps(self):
-        """Two slots on their own objects cost next to nothing; swapped in half of the
-        frames, half; slots without an object do not count."""
+        """Two slots on their own objects cost almost nothing; if they swap in half of the
+        frames, they cost a half; slots without an object do not count."""
         targets = torch.zeros(1, 4, 3, 8, 8)
         targets[:, :, 0, :4, :4] = 1
         targets[:, :, 1, 4:, 4:] = 1
         valid = torch.tensor([[True, True, False]])
         right = (targets * 2 - 1) * 20
-        right[:, :, 2] = 20  # the empty slot covers all: another loss sees to that
+        right[:, :, 2] = 20  # the empty slot covers everything, which another loss punishes
         self.assertLess(losses.swap_loss(right, targets, valid).item(), 1e-6)
         swapped = right.clone()
         swapped[:, 2:, :2] = right[:, 2:, :2].flip(2)
@@ -155,7 +155,7 @@ class Seeds(unittest.TestCase):
         return ((a & b).sum((-1, -2)) / (a | b).sum((-1, -2))).flatten()
 
     def test_faults(self):
-        """Each kind changes the masks, but leaves most of them; the same by seed."""
+        """Each fault changes the masks, but not most of their pixels; a seed repeats it."""
         draw = lambda: clips.Draw("cpu", 1, "seeds")
         for fault in (imperfect.shifted, imperfect.cut, imperfect.resized,
                       lambda m, d: imperfect.coarse(m)):
@@ -170,7 +170,7 @@ class Seeds(unittest.TestCase):
             self.assertGreater(out.sum().item(), 0)
 
     def test_frames(self):
-        """Only the frame at which an object is shown changes, in the share asked for."""
+        """Only the frame at which a mask is given changes, in the given share of objects."""
         targets = self.m[:, None].repeat(1, 3, 1, 1, 1)
         shown = torch.zeros(6, 3, 2)
         shown[:, 0, 0] = shown[:, 2, 1] = 1
@@ -184,8 +184,8 @@ class Seeds(unittest.TestCase):
         self.assertGreater(changed[:, 2, 1].float().mean().item(), 0.8)
 
     def test_found(self):
-        """What the zero-shot decoder found stands in for the object that it fits; where
-        it found nothing, another fault does."""
+        """A mask that the zero-shot decoder found replaces that of its object. If it found
+        none, the mask gets another fault."""
         targets = self.m[:1, None].repeat(1, 2, 1, 1, 1)
         shown = torch.tensor([[[1.0, 0], [0, 1]]])
         logits = torch.full((1, 2, 3, 36, 64), -9.0)
@@ -197,7 +197,7 @@ class Seeds(unittest.TestCase):
         self.assertGreater(self.iou(out[0, 1, 1], targets[0, 1, 1]).item(), 0.3)
 
     def test_training(self):
-        """They reach the decoder: another loss, and the same one again."""
+        """Faulty seeds reach the decoder: the loss differs, and repeats."""
         from rvos_train import config
         video, stills = shapes.folders()
         found = []

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""safetensors_io.py: what it writes, what it refuses, and the shipped model."""
+"""Tests safetensors_io.py: its output, its errors, and the shipped model."""
 import json
 import os
 import struct
@@ -79,7 +79,7 @@ class Safetensors(unittest.TestCase):
             with self.assertRaisesRegex(FormatError, word):
                 safetensors_io.read(self.path())
         os.unlink(self.path())
-        os.mkfifo(self.path())  # nobody writes to it: it must not wait
+        os.mkfifo(self.path())  # nobody writes to this pipe: read() must not wait
         with self.assertRaisesRegex(FormatError, "regular"):
             safetensors_io.read(self.path())
         os.unlink(self.path())

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The trainer: resuming, presets, export; the exported model in librvos."""
+"""Tests the trainer: resuming, presets, export, and the exported model in librvos."""
 import contextlib
 import gc
 import io
@@ -67,7 +67,7 @@ def same_state(test, a, b):
 
 class Resume(unittest.TestCase):
     def test_bit_for_bit(self):
-        """Interrupted at step 3 (in the middle of a log interval) and at step 6."""
+        """A run that stops at step 3, within a log interval, and at step 6 has the same bits."""
         whole = new_run("whole", settings())
         self.assertTrue(whole.go())
         parts = new_run("parts", settings())
@@ -101,8 +101,8 @@ class Resume(unittest.TestCase):
         same_state(self, *(trainer.load(r.path("checkpoint.pt")) for r in (whole, part)))
 
     def test_interrupt(self):
-        """A signal ends the run after the step, with a checkpoint; a crash leaves the
-        last."""
+        """A signal ends the run after the step, with a checkpoint. After a crash the last
+        checkpoint is there."""
         run = new_run("killed", settings())
         advance = run.trainer.advance
 
@@ -124,12 +124,13 @@ class Resume(unittest.TestCase):
                           "--resume goes on with it"))
 
     def test_graphs(self):
-        """Capturing, here of nothing, leaves no trace: the same bits; once a length."""
+        """Capturing, here without a GPU, does not change the result; it is done once for
+        each length."""
         lengths, held = [], []
 
         def capture(passes, args, **_):
-            # as of graphed modules: each is part of a cycle, which must be gone when the
-            # next ones are captured
+            # Like a graphed module, this is part of a reference cycle. The cycle must be
+            # freed when the next modules are captured.
             self.assertEqual([v() for v in held if v()], [])
             for p in passes:
                 p.held = (p,)
@@ -141,7 +142,7 @@ class Resume(unittest.TestCase):
         plain, graphed = (new_run(n, settings(**c)) for n in ("plain", "graphed"))
         plain.go()
         graphed.trainer.c.graph = True
-        gc.disable()  # by chance it must not help
+        gc.disable()  # so that it does not free the cycle by chance
         self.addCleanup(gc.enable)
         with mock.patch("torch.cuda.make_graphed_callables", capture):
             graphed.go()
@@ -233,8 +234,7 @@ class Learning(unittest.TestCase):
         self.assertEqual(run.trainer.step, run.trainer.total)
 
     def test_shown(self):
-        """Late objects are shown at their first frame, some of them; the rest must be
-        empty."""
+        """Some late objects are shown at their first frame; the others must stay empty."""
         t = trainer.Trainer(settings(late_objects=0.5, objects=4), lambda s: None)
         late = 0
         for step in range(30):
@@ -270,7 +270,7 @@ class Export(unittest.TestCase):
         return path
 
     def test_folder(self):
-        """All files are there and say what they should; no path of this machine leaks."""
+        """All files are there with the right content, without paths of this machine."""
         path = self.run_it()
         names = set(os.listdir(path))
         self.assertLessEqual({"config.yaml", "log.csv", "plot.png", "samples",
@@ -339,7 +339,7 @@ class Export(unittest.TestCase):
                 with torch.no_grad():
                     want = np.stack([s.prob.numpy() for s in model.run(
                         net, task, images, 2, seeds={0: (first, None)})])
-                self.assertGreater(want.std(), 0.02)  # it says something
+                self.assertGreater(want.std(), 0.02)  # masks are not constant
                 error = np.abs(np.load(npy) - want).max()
                 print(f"round trip, {engine}, {task}: {error:.1e}")
                 self.assertLess(error, 5e-4)
@@ -370,8 +370,8 @@ class Settings(unittest.TestCase):
             self.assertIn(words, err)
 
     def test_frames_without_masks(self):
-        """Are not trained on; and nothing is validated with them, which is told before
-        the first step."""
+        """Frames without masks are not used for training. As validation data they are an
+        error before the first step."""
         path = shapes.videos(fresh("gaps"), 2, 6, 48, 64)
         for t in (1, 3):
             os.remove(f"{path}/video0/{t:05d}.png")
