@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""analytics_peers.py CLIP: others read what rvosseg writes as GstAnalytics metadata.
+"""analytics_peers.py CLIP: other programs read rvosseg's GstAnalytics metadata.
 
 One is this program, through GObject introspection; the other is GStreamer's element
 objectdetectionoverlay, which draws the boxes. GST_PLUGIN_PATH leads to rvosseg.
@@ -46,7 +46,7 @@ def detections(meta):
 
 
 def check_segmentation(meta, boxes, frame):
-    """The masks lie in their boxes: they are as wide and high as these."""
+    """Masks have the width and height of their boxes."""
     state, regions = None, 0
     for number in range(GstAnalytics.relation_get_length(meta)):
         found, entry = meta.get_segmentation_mtd(number)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""cameras.py EXAMPLES: gst/examples/cameras.py with a camera that dies and comes back.
+"""cameras.py EXAMPLES: tests gst/examples/cameras.py with a camera that dies and comes back.
 
 A broker and a camera of this machine; RVOS_MODEL is a tiny random network.
 """
@@ -101,7 +101,7 @@ def refusals():
 
 
 def documented():
-    """The command of docs/cameras.md, with addresses where nothing is."""
+    """The command of docs/cameras.md, with addresses without a camera."""
     text = (EXAMPLE.parents[2] / "docs" / "cameras.md").read_text(encoding="utf-8")
     line = re.search(r"^python3 gst/examples/cameras.py (.*)$", text, re.M).group(1)
     words = re.sub(r"192\.0\.2\.\d+", "127.0.0.1:1", line).split()
@@ -129,7 +129,7 @@ def listen(port):
 
 
 def check_lives(service, camera_port, heard):
-    """With one camera that is there and one that is not; gives the URL of the health server."""
+    """One camera works and one is missing; returns the URL of the health server."""
     door = service.stdout.readline().strip()
     assert door.endswith("/door") and service.stdout.readline().strip().endswith("/yard")
     health = service.stdout.readline().strip().rsplit("/", 1)[0]
@@ -140,7 +140,7 @@ def check_lives(service, camera_port, heard):
     thing = heard["test/door/object"][-1]
     assert 0 <= thing["x"] < 160 and 0 < thing["width"] <= 160 and thing["tracking-id"] > 0, thing
     assert heard["test/door/state"][-1] == {"live": True}, heard["test/door/state"]
-    # Whether what is seen is the picture, not the black of a missing camera.
+    # The picture must not be the black of a missing camera.
     seen = subprocess.run(
         ["gst-launch-1.0", "-q", "rtspsrc", f"location={door}", "!", "decodebin", "!",
          "identity", "eos-after=20", "!", "videoconvert", "!", "video/x-raw,format=GRAY8", "!",

@@ -29,7 +29,7 @@ def need(*elements):
 
 
 def run(*command, **environment):
-    """What the command prints; it must succeed."""
+    """Run a command, which must succeed; return its output."""
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
                           timeout=LIMIT, env={**os.environ, **environment})
     print(done.stdout, done.stderr, sep="")
@@ -39,7 +39,7 @@ def run(*command, **environment):
 
 
 def frames_of(video):
-    """Decodes a video; its frames."""
+    """Decode a video; return its number of frames."""
     text = run("gst-launch-1.0", "-v", "filesrc", f"location={video}", "!", "decodebin", "!",
                "fakesink", "silent=false", "sync=false")
     return text.count("chain   ***")
@@ -56,7 +56,7 @@ class Examples:
         work.mkdir(parents=True, exist_ok=True)
 
     def clip(self):
-        """A short video that any build can make."""
+        """Make a short video with basic elements only."""
         path = self.work / "clip.mkv"
         need("matroskamux", "jpegenc")
         if not path.exists():
@@ -196,7 +196,7 @@ class Examples:
         check("appeared: object" in text, "messages are read")
 
     def rtsp(self):
-        """The server and the client example against each other."""
+        """The client example reads from the server example."""
         python = "/usr/bin/python3"
         code = "import gi; gi.require_version('GstRtspServer', '1.0')"
         if subprocess.run([python, "-c", code], capture_output=True).returncode:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""web.py ROOT WORK [PICTURE.png]: gst/examples/web in a headless Chromium with a clip as its camera.
+"""web.py ROOT WORK [PICTURE.png]: tests gst/examples/web in a headless Chromium with a clip as camera.
 
 PICTURE.png gets a screenshot. GST_PLUGIN_PATH leads to rvosseg.
 """
@@ -20,7 +20,7 @@ ROOT, WORK = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
 EXAMPLE = ROOT / "gst" / "examples" / "web" / "server.py"
 PYTHON = "/usr/bin/python3"
 VISITS = 20
-# The left part of the picture that came back, scaled, as bytes of RGBA.
+# The left part of the returned picture, scaled, as RGBA bytes.
 PIXELS = """
 const [part, width, height] = arguments;
 const video = document.getElementById("video"), canvas = document.createElement("canvas");
@@ -91,7 +91,7 @@ def browse(camera):
 
 
 class Page:
-    last = None  # for the words of a failure
+    last = None  # for the message of a failure
 
     def __init__(self, browser, url):
         self.browser, self.url = browser, url
@@ -116,7 +116,7 @@ class Page:
         return np.array(pixels, int).reshape(height, width, 4)[:, :, :3]
 
     def detail(self):
-        """Of the red and green pattern, downwards: its right edge stays when it is blurred."""
+        """Contrast of the red and green pattern, downwards; its right edge survives blurring."""
         import numpy as np
         return np.abs(np.diff(self.picture(0.15, 16, 120)[:, :, 0], axis=0)).mean()
 
@@ -124,7 +124,7 @@ class Page:
         return [int(n) for n in re.findall(r"#(\d+)", self.text("figures"))]
 
     def click(self, x, y):
-        """On the picture; 0 to 1."""
+        """Click on the picture; x and y are 0 to 1."""
         self.run(f"""
             const video = document.getElementById("video"), box = video.getBoundingClientRect();
             video.dispatchEvent(new MouseEvent("click", {{bubbles: true,
@@ -132,7 +132,8 @@ class Page:
 
 
 def coloured(page, plain):
-    """Which of 64x48 pixels the overlay has changed; the pattern, which encoding blurs, has none."""
+    """The pixels, of 64x48, that the overlay has changed, without the pattern, which encoding
+    blurs."""
     import numpy as np
     return (np.abs(page.picture() - plain).max(2) > 40) & (np.arange(64) > 14)
 
@@ -146,7 +147,7 @@ def check_page(page, plain):
 
 
 def check_click(page, plain):
-    """A click on an object leaves that one; one elsewhere takes another."""
+    """A click on an object follows that one; a click elsewhere follows another."""
     import numpy as np
     ids, before = page.ids(), coloured(page, plain)
     ys, xs = np.nonzero(before)
@@ -171,7 +172,7 @@ def check_buttons(page, plain):
 
 
 def check_blur(page):
-    """While the object that was clicked is the only one, so that the pattern is background."""
+    """Only the clicked object is followed, so the pattern is background."""
     wait("the background is sharp", lambda: page.detail() > 20)
     page.press("blur")
     wait("the background is blurred", lambda: page.detail() < 5)

@@ -28,7 +28,7 @@ def hang(self, frames):
         f.write(str(os.getpid()))
     os.rename(path + ".part", path + ".pid")
     if how == "gil":
-        ctypes.PyDLL(None).sleep(1000)  # no thread of Python runs meanwhile
+        ctypes.PyDLL(None).sleep(1000)  # PyDLL keeps the GIL, so no Python thread runs meanwhile
     time.sleep(1000)
 
 

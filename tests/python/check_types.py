@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The type hints of the Python package hold, by mypy."""
+"""Checks the type hints of the Python package with mypy."""
 import os
 import subprocess
 import sys

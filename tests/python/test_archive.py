@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-archive: test_archive.py MODEL. Its clips are made here, and small."""
+"""test_archive.py MODEL: tests rvos-archive on small synthetic clips."""
 import fractions
 import json
 import os
@@ -94,7 +94,7 @@ class Folders(unittest.TestCase):
                       if p.is_file() and p.parts[len(self.out.parts)] != ".rvos-archive")
 
     def same(self, names):
-        """All outputs are there, whole, and those of one process without Dask."""
+        """All outputs are complete, and equal those of one process without Dask."""
         self.assertEqual(self.outputs(), sorted(f"{n}.masks.zip" for n in names)
                          + ["summary.json"])
         self.assertEqual(list((self.out / ".rvos-archive").glob("parts-*")), [])
@@ -112,7 +112,7 @@ class Folders(unittest.TestCase):
 
 class Local(Folders):
     def strike(self, hang, struck, stop):
-        """Kills one worker, and stops another, in the middle of their videos."""
+        """Kill one worker and stop another in the middle of their videos."""
         for how, number in [("kill", signal.SIGKILL), ("stop", signal.SIGSTOP)]:
             path = hang / f"{how}.pid"
             while not path.exists():
@@ -175,7 +175,7 @@ class Local(Folders):
 
 
 class Cluster(Folders):
-    """With a scheduler and a worker that run already."""
+    """With an existing scheduler and worker."""
 
     @classmethod
     def setUpClass(cls):
@@ -226,14 +226,14 @@ class Cluster(Folders):
         # Two threads of one process share the model.
         self.assertEqual([w["model_loads"] for w in self.summary()["workers"].values()], [1])
 
-        # A video that has changed is done again, and one that was mended; others are not.
+        # A changed and a repaired video are done again; others are not.
         make(self.videos / "clip.mp4", 99)
         make(self.videos / "junk.mp4", 98)
         self.archive(self.videos)
         self.assertEqual(self.summary()["videos"],
                          {"done": 2, "skipped": 2, "failed": 2, "open": 0})
         self.same([*good, "junk.mp4"])
-        # So are all, when the settings change.
+        # All are done again when the settings change.
         done = self.archive("--threshold", "0.6", self.videos / "clip.mp4")
         self.assertEqual(done.returncode, 0)
         self.assertEqual(self.summary()["videos"]["done"], 1)
@@ -249,7 +249,7 @@ class Cluster(Folders):
         labels, lines = read(self.out / "long.mp4.masks.zip")
         self.assertEqual([line["frame"] for line in lines], list(range(60)))
         np.testing.assert_allclose([line["time"] for line in lines], np.arange(60) / 25)
-        # Each piece is what a video of these frames would be; cuts are at frames 24 and 48.
+        # Each piece equals the result of a video of its frames; cuts are at frames 24 and 48.
         frames = list(rvos._video.decoded(self.videos / "long.mp4"))
         tracks = set()
         with rvos.Model(MODEL, size=SIZE) as model:
@@ -306,7 +306,7 @@ class Cluster(Folders):
                     np.testing.assert_array_equal(read_back.annToMask(one), masks.mask(thing))
 
     def test_a_task_may_run_twice(self):
-        """As after a worker that was only thought to be lost."""
+        """Like after a worker that seemed to be lost."""
         make(self.videos / "a.mp4")
         settings = work.Settings(MODEL, work.sha256_of(MODEL), "png", objects=3, size=SIZE)
         parts, output = self.folder / "parts", str(self.out / "a.zip")
@@ -372,7 +372,8 @@ class Refusals(Folders):
         folder.close()
 
     def test_the_time_limit_ends_a_process(self):
-        """Also one whose frames go on; a task that is done in time ends nothing."""
+        """It ends a process even if its frames go on. A task that is done in time does not
+        end its process."""
         program = ("import sys, time\n"
                    "from rvos._archive_work import Conditions, Job, _Life\n"
                    "conditions = Conditions(stalled=float(sys.argv[1]), time_limit=0.8)\n"

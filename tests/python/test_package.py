@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The Python package against rvos-segment, and what a user can do wrong with it.
+"""Compares the Python package with rvos-segment, and tests mistakes of users.
 
 test_package.py MODEL RVOS_SEGMENT: a small random network, and the tool or "".
 """
@@ -78,7 +78,7 @@ class Peer(unittest.TestCase):
 
 
 class Pixels(unittest.TestCase):
-    """Whatever the memory looks like, the masks are the same; in place where it can be."""
+    """Any memory layout gives the same masks, without a copy if that is possible."""
 
     def same(self, frames, copied, **how):
         for frame in frames:
@@ -213,7 +213,7 @@ class Handles(unittest.TestCase):
             model = rvos.Model(MODEL, device=device, size=SIZE)
             stream = model.stream("zero-shot")
         model.close()
-        # The stream holds what it needs: handles may be closed in any order.
+        # The stream keeps its model and device: handles may be closed in any order.
         stream.process(clip()[0])
         stream.close()
         stream.close()
@@ -282,8 +282,8 @@ class Handles(unittest.TestCase):
             thread = threading.Thread(target=count)
             thread.start()
             ready.wait()
-            # With the GIL held no thread could append between these two moments: Python alone
-            # does not switch threads so soon.
+            # If the GIL were held, no thread could append between these two moments, because
+            # Python does not switch threads so soon.
             interval = sys.getswitchinterval()
             sys.setswitchinterval(1000)
             try:
@@ -408,7 +408,7 @@ class Results(unittest.TestCase):
                 next(decoded(path))
 
     def test_a_video_may_be_left_early(self):
-        """Several times in a program of its own, since a fault would make it hang."""
+        """Run in a program of its own, because a fault would make it hang."""
         try:
             import av  # noqa: F401
         except ImportError:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of the tools share: running them, pictures, folders, the exit status."""
+"""Shared by the tests of the tools: running them, pictures, folders, the exit status."""
 import os
 import subprocess
 import sys
@@ -7,8 +7,7 @@ import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Reference outputs lie beside the checkout, and are not part of it: tests skip without
-# them.
+# Reference outputs lie beside the checkout and are not part of it. Tests skip without them.
 SHARED = os.environ.get("RVOS_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
 GOLDEN = os.path.join(SHARED, "golden")
 MODEL = os.path.join(ROOT, "data", "models", "rvos-resnet18-h128.safetensors")
@@ -16,7 +15,7 @@ BIN = os.environ.get("RVOS_TOOLS", "")  # folder of the built tools
 
 
 def need(*modules):
-    """Exit status 77 (skipped) where a module is not installed."""
+    """Exit with 77 (skipped) if a module is not installed."""
     for name in modules:
         try:
             __import__(name)
@@ -57,7 +56,7 @@ def run(name, *args, env=None):
 
 
 def need_report(kind):
-    """Skips where rvos-report lacks a Python package for that kind of report."""
+    """Skip if rvos-report lacks a Python package for that kind of report."""
     status, _, err = run("rvos-report", "--check", kind)
     if status == 3:
         raise unittest.SkipTest(err.strip())
@@ -78,7 +77,8 @@ def tiny_model(**settings):
 # ---- pictures --------------------------------------------------------------------------
 
 def davis_palette():
-    """Bits of the number, three at a time, are the top bits of red, green and blue."""
+    """Each three bits of the number are the next lower bits of red, green and blue, from the
+    top bits on."""
     out = []
     for i in range(256):
         rgb = [0, 0, 0]
@@ -134,7 +134,7 @@ class ToolTest(unittest.TestCase):
         return out
 
     def fault(self, code, words, name, *args, lines=1, **more):
-        """Fails with that status, and says so in `lines` lines that hold the words."""
+        """The tool must fail with this status and print `lines` lines that hold the words."""
         status, out, err = run(name, *args, **more)
         self.assertEqual(status, code, err)
         said = [line for line in err.splitlines() if line.startswith(name + ": ")]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of files share: folders that are compared before and after."""
+"""Shared by the tests of files: compares folders before and after."""
 import os
 import shutil
 
@@ -8,7 +8,7 @@ from common import scratch, tiny_model
 
 
 def snapshot(folder):
-    """{path: bytes, target or None} of all below a folder."""
+    """{path: bytes, target or None} of everything below a folder."""
     out = {}
     for at, folders, files in os.walk(folder):
         for name in folders + files:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""manuals.py PAGES PROGRAM...: each program's manual page has the options of its --help, with
-their short forms and values, and no others; and man finds no fault in it."""
+"""manuals.py PAGES PROGRAM...: checks that each program's manual page has exactly the options of
+its --help, with their short forms and values, and that man finds no fault in it."""
 import pathlib
 import re
 import shutil
@@ -16,7 +16,7 @@ def options(pattern, text):
     """{(short, long, value)}; the value "" is a flag."""
     found = {(short, name.replace("\\-", "-"), value)
              for short, name, value in pattern.findall(text)}
-    # An option may stand twice in a help text, once with a certain word as its value.
+    # A help text may have an option twice, once with a special value.
     return {o for o in found if o[2] or not any(p[2] and p[1] == o[1] for p in found)}
 
 

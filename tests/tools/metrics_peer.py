@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""J, F and the statistics of DAVIS in numpy, restated from their published definitions:
+"""J, F and the statistics of DAVIS in numpy, written from their published definitions:
 the peer that rvos-eval is compared with and timed against. Straightforward on purpose:
 one object and one frame at a time, as the Python toolkits do it."""
 import math
@@ -56,10 +56,11 @@ def statistics(values):
     return values.mean(), (values > 0.5).mean(), parts[0] - parts[1]
 
 
-# ---- of a sequence: truth and result are (T,H,W), values are objects and slots --------
+# ---- sequences: truth and result are (T,H,W), values are objects and slots ------------
 
 def best_slots(truth, guess, i, slots):
-    """(T,) slot of the highest J with object i where it is shown, 0 below J 0.1; J."""
+    """(T,) the slot with the highest J with object i in frames that show it, 0 below J 0.1;
+    and that J."""
     best, score = np.zeros(len(truth), int), np.full(len(truth), np.nan)
     for t in range(len(truth)):
         if (truth[t] == i).any():
@@ -76,8 +77,8 @@ def id_switches(best):
 
 
 def false_objects(truth, guess, slots):
-    """Lives of slots, parted by more than 10 empty frames, that show in more than 10
-    frames with less than a tenth of their pixels on annotated objects."""
+    """Count lives of slots with more than 10 frames and less than a tenth of their pixels on
+    annotated objects. More than 10 empty frames end a life."""
     count = 0
     for k in range(1, slots + 1):
         shown = np.flatnonzero((guess == k).any((1, 2)))

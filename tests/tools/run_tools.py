@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""run_tools.py BIN_DIR [TEST...]: all tests of the tools in this folder, or those named,
+"""run_tools.py BIN_DIR [TEST...]: runs all tests of the tools in this folder, or those named,
 such as test_eval or test_eval.Protocols. `meson test --suite tools` runs the same."""
 import glob
 import os

@@ -94,7 +94,7 @@ class Ablation(common.ToolTest):
         want = [f"{100 * result[g][m]['mean']:.1f}" for m in "JF"
                 for g in ("seen", "unseen")]
         self.assertEqual(rows["RVOS-ST"], [*want, "44.7", "21.2", "45.0", "23.9"])
-        self.assertEqual(rows["RVOS-S"][:4], [""] * 4)  # was not asked for
+        self.assertEqual(rows["RVOS-S"][:4], [""] * 4)  # not requested
         self.assertEqual(rows["1 object"][2:], ["78.2", "75.5"])
 
     def test_refusals(self):
@@ -115,7 +115,7 @@ class Peers(common.ToolTest):
             "--threads", 1, "--warm-up", 1, "--precision", "fp32")
 
     def test_small(self):
-        """Outputs are compared, all take turns, the files are rvos-bench's."""
+        """Outputs are compared, engines take turns, and the files are those of rvos-bench."""
         common.tool("rvos-bench")
         ours, theirs = scratch("ours.json"), scratch("theirs.json")
         code, out, err = script(os.path.join(ROOT, "tests", "bench", "compare.py"), *self.ARGS,
@@ -135,7 +135,7 @@ class Peers(common.ToolTest):
         self.assertEqual(text.count("pytorch-jit"), 2)
 
     def test_unequal_outputs_are_not_timed(self):
-        """No difference is small enough here: the rows are told and left out."""
+        """With a tolerance of nothing, the rows are reported and left out."""
         sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
         import compare
         before = compare.TOLERANCE

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-segment --assign, the result step of the published evaluation: restated in numpy,
-and end to end against what the original wrote."""
+"""Tests rvos-segment --assign, the result step of the published evaluation: against numpy, and
+end to end against the original's files."""
 import os
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ SIZE = test_segment.SIZE
 
 
 class Assign(test_segment.SegmentTest):
-    """The result step of the published evaluation, restated from the probabilities."""
+    """The result step of the published evaluation, computed here from the probabilities."""
 
     def restated(self, probs, annotations):
         """annotations: {frame: labels}. Needs scipy."""
@@ -83,7 +83,7 @@ class Assign(test_segment.SegmentTest):
                                               self.restated(probs, annotations))
 
     def test_more_labels_than_masks(self):
-        """One is left without a mask: painted at no later frame."""
+        """An object without a mask is not painted at later frames."""
         mask = np.zeros(SIZE, int)
         for i in range(4):
             mask[:, 20 * i:20 * i + 15] = i + 1
@@ -101,7 +101,7 @@ class Assign(test_segment.SegmentTest):
 
 @unittest.skipUnless(os.path.isdir(GOLDEN), f"no {GOLDEN}")
 class Published(common.ToolTest):
-    """End to end against what the original wrote: golden/h_e2e_davis_zeroshot."""
+    """End to end against the original's files: golden/h_e2e_davis_zeroshot."""
 
     @classmethod
     def setUpClass(cls):

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-bench: what it writes is complete and consistent; how long things take is no
-matter of a test."""
+"""Tests that the output of rvos-bench is complete and consistent. No test checks times."""
 import json
 import subprocess
 import xml.etree.ElementTree as xml
@@ -68,7 +67,7 @@ class Bench(common.ToolTest):
         self.assertTrue(all("frames_a_pass" not in r for r in results))
 
     def test_macs(self):
-        """As rvos-info counts them."""
+        """rvos-bench and rvos-info count the same."""
         r, = self.measure("macs.json", "-n", 5)["results"]
         line = next(l for l in self.ok("rvos-info", self.model).splitlines()
                     if l.startswith("MACs"))
@@ -82,8 +81,8 @@ class Bench(common.ToolTest):
         self.fault(1, "--peak", "rvos-bench", "--peak", "fast", self.model)
 
     def test_steps(self):
-        """The multiply-accumulates of the encoder's steps are those of the network, and
-        every number is that of its neighbours."""
+        """The multiply-accumulates of the encoder's steps add up to the network's, and all
+        columns are consistent."""
         macs = [self.measure(f"macs{n}.json", "-n", n)["results"][0]["gmacs"]
                 for n in (1, 2)]
         data = self.measure("steps.json", "-n", 2, "-j", 2, "-e", "cpu,reference", "-p",
@@ -118,7 +117,7 @@ class Bench(common.ToolTest):
         self.assertIn("together", text)
 
     def test_no_bf16(self):
-        """Plain C does not compute in bfloat16: it says so once, and takes float32."""
+        """Plain C does not compute in bfloat16. It says so once, and uses float32."""
         path = scratch("bf16.json")
         code, _, err = common.run("rvos-bench", "-e", "reference", "-p", "bf16", "-f", 2,
                                   "-w", 1, "-s", "32x32", "--frame-size", "32x32", "-J",
@@ -197,7 +196,7 @@ class Bench(common.ToolTest):
                             (["-f", "0"], "--frames"), (["-t", "two"], "--task")):
             self.fault(1, words, "rvos-bench", *args, self.model)
         self.fault(3, "nowhere", "rvos-bench", "nowhere.safetensors")
-        # what the engine cannot do does not keep it from the rest
+        # an unsupported precision does not stop the other measurements
         text = self.fault(3, "--precision", "rvos-bench", "-f", 2, "-w", 1, "-p",
                           "fp16,fp32", "-e", "reference", "-s", "32x32", "--frame-size",
                           "32x32", self.model)

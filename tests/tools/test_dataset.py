@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-segment --dataset: layouts, resuming, sequences that fail, and the GStreamer
-element giving the same masks as the engine."""
+"""Tests rvos-segment --dataset: layouts, resuming, sequences that fail, and equal masks of the
+GStreamer element and the engine."""
 import os
 import shutil
 import signal
@@ -266,7 +266,7 @@ class BadSequences(DatasetTest):
 
 
 class ThroughGst(DatasetTest):
-    """The element in the place of the engine: the same masks, pixel by pixel."""
+    """With the element instead of the engine, masks are the same, pixel by pixel."""
 
     def setUp(self):
         common.clip_frames(scratch("probe"), 1, H, W)
@@ -285,7 +285,7 @@ class ThroughGst(DatasetTest):
                       self.segment(f"gd-g-{name}", "--through-gst", *args))
 
     def test_idle_slots(self):
-        """The element does not run slots above the highest object, the engine may not."""
+        """The element skips slots above the highest object; so can the engine."""
         args = ["-D", "davis2017", "-n", 4, make_davis(scratch("gi"))]
         self.same(self.segment("gi-e", "--live-slots", *args),
                   self.segment("gi-g", "--through-gst", *args))

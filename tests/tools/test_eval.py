@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-eval: J, F and statistics against numpy and the original's scores, the rules of
-each protocol, reports, and what is said of bad data sets."""
+"""Tests rvos-eval: J, F and statistics against numpy and the original's scores, the rules of
+each protocol, reports, and messages about bad data sets."""
 import csv
 import itertools
 import json
@@ -18,9 +18,9 @@ from common import disk, scratch, write_mask
 
 
 def synthetic_pairs():
-    """name, truth, guess: small masks of the kinds that go wrong."""
+    """name, truth, guess: small masks of difficult kinds."""
     rng = np.random.default_rng(5)
-    h, w = 61, 130  # widths beyond a 64-bit word, with a rest
+    h, w = 61, 130  # more than a 64-bit word, with a remainder
     empty = np.zeros((h, w), bool)
     full = ~empty
     one = empty.copy()
@@ -149,7 +149,7 @@ class Protocols(ScoreTest):
     def test_davis2017(self):
         """Ids of the first annotation; the first and last frame left out."""
         gt, pred = make_set(scratch("d17"))
-        # object 2 is not in the first annotation: it does not count
+        # object 2 does not count, because the first annotation lacks it
         result = evaluate(self, "davis2017", gt, pred, "-l", self.names("one"))
         o = objects_of(result)
         self.assertEqual(set(o), {("one", 1)})
@@ -166,7 +166,7 @@ class Protocols(ScoreTest):
         return path
 
     def test_davis2016(self):
-        """Any value is the object, 255 too; several are one."""
+        """Any value is the object, 255 too; several values are one object."""
         gt, pred = make_set(scratch("d16"), relabel=[0, 255, 9])
         o = objects_of(evaluate(self, "davis2016", gt, pred))
         for s in ("one", "two"):
@@ -176,7 +176,8 @@ class Protocols(ScoreTest):
         self.assertEqual(len(o), 2)
 
     def test_unsupervised(self):
-        """All frames, the best pairing over the sequence, 255 out of both masks."""
+        """All frames count; the best pairing over the sequence; 255 is left out of both
+        masks."""
         def truth(s, t):
             out = truth_at(s, max(t, 2))
             out[:8] = 255
@@ -204,7 +205,7 @@ class Protocols(ScoreTest):
                    "davis2017-unsupervised", gt, pred, lines=2)
 
     def test_best_pairing(self):
-        """Of many overlapping proposals, the total of (J + F) / 2 is what scipy's is."""
+        """With many overlapping proposals, the total of (J + F) / 2 equals scipy's."""
         try:
             from scipy.optimize import linear_sum_assignment
         except ImportError:
@@ -256,7 +257,7 @@ class Protocols(ScoreTest):
                                         lambda s, t: truth_at(s, max(t, 2)), guess))
 
     def test_youtube(self):
-        """Each object from the frame after its first; seen and unseen apart."""
+        """Objects count from the frame after their first; seen and unseen are separate."""
         gt, pred = make_set(scratch("yt"))
         meta = {"videos": {s: {"objects": {str(i): {"category": c} for i, c in o.items()}}
                            for s, o in (("one", {1: "cat"}),
@@ -288,7 +289,7 @@ class Protocols(ScoreTest):
         self.check(zero["two", 2], *scores(range(3, 7), "two", 2))
 
     def test_meta_frames(self):
-        """Of denser annotations those in meta.json count; its first is the first."""
+        """Only frames in meta.json count; the first one there is an object's first."""
         gt, pred = make_set(scratch("lists"))
         frames = {("one", 1): ("00000", "00002", "00004"), ("two", 1): ("00001", "00005"),
                   ("two", 2): ("00003", "00006")}
@@ -306,7 +307,7 @@ class Protocols(ScoreTest):
         self.check(o["two", 2], *scores((5, 6), "two", 2))
 
     def test_every_fifth(self):
-        """Results of all frames, annotations of some: those are scored."""
+        """If only some frames are annotated, these are scored."""
         gt, pred = make_set(scratch("fifth"), count=7)
         for s in ("one", "two"):
             for t in (1, 3, 4, 6):
@@ -414,7 +415,7 @@ class BadData(common.ToolTest):
         self.broken("none to score", spoil, "davis2016")
 
     def test_first_frames_only(self):
-        """As in YouTube-VOS' public validation set."""
+        """Only first frames are annotated, as in YouTube-VOS' public validation set."""
         def spoil(gt, pred):
             for t in range(1, 7):
                 os.remove(os.path.join(gt, "two", f"{t:05d}.png"))
@@ -439,7 +440,7 @@ class BadData(common.ToolTest):
 class Speed(common.ToolTest):
     @unittest.skipUnless(os.environ.get("RVOS_BENCH"), "set RVOS_BENCH=1 to time it")
     def test_ten_times_numpy(self):
-        """Reading included, on frames of 480x854 with an object of real size."""
+        """Includes reading; frames of 480x854 with an object of real size."""
         root = scratch("speed")
         paths = []
         for s, t in itertools.product(range(4), range(25)):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-eval where slots are found, not given: the best slot of a sequence, id switches and
-false objects, against numpy; annotations that begin late or are sparse."""
+"""Tests rvos-eval for slots that are found, not given: the best slot of a sequence, id switches
+and false objects, against numpy; annotations that begin late or are sparse."""
 import os
 import shutil
 
@@ -15,7 +15,7 @@ from test_eval import (SIZE, ScoreTest, evaluate, guess_at, make_set, objects_of
 
 class Slots(ScoreTest):
     def test_davis2016_unsupervised(self):
-        """One object, any value; the slot that fits best over the whole sequence."""
+        """One object of any value gets the best slot of the whole sequence."""
         def guess(s, t):  # in parts: slot 5 has more of it in most frames
             out = guess_at("one", t)
             out[:, :30 + 3 * t] *= 3 if t in (1, 2) else 5
@@ -38,13 +38,13 @@ class Slots(ScoreTest):
         self.assertGreater(o["id_switches"], 0)
 
     def test_first_annotations_empty(self):
-        """The object comes later: frames before count, as two empty masks or as not."""
+        """Frames before the object comes count, with an empty or a wrong mask."""
         def late(mask):
             return lambda s, t: mask("one", t) * (t >= 3)
 
         def guess(s, t):
             out = guess_at("one", t) * (t >= 3)
-            out[:4, :4] = t == 2  # nothing is there yet
+            out[:4, :4] = t == 2  # a mask where there is no object yet
             return out
 
         for protocol in ("davis2016", "davis2016-unsupervised", "davis2017",
@@ -147,7 +147,7 @@ class Viewers(common.ToolTest):
         self.assertIn("<b>2</b>false objects", html)
 
     def test_not_counted(self):
-        """False objects only where the user says that everything is annotated."""
+        """False objects are counted only with --all-annotated."""
         gt, pred = make_set(scratch("viewers2"))
         result = evaluate(self, "best-slot", gt, pred)
         self.assertNotIn("false_objects", result["mean"])

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What all tools do with files: lists are read by one set of rules, results appear whole or
-not at all, and no text of a file reaches a terminal raw."""
+"""Tests what all tools do with files: lists follow one set of rules, results appear complete or
+not at all, and a file's text is escaped before it reaches a terminal."""
 import json
 import os
 import shutil
@@ -106,7 +106,7 @@ class Writing(FileTest):
                           self.frames, self.out, **more)
 
     def test_links_are_replaced(self):
-        """A link of a result's name, or of a name that a careless writer would use."""
+        """Links with a result's name, or with the name of a predictable temporary file."""
         target = put(self.top + "/target", "precious")
         os.makedirs(self.out)
         probs = self.top + "/p.npy"
@@ -137,7 +137,7 @@ class Writing(FileTest):
             os.unlink(self.top + "/p.npy")
 
     def test_old_file_is_kept(self):
-        """An error on the way: the old array stays, and nothing else is there."""
+        """After an error the old array stays, and no other file is left."""
         probs = put(self.top + "/p.npy", "old")
         put(self.frames + "/00002.png", "no picture")
         code, _, err = self.segment("-d", probs)
@@ -148,8 +148,8 @@ class Writing(FileTest):
         self.assertEqual(sorted(os.listdir(self.top)), ["frames", "out", "p.npy"])
 
     def test_full_disk(self):
-        """A file's limit, as a disk that is full: one line, status 4, nothing half. (LLVM's
-        OpenMP has a file of 1024 bytes itself.)"""
+        """A limit on file sizes acts like a full disk: one line, status 4, no partial file.
+        (LLVM's OpenMP itself writes a file of 1024 bytes.)"""
         common.clip_frames(self.frames, 2, 240, 400)
         for args, bytes_, words in ((("-d", self.top + "/p.npy"), 16384, "p.npy"),
                                     ((), 1024, "00000.png")):
@@ -218,7 +218,7 @@ class Signals(FileTest):
                 read_mask(os.path.join(self.out, name))
 
     def test_ignored(self):
-        """What the parent has asked to ignore, as nohup does, is ignored."""
+        """A signal that the parent ignores, as nohup does, stays ignored."""
         p = self.run_until(signal.SIGHUP, self.out, self.args,
                            lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
         count = len(os.listdir(self.out))
@@ -232,7 +232,7 @@ class Signals(FileTest):
         p.wait(60)
 
     def test_killed(self):
-        """By SIGKILL nothing can be removed. What has no name need not be."""
+        """After SIGKILL nothing can be removed; a file without a name vanishes by itself."""
         probe = os.path.join(self.top, "frames")
         try:
             os.close(os.open(probe, os.O_WRONLY | os.O_TMPFILE))
@@ -271,7 +271,7 @@ class Stdout(FileTest):
             self.assertIn("cannot be written", p.stderr)
 
     def test_closed(self):
-        """No other file gets the number of the standard output."""
+        """If stdout is closed, no other file gets its descriptor number."""
         out = fresh("closed")
         for name, *args in self.commands:
             p = subprocess.run(["sh", "-c", "exec \"$@\" >&-", "-", common.tool(name), *args],
@@ -286,7 +286,7 @@ class Stdout(FileTest):
                 json.load(f)
 
     def test_reader_leaves(self):
-        """As in `| head -1`: ended by SIGPIPE, silently, as other programs."""
+        """With `| head -1` the tool ends by SIGPIPE, silently, like other programs."""
         for name, *args in self.commands:
             reader, writer = os.pipe()
             os.close(reader)
@@ -359,7 +359,7 @@ class Escapes(FileTest):
             self.clean(err)
 
     def test_long_path(self):
-        """Of a long path the message keeps the end, and the words."""
+        """A message with a long path keeps the path's end and its own words."""
         path = scratch("/".join(["d" * 200] * 8), "frames")
         code, _, err = self.run_bytes("rvos-segment", "-q", "-m", self.model, path, "/o")
         self.assertEqual(code, 2)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""No tool writes to what it reads, however the places are spelt or linked."""
+"""Tests that no tool overwrites its input, however paths are spelt or linked."""
 import json
 import os
 import shutil
@@ -46,7 +46,7 @@ class Inputs(FileTest):
         self.assertEqual((p.returncode, snapshot(self.top)), (1, before), p.stderr)
 
     def test_links_to_files(self):
-        """A mask's name that is a frame's other name."""
+        """A mask's path is a hard link to a frame."""
         out = os.path.join(self.top, "out")
         for link in (os.link, os.symlink):
             os.makedirs(out)
@@ -65,7 +65,7 @@ class Inputs(FileTest):
         self.assertFalse(os.path.exists(out))
 
     def test_beside_is_fine(self):
-        """Folders in one another are no fault as long as no file is written over."""
+        """Folders may lie in one another as long as no file is overwritten."""
         for out in (self.frames + "/out", self.top):
             before = snapshot(self.frames)
             for _ in range(2):
@@ -143,7 +143,7 @@ class EvalInputs(FileTest):
                            "-C", os.path.join(self.top, path), *self.args)
 
     def test_again(self):
-        """A report among the results is no input."""
+        """A report among the results is not an input."""
         common.need_report("page")
         path = os.path.join(self.pred, "scores.json")
         for _ in range(2):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Masks and pictures as people have them, for rvos-segment and rvos-eval: the values of
-masks, paths and patterns, EXIF orientations, and files that would take too much."""
+"""Tests users' masks and pictures with rvos-segment and rvos-eval: the values of masks, paths
+and patterns, EXIF orientations, and files that would need too much memory."""
 import os
 import struct
 import subprocess
@@ -42,7 +42,7 @@ class MaskTest(common.ToolTest):
 
 class Values(MaskTest):
     def test_one_object(self):
-        """White, soft, 16 bits, RGB, alpha: all are the object of the plain index mask."""
+        """White, soft, 16-bit, RGB and alpha masks give the same object as an index mask."""
         disk = self.masks[0]
         want = self.segment("index", "-i", self.saved("index.png", disk.astype(np.uint8)))
         white = disk.astype(np.uint8) * 255
@@ -96,7 +96,7 @@ class Paths(MaskTest):
                    scratch("mask-out", "late"))
 
     def test_notes(self):
-        """A mask without a frame is named, and so is one of another shape."""
+        """Notes name a mask without a frame, and one of another aspect ratio."""
         self.saved("more/00000.png", self.masks[0].astype(np.uint8).T)
         folder = os.path.dirname(self.saved("more/00077.png", self.masks[0] * np.uint8(1)))
         code, _, err = common.run("rvos-segment", "-m", self.model, "-i", folder,
@@ -108,7 +108,7 @@ class Paths(MaskTest):
 
 class Pictures(MaskTest):
     def test_orientations(self):
-        """JPEG and PNG that are stored turned give the masks of the upright picture."""
+        """JPEG and PNG pictures that are stored turned give the upright picture's masks."""
         upright, turned = [os.path.join(scratch("turned", n, "x")[:-2])
                            for n in ("upright", "turned")]
         for folder in (upright, turned):
@@ -143,7 +143,7 @@ class Pictures(MaskTest):
         return p.returncode, err, usage.ru_maxrss >> 10
 
     def test_progressive_bomb(self):
-        """Few bytes, very many pixels: refused before the decoder takes memory."""
+        """A small file with very many pixels is refused before the decoder takes memory."""
         seg = lambda m, body: struct.pack(">BBH", 255, m, len(body) + 2) + body
         path = scratch("bomb", "0.jpg")
         for side, words in ((32768, "no size from"), (16384, "too large")):

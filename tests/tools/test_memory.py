@@ -73,7 +73,7 @@ class Memory(FileTest):
         self.assertGreater(faults, len(chosen) // 10)
 
     def results(self):
-        """What is written, without the seconds of a measurement."""
+        """The output, without the seconds of a measurement."""
         return snapshot(self.out)
 
     def test_segment(self):
@@ -90,7 +90,7 @@ class Memory(FileTest):
                   self.out + "/o")
 
     def test_info(self):
-        # an engine may be told of as "not here (out of memory)"
+        # an engine may be reported as "not here (out of memory)"
         self.each("rvos-info", self.model, same=False)
 
     def test_eval(self):

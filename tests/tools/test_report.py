@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-report: names and pictures of its pages, lines of its charts, and what it says where
-a file, a package or the program itself is missing."""
+"""Tests rvos-report: names and pictures of its pages, lines of its charts, and its messages if a
+file, a package or the program itself is missing."""
 import base64
 import importlib.machinery
 import importlib.util
@@ -21,7 +21,7 @@ NAMES = ["a$x_1$", "b<i>&'\"", "c\x1b[31m\u202ed", "d\udcff"]
 
 
 def module():
-    """The program, to be called here: each start takes a third of a second."""
+    """Load the program as a module, because each start takes a third of a second."""
     loader = importlib.machinery.SourceFileLoader("rvos_report", common.tool("rvos-report"))
     spec = importlib.util.spec_from_loader("rvos_report", loader)
     found = importlib.util.module_from_spec(spec)
@@ -36,7 +36,7 @@ def write(name, value):
 
 
 class Page(HTMLParser):
-    """The texts and pictures of a page; an unknown tag is a name that was not escaped."""
+    """The texts and pictures of a page. An unknown tag means that a name was not escaped."""
     KNOWN = set("html head meta title style body h1 h2 p br div b span i table tr th td figure "
                 "figcaption img svg line polyline ul li".split())
 
@@ -85,7 +85,7 @@ class Pages(common.ToolTest):
         self.assertEqual(page.lines, 8)
 
     def test_pictures(self):
-        """The worst frame has no result; of the best, both objects are tinted."""
+        """The worst frame has no result; in the best, both objects are tinted."""
         page = Page(self.text)
         self.assertEqual(len(page.pictures), 8)
         for url, tinted in zip(page.pictures, [False] * 4 + [True] * 4):
@@ -99,7 +99,7 @@ class Pages(common.ToolTest):
             self.assertGreater(pixels[30, 15:17].max(), 180)  # the annotation's line
 
     def test_masks_of_all_kinds(self):
-        """Numbers by palette, grey, colours; white is the one object; 255 is left out."""
+        """Numbers as palette, grey or colours; white is one object; 255 is left out."""
         want = np.zeros((8, 8), np.uint8)
         want[2:4], want[5:7] = 1, 2
         colours = np.array([self.report.colour(n) for n in range(256)], np.uint8)
@@ -128,7 +128,7 @@ class Pages(common.ToolTest):
         self.assertEqual(page.unknown, set())
 
     def test_alone(self):
-        """From a file, to a file or the standard output: what rvos-eval writes."""
+        """From a file to a file or stdout, it writes the same page as rvos-eval."""
         text = self.ok("rvos-report", scratch("scores.json"))
         self.assertEqual(text, self.text)
         link = scratch("link.html")
@@ -152,7 +152,7 @@ class Pages(common.ToolTest):
                 self.assertEqual(self.fault(code, words, "rvos-report", *args), "")
 
     def test_not_installed(self):
-        """Told before anything is scored; else found beside rvos-eval, or by PATH."""
+        """rvos-report is found beside rvos-eval or in PATH; if missing, an error comes first."""
         alone = shutil.copy(common.tool("rvos-eval"), scratch("alone", "rvos-eval"))
         page = scratch("by-path.html")
         for path, code in (("/nowhere", 4), (common.BIN, 0)):
@@ -164,7 +164,7 @@ class Pages(common.ToolTest):
             self.assertEqual(out == "", code == 4)
 
     def test_package_missing(self):
-        """The package of Debian is named."""
+        """The error names Debian's package."""
         self.report.NEEDED["page"] = ("jinja2", "nowhere")
         try:
             with self.assertRaisesRegex(self.report.Fault, "python3-nowhere"):
@@ -175,7 +175,7 @@ class Pages(common.ToolTest):
 
 class Charts(common.ToolTest):
     def test_lines(self):
-        """A line for what differs in nothing else; names are escaped, of any length."""
+        """Results that differ in one value only share a line; names are escaped."""
         common.need_report("charts")
         report = module()
         evil = "_<x>&$a_1$\x1b"

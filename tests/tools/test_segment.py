@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-segment and rvos-info: results on tiny random networks, every option, every
+"""Tests rvos-segment and rvos-info: results on tiny random networks, every option, every
 message."""
 import os
 import shutil
@@ -64,7 +64,7 @@ class Results(SegmentTest):
         probs = np.load(path)
         self.assertEqual((probs.shape, probs.dtype), ((5, 2, 64, 96), np.float32))
         self.assertTrue((probs > 0).all() and (probs < 1).all())
-        # at network size labels and probabilities agree but near the threshold
+        # at network size labels and probabilities agree, except near the threshold
         small = self.labels(self.segment("probs2", "-n", 2, "--size", "90x60", "-d",
                                          path))
         probs = np.load(path)
@@ -116,7 +116,7 @@ class Results(SegmentTest):
         np.testing.assert_array_equal(have, want)
 
     def test_options_reach_the_engine(self):
-        """Each gives other probabilities than the default, or a refusal."""
+        """Each option gives other probabilities than the default, or an error."""
         def probs(*args):
             path = scratch("reach.npy")
             self.segment("reach", "-n", 3, "-d", path, *args)
@@ -143,7 +143,7 @@ class Results(SegmentTest):
         self.assertEqual((code, out, err), (0, "", ""))
 
     def test_terminal(self):
-        """On a terminal the line is drawn over."""
+        """On a terminal the progress line is overwritten."""
         parent, child = os.openpty()
         done = subprocess.run([common.tool("rvos-segment"), "-m", self.model, "-e",
                                "reference", "-n", "8", "-s", "256x256", self.frames,
@@ -193,7 +193,7 @@ class OneShot(SegmentTest):
         one = self.probs("-i", self.seed("a.png", 1))
         self.assertEqual(one.shape[1], 1)
         three = self.probs("-i", self.seed("b.png", 1, 3))
-        self.assertEqual(three.shape[1], 3)  # slot 2 runs, too: it has no mask
+        self.assertEqual(three.shape[1], 3)  # slot 2 runs too, without a mask
         np.testing.assert_allclose(three[:, 0], one[:, 0], atol=1e-6)
         more = self.probs("-i", self.seed("b.png", 1, 3), "--objects", 5)
         np.testing.assert_allclose(more[:, :3], three, atol=1e-6)
@@ -221,7 +221,7 @@ class OneShot(SegmentTest):
         np.testing.assert_array_equal(self.probs("-i", big), self.probs("-i", path))
 
     def test_late_objects(self):
-        """A folder: an object counts at the frame of its first mask, and not again."""
+        """With a folder of masks an object is given at the frame of its first mask only."""
         folder = scratch("late", "x")[:-2]
         shutil.copy(self.seed("l1.png", 1), os.path.join(folder, "00000.png"))
         shutil.copy(self.seed("l2.png", 1, 2), os.path.join(folder, "00002.png"))
@@ -231,7 +231,7 @@ class OneShot(SegmentTest):
         np.testing.assert_array_equal(late[:2], first[:2])
         np.testing.assert_array_equal(late[2:, 0], first[2:, 0])  # not shown again
         self.assertGreater(abs(late[2, 1] - first[2, 1]).max(), 1e-3)
-        # complete annotations give no more away than first appearances
+        # complete annotations give the same result as first appearances
         for t in (1, 3, 4):
             shutil.copy(self.seed("l1.png" if t < 2 else "l2.png",
                                   *([1] if t < 2 else [1, 2])),
@@ -264,12 +264,12 @@ class OneShot(SegmentTest):
         self.refused(2, ["strange", "name of a frame"], "-i", folder)
 
     def test_auto(self):
-        """It shows from the first frame on what zero-shot finds, each piece by itself;
-        with objects in all slots it is one-shot."""
+        """auto shows zero-shot's pieces from the first frame on. With given objects in all
+        slots it equals one-shot."""
         zero = self.labels(self.segment("auto-zero", "-n", 3, "-t", "zero-shot"))
         auto = self.labels(self.segment("auto", "-n", 3, "-t", "auto"))
         self.assertGreater((auto[0] > 0).sum(), 0, "nothing is found: no test")
-        self.assertFalse(((auto > 0) & (zero == 0)).any())  # 5 frames: all of the start
+        self.assertFalse(((auto > 0) & (zero == 0)).any())  # 5 frames: all belong to the start
         seed = ("-n", 2, "-i", self.seed("auto.png", 1, 2))
         one = self.labels(self.segment("auto-one", *seed))
         for interval in ((), ("--discovery-interval", 0), ("--discovery-interval", 2)):
@@ -380,7 +380,7 @@ class Refusals(SegmentTest):
         self.fault(4, ["taken"], "rvos-segment", "-q", "-m", self.model, self.frames,
                    os.path.join(taken, "below"))
         self.refused(4, ["/no/such/p.npy"], "-d", "/no/such/p.npy")
-        # an error on the way leaves no half array
+        # an error leaves no partial array
         png = os.path.join(self.frames, "00000.png")
         folder = self.folder("half", {"1.png": b"text"})
         shutil.copy(png, os.path.join(folder, "0.png"))
