@@ -219,6 +219,81 @@ GST_START_TEST(test_flush_forgets_lateness)
 }
 GST_END_TEST;
 
+/* ---- frames that look for objects ------------------------------------------------- */
+
+/* A live source of 30 fps and a sink that reports, on a clock that stands still but for
+ * what the network takes. */
+typedef struct {
+    Rig *rig;
+    GstClockTime now, cost; /* of a frame that follows objects */
+    guint runs;
+} Machine;
+
+/* Auto mode begins with 16 frames of one decoder. Then each 15th frame looks for objects,
+ * and so does the next one if it must confirm something: here always. Such a frame may
+ * take 1.8 times as long. */
+static void run_network(void *user)
+{
+    Machine *machine = user;
+    guint n = machine->runs++;
+
+    if (n >= 16 && n % 15 < 2)
+        machine->now += machine->cost * 18 / 10;
+    else
+        machine->now += machine->cost;
+}
+
+/* What a sink with sync=true says of a frame that has come. */
+static void report(Machine *machine, GstClockTime time)
+{
+    GstClockTime latency = rig_stat(machine->rig, "latency-ns");
+    GstClockTimeDiff diff = GST_CLOCK_DIFF(time + latency, machine->now);
+
+    fail_unless(gst_harness_push_upstream_event(
+        machine->rig->h,
+        gst_event_new_qos(diff > 0 ? GST_QOS_TYPE_UNDERFLOW : GST_QOS_TYPE_OVERFLOW, 1.0,
+                          MAX(diff, -(GstClockTimeDiff)time), time)));
+}
+
+/* Frames of 20 s that went on with an old mask. The warm-up runs both decoders, so that
+ * it takes as long as a look for objects. */
+static guint64 late_frames(GstClockTime cost)
+{
+    Machine machine = {.cost = cost};
+    guint64 late;
+
+    scripted_delay_us((guint)(cost * 18 / 10 / GST_USECOND));
+    machine.rig = rig_new(rig_element("mode", "auto", "min-age", "0", NULL));
+    scripted_delay_us(0);
+    gst_harness_set_live(machine.rig->h, TRUE);
+    gst_harness_use_testclock(machine.rig->h);
+    gst_harness_query_latency(machine.rig->h);
+    scripted_at_run(run_network, &machine);
+    for (guint n = 0; n < 600; n++) {
+        GstClockTime time = gst_util_uint64_scale(n, GST_SECOND, 30);
+
+        machine.now = MAX(machine.now, time);
+        fail_unless(gst_harness_set_time(machine.rig->h, machine.now));
+        rig_run(machine.rig, n, n + 1, BOXES(BOX(1)));
+        report(&machine, time);
+    }
+    late = rig_stat(machine.rig, "reused-late");
+    fail_unless_equals_uint64(late + machine.runs, 600);
+    rig_free(machine.rig);
+    return late;
+}
+
+/* Where a source is kept up with on average, looking for objects makes no frame miss its
+ * network run: the latency that is told covers the dearest frame. */
+GST_START_TEST(test_discovery_is_not_late)
+{
+    fail_unless_equals_uint64(late_frames(18 * GST_MSECOND), 0);
+    fail_unless_equals_uint64(late_frames(25 * GST_MSECOND), 0);
+    fail_unless_equals_uint64(late_frames(30 * GST_MSECOND), 0);
+    fail_unless(late_frames(40 * GST_MSECOND) > 0); /* one-shot would be late, too */
+}
+GST_END_TEST;
+
 static Suite *late_suite(void)
 {
     Suite *s = suite_create("late");
@@ -230,6 +305,7 @@ static Suite *late_suite(void)
     tcase_add_test(tc, test_qos_extremes);
     tcase_add_test(tc, test_reuse);
     tcase_add_test(tc, test_live_without_reports);
+    tcase_add_test(tc, test_discovery_is_not_late);
     tcase_add_test(tc, test_always_late_still_advances);
     tcase_add_test(tc, test_slowness_is_said_once);
     tcase_add_test(tc, test_process);

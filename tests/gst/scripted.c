@@ -11,6 +11,8 @@ unsigned scripted_load_delay;
 static GCond held_changed;
 static bool held;
 static unsigned delay;
+static void (*at_run)(void *user);
+static void *at_run_user;
 static uint32_t ending;
 static char failing[64];
 static int failing_status;
@@ -34,6 +36,7 @@ void scripted_clear(void)
                                 .models = scripted.models,
                                 .streams = scripted.streams};
     delay = scripted_load_delay = 0;
+    at_run = NULL;
     failing[0] = 0;
     g_mutex_unlock(&scripted_lock);
 }
@@ -42,6 +45,14 @@ void scripted_delay_us(unsigned us)
 {
     g_mutex_lock(&scripted_lock);
     delay = us;
+    g_mutex_unlock(&scripted_lock);
+}
+
+void scripted_at_run(void (*function)(void *user), void *user)
+{
+    g_mutex_lock(&scripted_lock);
+    at_run = function;
+    at_run_user = user;
     g_mutex_unlock(&scripted_lock);
 }
 
@@ -319,6 +330,8 @@ int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
     scripted.output = *out;
     g_mutex_unlock(&scripted_lock);
     stream->frames += runs;
+    if (runs && at_run)
+        at_run(at_run_user);
     if (runs && delay)
         g_usleep(delay);
     return RVOS_OK;

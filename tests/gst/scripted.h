@@ -37,6 +37,9 @@ RVOS_API void scripted_clear(void);
 /* Each run of the network takes so long. */
 RVOS_API void scripted_delay_us(unsigned delay);
 
+/* Each run of the network calls this, in the streaming thread; NULL: nothing. */
+RVOS_API void scripted_at_run(void (*function)(void *user), void *user);
+
 /* The function named fails with this status until scripted_clear. */
 RVOS_API void scripted_fail(const char *function, int status);
 
