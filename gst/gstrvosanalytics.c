@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosanalytics.c - GstAnalyticsRelationMeta, of GStreamer 1.24 and newer.
+/* gstrvosanalytics.c - GstAnalyticsRelationMeta (GStreamer 1.24 and newer).
  *
- * Each object is a detection and a tracking entry, related to each other. From 1.26 on
- * one instance segmentation holds the masks: it contains the detections, and each of them
- * is a part of it. Built only where gstreamer-analytics-1.0 is there.
+ * Each object is a detection and a tracking entry, related to each other. From 1.26 on,
+ * one instance segmentation holds the masks. It contains the detections, and each
+ * detection is a part of it. Built only if gstreamer-analytics-1.0 is installed.
  */
 #include "gstrvosmeta.h"
 
 #include <gst/analytics/analytics.h>
 #include <gst/video/video.h>
 
-/* FALSE: the meta has no room left, or the object was not added. */
+/* FALSE: the object could not be added, for example because the meta is full. */
 static gboolean add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *object,
                            gboolean lost, GstAnalyticsODMtd *box)
 {
@@ -35,7 +35,7 @@ static gboolean add_object(GstAnalyticsRelationMeta *meta, const GstRvosObject *
 }
 
 #if GST_CHECK_VERSION(1, 26, 0)
-/* The mask's pixel values are the region ids; the first one is the background's. The meta
+/* The mask's pixel values are the region ids; the first id is the background. The meta
  * refuses a mask without GstVideoMeta. */
 static gboolean add_mask(GstAnalyticsRelationMeta *meta, const GstRvosResult *result,
                          GstAnalyticsSegmentationMtd *mask)

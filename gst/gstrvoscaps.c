@@ -9,9 +9,9 @@
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
-/* Elements between the one that chose the caps and us. */
+/* Most elements between the one that chose the caps and us. */
 #define MAX_HOPS 64
-/* Frames that may be on their way (in queues) when an alpha channel is asked for. */
+/* Frames that may be in queues when an alpha channel is asked for. */
 #define MAX_WAITED 250
 
 void gst_rvos_caps_clear(GstRvosSeg *self)
@@ -23,9 +23,9 @@ void gst_rvos_caps_clear(GstRvosSeg *self)
     GST_OBJECT_UNLOCK(self);
 }
 
-/* ---- what is taken --------------------------------------------------------------- */
+/* ---- accepted caps --------------------------------------------------------------- */
 
-/* New caps of frames that are taken with the properties as they are. */
+/* The caps that are accepted with the current properties; a new reference. */
 static GstCaps *taken_caps(GstRvosSeg *self, gboolean alpha)
 {
     gboolean usable, engine;
@@ -57,8 +57,9 @@ static GstCaps *taken_of(GstRvosSeg *self, GstCaps *caps, gboolean alpha)
     return out;
 }
 
-/* With output=alpha only formats with an alpha channel, if there are any: those who can
- * convert then do. Who cannot goes on, and frames of before the change are still coming.
+/* With output=alpha, only formats with an alpha channel, if that is possible, so that
+ * neighbours that can convert do so. Otherwise all formats stay allowed, and frames from
+ * before the change may still come.
  */
 GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direction,
                                  GstCaps *caps, GstCaps *filter)
@@ -97,7 +98,8 @@ static void append_words(GString *text, const GValue *value)
     g_free(word);
 }
 
-/* "video/x-raw(memory:X), format=Y, interlace-mode=alternate": what may be the reason. */
+/* Describes caps in short, with the parts that may be the reason for refusing them:
+ * "video/x-raw(memory:X), format=Y, interlace-mode=alternate". */
 static void describe_one(GString *text, const GstStructure *s, GstCapsFeatures *features)
 {
     const gchar *mode = gst_structure_get_string(s, "interlace-mode");
@@ -133,7 +135,7 @@ static gchar *describe(const GstCaps *caps)
     return g_string_free(text, FALSE);
 }
 
-/* What turns these caps into some that are taken. */
+/* The elements that convert these caps to accepted ones. */
 static const gchar *remedy(const GstCaps *caps)
 {
     const GstStructure *s = gst_caps_get_structure(caps, 0);
@@ -173,9 +175,9 @@ static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 
 /* ---- upstream --------------------------------------------------------------------- */
 
-/* The sink pad behind a source pad whose element sends on what it gets, and cannot
- * convert what is refused: queues, tees, bins, and base transforms, which ask only for
- * caps that they have no choice about. A new reference, or NULL: another kind of element.
+/* The sink pad of an element that forwards what it gets and cannot convert, given its
+ * source pad: queues, tees, bins, and base transforms, which ask only for caps about
+ * which they have no choice. A new reference; NULL: the element is of another kind.
  */
 static GstPad *pad_behind(GstPad *src)
 {
@@ -199,8 +201,8 @@ static GstPad *pad_behind(GstPad *src)
     return found;
 }
 
-/* Whether somebody upstream has sent these caps already and gets the refusal for an
- * answer; or, with caps NULL, whether a source is asking for what it can do at all. */
+/* Whether an element upstream has already sent these caps and gets the refusal as the
+ * answer. If caps is NULL: whether a source is asking for all possible caps. */
 static gboolean ends_stream(GstPad *sink, const GstCaps *caps)
 {
     GstPad *pad = gst_object_ref(sink);
@@ -223,7 +225,7 @@ static gboolean ends_stream(GstPad *sink, const GstCaps *caps)
     return ends;
 }
 
-/* Each caps get one message until others are taken. */
+/* Posts one message for each caps until others are accepted. */
 static void refused(GstRvosSeg *self, GstCaps *caps, gboolean ends)
 {
     GstRvosNegotiation *negotiation = &self->negotiation;
@@ -241,7 +243,7 @@ static void refused(GstRvosSeg *self, GstCaps *caps, gboolean ends)
         post_refused(self, caps, TRUE);
 }
 
-/* Whether it has not been said yet; from now on it has. */
+/* TRUE once: sets *said. */
 static gboolean first_time(GstRvosSeg *self, gboolean *said)
 {
     gboolean first;
@@ -270,7 +272,8 @@ static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
     g_free(offered);
 }
 
-/* No common format: ours and theirs, or theirs and what is behind us. */
+/* Explains why there is no common format: either we do not accept the caps, or the
+ * element downstream does not. */
 static void explain_empty(GstRvosSeg *self, GstCaps *caps)
 {
     GstCaps *taken = taken_caps(self, FALSE);
@@ -296,7 +299,7 @@ void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query)
     } else if (GST_QUERY_TYPE(query) == GST_QUERY_CAPS) {
         gst_query_parse_caps(query, &caps);
         gst_query_parse_caps_result(query, &result);
-        /* A source that negotiates asks with all that it can do. */
+        /* A negotiating source asks with all caps that it can make. */
         if (result && gst_caps_is_empty(result) && caps && !gst_caps_is_empty(caps) &&
             !gst_caps_is_any(caps) && GST_PAD_IS_ACTIVE(sink) && ends_stream(sink, NULL))
             explain_empty(self, caps);
@@ -335,7 +338,7 @@ void gst_rvos_caps_ended(GstRvosSeg *self)
     GST_OBJECT_UNLOCK(self);
     if (caps)
         post_refused(self, caps, FALSE);
-    else if (alpha) /* asked for it, some elements promise what they cannot convert to */
+    else if (alpha) /* some elements promise formats that they cannot make */
         GST_ELEMENT_WARNING(self, STREAM, FORMAT,
                             ("No frames came: output=alpha wants " GST_RVOS_ALPHA_WORDS
                              " on both sides of rvosseg. Put videoconvert before and "
@@ -364,7 +367,7 @@ void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 
 /* ---- output=alpha ------------------------------------------------------------------ */
 
-/* Whether both neighbours can do a format with an alpha channel. */
+/* Whether both neighbours support a format with an alpha channel. */
 static gboolean alpha_possible(GstRvosSeg *self)
 {
     GstCaps *wanted = taken_caps(self, TRUE), *before, *behind, *both;
@@ -385,7 +388,7 @@ static gboolean has_alpha(GstRvosSeg *self)
 {
     GstCaps *caps = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
     GstVideoInfo info;
-    /* Without caps all is still to be negotiated. */
+    /* Without caps, negotiation is still to come. */
     gboolean alpha = !caps || (gst_video_info_from_caps(&info, caps) &&
                                GST_VIDEO_INFO_HAS_ALPHA(&info));
 
@@ -400,7 +403,7 @@ gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output)
     gboolean allowed = has || alpha_possible(self);
 
     GST_OBJECT_LOCK(self);
-    /* Set before the start there is nothing to go on with. */
+    /* Before the start nothing has been shown that could go on. */
     if (!self->started)
         self->negotiation.shown = GST_RVOS_SEG_OUTPUT_NONE;
     else if (allowed && self->settings.output != GST_RVOS_SEG_OUTPUT_ALPHA)
@@ -446,8 +449,9 @@ void gst_rvos_caps_settle_output(GstRvosSeg *self)
 
 void gst_rvos_caps_filter_metas(GstQuery *query)
 {
-    /* The picture's shape is then not that of the pixels: the masks of other pads and
-     * metadata would not follow. The last one shows pixels from before the drawing. */
+    /* With these metadata the picture's shape differs from the pixels', so masks on other
+     * pads and metadata would not match. The last one would show pixels from before the
+     * drawing. */
     const GType taken_out[] = {GST_VIDEO_CROP_META_API_TYPE,
                                GST_VIDEO_AFFINE_TRANSFORMATION_META_API_TYPE,
                                GST_VIDEO_GL_TEXTURE_UPLOAD_META_API_TYPE};

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvoscaps.h - what formats are taken, what is said when others come, output=alpha,
- * and which metadata others may put on frames that we get.
+/* gstrvoscaps.h - accepted formats, messages about refused ones, output=alpha, and the
+ * metadata that neighbours may put on frames.
  *
- * Being asked whether caps would do is no reason for a message: many elements ask and
- * then convert. A message is posted when the answer ends the stream.
+ * A query about caps alone causes no message, because many elements ask and then convert.
+ * A message is posted if the answer ends the stream.
  */
 #ifndef GST_RVOS_CAPS_H
 #define GST_RVOS_CAPS_H
@@ -18,37 +18,39 @@ typedef struct _GstRvosSeg GstRvosSeg;
 
 typedef struct {
     /* Under the object lock. */
-    gint shown; /* `output` before it became alpha: until frames have an alpha channel */
-    GstCaps *refused; /* the last caps that were refused; NULL: none since others came */
-    gboolean said;    /* ... and a message was posted of them */
+    gint shown;       /* `output` before it became alpha; used until frames have an alpha
+                         channel */
+    GstCaps *refused; /* the last refused caps; NULL: none since accepted ones came */
+    gboolean said;    /* a message was posted for them */
     gboolean mask_said;
-    guint waited; /* frames without an alpha channel since output became alpha; up to a
-                   * number from which on nothing is waited for */
+    guint waited; /* frames without an alpha channel since output became alpha; counts up
+                     to a limit */
 } GstRvosNegotiation;
 
-/* At start, stop and for the last time. */
+/* Called at start, at stop and in finalize. */
 void gst_rvos_caps_clear(GstRvosSeg *self);
 
 GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direction,
                                  GstCaps *caps, GstCaps *filter);
 
-/* After a query of the sink pad has been answered: remembers what was refused, and says
- * so if that ends the stream. */
+/* Called after a query on the sink pad was answered: remembers refused caps, and posts a
+ * message if the refusal ends the stream. */
 void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query);
-/* After a CAPS event of the sink pad has been handled. */
+/* Called after a CAPS event on the sink pad was handled. */
 void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good);
-/* At EOS: what was refused, if nothing else ever came. */
+/* Called at EOS: posts which caps were refused if no others ever came. */
 void gst_rvos_caps_ended(GstRvosSeg *self);
-/* The mask pad's push was refused: says so if its caps are why. */
+/* Called after a failed push on the mask pad: posts a message if its caps are the
+ * reason. */
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad);
 
-/* Before the property `output` is set: FALSE if frames with an alpha channel are wanted
- * and cannot be had; then a warning has been posted. */
+/* Called before the property `output` is set. FALSE, with a warning: output=alpha needs
+ * frames with an alpha channel, and the neighbours have none. */
 gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output);
-/* Of the frame in hand: what is drawn until frames have an alpha channel. */
+/* Sets the frame's output to the former one until frames have an alpha channel. */
 void gst_rvos_caps_settle_output(GstRvosSeg *self);
 
-/* Takes metadata that change the picture's shape out of an ALLOCATION query's answer. */
+/* Removes metadata that change the picture's shape from an ALLOCATION query's answer. */
 void gst_rvos_caps_filter_metas(GstQuery *query);
 
 G_END_DECLS

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvoscuda.c - gst-cuda, of GStreamer 1.22 and newer.
+/* gstrvoscuda.c - uses gst-cuda (GStreamer 1.22 and newer).
  *
- * Never its Cu... wrappers, nor its allocator: they differ between versions. From 1.24 on
- * memory may have a stream in which its pixels become ready; before, whoever pushes a
+ * Do not use its Cu... wrappers or its allocator: they differ between versions. From 1.24
+ * on, memory may have a stream that writes its pixels. In older versions whoever pushes a
  * buffer has waited for them.
  */
 #include "gstrvoscuda.h"
@@ -16,7 +16,7 @@
 
 const gboolean gst_rvos_cuda_built = TRUE;
 
-/* Nearly all of gst-cuda aborts when it is used without the driver's library. */
+/* Nearly all functions of gst-cuda abort if the driver's library is not loaded. */
 static gboolean load(void)
 {
     if (!gst_cuda_load_library())
@@ -95,7 +95,8 @@ gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
     GstVideoInfo padded = *info;
     GstCudaMemory *memory = memory_of(buffer);
 
-    /* Rows on the GPU are padded; gst-cuda's own pool says so in a meta, others may not.
+    /* Rows on the GPU are padded. gst-cuda's own pool describes this in a meta, other
+     * pools may not.
      */
     if (memory && !gst_buffer_get_video_meta(buffer)) {
         padded.size = memory->info.size;

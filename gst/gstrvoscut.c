@@ -5,11 +5,11 @@
 
 #define PIXELS (GST_RVOS_CUT_SIDE * GST_RVOS_CUT_SIDE)
 
-/* A cut changes the picture much (in grey levels of 255, on average), and much more
- * than the frames before it have: a pan or a flicker does not. */
+/* A cut changes the picture strongly (mean difference in grey levels of 255), and much
+ * more than the frames before it. A pan or a flicker does not. */
 #define LEAST_CHANGE 20.0
 #define LEAST_RATIO 4.0
-#define MEMORY 0.8 /* of `usual`, from frame to frame */
+#define MEMORY 0.8 /* weight of the old `usual` in each frame */
 
 void gst_rvos_cut_clear(GstRvosCut *cut)
 {
@@ -29,9 +29,9 @@ static void prepare(GstRvosCut *cut, const GstVideoInfo *from)
     cut->from = *from;
     gst_video_info_set_format(&to, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
                               GST_RVOS_CUT_SIDE);
-    to.fps_n = from->fps_n; /* the converter insists */
+    to.fps_n = from->fps_n; /* the converter requires this */
     to.fps_d = from->fps_d;
-    /* Nearest neighbour: 1024 pixels are read, whatever the frame's size. */
+    /* Nearest neighbour reads 1024 pixels for any frame size. */
     cut->convert = gst_video_converter_new(
         &cut->from, &to,
         gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD,
@@ -40,7 +40,7 @@ static void prepare(GstRvosCut *cut, const GstVideoInfo *from)
     cut->now = gst_buffer_new_allocate(NULL, PIXELS, NULL);
 }
 
-/* Mean difference to the last thumbnail, which this one replaces. */
+/* Mean difference from the last thumbnail, which this one replaces. */
 static gdouble difference(GstRvosCut *cut, const GstVideoFrame *thumbnail)
 {
     const guint8 *pixels = GST_VIDEO_FRAME_PLANE_DATA(thumbnail, 0);

@@ -8,7 +8,7 @@
 #define FITS 0.4    /* overlap of a box with an object's, from which on it is its box */
 #define PATIENCE 30 /* frames until a box is tried again */
 
-/* ---- what the detector has seen --------------------------------------------------- */
+/* ---- reading detections --------------------------------------------------- */
 
 static guint from_regions(GstBuffer *buffer, GstRvosDetection *out, guint most)
 {
@@ -63,7 +63,7 @@ static guint read_detections(GstBuffer *buffer, GstRvosDetection *out)
     return n;
 }
 
-/* ---- which of them are new -------------------------------------------------------- */
+/* ---- new detections -------------------------------------------------------- */
 
 /* Intersection over union. */
 static gdouble overlap_of(const GstRvosDetection *a, const GstRvosDetection *b)
@@ -78,8 +78,8 @@ static gdouble overlap_of(const GstRvosDetection *a, const GstRvosDetection *b)
     return either > 0 ? both / either : 0;
 }
 
-/* The followed object whose box it fits best, or one that was seeded there lately; slot
- * from 1, 0: none. */
+/* The slot (from 1; 0: none) of the object whose box fits best, followed or recently
+ * seeded. */
 static guint fitting_slot(GstRvosSeeds *seeds, const GstRvosSeeded *seeded,
                           const GstRvosDetection *box)
 {
@@ -113,7 +113,8 @@ static guint free_slot(GstRvosSeeds *seeds, const GstRvosSeeded *seeded, guint32
 
 /* ---- seeding --------------------------------------------------------------------- */
 
-/* One-shot mode has no other decoder that could tell what is in a box. */
+/* One-shot mode seeds the whole box, because it has no decoder that finds the object in
+ * it. */
 static gboolean seed_rectangle(GstRvosSeeds *seeds, const GstRvosDetection *box,
                                guint slot, guint32 *taken)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosenums.c - the enums and flags of the properties, as GTypes. */
+/* gstrvosenums.c - GTypes for the enums and flags of the properties. */
 #include "gstrvosprops.h"
 
 static GType register_enum(const gchar *name, const GEnumValue *values)
@@ -18,7 +18,7 @@ static GType register_flags(const gchar *name, const GFlagsValue *values)
     return type;
 }
 
-/* Every get_type function is the same but for its table. */
+/* The get_type functions differ only in their tables. */
 #define DEFINE_TYPE(function, name, register_it)                                         \
     GType function(void)                                                                 \
     {                                                                                    \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosevents.c - events and queries, and what they mean for the recurrent state.
+/* gstrvosevents.c - events and queries, and their effect on the recurrent state.
  *
- * Resets are only asked for here and made before the next frame, so that a chain of
- * events (flush, stream-start, caps, segment) is one reset with the first one's reason.
+ * Events only request resets. The reset happens before the next frame, so that a chain of
+ * events (flush, stream-start, caps, segment) causes one reset, with the first event's
+ * reason.
  */
 #include "gstrvosseg.h"
 
@@ -16,7 +17,7 @@
 static void to_segmenter(GstRvosSeg *self, GstEvent *event)
 {
     GstRvosSettings settings;
-    gboolean sought; /* it belongs to a seek that has passed here */
+    gboolean sought; /* the event belongs to a seek that passed here */
 
     GST_OBJECT_LOCK(self);
     settings = self->settings;
@@ -40,7 +41,7 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
         gst_rvos_caps_ended(self);
     if (!is_caps && GST_EVENT_TYPE(event) != GST_EVENT_FLUSH_START)
         to_segmenter(self, event);
-    /* Caps that are refused are none for the mask either. */
+    /* Caps reach the mask pad only after the base class has accepted them. */
     if (!is_caps)
         gst_rvos_mask_pad_event(self, event);
     gst_event_ref(event);
@@ -89,7 +90,7 @@ static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
     gdouble proportion;
 
     gst_event_parse_qos(event, NULL, &proportion, &diff, &time);
-    /* A decoder that drops pictures would change the numbers of those behind them. */
+    /* If a decoder dropped pictures, the numbers of later ones would change. */
     *keep = gst_rvos_segmenter_waits(self->segmenter);
     if (*keep)
         gst_base_transform_update_qos(GST_BASE_TRANSFORM(self), proportion, diff, time);

@@ -7,7 +7,7 @@
 #define GST_RVOS_FORMATS                                                                 \
     "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR, YV12, "     \
     "NV21, Y42B, Y444, YUY2, UYVY, GRAY8, I420_10LE, I422_10LE, Y444_10LE, P010_10LE }"
-/* Those that the CUDA engine takes in system memory. */
+/* Formats that the CUDA engine accepts in system memory. */
 #define GST_RVOS_CUDA_SYSTEM_FORMATS                                                     \
     "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, ARGB, ABGR, xRGB, xBGR, RGB, BGR, YV12 }"
 #define GST_RVOS_ALPHA_FORMATS "{ RGBA, BGRA, ARGB, ABGR }"
@@ -114,7 +114,7 @@ gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
     if (!to_format(GST_VIDEO_FRAME_FORMAT(frame), &image->format))
         return FALSE;
     for (guint i = 0; i < GST_VIDEO_FRAME_N_PLANES(frame); i++) {
-        /* YV12 is I420 with its planes of chroma exchanged. */
+        /* YV12 is I420 with its chroma planes exchanged. */
         guint from =
             GST_VIDEO_FRAME_FORMAT(frame) == GST_VIDEO_FORMAT_YV12 && i ? 3 - i : i;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosframe.h - GStreamer's frames as librvos sees them. Borrowed views only. */
+/* gstrvosframe.h - describes GStreamer's frames to librvos, as borrowed views. */
 #ifndef GST_RVOS_FRAME_H
 #define GST_RVOS_FRAME_H
 
@@ -10,16 +10,17 @@ G_BEGIN_DECLS
 
 #define GST_RVOS_ALPHA_WORDS "RGBA, BGRA, ARGB or ABGR"
 
-/* New caps of frames: in system memory and, where `cuda`, before it in CUDA memory; with
- * `engine` only what the CUDA engine takes, with `alpha` what has an alpha channel. */
+/* New caps of frames in system memory and, if `cuda`, first in CUDA memory. `engine`:
+ * only formats that the CUDA engine accepts. `alpha`: only formats with an alpha
+ * channel. */
 GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha);
 gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps);
 
-/* FALSE: a format that librvos does not know. */
+/* FALSE: librvos does not know the format. */
 gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
                                  rvos_image *image);
 
-/* Of a GRAY8 frame. */
+/* For a GRAY8 frame. */
 void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_memory memory,
                               rvos_labels *labels);
 

@@ -28,7 +28,7 @@ static gint wanted_device(GstRvosSeg *self)
     return device;
 }
 
-/* Takes the reference. */
+/* Takes over the reference. */
 static void keep_context(GstRvosSeg *self, GstObject *context)
 {
     GstObject *old;
@@ -46,7 +46,7 @@ void gst_rvos_gpu_find_context(GstRvosSeg *self)
     gint device = wanted_device(self);
     GstContext *given;
 
-    /* What the application has set once holds for all starts. */
+    /* A context that the application has set is valid for all starts. */
     given =
         self->gpu.context ? NULL : gst_element_get_context(element, "gst.cuda.context");
     if (given) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosimage.c - masks from files, and from buffers that others have made. */
+/* gstrvosimage.c - reads masks from files and from buffers. */
 #include "gstrvosimage.h"
 
 #include <gst/video/video.h>
@@ -61,13 +61,13 @@ gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
 
 /* ---- buffers ---------------------------------------------------------------------- */
 
-/* Where the rows of a mask are in a buffer of `size` bytes. */
+/* The rows of a mask in a buffer. */
 typedef struct {
     gsize offset, stride;
     guint width, height;
 } Layout;
 
-/* Whether all of a layout's bytes are within the buffer. */
+/* Whether the layout is inside a buffer of `size` bytes. */
 static gboolean fits(const Layout *l, gsize size)
 {
     return l->width > 0 && l->height > 0 && l->stride >= l->width && l->offset < size &&
@@ -75,7 +75,7 @@ static gboolean fits(const Layout *l, gsize size)
            (size - l->offset - l->width) / l->stride >= l->height - 1;
 }
 
-/* By its metadata, which anybody may have filled in. */
+/* The layout from the buffer's metadata, which is not trusted. */
 static gboolean by_meta(const GstVideoMeta *meta, const GstVideoCropMeta *crop,
                         Layout *layout)
 {
@@ -95,7 +95,7 @@ static gboolean by_meta(const GstVideoMeta *meta, const GstVideoCropMeta *crop,
     return TRUE;
 }
 
-/* Of a buffer without metadata: NumPy and OpenCV have rows without padding, GStreamer
+/* The layout of a buffer without metadata: NumPy and OpenCV do not pad rows, GStreamer
  * pads them to 4 bytes. */
 static gboolean by_size(gsize size, guint width, guint height, Layout *layout,
                         struct pic_error *error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosimage.h - initial masks as pictures: from files, and from buffers that others
- * have made. Value n of a mask is slot n; pictures.h has the whole rule. */
+/* gstrvosimage.h - reads initial masks from files and buffers. Value n of a mask is slot
+ * n; pictures.h has the whole rule. */
 #ifndef GST_RVOS_IMAGE_H
 #define GST_RVOS_IMAGE_H
 
@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* A mask whose values are slots, 0 and MASK_IGNORE, and what it was before. */
+/* A mask with the values 0, slots and MASK_IGNORE, and facts about its source. */
 typedef struct {
     struct picture picture;
     struct mask_facts facts;
@@ -19,13 +19,14 @@ typedef struct {
 
 void gst_rvos_mask_clear(GstRvosMask *mask);
 
-/* FALSE: `failure` or `error` tells why, and names the file. */
+/* FALSE: `failure` or `error` has the reason and names the file. */
 gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask,
                             GstRvosFailure *failure);
-/* The same; a mask that shows no object is an error. */
+/* The same, but a mask without an object is an error. */
 gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
                                     GstRvosFailure *failure);
-/* From GRAY8 of this size; GstVideoMeta and GstVideoCropMeta of the buffer go before. */
+/* From GRAY8 of this size. The buffer's GstVideoMeta and GstVideoCropMeta take
+ * precedence. */
 gboolean gst_rvos_mask_from_buffer(GstBuffer *buffer, guint width, guint height,
                                    GstRvosMask *mask, struct pic_error *error);
 

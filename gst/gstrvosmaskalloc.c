@@ -40,7 +40,7 @@ void gst_rvos_mask_alloc_set_info(GstRvosMaskAlloc *alloc, const GstVideoInfo *f
 
 /* ---- system memory ---------------------------------------------------------------- */
 
-/* The peer's pool, if it lets us keep masks as long as frames show them. */
+/* The peer's pool, if it has no maximum, so that we can keep masks. */
 static GstBufferPool *usable_pool(GstQuery *answer, guint *size, guint *min)
 {
     GstBufferPool *pool;
@@ -49,7 +49,7 @@ static GstBufferPool *usable_pool(GstQuery *answer, guint *size, guint *min)
     if (gst_query_get_n_allocation_pools(answer) == 0)
         return NULL;
     gst_query_parse_nth_allocation_pool(answer, 0, &pool, size, min, &max);
-    /* A peer that knows no GstVideoMeta could not read rows that its pool pads for it. */
+    /* A peer without support for GstVideoMeta cannot read padded rows. */
     if (pool && (max != 0 ||
                  !gst_query_find_allocation_meta(answer, GST_VIDEO_META_API_TYPE, NULL)))
         gst_clear_object(&pool);
@@ -100,8 +100,8 @@ void gst_rvos_mask_alloc_configure(GstRvosMaskAlloc *alloc, GstQuery *answer)
     gst_clear_object(&allocator);
 }
 
-/* A peer's pool may give plain buffers. Readers of a mask want to see its rows: ours, and
- * GstAnalytics, which refuses one without. */
+/* A peer's pool may give plain buffers. Add a GstVideoMeta, which our readers use and
+ * GstAnalytics requires. */
 static void describe_rows(GstVideoInfo *info, GstBuffer *buffer)
 {
     if (!gst_buffer_get_video_meta(buffer))
@@ -127,8 +127,8 @@ static GstBuffer *new_in_system(GstRvosMaskAlloc *alloc)
     if (!alloc->system)
         gst_rvos_mask_alloc_configure(alloc, NULL);
     buffer = acquire(alloc->system);
-    /* The peer's pool or memory ends when the peer stops: a branch that has gone must
-     * not stop the other. */
+    /* The peer's pool or memory fails after the peer has stopped. A removed branch must
+     * not stop the other one. */
     if (!buffer) {
         gst_rvos_mask_alloc_configure(alloc, NULL);
         buffer = acquire(alloc->system);
@@ -140,8 +140,8 @@ static GstBuffer *new_in_system(GstRvosMaskAlloc *alloc)
 
 /* ---- CUDA memory ------------------------------------------------------------------ */
 
-/* gst-cuda knows no GRAY8, and 1.22 aborts when it is asked for it: four grey pixels are
- * one of RGBA. */
+/* gst-cuda has no GRAY8, and 1.22 aborts if asked for it. So four grey pixels are one
+ * RGBA pixel. */
 static void make_cuda_pool(GstRvosMaskAlloc *alloc, GstObject *context)
 {
     const GstVideoInfo *info = &alloc->info;

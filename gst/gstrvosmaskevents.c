@@ -28,8 +28,8 @@ static GstEvent *rewrite_stream_start(GstEvent *event)
 
     gst_event_parse_stream_start(event, &upstream);
     gst_event_parse_stream_flags(event, &flags);
-    /* As gst_pad_create_stream_id makes it, which cannot be asked here: the sink pad
-     * stores this event only after it has been handled. */
+    /* The id that gst_pad_create_stream_id would make. That function cannot be used here,
+     * because the sink pad stores this event only after it has been handled. */
     id = g_strdup_printf("%s/mask", upstream);
     out = gst_event_new_stream_start(id);
     g_free(id);
@@ -49,7 +49,8 @@ GstCaps *gst_rvos_mask_pad_caps(gboolean cuda)
     return caps;
 }
 
-/* What the peer likes best. One that takes anything knows nothing of CUDA memory. */
+/* Whether the peer prefers CUDA memory. A peer that accepts anything does not know CUDA
+ * memory. */
 static gboolean peer_wants_cuda(GstPad *pad)
 {
     GstCaps *ours = gst_rvos_mask_pad_caps(TRUE);
@@ -95,7 +96,7 @@ static GstEvent *rewrite_caps(GstPad *pad, GstEvent *event)
     return out;
 }
 
-/* A new reference: the event as the mask pad sends it. */
+/* The event in the form for the mask pad; a new reference. */
 static GstEvent *translate(GstPad *pad, GstEvent *event)
 {
     GstEvent *out;
@@ -117,14 +118,14 @@ static GstEvent *translate(GstPad *pad, GstEvent *event)
 static gboolean replay(GstPad *sink, GstEvent **event, gpointer user)
 {
     (void)sink;
-    /* An EOS that is still stored is the last stream's: another event follows. */
+    /* A stored EOS belongs to the last stream, because another event follows. */
     if (GST_EVENT_TYPE(*event) != GST_EVENT_EOS)
         gst_pad_push_event(GST_PAD(user), translate(GST_PAD(user), *event));
     return TRUE;
 }
 
-/* Serialised things only come after the sticky events. The streaming thread sends
- * them, not request_new_pad, which could miss a CAPS that is on its way. */
+/* Serialized events and buffers must follow the sticky events. The streaming thread sends
+ * the sticky events, not request_new_pad, which could miss a CAPS event in progress. */
 void gst_rvos_mask_pad_send_sticky(GstRvosSeg *self, GstPad *pad)
 {
     gboolean due;
@@ -134,8 +135,8 @@ void gst_rvos_mask_pad_send_sticky(GstRvosSeg *self, GstPad *pad)
     if (due)
         self->mask.sticky_due = FALSE;
     GST_OBJECT_UNLOCK(self);
-    /* A pad that flushes keeps these events for later, but SEGMENT, which then follows
-     * the flush. */
+    /* A flushing pad stores these events for later, except SEGMENT, which follows the
+     * flush. */
     if (due)
         gst_pad_sticky_events_foreach(GST_BASE_TRANSFORM_SINK_PAD(self), replay, pad);
 }
@@ -162,7 +163,7 @@ void gst_rvos_mask_pad_leave(GstRvosSeg *self)
     gst_clear_object(&peer);
 }
 
-/* Takes the reference on `peer`. */
+/* Takes over the reference on `peer`. */
 static void remember_flushed(GstRvosSeg *self, GstPad *peer)
 {
     g_mutex_lock(&self->mask.lock);
@@ -170,8 +171,8 @@ static void remember_flushed(GstRvosSeg *self, GstPad *peer)
     g_mutex_unlock(&self->mask.lock);
 }
 
-/* The streaming thread may wait in a branch that was unlinked or released meanwhile: no
- * FLUSH_START but ours would free it. Takes the reference on `inside`. */
+/* The streaming thread may be blocked in a branch that was unlinked or released
+ * meanwhile. Only our FLUSH_START can free it. Takes over the reference on `inside`. */
 static void free_thread(GstRvosSeg *self, GstPad *inside, GstEvent *event)
 {
     if (!gst_pad_is_linked(inside) && !GST_PAD_IS_FLUSHING(inside)) {
@@ -203,7 +204,7 @@ static void flush_start(GstRvosSeg *self, GstEvent *event)
 }
 
 /* A branch that was unlinked during the flush needs its FLUSH_STOP, or it refuses all
- * later data. A branch that has another source, or has been stopped, gets none from here.
+ * later data. A branch that has another source or was stopped gets none from us.
  */
 static void release_from_flush(GstPad *peer, GstEvent *stop)
 {
@@ -211,8 +212,8 @@ static void release_from_flush(GstPad *peer, GstEvent *stop)
         gst_pad_send_event(peer, gst_event_ref(stop));
 }
 
-/* FLUSH_STOP waits for the peer's stream lock, which only a peer gives up that has got
- * FLUSH_START: one that was linked since then gets both now. */
+/* FLUSH_STOP waits for the peer's stream lock. A peer releases it only after FLUSH_START,
+ * so a peer that was linked since then gets both now. */
 static void flush_stop_pad(GstPad *pad, GstEvent *stop)
 {
     GstPad *peer = gst_pad_get_peer(pad);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosmaskfiles.c - which mask file belongs to which frame number.
+/* gstrvosmaskfiles.c - finds the mask file for a frame number.
  *
- * A folder, a pattern's too, is listed once: a missing file must not cost a system call
- * a frame.
+ * A folder is listed once, also for a pattern, so that a missing file does not cost a
+ * system call per frame.
  */
 #include "gstrvosmaskfiles.h"
 
 #include <string.h>
 
-/* The mask of a picture that was not segmented (dropped as late, a gap) is used for one
- * of so many pictures behind it. */
+/* If a picture with a mask was not segmented (dropped as late, a gap), its mask may be
+ * used for up to this many later pictures. */
 #define CARRY 10
 
 static gboolean not_found(GstRvosFailure *failure, const gchar *location,
@@ -20,7 +20,7 @@ static gboolean not_found(GstRvosFailure *failure, const gchar *location,
     return FALSE;
 }
 
-/* In a folder: any PNG or PGM whose name is a number, leading zeros or not. */
+/* Matches any PNG or PGM whose name is a number, with or without leading zeros. */
 static gboolean match_number(const gchar *name, guint64 *number)
 {
     gchar *end;
@@ -40,7 +40,7 @@ static void free_file(gpointer data)
     g_free(file);
 }
 
-/* Of two files with one number the first by name counts, so that it is always the same.
+/* If two files have the same number, the first by name wins.
  */
 static void add(GHashTable *files, guint64 number, const gchar *folder, const gchar *name)
 {
@@ -55,7 +55,7 @@ static void add(GHashTable *files, guint64 number, const gchar *folder, const gc
         g_hash_table_replace(files, &file->number, file);
 }
 
-/* `pattern` NULL: every number. */
+/* If `pattern` is NULL, lists every number. */
 static gboolean list(GstRvosMaskFiles *files, const gchar *location, const gchar *folder,
                      const struct mask_pattern *pattern, GstRvosFailure *failure)
 {
@@ -98,8 +98,8 @@ static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
     return good;
 }
 
-/* A path that exists is that path. Only the last part of one that does not exist can be a
- * pattern. */
+/* An existing path is used as it is. Only the last part of a path that does not exist can
+ * be a pattern. */
 static gboolean open_location(GstRvosMaskFiles *files, const gchar *location,
                               GstRvosFailure *failure)
 {
@@ -120,7 +120,8 @@ static gboolean all_above(GstRvosFailure *failure, const gchar *path,
     return FALSE;
 }
 
-/* The slots that there will be, where that is known before the model is opened. */
+/* Checks the mask against the number of slots, if it is known before the model is
+ * opened. */
 static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
                             GstRvosFailure *failure)
 {
@@ -169,9 +170,9 @@ void gst_rvos_mask_files_close(GstRvosMaskFiles *files)
     *files = (GstRvosMaskFiles){.first_time = GST_CLOCK_TIME_NONE};
 }
 
-/* ---- what was left over ------------------------------------------------------------ */
+/* ---- unused files ------------------------------------------------------------ */
 
-#define NAMED 3 /* in a message */
+#define NAMED 3 /* files named in a message */
 
 static gint by_number(gconstpointer a, gconstpointer b)
 {
@@ -181,8 +182,7 @@ static gint by_number(gconstpointer a, gconstpointer b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Paths of the first files that found no picture, for messages; NULL: all were used. To
- * be freed. */
+/* Paths of the first unused files, for messages, to be freed; NULL: all were used. */
 static gchar *unused_names(const GstRvosMaskFiles *files, guint *count)
 {
     GPtrArray *unused = g_ptr_array_new();
@@ -205,7 +205,7 @@ static gchar *unused_names(const GstRvosMaskFiles *files, guint *count)
     return g_string_free(names, *count == 0);
 }
 
-/* ---- which file belongs to which picture ------------------------------------------- */
+/* ---- files by picture ------------------------------------------- */
 
 static void say_unknown(GstRvosMaskFiles *files, GstRvosNotices *notices)
 {
@@ -267,7 +267,8 @@ gboolean gst_rvos_mask_files_wait(const GstRvosMaskFiles *files)
                                     files->number < files->numbers.last_wanted);
 }
 
-/* ---- showing them ------------------------------------------------------------------ */
+/* ---- applying masks
+ * ------------------------------------------------------------------ */
 
 static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *path,
                      guint32 *taken)
@@ -286,7 +287,7 @@ static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *
     }
 }
 
-/* The one file belongs to the first frame, and to its stream time when that comes round
+/* A single file belongs to the first frame, and to the same stream time when it comes
  * again, as in a loop. */
 static gboolean is_first_frame(GstRvosMaskFiles *files, GstClockTime time,
                                GstClockTime duration)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosmaskpad.c - the request pad: how it comes and goes, and what its peer and the
- * sink pad's chain ask of it. */
+/* gstrvosmaskpad.c - the request pad: request and release, its peer's events and queries,
+ * and the sink pad's chain function. */
 #include "gstrvosseg.h"
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
@@ -14,8 +14,8 @@ static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
     gboolean good;
 
     switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_QOS:         /* must not throttle the picture */
-    case GST_EVENT_RECONFIGURE: /* gst_pad_check_reconfigure tells us anyway */
+    case GST_EVENT_QOS:         /* must not throttle the main stream */
+    case GST_EVENT_RECONFIGURE: /* gst_pad_check_reconfigure reports it */
         gst_event_unref(event);
         return TRUE;
     case GST_EVENT_SEEK:
@@ -78,7 +78,7 @@ void gst_rvos_mask_pad_finalize(GstRvosSeg *self)
     GstRvosMaskPad *mask = &self->mask;
 
     g_slist_free_full(mask->flushed, gst_object_unref);
-    /* It holds references on its pads. */
+    /* The combiner holds references on its pads. */
     g_clear_pointer(&mask->combiner, gst_flow_combiner_unref);
     g_mutex_clear(&mask->lock);
 }
@@ -94,8 +94,8 @@ void gst_rvos_mask_pad_stop(GstRvosSeg *self)
     GST_OBJECT_UNLOCK(self);
 }
 
-/* A pad that comes during a flush flushes like the others, or the streaming thread could
- * block in its branch, where FLUSH_START has not been. */
+/* A pad requested during a flush must flush like the others. Otherwise the streaming
+ * thread could block in its branch, which got no FLUSH_START. */
 static void publish(GstRvosMaskPad *mask, GstRvosSeg *self, GstPad *pad)
 {
     g_mutex_lock(&mask->lock);
@@ -112,7 +112,7 @@ static void publish(GstRvosMaskPad *mask, GstRvosSeg *self, GstPad *pad)
     g_mutex_unlock(&mask->lock);
 }
 
-/* FALSE: that is what it was already. */
+/* FALSE: no change. */
 static gboolean set_taken(GstRvosSeg *self, gboolean taken)
 {
     gboolean changed;
@@ -163,9 +163,9 @@ void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad)
     if (ours)
         gst_flow_combiner_remove_pad(self->mask.combiner, pad);
     g_mutex_unlock(&self->mask.lock);
-    if (!ours) /* released before */
+    if (!ours) /* already released */
         return;
-    /* A push may be blocked downstream: no waiting for it. It holds a reference. */
+    /* A push may be blocked downstream. Do not wait for it; it holds a reference. */
     gst_pad_set_active(pad, FALSE);
     gst_element_remove_pad(element, pad);
     set_taken(self, FALSE);

@@ -7,9 +7,9 @@
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
 /* A pad that was requested between a FLUSH_STOP and the SEGMENT that follows it may have
- * missed that SEGMENT. Data must not come without one. An ALLOCATION query must not come
- * without it either: a queue that still holds the EOS of a former pad would end at that
- * EOS and keep the query, whose memory we then free. */
+ * missed that SEGMENT. Data needs a SEGMENT first. An ALLOCATION query needs it too: a
+ * queue that still holds the EOS of an earlier pad would stop at that EOS and keep the
+ * query, whose memory we then free. */
 static void send_missed_events(GstRvosSeg *self, GstPad *pad)
 {
     GstEvent *segment = gst_pad_get_sticky_event(pad, GST_EVENT_SEGMENT, 0);
@@ -23,7 +23,8 @@ static void send_missed_events(GstRvosSeg *self, GstPad *pad)
     gst_rvos_mask_pad_send_sticky(self, pad);
 }
 
-/* Not during a flush: the query could wait in a branch that has been linked since. */
+/* Does not query during a flush, because the query could block in a newly linked
+ * branch. */
 static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
 {
     gboolean answered;
@@ -38,7 +39,7 @@ static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
     return answered;
 }
 
-/* Another peer may want the masks in memory of the other kind. */
+/* A new peer may prefer masks in the other kind of memory. */
 static void reconfigure(GstRvosSeg *self, GstPad *pad)
 {
     GstCaps *frames, *now, *wanted;
@@ -48,7 +49,7 @@ static void reconfigure(GstRvosSeg *self, GstPad *pad)
     self->mask.pool_due = TRUE;
     frames = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
     now = gst_pad_get_current_caps(pad);
-    if (frames && now) { /* else the sticky events are still to come */
+    if (frames && now) { /* else the sticky events come later */
         wanted = gst_rvos_mask_pad_gray_caps(pad, frames);
         if (!gst_caps_is_equal(now, wanted))
             gst_pad_push_event(pad, gst_event_new_caps(wanted));
@@ -75,7 +76,7 @@ void gst_rvos_mask_pad_prepare(GstRvosSeg *self)
     gst_clear_object(&pad);
 }
 
-/* One branch that has gone must not stop the other. */
+/* A removed branch must not stop the other one. */
 static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
 {
     if (flow == GST_FLOW_FLUSHING && !GST_PAD_IS_FLUSHING(pad))
@@ -83,14 +84,14 @@ static void combine(GstRvosSeg *self, GstPad *pad, GstFlowReturn flow)
     if (flow == GST_FLOW_NOT_NEGOTIATED)
         gst_rvos_caps_mask_refused(self, pad);
     g_mutex_lock(&self->mask.lock);
-    if (self->mask.pad == pad) /* else it was released meanwhile */
+    if (self->mask.pad == pad) /* else it has been released */
         gst_flow_combiner_update_pad_flow(self->mask.combiner, pad, flow);
     g_mutex_unlock(&self->mask.lock);
 }
 
 static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
 {
-    /* It shares memory with the held mask; a writer gets a copy. */
+    /* Shares memory with the held mask; a writer gets a copy. */
     GstBuffer *out = gst_buffer_copy_region(
         mask, GST_BUFFER_COPY_MEMORY | GST_BUFFER_COPY_META, 0, (gsize)-1);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosmessage.h - what the element tells the application: bus messages, `stats`. */
+/* gstrvosmessage.h - bus messages and `stats`. */
 #ifndef GST_RVOS_MESSAGE_H
 #define GST_RVOS_MESSAGE_H
 
@@ -11,10 +11,10 @@ G_BEGIN_DECLS
 
 struct _GstRvosSeg;
 
-/* Since the start; under the object lock. */
+/* Counts since start; protected by the object lock. */
 typedef struct {
     guint64 frames_in, dropped_late, gaps, map_failures;
-    GstRvosCounts counts; /* the segmenter's, as of its last call */
+    GstRvosCounts counts; /* copy of the segmenter's counts */
     /* What the element runs on; the strings live as long as the model. */
     const gchar *engine, *library, *isa, *device;
     gsize weights_bytes, state_bytes;
@@ -25,15 +25,15 @@ GstStructure *gst_rvos_stats_report(struct _GstRvosSeg *self);
 
 /* None of these may be called under the object lock. */
 
-/* Posts a failure as an error, and clears it. */
+/* Posts a failure as an error and clears it. */
 void gst_rvos_message_failure(struct _GstRvosSeg *self, GstRvosFailure *failure);
-/* The same for a call of librvos that failed. */
+/* The same for a failed call of librvos. */
 void gst_rvos_message_status(struct _GstRvosSeg *self, int status, const gchar *what);
-/* Posts notices, and empties the list. */
+/* Posts all notices and empties the list. */
 void gst_rvos_message_notices(struct _GstRvosSeg *self, GstRvosNotices *notices);
-/* Brings `stats` up to date, then posts the segmenter's notices. */
+/* Updates `stats`, then posts the segmenter's notices. */
 void gst_rvos_message_segmenter(struct _GstRvosSeg *self);
-/* The same after a frame; with post-messages=all the objects too. */
+/* The same after a frame; also posts its objects if post-messages=all. */
 void gst_rvos_message_frame(struct _GstRvosSeg *self);
 void gst_rvos_message_late(struct _GstRvosSeg *self, GstBuffer *buffer);
 

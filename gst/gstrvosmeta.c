@@ -6,7 +6,7 @@
 #include "gstrvosprops.h"
 #include "gstrvosshape.h"
 
-/* One value, given as gst_structure_new takes it. */
+/* Appends one value, passed as to gst_structure_new. */
 static void append(GValue *array, GType type, ...)
 {
     GValue item = G_VALUE_INIT;
@@ -19,9 +19,10 @@ static void append(GValue *array, GType type, ...)
     gst_value_array_append_and_take_value(array, &item);
 }
 
-/* ---- what becomes of the custom meta behind other elements ------------------------- */
+/* ---- the custom meta in other elements ------------------------- */
 
-/* Nearest neighbour, as between two slots there is no third; counts each slot's pixels.
+/* Scales by nearest neighbour, because slot numbers cannot be interpolated, and counts
+ * each slot's pixels.
  */
 static void scale_rows(const GstVideoFrame *from, GstVideoFrame *to, guint64 area[256])
 {
@@ -85,15 +86,15 @@ static void set_areas(GstStructure *s, const guint64 area[256])
     gst_structure_take_value(s, "areas", &areas);
 }
 
-/* Width in units of the height's pixels. */
+/* The displayed width, in units of pixel height. */
 static gdouble shown_width(const GstVideoInfo *info)
 {
     return (gdouble)GST_VIDEO_INFO_WIDTH(info) * GST_VIDEO_INFO_PAR_N(info) /
            MAX(GST_VIDEO_INFO_PAR_D(info), 1);
 }
 
-/* NULL: where the mask's pixels are now is not known. A picture of another shape has been
- * stretched or given borders. */
+/* The structure for the scaled picture. NULL: the position of the mask's pixels is
+ * unknown. A picture of another shape was stretched or got borders. */
 static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
                             const GstVideoInfo *out)
 {
@@ -124,8 +125,8 @@ static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
     return copy;
 }
 
-/* Copies and conversions keep the meta, scaling scales it; what else moves pixels about
- * goes by the tags and does not ask. */
+/* Copies and conversions keep the meta; scaling scales it. For other operations GStreamer
+ * uses the tags and does not call this. */
 static gboolean transform(GstBuffer *to, GstCustomMeta *meta, GstBuffer *from,
                           GQuark type, gpointer data, gpointer user)
 {
@@ -156,7 +157,7 @@ static gboolean transform(GstBuffer *to, GstCustomMeta *meta, GstBuffer *from,
 
 void gst_rvos_meta_register(void)
 {
-    /* Elements that turn, flip or crop a picture leave such metadata behind. */
+    /* Elements that rotate, flip or crop a picture drop metadata with these tags. */
     static const gchar *tags[] = {GST_META_TAG_VIDEO_STR,
                                   GST_META_TAG_VIDEO_ORIENTATION_STR,
                                   GST_META_TAG_VIDEO_SIZE_STR, NULL};

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosmeta.h - what a frame carries about its objects (docs/element.md,
- * "Metadata on the frame"). */
+/* gstrvosmeta.h - metadata on frames (docs/element.md, "Metadata on the frame"). */
 #ifndef GST_RVOS_META_H
 #define GST_RVOS_META_H
 
@@ -13,18 +12,19 @@ G_BEGIN_DECLS
 /* Once per process, from plugin_init. */
 void gst_rvos_meta_register(void);
 
-/* `kinds`: GstRvosSegAttachMeta. Metadata of an rvosseg further up are replaced. */
+/* `kinds` are GstRvosSegAttachMeta flags. Replaces the metadata of another rvosseg
+ * upstream. */
 void gst_rvos_meta_attach(GstBuffer *buffer, guint kinds, const GstRvosResult *result);
 
-/* The mask that some rvosseg upstream has attached; borrowed, or NULL. */
+/* The mask attached by an rvosseg upstream; borrowed, or NULL. */
 GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer);
 
 /* ---- gstrvosanalytics.c: GstAnalyticsRelationMeta, with HAVE_ANALYTICS ------- */
 
 void gst_rvos_analytics_attach(GstBuffer *buffer, const GstRvosResult *result);
 
-/* The detections of a GstAnalyticsRelationMeta but our own. Returns how many were written
- * to `out`. */
+/* Reads the detections of a GstAnalyticsRelationMeta except our own. Returns the number
+ * written to `out`. */
 guint gst_rvos_analytics_detections(GstBuffer *buffer, GstRvosDetection *out, guint most);
 
 G_END_DECLS

@@ -16,24 +16,24 @@ enum state { LOADING, READY, FAILED };
 struct _GstRvosModel {
     rvos_device *device;
     rvos_model *model;
-    GstObject *context; /* CUDA's, if one was given: it must outlive the device */
+    GstObject
+        *context; /* the given CUDA context, which must outlive the device; or NULL */
 
     /* Under table.lock. */
-    gchar *key; /* NULL: not in the table, as it is not shared or has failed */
+    gchar *key; /* NULL: not in the table, because it is not shared or has failed */
     guint users;
     enum state state;
-    GstRvosFailure failure; /* of FAILED, copied to all that waited */
+    GstRvosFailure failure; /* if FAILED; copied to all waiting elements */
 
     GMutex words_lock;
     gchar *words;
 };
 
-/* The one mutable static of the plugin: which models are loaded, by key. Entries are
- * weak: each goes with its last user. No file is read and nothing is computed under
- * the lock. */
+/* The plugin's only mutable static: the loaded models by key. Entries are weak: the last
+ * user removes its entry. No file is read and nothing is computed under the lock. */
 static struct {
     GMutex lock;
-    GCond changed; /* some model has left LOADING */
+    GCond changed; /* a model has left LOADING */
     GHashTable *models;
 } table;
 
@@ -130,7 +130,7 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
     return FALSE;
 }
 
-/* The last words of librvos without the file's name, which the message has already. */
+/* The last log line of librvos without the file's name, which our message already has. */
 static const gchar *words_about(const GstRvosModel *self, const gchar *path, int status)
 {
     const gchar *words = self->words ? self->words : rvos_strerror(status);
@@ -198,7 +198,7 @@ static rvos_precision precision_of(gint precision)
     }
 }
 
-/* Whoever made the entry calls this, outside every lock. */
+/* Called by the element that made the entry, without any lock. */
 static gboolean load(GstRvosModel *self, const GstRvosModelParams *params)
 {
     rvos_model_params model = {
@@ -234,8 +234,8 @@ static void free_model(GstRvosModel *self)
 
 /* ---- sharing ---------------------------------------------------------------------- */
 
-/* Two requests with the same key may share. NULL: the file cannot be looked at, which
- * librvos will put into words. */
+/* Requests with the same key share a model. NULL: do not share. If the file cannot be
+ * read, librvos will report it. */
 static gchar *make_key(const GstRvosModelParams *params)
 {
     GStatBuf st;
@@ -246,7 +246,8 @@ static gchar *make_key(const GstRvosModelParams *params)
     path = realpath(params->path, NULL);
     if (!path)
         return NULL;
-    /* The inode too: files are replaced by renaming, maybe twice within one tick. */
+    /* Includes the inode, because a file may be replaced by rename twice within one clock
+     * tick. */
     key = g_strdup_printf(
         "%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT ".%ld|%" G_GINT64_FORMAT
         "|%s|%d|%d|%p|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
@@ -259,7 +260,7 @@ static gchar *make_key(const GstRvosModelParams *params)
     return key;
 }
 
-/* With table.lock. */
+/* Called with table.lock held. */
 static void forget(GstRvosModel *self)
 {
     if (!self->key)
@@ -270,7 +271,8 @@ static void forget(GstRvosModel *self)
         g_clear_pointer(&table.models, g_hash_table_unref);
 }
 
-/* With table.lock: the entry of the key with one more user; *mine: load it. */
+/* Called with table.lock held. Returns the key's entry with one more user; *mine: the
+ * caller must load it. */
 static GstRvosModel *enter(gchar *key, gboolean *mine)
 {
     GstRvosModel *self =
@@ -309,7 +311,7 @@ static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *f
         g_mutex_lock(&table.lock);
         self->state = good ? READY : FAILED;
         if (!good)
-            forget(self); /* the next element tries anew */
+            forget(self); /* the next element tries again */
         g_cond_broadcast(&table.changed);
     }
     while (self->state == LOADING)
@@ -331,7 +333,7 @@ gboolean gst_rvos_model_tries_cuda(gint engine)
             strcmp(rvos_default_backend(), "cuda") == 0);
 }
 
-/* On the CPU a CUDA context is of no use. */
+/* Drops the CUDA context, which the CPU does not use. */
 static GstRvosModel *acquire_cpu(const GstRvosModelParams *params,
                                  GstRvosFailure *failure)
 {
@@ -355,7 +357,7 @@ GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **f
         return acquire_cpu(params, failure);
     concrete.engine = GST_RVOS_SEG_ENGINE_CUDA;
     self = acquire(&concrete, failure);
-    /* A bad model file is no reason to go to the CPU; a device that fails is. */
+    /* Fall back to the CPU if the device fails, but not for a bad model file. */
     if (self ||
         !g_error_matches(failure->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT))
         return self;

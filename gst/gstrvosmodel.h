@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosmodel.h - one copy of the weights for all elements of a process.
+/* gstrvosmodel.h - shares one copy of the weights among all elements of a process.
  *
- * A GstRvosModel is a loaded model on its device. Elements that ask for the same
- * file in the same way get the same one; the last to release it frees it.
+ * A GstRvosModel is a loaded model on its device. Elements that ask for the same file
+ * with the same settings get the same model. The last release frees it.
  */
 #ifndef GST_RVOS_MODEL_H
 #define GST_RVOS_MODEL_H
@@ -21,23 +21,23 @@ typedef struct {
     gint engine;    /* GstRvosSegEngine */
     gint precision; /* GstRvosSegPrecision */
     gint cuda_device;
-    GstObject *cuda_context; /* to work in; NULL: the primary one of cuda_device */
+    GstObject *cuda_context; /* context to use; NULL: the primary one of cuda_device */
     guint threads;
-    guint width, height; /* of the network; 0: the model's own */
+    guint width, height; /* network size; 0: the model's */
     guint max_batch;
     guint64 batch_timeout;
     gboolean share;
 } GstRvosModelParams;
 
-/* The path to use: `wanted`, else RVOS_MODEL of the environment, else the installed
- * model, else the build tree's. NULL with `failure` set where there is none. */
+/* The path to use: `wanted`, else RVOS_MODEL in the environment, else the installed
+ * model, else the build tree's. NULL, with `failure` set: none. */
 gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure);
 
-/* Whether this GstRvosSegEngine is CUDA's, if that starts. */
+/* Whether this GstRvosSegEngine uses CUDA if it starts. */
 gboolean gst_rvos_model_tries_cuda(gint engine);
 
-/* Blocks while the model is loaded, be it by another element, whose failure is then
- * shared. With engine auto `fallback` gets the reason why it is not CUDA, or NULL. */
+/* Blocks while the model is loaded, possibly by another element, whose failure is then
+ * shared. With engine auto, *fallback is the reason why CUDA is not used, or NULL. */
 GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
                                      GstRvosFailure *failure);
 void gst_rvos_model_release(GstRvosModel *model);
@@ -45,17 +45,18 @@ void gst_rvos_model_release(GstRvosModel *model);
 rvos_device *gst_rvos_model_device(GstRvosModel *model);
 rvos_model *gst_rvos_model_model(GstRvosModel *model);
 
-/* The context that it was given and lives in; borrowed. NULL for NULL, for other engines
- * and in the primary context. */
+/* The model's given context, borrowed. NULL for a NULL model, for other engines and for
+ * the primary context. */
 GstObject *gst_rvos_model_context(const GstRvosModel *model);
 
-/* Elements that hold it now. */
+/* The number of elements that use it now. */
 guint gst_rvos_model_users(GstRvosModel *model);
 
-/* The last line of warning or worse that librvos logged. To be freed; may be NULL. */
+/* The last warning or error that librvos logged, to be freed; may be NULL. */
 gchar *gst_rvos_model_last_words(GstRvosModel *model);
 
-/* Why a call of librvos failed while frames flow: `what`, the status, the last words. */
+/* Sets the failure of a librvos call while frames flow: `what`, the status, the last log
+ * line. */
 void gst_rvos_model_explain(GstRvosModel *model, int status, const gchar *what,
                             GstRvosFailure *failure);
 

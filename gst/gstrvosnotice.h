@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosnotice.h - what a part that knows no element has to tell: why it failed,
- * warnings, resets, and objects that come and go.
+/* gstrvosnotice.h - notices of modules that know no element: failures, warnings, resets,
+ * and objects that appear and disappear.
  *
- * The element posts notices as messages, in their order. Debug categories are here too,
- * as all files log.
+ * The element posts notices as messages, in order. Debug categories are here too, because
+ * all files use them.
  */
 #ifndef GST_RVOS_NOTICE_H
 #define GST_RVOS_NOTICE_H
@@ -21,15 +21,15 @@ GST_DEBUG_CATEGORY_EXTERN(gst_rvos_engine_debug);
 /* Once per process, from plugin_init. */
 void gst_rvos_debug_init(void);
 
-/* Why something failed: what an element error is made of. */
+/* The contents of an element error. */
 typedef struct {
-    GError *error; /* domain, code and text for users; NULL: nothing failed */
-    gchar *debug;  /* librvos's own words; may be NULL */
+    GError *error; /* domain, code and text for users; NULL: no error */
+    gchar *debug;  /* details from librvos; may be NULL */
 } GstRvosFailure;
 
 void gst_rvos_failure_clear(GstRvosFailure *failure);
 
-/* Fills in `failure` by a text and the words of librvos (may be NULL). */
+/* Sets `failure` to a text and details from librvos (may be NULL). */
 void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
                           const gchar *debug, const gchar *format, ...)
     G_GNUC_PRINTF(5, 6);
@@ -47,16 +47,16 @@ typedef enum {
 
 typedef struct {
     GstRvosNoticeKind kind;
-    GstRvosFailure words;     /* of errors and warnings */
-    GstRvosReset reason;      /* of resets */
-    guint64 epoch;            /* likewise: the one that begins */
-    GstRvosTrackEvent change; /* of objects */
+    GstRvosFailure words;     /* for errors and warnings */
+    GstRvosReset reason;      /* for resets */
+    guint64 epoch;            /* for resets: the new epoch */
+    GstRvosTrackEvent change; /* for objects */
 } GstRvosNotice;
 
-/* Begins as G_QUEUE_INIT, or all zero. */
+/* Initialise with G_QUEUE_INIT or zeroes. */
 typedef GQueue GstRvosNotices;
 
-/* `kind`: an error or a warning. */
+/* `kind` is an error or a warning. */
 void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuark domain,
                           gint code, const gchar *debug, const gchar *format, ...)
     G_GNUC_PRINTF(6, 7);
@@ -66,12 +66,12 @@ void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuar
 #define GST_RVOS_WARN(notices, domain, code, ...)                                        \
     gst_rvos_notices_say(notices, GST_RVOS_NOTICE_WARNING, GST_##domain##_ERROR,         \
                          GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
-/* As an error; takes what is in `failure`. */
+/* Adds an error; takes over the contents of `failure`. */
 void gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure);
 void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch);
 void gst_rvos_notices_object(GstRvosNotices *notices, const GstRvosTrackEvent *change);
 
-/* The oldest, or NULL. */
+/* Takes the oldest notice, or NULL. */
 GstRvosNotice *gst_rvos_notices_take(GstRvosNotices *notices);
 void gst_rvos_notice_free(GstRvosNotice *notice);
 void gst_rvos_notices_clear(GstRvosNotices *notices);

@@ -29,7 +29,7 @@ static GstClockTime time_at(const GstRvosNumbers *numbers, guint64 number)
                : GST_CLOCK_TIME_NONE;
 }
 
-/* From one picture to the next, at the caps' rate; 0: unknown. */
+/* The time from one picture to the next at the caps' rate; 0: unknown. */
 static GstClockTime period(const GstRvosNumbers *numbers)
 {
     return numbers->fps_n > 0 ? gst_util_uint64_scale(GST_SECOND, (guint64)numbers->fps_d,
@@ -37,8 +37,8 @@ static GstClockTime period(const GstRvosNumbers *numbers)
                               : 0;
 }
 
-/* A picture comes again with its time stamp, but for rounding: a quarter of what lies
- * between it and its neighbours, or of the frame rate's period. */
+/* Whether a time is that of a known picture, up to rounding: within a quarter of the
+ * distance to its neighbours, or of the frame rate's period. */
 static gboolean is_near(const GstRvosNumbers *numbers, guint64 number, GstClockTime time)
 {
     GstClockTime own = time_at(numbers, number), gap = period(numbers), side;
@@ -56,8 +56,8 @@ static gboolean is_near(const GstRvosNumbers *numbers, guint64 number, GstClockT
     return gst_rvos_time_distance(own, time) <= gap / 4;
 }
 
-/* Where on the grid of the frame rate a time is; UNKNOWN: between two points, or before
- * the first picture. */
+/* The number of a time on the frame rate's grid. UNKNOWN: between two grid points, or
+ * before the first picture. */
 static guint64 on_grid(const GstRvosNumbers *numbers, GstClockTime time)
 {
     GstClockTime first = time_at(numbers, 0), gap = period(numbers), point;
@@ -95,7 +95,7 @@ static guint64 number_of(GstRvosNumbers *numbers, GstClockTime time)
         numbers->guessed = number >= numbers->times->len;
     }
     numbers->jumped = FALSE;
-    /* It was worked out from the rate, and now the rate turns out to be wrong. */
+    /* The number was computed from the rate, which turns out to be wrong. */
     if (numbers->guessed && number != GST_RVOS_NUMBER_UNKNOWN &&
         on_grid(numbers, time) != number)
         number = GST_RVOS_NUMBER_UNKNOWN;

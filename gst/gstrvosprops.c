@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosprops.c - which properties there are, with their words and defaults. All are
- * there since 0.1. */
+/* gstrvosprops.c - the properties with their texts and defaults. All exist since 0.1. */
 #include "gstrvosprops.h"
 
 #define READY GST_PARAM_MUTABLE_READY

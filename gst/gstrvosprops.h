@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosprops.h - what a user can set, and the types of it. */
+/* gstrvosprops.h - the properties and their types. */
 #ifndef GST_RVOS_PROPS_H
 #define GST_RVOS_PROPS_H
 
@@ -178,9 +178,9 @@ GType gst_rvos_seg_scene_cut_get_type(void);
 GType gst_rvos_seg_attach_meta_get_type(void);
 GType gst_rvos_seg_post_messages_get_type(void);
 
-/* All but the strings, so that a frame's snapshot is one assignment. The fields of
- * properties have the very type of their GValue, as gstrvosprops.c reaches them by
- * offset; enums and flags are kept as gint and guint for that reason. */
+/* All properties except strings, so that a frame's snapshot is one assignment. A field
+ * has exactly the type of its GValue, because gstrvosvalues.c accesses fields by offset.
+ * So enums and flags are gint and guint. */
 typedef struct {
     gint mode;
     gint variant;
@@ -214,10 +214,10 @@ typedef struct {
     guint attach_meta;
     gint post_messages;
 
-    rvos_palette colours; /* what the string `palette` means */
+    rvos_palette colours; /* the parsed `palette` */
 } GstRvosSettings;
 
-/* The strings: read in start and in getters only. */
+/* The string properties, read only in start and in getters. */
 typedef struct {
     gchar *model;
     gchar *init_mask_location;
@@ -270,7 +270,8 @@ void gst_rvos_props_install(GObjectClass *klass);
 void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
 void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
 
-/* "davis", or "#rrggbb" for slot 1, 2, ..., comma separated, repeated when short. */
+/* Parses "davis", or comma separated "#rrggbb" for slots 1, 2, ..., repeated if there are
+ * too few. */
 gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette);
 
 G_END_DECLS

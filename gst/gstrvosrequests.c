@@ -3,13 +3,13 @@
 
 #include <gst/video/video.h>
 
-/* What an action signal asked for, in order of asking. */
+/* A request of an action signal. */
 typedef struct {
     gboolean is_mask; /* set-mask; else drop-object */
     GstRvosMask mask;
-    GstClockTime time; /* of the first frame that it is for; NONE: the next */
+    GstClockTime time; /* time of the first frame it is for; NONE: the next frame */
     gboolean replace;
-    guint slot; /* of drop-object */
+    guint slot; /* slot for drop-object */
 } Request;
 
 static void free_request(gpointer data)
@@ -95,7 +95,7 @@ static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *ma
     if (!gst_rvos_mask_from_buffer(buffer, (guint)GST_VIDEO_INFO_WIDTH(&info),
                                    (guint)GST_VIDEO_INFO_HEIGHT(&info), mask, &error))
         return refuse(notices, error.words);
-    /* With `replace` an empty mask has a meaning: it forgets all objects. */
+    /* With `replace`, an empty mask is valid: it forgets all objects. */
     if (mask->facts.highest > 0 || replace)
         return TRUE;
     mask_say_empty(&mask->facts, &error);
@@ -120,7 +120,7 @@ static void refuse_above(GstRvosNotices *notices, const GstRvosMask *mask, guint
                   mask->facts.values, n_slots);
 }
 
-/* While the stream is open, the number of slots is known. */
+/* The number of slots is known while the stream is open. */
 static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
                            GstRvosNotices *notices)
 {
@@ -135,7 +135,8 @@ static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
     return FALSE;
 }
 
-/* Takes what is in `mask`. FALSE: the stream, or the one to come, takes none. */
+/* Takes over the contents of `mask`. FALSE: the current or coming stream accepts no
+ * masks. */
 static gboolean queue_mask(GstRvosRequests *requests, GstSample *sample, gboolean replace,
                            gboolean takes, GstRvosMask *mask)
 {
@@ -194,7 +195,7 @@ gboolean gst_rvos_requests_drop_object(GstRvosRequests *requests, guint slot)
 
 /* ---- in the streaming thread ------------------------------------------------------ */
 
-/* A mask with a time waits for the first frame at or after it. */
+/* A mask with a time waits for the first frame at or after that time. */
 static gboolean is_due(const Request *request, GstClockTime time)
 {
     return !request->is_mask || !GST_CLOCK_TIME_IS_VALID(request->time) ||
@@ -215,7 +216,7 @@ gboolean gst_rvos_requests_want_reset(GstRvosRequests *requests, GstClockTime ti
     return wanted;
 }
 
-/* Takes the requests that are due off the queue, the others stay. */
+/* Removes the due requests from the queue and returns them. */
 static GList *take_due(GstRvosRequests *requests, GstClockTime time)
 {
     GList *due = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosrequests.h - what the action signals set-mask and drop-object ask for.
+/* gstrvosrequests.h - the requests of the action signals set-mask and drop-object.
  *
- * Signals come from any thread; their requests wait in a queue for the streaming thread.
- * The queue has a lock of its own, under which nothing else is called.
+ * Signals come from any thread. Their requests wait in a queue for the streaming thread.
+ * The queue has its own lock, and nothing else is called while it is held.
  */
 #ifndef GST_RVOS_REQUESTS_H
 #define GST_RVOS_REQUESTS_H
@@ -14,33 +14,34 @@ G_BEGIN_DECLS
 typedef struct {
     GMutex lock;
     GQueue queue;
-    rvos_task task; /* of the stream; DEFAULT: there is none */
-    guint n_slots;  /* likewise; 0: not known */
+    rvos_task task; /* the stream's task; DEFAULT: no stream */
+    guint n_slots;  /* the stream's slots; 0: unknown */
 } GstRvosRequests;
 
 void gst_rvos_requests_init(GstRvosRequests *requests);
 void gst_rvos_requests_finalize(GstRvosRequests *requests);
 
-/* What the stream takes from now on. */
+/* Sets what the stream accepts from now on. */
 void gst_rvos_requests_open(GstRvosRequests *requests, rvos_task task, guint n_slots);
-/* There is no stream; what waits stays. */
+/* The stream is closed; requests stay in the queue. */
 void gst_rvos_requests_close(GstRvosRequests *requests);
 void gst_rvos_requests_clear(GstRvosRequests *requests);
-/* In a mode that takes none: how many masks waited. */
+/* Called in a mode that accepts no masks: removes waiting masks and returns their
+ * number. */
 guint gst_rvos_requests_drop_masks(GstRvosRequests *requests);
 
 /* ---- from any thread ------------------------------------------------------------- */
 
-/* `takes`: whether masks will be taken by the stream that is not open yet. FALSE, with a
+/* `takes`: whether the stream that is not open yet will accept masks. FALSE, with a
  * warning: the mask cannot be used. */
 gboolean gst_rvos_requests_set_mask(GstRvosRequests *requests, GstSample *sample,
                                     gboolean takes, GstRvosNotices *notices);
-/* FALSE: there is no such slot. */
+/* FALSE: no such slot. */
 gboolean gst_rvos_requests_drop_object(GstRvosRequests *requests, guint slot);
 
 /* ---- in the streaming thread; `time` is the frame's ------------------------------- */
 
-/* Whether a mask with `replace` is due: the state is cleared before it is applied. */
+/* Whether a mask with `replace` is due, before which the state must be cleared. */
 gboolean gst_rvos_requests_want_reset(GstRvosRequests *requests, GstClockTime time);
 /* *applied: an object was dropped. FALSE: an error was noted. */
 gboolean gst_rvos_requests_apply(GstRvosRequests *requests, GstRvosSeeds *seeds,

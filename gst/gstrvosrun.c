@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosrun.c - one frame: segment it, draw on it, tell of it.
+/* gstrvosrun.c - one frame: segments it, draws on it, posts its messages and metadata.
  *
- * All in the streaming thread. Neither the object lock nor any other is held while the
- * network runs, messages are posted or buffers are pushed.
+ * Everything runs in the streaming thread. No lock is held while the network runs,
+ * messages are posted or buffers are pushed.
  */
 #include "gstrvosseg.h"
 
@@ -17,7 +17,7 @@ static gboolean wants_alpha(const GstRvosSeg *self)
     return self->frame.settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
 }
 
-/* Where the pixels of the frame in hand are, and so its masks. */
+/* The memory of the current frame and its masks. */
 static rvos_memory memory_of(const GstRvosSeg *self)
 {
     return self->frame.cuda ? RVOS_MEMORY_CUDA : RVOS_MEMORY_HOST;
@@ -25,9 +25,10 @@ static rvos_memory memory_of(const GstRvosSeg *self)
 
 /* ---- late frames ------------------------------------------------------------------- */
 
-/* Running time now, less what the pipeline allows from a live source to the sinks: a
- * frame from before that is late already. Sinks that neither wait nor report, such as a
- * network's, would let a slow network slow the stream down. NONE if the source waits. */
+/* The current running time minus the pipeline's latency: earlier frames of a live source
+ * are already late. It is needed for sinks that neither wait nor send QoS, such as
+ * network sinks; otherwise a slow network would slow the stream down. NONE if the source
+ * is not live. */
 static GstClockTime live_deadline(GstRvosSeg *self)
 {
     GstClockTime now, allowed, base = gst_element_get_base_time(GST_ELEMENT(self));
@@ -49,7 +50,7 @@ static GstClockTime live_deadline(GstRvosSeg *self)
     return now > base ? now - base : GST_CLOCK_TIME_NONE;
 }
 
-/* Running time up to which frames are late, by what a sink has reported or by the clock
+/* The running time up to which frames are late, from a sink's QoS event or from the clock
  * of a live pipeline. */
 static GstClockTime earliest(GstRvosSeg *self)
 {

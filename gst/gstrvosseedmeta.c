@@ -21,7 +21,7 @@ static void fill_box(GstRvosMask *mask, const GstVideoRegionOfInterestMeta *roi,
     }
 }
 
-/* A region's id is its slot; without one it gets the lowest that is free. */
+/* A region's id is its slot. A region without id gets the lowest free slot. */
 static guint slot_of_roi(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta *roi,
                          guint32 busy)
 {
@@ -33,7 +33,7 @@ static guint slot_of_roi(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta
     return 0;
 }
 
-/* An empty mask of the frame's size. */
+/* Makes an empty mask of the frame's size. */
 static gboolean make_mask(GstRvosSeeds *seeds, GstRvosMask *mask)
 {
     struct pic_error error;
@@ -123,10 +123,10 @@ static gboolean apply_mask(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *take
     GstRvosMask mask;
     GstRvosShown shown;
 
-    /* Auto mode finds objects itself: those of another rvosseg would be there twice. */
+    /* Auto mode finds objects itself, so objects of another rvosseg would exist twice. */
     if (seeds->task == RVOS_TASK_AUTO || !buffer_of_mask || (all & ~seeds->followed) == 0)
         return TRUE;
-    /* The mask says its size itself; the frame may have been scaled since. */
+    /* Use the size in the metadata, because the frame may have been scaled since. */
     if (!gst_rvos_mask_from_buffer(buffer_of_mask, field(buffer, "width"),
                                    field(buffer, "height"), &mask, &error)) {
         say_bad(seeds, error.words);

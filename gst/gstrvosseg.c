@@ -78,9 +78,10 @@ static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *
     return good;
 }
 
-/* The parent asks downstream, as frames go on as they come. Where nobody there has a pool
- * in CUDA memory, we have. Whether rows may be padded is for downstream to say, so no
- * GstVideoMeta is added; only what we cannot honour is taken out. */
+/* The parent class asks downstream, because frames are passed on unchanged. If nobody
+ * downstream has a pool in CUDA memory, we offer one. Downstream decides whether rows may
+ * be padded, so we add no GstVideoMeta and only remove metadata that we cannot
+ * support. */
 static gboolean propose_allocation(GstBaseTransform *trans, GstQuery *decide,
                                    GstQuery *query)
 {
@@ -130,7 +131,7 @@ static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
     gst_rvos_message_segmenter(self);
     frame->wanted =
         frame->settings.enabled && !GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
-    /* Never while enabled: in passthrough the frame may not be written to. */
+    /* Passthrough only while disabled, because it forbids writing to the frame. */
     if (gst_base_transform_is_passthrough(trans) == frame->settings.enabled)
         gst_base_transform_set_passthrough(trans, !frame->settings.enabled);
 }
@@ -142,14 +143,14 @@ static void count(GstRvosSeg *self, guint64 *counter)
     GST_OBJECT_UNLOCK(self);
 }
 
-/* A frame flows on, or is dropped, without a mask. */
+/* Handles a frame that is passed on or dropped without a mask. */
 static void skip(GstRvosSeg *self)
 {
     gst_rvos_segmenter_skip(self->segmenter, &self->frame.times);
     gst_rvos_mask_pad_gap(self, self->frame.times.timestamp, self->frame.times.duration);
 }
 
-/* Under late-policy=drop the base class drops late frames before the transform. */
+/* With late-policy=drop, the base class drops late frames before the transform. */
 static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_discont,
                                          GstBuffer *buffer)
 {
@@ -163,7 +164,7 @@ static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_di
     return flow;
 }
 
-/* The frame is not to be segmented: it is flagged as a gap, or the element is disabled.
+/* Handles a frame that is not segmented: it is a gap, or the element is disabled.
  */
 static GstFlowReturn pass(GstRvosSeg *self)
 {
@@ -182,8 +183,8 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
     return gst_rvos_run_frame(GST_RVOS_SEG(filter), frame, TRUE);
 }
 
-/* Not by the parent, which would map for writing, and so copy the pixels of a frame that
- * others hold too, and would map CUDA memory by copying it to system memory. */
+/* Maps the frame here instead of in the parent class. The parent would map it for
+ * writing, which copies a shared frame, and would copy CUDA memory to system memory. */
 static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean draw)
 {
     const GstVideoInfo *info = &GST_VIDEO_FILTER(self)->in_info;
@@ -204,7 +205,8 @@ static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean dr
     return flow;
 }
 
-/* A sink that used it would show pixels from before the drawing. */
+/* Removes texture uploads: a sink that used one would show pixels from before the
+ * drawing. */
 static void drop_uploads(GstBuffer *buffer)
 {
     GstMeta *meta;
@@ -214,8 +216,8 @@ static void drop_uploads(GstBuffer *buffer)
         gst_buffer_remove_meta(buffer, meta);
 }
 
-/* Sets whether the frame's pixels are used where they are, on the GPU. Moves the model to
- * the frame's context if it must. FALSE: that failed, an error is posted. */
+/* Sets whether the frame's pixels are used on the GPU. Moves the model to the frame's
+ * context if needed. FALSE: failed, an error is posted. */
 static gboolean follow(GstRvosSeg *self, GstBuffer *buffer)
 {
     GstRvosGpuMove move = gst_rvos_gpu_follow(self, buffer);
@@ -240,7 +242,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 
     if (!self->frame.wanted)
         return pass(self);
-    /* No stream: it was lost on the way to another context, and an error was posted. */
+    /* Without a stream: moving to another context failed, and an error was posted. */
     if (!gst_rvos_segmenter_is_open(self->segmenter) || !follow(self, buffer))
         return GST_FLOW_ERROR;
     gst_rvos_run_look_for_cut(self, buffer);
@@ -249,7 +251,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     else
         flow = run_mapped(self, buffer, draw);
     if (flow != GST_FLOW_OK) {
-        gst_rvos_message_segmenter(self); /* why */
+        gst_rvos_message_segmenter(self); /* posts the reason */
         return flow;
     }
     if (!self->frame.mapped) {
@@ -285,8 +287,8 @@ static gboolean upstream_is_live(GstRvosSeg *self)
     return live;
 }
 
-/* A live source goes on while the pipeline is paused, but running time does not: no time
- * stamp tells that something is missing. */
+/* A live source goes on while the pipeline is paused, but running time stops. So time
+ * stamps do not show the missing frames. */
 static void resume(GstRvosSeg *self)
 {
     GstClockTime now = clock_time(GST_ELEMENT(self)), since, max_gap;
@@ -356,7 +358,7 @@ static void finalize(GObject *object)
     gst_rvos_segmenter_free(self->segmenter);
     gst_rvos_mask_alloc_clear(&self->masks);
     gst_rvos_mask_pad_finalize(self);
-    gst_rvos_gpu_drop_context(self); /* one that was set and never used */
+    gst_rvos_gpu_drop_context(self); /* a context that was set but never used */
     gst_rvos_props_clear(self);
     gst_rvos_caps_clear(self);
     G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);
@@ -461,8 +463,8 @@ static void gst_rvos_seg_class_init(GstRvosSegClass *klass)
     trans->src_event = GST_DEBUG_FUNCPTR(gst_rvos_seg_src_event);
     trans->query = GST_DEBUG_FUNCPTR(gst_rvos_seg_query);
     filter->set_info = GST_DEBUG_FUNCPTR(set_info);
-    /* Must be set even if it were not used: without it GstVideoFilter switches
-     * transform_ip_on_passthrough off for the whole class. */
+    /* Must be set: without it GstVideoFilter turns transform_ip_on_passthrough off for
+     * the whole class. */
     filter->transform_frame_ip = GST_DEBUG_FUNCPTR(transform_frame_ip);
 }
 

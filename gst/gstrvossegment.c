@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvossegment.c - one frame of the segmenter: reset, seed, segment or hold. */
+/* gstrvossegment.c - one frame of the segmenter: resets, seeds, segments or holds. */
 #include <string.h>
 
 #include "gstrvoscuda.h"
@@ -38,7 +38,7 @@ static void reset(GstRvosSegmenter *self, GstRvosReset reason)
     gst_rvos_notices_reset(&self->notices, reason, self->tracker.epoch);
 }
 
-/* At most one reset a frame, for the first reason there is. */
+/* Resets at most once per frame, with the first reason. */
 static void reset_if_due(GstRvosSegmenter *self, const GstRvosTimes *times,
                          GstClockTime max_gap)
 {
@@ -56,8 +56,8 @@ static void reset_if_due(GstRvosSegmenter *self, const GstRvosTimes *times,
 
 /* ---- scene cuts -------------------------------------------------------------------- */
 
-/* Pictures are compared by the CPU: a frame on the GPU is copied for it, unless only auto
- * mode wants to know. */
+/* The CPU compares pictures. A frame on the GPU is copied for this only if the user asked
+ * for it. */
 gboolean gst_rvos_segmenter_looks(const GstRvosSegmenter *self,
                                   const GstRvosSettings *settings, gboolean cuda)
 {
@@ -65,8 +65,8 @@ gboolean gst_rvos_segmenter_looks(const GstRvosSegmenter *self,
            (self->task == RVOS_TASK_AUTO && !cuda);
 }
 
-/* At a cut the objects are forgotten, if the user wants that; else auto mode looks for
- * new ones. */
+/* At a cut, forgets the objects if the user asked for it; otherwise auto mode searches
+ * for new ones. */
 void gst_rvos_segmenter_look(GstRvosSegmenter *self, const GstVideoFrame *frame,
                              const GstRvosSettings *settings)
 {
@@ -80,7 +80,7 @@ void gst_rvos_segmenter_look(GstRvosSegmenter *self, const GstVideoFrame *frame,
 
 /* ---- the masks of a frame ---------------------------------------------------------- */
 
-/* A new mask where the image is, mapped for writing. */
+/* A new mask in the image's kind of memory, mapped for writing. */
 static GstBuffer *map_new(GstRvosSegmenter *self, rvos_memory memory,
                           GstVideoFrame *frame, rvos_labels *view)
 {
@@ -113,7 +113,7 @@ static int run_network(GstRvosSegmenter *self, const rvos_image *image,
     return status;
 }
 
-/* Masks that the GPU has made for a frame in system memory. */
+/* Counts masks that the GPU made for a frame in system memory. */
 static void count_readback(GstRvosSegmenter *self, rvos_memory memory)
 {
     if (self->on_gpu && memory == RVOS_MEMORY_HOST)
@@ -121,7 +121,6 @@ static void count_readback(GstRvosSegmenter *self, rvos_memory memory)
             GST_VIDEO_INFO_SIZE(&self->masks->info) * (self->held.alpha ? 2 : 1);
 }
 
-/* Makes the masks of this frame. */
 static gboolean make_masks(GstRvosSegmenter *self, const rvos_image *image,
                            const GstRvosSettings *settings)
 {
@@ -152,8 +151,8 @@ static gboolean make_masks(GstRvosSegmenter *self, const rvos_image *image,
     return FALSE;
 }
 
-/* Whether this frame can show the masks of the last one: all are there, and this frame's
- * memory can have them. Masks are copied from the GPU to system memory, never back. */
+/* Whether this frame can show the last frame's masks: all needed masks exist, and in a
+ * usable memory. Masks are copied from the GPU to system memory, never back. */
 static gboolean can_hold(const GstRvosSegmenter *self, const rvos_image *image,
                          const GstRvosSettings *settings)
 {
@@ -255,8 +254,8 @@ static gboolean infer(GstRvosSegmenter *self, const GstRvosInput *input,
     return TRUE;
 }
 
-/* Shows the stream all masks that belong to the frame, and drops what is to be dropped.
- * *applied: the network must run. */
+/* Seeds all masks that belong to the frame, and drops objects as requested. *applied: the
+ * network must run. */
 static gboolean apply_seeds(GstRvosSegmenter *self, const GstRvosInput *input,
                             const GstRvosSettings *settings, gboolean *applied)
 {
@@ -304,7 +303,7 @@ static void fill(GstRvosSegmenter *self, GstRvosResult *result)
     tracker->n_events = 0;
 }
 
-/* One-shot mode without a mask: empty masks, and the network does not run. */
+/* One-shot mode without a mask: makes empty masks without running the network. */
 static gboolean rest(GstRvosSegmenter *self, const GstRvosInput *input,
                      const GstRvosSettings *settings, gboolean changed)
 {

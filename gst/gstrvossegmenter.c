@@ -26,7 +26,8 @@ static gboolean takes_masks(gint mode)
     return mode != GST_RVOS_SEG_MODE_ZERO_SHOT;
 }
 
-/* A given mask is no guess, and what auto mode finds is steady: shown at once. */
+/* Only zero-shot mode uses min-age. Given masks are certain and auto mode's objects are
+ * stable, so they are shown at once. */
 guint gst_rvos_segmenter_min_age(const GstRvosSegmenter *self,
                                  const GstRvosSettings *settings)
 {
@@ -173,7 +174,7 @@ void gst_rvos_segmenter_reset(GstRvosSegmenter *self, GstRvosReset reason)
     g_atomic_int_compare_and_exchange(&self->pending, GST_RVOS_RESET_NONE, (gint)reason);
 }
 
-/* ---- what comes before frames ------------------------------------------------------ */
+/* ---- caps and events ------------------------------------------------------ */
 
 static gboolean same_stream(const GstVideoInfo *a, const GstVideoInfo *b)
 {
@@ -189,7 +190,7 @@ void gst_rvos_segmenter_set_info(GstRvosSegmenter *self, const GstVideoInfo *inf
         gst_rvos_segmenter_reset(self, GST_RVOS_RESET_CAPS);
         gst_rvos_segmenter_clear_held(self);
     }
-    if (cuda != self->cuda) /* the next frame makes its mask where it is */
+    if (cuda != self->cuda) /* the next frame makes its mask in its own memory */
         gst_rvos_segmenter_clear_held(self);
     self->info = *info;
     self->cuda = cuda;
@@ -208,7 +209,7 @@ gboolean gst_rvos_segmenter_prepare(GstRvosSegmenter *self)
     self->unprepared_said = status != RVOS_OK;
     if (status == RVOS_OK)
         return TRUE;
-    /* Upstream sends refused caps again and again. */
+    /* Report it once, because upstream sends refused caps repeatedly. */
     if (said)
         return FALSE;
     if (status == RVOS_ERR_MEMORY)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvossegmenter_private.h - what gstrvossegmenter.c (open, close, events, signals) and
- * gstrvossegment.c (the frame) share. The latter calls the former. */
+/* gstrvossegmenter_private.h - shared by gstrvossegmenter.c (open, close, events,
+ * signals) and gstrvossegment.c (the frame). The latter calls the former. */
 #ifndef GST_RVOS_SEGMENTER_PRIVATE_H
 #define GST_RVOS_SEGMENTER_PRIVATE_H
 
@@ -12,29 +12,29 @@
 
 G_BEGIN_DECLS
 
-/* What frames show until the network's next answer. */
+/* The masks that frames show until the network runs again. */
 typedef struct {
-    GstBuffer *labels; /* GRAY8, frame size; NULL: none since the reset */
-    GstBuffer *alpha;  /* likewise, soft; NULL unless output=alpha */
-    GstBuffer *copy;   /* of labels in CUDA memory, in system memory; or NULL */
-    guint age;         /* frames since it was made */
+    GstBuffer *labels; /* GRAY8, frame size; NULL: none since the last reset */
+    GstBuffer *alpha;  /* the soft foreground; NULL unless output=alpha */
+    GstBuffer *copy;   /* copy of `labels` in system memory, if they are in CUDA memory */
+    guint age;         /* frames since they were made */
 } GstRvosHeld;
 
 struct _GstRvosSegmenter {
     GstRvosMaskAlloc *masks;
 
-    /* From any thread. */
+    /* Used by any thread. */
     gint pending; /* atomic: GstRvosReset for the next frame */
-    gint waits;   /* atomic: mask files wait for pictures to come */
+    gint waits;   /* atomic: mask files wait for coming pictures */
     GstRvosRequests requests;
 
-    /* The streaming thread's. */
+    /* Used by the streaming thread only. */
     GstRvosModel *model;
     rvos_stream *stream; /* NULL: not open */
     rvos_task task;
     guint n_slots;
-    gboolean on_gpu;        /* the engine is CUDA's */
-    GstRvosTracker tracker; /* its epoch outlives close */
+    gboolean on_gpu;        /* the engine is CUDA */
+    GstRvosTracker tracker; /* its epoch is kept after close */
     GstRvosTimeline timeline;
     GstRvosPace pace;
     GstRvosMeter network; /* rvos_stream_process alone */
@@ -42,22 +42,22 @@ struct _GstRvosSegmenter {
     GstRvosShape shape;
     GstRvosSeeds seeds;
     GstRvosMaskFiles files;
-    GstRvosSeeded detected[RVOS_MAX_OBJECTS]; /* of slot i + 1 */
+    GstRvosSeeded detected[RVOS_MAX_OBJECTS]; /* [i] is slot i + 1 */
     GstRvosHeld held;
     GstRvosCounts counts;
     GstRvosNotices notices;
 
     gboolean info_known;
-    GstVideoInfo info; /* of the stream the state belongs to */
-    gboolean cuda;     /* its frames are in CUDA memory */
+    GstVideoInfo info; /* of the frames that the state belongs to */
+    gboolean cuda;     /* the frames are in CUDA memory */
     gchar *stream_id;
     guint group_id;
-    gboolean unprepared_said; /* that there is no memory for frames of this size */
-    gboolean short_said;      /* that the stream is shorter than min-age */
+    gboolean unprepared_said; /* the error of rvos_stream_prepare was reported */
+    gboolean short_said;      /* the warning of a stream shorter than min-age was added */
 };
 
 void gst_rvos_segmenter_clear_held(GstRvosSegmenter *self);
-/* Segmented frames until an object is shown. */
+/* Number of segmented frames before an object is shown. */
 guint gst_rvos_segmenter_min_age(const GstRvosSegmenter *self,
                                  const GstRvosSettings *settings);
 

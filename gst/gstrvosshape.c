@@ -36,7 +36,7 @@ static gboolean is_turned(const GstRvosShape *shape)
     return shape->orientation && strcmp(shape->orientation, "rotate-0") != 0;
 }
 
-/* By a quarter turn, which exchanges width and height. */
+/* Whether the rotation exchanges width and height. */
 static gboolean is_on_its_side(const GstRvosShape *shape)
 {
     return is_turned(shape) && (g_str_has_suffix(shape->orientation, "rotate-90") ||
@@ -45,7 +45,7 @@ static gboolean is_on_its_side(const GstRvosShape *shape)
 
 /* ---- initial masks --------------------------------------------------------------- */
 
-/* The height that `width` pixels of the other picture have. */
+/* The height of the other picture scaled to `width`. */
 static gdouble height_for(gdouble width, gdouble other_width, gdouble other_height)
 {
     return other_width > 0 ? width * other_height / other_width : 0;
@@ -71,7 +71,7 @@ static gchar *words_for(const GstRvosShape *shape, const GstVideoInfo *info, gin
                         gint height)
 {
     gint w = GST_VIDEO_INFO_WIDTH(info), h = GST_VIDEO_INFO_HEIGHT(info);
-    /* As it is shown: pixels need not be square. */
+    /* The displayed width; pixels need not be square. */
     gdouble shown = gst_util_guint64_to_gdouble((guint64)w) * GST_VIDEO_INFO_PAR_N(info) /
                     MAX(GST_VIDEO_INFO_PAR_D(info), 1);
     gboolean same = fits(width, height, w, h) || fits(width, height, shown, h);
@@ -116,9 +116,9 @@ void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gi
 
 /* ---- cropped frames --------------------------------------------------------------- */
 
-/* FALSE: nothing in this plane begins there. Where luma and chroma share a plane, whole
- * groups of pixels can be cut off only. Chroma of its own is off by half a sample at
- * most. */
+/* Moves a plane's start to (x, y). FALSE: not possible. If luma and chroma share a plane,
+ * only whole groups of pixels can be cut off. Separate chroma is off by at most half a
+ * sample. */
 static gboolean move_plane(GstVideoFrame *frame, guint plane, guint x, guint y)
 {
     const GstVideoFormatInfo *format = frame->info.finfo;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosshape.h - which part of a buffer is the picture, which way up the stream says it
- * is, and whether an initial mask has its shape. All of it is the streaming thread's.
+/* gstrvosshape.h - the picture's part of a buffer, its orientation, and whether an
+ * initial mask has its shape. Used by the streaming thread only.
  */
 #ifndef GST_RVOS_SHAPE_H
 #define GST_RVOS_SHAPE_H
@@ -13,20 +13,20 @@ G_BEGIN_DECLS
 
 typedef struct {
     gchar *orientation; /* the stream's tag `image-orientation`; NULL: none */
-    gboolean mask_said, affine_said; /* warnings, once a start */
+    gboolean mask_said, affine_said; /* warnings that were added since start */
 } GstRvosShape;
 
 void gst_rvos_shape_clear(GstRvosShape *shape);
 
-/* A STREAM_START or TAG event of the sink pad. */
+/* Handles a STREAM_START or TAG event of the sink pad. */
 void gst_rvos_shape_event(GstRvosShape *shape, GstEvent *event);
 
-/* Warns, once, if an initial mask is stretched to frames of another shape, or if the
- * stream is marked as turned in a way that its shape does not show. */
+/* Warns once if an initial mask is stretched to frames of another shape, or if the stream
+ * is marked as rotated and its shape does not show it. */
 void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gint width,
                                gint height, GstRvosNotices *notices);
 
-/* Whether sizes of the same picture, each in whole pixels. */
+/* Whether two sizes have the same shape, up to rounding to whole pixels. */
 gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width,
                               gdouble other_height);
 
@@ -35,14 +35,14 @@ gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width
 gboolean gst_rvos_shape_part(GstVideoFrame *frame, guint x, guint y, guint width,
                              guint height);
 
-/* Makes a mapped frame the picture that the caps describe: all of it, or the part that a
- * GstVideoCropMeta tells. It can be unmapped as before. FALSE: it is neither. */
+/* Reduces a mapped frame to the picture that the caps describe: all of it, or the part in
+ * its GstVideoCropMeta. It can be unmapped as before. FALSE: neither matches. */
 gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps);
-/* The error for that. */
+/* Sets the error for that case. */
 void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
                            GstRvosFailure *failure);
 
-/* Warns, once, if a frame is to be turned by whoever shows it. */
+/* Warns once if a frame is to be rotated when it is displayed. */
 void gst_rvos_shape_check_affine(GstRvosShape *shape, GstBuffer *buffer,
                                  GstRvosNotices *notices);
 

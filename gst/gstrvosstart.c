@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvosstart.c - start and stop: the model, the stream and its warm-up.
  *
- * What costs time is done here, before the first frame: loading, planning, and a run on
- * scratch state that tells the latency. What is wrong is posted here too, so that a
- * state change fails with its reason.
+ * All slow work happens here, before the first frame: loading, planning, and a run on
+ * scratch state that measures the latency. Errors are posted here too, so that a failed
+ * state change has a reason.
  */
 #include "gstrvosseg.h"
 
@@ -17,8 +17,8 @@ static gboolean settings_error(GstRvosFailure *failure, const gchar *words)
     return FALSE;
 }
 
-/* What no setter can refuse, as it is right or wrong with other properties only, or as
- * the range of a param spec has no holes. */
+/* Checks what no setter can refuse: values that depend on other properties, and gaps in
+ * the range of a param spec. */
 static gboolean check(const GstRvosSettings *settings, const gchar *palette,
                       GstRvosFailure *failure)
 {
@@ -37,7 +37,7 @@ static gboolean check(const GstRvosSettings *settings, const gchar *palette,
     return FALSE;
 }
 
-/* It goes on with the threads there are, which the user should know. */
+/* Warns if some threads could not be started. */
 static void tell_threads(GstRvosSeg *self, GstRvosModel *model)
 {
     rvos_device_info info;
@@ -108,7 +108,7 @@ static void clear_state(GstRvosSeg *self)
     g_clear_pointer(&self->text, gst_rvos_text_free);
 }
 
-/* What `stats`, `latency` and `actual-engine` tell of the model. */
+/* Sets the model's part of `stats`, `latency` and `actual-engine`. */
 static void publish_model(GstRvosSeg *self, GstClockTime cost)
 {
     rvos_device_info device;
@@ -135,7 +135,7 @@ static void publish_model(GstRvosSeg *self, GstClockTime cost)
         GST_INFO_OBJECT(self, "licence of the weights: %s", model.licence);
 }
 
-/* The first things that can be told. */
+/* Sets the readable properties at start. */
 static void publish(GstRvosSeg *self, const gchar *path, GstClockTime cost)
 {
     GST_OBJECT_LOCK(self);
@@ -183,7 +183,7 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
     gboolean good;
 
     GST_OBJECT_LOCK(self);
-    self->started = TRUE; /* from here on what is READY only stays as it is */
+    self->started = TRUE; /* from now on READY-only properties cannot change */
     strings.model = g_strdup(self->strings.model);
     strings.init_mask_location = g_strdup(self->strings.init_mask_location);
     strings.palette = g_strdup(self->strings.palette);
@@ -224,7 +224,7 @@ static void close_model(GstRvosSeg *self)
 gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
 {
     GstRvosFailure failure = {0};
-    gchar *path = g_strdup(self->model_in_use); /* start and stop alone change it */
+    gchar *path = g_strdup(self->model_in_use); /* only start and stop change it */
     GstRvosOpen open = {.path = path, .settings = &self->settings};
     GstClockTime cost = 0;
     gboolean good;
@@ -245,7 +245,7 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
     return gst_rvos_segmenter_prepare(self->segmenter);
 }
 
-/* The last word, for whoever measures: GST_DEBUG=rvosseg:4. */
+/* Logs the statistics at the end (GST_DEBUG=rvosseg:4). */
 static void log_stats(GstRvosSeg *self)
 {
     const GstRvosMeter *work = &self->work;

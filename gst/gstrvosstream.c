@@ -33,8 +33,8 @@ static void explain(const GstRvosOpen *open, int status, GstRvosFailure *failure
     g_free(words);
 }
 
-/* The first run pays for memory that is touched for the first time; the second one is
- * what a frame will cost. */
+/* The first run also pays for touching memory for the first time. The second run takes as
+ * long as a frame will. */
 static int warm_up(rvos_stream *stream, GstClockTime *duration)
 {
     GstClockTime begin;
@@ -60,7 +60,7 @@ static rvos_variant variant_of(gint variant)
     }
 }
 
-/* A model without one of the decoders runs in the mode that it can. */
+/* In auto mode, a model with one decoder runs in that decoder's mode. */
 static rvos_task task_of(const GstRvosOpen *open, GstRvosNotices *notices)
 {
     rvos_model_info info;

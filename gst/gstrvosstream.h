@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosstream.h - opens an rvos_stream by the properties, and says why it cannot. */
+/* gstrvosstream.h - opens an rvos_stream with the properties. */
 #ifndef GST_RVOS_STREAM_H
 #define GST_RVOS_STREAM_H
 
@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-/* What a video is segmented by. All borrowed. */
+/* The model and the settings for a video; borrowed. */
 typedef struct {
     GstRvosModel *model;
     const gchar *path; /* of the model, for messages */
@@ -16,8 +16,8 @@ typedef struct {
     const gchar *init_mask_location; /* NULL: none */
 } GstRvosOpen;
 
-/* Opens the stream and runs it on scratch state, which takes *cost. NULL: `failure` tells
- * why. */
+/* Opens the stream and runs it on scratch state to measure *cost. NULL: `failure` has the
+ * reason. */
 rvos_stream *gst_rvos_stream_open(const GstRvosOpen *open, GstClockTime *cost,
                                   GstRvosNotices *notices, GstRvosFailure *failure);
 

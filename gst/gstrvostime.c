@@ -18,7 +18,7 @@ GstClockTime gst_rvos_time_subtract(GstClockTime a, GstClockTime b)
 
 GstClockTime gst_rvos_time_shift(GstClockTime time, GstClockTimeDiff by)
 {
-    /* As unsigned, since -G_MININT64 is no GstClockTimeDiff. */
+    /* Uses unsigned arithmetic, because -G_MININT64 does not fit in GstClockTimeDiff. */
     return by < 0 ? gst_rvos_time_subtract(time, 0 - (GstClockTime)by)
                   : gst_rvos_time_add(time, (GstClockTime)by);
 }
@@ -69,10 +69,10 @@ GstRvosReset gst_rvos_timeline_check(const GstRvosTimeline *timeline, GstClockTi
     if (back > 0 && (GstClockTime)back > timeline->length &&
         (GstClockTime)back <= max_gap)
         return GST_RVOS_RESET_BACKWARD;
-    /* What is missing is what lies between the end of one frame and the next. */
+    /* The gap is the time from the end of the last frame to this one. */
     if (step > 0)
         step -= (GstClockTimeDiff)MIN((GstClockTime)step, timeline->length);
-    /* Time stamps are rounded: half a frame is no jump even where none is allowed. */
+    /* Time stamps are rounded, so half a frame is no jump even if none is allowed. */
     if ((GstClockTime)ABS(step) <= MAX(max_gap, timeline->length / 2))
         return GST_RVOS_RESET_NONE;
     if (timeline->new_segment)
@@ -114,8 +114,8 @@ static gboolean rate_allows(const GstRvosPace *pace, const GstRvosPaceRules *rul
     if (rules->rate_n == 0 || !GST_CLOCK_TIME_IS_VALID(pace->due) ||
         !GST_CLOCK_TIME_IS_VALID(time))
         return TRUE;
-    /* A step back that no reset answered must not stop the network until the old time
-     * comes round again. */
+    /* A step back without a reset must not stop the network until the old time is reached
+     * again. */
     return time >= pace->due || pace->due - time > 2 * period(rules);
 }
 
@@ -128,7 +128,7 @@ GstRvosPaceVerdict gst_rvos_pace_decide(const GstRvosPace *pace,
         return GST_RVOS_PACE_HOLD;
     if (!late || !rules->reuse_late)
         return GST_RVOS_PACE_RUN;
-    /* A stream that is always late still has to advance now and then. */
+    /* A stream that is always late must still advance from time to time. */
     if (!GST_CLOCK_TIME_IS_VALID(running_time) ||
         !GST_CLOCK_TIME_IS_VALID(pace->last_run) ||
         running_time > gst_rvos_time_add(pace->last_run, rules->max_gap))
@@ -145,8 +145,8 @@ void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosPaceRules *rules,
         pace->due = GST_CLOCK_TIME_NONE;
         return;
     }
-    /* On a grid, so that the average meets the rate although frames come when they
-     * come; a grid that was left behind starts anew. */
+    /* Runs follow a grid, so that the average meets the rate with any frame times. A grid
+     * that is far behind starts again. */
     if (GST_CLOCK_TIME_IS_VALID(pace->due) && stream_time >= pace->due &&
         stream_time - pace->due < period(rules))
         pace->due = gst_rvos_time_add(pace->due, period(rules));

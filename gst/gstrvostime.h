@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvostime.h - when to reset, when to run, and how long it takes.
+/* gstrvostime.h - decides when to reset and when to run, and measures time.
  *
- * Sums and differences of times that never overflow, and three little machines without
- * GStreamer objects, pixels or locks; the streaming thread owns them.
+ * Contains arithmetic on times that never overflows, and small modules without GStreamer
+ * objects, pixels or locks. Only the streaming thread uses them.
  */
 #ifndef GST_RVOS_TIME_H
 #define GST_RVOS_TIME_H
@@ -13,9 +13,10 @@ G_BEGIN_DECLS
 
 /* ---- arithmetic -------------------------------------------------------------------- */
 
-/* Times of events, queries, segments and properties can be any 64 bits. Nothing else may
- * add or subtract them. Results stop at 0 and at GST_RVOS_TIME_MAX. Whether a time is
- * GST_CLOCK_TIME_NONE is the caller's question: here that is a large number. */
+/* Times in events, queries, segments and properties can have any 64-bit value, so all
+ * code must add and subtract them with these functions. Results are clamped to 0 and
+ * GST_RVOS_TIME_MAX. Callers must check for GST_CLOCK_TIME_NONE, which counts as a large
+ * number here. */
 #define GST_RVOS_TIME_MAX (GST_CLOCK_TIME_NONE - 1)
 
 GstClockTime gst_rvos_time_add(GstClockTime a, GstClockTime b);
@@ -23,10 +24,10 @@ GstClockTime gst_rvos_time_add(GstClockTime a, GstClockTime b);
 GstClockTime gst_rvos_time_subtract(GstClockTime a, GstClockTime b);
 GstClockTime gst_rvos_time_shift(GstClockTime time, GstClockTimeDiff by);
 GstClockTime gst_rvos_time_distance(GstClockTime a, GstClockTime b);
-/* to - from, between -G_MAXINT64 and G_MAXINT64: it can be negated. */
+/* to - from, clamped to -G_MAXINT64 and G_MAXINT64, so that it can be negated. */
 GstClockTimeDiff gst_rvos_time_difference(GstClockTime from, GstClockTime to);
 
-/* When a frame is; each may be NONE. */
+/* The times of a frame; each may be NONE. */
 typedef struct {
     GstClockTime timestamp, stream_time, running_time, duration;
 } GstRvosTimes;
@@ -51,29 +52,30 @@ typedef enum {
 
 const gchar *gst_rvos_reset_name(GstRvosReset reason);
 
-/* Where in the stream the state is. */
+/* The position of the state in the stream. */
 typedef struct {
     GstClockTime last;    /* stream time of the last frame; NONE: none since a reset */
-    GstClockTime length;  /* of that frame; 0: unknown */
-    gboolean new_segment; /* one has begun since */
-    gboolean backward;    /* it plays backward */
+    GstClockTime length;  /* duration of that frame; 0: unknown */
+    gboolean new_segment; /* a new segment has started since */
+    gboolean backward;    /* the stream plays backward */
 } GstRvosTimeline;
 
 void gst_rvos_timeline_clear(GstRvosTimeline *timeline);
 
-/* Whether a frame at this stream time goes on with the state, and why not. */
+/* The reason why a frame at this stream time must reset the state; NONE: it continues. */
 GstRvosReset gst_rvos_timeline_check(const GstRvosTimeline *timeline, GstClockTime time,
                                      GstClockTime max_gap);
 
-/* The state has seen a frame, be it segmented or not. */
+/* Called for each frame, segmented or not. */
 void gst_rvos_timeline_advance(GstRvosTimeline *timeline, GstClockTime time,
                                GstClockTime length);
 
-/* ---- which frames are segmented: section 9 --------------------------------------- */
+/* ---- which frames are segmented (docs/element.md)
+ * --------------------------------------- */
 
 typedef enum {
     GST_RVOS_PACE_RUN,
-    GST_RVOS_PACE_HOLD, /* by interval or rate */
+    GST_RVOS_PACE_HOLD, /* because of interval or rate */
     GST_RVOS_PACE_LATE,
 } GstRvosPaceVerdict;
 
@@ -92,7 +94,7 @@ typedef struct {
 
 void gst_rvos_pace_clear(GstRvosPace *pace);
 
-/* `late`: the frame misses its time anyway. */
+/* `late`: the frame is already too late. */
 GstRvosPaceVerdict gst_rvos_pace_decide(const GstRvosPace *pace,
                                         const GstRvosPaceRules *rules,
                                         GstClockTime stream_time,
@@ -106,7 +108,7 @@ void gst_rvos_pace_held(GstRvosPace *pace);
 #define GST_RVOS_METER_SAMPLES 128
 
 typedef struct {
-    GstClockTime sample[GST_RVOS_METER_SAMPLES]; /* a ring of the last ones */
+    GstClockTime sample[GST_RVOS_METER_SAMPLES]; /* ring buffer of the last times */
     guint64 count;
     GstClockTime last, sum, max, p95;
 } GstRvosMeter;
@@ -114,12 +116,12 @@ typedef struct {
 void gst_rvos_meter_clear(GstRvosMeter *meter);
 void gst_rvos_meter_add(GstRvosMeter *meter, GstClockTime duration);
 
-/* The latency told to the pipeline. It follows the meter with some reluctance, as each
- * change makes the whole pipeline ask again. */
+/* The latency reported to the pipeline. It follows the meter slowly, because each change
+ * makes the whole pipeline query its latency again. */
 typedef struct {
     GstClockTime floor; /* the warm-up's time, in whole ms */
     GstClockTime reported;
-    guint below; /* measurements in a row that are well below it */
+    guint below; /* consecutive measurements well below `reported` */
 } GstRvosLatency;
 
 void gst_rvos_latency_start(GstRvosLatency *latency, GstClockTime warm_up);

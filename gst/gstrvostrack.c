@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvostrack.h"
 
-#define SLOT_BITS 8 /* of a tracking-id; the rest is the epoch */
+#define SLOT_BITS 8 /* slot bits in a tracking-id; the rest is the epoch */
 
 void gst_rvos_tracker_init(GstRvosTracker *tracker)
 {
@@ -41,8 +41,8 @@ static void add_event(GstRvosTracker *tracker, const GstRvosTrack *track,
 {
     GstRvosTrackEvent *event;
 
-    /* Drops are queued by applications and may outnumber the slots; the loss of a
-     * message is then harmless. */
+    /* Applications queue drops, which may outnumber the slots. Losing a message is then
+     * harmless. */
     if (tracker->n_events == G_N_ELEMENTS(tracker->event))
         return;
     event = &tracker->event[tracker->n_events++];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvostrack.h - which objects there are, over frames.
+/* gstrvostrack.h - tracks objects over frames.
  *
- * The network knows slots. Users want objects: when one appears, is lost, comes
- * back, and an id that is never used twice. Pure book-keeping: no GstElement, no
- * pixels, no locks; the streaming thread owns it.
+ * The network has slots. Users want objects: when an object appears, is lost and comes
+ * back, and an id that is never used twice. This module has no GstElement, no pixels and
+ * no locks. Only the streaming thread uses it.
  */
 #ifndef GST_RVOS_TRACK_H
 #define GST_RVOS_TRACK_H
@@ -16,19 +16,19 @@ G_BEGIN_DECLS
 typedef struct {
     guint slot;
     guint64 tracking_id;
-    GQuark label;                       /* of the detector; 0: none */
-    rvos_object seen;                   /* in the last segmented frame */
+    GQuark label;                       /* the detector's label; 0: none */
+    rvos_object seen;                   /* the object in the last segmented frame */
     guint64 age;                        /* segmented frames since it appeared */
     GstClockTime first_seen, last_seen; /* running times */
 } GstRvosObject;
 
 typedef struct {
     GstRvosObject object;
-    guint32 serial;    /* rvos_object.serial; 0: the stream has none, or not yet */
-    guint run;         /* segmented frames in a row that it is there; capped */
-    guint empty;       /* ... that it is not */
-    gboolean appeared; /* it was shown and announced */
-    gboolean lost;     /* it was, and has been announced as lost */
+    guint32 serial;    /* rvos_object.serial; 0: none */
+    guint run;         /* consecutive segmented frames with the object */
+    guint empty;       /* consecutive segmented frames without it */
+    gboolean appeared; /* the object was shown and announced */
+    gboolean lost;     /* the object was announced as lost */
 } GstRvosTrack;
 
 typedef enum {
@@ -43,50 +43,52 @@ typedef struct {
 } GstRvosTrackEvent;
 
 typedef struct {
-    guint64 epoch;       /* part of each id; grows at each reset, never goes back */
-    gboolean epoch_used; /* a reset has opened this epoch */
+    guint64 epoch;       /* part of each id; grows at each reset, never falls */
+    gboolean epoch_used; /* a reset has started this epoch */
     guint n_slots;
-    guint frames, most;   /* segmented since the last reset; the most of all resets */
-    gboolean seen, shown; /* any object, in any frame since the start */
-    GstRvosTrack track[RVOS_MAX_OBJECTS]; /* of slot i + 1 */
-    guint n_events; /* what drops and updates changed; whoever reports it clears it */
+    guint frames,
+        most; /* segmented frames since the last reset; the maximum of all resets */
+    gboolean seen, shown; /* an object was seen, was shown, in any frame since start */
+    GstRvosTrack track[RVOS_MAX_OBJECTS]; /* [i] is slot i + 1 */
+    guint n_events; /* changes by drops and updates; the caller that reports them sets it
+                       to 0 */
     GstRvosTrackEvent event[2 * RVOS_MAX_OBJECTS];
 } GstRvosTracker;
 
 void gst_rvos_tracker_init(GstRvosTracker *tracker);
 
-/* At each start: what is known of whole streams. The epoch stays. */
+/* Called at each start: clears what is counted per stream. Keeps the epoch. */
 void gst_rvos_tracker_begin(GstRvosTracker *tracker);
 
-/* Objects were seen since the start, but none was ever shown, since no run of frames was
+/* Whether objects were seen since start, but none was shown because no run of frames was
  * as long as `min_age`. */
 gboolean gst_rvos_tracker_too_short(const GstRvosTracker *tracker, guint min_age);
 
-/* Forgets all objects and opens a new epoch. */
+/* Forgets all objects and starts a new epoch. */
 void gst_rvos_tracker_reset(GstRvosTracker *tracker, guint n_slots);
 
-/* Forgets one object. If it had been shown, it is lost, and the next object in its
- * slot gets another id: hence a new epoch. */
+/* Forgets one object. If it was shown, it is lost, and a new epoch starts so that the
+ * next object in its slot gets another id. */
 void gst_rvos_tracker_drop(GstRvosTracker *tracker, guint slot);
 
-/* The slots that the coming frame must not show, as a bit mask: objects younger than
- * `min_age` segmented frames, should they be in that frame. */
+/* The slots, as a bit mask, that the next frame must not show: objects that would be
+ * younger than `min_age` segmented frames. */
 guint32 gst_rvos_tracker_unshown(const GstRvosTracker *tracker, guint min_age);
 
-/* What a detector calls the object of a slot, now or when it appears; stays with it. */
+/* Sets the detector's label of the object in a slot, now or when it appears. The object
+ * keeps it. */
 void gst_rvos_tracker_label(GstRvosTracker *tracker, guint slot, GQuark label);
 
-/* Takes in a segmented frame: `seen` has n_slots entries. Adds to `event`. Where the
- * stream says by another serial that a slot has got another object or none, the old one
- * is lost at once. */
+/* Processes a segmented frame; `seen` has n_slots entries. Adds changes to `event`. If a
+ * slot's serial changes, the old object is lost at once. */
 void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
                              guint min_age, guint lost_frames, GstClockTime time);
 
-/* It is on show in the frames that carry the last mask. */
+/* Whether the object is visible in frames with the last mask. */
 gboolean gst_rvos_track_visible(const GstRvosTrack *track);
-/* Slots that hold an object, as far as the last frame told: a bit mask. */
+/* The slots that held an object in the last frame, as a bit mask. */
 guint32 gst_rvos_tracker_occupied(const GstRvosTracker *tracker);
-/* Objects that the last update has announced. */
+/* The number of objects that the last update announced. */
 guint gst_rvos_tracker_news(const GstRvosTracker *tracker);
 guint gst_rvos_tracker_alive(const GstRvosTracker *tracker);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosvalues.c - setting and getting properties.
+/* gstrvosvalues.c - sets and gets properties.
  *
- * Nearly all are plain fields of GstRvosSettings, reached by offset. Setters do no
- * I/O and hold only the object lock; the streaming thread takes one snapshot a frame.
+ * Most properties are plain fields of GstRvosSettings, accessed by offset. Setters do no
+ * I/O and hold only the object lock. The streaming thread takes one snapshot per frame.
  */
 #include "gstrvosseg.h"
 
@@ -12,10 +12,10 @@
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
-/* One more than the offset, so that 0 says that a property is no plain field. */
+/* Offset + 1, so that 0 means that a property is not a plain field. */
 #define FIELD(name) (G_STRUCT_OFFSET(GstRvosSettings, name) + 1)
 
-/* Where a property that is a plain field lies; by property id. */
+/* Offsets of plain fields, indexed by property id. */
 static const guint field_offset[GST_RVOS_N_PROPS] = {
     [GST_RVOS_PROP_MODE] = FIELD(mode),
     [GST_RVOS_PROP_VARIANT] = FIELD(variant),
@@ -99,10 +99,10 @@ gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette)
 
 /* ---- values ------------------------------------------------------------------- */
 
-/* Into the field whose address follows. */
+/* Stores the value in the field whose address is the second argument. */
 static void store_field(const GValue *value, ...)
 {
-    gchar *error = NULL; /* never: no field has a type that cannot be copied */
+    gchar *error = NULL; /* never set: all fields have types that can be copied */
     va_list args;
 
     va_start(args, value);
@@ -148,7 +148,7 @@ void gst_rvos_props_init(GstRvosSeg *self)
     guint n;
     GParamSpec **specs = g_object_class_list_properties(klass, &n);
 
-    /* The defaults stand once, in the param specs. */
+    /* The defaults are in the param specs only. */
     for (guint i = 0; i < n; i++) {
         if (specs[i]->owner_type != G_OBJECT_TYPE(self) || !is_field(specs[i]->param_id))
             continue;
@@ -175,8 +175,8 @@ static void replace_string(gchar **string, const GValue *value)
     *string = g_value_dup_string(value);
 }
 
-/* A palette that cannot be read is refused here while streaming; before, start says so
- * with an error. */
+/* An invalid palette is refused here after start. Before start it is accepted, and start
+ * reports an error. */
 static void set_palette(GstRvosSeg *self, const GValue *value)
 {
     rvos_palette colours;

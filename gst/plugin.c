@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plugin.c - what GStreamer finds when it opens libgstrvosseg.so. */
+/* plugin.c - the entry point of libgstrvosseg.so. */
 #include "gstrvosseg.h"
 
 static gboolean plugin_init(GstPlugin *plugin)

@@ -40,8 +40,7 @@ static void on_signal(int number)
 {
     atomic_store(&ending, true);
     for (int i = 0; i < SLOTS; i++) {
-        /* If another thread is about to make the file, wait for it.
-         */
+        /* If another thread is about to make the file, wait for it. */
         for (int k = 0; k < 20 && atomic_load(&slots[i].state) == FILLED; k++)
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
         if (atomic_load(&slots[i].state) != FREE)
