@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The commands and recipes of docs/archive.md, and docs/cameras.md's manifests:
-archive_recipes.py BUILD_DIR.
+"""archive_recipes.py BUILD_DIR: tests the commands and recipes of docs/archive.md and the
+manifests of docs/cameras.md.
 
-Commands run as they stand there, with a scheduler and a worker of this machine. The program
-for Slurm runs with dask-jobqueue and an `sbatch` that starts jobs here. The manifests are
-checked by kubernetes-validate, and Dask's own kinds by the schema of dask-kubernetes. These
-come from PyPI; without a network the test is skipped.
+Commands run unchanged, with a scheduler and a worker of this machine. The program for Slurm
+runs with dask-jobqueue and an `sbatch` that starts jobs here. kubernetes-validate checks the
+manifests, and the schema of dask-kubernetes those of Dask's own kinds. These packages come
+from PyPI; without a network the test is skipped.
 """
 import json
 import os
@@ -34,8 +34,8 @@ def skip(why):
 
 
 def packages(folder):
-    """A Python that has them beside Debian's packages, and the folder schema of what is only
-    read."""
+    """Return a Python that has these packages beside Debian's. The folder schema gets the
+    package that is only read."""
     venv = folder / "venv"
     python = str(venv / "bin" / "python")
     subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", venv], check=True)
@@ -62,7 +62,7 @@ def program(folder, name, text):
 
 
 def closed(schema):
-    """Names that a schema does not know are errors, too."""
+    """Make a schema refuse unknown names."""
     if isinstance(schema, dict):
         if "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields"):
             schema.setdefault("additionalProperties", False)
@@ -74,7 +74,7 @@ def closed(schema):
 
 
 def with_gpu(yaml):
-    """docs/cameras.md's set, after the patch that gives it GPUs."""
+    """Apply the patch for GPUs to the set of docs/cameras.md."""
     line = next(text for text in blocks("sh", "cameras.md") if "kubectl patch" in text)
     patch = json.loads(re.search(r"-p '(.*)'", line, re.S).group(1))
     manifest, = (m for text in blocks("yaml", "cameras.md") for m in yaml.safe_load_all(text)
@@ -95,7 +95,7 @@ def with_gpu(yaml):
 
 
 def check_manifests(folder):
-    """Runs in the Python of packages(). `folder` has dask-kubernetes."""
+    """Run in the Python of packages(). `folder` has dask-kubernetes."""
     import jsonschema
     import kubernetes_validate
     import yaml
@@ -120,7 +120,7 @@ def check_manifests(folder):
         for manifest in yaml.safe_load_all(text):
             check(manifest)
             kinds.append(manifest["kind"])
-            # The check finds faults: a name that is spelt wrong, deep inside.
+            # The check itself must find a misspelt name deep inside.
             wrong = json.loads(json.dumps(manifest).replace('"resources"', '"resorces"')
                                .replace('"ports"', '"prts"').replace('"data"', '"dat"'))
             assert wrong != manifest
@@ -144,14 +144,14 @@ def run(command, folder, env):
 
 
 def start(command, folder, env):
-    """A program that goes on."""
+    """Start a program that keeps running."""
     print("+", command, "&", flush=True)
     return subprocess.Popen(["sh", "-c", "exec " + command], cwd=folder, env=env,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def clips(folder):
-    """Two of three frames."""
+    """Make two clips of three frames."""
     (folder / "videos" / "a").mkdir(parents=True)
     for number, name in enumerate(["a/b.mp4", "c.mp4"]):
         done = subprocess.run(
@@ -163,7 +163,7 @@ def clips(folder):
 
 
 def outputs(folder):
-    """All are there; then away with them."""
+    """Check that all outputs are there, and remove them."""
     made = sorted(p.relative_to(folder / "masks").as_posix()
                   for p in (folder / "masks").rglob("*.zip"))
     assert made == ["a/b.mp4.masks.zip", "c.mp4.masks.zip"], made
@@ -171,7 +171,7 @@ def outputs(folder):
 
 
 def commands(folder, env):
-    """The sh blocks, but for installations and Slurm."""
+    """Run the sh blocks, except installations and Slurm."""
     lines = [re.sub(r"\s*#.*", "", line) for block in blocks("sh") for line in block.splitlines()
              if "pip install" not in line and "slurm" not in line]
     lines = [line.replace("//SCHEDULER:8786", "//127.0.0.1:28786") for line in lines]

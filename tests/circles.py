@@ -1,22 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """circles.py SOURCE_ROOT FOLDER OBJECTS [FOLDER OBJECTS ...]: prints which file of a folder
-calls which other one, by the symbols of its objects, and which header includes which other
-one. A circle is a fault, and so is a call or an include from a room to one above it. OBJECTS
-is the folder that holds the objects of FOLDER's files, by Meson's names for them.
+calls which other file, by the symbols of its objects, and which header includes which other
+header. A circle is a fault, and so is a call or an include from a room to one above it.
+OBJECTS is the folder that holds the objects of FOLDER's files, under Meson's names.
 
-circles.py selftest CC: the check finds the faults of made-up folders."""
+circles.py selftest CC: tests the check itself on folders with known faults."""
 import pathlib
 import re
 import subprocess
 import sys
 import tempfile
 
-# Of a folder: its rooms from the lowest to the highest, as the beginnings of paths in it, one or
-# several. What is in none of them is above all. Folders that are not named have one room.
+# The rooms of a folder from the lowest to the highest, each as one or several prefixes of paths.
+# Files in none of them are above all rooms. Other folders have one room.
 ROOMS = {
     "engine/src/cuda": ["kernels/", "device/", "conv/", "program/"],
-    # What knows no video, what one video needs, the segmenter; above it the element.
+    # Leaves, given masks, the segmenter; the element is above them.
     "gst": [tuple(f"gstrvos{name}." for name in (
                 "analytics", "cuda", "cuda_none", "cut", "enums", "frame", "image", "maskalloc",
                 "meta", "model", "notice", "numbers", "props", "result", "shape", "time", "track")),
@@ -29,7 +29,7 @@ faults = []
 
 
 def symbols(path):
-    """The names that an object defines, and those that it needs of others."""
+    """The names that an object defines, and those that it needs from others."""
     defined, needed = set(), set()
     for line in subprocess.run(["nm", str(path)], check=True, capture_output=True,
                                text=True).stdout.splitlines():
@@ -42,7 +42,7 @@ def symbols(path):
 
 
 def calls(folder, objects):
-    """file -> {file: names}, of C files. A file that was not built is not seen."""
+    """file -> {file: names}, for C files. Files that were not built are left out."""
     home, needed = {}, {}
     for path in sorted(folder.rglob("*.c")):
         name = path.relative_to(folder).as_posix()
@@ -55,7 +55,7 @@ def calls(folder, objects):
 
 
 def includes(folder, suffixes):
-    """file -> {file: names}, of files with one of the suffixes."""
+    """file -> {file: names}, for files with one of the suffixes."""
     graph = {}
     for path in sorted(p for p in folder.rglob("*") if p.suffix in suffixes):
         found = re.findall(r'^\s*#\s*include\s*"([^"]+)"', path.read_text(), re.M)
@@ -125,7 +125,7 @@ def check_folder(root, where, objects):
 
 
 def selftest(cc):
-    """Each made-up folder has the fault named, and no other."""
+    """Each test folder must give exactly its known fault."""
     good = {"low/a.c": "int a(void) { return 1; }", "low/b.h": "",
             "low/c.h": '#include "b.h"', "high/d.h": "",
             "high/b.c": '#include "../low/b.h"\nint a(void); int b(void) { return a(); }'}
@@ -152,7 +152,7 @@ def selftest(cc):
             said = "; ".join(faults)
             if (wanted or "") not in said or bool(said) != bool(wanted):
                 sys.exit(f"of {extra}: wanted {wanted}, got {said}")
-    print("the faults of all made-up folders were found")
+    print("the faults of all test folders were found")
 
 
 if __name__ == "__main__":

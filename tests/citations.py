@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""citations.py SOURCE_ROOT: what a comment cites can be opened.
+"""citations.py SOURCE_ROOT: checks that what comments cite is in the tree.
 
-Looks at the comments of C, CUDA, Python, shell and Meson files, and at Python's docstrings. Each
-Markdown page that one names must be in the tree: from the root, from docs/, or beside the file. So
-must a heading of it that stands in quotes behind the name. Names of source files must be those of
-files of the tree.
+It reads the comments of C, CUDA, Python, shell and Meson files, and Python's docstrings. Each
+Markdown page that one names must exist: from the root, from docs/, or beside the file. So must a
+heading in quotes after the page's name. Names of source files must be those of files of the tree.
 """
 import ast
 import io
@@ -14,9 +13,9 @@ import re
 import sys
 import tokenize
 
-# Pages and files that programs of the tree write.
+# Pages that programs of the tree write.
 WRITTEN = {"ablation.md", "model.md"}
-# Headers of others.
+# Headers of libraries.
 FOREIGN = {"dnnl.h", "omp.h", "cuda.h", "cudaGL.h", "jpeglib.h", "math.h", "stdio.h"}
 SOURCE = re.compile(r"[\w./-]*\w\.(?:cuh|cu|py|sh|c|h)\b(?!\.)")
 PAGE = re.compile(r"([\w./-]*\w\.md)\b(?:[,:]?\s+\"([^\"]+)\")?")
@@ -33,7 +32,7 @@ def files(root):
 
 
 def comments_c(text):
-    """(line, comment) of C and CUDA; the line is the first one's."""
+    """(first line, comment) of C and CUDA text."""
     strings_too = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"'
     for match in re.finditer(strings_too, text, re.S):
         if match.group().startswith("/"):

@@ -11,24 +11,24 @@ usage: sh tests/debian.sh [--as-root] RELEASE PART...
 Makes a chroot of Debian RELEASE (12, 13) if there is none yet, copies the tree into it, and
 runs each PART there, as an ordinary user or, with --as-root, as root:
 
-  prepare   nothing: the chroot and its packages only
-  build     the element, by meson and ninja
-  golden    the golden cases, on both CPU engines
-  element   the tests of the element (suite gst)
-  demo      data/demo.sh with the shipped clip, and tests/demo.sh
-  package   the Debian packages: built, checked by lintian, installed, and used by an
-            ordinary user (tests/package.sh)
-  speed     as package, and the installed rvos-bench against a default build, in turn
-  nothing   README.md's two commands, in a new chroot that has no packages; by root, and without
-            other parts. Takes as long as all tests
-  arm64     librvos, tools and element cross-compiled for arm64; there, under qemu-user, the
-            unit tests, the golden cases on both CPU engines, and gst-inspect-1.0 rvosseg. In a
-            chroot of its own, and without other parts. It says nothing of an ARM's speed
+  prepare   makes the chroot with its packages only
+  build     builds the element with meson and ninja
+  golden    runs the golden cases, on both CPU engines
+  element   runs the tests of the element (suite gst)
+  demo      runs data/demo.sh with the shipped clip, and tests/demo.sh
+  package   builds the Debian packages, checks them with lintian, installs them, and uses
+            them as an ordinary user (tests/package.sh)
+  speed     as package, and compares the installed rvos-bench with a default build, in turn
+  nothing   runs README.md's two commands in a new chroot without packages, as root. It
+            excludes other parts and takes as long as all tests
+  arm64     cross-compiles librvos, tools and element for arm64. Under qemu-user it runs the
+            unit tests, the golden cases on both CPU engines, and gst-inspect-1.0 rvosseg.
+            It has a chroot of its own, excludes other parts, and measures no speed
 
 The chroots stay in $RVOS_DEBIAN_CACHE, by default $XDG_CACHE_HOME/rvosseg or
-~/.cache/rvosseg: 2 GB each, which may be deleted. The packages come from $DEBIAN_MIRROR, by
+~/.cache/rvosseg. Each has 2 GB and may be deleted. The packages come from $DEBIAN_MIRROR, by
 default from mmdebstrap's own choice. It needs root, mmdebstrap and the network, and exits with
-77 where one is not there.
+77 if one is missing.
 END
 }
 
@@ -61,19 +61,20 @@ unshare -m sh -c 'mount --make-rprivate / && mount -t tmpfs none /mnt' 2>/dev/nu
     skip "no mount namespaces here"
 mkdir -p "$cache" || exit 1
 
-# What the parts need, but those of `nothing`, which are installed by the commands themselves.
+# Packages for the parts. In `nothing` the commands install their own.
 packages="build-essential ca-certificates debhelper fakeroot git lintian man-db meson ninja-build
 pkgconf libdnnl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev libjpeg-dev
 libjansson-dev libpango1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 gstreamer1.0-libav python3-numpy python3-pil python3-gi python3-gst-1.0
 gir1.2-gst-plugins-base-1.0"
-# GstAnalytics, from GStreamer 1.24 on.
+# GstAnalytics exists from GStreamer 1.24 on.
 [ "$release" -lt 13 ] || packages="$packages libgstreamer-plugins-bad1.0-dev
 gir1.2-gst-plugins-bad-1.0"
 packages=$(echo "$packages" | tr '\n' ' ')
 
-# make_chroot FOLDER PACKAGES: made beside it, so that an interrupted one is not taken.
+# make_chroot FOLDER PACKAGES: makes it under another name first, so that an interrupted one is
+# not used.
 make_chroot()
 {
     [ ! -d "$1" ] || return 0
@@ -94,7 +95,7 @@ make_chroot()
     mv "$1.part" "$1"
 }
 
-# inside USER COMMAND: in the chroot, with a /proc and a /dev that end with the command.
+# inside USER COMMAND: runs it in the chroot, with a /proc and a /dev that end with the command.
 inside()
 {
     home=/home/$1
@@ -109,8 +110,8 @@ inside()
     ' sh "$chroot" "$1" "$home" "$2" </dev/null
 }
 
-# The tree as it is, changes that are not committed yet included. It stays between calls, so
-# that a part finds what the one before has built.
+# Copies the tree, uncommitted changes included. The copy stays between calls, so that a part
+# finds what an earlier one has built.
 copy_tree()
 {
     tree=home/tester/rvosseg
@@ -123,7 +124,7 @@ copy_tree()
 build='meson setup build -Dcuda=disabled -Dtools=disabled 2>&1 | tail -n 30 &&
     ninja -C build gst/libgstrvosseg.so'
 tests='GST_REGISTRY=$PWD/build/registry.bin meson test -C build --print-errorlogs'
-# Programs of arm64 run by qemu, and so do those that they start: GStreamer's scanner is left out.
+# qemu runs programs of arm64 and their children. GStreamer's scanner is left out.
 cross='build-arm64/debian.txt --cross-file build-arm64/qemu.txt'
 arm64="export GST_REGISTRY_FORK=no GST_REGISTRY=\$PWD/build-arm64/registry.bin
     mkdir -p build-arm64 && meson env2mfile --cross --debarch arm64 -o build-arm64/debian.txt &&

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# data/demo.sh: a small video with sound goes through it whole, and what cannot be done is
-# refused with one clear message. Uses the build in BUILD_DIR; installs nothing.
+# Tests data/demo.sh: a small video with sound goes through it completely, and bad arguments get
+# one clear message. It uses the build in BUILD_DIR and installs nothing.
 #
 #     sh tests/demo.sh BUILD_DIR
 set -u
@@ -32,7 +32,7 @@ fault()
     failed=1
 }
 
-# refused TEXT ARGUMENTS...: fails, says TEXT, and leaves no file behind.
+# refused TEXT ARGUMENTS...: the demo must fail, print TEXT, and leave no file behind.
 refused()
 {
     text=$1
@@ -48,7 +48,7 @@ refused()
     fi
 }
 
-# An odd size, sound, and a name that wants quoting.
+# An odd size, sound, and a name that needs quoting.
 small="a \"small\" ! it's.mkv"
 gst-launch-1.0 -q matroskamux name=mux ! filesink location=made.mkv \
     videotestsrc pattern=ball num-buffers=20 ! video/x-raw,width=161,height=121,framerate=10/1 ! \
@@ -82,7 +82,7 @@ refused 'a folder' "$work"
 refused 'no property "colour"' "$small" colour=red
 refused '/nothing.safetensors' "$small" model=/nothing.safetensors
 refused 'could not set property "mode"' "$small" --mode three-shot
-# What is read is never replaced, by whatever name.
+# Input must not be replaced, whatever name it has.
 ln "$small" hard.mkv
 ln -s "$small" soft.mkv
 cp "$small" mask.png

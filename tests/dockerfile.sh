@@ -38,7 +38,7 @@ command -v buildah >/dev/null 2>&1 || skip "no buildah"
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' INT TERM
-# In a chroot of its own, not in namespaces: so it runs inside a container, too.
+# Use a chroot instead of namespaces, so that this also runs inside a container.
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
 oci()
 {
@@ -60,7 +60,7 @@ base=$(oci from scratch) && oci add --quiet "$base" "$work/base.tar" / >/dev/nul
     oci commit --quiet --rm "$base" "docker.io/library/debian:$release" >/dev/null || exit 1
 rm -f "$work/base.tar"
 
-# The files that a clone has, changes that are not committed yet included.
+# The files of a clone, uncommitted changes included.
 mkdir "$work/source" && (cd "$root" && git ls-files -z -c -o --exclude-standard |
     xargs -0 ls -d 2>/dev/null | tar -c -T -) | tar -x -C "$work/source" || exit 1
 echo "building ..."

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The documentation's site is made, and its faults are found: sh tests/docs.sh FOLDER
+# sh tests/docs.sh FOLDER: makes the documentation's site, and checks that faults are found.
 set -u
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
@@ -10,7 +10,7 @@ trap 'rm -rf "$work"' EXIT
 sh "$root/docs/build.sh" "$out" || exit
 grep -q 'href="docs/element.html#' "$out/index.html" || { echo "FAILED: no link to the element's page"; exit 1; }
 
-# A tree of the same pages, with faults.
+# A copy of the pages, with faults.
 mkdir "$work/tree"
 (cd "$root" && find README.md mkdocs.yml docs data/*.md data/*.sh data/*/*.md engine/python/README.md \
     tests/golden/README.md -type f | tar -cf - -T -) | tar -C "$work/tree" -xf -

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""flags.py SOURCE_ROOT MESON: the library is compiled with -O3, whatever flags a distributor sets.
+"""flags.py SOURCE_ROOT MESON: checks that the library is compiled with -O3, whatever flags a
+distributor sets.
 
-Sets up builds (it compiles nothing) and reads their command lines. The last -O of a line wins.
+It sets up builds and reads their command lines, without compiling. The last -O of a line wins.
 """
 import json
 import os
@@ -25,7 +26,7 @@ CASES = {
     "none, plain": ("", ["--buildtype=plain"], "-O3"),
     "none": ("", [], "-O3"),
     "none, release": ("", ["--buildtype=release"], "-O3"),
-    # whoever debugs asks Meson for it
+    # a debug build is asked for by Meson's option
     "none, debug": ("", ["--buildtype=debug"], "-O0"),
 }
 
@@ -36,7 +37,7 @@ def last_level(command):
 
 
 def check(name, cflags, options, wanted):
-    """Number of files of the library whose level is another one."""
+    """The number of files of the library with a wrong level."""
     with tempfile.TemporaryDirectory() as folder:
         setup = subprocess.run([meson, "setup", folder, str(root), *OFF, *options],
                                env={**os.environ, "CFLAGS": cflags}, text=True,

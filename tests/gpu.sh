@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gpu.sh OUT_DIR [MINUTES] - all that needs a GPU, in one go, unattended.
+# gpu.sh OUT_DIR [MINUTES] - runs all tests and measurements that need a GPU, unattended.
 #
-# For a bare machine: gcc, nvcc 13, cuDNN 9, meson, ninja, python3 with numpy and PyTorch;
-# no GStreamer, no network. Builds, checks the numbers, measures, measures PyTorch in turn,
-# runs compute-sanitizer. An item that fails does not stop the others. Leaves logs, one table
-# (table.txt) and results.json in OUT_DIR; 0: all passed, 1: something failed, 77: there is
-# no GPU (the build is tried all the same).
+# The machine needs gcc, nvcc 13, cuDNN 9, meson, ninja, python3 with numpy and PyTorch, but
+# no GStreamer and no network. The script builds, checks the numbers, measures, measures
+# PyTorch in turn, and runs compute-sanitizer. An item that fails does not stop the others.
+# OUT_DIR gets logs, one table (table.txt) and results.json. It ends with 0: all passed, 1:
+# something failed, 77: there is no GPU (the build is tried all the same).
 #
-# RVOS_GPU_PARTS   which parts to run, of those in gpu_parts.sh, which says what is in each:
+# RVOS_GPU_PARTS   the parts of gpu_parts.sh to run:
 #                  first    at most 180 s: is it right, how fast, where the time goes
 #                  speed    at most 400 s: PyTorch in turn, streams, objects, the element
 #                  numbers  golden cases, batched passes, fp16 against fp32
@@ -16,13 +16,12 @@
 #                  checks   the engine's own tests, compute-sanitizer
 #                  long     long cases in fp32, faults
 #                  engines  every engine of cuDNN, for some minutes
-#                  None named: all but engines. Several calls may share OUT_DIR and
-#                  RVOS_GPU_BUILD, and the table is of all.
+#                  Without it, all but engines run. Several calls may share OUT_DIR and
+#                  RVOS_GPU_BUILD; the table has the results of all.
 # RVOS_GPU_BUILD   build folder, kept; else a new one in /tmp.
-# RVOS_GPU_ARCHIVE file to be made, a .tar.gz of OUT_DIR. After each item it is replaced by a
-#                  newer one: what comes back from a run that is cut off, or from a machine
-#                  that gives back a few files only.
-# RVOS_GPU_BUNDLE  for `speed`: what tests/gpu_bundle.sh has made, the file or its folder.
+# RVOS_GPU_ARCHIVE a .tar.gz of OUT_DIR, made anew after each item. It is the result of a run
+#                  that is cut off, or of a machine that gives back a few files only.
+# RVOS_GPU_BUNDLE  for `speed`: the file of tests/gpu_bundle.sh, or its unpacked folder.
 # RVOS_FRAMES      for fp16 against fp32: pictures of 448x256 (tests/gpu_frames.sh), or one
 #                  file of raw RGB.
 # RVOS_SHARED      folder with golden data of the original, or some of it (else ./shared).
@@ -48,24 +47,24 @@ worst=0
 python=python3
 "$python" -c 'import numpy' 2> /dev/null || python=/usr/bin/python3
 
-# Seconds until the end of the call or of the present part, less what later items need.
+# Seconds until the end of the call or of the current part, less the reserve for later items.
 ends=$limit
 reserve=0
 left() { echo $(((ends < limit ? ends : limit) - SECONDS - reserve)); }
 wants() { [[ " $wanted " == *" $1 "* ]]; }
 
-# RVOS_GPU_ARCHIVE is whole at any time.
+# RVOS_GPU_ARCHIVE is complete at any time.
 pack() {
     [ -n "$archive" ] || return 0
     tar -C "$out" --exclude="./${archive##*/}*" -czf "$archive.new" . 2> /dev/null || [ $? = 1 ] || return
     mv -f "$archive.new" "$archive"
 }
 
-# Whether the engine went without a graph somewhere, which a test may pass and a user notices.
+# Whether the engine ran without a graph. A test may pass then, but a user notices.
 no_graph() { grep -q "could not be captured" "$1"; }
 
-# part NAME SECONDS COMMAND...: runs it; tells PASS, FAIL or SKIP. What it says is in the
-# log, and in OUT_DIR/$own.log if own is set.
+# part NAME SECONDS COMMAND...: runs it and prints PASS, FAIL or SKIP. Its output goes to the
+# log, and to OUT_DIR/$own.log if own is set.
 part() {
     local name=$1 most=$2 began=$SECONDS rc verdict file=$build/part.log
     shift 2
@@ -83,7 +82,7 @@ part() {
             124|137) verdict="FAIL (more than $most s)"; worst=1 ;;
             *) verdict="FAIL ($rc)"; worst=1 ;;
         esac
-        # "faults" has it fail for want of memory.
+        # "faults" makes it fail for lack of memory.
         if [ "$verdict" = PASS ] && [ "$name" != faults ] && no_graph "$file"; then
             verdict="FAIL (no graph)"
             worst=1
@@ -104,7 +103,7 @@ bench() {
         return
     fi
     echo "==== bench $what: $*" >> "$log"
-    # What is timed must first give the CPU's masks; the CPU's are made once.
+    # Masks are compared with the CPU's before timing; the CPU's masks are made once.
     [[ " $* " == *" host "* ]] || set -- "$@" parity=3
     line=$(RVOS_BENCH_REFERENCE=$build/reference \
         timeout -k 5 "$most" "$build/tests/cuda/cuda-bench" "$@" 2> "$said")

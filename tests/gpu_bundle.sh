@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gpu_bundle.sh OUT.tar.xz - the element and what it needs of GStreamer, in one file, for
-# a GPU machine that has no GStreamer.
+# gpu_bundle.sh OUT.tar.xz - packs the element and the GStreamer files that it needs into one
+# file, for a GPU machine without GStreamer.
 #
 # Made where GStreamer 1.22 with the nvcodec plugin is installed; taken there, unpacked,
 # and run by its own run.sh SOURCE_ROOT [MODULE_DIR [OUT_DIR]], which plays the clip of the
@@ -39,7 +39,7 @@ scanner=$(pkg-config --variable=libexecdir gstreamer-1.0 2> /dev/null || true)
 find "${scanner:-/usr/lib}" -name gst-plugin-scanner 2> /dev/null | head -1 |
     xargs -r -I{} cp {} "$bundle/bin/"
 
-# What they link to, but the C library, which must be the machine's own, and the driver.
+# The libraries that they link to, except the C library and the driver, which must be the machine's.
 find "$bundle" -type f \( -name '*.so*' -o -path '*/bin/*' \) -print0 |
     LD_LIBRARY_PATH=$bundle/lib xargs -0 ldd 2> /dev/null |
     awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | sort -u |

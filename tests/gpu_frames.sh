@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gpu_frames.sh OUT_DIR [CLIP [COUNT]] - a clip as pictures of the network's size, for
-# tests/gpu.sh on a machine that has no decoder (RVOS_FRAMES=OUT_DIR).
+# gpu_frames.sh OUT_DIR [CLIP [COUNT]] - writes a clip as pictures of the network's size, for
+# tests/gpu.sh on a machine without a decoder (RVOS_FRAMES=OUT_DIR).
 #
-# Made where GStreamer is installed; 100 frames of data/clips/cup.mp4 as JPEG are 3 MB.
+# It needs GStreamer. 100 frames of data/clips/cup.mp4 as JPEG are 3 MB.
 set -eu
 [ $# -ge 1 ] || { echo "usage: gpu_frames.sh OUT_DIR [CLIP [COUNT]]" >&2; exit 2; }
 root=$(cd "$(dirname "$0")/.." && pwd)

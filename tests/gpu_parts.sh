@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# gpu_parts.sh - what tests/gpu.sh runs, part by part; sourced by it.
+# gpu_parts.sh - the parts of tests/gpu.sh, which sources it.
 #
-# Each item is a `part` or a `bench` of gpu.sh, which packs the results when it is done. So a
-# machine that is taken away costs one item, and what decides most comes first.
+# Each item is a `part` or a `bench` of gpu.sh, which packs the results after the item. So a
+# machine that is taken away costs one item. The most decisive items come first.
 # shellcheck shell=bash disable=SC2317,SC2154,SC2034 # functions are called by part(); gpu.sh's variables
 
 machine() {
@@ -30,11 +30,11 @@ compile_first() {
     configure || return
     ninja -k 0 -C "$build" engine/src/cuda/librvos-cuda.so tests/golden tests/models.stamp \
         tests/cuda/cuda-{bench,half,tiles} || return
-    # Without CUPTI there is no trace, and nothing else is lost.
+    # Without CUPTI only the trace is missing.
     ninja -C "$build" tests/cuda/librvos-trace.so || true
 }
 
-# What cannot be built and is not needed here costs nothing else.
+# A target that cannot be built and is not needed here does not stop the others.
 compile() {
     configure || return
     ninja -k 0 -C "$build" || ninja -C "$build" engine/src/cuda/librvos-cuda.so tests/golden \
@@ -46,7 +46,7 @@ golden() {
     "$build/tests/golden" cuda "$build/tests/models" "$root"/tests/golden/*.safetensors
 }
 
-golden_two() { # ConvLSTMs of both tasks, with the encoders' two kinds of blocks
+golden_two() { # both tasks, and both kinds of residual blocks
     "$build/tests/golden" cuda "$build/tests/models" "$root"/tests/golden/{r18_one,r50_one}.safetensors
 }
 
@@ -63,7 +63,7 @@ shared_golden() {
     "$python" "$root/tests/engine/shared_golden.py" "$build/tests/golden" cuda "$root" "$build/tests"
 }
 
-half_golden() { # a few: each has shapes of its own to find engines for
+half_golden() { # few, because each has new shapes that need engines
     "$build/tests/cuda/cuda-half" "$build/tests/models" \
         "$root"/tests/golden/{r18_one,r18_zero_odd,r50_one,vgg16_zero}.safetensors || return
     [ -f "$build/tests/shared-cases/reference_one_shot.safetensors" ] || return 0
@@ -71,7 +71,7 @@ half_golden() { # a few: each has shapes of its own to find engines for
         "$build"/tests/shared-cases/reference_*.safetensors
 }
 
-# Minutes of PyTorch on the CPU. Whoever ends this ends that, too.
+# Takes minutes of PyTorch on the CPU. A signal to this function also ends PyTorch.
 write_long() {
     local child
     [ -f "$build/long/done" ] || {
@@ -92,7 +92,7 @@ long_golden() {
     "$build/tests/golden" cuda "$build/long" "$build"/long/*_20.safetensors
 }
 
-# RVOS_FRAMES as raw frames in the build folder.
+# Converts RVOS_FRAMES to raw frames in the build folder.
 raw_frames() {
     [ -n "${RVOS_FRAMES:-}" ] || { echo "no RVOS_FRAMES: see tests/gpu_frames.sh"; return 77; }
     [ -d "$RVOS_FRAMES" ] || { ln -sf "$(realpath "$RVOS_FRAMES")" "$build/frames.rgb"; return; }
@@ -128,7 +128,7 @@ tiles_checked() { # TOOL
         "$build/tests/cuda/cuda-tiles" quick
 }
 
-# Plain convolutions: what is compared to the bit is a pass of many with passes of one.
+# Uses plain convolutions, because a pass of many is compared bit for bit with passes of one.
 batched() {
     RVOS_CUDA_CONV=plain "$build/tests/engine/batch" cuda "$build/tests/models"
 }
@@ -140,7 +140,7 @@ peers() { # NAME MODEL OBJECTS SECONDS [OPTION...]
         --seconds "$seconds" --json "$out/peers-$name.json" "$@"
 }
 
-# Three frames of ResNet-101 with 10 objects: each kernel's start and end.
+# Traces each kernel's start and end in three frames of ResNet-101 with 10 objects.
 trace() {
     [ -s "$build/tests/cuda/librvos-trace.so" ] || { echo "skipped: no CUPTI to build with"; return 77; }
     CUDA_INJECTION64_PATH=$build/tests/cuda/librvos-trace.so RVOS_TRACE_FILE=$out/trace.txt \
@@ -148,13 +148,13 @@ trace() {
     "$python" "$root/tests/cuda/timeline.py" "$out/trace.txt" --svg "$out/trace.svg"
 }
 
-# Of the machine as it is after the measurements, and what was seen meanwhile.
+# Prints the clocks after the measurements, and those that were seen meanwhile.
 clocks() {
     nvidia-smi -q -d CLOCK,PERFORMANCE,TEMPERATURE,POWER || return
     sort "$out/clocks.csv" | uniq -c | sort -rn | head -20
 }
 
-# The element, on a machine without GStreamer.
+# Runs the element on a machine without GStreamer.
 bundle() {
     local from=${RVOS_GPU_BUNDLE:-}
     [ -n "$from" ] || { echo "skipped: no RVOS_GPU_BUNDLE (tests/gpu_bundle.sh makes it)"; return 77; }
@@ -177,7 +177,7 @@ first_begins() {
 }
 
 part_first() {
-    local -x RVOS_CUDA_TUNE=0 # shapes by the hundred, each for a few frames
+    local -x RVOS_CUDA_TUNE=0 # hundreds of shapes, each for a few frames
     reserve=30 # for the trace and the clocks
     own=first-tiles part "tile kernels against plain" 20 "$build/tests/cuda/cuda-tiles"
     own=first-golden part "two golden cases, fp32" 25 golden_two ||
@@ -228,7 +228,7 @@ part_speed() {
     for objects in 1 2 3 5 10 20 32; do
         bench "objects r18 $objects" "$model" zero-shot "$objects" fp16 1 300
     done
-    # By themselves: events and a line in the log are not for the frames whose time counts.
+    # Run separately, because events and log lines would disturb the timed frames.
     for _ in 1 2; do
         RVOS_CUDA_TIMES=1 bench "events r101 10" "$large" zero-shot 10 fp16 1 200
         RVOS_CUDA_TIMES=1 bench "events r18 10" "$model" zero-shot 10 fp16 1 200
@@ -252,10 +252,10 @@ part_speed() {
 # ---- the others -----------------------------------------------------------------------
 
 part_numbers() {
-    # Shapes by the hundred, each for a few frames: not worth timing engines for.
+    # Hundreds of shapes, each for a few frames: do not time engines for these.
     local -x RVOS_CUDA_TUNE=0
     if ! own=golden part "golden, fp32" 120 golden; then
-        # Whose fault it is: without cuDNN the same must come out.
+        # Find the faulty engine: without cuDNN the result must be the same.
         RVOS_CUDA_CONV=plain own=golden-plain part "golden, fp32, without cuDNN" 60 golden
     fi
     own=shared part "golden of the original, fp32" 60 shared_golden
@@ -287,7 +287,7 @@ part_long() {
     writer=
 }
 
-# What the compiled engines would add, whatever they cost.
+# All of cuDNN's engines, compiled ones included, whatever the cost.
 part_engines() {
     bench_s=$(left) RVOS_CUDA_TUNE=all XDG_CACHE_HOME=$build/cache-all \
         RVOS_BENCH_LOG=$out/engines-all.txt \
@@ -296,14 +296,14 @@ part_engines() {
 
 part_checks() {
     local name dir
-    # Of the engine around the convolutions, and of our own kernels.
+    # Checks the code around the convolutions, and our own kernels.
     export RVOS_CUDA_CONV=plain
     for name in api badmodel output seeds stream; do
         dir=$build/tests/models
         case $name in api|badmodel) dir=$build/tests/engine/broken ;; esac
         part "$name" 60 "$build/tests/engine/$name" cuda "$dir"
     done
-    # To find out whether chaining pays takes minutes under these tools.
+    # Measuring whether chaining pays takes minutes under these tools.
     export RVOS_CUDA_CHAIN=0
     part "memcheck" 60 sanitizer memcheck r18_one
     part "racecheck" 60 sanitizer racecheck r18_zero

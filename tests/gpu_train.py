@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The parts of gpu_train.sh, which tells what they are."""
+"""The parts of gpu_train.sh, which describes them."""
 import argparse
 import contextlib
 import gc
@@ -22,14 +22,14 @@ from rvos_train import cells, config, prepare, recipe
 import shapes
 from rvos_train import train, trainer
 
-PARTS = ("numbers", "speed", "learn", "compiled")  # and recipe, which is none of "all"
+PARTS = ("numbers", "speed", "learn", "compiled")  # "all"; recipe is not one of them
 TARGET_MS, PROTOTYPE_MS = 80, 154  # of a step; the latter as measured on one H100
 BARS = {"loss one-shot": 0.30, "loss zero-shot": 0.80}
-STEPS, JUDGED = 9700, 3000  # of the schedule, and the one whose losses are judged
+STEPS, JUDGED = 9700, 3000  # steps of the schedule; the step whose losses are checked
 TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, objects=3, warmup=2,
             cut_outs=2, log_every=4, steps=40, check_every=5)
 TINY_JUDGED = 12
-# (name, settings): the first is what the second is compared with
+# (name, settings): the second is compared with the first
 WAYS = (("plain cells, graphs", dict(cells="torch", graph=True)),
         ("fused cells, graphs", dict(cells="auto", graph=True)),
         ("fused cells, no graphs", dict(cells="auto", graph=False)))
@@ -37,7 +37,7 @@ AGAIN = ("plain cells, again", WAYS[0][1])  # has the machine become slower mean
 COMPILED = (("fused, graphs, compiled encoder", dict(cells="auto", graph=True,
                                                      compile=True)),
             ("compiled cells, graphs", dict(cells="compile", graph=True)))
-SMALL = ("log.csv", "config.yaml", "plot.png", "model.md")  # of a run, to bring back
+SMALL = ("log.csv", "config.yaml", "plot.png", "model.md")  # results to bring back
 
 
 class Table:
@@ -61,7 +61,7 @@ class Table:
 
 
 def made_up(work):
-    """A few packs, so that nothing has to be brought."""
+    """Make a few small packs, so that the test needs no data."""
     folder = os.path.join(work, "made-up")
     shapes.videos(os.path.join(folder, "v"), 2, 8, 48, 64)
     shapes.stills(os.path.join(folder, "s"), 4, 48, 64)
@@ -72,7 +72,7 @@ def made_up(work):
 
 
 def settings(a):
-    """Of the prototype, with the packs found."""
+    """The prototype's settings, with the packs that were found."""
     find = lambda kind: sorted(f"pack:{p}" for p in glob.glob(
         os.path.join(a.data, kind + "*.zip")))
     values = dict(config.PRESETS["prototype"], video=find("video"), stills=find("stills"),
@@ -96,7 +96,7 @@ def numbers(a, table):
         return table.row("fused cells against PyTorch", "SKIP", str(e))
     if not a.gpu:
         return table.row("fused cells against PyTorch", "SKIP", "no GPU")
-    # TF32 has ten bits, which the bar of float32 does not allow for
+    # TF32 has ten bits, too few for the bar of float32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     for dtype, limit in ((torch.float32, 1e-5), (torch.bfloat16, 1e-2)):
         worst = 0.0
@@ -125,7 +125,7 @@ def wait(a):
 
 
 def measure(a, t, steps, blocks=3):
-    """Milliseconds a step, of several blocks; the host's clock around whole steps."""
+    """Milliseconds of a step in each of several blocks, by the host's clock."""
     out = []
     for _ in range(blocks):
         wait(a)
@@ -171,9 +171,9 @@ def time_ways(a, values, data, ways, table):
         gc.collect()
         try:
             times, first, peak, made = one_way(a, dict(values, **more), data)
-        except Exception as e:  # one way may fail, the others tell all the same
+        except Exception as e:  # one way may fail; the others still count
             traceback.print_exc()
-            # what is not asked for anywhere is no failure
+            # an optional way that fails is not a failure
             must = a.gpu and name in (WAYS[0][0], WAYS[1][0])
             table.row(f"step: {name}", "FAIL" if must else "SKIP", brief(e))
             continue
@@ -189,7 +189,7 @@ def brief(e):
 
 
 def made_to_wait(a, t):
-    """Where a step makes the host wait for the device, or ""."""
+    """The line at which a step makes the host wait for the device, or ""."""
     if a.gpu:
         torch.cuda.set_sync_debug_mode("error")
     try:
@@ -206,8 +206,8 @@ def made_to_wait(a, t):
 
 
 def profile(a, t, name):
-    """Kernels by their time.  Should convolutions to one channel (conv_out, in bf16 with
-    channels innermost) stand high in it, they are what to write by hand next."""
+    """List kernels by their time. If convolutions to one channel (conv_out, in bf16 with
+    channels innermost) are near the top, write a kernel for them next."""
     from torch.profiler import ProfilerActivity
     kind = "cuda" if a.gpu else "cpu"
     with torch.profiler.profile(activities=[getattr(ProfilerActivity,
@@ -222,18 +222,18 @@ def profile(a, t, name):
 
 
 def look_inside(a, values, data, table):
-    """Steps that are watched, which takes time: after all that are timed."""
+    """Profile steps. This is slow, so it comes after the timed steps."""
     for name, more in (WAYS[1], WAYS[0]):
         gc.collect()
         try:
             t = make_trainer(a, dict(values, **more), data)
-            for _ in range(4 if a.gpu else 1):  # captures, and what comes only once
+            for _ in range(4 if a.gpu else 1):  # the first ones capture graphs and initialise
                 t.advance()
             where = made_to_wait(a, t)
             verdict = "FAIL" if where and name == WAYS[1][0] else "PASS"
             table.row(f"no waits: {name}", verdict if a.gpu else "SKIP", where)
             profile(a, t, name)
-        except Exception as e:  # a profiler may be forbidden
+        except Exception as e:  # the machine may forbid profiling
             traceback.print_exc()
             table.row(f"watched steps: {name}", "SKIP", brief(e))
         t = None
@@ -274,13 +274,13 @@ def compiled(a, table):
 # ---- learning --------------------------------------------------------------------------
 
 def say(text):
-    """To whoever looks on, and into train.log."""
+    """Print, and write into train.log."""
     for f in (sys.stdout, sys.stderr):
         print(text, file=f, flush=True)
 
 
 def new_or_resumed(a):
-    """A Run.  Settings are made anew, since the data may lie elsewhere by now."""
+    """Make or resume a Run. Settings are made anew, because the data may have moved."""
     c = config.merge(dict(settings(a), graph=a.gpu))
     folder = os.path.join(a.work, "run")
     os.makedirs(folder, exist_ok=True)
@@ -294,7 +294,7 @@ def new_or_resumed(a):
 
 
 def bring(a, run):
-    """The small results, out of the run's folder."""
+    """Copy the small results out of the run's folder."""
     for path in [run.path(n) for n in SMALL] + sorted(
             glob.glob(run.path("samples/*.jpg")))[-1:]:
         if os.path.exists(path):
@@ -330,7 +330,7 @@ def learn(a, table):
 # ---- the recipe ------------------------------------------------------------------------
 
 def validation():
-    """Sources: RVOS_TRAIN_VALIDATION, else the videos for development where there are."""
+    """Sources: RVOS_TRAIN_VALIDATION, else the development videos, if they are there."""
     given = os.environ.get("RVOS_TRAIN_VALIDATION")
     if given is not None:
         return given.split()
@@ -339,7 +339,7 @@ def validation():
 
 
 def train_by_recipe(a, table):
-    """One call's worth; what it has made, and the command that goes on."""
+    """Train for one call; report the results and the command that continues."""
     more = dict(graph=a.gpu)
     if os.environ.get("RVOS_TRAIN_BASE"):
         more["base"] = os.environ["RVOS_TRAIN_BASE"]

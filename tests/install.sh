@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What `meson install` leaves behind is whole: a program by somebody who has nothing but the
-# installed files compiles by pkg-config, in C and in C++, and runs; the plugin loads and finds
-# the installed model; a tool runs.
+# Tests that `meson install` installs everything: a program compiles with the installed files
+# and pkg-config alone, in C and in C++, and runs; the plugin loads and finds the installed
+# model; a tool runs.
 #
 #     sh tests/install.sh BUILD_DIR
 set -u
@@ -33,7 +33,7 @@ DESTDIR=$work/dest meson install -C "$build" --no-rebuild --quiet >"$work/log" 2
     exit 1
 }
 
-# The prefix that the build was configured with lies inside the DESTDIR.
+# The configured prefix lies inside the DESTDIR.
 pc=$(find "$work/dest" -name rvos.pc)
 lib=${pc%/pkgconfig/rvos.pc}
 prefix=$(sed -n 's/^prefix=//p' "$pc")
@@ -46,7 +46,7 @@ for file in "$lib/librvos.so" "$lib/librvos.so.0" "$inside/include/rvos.h" "$mod
 done
 check "the model is the repository's" cmp "$model" "$root/data/models/${model##*/}"
 
-# As pkg-config is used with a DESTDIR: the sysroot stands before each path.
+# With a DESTDIR pkg-config puts the sysroot before each path.
 export PKG_CONFIG_PATH="${pc%/rvos.pc}" PKG_CONFIG_SYSROOT_DIR="$work/dest"
 unset PKG_CONFIG_LIBDIR
 export LD_LIBRARY_PATH="$lib"
@@ -85,7 +85,7 @@ says_resnet18()
 {
     [ "$("$1" "$model")" = 'resnet18 448x256' ]
 }
-# shellcheck disable=SC2086 # words wanted
+# shellcheck disable=SC2086 # split into words
 check "a C program compiles by pkg-config" \
     cc -std=c11 -Wall -Wextra -Wpedantic -Werror "$work/program.c" -o "$work/in-c" $flags
 check "and runs with the installed model" says_resnet18 "$work/in-c"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""layers.py SOURCE_ROOT [LIBRVOS.SO [PLUGIN.SO]]: who may include whom, how long files and
-functions may be, what a library must not call, and what the built ones export and keep.
+"""layers.py SOURCE_ROOT [LIBRVOS.SO [PLUGIN.SO]]: checks who includes whom, the length of files
+and functions, forbidden calls of a library, and what the built libraries export and keep as
+mutable data.
 
     gst/  engine/tools/  -->  engine/include/rvos.h  <--  engine/src/, but net/
     gst/  engine/tools/  -->  engine/pictures/pictures.h
@@ -36,7 +37,7 @@ def sources(*folders):
 SHARED = {"rvos.h", "backend.h", "f16.h", "log.h", "turn.h", "net/program.h",
           "net/type.h"} | {
     f"pixels/{name}.h" for name in ("clones", "color", "draw", "filter", "objects")}
-# Libraries, by what their headers' names begin with, and the only places that know them.
+# Libraries, by the beginnings of their headers' names, and the only places that may include them.
 LIBRARIES = {
     r"dnnl|omp\.h": r"engine/src/cpu/conv_onednn\.c",
     r"cuda|cudnn|cublas": r"engine/src/cuda/|gst/gstrvos.*cuda|tests/",
@@ -47,7 +48,7 @@ LIBRARIES = {
 
 
 def resolve(path, name):
-    """What an #include "name" of `path` is, relative to the root; or the name itself."""
+    """The file that an #include "name" of `path` means, relative to the root; else the name."""
     for base in (path.parent, root / "engine" / "src", root / "engine" / "include",
                  root / "engine" / "src" / "cuda", root / "engine" / "pictures",
                  root / "tests", root / "gst", root / "tests" / "gst"):
@@ -59,7 +60,7 @@ def resolve(path, name):
 def allowed(user, used):
     """Whether a file may include another one of the tree."""
     if user.startswith("engine/src/cuda/") and used == "emulation.h":
-        return True  # CUDA's words in plain C++, for the tests that have no GPU
+        return True  # CUDA's keywords in plain C++, for tests without a GPU
     if used == "engine/include/rvos.h":
         return not user.startswith(("engine/src/net/", "engine/pictures/"))
     if user.startswith("engine/src/pixels/"):
@@ -107,7 +108,7 @@ def check_includes():
 # ---- size -------------------------------------------------------------------------------
 
 def functions(lines):
-    """(line, length) of bodies, as .clang-format lays them out: braces in column 0."""
+    """(line, length) of function bodies; .clang-format puts their braces in column 0."""
     start = None
     for i, line in enumerate(lines, 1):
         if line == "{":
@@ -143,7 +144,7 @@ def check_sizes():
 
 
 def check_scripts():
-    """Programs for users work without the tests."""
+    """Programs for users must not need files of the tests."""
     for folder in ("data", "engine", "gst"):
         for path in (p for p in (root / folder).rglob("*") if p.suffix in (".py", ".sh")):
             if re.search(r"""["'/]tests["'/]""", path.read_text()):
@@ -158,7 +159,7 @@ FORBIDDEN = re.compile(r"(?<![\w.>])(_?exit|_Exit|quick_exit|abort|assert|v?prin
 
 
 def code_of(text):
-    """Without comments and strings, lines kept."""
+    """Remove comments and strings, and keep the lines."""
     pattern = r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\''
     return re.sub(pattern, lambda m: "\n" * m.group().count("\n") or " ", text, flags=re.S)
 
@@ -169,7 +170,7 @@ def check_calls():
             continue
         for i, line in enumerate(code_of(path.read_text()).split("\n"), 1):
             for call in FORBIDDEN.findall(line):
-                if call == "g_assert_not_reached":  # aborts, but only where GLib has failed
+                if call == "g_assert_not_reached":  # aborts only if GLib has failed
                     warnings.append(f"{path.relative_to(root)}:{i}: {call}()")
                 elif "__attribute__" not in line:
                     faults.append(f"{path.relative_to(root)}:{i}: a library calls no {call}()")
@@ -177,7 +178,7 @@ def check_calls():
 
 # ---- what was built ---------------------------------------------------------------------
 
-# Of the C run time and of the compiler, not ours.
+# Symbols of the C run time and the compiler.
 RUNTIME = re.compile(r"completed\.\d+|__dso_handle|__TMC_END__|_edata|_end|__bss_start|"
                      r"__cpu_model|__cpu_features2?|__gcov.*|dtor_idx.*|object\.\d+")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""make_models.py STAMP: the random networks of the golden cases, in models/ beside STAMP."""
+"""make_models.py STAMP: makes the random networks of the golden cases, in models/ beside STAMP."""
 import pathlib
 import subprocess
 import sys

@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The Debian packages: builds them, lets lintian check them, installs them, uses them as an
-# ordinary user does, and removes them again.
+# Builds the Debian packages, checks them with lintian, installs them, uses them like an
+# ordinary user, and removes them again.
 #
 #     sh tests/package.sh [--speed] --install USER
 #
-# As root, on a system whose packages may change: a chroot or a container (tests/debian.sh).
-# USER runs the pipeline; nothing of this tree is in its environment. With --speed the installed
-# rvos-bench is measured against a default build, in turn (tests/bench/dpkg_build.py).
+# Run it as root on a system whose packages may change: a chroot or a container (tests/debian.sh).
+# USER runs the pipeline, with nothing of this tree in the environment. --speed compares the
+# installed rvos-bench with a default build, in turn (tests/bench/dpkg_build.py).
 set -u
 
 speed=''
@@ -34,7 +34,7 @@ check()
     fi
 }
 
-# by COMMAND: by the ordinary user, in an empty folder of its own.
+# by COMMAND: runs it as the ordinary user, in an empty folder.
 by()
 {
     runuser -u "$user" -- env -i LC_ALL=C.UTF-8 HOME="$work/home" PATH=/usr/bin:/bin \

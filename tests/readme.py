@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The pipelines of README.md run as they stand there: readme.py BUILD_DIR.
+"""readme.py BUILD_DIR: runs the pipelines of README.md.
 
-Only what a test machine lacks is replaced: the screen, the camera, and the reader's own files;
-and the clip is a short piece of itself.
+It replaces only what a test machine lacks: the screen, the camera, and the reader's own files.
+The clip is cut short.
 """
 import os
 import re
@@ -19,7 +19,7 @@ INSTEAD = [
 
 
 def commands():
-    """The pipelines in README.md's sh blocks, continued lines joined."""
+    """The pipelines in README.md's sh blocks, with continued lines joined."""
     with open(os.path.join(ROOT, "README.md"), encoding="utf-8") as f:
         text = f.read()
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S):
@@ -29,14 +29,14 @@ def commands():
 
 
 def instead(line, video):
-    """A pipeline of README.md for this video, without screen and camera."""
+    """Adapt a pipeline of README.md to this video, without screen and camera."""
     for pattern, other in [*INSTEAD, (r"data/clips/cup\.mp4|VIDEO\.mp4", video)]:
         line = re.sub(pattern, other, line)
     return line
 
 
 def environment(build, folder):
-    """For GStreamer; None, and a word why, if the pipelines cannot run here."""
+    """The environment for GStreamer; None, with a message, if pipelines cannot run here."""
     plugin = os.path.join(os.path.abspath(build), "gst")
     if not os.path.exists(os.path.join(plugin, "libgstrvosseg.so")):
         print("skipped: the element is not in this build")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README.md's pipelines on videos as people have them: readme_videos.py BUILD_DIR.
+"""readme_videos.py BUILD_DIR: runs README.md's pipelines on the kinds of videos that users have.
 
-Makes short videos with ffmpeg: other depths and chroma, an alpha channel, turned, of variable
-rate, with an offset. Each frame that GStreamer decodes must get its mask: all of them, but for one
-of GStreamer 1.26.2's alpha decoder. A video whose encoder is missing is left out; without any the
-test is skipped.
+It makes short videos with ffmpeg: other depths and chroma, an alpha channel, turned, of variable
+rate, with an offset. Each frame that GStreamer decodes must get its mask, except one of GStreamer
+1.26.2's alpha decoder. A video whose encoder is missing is left out; without any video the test is
+skipped.
 """
 import os
 import subprocess
@@ -18,7 +18,7 @@ import readme
 
 FRAMES = 8
 SIZE = "320x180"
-# Name, options of ffmpeg behind its input, frames of the video.
+# Name, options of ffmpeg after its input, frames of the video.
 VIDEOS = [
     ("hevc-10bit.mp4", "-pix_fmt yuv420p10le -c:v libx265 -x265-params log-level=error", FRAMES),
     ("h264-444.mp4", "-pix_fmt yuv444p -c:v libx264", FRAMES),
@@ -43,7 +43,7 @@ def ffmpeg(folder, arguments):
 
 
 def make(folder, name, options):
-    """The video of that name, in folder."""
+    """Make the video of that name in folder."""
     clip = os.path.join(readme.ROOT, "data", "clips", "cup.mp4")
     if not ffmpeg(folder, f"-i {clip} -frames:v {FRAMES} -s {SIZE} {options} {name}"):
         return False
@@ -54,14 +54,14 @@ def make(folder, name, options):
 
 
 def paint(path):
-    """A mask of the first frame."""
+    """Write a mask of the first frame."""
     mask = Image.new("L", (320, 180))
     ImageDraw.Draw(mask).rectangle((100, 40, 180, 140), fill=1)
     mask.save(path)
 
 
 def decoded(folder, env, name):
-    """How many frames of it come out of decodebin."""
+    """The number of frames that decodebin gives."""
     done = subprocess.run(f"gst-launch-1.0 -v filesrc location={name} ! decodebin ! "
                           "fakesink silent=false sync=false", shell=True, cwd=folder, env=env,
                           timeout=120, text=True, capture_output=True, check=False)
@@ -77,7 +77,7 @@ def check(folder, lines, env, name, frames):
         good = readme.run(line, folder, env) and good
     found = len(os.listdir(masks)) if os.path.isdir(masks) else 0
     wanted = decoded(folder, env, name)
-    # The last one of vp9-alpha.webm stays in the decoder of GStreamer 1.26.2, now and then.
+    # GStreamer 1.26.2's decoder sometimes keeps the last frame of vp9-alpha.webm.
     some = "alpha" in name
     if abs(found - wanted) > some or min(found, wanted) < frames - some:
         print(f"FAILED: {name} has {frames} frames, decodes to {wanted}, and got {found} masks")
@@ -94,7 +94,7 @@ def main():
         if not env:
             return 77
         small = os.path.join(os.path.abspath(sys.argv[1]), "tests", "models", "r18.safetensors")
-        if os.path.exists(small):  # which network it is does not matter here
+        if os.path.exists(small):  # any network will do here
             env["RVOS_MODEL"] = small
         lines = [line for line in readme.commands() if "filesrc" in line]
         paint(os.path.join(folder, "FIRST.png"))

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# `pip wheel .` makes a wheel that is whole: it carries librvos and the model, and works where
-# neither the tree nor a build folder is known. By Debian's packages, without a network.
-# Then the lines `pip install` of the documents, with that wheel in place of the clone from which
-# it was made. These need PyPI, and are left out where it cannot be reached.
+# Tests that the wheel of `pip wheel .` is complete: it has librvos and the model, and works
+# without the tree and a build folder. This uses Debian's packages and no network. Then it runs the
+# documents' lines `pip install`, with the wheel in place of the clone. These need PyPI, and are
+# left out if it cannot be reached.
 #
 #     sh tests/wheel.sh
 set -u
@@ -18,11 +18,12 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 unset PYTHONPATH RVOS_LIBRARY RVOS_MODEL
 
-# pip's own folder: no other build is in the way.
+# Build in pip's own folder, so that no other build interferes.
 "$python" -m pip wheel --quiet --no-deps --no-build-isolation --no-index \
     --disable-pip-version-check --wheel-dir "$work" "$root" || exit 1
 ls "$work"
-# For this kind of machine. (meson-python also ties it to the version of Python, without a need.)
+# The wheel is for this kind of machine. (meson-python also ties it to the version of Python,
+# without need.)
 ls "$work"/rvos-*-none-linux_*.whl "$work"/rvos-*-cp3*-linux_*.whl 2>/dev/null | grep . || exit 1
 "$python" -m venv --system-site-packages --without-pip "$work/venv" || exit 1
 "$python" -m pip --disable-pip-version-check --python "$work/venv/bin/python" install --quiet \
@@ -52,7 +53,7 @@ with rvos.Model() as m, m.stream("zero-shot", objects=1) as stream:
 print("the wheel works, with", m.path.rsplit("/", 1)[1])
 END
 
-# A pip for the program's environment, as in one that has been activated.
+# Put the environment's pip first in PATH, as activation does.
 cat >pip <<END
 #!/bin/sh
 exec $python -m pip --disable-pip-version-check --python $work/venv/bin/python "\$@"

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvosseg beside other engines on this machine's CPU, frame by frame in turn, in one run.
+"""Compares rvosseg with other engines on this machine's CPU, frame by frame in turn.
 
     compare.py BUILD [--anyway]                            the bars of this project
     compare.py BUILD MODEL... --objects 1,5 --task one-shot
     compare.py BUILD --against OTHER/engine/tools/rvos-bench --peers ''    another build
     compare.py BUILD --python peers/bin/python             OpenVINO and ONNX Runtime, too
 
-All get the same weights and frames, from pixels to labels. First the outputs: in float32 the
-probabilities of all frames must agree within 5e-4, or a row is not timed; of others the table
-has the IoU of the masks. Then all run a frame in turn, the order changing from round to round.
-`ms` is the median of a frame, `least` the least, `CPU ms` the median of the CPU time of the whole
-process: on a machine that does other work look at the last two.
+All get the same weights and frames, from pixels to labels. Outputs are compared first: in float32
+the probabilities of all frames must agree within 5e-4, or a row is not timed; for other precisions
+the table has the IoU of the masks. Then all run one frame in turn; the order changes from round to
+round. `ms` is the median of a frame, `least` the minimum, `CPU ms` the median of the CPU time of
+the whole process. On a busy machine look at the last two.
 
-Without MODEL: the shipped ResNet-18 with 5 slots and a random ResNet-101 with 10. The machine
-must be quiet, or the run counts for nothing. The peers are the published formulation with batch
-norm folded: `jit` traced, frozen and optimised by PyTorch, `eager` not; and with --python, of an
-environment with openvino, nncf, onnxruntime and onnx, those engines in float32, bf16 and int8, as
-far as they can. --json writes what rvos-bench --compare and --plot take.
+Without MODEL it measures the shipped ResNet-18 with 5 slots and a random ResNet-101 with 10, and
+needs a quiet machine. The peers are the published formulation with batch norm folded: `jit` is
+traced, frozen and optimised by PyTorch, `eager` is not. --python names a Python with openvino,
+nncf, onnxruntime and onnx; these engines then run in float32, bf16 and int8, as far as they can.
+--json writes files for rvos-bench --compare and --plot.
 """
 import argparse
 import json
@@ -44,7 +44,7 @@ def call(*command, **more):
 
 
 class Row:
-    """An engine: how it is served, and how it writes its probabilities to a file."""
+    """An engine: the commands that serve frames and that write its probabilities."""
 
     def __init__(self, name, precision, serve, probabilities):
         self.name, self.precision = name, precision
@@ -52,10 +52,10 @@ class Row:
         self.error = self.iou = None
 
 
-# ---- what all get -----------------------------------------------------------------------
+# ---- inputs for all -----------------------------------------------------------------------
 
 def facts(tools, model):
-    """Of a model, as rvos-info tells them."""
+    """The facts of a model, from rvos-info."""
     out = call(tools / "rvos-info", model, check=True, capture_output=True).stdout
     lines = dict(line.split(None, 1) for line in out.splitlines() if " " in line)
     size = next(line for line in out.splitlines() if line.startswith("network size"))

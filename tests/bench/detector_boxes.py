@@ -6,9 +6,9 @@
 
 DAVIS has JPEGImages/480p and Annotations/480p, one object a sequence (any value above 0).
 The first frame carries a region of interest: the box of the first annotation, moved by up
-to --shift of its sides. rvosseg runs with mode=auto detector-seeds=boxes. Prints J of the
-slot of that object for each sequence (first and last frame left out), and the mean.
-Wants python3-gi, numpy and Pillow, and GST_PLUGIN_PATH where rvosseg is not installed.
+to --shift of its sides. rvosseg runs with mode=auto detector-seeds=boxes. It prints J of the
+slot of that object for each sequence (first and last frame left out), and the mean. It needs
+python3-gi, numpy and Pillow, and GST_PLUGIN_PATH if rvosseg is not installed.
 """
 import argparse
 import os

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""dpkg_build.py [FOLDER] [--frames 60] [--threads 1] [--against PROGRAM]: a build with a
-distributor's flags against the default build, frame by frame in turn.
+"""dpkg_build.py [FOLDER] [--frames 60] [--threads 1] [--against PROGRAM]: compares a build with a
+distributor's flags with the default build, frame by frame in turn.
 
-Builds both in FOLDER (default: a temporary one): as `meson setup` does by itself, and with
-dpkg-buildflags and --buildtype=plain, as dpkg-buildpackage does. Ends with 1 if the second one's
-median is more than 5 % above the first one's. With --against the other side is that rvos-bench,
-such as /usr/bin/rvos-bench of an installed package. The machine must be quiet.
+It builds both in FOLDER (default: a temporary one): with the defaults of `meson setup`, and with
+dpkg-buildflags and --buildtype=plain, as dpkg-buildpackage does. It ends with 1 if the second
+median is more than 5 % above the first. With --against the second side is that rvos-bench, such as
+/usr/bin/rvos-bench of an installed package. The machine must be quiet.
 """
 import argparse
 import os
@@ -23,7 +23,7 @@ DPKG = ("-g -O2 -fstack-protector-strong -Wformat -Werror=format-security "
 
 
 def dpkg_flags():
-    """{variable: flags}; those of Debian 12 where there is no dpkg."""
+    """{variable: flags}; those of Debian 12 if dpkg is missing."""
     if not shutil.which("dpkg-buildflags"):
         return {"CFLAGS": DPKG, "LDFLAGS": "-Wl,-z,relro -Wl,-z,now"}
     text = subprocess.run(["dpkg-buildflags"], check=True, capture_output=True, text=True, env={

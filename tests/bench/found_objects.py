@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Objects that mode auto finds on made clips: how many, how soon, how steadily.
+"""Measures the objects that mode auto finds on made clips: how many, how soon, how steadily.
 
     found_objects.py BUILD [--clips 30] [--frames 90] [--size 448x256] [--seed 1]
                      [--stills DIR] [--backgrounds DIR] [--made DIR] [--interval 15]
                      [--task auto] [--keep DIR]
 
-Makes clips with data/rvos_train/made_clips.py (or takes those of --made), runs rvos-segment and
-rvos-eval of the folder BUILD on them, and prints: the share of appearances that were found
-within two intervals, id switches per 300 frames, and false objects. An appearance begins
-when an object comes to cover at least 0.5 % of the frame. It is found when a slot has a J
-of at least 0.5 with the object. Appearances that are over before two intervals have passed
-count only if they were found. --keep keeps the masks. Wants numpy and Pillow.
+It makes clips with data/rvos_train/made_clips.py (or takes those of --made), and runs rvos-segment
+and rvos-eval of the folder BUILD on them. It prints the share of appearances that were found
+within two intervals, id switches per 300 frames, and false objects. An appearance begins when an
+object first covers at least 0.5 % of the frame. It is found when a slot has a J of at least 0.5
+with the object. Appearances that end before two intervals have passed count only if they were
+found. --keep keeps the masks. It needs numpy and Pillow.
 """
 import argparse
 import json

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """RVOS in ONNX Runtime and OpenVINO, for compare.py: the published formulation, exported from
-PyTorch with batch norm folded. The state goes in and out with each frame.
+PyTorch with batch norm folded. The state is input and output of each frame.
 
     onnx_peer.py --export MODEL FILE.onnx [--objects N]         needs PyTorch
     onnx_peer.py --quantise ENGINE FILE.onnx OUT --frames F.npy    int8: NNCF, or ONNX Runtime's
@@ -9,8 +9,8 @@ PyTorch with batch norm folded. The state goes in and out with each frame.
     onnx_peer.py --serve ENGINE FILE --frames F.npy [--precision bf16] [--threads 2]
     onnx_peer.py --probs OUT.npy ENGINE FILE --frames F.npy ...
 
-ENGINE is openvino or onnxruntime. --serve speaks as turns.py tells. --quantise runs the clip
-in float32 and takes the inputs of its frames, states too, for calibration.
+ENGINE is openvino or onnxruntime. --serve speaks the protocol of turns.py. --quantise runs the
+clip in float32 and calibrates with the inputs of its frames, states included.
 """
 import argparse
 import itertools
@@ -26,7 +26,7 @@ MEAN, STD = (np.float32([[[[a]], [[b]], [[c]]]])
 STATES = 4
 INPUTS = ["image", *(f"h{k}" for k in range(STATES))]
 OUTPUTS = ["logits", "prob", *(f"n{k}" for k in range(STATES))]
-SAMPLES = 16  # of calibration
+SAMPLES = 16  # frames for calibration
 
 
 def export(a):
@@ -122,7 +122,7 @@ class Video:
 # ---- int8 ---------------------------------------------------------------------------------
 
 def samples(a, float32):
-    """Inputs of frames spread over the clip, with the states that float32 brings."""
+    """Inputs of frames spread over the clip, with the states of the float32 network."""
     frames, video, out = np.load(a.frames), Video(float32), []
     for t, frame in enumerate(frames):
         if t * SAMPLES // len(frames) != (t - 1) * SAMPLES // len(frames):

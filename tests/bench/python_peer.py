@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""python_peer.py BUILD [FRAMES]: the Python package against rvos-bench, frame by frame in turn.
+"""python_peer.py BUILD [FRAMES]: compares the Python package with rvos-bench, frame by frame in
+turn.
 
 Both run the shipped model on the clip's frames, from pixels in memory to labels in memory,
-zero-shot with five slots. Prints medians and their ratio; below 0.95 it fails.
+zero-shot with five slots. It prints medians and their ratio; below 0.95 it fails.
 """
 import itertools
 import os
@@ -30,7 +31,7 @@ def frames_of_clip(folder, count=20):
     frames = [f.to_ndarray(format="rgb24") for f, _ in zip(decoded(clip), range(count))]
     for number, frame in enumerate(frames):
         Image.fromarray(frame).save(os.path.join(folder, f"{number:03d}.png"))
-    return frames + frames[-2:0:-1]  # forth and back, as rvos-bench runs them
+    return frames + frames[-2:0:-1]  # forward and backward, as rvos-bench runs them
 
 
 class Ours(Turn):

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The peer that the engine is timed against: RVOS in PyTorch, as published.
+"""RVOS in PyTorch, as published, to compare the engine's speed with.
 
-The decoder runs object after object, level after level, with one whole gate convolution
-per cell over the concatenated input (data/rvos_train/model.py).  It is given PyTorch's best: batch
-norm folded into the convolutions, nothing records gradients, and encoder and decoder
-traced, frozen and put through torch.jit.optimize_for_inference, which packs the weights
-once (--eager: not).
+The decoder runs object after object, level after level, with one whole gate convolution per cell
+over the concatenated input (data/rvos_train/model.py). It uses PyTorch's best settings: batch norm
+is folded into the convolutions, and no gradients are recorded. Unless --eager is given, encoder
+and decoder are traced, frozen and optimised by torch.jit.optimize_for_inference.
 
-    pytorch_peer.py MODEL --serve [--threads 2]     runs frames on request, as turns.py tells;
+    pytorch_peer.py MODEL --serve [--threads 2]     runs frames on request, see turns.py;
                                                     it prints the milliseconds of the network
                                                     (normalised input to probabilities) and of
                                                     all, with normalising and labels
@@ -33,7 +32,7 @@ from rvos_train import model, pixels
 
 
 def folded(conv, norm):
-    """A convolution with the batch norm behind it taken in; computed in float64."""
+    """Fold a batch norm into the convolution before it, in float64."""
     gain = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
     bias = 0 if conv.bias is None else conv.bias.double()
     out = nn.Conv2d(conv.in_channels, conv.out_channels, conv.kernel_size, conv.stride,
@@ -45,7 +44,7 @@ def folded(conv, norm):
 
 
 def fold(module):
-    """Replaces every pair convN, bnN (and 0, 1 of a downsampling) by one convolution."""
+    """Replace every pair convN, bnN (and 0, 1 of a downsampling) by one convolution."""
     children = dict(module.named_children())
     pairs = [(a, a.replace("conv", "bn").replace("sk", "bn")) for a in children
              if a.startswith(("conv", "sk"))]
@@ -70,7 +69,7 @@ class Network(nn.Module):
         self.size = net.settings["size"]
 
     def states(self):
-        """Zeros, which is what absent states are."""
+        """Zeros, which stand for absent states."""
         h, w = self.size
         out = []
         for k, f in enumerate(self.encoder(torch.zeros(1, 3, h, w))):
@@ -109,7 +108,7 @@ class Peer:
         inner = time.perf_counter()
         _, prob, *self.hidden = self.network(x, self.fed, *self.hidden)
         if self.count >= 1 and self.mask:
-            self.fed = prob  # frame 1 is fed the annotation once more
+            self.fed = prob  # frame 1 is fed the annotation again
         self.count += 1
         outer = time.perf_counter()
         best, slot = prob[0].max(0)
@@ -132,11 +131,11 @@ def arguments(argv):
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("model")
     p.add_argument("--task", choices=model.TASKS, default="zero-shot")
-    p.add_argument("--objects", type=int, help="default: what the model says")
+    p.add_argument("--objects", type=int, help="default: the model's")
     p.add_argument("--size", metavar="WxH", help="default: what the model says")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--frames", metavar="FILE.npy")
-    p.add_argument("--count", type=int, default=4, help="of frames made by --seed")
+    p.add_argument("--count", type=int, default=4, help="number of frames made by --seed")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--init-mask", metavar="FILE.npy")
     p.add_argument("--eager", action="store_true", help="without torch.jit")
@@ -146,13 +145,13 @@ def arguments(argv):
     return p.parse_args(argv)
 
 
-# Without inference mode PyTorch 2 finds no max pooling for the packed (mkldnn) tensors of an
-# optimised network, and raises.
+# Without inference mode PyTorch 2 has no max pooling for the packed (mkldnn) tensors of an
+# optimised network.
 @torch.inference_mode()
 def main(argv=None):
     a = arguments(argv)
     torch.set_num_threads(a.threads)
-    # as the engine does: decaying states are slow otherwise
+    # flush denormals like the engine; decaying states are slow otherwise
     torch.set_flush_denormal(True)
     net = model.load_bundle(a.model)
     if a.size:

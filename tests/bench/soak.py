@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Hours of a live stream through rvosseg: memory must stay flat, and nothing may fail.
+"""Runs a live stream through rvosseg for hours: memory must not grow, and nothing may fail.
 
     soak.py [--minutes 60] [--model FILE] [--size 640x360] [--fps 30]
 
-A live test source, both pads linked to clocked sinks that report lateness. Every few seconds
-something changes that an application may change: output, palette, mask pad released and
-requested again, reset, disabled, another frame size.  Once a minute a line tells frames,
-inferences, late frames and resident memory; at the end the growth since the first fifth of the
-time, and PASS or FAIL (more than 2 % and 8 MiB, a bus error, or no frames for 10 s).
+The source is a live test source. Both pads are linked to clocked sinks that report lateness. Every
+few seconds the test changes what an application may change: output, palette, a mask pad that is
+released and requested again, reset, disabled, another frame size. Once a minute it prints frames,
+inferences, late frames and resident memory. At the end it prints the growth since the first fifth
+of the time, and PASS or FAIL (more than 2 % and 8 MiB, a bus error, or no frames for 10 s).
 """
 import argparse
 import itertools

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Programs that run a frame when asked, so that several can be measured in turn.
+"""A protocol for programs that run a frame on request, so that several are measured in turn.
 
 A program prints "ready WORDS" once it is warm. Then it reads lines:
 
-    run      runs the next frame (they go round) and prints its milliseconds, the last word
+    run      runs the next frame, in a circle, and prints its milliseconds as the last word
     reset    forgets the video and prints "ok"
-    quit     ends, as the end of its input does
+    quit     ends; so does the end of its input
 
-rvos-bench --serve, cuda-bench --serve, pytorch_peer.py and onnx_peer.py are such programs:
-serve() is the protocol's one side, Side the other.
+rvos-bench --serve, cuda-bench --serve, pytorch_peer.py and onnx_peer.py are such programs.
+serve() is the program's side of the protocol, Side the caller's.
 """
 import math
 import os
@@ -23,7 +23,7 @@ SHIPPED = ROOT / "data" / "models" / "rvos-resnet18-h128.safetensors"
 
 
 def serve(about, run, reset):
-    """run() -> milliseconds, the last of which counts."""
+    """run() -> milliseconds, of which the last value counts."""
     print("ready", about, flush=True)
     for word in map(str.strip, sys.stdin):
         if word == "run":
@@ -38,8 +38,8 @@ def serve(about, run, reset):
 
 
 class Turn:
-    """What runs a frame when asked. times: milliseconds of those that count; cpu: likewise,
-    of all threads of its process."""
+    """Something that runs a frame on request. times: milliseconds of the frames that count;
+    cpu: CPU time of all threads of its process, likewise."""
 
     def __init__(self, name):
         self.name, self.times, self.cpu = name, [], []
@@ -66,7 +66,7 @@ class Turn:
 
 
 class Side(Turn):
-    """Such a program."""
+    """A program that speaks the protocol."""
 
     def __init__(self, name, command):
         super().__init__(name)
@@ -82,7 +82,7 @@ class Side(Turn):
         self.about = ready[1].strip() if len(ready) > 1 else ""
 
     def cpu_ms(self):
-        """Linux's clock of another process."""
+        """CPU time of the process, by Linux's clock."""
         return 1e3 * time.clock_gettime((~self.process.pid << 3) | 2)
 
     def run(self):
@@ -102,9 +102,9 @@ class Side(Turn):
 
 
 def in_turn(sides, rounds, warm_up=5, until=math.inf, failed=None):
-    """One frame each, the order changing from round to round; then all are closed. After
-    `until` (of the monotonic clock) ten rounds will do. failed(side, exception) is called for
-    one that fails, and that is out from then on; without it the first failure ends all."""
+    """Run one frame of each side per round, in changing order; then close all. After `until`
+    (of the monotonic clock) ten rounds are enough. failed(side, exception) is called for a side
+    that fails, which is then left out; without `failed` the first failure ends all."""
     for turn in range(warm_up + rounds):
         if turn > warm_up + 10 and time.monotonic() > until:
             break
@@ -124,7 +124,7 @@ def in_turn(sides, rounds, warm_up=5, until=math.inf, failed=None):
 # ---- is the machine quiet ---------------------------------------------------------------
 
 def cpu_ticks():
-    """Ticks of CPU time by process, but our own."""
+    """Ticks of CPU time of all other processes."""
     ticks = {}
     for entry in pathlib.Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """cudnn_shapes.py CUDNN_PLANS [NODRIVER_DIR] [--all] [--version 9.14] [--folder DIR] [--jobs N]
 
-Whether the cuDNN of a GPU machine has a plan for each convolution of the published networks,
-without that machine: cudnn-plans asks the wheel of that version (pip install
-nvidia-cudnn-cu13==9.14.*) for a described H200. FOLDER: where its libraries are, if not in
-Python's packages. 18 runs with --all: ResNet-18, 50 and 101, with 1, 5 and 10 objects, in fp16
-and fp32, each with both tasks; else the largest network alone. 77: there is no such wheel."""
+Checks, without a GPU, whether a GPU machine's cuDNN has a plan for each convolution of the
+published networks: cudnn-plans asks the wheel of that version (pip install
+nvidia-cudnn-cu13==9.14.*) for a described H200. --folder names its libraries, if they are not in
+Python's packages. --all makes 18 runs: ResNet-18, 50 and 101, with 1, 5 and 10 objects, in fp16
+and fp32, each with both tasks; else only the largest network runs. 77: the wheel is missing."""
 import argparse
 import concurrent.futures
 import glob
@@ -27,7 +27,7 @@ def run(program, env, *args):
 
 
 def judge(program, env, case):
-    """(a line for the table, whether all is well)"""
+    """(a line for the table, whether all shapes have a plan)"""
     base, objects, how = case
     code, said, errors = run(program, env, base, objects, "H200", how)
     shapes = [line for line in said.splitlines() if re.match(r"n\d+\s", line)]
@@ -47,7 +47,7 @@ def find(folder):
 
 
 def check_itself():
-    """A made-up cudnn-plans: all there, a shape without a plan, one that ends early."""
+    """Test judge() with fake programs: all plans there, a shape without a plan, an early end."""
     fine = "n1 8x8 c3 -> 8x8 c64 k7 s2 f16: 3 engines, 2 suit, 1 precompiled; 1.0 ms\\n"
     for text, code, good in ((fine + "1 plans, 0 of them compiled", 0, True), (fine, 0, False),
                              (fine + fine.split(":")[0] + ": nothing\\n1 plans, 0 of them compiled", 1, False),

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# exports.sh MODULE [SYMBOL...]: it exports these and nothing else, and lacks nothing.
+# exports.sh MODULE [SYMBOL...]: checks that it exports exactly these, and that no symbol is missing.
 module=$1
 shift
 want=$(printf '%s\n' "$@" | sort)

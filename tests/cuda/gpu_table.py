@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""gpu_table.py OUT_DIR: what tests/gpu.sh left there as one table, a line for each bar.
+"""gpu_table.py OUT_DIR: makes one table of the results of tests/gpu.sh, a line for each bar.
 
 Reads rows.jsonl (lines of cuda-bench, with a "what" that says what they are for),
 parts.txt, the logs of parts, peers-*.json and engines-*.txt. Writes table.txt and
 results.json. A line is PASS, FAIL, SKIP (nothing was measured) or, without a bar, a figure.
-0: no line is FAIL."""
+It ends with 0 if no line is FAIL."""
 import glob
 import json
 import os
@@ -30,7 +30,7 @@ def load(folder):
         try:
             rows.append(json.loads(line))
         except ValueError:
-            pass  # a program that was ended in the middle of it
+            pass  # the program was ended in the middle of the line
     peers = {}
     for path in sorted(glob.glob(os.path.join(folder, "peers-*.json"))):
         try:
@@ -55,7 +55,7 @@ def parts(text):
 
 
 def limit(what, bar, value, most=None, least=None, unit="", how=".3f"):
-    """A figure against a bar; None: nothing was measured."""
+    """Compare a figure with a bar; None: nothing was measured."""
     if value is None:
         return what, bar, "-", "SKIP"
     good = (most is None or value <= most) and (least is None or value >= least)
@@ -64,7 +64,7 @@ def limit(what, bar, value, most=None, least=None, unit="", how=".3f"):
 
 
 def part_line(data, what, *names):
-    """PASS if all passed that ran; SKIP if none ran."""
+    """PASS if all parts that ran passed; SKIP if none ran."""
     have = {n: data["parts"][n] for n in names if n in data["parts"]}
     ran = {n: v for n, v in have.items() if not v.startswith("SKIP")}
     bad = [f"{n}: {v}" for n, v in ran.items() if v != "PASS"]
@@ -91,7 +91,7 @@ def exact_lines(folder, data):
             frames = max((int(n.rsplit("_", 1)[1]) for n, _ in mine), default=0)
             value = max((p for _, p in mine), default=None)
             if mine and frames < 20:
-                value = float("inf")  # too short to count
+                value = float("inf")  # too few frames to count
             out.append(limit(f"fp32, {base} {task.replace('_', '-')}, {frames} frames",
                              "<= 5e-4", value, most=5e-4, how=".1e"))
     out.append(part_line(data, "fp32 parts", "golden, fp32", "golden of the original, fp32",
@@ -111,7 +111,7 @@ def agree_lines(folder):
 
 
 def pick(data, what):
-    """Rows that were compared with the CPU's masks first; no other time counts."""
+    """Rows whose masks were first compared with the CPU's; other times do not count."""
     return [r for r in data["rows"] if r.get("what") == what and not r.get("failed")
             and (r.get("parity_frames") or "host" in r.get("memory", ""))]
 
@@ -185,7 +185,7 @@ def start_lines(data):
 
 
 def peer_lines(data):
-    """Ours against the fastest of each comparison that ran in turn with it."""
+    """Our time against the fastest peer of each comparison in turn."""
     out = []
     for name, p in data["peers"].items():
         ours = {r["name"]: r["p50_ms"] for r in p["rows"] if r["name"].startswith("rvosseg")}
@@ -223,15 +223,15 @@ def objects_lines(data):
 
 
 def shape_of(key):
-    """A key's part that says the shape, the same for both kinds of engines."""
+    """The part of a key that has the shape, equal for both kinds of engines."""
     m = re.search(r"-(n\d+-\d+x.*)$", key)
     shape = m[1] if m else key
     return re.sub(r"-(f16|tf32|f32)(f16|f32)\b", r"-\2", shape) if m else shape
 
 
 def engine_lines(text):
-    """What was measured of each shape, the slowest first, from the log of a cold start:
-    cuDNN's best and its engine, our own kernel's best, and which was taken."""
+    """The measurements of each shape, the slowest first, from the log of a cold start:
+    cuDNN's best and its engine, our own kernel's best, and which was chosen."""
     found = {}
     for key, form, ms, rest in re.findall(r"^cuDNN: (.*?): (\S+) (\d+\.\d+) ms, best of (.*)$",
                                           text, re.M):
@@ -259,8 +259,8 @@ def table(folder):
     return data, lines
 
 
-NOTE = """Device events: one before and one behind the graph, in a stream that is idle, so that what
-it takes to submit the graph is between them, too."""
+NOTE = """Device events: one before and one behind the graph, in an idle stream, so the time
+to submit the graph is between them, too."""
 
 
 def text_of(lines, data, folder):

@@ -3,9 +3,9 @@
 """long_cases.py DIR [--bases resnet50,resnet101] [--frames 20] [--size 256x448]
                  [--objects 4] [--threads N]
 
-Videos long enough for errors to add up, on random networks of full width, in the layout of
-tests/golden, computed by data/rvos_train/model.py in float64: tests/golden plays them. Skips (77)
-without PyTorch."""
+Makes videos that are long enough for errors to add up, on random networks of full width, in the
+layout of tests/golden. data/rvos_train/model.py computes them in float64. It skips (77) without
+PyTorch."""
 import argparse
 import os
 import pathlib

@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The engine and PyTorch on one GPU, frame by frame in turn.
+"""Compares the engine and PyTorch on one GPU, frame by frame in turn.
 
     peers.py CUDA_BENCH MODEL TASK OBJECTS [--rounds 400] [--json FILE]
              [--seconds 150] [--ours fp16,fp32] [--peers fp32,tf32,fp16,graph,compile]
 
 Peers: the published formulation (data/rvos_train/model.py) eager in float32 and TF32; with batch norm
 folded, fp16 and channels last: eager, as one CUDA graph, and by torch.compile with CUDA
-graphs. The network alone, without resizing and labels, which the engine has to do as well.
-A peer that fails, in its preparation or later, or whose preparation takes so long that
-no time would be left to measure the others, is told and left out. The first 20 rounds
-don't count. The JSON is written whatever happens, SIGTERM included.
+graphs. Peers run the network alone, without resizing and labels, which the engine also does.
+A peer is reported and left out if it fails, or if its preparation would leave no time for
+the others. The first 20 rounds do not count. The JSON is always written, even on SIGTERM.
 """
 import argparse
 import contextlib
@@ -28,7 +27,7 @@ from turns import Side, Turn, in_turn  # noqa: E402
 
 
 class OutOfTime(BaseException):
-    """No Exception: what a compiler's own handlers would take for their own."""
+    """Not an Exception, because a compiler's own handlers would catch that."""
 
 
 def on_alarm(*_):
@@ -116,11 +115,11 @@ def row(name, times):
             "p99_ms": times[int(0.99 * (len(times) - 1))], "frames": len(times)}
 
 
-PREPARING = 0.8  # of the time that there is; measuring takes less
+PREPARING = 0.8  # share of the time for preparation; measuring takes less
 
 
 def prepare(args, torch, began, failed):
-    """The sides that could be made."""
+    """The sides whose preparation succeeded."""
     kinds = [("rvosseg", p) for p in args.ours.split(",")]
     kinds += [("PyTorch", k) for k in filter(None, args.peers.split(","))]
     sides = []
@@ -137,7 +136,7 @@ def prepare(args, torch, began, failed):
                 else:
                     sides.append(Peer(f"PyTorch {torch.__version__} {kind}", torch, args.model,
                                       args.task, args.objects, kind))
-        except (Exception, OutOfTime) as e:  # whatever a PyTorch version thinks of it
+        except (Exception, OutOfTime) as e:  # PyTorch versions raise different kinds
             failed.append(f"{who} {kind}: {reason(e)}")
     return sides
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""test_bench.py CUDA_BENCH_EMULATED MODEL_DIR - what the benchmark times is first compared with
-the CPU's masks: of one stream and of several in one pass. Where a kernel does nothing, there
-are no times."""
+"""test_bench.py CUDA_BENCH_EMULATED MODEL_DIR - checks that the benchmark compares masks with the
+CPU's before it measures, for one stream and for several in one pass. With a kernel that does
+nothing it must print no times."""
 
 import json
 import os
@@ -44,7 +44,7 @@ def main():
         code, row, said = run(folder, "zero-shot", 2, "0 cell_tile")
         check(code != 0 and row["failed"] and row["p50_ms"] == 0 and row["fps"] == 0, row)
         check("not the CPU's" in said, said)
-        # The CPU's answers of another network: also what was kept is compared with.
+        # Stored CPU results of another network must be found wrong, too.
         path = os.path.join(folder, kept[1])
         with open(path, "rb") as f:
             data = f.read()

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""test_find_cudnn.py FINDER MESON [CUDNN_PLANS] - which cuDNN the build finds, in folders made
-here, and which one a program says that it loaded.
+"""test_find_cudnn.py FINDER MESON [CUDNN_PLANS] - tests which cuDNN the build finds, in folders
+made here, and which one a program reports as loaded.
 
-FINDER is engine/src/cuda/cudnn/meson.build. The made-up libraries have one function each.
+FINDER is engine/src/cuda/cudnn/meson.build. The fake libraries have one function each.
 """
 
 import os
@@ -29,7 +29,7 @@ endif
 
 
 def library(path, value):
-    """A library of the name that real ones carry inside, whatever the file is called."""
+    """Make a library with the soname of the real one, under any file name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     name = path.name.split(".so")[0] + ".so.9"
     subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", path, f"-Wl,-soname,{name}"],
@@ -45,7 +45,7 @@ def headers(folder, version):
 
 
 class Place:
-    """A project, the toolkit that it looks into, and what Python has."""
+    """A project, the toolkit that it searches, and Python's packages."""
 
     def __init__(self, root):
         self.root = root
@@ -58,11 +58,11 @@ class Place:
         (root / "meson.build").write_text(PROJECT.format(self.toolkit))
 
     def find(self):
-        """What meson says of cuDNN, and what the linked program returns without any help."""
+        """Meson's line about cuDNN, and the result of the linked program without environment."""
         env = {k: v for k, v in os.environ.items()
                if k not in ("CFLAGS", "LDFLAGS", "LIBRARY_PATH", "LD_LIBRARY_PATH", "PYTHONPATH")}
         env["PYTHONPATH"] = str(self.python)
-        # The linker's own folders may have one here.
+        # The linker's own folders may have a cuDNN on this machine.
         compiler = self.root / "cc"
         compiler.write_text('#!/bin/sh\nfor a; do case $a in -l:*) exit 1 ;; esac; done\nexec cc "$@"\n')
         compiler.chmod(0o755)

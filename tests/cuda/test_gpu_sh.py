@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""test_gpu_sh.py - tests/gpu.sh with programs that do nothing in place of the build, the GPU
-and the engine: what runs and in which order; that a run which is cut off leaves an archive with
-all items before that; and that the tree which travels to such a machine is small enough."""
+"""test_gpu_sh.py - runs tests/gpu.sh with programs that do nothing in place of the build, the GPU
+and the engine. It checks what runs and in which order, that a run that is cut off leaves an
+archive with all items so far, and that the tree is small enough to send to such a machine."""
 import json
 import os
 import pathlib
@@ -19,7 +19,7 @@ TREE_MIB = 64
 ROW = {"p50_ms": 0.7, "p99_ms": 0.75, "min_ms": 0.69, "graph_p50_ms": 0.6, "fps": 1400, "start_ms": 600,
        "context_ms": 200, "model_mb": 180, "stream_mb": 9.5, "memory": "device", "per_pass": 1,
        "parity_frames": 3, "parity_iou": 0.995, "failed": 0}
-# Counts its calls; the one that is asked for says that it is there, and hangs.
+# Counts its calls. Call number STUB_HANG leaves a mark and hangs.
 STUB = """#!/bin/bash
 echo "${{0##*/}} $*" >> "$STUB_LOG"
 if [ "$(wc -l < "$STUB_LOG")" = "${{STUB_HANG:-0}}" ]; then
@@ -83,7 +83,7 @@ class Machine:
         return path.read_text().splitlines() if path.exists() else []
 
     def archive(self):
-        """{name: text} of what came back."""
+        """{name: text} of the archive's files."""
         with tarfile.open(self.folder / "back" / "gpu.tar.gz") as tar:
             return {m.name.removeprefix("./"): tar.extractfile(m).read().decode(errors="replace")
                     for m in tar.getmembers() if m.isfile()}

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The table of tests/gpu.sh, of made-up results: good ones, bad ones, half of them, none."""
+"""Tests the table of tests/gpu.sh with fake results: good, bad, incomplete, none."""
 import json
 import os
 import pathlib
@@ -37,7 +37,7 @@ def write(folder, name, text):
 GOLDEN = "{:34} logit 1.00e-05 (<= 1e-03)  probability {} (<= 5e-04)  labels 0 of 10\n"
 
 
-# Parts that are a line of their own: name of the part -> of the line.
+# Parts with a line of their own: name of the part -> of the line.
 OWN = {"memcheck, own kernels": "memcheck, own kernels",
        "racecheck, own kernels": "racecheck, own kernels",
        "golden, fp16, own kernels": "fp16 golden cases, own kernels",
@@ -83,7 +83,7 @@ def verdicts(folder):
 
 
 def of(table, begin):
-    """The verdicts of the lines that begin so."""
+    """The verdicts of the lines with this beginning."""
     return {v[2] for k, v in table.items() if k.startswith(begin)}
 
 

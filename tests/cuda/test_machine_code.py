@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""test_machine_code.py NVCC OBJECTS SOURCE_ROOT - the machine code for sm_90 of the kernels that
-take most of a frame: no local memory and no stack, no more registers than blocks were planned
-for, and tensor cores where the source asks for them.
+"""test_machine_code.py NVCC OBJECTS SOURCE_ROOT - checks the machine code for sm_90 of the most
+expensive kernels: no local memory and no stack, no more registers than the block size allows, and
+tensor cores where the source asks for them.
 
-By cuobjdump (in PATH, beside nvcc, or pip's nvidia-cuda-cuobjdump) of what was built; without it
-by what ptxas says of the same sources. Registers are a compiler's choice: with another nvcc than
-the one below, more of them are told and are no failure."""
+It reads the built objects with cuobjdump (in PATH, beside nvcc, or pip's nvidia-cuda-cuobjdump),
+else the output of ptxas for the same sources. Registers are a compiler's choice: with another nvcc
+than the one below, more registers are reported but are not a failure."""
 import glob
 import os
 import re
@@ -17,7 +17,7 @@ import sysconfig
 import tempfile
 
 NVCC = "13.0"
-# Kernel: most registers, and whether it runs on tensor cores. None: no bound.
+# Kernel: (most registers, or None for no bound; whether it uses tensor cores).
 KERNELS = {
     "conv_tile": {"conv_128x64": (123, True), "conv_64x64": (63, True), "conv_64x32": (48, True),
                   "conv_32x64": (40, True)},

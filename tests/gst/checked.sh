@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# checked.sh valgrind|leaks PROGRAM: a test of the element under valgrind, or with
-# GStreamer's leaks tracer. Exits with 77 where the tool is missing.
+# checked.sh valgrind|leaks PROGRAM: runs a test of the element under valgrind, or with
+# GStreamer's leaks tracer. Exits with 77 if the tool is missing.
 set -u
 
 skip()
@@ -31,7 +31,7 @@ valgrind)
     ;;
 leaks)
     gst-inspect-1.0 coretracers >/dev/null 2>&1 || skip "no GStreamer tracers here"
-    # At its end the tracer turns a leak into a failure of the program.
+    # The tracer turns a leak into a failure when the program ends.
     GST_TRACERS=leaks GST_DEBUG=GST_TRACER:7 GST_DEBUG_NO_COLOR=1 GST_DEBUG_FILE=$log \
         "$program" && exit 0
     grep 'object-alive, type-name=(string)' "$log" >&2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# pictures.sh ROOT OUT: makes the documentation's pictures into OUT with the shipped model,
-# and checks that they show what they should. Exits with 77 where something is missing.
+# pictures.sh ROOT OUT: makes the documentation's pictures in OUT with the shipped model, and
+# checks their content. Exits with 77 if something is missing.
 set -eu
 root=$1 out=$2
 
@@ -18,7 +18,7 @@ done
 for element in avdec_h264 qtdemux jpegenc pngenc compositor; do
     gst-inspect-1.0 "$element" >/dev/null 2>&1 || skip "no element $element here"
 done
-sh "$root/docs/element_pictures.sh" "$out" 7 # an early frame shows as much, sooner
+sh "$root/docs/element_pictures.sh" "$out" 7 # an early frame is faster and shows as much
 exec /usr/bin/python3 - "$out" <<'END'
 import sys
 import numpy as np

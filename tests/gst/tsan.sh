@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# tsan.sh PROGRAM: runs it, and once more, twice at most, if the runtime of ThreadSanitizer
-# has failed a check of its own: gcc 14's does so now and then (TraceSkipGap), and hangs.
+# tsan.sh PROGRAM: runs it, and up to twice more if ThreadSanitizer's runtime failed a check of
+# its own. gcc 14's runtime sometimes does (TraceSkipGap), and hangs.
 set -u
 
 log=$(mktemp) || exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""headers.py SOURCE_ROOT CC...: each header compiles alone; rvos.h as strict C11, C17 and, where
-there is a C++ compiler, C++17."""
+"""headers.py SOURCE_ROOT CC...: checks that each header compiles alone, and rvos.h as strict C11,
+C17 and, with a C++ compiler, C++17."""
 import pathlib
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ failed = checked = 0
 def compiles(header, command):
     global failed, checked
     checked += 1
-    # Through an #include: a header that is itself the main file warns about its own pragmas.
+    # Compile an #include: a header that is the main file warns about its own pragmas.
     r = subprocess.run([*command, *warnings, "-fsyntax-only", "-"], text=True,
                        input=f'#include "{header}"\nint main(void) {{ return 0; }}\n',
                        capture_output=True)

@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# launch.sh MODEL: gst-launch-1.0 with nvcodec's cudaupload and cudadownload on both sides,
-# and what the driver has counted. NV12 is two copies a frame. Exits with 77 where there
-# is no nvcodec.
+# launch.sh MODEL: runs gst-launch-1.0 with nvcodec's cudaupload and cudadownload on both sides,
+# and checks the driver's counts. NV12 needs two copies a frame. Exits with 77 without nvcodec.
 set -u
 model=$1
 report=$(mktemp)
@@ -14,8 +13,8 @@ export FAKE_CUDA_DEVICES=2 FAKE_CUDA_REPORT="$report"
 gst-launch-1.0 --version >/dev/null 2>&1 || { echo "skipped: no gst-launch-1.0"; exit 77; }
 gst-inspect-1.0 cudaupload >/dev/null 2>&1 || { echo "skipped: no plugin nvcodec"; exit 77; }
 
-# check NAME "COUNTS" REST...: a source, upload, the rest of the line; COUNTS are those of
-# the driver.
+# check NAME "COUNTS" REST...: runs a source, upload, and the rest of the line. COUNTS are the
+# driver's.
 check()
 {
     name=$1 wanted=$2
