@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """make_ffi.py RVOS_H OUT.py: the declarations of rvos.h as a module that cffi reads.
 
-The header stays the only place where the interface is written down. The module is plain
-Python: it serves every version of Python.
+The header stays the only definition of the interface. The module is plain Python, so it
+works with every version of Python.
 """
 import re
 import sys
@@ -12,7 +12,7 @@ import cffi
 
 
 def declarations(text):
-    """The header without what cffi's parser does not know."""
+    """The header without the parts that cffi's parser does not know."""
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     text = re.sub(r"#ifdef __cplusplus.*?#endif", "", text, flags=re.S)
     constants = re.findall(r"^#define RVOS_\w+ \d+$", text, re.M)

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """notebook.py VIDEO OUT.jpg: some frames with their masks, by matplotlib.
 
-The parts between the lines of %% are cells of a notebook, in Jupyter as in an editor.
+The lines with %% separate the cells of a notebook, in Jupyter and in editors.
 """
 import sys
 
 import matplotlib
 
-matplotlib.use("Agg")  # without a screen; a notebook does without this line
+matplotlib.use("Agg")  # works without a screen; leave it out in a notebook
 
 # %% Segment the video, and keep every 40th frame
 import matplotlib.pyplot as plt

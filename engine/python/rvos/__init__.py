@@ -16,12 +16,12 @@ For frames of your own there are the three handles of librvos. Each is a context
         for frame in frames:                    # uint8, (height, width, 3), RGB
             masks = stream.process(frame)       # masks.labels: uint8, (height, width)
 
-A Device is where work runs, a Model is weights on a device, a Stream is the state of one
-video. A stream belongs to one thread at a time. Any number of threads may share a model,
-each with a stream of its own: the GIL is free while the network runs.
+A Device runs the work, a Model is weights on a device, a Stream is the state of one video.
+Only one thread at a time may use a stream. Any number of threads may share a model, each
+with a stream of its own. The GIL is released while the network runs.
 
-What goes wrong is an rvos.Error with the words of the library. Its warnings go to the logger
-"rvos" of the module logging.
+A failure raises an rvos.Error with the library's message. Warnings of the library go to the
+logger "rvos" of the module logging.
 """
 from ._build import VERSION as __version__
 from ._errors import (DeviceError, Error, FormatError, InvalidArgument, NotFound, OutOfMemory,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The videos that rvos-archive is given, the names of what it makes, and what is finished."""
+"""The input videos of rvos-archive, the names of its outputs, and which videos are finished."""
 from __future__ import annotations
 
 import dataclasses
@@ -18,23 +18,23 @@ VIDEOS = frozenset(
 
 
 class Refused(Exception):
-    """What the user asked for cannot be done; in words."""
+    """The user's request cannot be done; the message says why."""
 
 
 @dataclasses.dataclass
 class Video:
-    """One video and what has become of it."""
+    """One video and its status."""
 
     path: str
     output: str
     record: str
-    source: dict[str, int] = dataclasses.field(default_factory=dict)  #: as it was at first
+    source: dict[str, int] = dataclasses.field(default_factory=dict)  #: size and time at the start
     status: str = "open"  #: then "done", "skipped" or "failed"
     error: str = ""
     frames: int = 0
     objects: int = 0
-    seconds: float = 0.0  #: of work, all pieces together
-    attempts: int = 0  #: tasks that were started for it
+    seconds: float = 0.0  #: of work on all pieces
+    attempts: int = 0  #: tasks started for it
     workers: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -62,8 +62,8 @@ def _listed(path: str) -> Iterator[str]:
 
 def find(inputs: list[str], lists: list[str], root: Optional[str],
          folder: Folder, format: str) -> list[Video]:
-    """The videos in the order given. A name of an output is that of the video below its
-    folder, below `root`, or its last part."""
+    """The videos in the given order. An output is named by the video's path below its folder
+    or below `root`, or by the last part of the path."""
     found: list[tuple[str, str]] = []
     for path in [*inputs, *(line for one in lists for line in _listed(one))]:
         if os.path.isdir(path):
@@ -88,7 +88,7 @@ def find(inputs: list[str], lists: list[str], root: Optional[str],
 
 
 class Folder:
-    """The output folder. What is not an output is in its folder .rvos-archive."""
+    """The output folder. Everything but the outputs is in its folder .rvos-archive."""
 
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
@@ -99,7 +99,7 @@ class Folder:
             os.makedirs(self.state, exist_ok=True)
             self._lock = open(os.path.join(self.state, "lock"), "w", encoding="utf-8")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Of runs that were killed: their clients hold the lock no more.
+            # Left by killed runs, whose clients no longer hold the lock.
             for name in os.listdir(self.state):
                 if name.startswith("parts-"):
                     shutil.rmtree(os.path.join(self.state, name), ignore_errors=True)
@@ -121,11 +121,11 @@ class Folder:
             source = os.stat(path)
             video.source = {"bytes": source.st_size, "mtime_ns": source.st_mtime_ns}
         except OSError:
-            pass  # its task will say so
+            pass  # its task will report it
         return video
 
     def forget_parts(self, number: int) -> None:
-        """Deletes what the tasks of a video that is finished have left."""
+        """Deletes the temporary files of a finished video."""
         for name in os.listdir(self.parts):
             if name.startswith(f"{number}-"):
                 os.unlink(os.path.join(self.parts, name))
@@ -137,7 +137,7 @@ def _state(video: Video, settings: Settings) -> dict[str, Any]:
 
 
 def finished(video: Video, settings: Settings) -> bool:
-    """Whether an earlier run made the output from the same video by the same settings."""
+    """Whether an earlier run made the output from the same video with the same settings."""
     try:
         with open(video.record, encoding="utf-8") as f:
             record = json.load(f)
@@ -151,7 +151,7 @@ def finished(video: Video, settings: Settings) -> bool:
 
 
 def write_json(path: str, value: Any) -> None:
-    """The file appears when it is whole."""
+    """The file appears when it is complete."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     part = f"{path}.part-{uuid.uuid4().hex}"
     with open(part, "w", encoding="utf-8") as f:
@@ -161,6 +161,6 @@ def write_json(path: str, value: Any) -> None:
 
 
 def remember(video: Video, settings: Settings) -> None:
-    """After the output is there, so that a crash in between only costs time."""
+    """Written after the output exists, so that a crash in between only costs time."""
     write_json(video.record, {**_state(video, settings), "frames": video.frames,
                               "objects": video.objects})

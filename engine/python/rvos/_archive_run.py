@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-archive at the client: gives tasks to Dask, and takes their results."""
+"""The client of rvos-archive: submits tasks to Dask and collects their results."""
 from __future__ import annotations
 
 import collections
@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 from ._archive_files import Folder, Video, finished, remember
 from ._archive_work import Conditions, Job, Settings, cut_job, join_job, segment_job
 
-SCHEDULER_GONE = 30.0  # seconds without the scheduler after which the run ends
+SCHEDULER_GONE = 30.0  # the run ends after this many seconds without the scheduler
 
 
 class SchedulerGone(Exception):
@@ -20,7 +20,7 @@ class SchedulerGone(Exception):
 
 @dataclasses.dataclass
 class _Cut:
-    """A video in pieces: what is known of each, in their order."""
+    """A video in pieces, with the state of each piece in order."""
 
     written: list[Any]
     missing: int
@@ -28,7 +28,7 @@ class _Cut:
 
 @dataclasses.dataclass
 class Worker:
-    """A process that has worked."""
+    """A worker process."""
 
     host: str
     pid: int
@@ -39,7 +39,7 @@ class Worker:
 
 
 class Run:
-    """All videos by one cluster.
+    """Runs all videos on one cluster.
 
     The scheduler is given a few tasks more than there are threads: ten thousand videos cost
     it nothing, and a cluster that grows with its load grows.
@@ -58,10 +58,10 @@ class Run:
         self._running: dict[str, tuple[Any, Any, Job, tuple[Any, ...]]] = {}
         self._cuts: dict[int, _Cut] = {}
         self._partial: dict[tuple[int, int], int] = {}  #: frames of tasks that run
-        self._frames = 0  #: of tasks that are done
+        self._frames = 0  #: of finished tasks
         self._started: collections.Counter[tuple[int, int]] = collections.Counter()
         self._shares: dict[int, dict[int, float]] = collections.defaultdict(dict)  #: by piece
-        self._tried: dict[int, set[str]] = collections.defaultdict(set)  #: without success
+        self._tried: dict[int, set[str]] = collections.defaultdict(set)  #: workers that failed
         for number, video in enumerate(videos):
             if not again and finished(video, settings):
                 video.status = "skipped"
@@ -73,11 +73,11 @@ class Run:
 
     @property
     def frames(self) -> int:
-        """That this run has segmented by now."""
+        """The frames that this run has segmented so far."""
         return self._frames + sum(self._partial.values())
 
     def share(self, number: int) -> float:
-        """How much of a video is done, as far as is known: 0 to 1."""
+        """The known share of a video that is done: 0 to 1."""
         if self.videos[number].status != "open":
             return 1.0
         return min(sum(self._shares[number].values()) if number in self._shares else 0.0, 1.0)
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def open(self) -> bool:
-        """Whether there is a video left to do."""
+        """Whether a video is left to do."""
         return bool(self._waiting or self._running)
 
     def work(self, client: Any, conditions: Conditions, say: Callable[[str], None],
@@ -114,7 +114,7 @@ class Run:
                 self.client.cancel([future for future, *_ in self._running.values()])
 
     def _threads(self) -> int:
-        """Of all workers; waits for a scheduler that does not answer."""
+        """The threads of all workers; waits if the scheduler does not answer."""
         gone_at = time.monotonic() + SCHEDULER_GONE
         while True:
             try:
@@ -126,7 +126,7 @@ class Run:
 
     def _submit(self, function: Any, job: Job, more: tuple[Any, ...]) -> None:
         name = f"{function.__name__}-{job.number}-{job.piece}-{job.attempt}-{self.folder.run}"
-        # Tried again elsewhere, where there is another worker.
+        # Tried again on another worker, if there is one.
         others = [w for w in self.client.nthreads() if w not in self._tried[job.number]] \
             if job.attempt else []
         future = self.client.submit(function, job, self.settings, self.conditions, *more,
@@ -137,7 +137,7 @@ class Run:
         future.add_done_callback(lambda f: self._events.put(("done", f.key)))
 
     def _take(self) -> None:
-        """What has happened, for half a second at most."""
+        """Handles events for at most half a second."""
         try:
             what, value = self._events.get(timeout=0.5)
             while True:
@@ -165,8 +165,8 @@ class Run:
             result = future.result()
         else:  # KilledWorker; a worker without rvos; cancelled or lost
             error = future.exception() if future.status == "error" else future.status
-            # Dask has tried it on several workers. A task that never started was only near one
-            # that ended them.
+            # Dask has tried it on several workers. A task that never started did not end them;
+            # it only waited beside one that did.
             result = {"error": _words(error),
                       "again": self._started[job.number, job.piece] <= self.retries}
         future.release()
@@ -174,7 +174,7 @@ class Run:
         self._partial.pop((job.number, job.piece), None)
         self._count(result)
         if video.status == "failed":
-            return  # another piece of it was too much
+            return  # another piece of it has failed
         if "error" in result:
             self._tried[job.number].add(result.get("worker", ""))
             if result["again"] and job.attempt < self.retries:
@@ -215,7 +215,7 @@ class Run:
         pieces = [self._job(number, piece, start=start, end=end)
                   for piece, (start, end) in enumerate(zip(ends, ends[1:]))]
         self._cuts[number] = _Cut([None] * len(pieces), len(pieces))
-        # A video that was begun comes before new ones: fewer lie about in pieces.
+        # A started video comes before new ones, so that fewer are in pieces at a time.
         self._waiting.extendleft((segment_job, piece, ()) for piece in reversed(pieces))
 
     def _piece(self, job: Job, written: Any) -> None:
@@ -231,7 +231,7 @@ class Run:
         video = self.videos[number]
         video.status, video.error = status, error
         self._shares.pop(number, None)
-        if status == "failed" and self.settings.cut:  # its other pieces are of no use
+        if status == "failed" and self.settings.cut:  # its other pieces are useless
             self._waiting = collections.deque(w for w in self._waiting if w[1].number != number)
         if status == "done":
             try:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos-archive on a worker: segments a video or a piece of it. Each function here that Dask
-calls may run twice, at the same time too: what it writes has a name of its own until it is
-whole."""
+"""The worker of rvos-archive: segments a video or a piece of it. Dask may call each function
+twice, also at the same time. So outputs have temporary names until they are complete."""
 from __future__ import annotations
 
 import dataclasses
@@ -25,7 +24,7 @@ REPORT_INTERVAL = 2.0  # seconds between two messages of a task to the scheduler
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What decides the masks. A video is done again when any of these changes."""
+    """The settings that affect the masks. If one changes, videos are done again."""
 
     model: str  #: path, the same on all workers
     model_sha256: str
@@ -47,13 +46,13 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """What does not change the masks."""
+    """The settings that do not affect the masks."""
 
     backend: Optional[str] = None
     threads: int = 0
     stalled: float = 300.0  #: seconds without a frame after which the worker ends itself
     time_limit: float = 0.0  #: seconds for one task; 0: no limit
-    topic: str = ""  #: of the messages to the client; "": none
+    topic: str = ""  #: topic of the messages to the client; "": none
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,16 +63,16 @@ class Job:
     piece: int
     video: str
     output: str  #: final name; "" for a piece
-    parts: str  #: folder for what is not whole yet, on the same file system
+    parts: str  #: folder for incomplete files, on the same file system
     start: Optional[int] = None  #: timestamp of the piece's first frame, as in the stream
     end: Optional[int] = None  #: that of the next piece's
     attempt: int = 0
 
 
 class Watchdog:
-    """Ends the process when a task shows no life.
+    """Ends the process if a task makes no progress.
 
-    A thread in C does it, which needs no GIL: it also works when the decoder or the network
+    A thread in C does it without the GIL, so it also works if the decoder or the network
     never returns. Dask notices that the worker is gone and gives its tasks to others; its
     nanny starts a new worker. A process has one such thread, so it serves all tasks.
     """
@@ -84,12 +83,12 @@ class Watchdog:
         self._armed = 0.0
 
     def alive(self, task: object, seconds: float) -> None:
-        """Says that the task lives, and will say so again within so many seconds."""
+        """Reports progress and promises the next report within `seconds`."""
         now = time.monotonic()
         with self._lock:
             new = task not in self._deadlines
             self._deadlines[task] = now + seconds
-            # Each arming starts a thread, so not with every frame.
+            # Arming starts a thread, so do not do it for every frame.
             if new or now - self._armed > min(1.0, seconds / 4):
                 self._arm(now)
 
@@ -122,7 +121,7 @@ def sha256_of(path: str) -> str:
 
 
 def _model(settings: Settings, conditions: Conditions) -> Model:
-    """The worker's copy of the model: loaded once, then kept."""
+    """The worker's copy of the model, loaded once and kept."""
     global _loads
     key = (settings.model, settings.model_sha256, settings.size, settings.precision,
            conditions.backend, conditions.threads)
@@ -132,7 +131,7 @@ def _model(settings: Settings, conditions: Conditions) -> Model:
                 raise ValueError(f"{settings.model} on this worker is another model than at "
                                  "the client")
             device = Device(conditions.backend, threads=conditions.threads)
-            _models.clear()  # one of an earlier run with other settings
+            _models.clear()  # a model of an earlier run with other settings
             _models[key] = Model(settings.model, device=device, size=settings.size,
                                  precision=settings.precision)
             _loads += 1
@@ -140,7 +139,7 @@ def _model(settings: Settings, conditions: Conditions) -> Model:
 
 
 class _Life:
-    """Tells the watchdog and the client how far a task is."""
+    """Reports a task's progress to the watchdog and the client."""
 
     def __init__(self, job: Job, conditions: Conditions) -> None:
         self.job, self.conditions = job, conditions
@@ -152,7 +151,7 @@ class _Life:
     def __enter__(self) -> _Life:
         import av
 
-        av.logging.set_level(av.logging.PANIC)  # errors are raised, and come with a file name
+        av.logging.set_level(av.logging.PANIC)  # errors are raised with a file name
         self.step(0)
         return self
 
@@ -198,10 +197,10 @@ def _result(job: Job, began: float, **more: Any) -> dict[str, Any]:
 
 
 def _failure(job: Job, began: float, error: Exception) -> dict[str, Any]:
-    """Of plain types, since not every exception survives the way through Dask. Another worker
-    may do better after an error of the system or of a device; a bad video stays bad."""
+    """The result of a failed task, of plain types, because Dask cannot transport every exception.
+    After an error of the system or a device, another worker may succeed; a bad video stays bad."""
     words = " ".join(str(error).split()) or type(error).__name__
-    words = words.removeprefix(f"{job.video}: ")  # the client names it
+    words = words.removeprefix(f"{job.video}: ")  # the client adds the name
     if getattr(error, "filename", None) == job.video:
         words = str(getattr(error, "strerror", None) or words)
     return _result(job, began, error=words,
@@ -209,7 +208,7 @@ def _failure(job: Job, began: float, error: Exception) -> dict[str, Any]:
 
 
 def segment_job(job: Job, settings: Settings, conditions: Conditions) -> dict[str, Any]:
-    """Segments the video, or a piece of it. A whole video's output is final."""
+    """Segments the video or a piece of it. The output of a whole video is final."""
     began = time.monotonic()
     try:
         with _Life(job, conditions) as life:
@@ -217,7 +216,7 @@ def segment_job(job: Job, settings: Settings, conditions: Conditions) -> dict[st
             if job.output:
                 join([written], job.output, job.video, settings.as_dict(), settings.format,
                      lambda: life.step(0))
-    except Exception as error:  # the client says which video, and goes on
+    except Exception as error:  # the client names the video and goes on
         return _failure(job, began, error)
     return _result(job, began, written=written, frames=written.frames, objects=written.objects)
 
@@ -244,8 +243,8 @@ def _segment(job: Job, settings: Settings, conditions: Conditions, life: _Life) 
 
 
 def cut_job(job: Job, settings: Settings, conditions: Conditions) -> dict[str, Any]:
-    """Where the video may be cut: result["cuts"], timestamps of keyframes, the first of all
-    left out; none if the video is short."""
+    """Finds where the video may be cut: result["cuts"] are timestamps of keyframes without the
+    first one; empty if the video is short."""
     began = time.monotonic()
     try:
         with _Life(job, conditions) as life:
@@ -264,7 +263,7 @@ def cut_job(job: Job, settings: Settings, conditions: Conditions) -> dict[str, A
 
 def join_job(job: Job, settings: Settings, conditions: Conditions,
              pieces: list[Written]) -> dict[str, Any]:
-    """Makes one output of the pieces, with ids that no two objects share."""
+    """Joins the pieces to one output, with unique object ids."""
     began = time.monotonic()
     try:
         with _Life(job, conditions) as life:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What rvos-archive writes: for each piece of a video a file with a line of JSON for each
-frame, and for the format "png" a zip file of pictures; then one file of all pieces. Nothing
-grows with the video's length in memory."""
+"""The outputs of rvos-archive. Each piece of a video gets a file with one line of JSON per
+frame and, in the format "png", a zip file of pictures. These are then joined to one file.
+Memory use does not grow with the video's length."""
 from __future__ import annotations
 
 import dataclasses
@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator
 
 from ._masks import Masks
 
-FORMATS = {"png": ".masks.zip", "coco": ".coco.json"}  # and how the outputs' names end
+FORMATS = {"png": ".masks.zip", "coco": ".coco.json"}  # format: suffix of the outputs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Written:
 
     part: str
     frames: int = 0
-    highest: int = 0  #: track id
+    highest: int = 0  #: highest track id
     objects: int = 0
 
 
 def check_format(name: str) -> None:
-    """Raises ImportError where the format's package is missing."""
+    """Raises ImportError if the format's package is missing."""
     if name == "coco":
         import pycocotools.mask  # noqa: F401
     else:
@@ -36,7 +36,7 @@ def check_format(name: str) -> None:
 
 
 def _palette() -> list[int]:
-    """The colours of DAVIS: those of Masks.draw."""
+    """The DAVIS colours, as in Masks.draw."""
     colours = []
     for label in range(256):
         rgb, bits = [0, 0, 0], label
@@ -52,7 +52,7 @@ _PALETTE = _palette()
 
 
 def _png(masks: Masks) -> bytes:
-    """A picture with a palette: each pixel is Object.id, 0 for background."""
+    """Writes a palette PNG: each pixel is Object.id, 0 for background."""
     from PIL import Image
 
     picture = Image.fromarray(masks.labels)
@@ -63,14 +63,14 @@ def _png(masks: Masks) -> bytes:
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
-    """With a fixed date: the same masks make the same file."""
+    """Uses a fixed date, so that equal masks make equal files."""
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o644 << 16
     return entry
 
 
 class Writer:
-    """Writes the frames of one piece, one after the other."""
+    """Writes the frames of one piece one by one."""
 
     def __init__(self, part: str, format: str) -> None:
         self._part = part
@@ -110,8 +110,7 @@ class Writer:
 
 
 def _lines(pieces: list[Written], alive: Callable[[], None]) -> Iterator[dict[str, Any]]:
-    """The frames of all pieces, numbered through, and with track ids that no two objects
-    share."""
+    """The frames of all pieces, numbered consecutively, with unique track ids."""
     frames = highest = 0
     for piece in pieces:
         with open(piece.part + ".jsonl", encoding="utf-8") as f:
@@ -144,7 +143,7 @@ def _join_png(pieces: list[Written], out: str, about: dict[str, Any],
 
 def _join_coco(pieces: list[Written], out: str, about: dict[str, Any],
                alive: Callable[[], None]) -> None:
-    """COCO's JSON has all images before all annotations: the lines are read twice."""
+    """Reads the lines twice, because COCO's JSON has all images before all annotations."""
     with open(out, "w", encoding="utf-8") as f:
         info = json.dumps({"description": "made by rvos-archive", **about})
         f.write(f'{{"info": {info}, "licenses": [], "categories": '
@@ -165,7 +164,7 @@ def _join_coco(pieces: list[Written], out: str, about: dict[str, Any],
 
 def join(pieces: list[Written], output: str, video: str, settings: dict[str, Any], format: str,
          alive: Callable[[], None]) -> Written:
-    """Makes the output of a video's pieces. It appears when it is whole. `alive` is called
+    """Joins a video's pieces to its output, which appears when it is complete. Calls `alive`
     often."""
     made = f"{pieces[0].part}-{uuid.uuid4().hex}.whole"
     about = {"video": os.path.basename(video), "settings": settings}

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rvos_status as exceptions."""
+"""Exceptions for rvos_status."""
 from __future__ import annotations
 
 
 class Error(Exception):
-    """What librvos could not do, in its own words. `status` is the rvos_status, below 0."""
+    """An error of librvos with its message. `status` is the rvos_status, below 0."""
 
     status: int = 0
 
@@ -18,7 +18,7 @@ class OutOfMemory(Error, MemoryError):
 
 
 class NotFound(Error, FileNotFoundError):
-    """There is no such file."""
+    """The file does not exist."""
 
 
 class ReadError(Error, OSError):
@@ -26,7 +26,7 @@ class ReadError(Error, OSError):
 
 
 class FormatError(Error, ValueError):
-    """The file was read, and is no model that librvos knows."""
+    """The file is not a model that librvos knows."""
 
 
 class WrongTask(Error, ValueError):

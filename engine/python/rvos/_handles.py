@@ -27,13 +27,13 @@ PRECISIONS = {None: lib.RVOS_PRECISION_DEFAULT, "fp32": lib.RVOS_PRECISION_FP32,
 
 
 def default_threads() -> int:
-    """The cores that the process may use: the threads of a device that is told nothing."""
+    """The number of cores that the process may use; the default threads of a device."""
     return int(lib.rvos_default_threads())
 
 
 def default_model() -> str:
-    """The model file that is taken when none is named: $RVOS_MODEL, else the one that came
-    with this package, which is for research and evaluation only (ModelInfo.licence)."""
+    """The default model file: $RVOS_MODEL, else the model that came with this package, which
+    is for research and evaluation only (ModelInfo.licence)."""
     given = os.environ.get("RVOS_MODEL")
     return given or os.path.join(os.path.dirname(os.path.abspath(__file__)), _build.MODEL)
 
@@ -50,7 +50,7 @@ def _close(function: Any, holder: Any, _log: Log) -> None:
 
 
 class _Handle:
-    """An open handle of librvos. Closing twice does no harm; so does not closing."""
+    """An open handle of librvos. Closing it twice, or never, does no harm."""
 
     def __init__(self, log: Log, kind: str) -> None:
         self._log = log
@@ -58,7 +58,7 @@ class _Handle:
         self._holder = ffi.new(f"rvos_{kind} **")
 
     def _opened(self) -> None:
-        # The log stays alive until the handle is closed: librvos calls into it.
+        # Keep the log until the handle is closed, because librvos calls it.
         self._finalizer = weakref.finalize(
             self, _close, getattr(lib, f"rvos_{self._kind}_close"), self._holder, self._log)
 
@@ -72,7 +72,7 @@ class _Handle:
         return bool(self._holder[0] == ffi.NULL)
 
     def close(self) -> None:
-        """Frees what the handle holds. What was opened from it keeps working."""
+        """Frees the handle's resources. Handles that were opened from it keep working."""
         self._finalizer()
 
     def __exit__(self, *_: Any) -> None:
@@ -82,18 +82,18 @@ class _Handle:
 @dataclasses.dataclass(frozen=True)
 class DeviceInfo:
     backend: str  #: "cpu", "cuda" or "reference"
-    name: str  #: of the processor
+    name: str  #: name of the processor
     library: str  #: such as "oneDNN 2.6.3"
     isa: str  #: such as "avx512_core"
-    threads: int  #: that compute
-    threads_refused: int  #: that the system did not give
+    threads: int  #: threads that compute
+    threads_refused: int  #: threads that the system did not start
 
 
 class Device(_Handle):
-    """Where work runs.
+    """A CPU or CUDA device.
 
     backend: "cpu", "cuda" or "reference" (plain C, slow); None: librvos chooses.
-    index: which CUDA device. threads: its CPU threads; 0: default_threads().
+    index: number of the CUDA device. threads: CPU threads; 0: default_threads().
     """
 
     def __init__(self, backend: Optional[str] = None, *, index: int = 0, threads: int = 0) -> None:
@@ -119,27 +119,27 @@ class Device(_Handle):
 class ModelInfo:
     path: str
     encoder: str  #: such as "resnet18"
-    licence: str  #: of the weights; "" if the file is silent
-    provenance: str  #: likewise
-    tasks: tuple[str, ...]  #: what it can do: "zero-shot", "one-shot", "auto"
-    width: int  #: the network sees each frame in this size
+    licence: str  #: licence of the weights; "" if the file does not say
+    provenance: str  #: origin of the weights; "" if the file does not say
+    tasks: tuple[str, ...]  #: of "zero-shot", "one-shot" and "auto"
+    width: int  #: network size
     height: int
-    objects: int  #: slots it was trained with: a stream's default
+    objects: int  #: slots it was trained with; default of a stream
     parameters: int
-    weights_bytes: int  #: taken on the device by now
-    max_batch: int  #: streams that it runs in one pass
-    frames: int  #: of all streams by now
-    passes: int  #: that these frames took
+    weights_bytes: int  #: on the device, so far
+    max_batch: int  #: most streams in one pass
+    frames: int  #: of all streams so far
+    passes: int  #: for these frames
 
 
 class Model(_Handle):
     """One file of weights on one device, for any number of streams.
 
-    path: a .safetensors file; None: default_model(). device: None: one of its own.
-    size: (width, height) at which the network sees frames; None: the file's.
+    path: a .safetensors file; None: default_model(). device: None: a new device.
+    size: network size (width, height); None: the file's.
     precision: "fp32", "tf32", "fp16" or "bf16"; None: the device's.
-    max_batch, batch_wait: streams run in one pass, and how long a frame waits for others,
-    in seconds.
+    max_batch, batch_wait: most streams in one pass, and the seconds that a frame waits for
+    others.
     """
 
     def __init__(self, path: Any = None, *, device: Optional[Device] = None,
@@ -284,19 +284,19 @@ class Stream(_Handle):
         return tuple(found)
 
     def seed(self, masks: Any, ids: Optional[Iterable[int]] = None) -> None:
-        """Shows the stream its objects as they are in the next frame.
+        """Gives the stream the masks of its objects in the next frame.
 
         masks: labels (height, width), integers, 0 for background; or bool, (height, width)
-        for object 1, or (objects, height, width). Of any size.
-        ids: the objects to set, one without a pixel becomes empty; None: all.
+        for object 1, or (objects, height, width). Any size.
+        ids: the objects to set; an object without a pixel becomes empty. None: all.
         """
         labels = labels_of(masks)
         slots = 0xFFFFFFFF if ids is None else _bits(ids)  # RVOS_ALL_SLOTS
         self._call(lib.rvos_stream_seed, view(labels, "masks"), slots)
 
     def seed_box(self, id: int, box: tuple[float, float, float, float]) -> None:
-        """auto: there is an object in this box of the next frame: x, y, width, height as
-        parts of the frame, 0 to 1."""
+        """auto: says that this box of the next frame has an object. x, y, width and height are
+        fractions of the frame's size, 0 to 1."""
         self._call(lib.rvos_stream_seed_box, id, ffi.new("rvos_box *", tuple(box)))
 
     def drop(self, id: int) -> None:
@@ -304,17 +304,17 @@ class Stream(_Handle):
         self._call(lib.rvos_stream_drop, id)
 
     def discover(self) -> None:
-        """auto: look for objects from the next frame on."""
+        """auto: searches for objects from the next frame on."""
         self._call(lib.rvos_stream_discover)
 
     def reset(self) -> None:
-        """Forgets the video so far, seeds too: after a seek or a cut."""
+        """Forgets the video so far and pending seeds. Call it after a seek or a cut."""
         with self._lock:
             lib.rvos_stream_reset(self._open())
             self._index = 0
 
     def warm_up(self) -> None:
-        """Runs the network once on nothing, so that the first frame takes no longer."""
+        """Runs the network once without a frame, so that the first frame is not slower."""
         self._call(lib.rvos_stream_warm_up)
 
     def probabilities(self, id: int) -> npt.NDArray[np.float32]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""librvos itself, and what it says."""
+"""Loads librvos, and handles its log and errors."""
 from __future__ import annotations
 
 import collections
@@ -34,7 +34,7 @@ def words(text: Any) -> str:
 class Log:
     """The lines that a device logs. Errors are kept for the exception that follows.
 
-    Whatever uses the device on the C side must keep its Log, too: librvos calls into it.
+    Every object that uses the device in C must keep its Log, because librvos calls it.
     """
 
     LEVELS = {0: logging.DEBUG, 1: logging.WARNING, 2: logging.INFO, 3: logging.DEBUG}
@@ -51,14 +51,14 @@ class Log:
         logger.log(self.LEVELS.get(level, logging.DEBUG), "%s", text)
 
     def call(self, function: Callable[..., int], *args: Any) -> None:
-        """Calls librvos; raises what it says if it fails."""
+        """Calls librvos and raises its message if it fails."""
         me = threading.get_ident()
         for old in [e for e in list(self._errors) if e[0] == me]:
             self._forget(old)
         status = function(*args)
         if status >= 0:
             return
-        # Lines from the library's own threads carry other numbers: they are the second choice.
+        # Prefer this thread's lines; the library's own threads have other numbers.
         lines = list(self._errors)
         mine = [text for thread, text in lines if thread == me] or [t for _, t in lines[-1:]]
         raise error(status, "; ".join(mine) or words(lib.rvos_strerror(status)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The objects of one frame, and the forms in which other programs want them."""
+"""The objects of one frame, in the forms that other programs use."""
 from __future__ import annotations
 
 import dataclasses
@@ -18,22 +18,22 @@ class Object:
     """One object of one frame."""
 
     id: int  #: its value in the label image, from 1; free again when the object is gone
-    track_id: int  #: in auto mode no other object of the stream ever gets it; else as id
+    track_id: int  #: auto mode: unique in the stream; else equal to id
     box: tuple[int, int, int, int]  #: x, y, width, height in pixels of the label image
     area: int  #: pixels of the label image
     score: float  #: mean probability over its pixels, 0 to 1
 
 
 class Masks:
-    """The objects of one frame. Iterating gives those that have a pixel, by id."""
+    """The objects of one frame. Iterating yields the objects with a pixel, by id."""
 
     def __init__(self, labels: Labels, alpha: Optional[Labels], objects: tuple[Object, ...],
                  device: Any, index: int = 0, time: Optional[float] = None) -> None:
         self.labels = labels  #: uint8, (height, width): 0 is background, else Object.id
-        self.alpha = alpha  #: uint8, (height, width): 255 x the foreground's probability
+        self.alpha = alpha  #: uint8, (height, width): 255 times the foreground's probability
         self.objects = objects
         self.index = index  #: of the frame, from 0
-        self.time = time  #: of the frame, in seconds, where the video says it
+        self.time = time  #: of the frame in seconds, if the video has it
         self._device = device
 
     def __len__(self) -> int:
@@ -57,8 +57,8 @@ class Masks:
 
     @property
     def xyxy(self) -> npt.NDArray[np.float32]:
-        """Boxes: float32, (objects, 4): left, top, right, bottom in pixels, the last two
-        behind the last pixel."""
+        """Boxes: float32, (objects, 4): left, top, right, bottom in pixels; right and bottom
+        are exclusive."""
         boxes = np.array([o.box for o in self.objects], np.float32).reshape(-1, 4)
         boxes[:, 2:] += boxes[:, :2]
         return boxes
@@ -86,7 +86,7 @@ class Masks:
 
     def draw(self, frame: Any, opacity: float = 0.5, contour: int = 2) -> npt.NDArray[np.uint8]:
         """A copy of the frame, (height, width, 3), with the objects tinted and outlined in the
-        colours of DAVIS. `opacity` is of the tint, 0 to 1; `contour` its line in pixels.
+        colours of DAVIS. `opacity` is the tint's, 0 to 1; `contour` is the line's width in pixels.
         """
         drawn = np.array(frame, np.uint8, order="C")
         if drawn.ndim != 3 or size_of(drawn) != self.labels.shape:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Frames and label images as librvos sees them: pointers and strides, copies only at need."""
+"""Converts frames and label images for librvos: pointers and strides, copies only if needed."""
 from __future__ import annotations
 
 from typing import Any, Optional, Sequence, Union
@@ -15,16 +15,16 @@ Frame = Union[npt.NDArray[np.uint8], Sequence[npt.NDArray[Any]], Any]
 
 MAX_OBJECTS: int = lib.RVOS_MAX_OBJECTS
 
-# Bytes a pixel of formats of one plane.
+# Bytes per pixel of formats with one plane.
 PACKED = {"rgb": 3, "bgr": 3, "rgbx": 4, "bgrx": 4, "xrgb": 4, "xbgr": 4, "rgba": 4, "bgra": 4,
           "argb": 4, "abgr": 4, "gray": 1}
-# Planes, chroma's divisors of width and height, bytes a sample, samples a chroma pixel.
+# Planes, chroma divisors of width and height, bytes per sample, samples per chroma pixel.
 PLANAR = {"i420": (3, 2, 2, 1, 1), "nv12": (2, 2, 2, 1, 2), "nv21": (2, 2, 2, 1, 2),
           "y42b": (3, 2, 1, 1, 1), "y444": (3, 1, 1, 1, 1), "i420_10": (3, 2, 2, 2, 1),
           "y42b_10": (3, 2, 1, 2, 1), "y444_10": (3, 1, 1, 2, 1), "p010": (2, 2, 2, 2, 2)}
 CONSTANT = {**{name: getattr(lib, "RVOS_" + name.upper()) for name in (*PACKED, *PLANAR)
                if name != "gray"}, "gray": lib.RVOS_GRAY8}
-# What PyAV calls them.
+# PyAV's names.
 AV = {"rgb24": "rgb", "bgr24": "bgr", "rgb0": "rgbx", "bgr0": "bgrx", "0rgb": "xrgb",
       "0bgr": "xbgr", "rgba": "rgba", "bgra": "bgra", "argb": "argb", "abgr": "abgr",
       "gray": "gray", "yuv420p": "i420", "yuvj420p": "i420", "nv12": "nv12", "nv21": "nv21",
@@ -33,12 +33,12 @@ AV = {"rgb24": "rgb", "bgr24": "bgr", "rgb0": "rgbx", "bgr0": "bgrx", "0rgb": "x
       "p010le": "p010"}
 MATRIX = {None: lib.RVOS_MATRIX_DEFAULT, "bt601": lib.RVOS_MATRIX_BT601,
           "bt709": lib.RVOS_MATRIX_BT709, "bt2020": lib.RVOS_MATRIX_BT2020}
-# ffmpeg's AVColorSpace, where PyAV tells it.
+# FFmpeg's AVColorSpace, if PyAV has it.
 AV_MATRIX = {1: "bt709", 5: "bt601", 6: "bt601", 9: "bt2020", 10: "bt2020"}
 
 
 class Image:
-    """An rvos_image, and what it points into. `copied` says whether pixels were copied."""
+    """An rvos_image and the memory it points to. `copied`: whether pixels were copied."""
 
     def __init__(self, kind: str, width: int, height: int) -> None:
         self.c = ffi.new("rvos_image *")
@@ -76,7 +76,7 @@ def _packed(frame: npt.NDArray[Any], kind: Optional[str]) -> Image:
     kind = kind or {1: "gray", 3: "rgb", 4: "rgba"}[channels]
     if PACKED.get(kind) != channels:
         raise ValueError(f"a frame of {channels} channels cannot be {kind}")
-    # BGR seen as RGB by a view [..., ::-1], as OpenCV's users do: no copy, another format.
+    # OpenCV users view BGR as RGB with [..., ::-1]: use another format instead of a copy.
     if channels > 1 and frame.strides[2] == -1 and kind[::-1] in PACKED:
         frame, kind = frame[:, :, ::-1], kind[::-1]
     image = Image(kind, frame.shape[1], frame.shape[0])
@@ -106,9 +106,9 @@ def _planar(planes: Sequence[npt.NDArray[Any]], kind: Optional[str]) -> Image:
 
 
 def _decoded(frame: Any) -> Image:
-    """A frame of PyAV, in its own memory where librvos knows the format."""
+    """A PyAV frame, without a copy if librvos knows the format."""
     name = frame.format.name
-    # vflip of FFmpeg makes rows that go backwards in memory. Only another format is a copy.
+    # FFmpeg's vflip makes negative strides. Only a change of format makes a copy.
     if name not in AV or any(plane.line_size < 0 for plane in frame.planes):
         name = "rgb24" if name != "rgb24" else "bgr24"
         frame = frame.reformat(format=name)
@@ -125,7 +125,7 @@ def _decoded(frame: Any) -> Image:
 
 def image_of(frame: Frame, kind: Optional[str] = None, matrix: Optional[str] = None,
              full_range: bool = False) -> Image:
-    """What Stream.process takes as a frame, as an rvos_image."""
+    """The rvos_image of any frame that Stream.process accepts."""
     if hasattr(frame, "planes") and hasattr(frame, "reformat"):
         return _decoded(frame)
     image = (_planar(frame, kind) if isinstance(frame, (tuple, list))
@@ -138,7 +138,7 @@ def image_of(frame: Frame, kind: Optional[str] = None, matrix: Optional[str] = N
 
 
 def size_of(frame: Frame) -> tuple[int, int]:
-    """(height, width) of what image_of takes."""
+    """The (height, width) of a frame that image_of accepts."""
     if hasattr(frame, "planes") and hasattr(frame, "reformat"):
         decoded: Any = frame
         return decoded.height, decoded.width
@@ -161,8 +161,8 @@ def view(array: Labels, what: str) -> Any:
 
 
 def labels_of(masks: Any) -> Labels:
-    """Masks as one label image: labels (height, width), or bool (height, width) for object 1,
-    or bool (objects, height, width), where the first of two that overlap wins."""
+    """Converts masks to one label image. Masks are labels (height, width), bool (height, width)
+    for object 1, or bool (objects, height, width), where the first of overlapping masks wins."""
     masks = np.asarray(masks)
     if masks.dtype == np.bool_ and masks.ndim == 3:
         if not 0 < len(masks) <= MAX_OBJECTS:

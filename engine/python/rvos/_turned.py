@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Videos that a telephone filmed on its side: the file says how to turn the frames."""
+"""Turns the frames of rotated videos, for example from telephones, as their files say."""
 from __future__ import annotations
 
 import os
@@ -7,7 +7,7 @@ import struct
 from typing import Any, Iterator, Optional
 
 # A display matrix sends a pixel (x, y) to (a x + c y, b x + d y). By (a, b, c, d): filters of
-# FFmpeg, with their arguments. vflip alone would leave rows that go backwards in memory.
+# FFmpeg, with their arguments. vflip alone would make negative strides.
 FILTERS: dict[tuple[int, ...], list[tuple[str, Optional[str]]]] = {
     (1, 0, 0, 1): [],
     (0, 1, -1, 0): [("transpose", "clock")],
@@ -22,7 +22,7 @@ UPRIGHT = (1, 0, 0, 1)
 
 
 def _signs(matrix: bytes, order: str) -> tuple[int, ...]:
-    """(a, b, c, d) of a matrix of 9 numbers with 16 bits behind the point."""
+    """(a, b, c, d) of a matrix of 9 numbers with 16 fraction bits."""
     numbers = struct.unpack(order + "9i", matrix)
     signs = tuple(round(numbers[n] / 65536) for n in (0, 1, 3, 4))
     if signs not in FILTERS or any(abs(numbers[n] - sign * 65536) > 655 for n, sign in
@@ -33,8 +33,8 @@ def _signs(matrix: bytes, order: str) -> tuple[int, ...]:
 
 
 def _boxes(file: Any, end: int) -> Iterator[tuple[bytes, int]]:
-    """Type and end of each box of an MP4 file from here to `end`. The file is at the box's
-    content then, and afterwards wherever the caller leaves it."""
+    """Yields type and end of each box of an MP4 file from here to `end`. The file position is
+    then at the box's content, and the caller may move it."""
     while file.tell() + 8 <= end:
         start = file.tell()
         size, kind = struct.unpack(">I4s", file.read(8))
@@ -48,8 +48,8 @@ def _boxes(file: Any, end: int) -> Iterator[tuple[bytes, int]]:
 
 
 def of_file(path: str) -> tuple[int, ...]:
-    """How the first video track of an MP4 or QuickTime file is turned. PyAV 10 and 11 do not
-    show that; where it is a frame's side data, that is taken first."""
+    """The rotation of the first video track of an MP4 or QuickTime file. PyAV 10 and 11 do not
+    have it. If it is in a frame's side data, that takes precedence."""
     if not os.path.isfile(path):
         return UPRIGHT
     with open(path, "rb") as file:
@@ -60,18 +60,18 @@ def of_file(path: str) -> tuple[int, ...]:
                         matrix = _track(file, track_end) if track == b"trak" else None
                         if matrix is not None:
                             return _signs(matrix, ">")
-        except struct.error:  # cut off: the decoder will say so
+        except struct.error:  # truncated; the decoder will report it
             pass
     return UPRIGHT
 
 
 def _track(file: Any, end: int) -> Optional[bytes]:
-    """The matrix of a track, if it is of video."""
+    """The matrix of a track, if it is a video track."""
     matrix, video = None, False
     for kind, stop in _boxes(file, end):
         if kind == b"tkhd":
             content = file.read(stop - file.tell())
-            start = 52 if content[:1] == b"\1" else 40  # by the version: longer times
+            start = 52 if content[:1] == b"\1" else 40  # version 1 has longer times
             matrix = content[start:start + 36]
         elif kind == b"mdia":
             for inner, inner_stop in _boxes(file, stop):

@@ -25,8 +25,8 @@ def _opened(path: Any) -> Iterator[tuple[Any, Any]]:
         if not container.streams.video:
             raise ValueError(f"{path}: there is no video in it")
         video = container.streams.video[0]
-        # Not by frames: such a thread takes the GIL to log, and closing the decoder, which
-        # holds the GIL, waits for that thread.
+        # No frame threads: they take the GIL to log, while closing the decoder holds the GIL
+        # and waits for them.
         video.thread_type = "SLICE"
         yield container, video
 
@@ -34,7 +34,7 @@ def _opened(path: Any) -> Iterator[tuple[Any, Any]]:
 def decoded(path: Any, start: Optional[int] = None, end: Optional[int] = None) -> Iterator[Any]:
     """The frames of a video file, as PyAV decodes them, upright.
 
-    start, end: timestamps of the stream: of the first frame, and behind the last one.
+    start, end: the stream's timestamps of the first frame and after the last frame.
     """
     with _opened(path) as (container, video):
         in_mp4 = "mp4" in container.format.name.split(",")
@@ -44,7 +44,7 @@ def decoded(path: Any, start: Optional[int] = None, end: Optional[int] = None) -
             container.seek(start, stream=video)
             first = next(frames, None)
             if first is None or first.pts is None or first.pts > start:
-                # The file's index leads past the frame: read all that is before it.
+                # The file's index leads past the frame, so read from the start.
                 with _opened(path) as (again, video):
                     yield from map(turn, _between(again.decode(video), start, end))
                 return
@@ -63,14 +63,14 @@ def _between(frames: Iterable[Any], start: Optional[int], end: Optional[int]) ->
 
 
 def duration(path: Any) -> float:
-    """Seconds, as the file says; 0 if it is silent."""
+    """The duration in seconds from the file; 0 if unknown."""
     with _opened(path) as (container, _):
         return (container.duration or 0) / 1e6
 
 
 def keyframes(path: Any, alive: Callable[[], None]) -> list[tuple[float, int]]:
-    """Time in seconds and timestamp of each keyframe, without decoding. None at all if a
-    frame has no timestamp. `alive` is called often."""
+    """Time in seconds and timestamp of each keyframe, without decoding. Empty if a frame has
+    no timestamp. Calls `alive` often."""
     found = []
     with _opened(path) as (container, video):
         for packet in container.demux(video):
@@ -83,7 +83,7 @@ def keyframes(path: Any, alive: Callable[[], None]) -> list[tuple[float, int]]:
 
 
 def _by_frame(masks: Any) -> dict[int, Labels]:
-    """Label images by the number of the frame."""
+    """Label images by frame number."""
     if masks is None:
         return {}
     given = masks if isinstance(masks, Mapping) else {0: masks}
@@ -97,12 +97,12 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
             ) -> Iterator[tuple[npt.NDArray[np.uint8], Masks]]:
     """Yields (frame, masks) for each frame of a video: frame is uint8, (height, width, 3), RGB.
 
-    video: the path of a file, which PyAV decodes, or the frames themselves: arrays like
-    these, or frames of PyAV. Frames of a file that says that it is turned are upright.
-    masks: what to follow, as for Stream.seed: of the first frame, or a dict of them by the
-    number of the frame, from 0, at which objects appear.
-    task: None: "one-shot" with masks, else "auto". objects: most of them at a time;
-    0: the model's own, or the highest object of the masks.
+    video: the path of a file, which PyAV decodes, or an iterable of frames: arrays like
+    these, or PyAV frames. Frames of a rotated file are turned upright.
+    masks: the objects to follow, as for Stream.seed: masks of the first frame, or a dict of
+    masks by the frame number (from 0) at which objects appear.
+    task: None: "one-shot" with masks, else "auto". objects: most objects at a time;
+    0: the model's number, or the highest object of the masks.
     model: a Model, which stays open, or the path of one.
     """
     seeds = _by_frame(masks)
@@ -130,7 +130,7 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
 
 
 def _seed(stream: Stream, seeds: dict[int, Labels], index: int) -> None:
-    """Objects of an earlier frame's masks go on; those of this frame's are set."""
+    """Sets the objects of this frame's masks; earlier ones continue."""
     labels = seeds[index]
     ids = [int(i) for i in np.unique(labels) if 0 < i <= stream.info.objects]
     stream.seed(labels, None if index == min(seeds) else ids)

@@ -112,7 +112,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 
 async def _answers(distributed: Any, address: str) -> bool:
-    """Asked before there is a client: one without a scheduler takes long to go away."""
+    """Checked before a client is made: a client without a scheduler takes long to close."""
     try:
         security = distributed.Security().get_connection_args("client")
         comm = await distributed.comm.connect(address, timeout=10, **security)
@@ -123,8 +123,8 @@ async def _answers(distributed: Any, address: str) -> bool:
 
 
 def _try(settings: Settings, engine: Optional[str]) -> None:
-    """Refuses settings with which each video would fail. A CUDA device may be with the workers
-    only: then they say it."""
+    """Refuses settings with which every video would fail. Only the workers may have a CUDA
+    device; they report CUDA errors themselves."""
     if engine == "cuda":
         return
     try:
@@ -141,7 +141,7 @@ def _try(settings: Settings, engine: Optional[str]) -> None:
 
 @contextlib.contextmanager
 def _cluster(options: argparse.Namespace) -> Iterator[tuple[Any, int]]:
-    """A client, and the threads of each worker (0: its own choice)."""
+    """A client, and the threads of each worker (0: the worker decides)."""
     import dask
     import distributed as untyped
 
@@ -168,8 +168,8 @@ def _cluster(options: argparse.Namespace) -> Iterator[tuple[Any, int]]:
 
 
 class _Bar:
-    """The progress bar: by the size of videos, as their frames are not known before. Where
-    there is no terminal, a line each half minute."""
+    """The progress bar. It counts the size of videos, because their frames are not known in
+    advance. Without a terminal it prints a line every half minute."""
 
     def __init__(self) -> None:
         from tqdm import tqdm
@@ -235,7 +235,7 @@ def _table(summary: dict[str, Any]) -> str:
 
 
 def _work(options: argparse.Namespace, run: Run) -> tuple[str, int]:
-    """How the run ended, and the exit status if not as it should."""
+    """How the run ended, and the exit status if it did not finish."""
     with _cluster(options) as (client, threads):
         conditions = Conditions(options.engine, threads, options.stalled, options.time_limit,
                                 f"rvos-archive-{run.folder.run}")

@@ -18,8 +18,8 @@ from ._masks import Masks
 
 
 def run_lengths(mask: Any) -> dict[str, Any]:
-    """A mask, bool or uint8, (height, width), as COCO's {"size": [height, width], "counts":
-    str}, compressed."""
+    """Encodes a mask, bool or uint8, (height, width), as COCO's compressed {"size": [height,
+    width], "counts": str}."""
     from pycocotools import mask as coco_mask
 
     coded = coco_mask.encode(np.asfortranarray(mask, np.uint8))
@@ -45,7 +45,7 @@ class Dataset:
         self.annotations: list[dict[str, Any]] = []
 
     def add(self, masks: Masks, file_name: str) -> None:
-        """The objects of one frame, which is or will be the picture file_name."""
+        """Adds the objects of one frame; file_name is the frame's picture."""
         height, width = masks.labels.shape
         image_id = len(self.images) + 1
         self.images.append({"id": image_id, "file_name": file_name, "height": height,
@@ -58,7 +58,7 @@ class Dataset:
                 "images": self.images, "annotations": self.annotations}
 
     def save(self, path: Any) -> None:
-        """Writes the data set. The file appears when it is whole."""
+        """Writes the data set. The file appears when it is complete."""
         part = f"{os.fspath(path)}.part-{os.getpid()}"
         with open(part, "w", encoding="utf-8") as f:
             json.dump(self.as_dict(), f)
