@@ -16,8 +16,11 @@ const struct rv_follow_rules rv_follow_rules = {
     .lost = 60,
     .back_size = 0.5,
     .back_near = 2,
+    .back_soon = true,
+    .reach = 2,
     .shrinks = 0.75,
     .fade = 0.98,
+    .missed = 30,
     .hurry = 5,
     .settled = 3,
     .apart = 4,
@@ -74,22 +77,23 @@ int rv_slot_free(const struct rv_follow *f)
     return best;
 }
 
-/* How far the middle of a box lies from that of a place, in sizes of the place. */
-static double offset(int x0, int y0, int x1, int y1, const struct place *at)
+/* How far the middle of a box lies from that of a place, in sizes of another place. */
+static double offset(int x0, int y0, int x1, int y1, const struct place *at,
+                     const struct place *size)
 {
-    double x = abs(x0 + x1 - at->x0 - at->x1) / 2.0 / (at->x1 - at->x0);
-    double y = abs(y0 + y1 - at->y0 - at->y1) / 2.0 / (at->y1 - at->y0);
+    double x = abs(x0 + x1 - at->x0 - at->x1) / 2.0 / (size->x1 - size->x0);
+    double y = abs(y0 + y1 - at->y0 - at->y1) / 2.0 / (size->y1 - size->y0);
 
     return x > y ? x : y;
 }
 
-static double distance(const struct rv_piece *p, const struct place *at)
+static double distance(const struct rv_piece *p, const struct slot *slot)
 {
-    return offset(p->x0, p->y0, p->x1, p->y1, at);
+    return offset(p->x0, p->y0, p->x1, p->y1, &slot->at, &slot->whole);
 }
 
 /* The slot whose object has been away and is back as this piece; -1: there is none. */
-static int returned(const struct rv_follow *f, const struct rv_piece *piece)
+int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece)
 {
     double nearest = f->rules.back_near;
     int best = -1;
@@ -100,9 +104,9 @@ static int returned(const struct rv_follow *f, const struct rv_piece *piece)
         if (!slot->serial || slot->given || !slot->empty || !slot->at.area ||
             piece->area < f->rules.back_size * slot->at.area ||
             slot->at.area < f->rules.back_size * piece->area ||
-            distance(piece, &slot->at) > nearest)
+            distance(piece, slot) > nearest)
             continue;
-        nearest = distance(piece, &slot->at);
+        nearest = distance(piece, slot);
         best = s;
     }
     return best;
@@ -110,7 +114,7 @@ static int returned(const struct rv_follow *f, const struct rv_piece *piece)
 
 int rv_slot_take(struct rv_follow *f, const struct rv_piece *piece)
 {
-    int s = returned(f, piece);
+    int s = rv_slot_back(f, piece);
 
     if (s >= 0) {
         f->slot[s].empty = f->slot[s].unseen = 0;
@@ -193,7 +197,7 @@ void rv_follow_destroy(struct rv_follow **follow)
 void rv_follow_reset(struct rv_follow *f)
 {
     f->frame = 0;
-    f->discover_at = f->discovered = 0;
+    f->discover_at = f->discovered = f->counted = 0;
     f->running = false;
     memset(f->slot, 0, sizeof(f->slot));
     memset(f->serials, 0, sizeof(f->serials));
@@ -287,30 +291,37 @@ static bool last_of_start(const struct rv_follow *f)
     return f->frame == f->params.start - 1;
 }
 
-/* The frame of the next discovery. It comes sooner while nothing is followed. */
+/* The frame of the next discovery. It comes sooner while nothing is followed, and while
+ * an object has not been away for long. */
 static void plan_discovery(struct rv_follow *f)
 {
-    bool any = false;
+    bool any = false, missed = false;
 
-    for (int s = 0; s < f->params.objects; s++)
-        any = any || (f->serials[s] && f->slot[s].empty < f->rules.hurry);
+    for (int s = 0; s < f->params.objects; s++) {
+        const struct slot *slot = &f->slot[s];
+
+        any = any || (slot->serial && slot->empty < f->rules.hurry);
+        missed =
+            missed || (slot->serial && slot->empty && slot->empty <= f->rules.missed);
+    }
     if (f->running)
         return;
     f->discover_at = -1;
     if (f->params.interval)
-        f->discover_at = f->discovered + (!any && f->rules.hurry < f->params.interval
-                                              ? f->rules.hurry
-                                              : f->params.interval);
+        f->discover_at =
+            f->discovered + ((!any || missed) && f->rules.hurry < f->params.interval
+                                 ? f->rules.hurry
+                                 : f->params.interval);
 }
 
-static void find_places(const struct rv_follow *f, const uint8_t *labels,
+static void find_places(const struct rv_follow *f,
                         struct place places[RV_FOLLOW_SLOTS + 1])
 {
     for (int i = 0; i <= RV_FOLLOW_SLOTS; i++)
         places[i] = (struct place){0, f->params.width, f->params.height, 0, 0};
     for (int y = 0; y < f->params.height; y++)
         for (int x = 0; x < f->params.width; x++) {
-            int label = labels[y * f->params.width + x];
+            int label = f->masks[y * f->params.width + x];
             struct place *p = &places[label];
 
             if (!label)
@@ -323,25 +334,87 @@ static void find_places(const struct rv_follow *f, const uint8_t *labels,
         }
 }
 
-static void free_lost(struct rv_follow *f, const struct rv_follow_frame *frame,
+/* Whether a box lies where the object of a slot may be: near the place of its last whole
+ * view, or that of the last frame. */
+static bool in_reach(const struct rv_follow *f, const struct slot *slot, int x0, int y0,
+                     int x1, int y1)
+{
+    return offset(x0, y0, x1, y1, &slot->at, &slot->whole) <= f->rules.reach ||
+           offset(x0, y0, x1, y1, &slot->last, &slot->whole) <= f->rules.reach;
+}
+
+/* Whether a part of the object may have jumped: the box reaches further than it may. */
+static bool may_stray(const struct rv_follow *f, int s, const struct place *now)
+{
+    const struct slot *slot = &f->slot[s];
+
+    return slot->serial && !slot->given && now->area && slot->at.area &&
+           slot->last.area &&
+           !(in_reach(f, slot, now->x0, now->y0, now->x0, now->y0) &&
+             in_reach(f, slot, now->x1, now->y1, now->x1, now->y1));
+}
+
+/* No object jumps: what its slot holds far from where the object was is not a part of it.
+ * It becomes an object of its own if it is large enough. */
+static void cut_strays(struct rv_follow *f, struct place places[RV_FOLLOW_SLOTS + 1],
+                       struct rv_follow_decision *decision)
+{
+    uint8_t becomes[RV_MAX_PIECES + 1];
+    struct rv_pieces *p = &f->pieces;
+    uint32_t may = 0, cut = 0;
+
+    for (int s = 0; s < f->params.objects; s++)
+        if (may_stray(f, s, &places[s + 1]))
+            may |= rv_slot_bit(s);
+    if (!may)
+        return;
+    rv_pieces_find(p, f->masks, true, 1);
+    for (int k = 1; k <= p->count; k++) {
+        const struct rv_piece *piece = &p->piece[k];
+        int s = piece->label - 1, other = -1;
+
+        becomes[k] = piece->label;
+        if (!(may >> s & 1) ||
+            in_reach(f, &f->slot[s], piece->x0, piece->y0, piece->x1, piece->y1))
+            continue;
+        if (piece->area >= f->rules.least_later * f->pixels &&
+            piece->area >= f->rules.separate * f->slot[s].at.area)
+            other = rv_slot_take(f, piece);
+        if (other >= 0)
+            decision->clear |= rv_slot_bit(other);
+        cut |= rv_slot_bit(s) | (other >= 0 ? rv_slot_bit(other) : 0);
+        becomes[k] = (uint8_t)(other + 1);
+    }
+    if (!cut)
+        return;
+    for (int i = 0; i < f->pixels; i++)
+        if (p->of[i])
+            f->masks[i] = becomes[p->of[i]];
+    decision->seed |= cut;
+    decision->masks = f->masks;
+    find_places(f, places);
+}
+
+static void free_lost(struct rv_follow *f, const struct place places[RV_FOLLOW_SLOTS + 1],
                       struct rv_follow_decision *decision)
 {
     const double fade = f->rules.fade;
-    struct place places[RV_FOLLOW_SLOTS + 1];
 
-    find_places(f, frame->followed, places);
     for (int s = 0; s < f->params.objects; s++) {
         const struct place *now = &places[s + 1];
         struct slot *slot = &f->slot[s];
 
+        slot->last = *now;
         slot->empty = now->area ? 0 : slot->empty + 1;
         slot->full = now->area > fade * slot->full ? now->area : fade * slot->full;
+        if (now->area && now->area >= slot->full)
+            slot->whole = *now;
         if (now->area && now->area >= f->rules.shrinks * slot->full)
             slot->at = *now;
         if (now->area && !slot->home.area)
             slot->home = *now;
-        if (now->area &&
-            offset(now->x0, now->y0, now->x1, now->y1, &slot->home) > f->rules.moved)
+        if (now->area && offset(now->x0, now->y0, now->x1, now->y1, &slot->home,
+                                &slot->home) > f->rules.moved)
             slot->moved = true;
         if (f->serials[s] && !f->slot[s].given && f->slot[s].empty >= f->rules.lost) {
             rv_slot_vacate(f, s);
@@ -361,8 +434,13 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
         f->running = !last_of_start(f);
     } else {
         if (frame->followed) {
-            rv_follow_check(f, frame, decision);
-            free_lost(f, frame, decision);
+            struct place places[RV_FOLLOW_SLOTS + 1];
+
+            memcpy(f->masks, frame->followed, f->pixels);
+            find_places(f, places);
+            cut_strays(f, places, decision);
+            rv_follow_check(f, decision);
+            free_lost(f, places, decision);
         }
         if (frame->found)
             f->running = rv_follow_judge(f, frame, decision);

@@ -32,9 +32,13 @@ struct rv_follow_rules {
                            none is */
     double back_near; /* distance of that piece from the object's last place, at most, in
                          sizes of the object */
-    double shrinks;   /* part of its recent area below which an object is being hidden */
-    double fade;      /* of the recent area, what is left of it one frame later */
-    int hurry;        /* frames between discoveries while nothing is followed */
+    bool back_soon;   /* a part that is that object needs one check, not `separations` */
+    double reach;   /* distance of a part from where the object was, at most, in sizes of
+                       the object */
+    double shrinks; /* part of its recent area below which an object is being hidden */
+    double fade;    /* of the recent area, what is left of it one frame later */
+    int hurry;      /* frames between discoveries while nothing is followed */
+    int missed;     /* or while an object has been away for at most so many frames */
     int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
                    */
     int apart;    /* frames for which a part of an object must be apart from the rest

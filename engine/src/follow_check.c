@@ -46,14 +46,13 @@ static void give_back(struct rv_follow *f, int a, int b,
     }
 }
 
-static void stop_theft(struct rv_follow *f, const struct rv_follow_frame *frame,
-                       struct rv_follow_decision *decision)
+static void stop_theft(struct rv_follow *f, struct rv_follow_decision *decision)
 {
     int then[RV_OVERLAP_LABELS], now[RV_OVERLAP_LABELS];
 
-    rv_overlaps(f->past, frame->followed, f->pixels, f->overlap);
+    rv_overlaps(f->past, f->masks, f->pixels, f->overlap);
     rv_count_areas(f->past, f->pixels, then);
-    rv_count_areas(frame->followed, f->pixels, now);
+    rv_count_areas(f->masks, f->pixels, now);
     for (int a = 1; a <= f->params.objects; a++)
         for (int b = 1; b <= f->params.objects; b++)
             if (f->serials[a - 1] && f->serials[b - 1] && robs(f, a, b, then, now))
@@ -164,7 +163,9 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
         int piece = f->serials[s] ? piece_apart(f, s + 1) : 0, other = -1;
 
         f->slot[s].apart = piece ? f->slot[s].apart + 1 : 0;
-        if (piece && f->slot[s].apart >= f->rules.separations && !f->slot[s].given)
+        if (piece && !f->slot[s].given &&
+            (f->slot[s].apart >= f->rules.separations ||
+             (f->rules.back_soon && rv_slot_back(f, &f->pieces.piece[piece]) >= 0)))
             other = rv_slot_take(f, &f->pieces.piece[piece]);
         if (other < 0)
             continue;
@@ -177,13 +178,11 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
 }
 
 /* What the followed objects did since the last check. */
-void rv_follow_check(struct rv_follow *f, const struct rv_follow_frame *frame,
-                     struct rv_follow_decision *decision)
+void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision)
 {
     if (f->frame < f->past_frame + f->rules.theft_frames)
         return;
-    memcpy(f->masks, frame->followed, f->pixels);
-    stop_theft(f, frame, decision);
+    stop_theft(f, decision);
     separate(f, decision);
     decision->masks = f->masks;
     memcpy(f->past, f->masks, f->pixels);

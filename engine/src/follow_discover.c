@@ -164,8 +164,10 @@ static void drop_unseen(struct rv_follow *f, const struct rv_follow_frame *frame
 bool rv_follow_judge(struct rv_follow *f, const struct rv_follow_frame *frame,
                      struct rv_follow_decision *decision)
 {
-    if (frame->followed && !f->running)
+    if (frame->followed && !f->running && f->frame >= f->counted + f->params.interval) {
+        f->counted = f->frame;
         drop_unseen(f, frame, decision);
+    }
     discover(f, frame, decision);
     if (waits(f))
         return true;

@@ -179,7 +179,7 @@ static bool cuts_off(const struct rv_follow_rules *rules, int gap)
 
 static bool crumb(const struct rv_follow_rules *rules)
 {
-    return cuts_off(rules, 50);
+    return cuts_off(rules, 30);
 }
 
 static bool near_part(const struct rv_follow_rules *rules)

@@ -92,6 +92,133 @@ static bool swallowed(const struct rv_follow_rules *rules)
     return id(s, 1) == 1 && id(s, 0) == 2 && objects(s) == 2;
 }
 
+/* It is on its own from the first check on that sees it apart. */
+static bool swallowed_shortly(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = right;
+    s->shape[1] = left;
+    s->shape[1].x = 60;
+    run(s, START + 10);
+    s->shape[0].hidden = true;
+    s->owns[slot_with(s, 0)] = 0;
+    s->owns[slot_with(s, 1)] |= 1;
+    run(s, 20);
+    s->shape[0] = right;
+    s->shape[0].x = 110;
+    run(s, 6);
+    return id(s, 1) == 1 && id(s, 0) == 2;
+}
+
+/* An object goes sideways behind something and is seen whole again, less than two of its
+ * widths from there. */
+static bool hidden_sideways(void)
+{
+    struct scene *s = begin(NULL, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + 10);
+    for (int t = 0; t < 12; t++) {
+        s->shape[1].w -= 2;
+        step(s);
+    }
+    s->shape[1].hidden = true;
+    s->owns[slot_with(s, 1)] = 0;
+    run(s, 10);
+    s->shape[1] = right;
+    s->shape[1].x += 38;
+    run(s, 2 * INTERVAL);
+    return id(s, 0) == 1 && id(s, 1) == 2;
+}
+
+/* Something comes up far from an object, and the object's slot takes it. It is another
+ * object at once, or none while it is small: `w` pixels of 40 each. */
+static uint32_t strays(const struct rv_follow_rules *rules, int w)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    s->shape[1] = (struct shape){.x = W - w, .y = 40, .w = w, .h = 40};
+    s->shape[1].hidden = true;
+    run(s, START + 1);
+    s->shape[1].hidden = false;
+    s->owns[slot_with(s, 0)] |= 2;
+    run(s, 1);
+    return id(s, 0) == 1 ? id(s, 1) : 1;
+}
+
+static bool entering(const struct rv_follow_rules *rules)
+{
+    return strays(rules, 10) == 2;
+}
+
+static bool entering_edge(const struct rv_follow_rules *rules)
+{
+    return strays(rules, 3) == 0;
+}
+
+/* What the user gives may be anywhere. */
+static void given_strays(void)
+{
+    struct scene *s = begin(NULL, 4, 0);
+
+    s->shape[0] = left;
+    run(s, START + 1);
+    rv_follow_given(s->follow, 1);
+    run(s, 2);
+    s->shape[1] = right;
+    s->owns[0] |= 2;
+    run(s, 1);
+    CHECK(id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1);
+}
+
+/* An object is half hidden and moves on by three of its sizes. */
+static void half_hidden(void)
+{
+    struct scene *s = begin(NULL, 4, 0);
+
+    s->shape[0] = left;
+    run(s, START + 10);
+    s->shape[0].h /= 2;
+    for (int t = 0; t < 15; t++) {
+        s->shape[0].x += 6;
+        step(s);
+    }
+    CHECK(id(s, 0) == 1 && objects(s) == 1);
+}
+
+/* An object is away for a frame: the next look comes soon. */
+static bool looked_for(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = left;
+    s->shape[1] = right;
+    run(s, START + INTERVAL + 2);
+    s->shape[1].hidden = true;
+    s->owns[slot_with(s, 1)] = 0;
+    run(s, 1);
+    s->shape[1].hidden = false;
+    run(s, 5);
+    return id(s, 0) == 1 && id(s, 1) == 2;
+}
+
+/* An object that is fast stays one. */
+static bool runs_fast(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = left;
+    run(s, START + 1);
+    for (int t = 0; t < 12; t++) {
+        s->shape[0].x += 12;
+        step(s);
+    }
+    return id(s, 0) == 1 && objects(s) == 1;
+}
+
 /* What comes up too far away, or has another size, is another object. */
 static bool too_far(const struct rv_follow_rules *rules)
 {
@@ -108,6 +235,14 @@ int main(void)
     WITHOUT(hidden_again, back_size, 2);
     WITHOUT(hidden_slowly, shrinks, 0);
     WITHOUT(swallowed, back_size, 2);
+    WITHOUT(swallowed_shortly, back_soon, false);
+    test_note(CHECK(hidden_sideways()), "hidden_sideways");
+    given_strays();
+    half_hidden();
+    WITHOUT(looked_for, missed, 0);
+    WITHOUT(entering, reach, 1000);
+    WITHOUT(entering_edge, reach, 1000);
+    WITHOUT(runs_fast, reach, 0);
     WITHOUT(too_far, back_near, 9);
     WITHOUT(too_small, back_size, 0.1);
     WITHOUT(divided, hidden, 2);
