@@ -61,7 +61,7 @@ int rv_gate_channels(const struct rv_net *net, int level, int decoder)
 }
 
 /* Weights of one part of decoder d's gates at level k: n_a input channels from a, then
- * n_b from b (n_a or n_b may be 0). */
+ * n_b from b. */
 static struct rv_weight gate_weight(const struct rv_net *net, int d, int k, int a,
                                     int n_a, int b, int n_b, bool bias)
 {
@@ -90,8 +90,8 @@ static void emit_state(struct rv_program *p, const struct rv_net *net, int d,
     }
 }
 
-/* The fed masks, halved five times by 2x2 max pooling; windows at the border are cut off.
- * Strides 4, 8, 16 and 32 go to levels 3, 2, 1 and 0. */
+/* The fed masks, halved five times by 2x2 max pooling. Strides 4, 8, 16 and 32 go to
+ * levels 3, 2, 1 and 0. */
 static void emit_mask_pyramid(struct rv_program *p, const struct rv_net *net,
                               rv_tid mask[RV_LEVELS])
 {
@@ -136,8 +136,8 @@ static rv_tid emit_time_gates(struct rv_program *p, const struct rv_net *net, in
     return out;
 }
 
-/* The cell of object i at level k; the object is number n of its group. c_left is the
- * memory cell of the left neighbour (the object before). Returns this cell's c. */
+/* The cell of object i (number n of its group) at level k. c_left is the memory cell of
+ * the previous object. Returns this cell's c. */
 static rv_tid emit_cell(struct rv_program *p, const struct rv_net *net, int d, int i,
                         int n, int k, rv_tid skip, rv_tid skip_gates, rv_tid time_gates,
                         rv_tid c_left)

@@ -78,8 +78,8 @@ const char *rv_encoder_first(const char *base)
                           : "encoder.base.features.0.weight";
 }
 
-/* A convolution of the base with its batch norm folded in. `conv` and `bn` are
- * names within the encoder. */
+/* A convolution of the base with its batch norm. `conv` and `bn` are names in the
+ * encoder. */
 static rv_tid conv_bn(struct rv_program *p, const struct rv_net *net, const char *block,
                       const char *conv, const char *bn, rv_tid in, rv_tid add, int out,
                       int size, int stride, bool relu)

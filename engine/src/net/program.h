@@ -68,10 +68,9 @@ struct rv_step {
     rv_tid in[RV_CELL_INPUTS], out[3];
     int weight;  /* index into net->weight; -1: none */
     int decoder; /* decoder that it belongs to; -1: runs whichever decoders run */
-    int object;  /* the step's slot, from 0; of CONV the first slot, followed by one per
-                    image of out0. -1: image n is slot n if out0 has several images, else
-                    the step serves all slots */
-    bool late;   /* scheduled in the last possible wave, not the first */
+    int object; /* the step's slot, from 0 (CONV: of its first image); -1: image n is slot
+                   n if out0 has several images, else all slots */
+    bool late;  /* scheduled in the last possible wave, not the first */
     int size, stride, pad;
     bool relu, relu6, ceil; /* relu6 is set together with relu and clamps outputs at 6 */
 };
@@ -92,9 +91,8 @@ struct rv_program {
     enum rv_type
         type;  /* type of activations and hidden states, which convolutions read */
     int align; /* channels of a hidden state are a multiple of this */
-    /* Number of groups of objects for the gate sums of the last frame's state (the TIME
-     * part), at most one per object. One group: computed early, beside the encoder. More:
-     * computed just before use, which takes less memory. */
+    /* Groups of objects for the gate sums of the last frame's state. One group runs
+     * early, beside the encoder; more run just before use, in less memory. */
     int time_groups;
 
     struct rv_tensor *tensor;
@@ -106,7 +104,7 @@ struct rv_program {
     bool failed;
 };
 
-/* The weights of one convolution: input channels part[0], then part[1], of the tensor
+/* The weights of one convolution: input channels part[0] and part[1] of the tensor
  * `conv`.weight, with the batch norm `bn` folded in. */
 struct rv_weight {
     char conv[64], bn[64]; /* names without ".weight"; bn may be "" */
@@ -121,8 +119,7 @@ struct rv_weight {
 
 enum rv_skip_mode { RV_SKIP_CONCAT, RV_SKIP_SUM, RV_SKIP_MUL, RV_SKIP_NONE };
 
-/* The description of a model file, and the table of weights, which rv_net_list fills
- * once. */
+/* A model file's description and table of weights, which rv_net_list fills once. */
 struct rv_net {
     char base[16];  /* "resnet18", "vgg16"... */
     int base_width; /* channels of the first convolution: 64, or 32 for mobile encoders */
@@ -140,8 +137,7 @@ bool rv_encoder_known(const char *base);
 bool rv_encoder_depthwise(const char *base);
 /* The name of the first convolution in the model file. */
 const char *rv_encoder_first(const char *base);
-/* Emits the network from `image`, which PREPROC filled, to the four projected
- * features. */
+/* Emits the network from `image` to the four projected features. */
 void rv_encoder_emit(struct rv_program *p, const struct rv_net *net, rv_tid image,
                      rv_tid skip[RV_LEVELS]);
 
@@ -152,13 +148,12 @@ void rv_decoder_emit(struct rv_program *p, const struct rv_net *net, int decoder
                      const rv_tid skip[RV_LEVELS]);
 
 /* -- program.c -- */
-/* Lists the weights of all variants of these decoders. Returns 0, or -1 as
- * rv_program_build. */
+/* Lists the weights of all variants. Returns 0, or -1 as rv_program_build. */
 int rv_net_list(struct rv_net *net, unsigned decoders);
 /* Emits the steps of a frame. */
 void rv_program_emit(struct rv_program *p, const struct rv_net *net);
 /* Builds and schedules a whole frame. Returns 0, or -1 if memory ran out or the network
- * size does not suit the encoder. Free with rv_program_free in both cases. */
+ * size does not suit the encoder. Call rv_program_free in both cases. */
 int rv_program_build(struct rv_program *p, const struct rv_net *net);
 void rv_program_free(struct rv_program *p);
 void rv_net_free(struct rv_net *net);
@@ -168,7 +163,7 @@ rv_tid rv_tensor_new(struct rv_program *p, int n, int h, int w, int c, enum rv_h
 rv_tid rv_tensor_slice(struct rv_program *p, rv_tid of, int n0, int n, int c0, int c);
 /* All zeroes for -1, which a failed program returns. */
 struct rv_tensor rv_tensor_of(const struct rv_program *p, rv_tid t);
-/* A step with every index -1; NULL if p has failed. Valid until the next rv_step_new. */
+/* A step with every index -1; NULL if p has failed. Valid until the next one. */
 struct rv_step *rv_step_new(struct rv_program *p, enum rv_op op, int size, int stride,
                             int pad);
 /* A convolution with all input channels. */
@@ -192,13 +187,12 @@ size_t rv_tensor_pitch(const struct rv_program *p, rv_tid t); /* elements per pi
 size_t rv_tensor_bytes(const struct rv_tensor *t);            /* packed */
 
 /* -- schedule.c -- */
-/* Sets waves from what each step reads and writes, in order of emission. */
+/* Sets waves from what the steps read and write. */
 void rv_schedule(struct rv_program *p);
 /* Whether two tensors (-1: none) overlap as slices of one tensor. */
 typedef bool rv_overlap(const struct rv_program *p, rv_tid a, rv_tid b);
 rv_overlap rv_same_elements;
-/* Whether `later` must stay behind `s`, because one writes what the other reads or
- * writes. */
+/* Whether `later` must stay behind `s`: one writes what the other uses. */
 bool rv_must_follow(const struct rv_program *p, const struct rv_step *later,
                     const struct rv_step *s, rv_overlap *overlap);
 

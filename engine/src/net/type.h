@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* RV_I64 and RV_OTHER occur in model files only; RV_OTHER has no known size. */
+/* RV_I64 and RV_OTHER are for model files; RV_OTHER has no known size. */
 enum rv_type { RV_F32, RV_F16, RV_BF16, RV_U8, RV_S8, RV_I64, RV_OTHER };
 
 #ifdef __CUDACC__ /* CUDA kernels use it, too */
