@@ -41,13 +41,14 @@ static const GEnumValue gst_rvos_seg_variant_get_type_values[] = {
     {GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL, "Over objects and over frames",
      "spatio-temporal"},
     {GST_RVOS_SEG_VARIANT_SPATIAL, "Over the objects of a frame only", "spatial"},
-    {GST_RVOS_SEG_VARIANT_TEMPORAL, "Over frames only, but at the first one", "temporal"},
+    {GST_RVOS_SEG_VARIANT_TEMPORAL, "Over frames only, except in the first one",
+     "temporal"},
     {0, NULL, NULL},
 };
 DEFINE_TYPE(gst_rvos_seg_variant_get_type, "GstRvosSegVariant", register_enum)
 
 static const GEnumValue gst_rvos_seg_detector_seeds_get_type_values[] = {
-    {GST_RVOS_SEG_DETECTOR_SEEDS_NONE, "Boxes of detectors are not looked at", "none"},
+    {GST_RVOS_SEG_DETECTOR_SEEDS_NONE, "Boxes of detectors are ignored", "none"},
     {GST_RVOS_SEG_DETECTOR_SEEDS_BOXES, "A box that fits no object starts one", "boxes"},
     {0, NULL, NULL},
 };
@@ -93,9 +94,9 @@ static const GFlagsValue gst_rvos_seg_overlay_text_get_type_values[] = {
 DEFINE_TYPE(gst_rvos_seg_overlay_text_get_type, "GstRvosSegOverlayText", register_flags)
 
 static const GEnumValue gst_rvos_seg_late_policy_get_type_values[] = {
-    {GST_RVOS_SEG_LATE_POLICY_REUSE, "A late frame flows on with the last mask", "reuse"},
-    {GST_RVOS_SEG_LATE_POLICY_PROCESS, "A late frame is segmented all the same",
-     "process"},
+    {GST_RVOS_SEG_LATE_POLICY_REUSE, "A late frame is passed on with the last mask",
+     "reuse"},
+    {GST_RVOS_SEG_LATE_POLICY_PROCESS, "A late frame is segmented anyway", "process"},
     {GST_RVOS_SEG_LATE_POLICY_DROP, "A late frame is dropped", "drop"},
     {0, NULL, NULL},
 };

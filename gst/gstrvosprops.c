@@ -37,11 +37,11 @@ static void install_model(GObjectClass *klass)
                           gst_rvos_seg_variant_get_type(),
                           GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL, RW(READY)));
     add(klass, GST_RVOS_PROP_DISCOVERY_INTERVAL,
-        g_param_spec_uint("discovery-interval", "Discovery Interval",
-                          "Of auto mode: segmented frames from one look for further "
-                          "objects to the next (default 15; 0: only at the beginning "
-                          "and when the scene changes).",
-                          0, G_MAXINT, 15, RW(READY)));
+        g_param_spec_uint(
+            "discovery-interval", "Discovery Interval",
+            "Auto mode: segmented frames between two searches for new objects (default "
+            "15; 0: search only at the beginning and when the scene changes).",
+            0, G_MAXINT, 15, RW(READY)));
     add(klass, GST_RVOS_PROP_MODEL,
         g_param_spec_string("model", "Model",
                             "Path of the weights, a .safetensors file. Unset (the "
@@ -61,27 +61,27 @@ static void install_network(GObjectClass *klass)
 {
     add(klass, GST_RVOS_PROP_OBJECTS,
         g_param_spec_uint("objects", "Objects",
-                          "Number of slots, the most objects at a time (default 5); 0: "
-                          "the model's own number. Fewer cost less time and leave the "
-                          "masks of the first slots as they are.",
+                          "Number of slots, which limits the objects at a time (default "
+                          "5; 0: the model's own number). Fewer slots take less time and "
+                          "do not change the masks of the others.",
                           0, RVOS_MAX_OBJECTS, 5, RW(READY)));
     add(klass, GST_RVOS_PROP_NETWORK_WIDTH,
         g_param_spec_uint("network-width", "Network Width",
-                          "Width in pixels that the network sees the frame at, from 32 "
-                          "(default 0: the model's own).",
+                          "Width in pixels to which frames are scaled for the network, "
+                          "at least 32 (default 0: the model's own).",
                           0, 4096, 0, RW(READY)));
     add(klass, GST_RVOS_PROP_NETWORK_HEIGHT,
         g_param_spec_uint("network-height", "Network Height",
-                          "Height in pixels that the network sees the frame at, from 32 "
-                          "(default 0: the model's own).",
+                          "Height in pixels to which frames are scaled for the network, "
+                          "at least 32 (default 0: the model's own).",
                           0, 4096, 0, RW(READY)));
     add(klass, GST_RVOS_PROP_INIT_MASK_LOCATION,
         g_param_spec_string(
             "init-mask-location", "Initial Mask Location",
-            "Of one-shot and auto mode: a PNG or PGM whose values are slots (or one "
-            "object in black and white), a printf pattern with one %d for the picture's "
-            "number from 0, or a folder of such files. Unset (the default): masks come "
-            "by set-mask or as metadata.",
+            "One-shot and auto mode: a PNG or PGM whose values are slots (or one object "
+            "in black and white), a printf pattern with one %d for the picture's number "
+            "from 0, or a folder of such files. Unset (the default): masks come by "
+            "set-mask or as metadata.",
             NULL, RW(READY)));
 }
 
@@ -99,15 +99,15 @@ static void install_engine(GObjectClass *klass)
 {
     add(klass, GST_RVOS_PROP_ENGINE,
         g_param_spec_enum("engine", "Engine",
-                          "What computes: auto (the default) takes the CPU or, with "
-                          "RVOS_CUDA=1 in the environment, CUDA if it starts; cuda "
-                          "never falls back; reference is slow, for checks.",
+                          "The engine: auto (the default) uses the CPU or, with "
+                          "RVOS_CUDA=1 in the environment, CUDA if it starts; cuda never "
+                          "falls back; reference is slow, for checks.",
                           gst_rvos_seg_engine_get_type(), GST_RVOS_SEG_ENGINE_AUTO,
                           RW(READY)));
     add(klass, GST_RVOS_PROP_ACTUAL_ENGINE,
         g_param_spec_string("actual-engine", "Actual Engine",
-                            "What computes once started: cpu, cuda or reference; unset "
-                            "(the default) before.",
+                            "The engine in use after start: cpu, cuda or reference; "
+                            "unset (the default) before.",
                             NULL, RO));
     add(klass, GST_RVOS_PROP_PRECISION,
         g_param_spec_enum(
@@ -134,15 +134,14 @@ static void install_batch(GObjectClass *klass)
     add(klass, GST_RVOS_PROP_MAX_BATCH,
         g_param_spec_uint(
             "max-batch", "Maximum Batch",
-            "Most streams of one shared model that run in one pass (default "
-            "1: off). The CPU runs them one after another all the same.",
+            "Maximum number of streams of one shared model in one pass (default 1: off). "
+            "The CPU always runs streams one after another.",
             1, RVOS_MAX_BATCH, 1, RW(READY)));
     add(klass, GST_RVOS_PROP_BATCH_TIMEOUT,
         g_param_spec_uint64(
             "batch-timeout", "Batch Timeout",
-            "Longest time in nanoseconds that a frame waits for frames of "
-            "other streams (default 2 ms; 0: not at all); without meaning "
-            "when max-batch is 1.",
+            "Longest time in nanoseconds that a frame waits for frames of other streams "
+            "(default 2 ms; 0: it does not wait). Unused if max-batch is 1.",
             0, G_MAXUINT64, 2 * GST_MSECOND, RW(READY)));
 }
 
@@ -150,7 +149,7 @@ static void install_drawing(GObjectClass *klass)
 {
     add(klass, GST_RVOS_PROP_OUTPUT,
         g_param_spec_enum(
-            "output", "Output", "What the picture becomes (default: overlay).",
+            "output", "Output", "What is drawn on the picture (default: overlay).",
             gst_rvos_seg_output_get_type(), GST_RVOS_SEG_OUTPUT_OVERLAY, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_OVERLAY_ALPHA,
         g_param_spec_double("overlay-alpha", "Overlay Alpha",
@@ -185,20 +184,19 @@ static void install_masks(GObjectClass *klass)
                              TRUE, RW(CONTROL)));
     add(klass, GST_RVOS_PROP_THRESHOLD,
         g_param_spec_double("threshold", "Threshold",
-                            "Least probability of an object pixel from 0 to 1 (default "
+                            "Minimum probability of an object pixel from 0 to 1 (default "
                             "0.5; 0: every pixel belongs to an object).",
                             0, 1, 0.5, RW(CONTROL)));
     add(klass, GST_RVOS_PROP_MIN_OBJECT_SIZE,
-        g_param_spec_uint("min-object-size", "Minimum Object Size",
-                          "Masks of fewer pixels of the frame count as empty (default 0: "
-                          "all are kept).",
-                          0, G_MAXUINT, 0, RW(PLAYING)));
+        g_param_spec_uint(
+            "min-object-size", "Minimum Object Size",
+            "Masks with fewer pixels count as empty (default 0: all are kept).", 0,
+            G_MAXUINT, 0, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_MIN_AGE,
         g_param_spec_uint(
             "min-age", "Minimum Age",
-            "Of zero-shot mode: segmented frames in a row that a new object "
-            "must be there before it is shown and announced (default 2; 0: "
-            "at once).",
+            "Zero-shot mode: number of consecutive segmented frames with a new object "
+            "before it is shown and announced (default 2; 0: at once).",
             0, G_MAXUINT, 2, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_LOST_FRAMES,
         g_param_spec_uint("lost-frames", "Lost Frames",
@@ -210,11 +208,10 @@ static void install_masks(GObjectClass *klass)
 static void install_telling(GObjectClass *klass)
 {
     add(klass, GST_RVOS_PROP_ATTACH_META,
-        g_param_spec_flags(
-            "attach-meta", "Attach Metadata",
-            "Metadata of the objects on the frame (default: all kinds that "
-            "are built; 0: none).",
-            gst_rvos_seg_attach_meta_get_type(), ALL_METAS, RW(PLAYING)));
+        g_param_spec_flags("attach-meta", "Attach Metadata",
+                           "Metadata about the objects on each frame (default: all kinds "
+                           "in this build; 0: none).",
+                           gst_rvos_seg_attach_meta_get_type(), ALL_METAS, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_POST_MESSAGES,
         g_param_spec_enum("post-messages", "Post Messages",
                           "Which element messages are posted (default: changes).",
@@ -223,7 +220,7 @@ static void install_telling(GObjectClass *klass)
     add(klass, GST_RVOS_PROP_STATS,
         g_param_spec_boxed("stats", "Statistics",
                            "Counters, times in nanoseconds and sizes in bytes since the "
-                           "start; 0 where there is nothing to tell yet.",
+                           "start; 0 if not known yet.",
                            GST_TYPE_STRUCTURE, RO));
 }
 
@@ -231,19 +228,18 @@ static void install_timing(GObjectClass *klass)
 {
     add(klass, GST_RVOS_PROP_LATE_POLICY,
         g_param_spec_enum("late-policy", "Late Policy",
-                          "What becomes of a frame that is late (default: reuse).",
+                          "What happens to a late frame (default: reuse).",
                           gst_rvos_seg_late_policy_get_type(),
                           GST_RVOS_SEG_LATE_POLICY_REUSE, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_INFERENCE_INTERVAL,
-        g_param_spec_uint(
-            "inference-interval", "Inference Interval",
-            "Segment every n-th frame and hold the mask between (default 1: "
-            "every frame).",
-            1, G_MAXUINT, 1, RW(PLAYING)));
+        g_param_spec_uint("inference-interval", "Inference Interval",
+                          "Segment every n-th frame and show its mask until the next "
+                          "(default 1: every frame).",
+                          1, G_MAXUINT, 1, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_MAX_INFERENCE_RATE,
         gst_param_spec_fraction("max-inference-rate", "Maximum Inference Rate",
-                                "Most network runs in a second of stream time (default "
-                                "0/1: no limit).",
+                                "Maximum number of network runs per second of stream "
+                                "time (default 0/1: no limit).",
                                 0, 1, G_MAXINT, 1, 0, 1, RW(PLAYING)));
 }
 
@@ -257,9 +253,8 @@ static void install_continuity(GObjectClass *klass)
     add(klass, GST_RVOS_PROP_SCENE_CUT,
         g_param_spec_flags(
             "scene-cut", "Scene Cut",
-            "Forget the objects when the scene changes, and how to know "
-            "(default 0: never; in one-shot mode a false alarm loses every "
-            "object).",
+            "How to detect a scene change, at which the objects are forgotten (default "
+            "0: never; in one-shot mode a false detection loses all objects).",
             gst_rvos_seg_scene_cut_get_type(), 0, RW(PLAYING)));
     add(klass, GST_RVOS_PROP_LATENCY,
         g_param_spec_int64(
