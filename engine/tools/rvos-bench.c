@@ -29,14 +29,14 @@ static const char usage[] =
     "  -n, --objects LIST      slots; default: the model's own\n"
     "  -s, --size LIST         network sizes WxH; default: the model's own\n"
     "  -S, --streams LIST      videos at a time, a thread each; default: 1\n"
-    "  -b, --max-batch LIST    most of them in one pass; default: 1\n"
-    "      --batch-wait US     longest wait for others; default: 2000, as the element's\n"
+    "  -b, --max-batch LIST    most streams in one pass; default: 1\n"
+    "      --batch-wait US     longest wait for other streams; default: 2000\n"
     "  -j, --threads LIST      threads of the device; default: all cores\n"
     "  -f, --frames N          timed frames of each stream; default: 60\n"
     "  -w, --warm-up N         frames before them; default: 10\n"
     "  -r, --repeats N         processes for each, for the spread; default: 1\n"
-    "  -i, --images DIR        real frames; default: made ones\n"
-    "      --frame-size WxH    of made frames; default: 854x480\n"
+    "  -i, --images DIR        real frames; default: generated frames\n"
+    "      --frame-size WxH    size of generated frames; default: 854x480\n"
     "      --peak GFLOPS       of the device, for the share of it; default: measured "
     "(CPU)\n"
     "      --steps             where a frame's time goes, step by step (CPU, one "
@@ -52,7 +52,7 @@ static const char usage[] =
     "MODEL: default as in rvos-segment. A measurement says nothing on a busy machine.\n"
     "\n"
     "Exit status: 0 done, 1 wrong command line, or results would replace what is read,\n"
-    "2 an input cannot be used, 3 a model or device does not do it (the others are\n"
+    "2 an input cannot be used, 3 a model or device cannot run it (the others are\n"
     "measured), or rvos-report lacks a Python package, 4 a result cannot be written.\n";
 
 /* The values of one dimension, as words, split in place. */

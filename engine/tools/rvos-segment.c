@@ -43,9 +43,8 @@ static const char usage[] =
     "  -d, --dump-probs FILE    float32 .npy (frames, objects, H, W), network size\n"
     "      --live-slots         one-shot: run a slot only from its object's first frame\n"
     "                           on, as the GStreamer element does\n"
-    "      --discovery-interval N  auto: frames from one look for further objects to "
-    "the\n"
-    "                           next; 0: only at the beginning; default: 15\n"
+    "      --discovery-interval N  auto: frames between two searches for new objects;\n"
+    "                           0: search only at the beginning; default: 15\n"
     "      --through-gst        run the GStreamer element rvosseg instead of the engine\n"
     "  -q, --quiet              no progress\n"
     "  -h, --help               this text\n"
@@ -66,7 +65,7 @@ static const char usage[] =
     "  -a, --assign annotations with the annotations of the data set\n"
     "\n"
     "Exit status: 0 done, 1 wrong command line, or results would replace what is read,\n"
-    "2 a frame or mask cannot be used, 3 the model or the device does not do it, or\n"
+    "2 a frame or mask cannot be used, 3 the model or the device cannot run it, or\n"
     "memory has run out, 4 a result cannot be written.\n";
 
 /* Options without a letter. */

@@ -181,7 +181,7 @@ class StreamInfo:
     task: str
     objects: int  #: slots
     live: int  #: slots that the last frame ran or showed
-    discovering: bool  #: auto: the last frame looked for further objects
+    discovering: bool  #: auto: the last frame searched for new objects
     frames: int  #: that the network has run since the last reset
     state_bytes: int  #: of recurrent state on the device
     batch: int  #: streams in the pass of the last frame
@@ -194,7 +194,7 @@ class Stream(_Handle):
     "zero-shot" finds them in each frame anew; "one-shot" follows those of `seed` alone.
     None: auto, or what the model can.
     objects: most of them at a time, 1 to 32; 0: the model's own. Each costs time.
-    discovery_interval: auto: frames from one look for further objects to the next; 0: 15;
+    discovery_interval: auto: frames between two searches for new objects; 0: 15;
     negative: only at the beginning and after discover().
     all_slots, variant: as in rvos.h.
     """
