@@ -37,14 +37,6 @@ static struct {
     GHashTable *models;
 } table;
 
-/* ---- failures ------------------------------------------------------------------ */
-
-static void failure_copy(GstRvosFailure *to, const GstRvosFailure *from)
-{
-    to->error = g_error_copy(from->error);
-    to->debug = g_strdup(from->debug);
-}
-
 /* ---- finding --------------------------------------------------------------------- */
 
 gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure)
@@ -318,7 +310,8 @@ static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *f
         g_cond_wait(&table.changed, &table.lock);
     good = self->state == READY;
     if (!good)
-        failure_copy(failure, &self->failure);
+        *failure = (GstRvosFailure){g_error_copy(self->failure.error),
+                                    g_strdup(self->failure.debug)};
     g_mutex_unlock(&table.lock);
     if (good)
         return self;

@@ -41,11 +41,6 @@ void gst_rvos_requests_open(GstRvosRequests *requests, rvos_task task, guint n_s
     g_mutex_unlock(&requests->lock);
 }
 
-void gst_rvos_requests_close(GstRvosRequests *requests)
-{
-    gst_rvos_requests_open(requests, RVOS_TASK_DEFAULT, 0);
-}
-
 void gst_rvos_requests_clear(GstRvosRequests *requests)
 {
     g_mutex_lock(&requests->lock);

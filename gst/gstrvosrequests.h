@@ -21,10 +21,9 @@ typedef struct {
 void gst_rvos_requests_init(GstRvosRequests *requests);
 void gst_rvos_requests_finalize(GstRvosRequests *requests);
 
-/* Sets what the stream accepts from now on. */
+/* Sets what the stream accepts from now on. DEFAULT, 0: there is no stream; requests stay
+ * in the queue. */
 void gst_rvos_requests_open(GstRvosRequests *requests, rvos_task task, guint n_slots);
-/* The stream is closed; requests stay in the queue. */
-void gst_rvos_requests_close(GstRvosRequests *requests);
 void gst_rvos_requests_clear(GstRvosRequests *requests);
 /* Called in a mode that accepts no masks: removes waiting masks and returns their
  * number. */

@@ -153,7 +153,7 @@ gboolean gst_rvos_segmenter_open(GstRvosSegmenter *self, const GstRvosOpen *open
 
 void gst_rvos_segmenter_leave(GstRvosSegmenter *self)
 {
-    gst_rvos_requests_close(&self->requests);
+    gst_rvos_requests_open(&self->requests, RVOS_TASK_DEFAULT, 0);
     rvos_stream_close(&self->stream);
     self->model = NULL;
     self->task = RVOS_TASK_DEFAULT;

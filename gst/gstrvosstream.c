@@ -48,18 +48,6 @@ static int warm_up(rvos_stream *stream, GstClockTime *duration)
     return status;
 }
 
-static rvos_variant variant_of(gint variant)
-{
-    switch (variant) {
-    case GST_RVOS_SEG_VARIANT_SPATIAL:
-        return RVOS_VARIANT_SPATIAL;
-    case GST_RVOS_SEG_VARIANT_TEMPORAL:
-        return RVOS_VARIANT_TEMPORAL;
-    default:
-        return RVOS_VARIANT_SPATIO_TEMPORAL;
-    }
-}
-
 /* In auto mode, a model with one decoder runs in that decoder's mode. */
 static rvos_task task_of(const GstRvosOpen *open, GstRvosNotices *notices)
 {
@@ -82,17 +70,21 @@ static rvos_task task_of(const GstRvosOpen *open, GstRvosNotices *notices)
 rvos_stream *gst_rvos_stream_open(const GstRvosOpen *open, GstClockTime *cost,
                                   GstRvosNotices *notices, GstRvosFailure *failure)
 {
+    static const rvos_variant variants[] = {
+        [GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL] = RVOS_VARIANT_SPATIO_TEMPORAL,
+        [GST_RVOS_SEG_VARIANT_SPATIAL] = RVOS_VARIANT_SPATIAL,
+        [GST_RVOS_SEG_VARIANT_TEMPORAL] = RVOS_VARIANT_TEMPORAL,
+    };
     guint interval = open->settings->discovery_interval;
     rvos_stream_params params = {
         .task = task_of(open, notices),
-        .variant = variant_of(open->settings->variant),
+        .variant = variants[open->settings->variant],
         .objects = (int)open->settings->objects,
         .discovery_interval = interval > 0 ? (int)interval : -1,
     };
     rvos_stream *stream = NULL;
-    int status;
+    int status = rvos_stream_open(&stream, gst_rvos_model_model(open->model), &params);
 
-    status = rvos_stream_open(&stream, gst_rvos_model_model(open->model), &params);
     if (status == RVOS_OK)
         status = warm_up(stream, cost);
     if (status == RVOS_OK)
