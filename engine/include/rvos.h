@@ -134,8 +134,8 @@ typedef enum rvos_task {
                                 each with the one-shot decoder; needs both */
 } rvos_task;
 
-/* Type of the operands; sums are fp32. A precision that the backend cannot compute is
- * RVOS_ERR_UNSUPPORTED. */
+/* Type of the operands; sums are fp32 (int16: 32-bit integers). A precision that the
+ * backend cannot compute is RVOS_ERR_UNSUPPORTED. */
 typedef enum rvos_precision {
     RVOS_PRECISION_DEFAULT = 0, /* fp32 on a CPU, fp16 on CUDA */
     RVOS_PRECISION_FP32,        /* throughout; never TF32 */
@@ -143,6 +143,9 @@ typedef enum rvos_precision {
     RVOS_PRECISION_FP16,
     RVOS_PRECISION_BF16, /* coarse, never a default; a CPU without bf16 logs a warning and
                             uses FP32 */
+    RVOS_PRECISION_INT16, /* 3x3 convolutions multiply integers of 14 bits, all else is
+                             FP32; needs AVX2. A CPU without AVX2, or with AVX-512, where
+                             it is not faster, logs a warning and uses FP32 */
 } rvos_precision;
 
 /* Batching: if max_batch is above 1, CUDA runs frames of several streams in one pass. The

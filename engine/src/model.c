@@ -8,10 +8,11 @@
 #include "log.h"
 #include "places.h"
 
-/* A processor without bfloat16 uses float32, which is more exact. */
+/* A processor without bfloat16, or on which int16 is not faster, uses float32, which is
+ * more exact. */
 static rvos_precision effective(rvos_device *device, rvos_precision precision)
 {
-    bool lacks = precision == RVOS_PRECISION_BF16 && !device->fn->device_memory &&
+    bool lacks = precision >= RVOS_PRECISION_BF16 && !device->fn->device_memory &&
                  device->fn->type(device, precision) == RV_OTHER;
 
     return lacks ? RVOS_PRECISION_FP32 : precision;
@@ -26,7 +27,7 @@ static int check_params(rvos_device *device, const rvos_model_params *p)
                RVOS_MAX_BATCH, p->max_batch, p->batch_wait_us);
         return RVOS_ERR_ARGUMENT;
     }
-    if (p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_BF16 ||
+    if (p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_INT16 ||
         p->width < 0 || p->height < 0) {
         rv_log(device, RVOS_LOG_ERROR, "rvos_model_load: a parameter is out of range");
         return RVOS_ERR_ARGUMENT;
@@ -105,8 +106,9 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     model->precision = effective(device, params->precision);
     model->type = device->fn->type(device, model->precision);
     if (model->precision != params->precision)
-        rv_log(device, RVOS_LOG_WARNING,
-               "bf16 cannot be computed here (%s, %s): float32 is used instead",
+        rv_log(device, RVOS_LOG_WARNING, "%s (%s, %s): float32 is used instead",
+               params->precision == RVOS_PRECISION_BF16 ? "bf16 cannot be computed here"
+                                                        : "int16 is not faster here",
                device->info.library, device->info.isa);
     set_batch(model, params);
     model->weights =

@@ -115,7 +115,7 @@ static void models(rvos_device *device)
            load_params(device, (rvos_model_params){.precision = -1}));
     EXPECT(
         RVOS_ERR_ARGUMENT, 1,
-        load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_BF16 + 1}));
+        load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_INT16 + 1}));
     for (int p = RVOS_PRECISION_TF32; p <= RVOS_PRECISION_FP16; p++)
         EXPECT(is_cuda() ? 0 : RVOS_ERR_UNSUPPORTED, is_cuda() ? 0 : 1,
                load_params(device, (rvos_model_params){.precision = (rvos_precision)p}));
@@ -131,30 +131,43 @@ static void models(rvos_device *device)
     CHECK(info.encoder && info.skip_mode && info.licence && info.provenance);
 }
 
-/* In effect; a CPU without bfloat16 takes float32 and says so in one line. */
-static void precisions(rvos_device *device)
+/* In effect; a CPU without it takes float32 and says so in one line. */
+static void optional_precision(rvos_device *device, rvos_precision precision,
+                               const char *name)
 {
     rvos_model *model = NULL;
     rvos_precision got;
     int lines = log_.warnings;
+
+    CHECK(rvos_model_load(&model, device, path,
+                          &(rvos_model_params){.precision = precision}) == 0);
+    got = rvos_model_precision(model);
+    if (strcmp(backend, "cpu"))
+        CHECK(got == RVOS_PRECISION_FP32);
+    CHECK(got == RVOS_PRECISION_FP32 || got == precision);
+    CHECK(log_.warnings - lines == (got == RVOS_PRECISION_FP32));
+    if (got == RVOS_PRECISION_FP32)
+        CHECK(strstr(log_.last, name) && strstr(log_.last, "float32"));
+    rvos_model_close(&model);
+}
+
+static void precisions(rvos_device *device)
+{
+    rvos_model *model = NULL;
 
     CHECK(rvos_model_precision(NULL) == RVOS_PRECISION_DEFAULT);
     CHECK(rvos_model_load(&model, device, path, NULL) == 0);
     CHECK(rvos_model_precision(model) ==
           (is_cuda() ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32));
     rvos_model_close(&model);
-    if (is_cuda())
+    if (is_cuda()) {
+        EXPECT(
+            RVOS_ERR_UNSUPPORTED, 1,
+            load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_INT16}));
         return;
-    CHECK(rvos_model_load(&model, device, path,
-                          &(rvos_model_params){.precision = RVOS_PRECISION_BF16}) == 0);
-    got = rvos_model_precision(model);
-    if (strcmp(backend, "cpu"))
-        CHECK(got == RVOS_PRECISION_FP32);
-    CHECK(got == RVOS_PRECISION_FP32 || got == RVOS_PRECISION_BF16);
-    CHECK(log_.warnings - lines == (got == RVOS_PRECISION_FP32));
-    if (got == RVOS_PRECISION_FP32)
-        CHECK(strstr(log_.last, "bf16") && strstr(log_.last, "float32"));
-    rvos_model_close(&model);
+    }
+    optional_precision(device, RVOS_PRECISION_BF16, "bf16");
+    optional_precision(device, RVOS_PRECISION_INT16, "int16");
 }
 
 static void model_info(rvos_device *device)

@@ -5,6 +5,7 @@
  *     steps            compares
  *     steps --bench    times the implementations side by side */
 #include "steps_conv.h"
+#include "steps_int16.h"
 
 static const struct rv_kernels *const tables[] = {&rv_kernels_plain, &rv_kernels_fast};
 static const char *const names[] = {"plain", "fast"};
@@ -391,6 +392,7 @@ int main(int argc, char **argv)
         setenv("RVOS_CPU_WINOGRAD", sets[i], 1);
         winograd_shapes();
         winograd(&seed);
+        winograd_int16(&seed);
     }
     unsetenv("RVOS_CPU_WINOGRAD");
     cells(&seed);

@@ -7,6 +7,7 @@
 
 #include "../log.h"
 #include "plan.h"
+#include "winograd.h"
 
 int rvos_default_threads(void)
 {
@@ -162,6 +163,9 @@ static enum rv_type type(rvos_device *dev, rvos_precision precision)
 
     if (precision == RVOS_PRECISION_DEFAULT || precision == RVOS_PRECISION_FP32)
         return RV_F32;
+    if (precision == RVOS_PRECISION_INT16)
+        return cpu->kernels == &rv_kernels_fast && rv_winograd_int16() ? RV_F32
+                                                                       : RV_OTHER;
     return precision == RVOS_PRECISION_BF16 && rv_conv_find(cpu->engines, &any)
                ? RV_BF16
                : RV_OTHER;

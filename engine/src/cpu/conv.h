@@ -22,6 +22,7 @@ struct rv_conv_shape {
     bool relu, relu6; /* relu6 is set together with relu and clamps outputs at 6 */
     bool depthwise;   /* oc is ic; each output channel reads one input channel */
     bool sum;         /* out = act(conv + bias + add) */
+    bool int16;       /* products of integers are exact enough; used where faster */
 };
 
 /* How an engine wants a whole convolution to be cut. */

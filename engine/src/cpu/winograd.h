@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define RV_WINOGRAD_MOST 4 /* n */
 #define RV_WINOGRAD_POINTS 36
@@ -37,5 +38,37 @@ struct rv_winograd {
 
 /* The fastest version for this processor. */
 const struct rv_winograd *rv_winograd(void);
+
+/* ---- products of 16-bit integers -------------------------------------------------- */
+
+/* The transforms compute in float32, the products between them in integers. The values of
+ * a patch are at most RV_WINOGRAD_INT16. The weights are as large as they can be without
+ * a sum over all channels that leaves 32 bits. So sums are exact. */
+#define RV_WINOGRAD_INT16 8191
+
+/* How much the transform of one row or column (input4, input2) can enlarge values: the
+ * sums of its absolute factors. */
+static const float rv_winograd_most4[6] = {1 + 97.0f / 36 + 1,
+                                           1 + 9.0f / 4 + 2.0f / 3 + 1.5f,
+                                           1 + 9.0f / 4 + 2.0f / 3 + 1.5f,
+                                           1 + 4.0f / 9 + 1.5f + 2.0f / 3,
+                                           1 + 4.0f / 9 + 1.5f + 2.0f / 3,
+                                           1 + 97.0f / 36 + 1};
+static const float rv_winograd_most2[4] = {2, 2, 2, 2};
+
+struct rv_winograd_int16 {
+    int panel; /* the same as in rv_winograd() */
+    /* As `input` above, to q[point * pitch + channel]. The value at point (y, x) is
+     * q * *step * most[y] * most[x]. A NaN among the pixels may become any number. */
+    void (*input)(int n, const float *const *pixel, int channels, int16_t *q,
+                  size_t pitch, float *step);
+    /* m[tile][panel] = step[tile] * unit[panel] * the sum over all channels of
+     * q[tile * pitch + channel] * u[channel / 2][panel][channel % 2]. */
+    void (*multiply)(const int16_t *q, size_t pitch, const float *step, const int16_t *u,
+                     const float *unit, float *m, int tiles, int channels);
+};
+
+/* NULL: this processor has none, or is not faster with it. */
+const struct rv_winograd_int16 *rv_winograd_int16(void);
 
 #endif
