@@ -71,6 +71,7 @@ static const GEnumValue gst_rvos_seg_precision_get_type_values[] = {
     {GST_RVOS_SEG_PRECISION_TF32, "CUDA: float32 with products of 10 bits", "tf32"},
     {GST_RVOS_SEG_PRECISION_FP16, "CUDA: half precision, sums in float32", "fp16"},
     {GST_RVOS_SEG_PRECISION_BF16, "CPU with oneDNN: bfloat16, coarse", "bf16"},
+    {GST_RVOS_SEG_PRECISION_INT16, "CPU with AVX2: products of 14-bit integers", "int16"},
     {0, NULL, NULL},
 };
 DEFINE_TYPE(gst_rvos_seg_precision_get_type, "GstRvosSegPrecision", register_enum)

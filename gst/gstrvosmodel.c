@@ -185,6 +185,8 @@ static rvos_precision precision_of(gint precision)
         return RVOS_PRECISION_FP16;
     case GST_RVOS_SEG_PRECISION_BF16:
         return RVOS_PRECISION_BF16;
+    case GST_RVOS_SEG_PRECISION_INT16:
+        return RVOS_PRECISION_INT16;
     default:
         return RVOS_PRECISION_DEFAULT;
     }

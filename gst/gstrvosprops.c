@@ -113,8 +113,8 @@ static void install_engine(GObjectClass *klass)
         g_param_spec_enum(
             "precision", "Precision",
             "Of the network's numbers (default auto: fp32 on the CPU, fp16 "
-            "with CUDA). What the engine cannot do is an error, but bf16 on a CPU "
-            "without it: a warning, and fp32.",
+            "with CUDA). What the engine cannot do is an error, but bf16 and int16 on a "
+            "CPU without: a warning, and fp32.",
             gst_rvos_seg_precision_get_type(), GST_RVOS_SEG_PRECISION_AUTO, RW(READY)));
     add(klass, GST_RVOS_PROP_CUDA_DEVICE_ID,
         g_param_spec_int("cuda-device-id", "CUDA Device ID",

@@ -72,6 +72,7 @@ typedef enum {
  * @GST_RVOS_SEG_PRECISION_TF32: CUDA: float32 with products of 10 bits
  * @GST_RVOS_SEG_PRECISION_FP16: CUDA: half precision, sums in float32
  * @GST_RVOS_SEG_PRECISION_BF16: CPU with oneDNN: bfloat16, coarse
+ * @GST_RVOS_SEG_PRECISION_INT16: CPU with AVX2: products of 14-bit integers
  *
  * Since: 0.1
  */
@@ -81,6 +82,7 @@ typedef enum {
     GST_RVOS_SEG_PRECISION_TF32,
     GST_RVOS_SEG_PRECISION_FP16,
     GST_RVOS_SEG_PRECISION_BF16,
+    GST_RVOS_SEG_PRECISION_INT16,
 } GstRvosSegPrecision;
 
 /**

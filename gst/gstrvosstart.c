@@ -52,6 +52,25 @@ static void tell_threads(GstRvosSeg *self, GstRvosModel *model)
                             ("%d threads compute", info.threads));
 }
 
+/* Where float32 stands in for the precision that was asked for. */
+static void tell_precision(GstRvosSeg *self, gint precision, GstRvosModel *model)
+{
+    rvos_precision got = rvos_model_precision(gst_rvos_model_model(model));
+    const gchar *why = NULL;
+
+    if (precision == GST_RVOS_SEG_PRECISION_BF16 && got != RVOS_PRECISION_BF16)
+        why = "This processor has no bf16";
+    if (precision == GST_RVOS_SEG_PRECISION_INT16 && got != RVOS_PRECISION_INT16)
+        why = "int16 is not faster on this processor";
+    if (why)
+        GST_ELEMENT_WARNING(
+            self, LIBRARY, SETTINGS,
+            ("%s: float32 is used. Set precision=fp32 to choose it without "
+             "this warning.",
+             why),
+            (NULL));
+}
+
 static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
 {
     const GstRvosSettings *settings = &self->settings;
@@ -85,12 +104,8 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
     g_free(fallback);
     if (model)
         tell_threads(self, model);
-    if (model && settings->precision == GST_RVOS_SEG_PRECISION_BF16 &&
-        rvos_model_precision(gst_rvos_model_model(model)) != RVOS_PRECISION_BF16)
-        GST_ELEMENT_WARNING(self, LIBRARY, SETTINGS,
-                            ("This processor has no bf16: float32 is used. Set "
-                             "precision=fp32 to choose it without this warning."),
-                            (NULL));
+    if (model)
+        tell_precision(self, settings->precision, model);
     GST_OBJECT_LOCK(self);
     self->model = model;
     GST_OBJECT_UNLOCK(self);

@@ -247,7 +247,8 @@ static json_t *latency_json(const double *ms, int n)
 
 static json_t *case_json(const struct measurement *m, const rvos_stream_info *stream)
 {
-    static const char *const precision[] = {"auto", "fp32", "tf32", "fp16", "bf16"};
+    static const char *const precision[] = {"auto", "fp32", "tf32",
+                                            "fp16", "bf16", "int16"};
     const struct session *s = &m->session;
 
     return json_pack(

@@ -22,7 +22,7 @@ static const char usage[] =
     "own: latency of a frame in memory to labels in memory, frames a second, memory.\n"
     "\n"
     "  -e, --engine LIST       auto (default), cpu, cuda, reference\n"
-    "  -p, --precision LIST    auto (default), fp32, tf32, fp16, bf16\n"
+    "  -p, --precision LIST    auto (default), fp32, tf32, fp16, bf16, int16\n"
     "  -t, --task LIST         zero-shot (default), one-shot, auto: these two with as "
     "many\n"
     "                          objects as slots from the first frame on\n"

@@ -34,7 +34,7 @@ static const char usage[] =
     "                           masks, else the model's own\n"
     "  -v, --variant VARIANT    spatio-temporal (default), spatial or temporal\n"
     "  -e, --engine ENGINE      auto (default), cpu, cuda, or reference (slow)\n"
-    "  -p, --precision P        auto (default), fp32, tf32, fp16 or bf16\n"
+    "  -p, --precision P        auto (default), fp32, tf32, fp16, bf16 or int16\n"
     "  -s, --size WxH           network size; default: the model's own\n"
     "  -j, --threads N          CPU threads; default: all cores\n"
     "  -a, --assign ANNOTATION  emulate the result step of the published evaluation:\n"
@@ -141,7 +141,7 @@ static const char *expected(int option)
     case 'e':
         return "auto, cpu, cuda or reference";
     case 'p':
-        return "auto, fp32, tf32, fp16 or bf16";
+        return "auto, fp32, tf32, fp16, bf16 or int16";
     case 's':
         return "a size such as 448x256, each from 32 to 4096";
     default:

@@ -120,9 +120,11 @@ int session_open(struct session *s, const struct session_options *options,
         return TOOL_ENGINE;
     }
     rvos_model_get_info(s->model, &s->info);
-    if (options->precision == RVOS_PRECISION_BF16 &&
+    if (options->precision >= RVOS_PRECISION_BF16 &&
         rvos_model_precision(s->model) != options->precision) {
-        fprintf(stderr, "warning: this processor has no bf16 (%s, %s): float32 is used\n",
+        fprintf(stderr, "warning: this processor %s (%s, %s): float32 is used\n",
+                options->precision == RVOS_PRECISION_BF16 ? "has no bf16"
+                                                          : "is not faster with int16",
                 s->device_info.library, s->device_info.isa);
         s->options.precision = rvos_model_precision(s->model);
     }
@@ -186,10 +188,13 @@ static const struct word variants[] = {{"spatio-temporal", RVOS_VARIANT_SPATIO_T
                                        {"spatial", RVOS_VARIANT_SPATIAL},
                                        {"temporal", RVOS_VARIANT_TEMPORAL},
                                        {NULL, 0}};
-static const struct word precisions[] = {
-    {"auto", RVOS_PRECISION_DEFAULT}, {"fp32", RVOS_PRECISION_FP32},
-    {"tf32", RVOS_PRECISION_TF32},    {"fp16", RVOS_PRECISION_FP16},
-    {"bf16", RVOS_PRECISION_BF16},    {NULL, 0}};
+static const struct word precisions[] = {{"auto", RVOS_PRECISION_DEFAULT},
+                                         {"fp32", RVOS_PRECISION_FP32},
+                                         {"tf32", RVOS_PRECISION_TF32},
+                                         {"fp16", RVOS_PRECISION_FP16},
+                                         {"bf16", RVOS_PRECISION_BF16},
+                                         {"int16", RVOS_PRECISION_INT16},
+                                         {NULL, 0}};
 
 static const char *word_of(const struct word *table, int value)
 {

@@ -226,15 +226,15 @@ GST_START_TEST(test_two_streams)
 }
 GST_END_TEST;
 
-/* What the engine can do starts, and what it cannot is said so; without bf16 float32 is
- * used, with a warning. */
+/* What the engine can do starts, and what it cannot is said so; without bf16 or int16
+ * float32 is used, with a warning. */
 GST_START_TEST(test_precision)
 {
     static const struct {
         const gchar *precision;
         gboolean can;
-    } all[] = {
-        {"auto", TRUE}, {"fp32", TRUE}, {"tf32", FALSE}, {"fp16", FALSE}, {"bf16", TRUE}};
+    } all[] = {{"auto", TRUE},  {"fp32", TRUE}, {"tf32", FALSE},
+               {"fp16", FALSE}, {"bf16", TRUE}, {"int16", TRUE}};
 
     for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
         GstElement *element = gst_element_factory_make("rvosseg", NULL);
@@ -251,10 +251,11 @@ GST_START_TEST(test_precision)
         fail_unless_equals_int(got == GST_STATE_CHANGE_FAILURE, !all[i].can);
         message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
         fail_unless_equals_int(message != NULL,
-                               !all[i].can || g_str_equal(all[i].precision, "bf16"));
+                               !all[i].can || g_str_has_suffix(all[i].precision, "16"));
         if (message && all[i].can) {
             gst_message_parse_warning(message, &error, NULL);
             fail_unless(strstr(error->message, "float32 is used") != NULL);
+            fail_unless(strstr(error->message, all[i].precision) != NULL);
         } else if (message) {
             gst_message_parse_error(message, &error, NULL);
             fail_unless(

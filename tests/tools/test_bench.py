@@ -117,16 +117,17 @@ class Bench(common.ToolTest):
         self.assertIn("together", text)
 
     def test_no_bf16(self):
-        """Plain C does not compute in bfloat16. It says so once, and uses float32."""
-        path = scratch("bf16.json")
-        code, _, err = common.run("rvos-bench", "-e", "reference", "-p", "bf16", "-f", 2,
-                                  "-w", 1, "-s", "32x32", "--frame-size", "32x32", "-J",
-                                  path, self.model)
-        self.assertEqual(code, 0, err)
-        self.assertEqual(err.count("bf16"), 1, err)
-        self.assertIn("float32 is used", err)
-        with open(path) as f:
-            self.assertEqual(json.load(f)["results"][0]["precision"], "fp32")
+        """Plain C does neither bfloat16 nor int16. It says so once, and uses float32."""
+        for precision in ("bf16", "int16"):
+            path = scratch(precision + ".json")
+            code, _, err = common.run("rvos-bench", "-e", "reference", "-p", precision,
+                                      "-f", 2, "-w", 1, "-s", "32x32", "--frame-size",
+                                      "32x32", "-J", path, self.model)
+            self.assertEqual(code, 0, err)
+            self.assertEqual(err.count(precision), 1, err)
+            self.assertIn("float32 is used", err)
+            with open(path) as f:
+                self.assertEqual(json.load(f)["results"][0]["precision"], "fp32")
 
     def test_repeats(self):
         r, = self.measure("repeats.json", "-r", 3)["results"]
