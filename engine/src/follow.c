@@ -77,7 +77,8 @@ int rv_slot_free(const struct rv_follow *f)
     return best;
 }
 
-/* How far the middle of a box lies from that of a place, in sizes of another place. */
+/* The distance from the centre of a box to the centre of a place, in sizes of the
+ * place. */
 static double offset(int x0, int y0, int x1, int y1, const struct place *at,
                      const struct place *size)
 {
@@ -92,7 +93,7 @@ static double distance(const struct rv_piece *p, const struct slot *slot)
     return offset(p->x0, p->y0, p->x1, p->y1, &slot->at, &slot->whole);
 }
 
-/* The slot whose object has been away and is back as this piece; -1: there is none. */
+/* The slot whose object was absent and is back as this piece; -1: none. */
 int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece)
 {
     double nearest = f->rules.back_near;
@@ -118,7 +119,7 @@ int rv_slot_take(struct rv_follow *f, const struct rv_piece *piece)
 
     if (s >= 0) {
         f->slot[s].empty = f->slot[s].unseen = 0;
-        f->slot[s].at.area = 0; /* it has come back once, until it is seen again */
+        f->slot[s].at.area = 0; /* it comes back only once, until it is seen again */
         return s;
     }
     s = rv_slot_free(f);
@@ -291,8 +292,7 @@ static bool last_of_start(const struct rv_follow *f)
     return f->frame == f->params.start - 1;
 }
 
-/* The frame of the next discovery. It comes sooner while nothing is followed, and while
- * an object has not been away for long. */
+/* Sets the frame of the next discovery, which is sooner while nothing is followed. */
 static void plan_discovery(struct rv_follow *f)
 {
     bool any = false, missed = false;

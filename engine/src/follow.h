@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* follow.h - the rules of RVOS_TASK_AUTO: which pieces of what the zero-shot decoder
- * finds become objects that the one-shot decoder follows, and what becomes of those
+/* follow.h - the rules of RVOS_TASK_AUTO: which pieces of the zero-shot decoder's
+ * foreground become objects for the one-shot decoder, and what happens to these objects
  * later.
  *
- * Label maps and scores go in, decisions come out: no network and no pixels of the frame.
- * Label maps are rows of `width` bytes without gaps, at network size; 0 is background and
- * i is slot i. Bit i - 1 of a set of slots is slot i. Nothing is allocated after
- * rv_follow_create. One thread at a time. */
+ * Input: label maps and scores; output: decisions. The rules use neither the network nor
+ * the frame's pixels. Label maps are rows of `width` bytes without gaps, at network size;
+ * 0 is background and i is slot i. Bit i - 1 of a set of slots is slot i. Nothing is
+ * allocated after rv_follow_create. Only one thread at a time may use it. */
 #ifndef RV_FOLLOW_H
 #define RV_FOLLOW_H
 
@@ -15,21 +15,20 @@
 
 #define RV_FOLLOW_SLOTS 32
 
-/* Thresholds of the rules. Areas are parts of the network's size. */
+/* Thresholds of the rules. Areas are fractions of the network's size. */
 struct rv_follow_rules {
-    double least_first; /* area of an object of the start */
-    double least_later; /* and of one that is found later */
-    double covered;     /* part of a new piece that followed objects may cover at most */
-    double again;       /* part of a piece that lay in the same piece one discovery ago */
+    double least_first; /* minimum area of an object of the start */
+    double least_later; /* minimum area of an object that is found later */
+    double covered;     /* most of a new piece that followed objects may cover */
+    double again;       /* part of a piece that was in the same piece one discovery ago */
     int margin;         /* pixels by which followed objects are grown for `covered` */
-    int sightings;      /* discoveries in a row that a new object needs */
-    int more;           /* zero-shot slots that a discovery runs, beyond one for each
-                           followed object */
-    int lost;           /* frames without a pixel after which a slot is freed */
-    int spare;          /* the same, where a new object needs the slot */
-    double back_size;   /* size of a piece against an object that has been away, and the
-                           reverse, at least, for the piece to be that object; above 1:
-                           none is */
+    int sightings;      /* consecutive discoveries that a new object needs */
+    int more; /* zero-shot slots of a discovery, in addition to one per followed object */
+    int lost; /* frames without a pixel after which a slot is freed */
+    int spare;        /* the same, where a new object needs the slot */
+    double back_size; /* size of a piece against an object that has been away, and the
+                         reverse, at least, for the piece to be that object; above 1:
+                         none is */
     double back_near; /* distance of that piece from the object's last place, at most, in
                          sizes of the object */
     bool back_soon;   /* a part that is that object needs one check, not `separations` */
@@ -85,18 +84,18 @@ struct rv_follow_params {
     const struct rv_follow_rules *rules; /* NULL: the defaults; copied */
 };
 
-/* What the decoders have made of a frame. */
+/* The decoders' results for a frame. */
 struct rv_follow_frame {
-    const uint8_t *followed; /* one-shot labels; NULL: it did not run */
-    const uint8_t *found;    /* zero-shot labels; NULL: it did not run */
-    /* Of each slot: mean probability over its pixels. */
+    const uint8_t *followed; /* one-shot labels; NULL: the decoder did not run */
+    const uint8_t *found;    /* zero-shot labels; NULL: the decoder did not run */
+    /* Mean probability over each slot's pixels. */
     const float *followed_score, *found_score;
-    /* Of each pixel: the largest logit of all zero-shot slots. NULL: not known. Only the
-     * start looks at it. */
+    /* Each pixel's largest logit of all zero-shot slots; NULL: unknown. Used only by the
+     * start. */
     const float *found_logit;
 };
 
-/* Pointers are good until the next call. */
+/* Pointers are valid until the next call. */
 struct rv_follow_decision {
     uint32_t clear;       /* slots whose state is zeroed before the next frame */
     uint32_t seed;        /* slots that are fed their part of `masks` in the next frame */
@@ -107,34 +106,35 @@ struct rv_follow_decision {
 
 struct rv_follow;
 
-/* 0, or -1: no memory. */
+/* Returns 0, or -1 if memory runs out. */
 int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *params);
 void rv_follow_destroy(struct rv_follow **follow);
-/* A new video. Serial numbers go on. */
+/* Starts a new video. Serial numbers continue. */
 void rv_follow_reset(struct rv_follow *follow);
 
-/* Whether the zero-shot decoder is to run in the next frame, and if so, from zeroes. */
+/* Whether the zero-shot decoder must run in the next frame, and if so, from cleared
+ * state. */
 bool rv_follow_wants_found(const struct rv_follow *follow);
 bool rv_follow_clears_found(const struct rv_follow *follow);
-/* Zero-shot slots that it needs there. */
+/* The number of zero-shot slots it needs then. */
 int rv_follow_slots(const struct rv_follow *follow);
 
-/* Whether the next frame is one of the start. */
+/* Whether the next frame belongs to the start. */
 bool rv_follow_starting(const struct rv_follow *follow);
 
-/* The user has seeded these slots, has dropped one (from 0), or knows that the scene has
- * changed. All before the next frame. */
+/* Tell the rules, before the next frame, that the user has seeded these slots or dropped
+ * one (from 0). */
 void rv_follow_given(struct rv_follow *follow, uint32_t slots);
 void rv_follow_dropped(struct rv_follow *follow, int slot);
-/* These slots get an object that is not from the rules, but is theirs from now on. */
+/* These slots get an object that the rules did not find, but manage from now on. */
 void rv_follow_detected(struct rv_follow *follow, uint32_t slots);
 void rv_follow_discover(struct rv_follow *follow);
 
-/* Once for each frame, also if no decoder ran. */
+/* Call once for each frame, even if no decoder ran. */
 void rv_follow_update(struct rv_follow *follow, const struct rv_follow_frame *frame,
                       struct rv_follow_decision *decision);
 
-/* A number for each slot's object, from 1, never used again; 0: the slot is free. */
+/* The number of each slot's object, from 1, never used again; 0: the slot is free. */
 const uint32_t *rv_follow_serials(const struct rv_follow *follow);
 
 #endif

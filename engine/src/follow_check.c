@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* follow_check.c - what followed objects do to each other. */
+/* follow_check.c - checks followed objects against each other. */
 #include "follow_state.h"
 
 #include <string.h>
 
-/* Slot b takes pixels of slot a: b has grown by them, and a has shrunk. A thing that
- * passes in front of another does not grow, and one that comes out behind another leaves
- * it as large as it was. */
+/* Whether slot b takes pixels of slot a: b has grown by them and a has shrunk. An object
+ * that passes in front of another does not grow, and an object that comes out from behind
+ * another does not shrink it. */
 static bool robs(const struct rv_follow *f, int a, int b,
                  const int then[RV_OVERLAP_LABELS], const int now[RV_OVERLAP_LABELS])
 {
@@ -17,7 +17,7 @@ static bool robs(const struct rv_follow *f, int a, int b,
            then[a] - now[a] >= f->rules.theft_growth * flow;
 }
 
-/* Gives b's pixels back that lie where a was and b was not. */
+/* Gives b's pixels at places where a was and b was not back to a. */
 static void give_back(struct rv_follow *f, int a, int b,
                       struct rv_follow_decision *decision)
 {
@@ -91,7 +91,7 @@ static bool hidden_between(const struct rv_follow *f, int a, int b, int slot)
     return others > f->rules.hidden * gap;
 }
 
-/* The largest piece of an object; 0: it has none. f->near is what lies within `margin`
+/* The largest piece of an object; 0: none. Sets f->near to the pixels within `margin`
  * pixels of it. */
 static int largest_piece(struct rv_follow *f, int slot, int margin)
 {
@@ -151,7 +151,7 @@ static bool cut_crumbs(struct rv_follow *f, int slot)
     return any;
 }
 
-/* An object that has come apart becomes two. */
+/* Makes an object that has come apart two objects. */
 static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
 {
     rv_pieces_find(&f->pieces, f->masks, true, (int)(f->rules.least_first * f->pixels));
@@ -177,7 +177,6 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
     }
 }
 
-/* What the followed objects did since the last check. */
 void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision)
 {
     if (f->frame < f->past_frame + f->rules.theft_frames)

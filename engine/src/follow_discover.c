@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* follow_discover.c - what the zero-shot decoder says while objects are followed. */
+/* follow_discover.c - evaluates the zero-shot decoder while objects are followed. */
 #include "follow_state.h"
 
 #include <string.h>
 
-/* The piece of the last discovery that a piece lies over most; 0: none. */
+/* The piece of the last discovery that a piece overlaps most; 0: none. */
 static int last_piece(const struct rv_follow *f, int piece)
 {
     int best = 0;
@@ -41,7 +41,7 @@ static int mended_slot(const struct rv_follow *f, int piece,
                : 0;
 }
 
-/* What each piece says: a new object, or more of a followed one. */
+/* Judges each piece: a new object, or more of a followed one. */
 static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
                   struct sighting now[RV_MAX_PIECES + 1])
 {
@@ -136,8 +136,8 @@ static bool waits(const struct rv_follow *f)
     return false;
 }
 
-/* An object that the zero-shot decoder does not see for several discoveries is none,
- * unless it has moved: scenery stays where it is. */
+/* Drops an object that the zero-shot decoder does not see for several discoveries, unless
+ * it has moved: scenery does not move. */
 static void drop_unseen(struct rv_follow *f, const struct rv_follow_frame *frame,
                         struct rv_follow_decision *decision)
 {

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Whether a piece holds what a slot showed in the last frame. */
+/* Whether a piece contains what a slot showed in the last frame. */
 static bool holds(const struct rv_follow *f, int piece, int slot, const int shown[])
 {
     int common = f->overlap[piece][slot];
@@ -62,8 +62,8 @@ static void spread(struct rv_follow *f, int count)
     }
 }
 
-/* Gives each pixel of a piece to the owner that lies nearest within the piece. Pixels of
- * a piece without an owner get the label `none` plus its number. */
+/* Gives each pixel of a piece to the owner that is nearest within the piece. Pixels of a
+ * piece without an owner get the label `none` plus its number. */
 static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES + 1],
                       uint8_t none)
 {
@@ -103,7 +103,7 @@ static void find_seams(const struct rv_follow *f, const uint8_t *found,
         }
 }
 
-/* How much of an owner each zero-shot slot holds, and which one holds most. */
+/* How much of an owner each zero-shot slot contains, and the slot that contains most. */
 struct held {
     int by[RV_FOLLOW_SLOTS + 1], area, most;
 };
@@ -142,7 +142,7 @@ static int root(const uint8_t joins[256], int a)
     return a;
 }
 
-/* Such objects are one at once, in the slot of the largest one. */
+/* Joins such objects at once, in the slot of the largest one. */
 static void join_bridged(struct rv_follow *f, const uint8_t *found)
 {
     int seam[RV_FOLLOW_SLOTS + 1][RV_FOLLOW_SLOTS + 1] = {{0}};
@@ -196,8 +196,8 @@ static void cut_necks(struct rv_follow *f, int least)
     rv_pieces_find(p, f->masks, true, least);
 }
 
-/* Which of f->cores divide their piece: two or more, none of them small, that hold most
- * of it. A core's label is its piece. */
+/* Finds the f->cores that divide their piece: two or more, none of them small, that
+ * contain most of it. A core's label is its piece. */
 static void find_divided(const struct rv_follow *f, bool divides[RV_MAX_PIECES + 1],
                          bool divided[RV_MAX_PIECES + 1])
 {
@@ -255,7 +255,7 @@ static void cut_borders(struct rv_follow *f, const float *logit, int least)
         f->side[i] = f->side[i] ? p->of[i] : 0;
 }
 
-/* The pieces of f->masks. What only touches is not one. */
+/* Finds the pieces of f->masks. Pieces that only touch are separate. */
 static void find_pieces(struct rv_follow *f, const float *logit, int least)
 {
     memset(f->side, 0, f->pixels);
@@ -266,8 +266,8 @@ static void find_pieces(struct rv_follow *f, const float *logit, int least)
         cut_borders(f, logit, least);
 }
 
-/* For how many frames each piece has been a part that came off its slot's largest piece.
- * `main_of` is the largest piece of each slot. */
+/* Counts for how many frames each piece has been a part that came off its slot's largest
+ * piece. `main_of` is the largest piece of each slot. */
 static void count_apart(struct rv_follow *f, const uint8_t slot_of[RV_MAX_PIECES + 1],
                         const uint8_t main_of[RV_FOLLOW_SLOTS + 1],
                         struct sighting now[RV_MAX_PIECES + 1])
@@ -286,7 +286,7 @@ static void count_apart(struct rv_follow *f, const uint8_t slot_of[RV_MAX_PIECES
     }
 }
 
-/* The zero-shot slot that most of each piece lies in. */
+/* Finds the zero-shot slot that contains most of each piece. */
 static void find_found(struct rv_follow *f, const uint8_t *found,
                        uint8_t found_of[RV_MAX_PIECES + 1])
 {
@@ -341,8 +341,8 @@ static void find_parts(struct rv_follow *f, const uint8_t *found,
     }
 }
 
-/* Pieces that came up only just now are neither handed over nor shown. Their slots are
- * free again. */
+/* Drops pieces that have just appeared: they are neither handed over nor shown, and their
+ * slots are free again. */
 static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
 {
     uint32_t late = 0;
@@ -374,8 +374,8 @@ static void hand_over(struct rv_follow *f, const struct rv_follow_frame *frame,
     memset(f->sighting, 0, sizeof(f->sighting));
 }
 
-/* The pieces of f->masks, by label. The two sides of a border are two pieces, too, if
- * they have the same label. */
+/* Finds the pieces of f->masks, by label. The two sides of a border are two pieces even
+ * if they have the same label. */
 static void find_labelled(struct rv_follow *f, int least)
 {
     uint8_t number[RV_FOLLOW_SLOTS + RV_MAX_PIECES + 1][RV_MAX_PIECES + 1] = {{0}};
