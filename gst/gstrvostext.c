@@ -9,24 +9,24 @@
 #include "gstrvosshape.h"
 
 #define FONT "Sans Bold"
-#define LINES 32      /* of text that a frame is high */
-#define LEAST_SIZE 11 /* of letters, in pixels: smaller ones cannot be read */
+#define LINES 32      /* the frame's height in lines of text */
+#define LEAST_SIZE 11 /* font size in pixels; smaller letters cannot be read */
 #define MOST_SIZE 96
 #define MOST_EMS 24 /* longer words end in an ellipsis */
 
-/* rvos_draw paints labels in the colours of a palette. A tag is an image of labels: 1 is
- * the plate, LEVELS the letters, and those between are their smooth edges. */
+/* rvos_draw paints labels in the colours of a palette, so a tag is an image of labels: 1
+ * is the plate, LEVELS the letters, and those between are their smooth edges. */
 #define LEVELS 16
 
 typedef struct {
-    /* What it was made for. */
+    /* What the tag was made for. */
     GQuark label;
     guint64 id;
     guint what;
     gint frame_width, frame_height;
 
-    gint width, height; /* even; 0: there are no words */
-    gsize room;         /* bytes at `levels` */
+    gint width, height; /* even; 0: no text */
+    gsize room;         /* bytes allocated at `levels` */
     guint8 *levels;     /* width x height */
 } Tag;
 
@@ -69,7 +69,7 @@ void gst_rvos_text_free(GstRvosText *text)
 
 /* ---- the tag's image -------------------------------------------------------------- */
 
-/* To be freed; empty if there is nothing to say. */
+/* The text, to be freed; empty if there is none. */
 static gchar *words_of(const GstRvosObject *object, guint what)
 {
     GString *words = g_string_new(NULL);
@@ -87,7 +87,7 @@ static gint even(gint size)
     return size + (size & 1);
 }
 
-/* Sets font and words; returns the margin around them, in pixels. */
+/* Sets the font and the text; returns the margin around it in pixels. */
 static gint lay_out(PangoLayout *layout, const gchar *words, gint frame_height)
 {
     gint size = CLAMP(frame_height / LINES, LEAST_SIZE, MOST_SIZE);
@@ -101,7 +101,7 @@ static gint lay_out(PangoLayout *layout, const gchar *words, gint frame_height)
     return MAX(size / 5, 2);
 }
 
-/* The coverage of each pixel by the letters, as labels. */
+/* Converts the letters' coverage of each pixel to labels. */
 static void to_levels(Tag *tag, cairo_surface_t *surface)
 {
     const guint8 *from = cairo_image_surface_get_data(surface);
@@ -113,7 +113,7 @@ static void to_levels(Tag *tag, cairo_surface_t *surface)
                 (guint8)(1 + (from[y * stride + x] * (LEVELS - 1) + 127) / 255);
 }
 
-/* Cairo's surface of one byte a pixel with the letters on it. FALSE: no memory. */
+/* Draws the letters on a Cairo surface of one byte per pixel. FALSE: out of memory. */
 static gboolean paint(Tag *tag, PangoLayout *layout, gint margin)
 {
     cairo_surface_t *surface =
@@ -176,11 +176,11 @@ static const Tag *tag_of(GstRvosText *text, const GstRvosObject *object,
 
 /* ---- drawing ---------------------------------------------------------------------- */
 
-/* Luminance of the plate from 0 to 1 above which black letters can be read better than
- * white ones. Samples are taken for square roots of light. */
+/* Luminance of the plate, 0 to 1, above which black letters are easier to read than white
+ * ones. Samples count as square roots of light. */
 #define BRIGHT 0.2
 
-/* From the plate's colour to black or white. */
+/* Makes the shades from the plate's colour to black or white. */
 static void shades(rvos_palette *out, const guint8 plate[3])
 {
     gint light = 2126 * plate[0] * plate[0] + 7152 * plate[1] * plate[1] +
@@ -194,8 +194,8 @@ static void shades(rvos_palette *out, const guint8 plate[3])
                 (guint8)(plate[c] + (letters - plate[c]) * level / (LEVELS - 1));
 }
 
-/* Above the box, its corner on the box's; below the upper edge where that is too near the
- * frame's. Even, as samples of chroma are; the part that does not fit is cut off. */
+/* Places the tag above the box at its corner, or below the upper edge if the frame's edge
+ * is too near. Coordinates are even, for chroma. A part outside the frame is cut off. */
 static void place(const Tag *tag, const rvos_object *seen, const GstVideoFrame *frame,
                   gint *x, gint *y)
 {

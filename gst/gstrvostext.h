@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvostext.h - names and ids of objects, written on the picture.
+/* gstrvostext.h - writes names and ids of objects on the picture.
  *
  * Each object has a tag: a plate in the object's colour at the upper left corner of its
  * box, with black or white letters. Pango makes the letters once; the tag is kept until
- * its words or the frame's size change. Drawing allocates nothing. It knows no element;
- * the streaming thread owns it.
+ * its words or the frame's size change. Drawing allocates nothing. It knows no element.
+ * Only the streaming thread uses it.
  */
 #ifndef GST_RVOS_TEXT_H
 #define GST_RVOS_TEXT_H
@@ -18,15 +18,15 @@ G_BEGIN_DECLS
 
 typedef struct _GstRvosText GstRvosText;
 
-/* Whether the plugin is built with Pango. If it is not, nothing is ever written. */
+/* Whether the plugin is built with Pango. If not, nothing is written. */
 extern const gboolean gst_rvos_text_built;
 
-/* Looks for the fonts, which takes some milliseconds. NULL: not built. */
+/* Finds the fonts, which takes some milliseconds. NULL: not built. */
 GstRvosText *gst_rvos_text_new(void);
 void gst_rvos_text_free(GstRvosText *text);
 
-/* Writes on a frame in system memory that is mapped for it. `what`: flags of
- * GstRvosSegOverlayText. Returns a status of librvos. */
+/* Writes on a mapped frame in system memory. `what`: flags of GstRvosSegOverlayText.
+ * Returns a status of librvos. */
 gint gst_rvos_text_draw(GstRvosText *text, rvos_device *device,
                         const GstVideoFrame *frame, const GstRvosResult *result,
                         const rvos_palette *palette, guint what);
