@@ -206,6 +206,9 @@ GST_END_TEST;
 
 #ifdef HAVE_TEXT
 
+/* A sanitizer sees the same code with each format. */
+#define TEXT_STEP (TEST_SANITIZED ? 4u : 1u)
+
 /* The rectangle of the luma samples, or bytes of a pixel, that differ. */
 static GstVideoRectangle changes(const GstVideoFrame *before, const GstVideoFrame *after)
 {
@@ -257,7 +260,8 @@ static void check_plate(const GstVideoInfo *info, const GstVideoFrame *before,
 /* The object's id on a plate of its colour, in each format, rows padded. */
 GST_START_TEST(test_text)
 {
-    GstVideoInfo info = real_info(formats[__i__], 385, 289, NULL);
+    guint format = (guint)__i__ * TEXT_STEP;
+    GstVideoInfo info = real_info(formats[format], 385, 289, NULL);
     GstHarness *mask;
     GstHarness *h =
         real_harness(&mask, "min-age", "0", "threshold",
@@ -365,7 +369,8 @@ static Suite *pixels_suite(void)
     tcase_set_timeout(tc, 300);
     tcase_add_loop_test(tc, test_matrix, 0, 2 * (gint)G_N_ELEMENTS(formats));
 #ifdef HAVE_TEXT
-    tcase_add_loop_test(tc, test_text, 0, (gint)G_N_ELEMENTS(formats));
+    tcase_add_loop_test(tc, test_text, 0,
+                        (gint)((G_N_ELEMENTS(formats) - 1) / TEXT_STEP + 1));
 #endif
     if (!TEST_SANITIZED) /* the same paths as above, hundreds of times */
         tcase_add_test(tc, test_same_masks);
