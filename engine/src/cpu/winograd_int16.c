@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* winograd_int16.c - the products of Winograd's method in 16-bit integers, for AVX2: one
  * instruction multiplies 16 pairs, and 8 pairs of floats. The build compiles this file
- * alone with -mavx2. It must call no other file: the processor may lack AVX2. */
+ * alone with -mavx2. Call it only after checking the processor, which may lack AVX2. */
 #include <immintrin.h>
 #include <string.h>
 
@@ -95,7 +95,7 @@ INLINE void input_tile(const int n, const float *const *pixel, int channels, int
         return;
     for (int i = 0; i < points; i++) {
         d[i] = (vec){0};
-        for (int k = c; k < channels; k++) /* behind them is another pixel, or nothing */
+        for (int k = c; k < channels; k++) /* do not read beyond the last channel */
             d[i][k - c] = pixel[i][k];
     }
     input_lanes(n, d, scale, q + c, pitch);
@@ -158,7 +158,7 @@ static void multiply(const int16_t *q, size_t pitch, const float *step, const in
         step += ROWS;
         m += ROWS * PANEL;
     }
-    /* Their number must be known when this is compiled, for sums to stay in registers. */
+    /* The number must be a compile-time constant, so that the sums stay in registers. */
 #define REST(n)                                                                          \
     if (tiles == n)                                                                      \
     rows(n, q, pitch, step, u, unit, m, channels)
