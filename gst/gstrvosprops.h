@@ -8,56 +8,25 @@
 
 G_BEGIN_DECLS
 
-/**
- * GstRvosSegMode:
- * @GST_RVOS_SEG_MODE_ZERO_SHOT: find the objects
- * @GST_RVOS_SEG_MODE_ONE_SHOT: follow the objects of a given mask
- * @GST_RVOS_SEG_MODE_AUTO: find the objects, then follow them, and those that are given
- *
- * Since: 0.1
- */
+/* Enums and flags of the properties, since 0.1. gstrvosenums.c explains the values. */
+
 typedef enum {
     GST_RVOS_SEG_MODE_ZERO_SHOT,
     GST_RVOS_SEG_MODE_ONE_SHOT,
     GST_RVOS_SEG_MODE_AUTO,
 } GstRvosSegMode;
 
-/**
- * GstRvosSegVariant:
- * @GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL: over objects and over frames
- * @GST_RVOS_SEG_VARIANT_SPATIAL: over the objects of a frame only
- * @GST_RVOS_SEG_VARIANT_TEMPORAL: over frames only, but at the first one
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL,
     GST_RVOS_SEG_VARIANT_SPATIAL,
     GST_RVOS_SEG_VARIANT_TEMPORAL,
 } GstRvosSegVariant;
 
-/**
- * GstRvosSegDetectorSeeds:
- * @GST_RVOS_SEG_DETECTOR_SEEDS_NONE: boxes of detectors are not looked at
- * @GST_RVOS_SEG_DETECTOR_SEEDS_BOXES: a box that fits no object starts one
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_DETECTOR_SEEDS_NONE,
     GST_RVOS_SEG_DETECTOR_SEEDS_BOXES,
 } GstRvosSegDetectorSeeds;
 
-/**
- * GstRvosSegEngine:
- * @GST_RVOS_SEG_ENGINE_AUTO: the CPU; with RVOS_CUDA=1 in the environment CUDA if it
- *     starts, else the CPU with a warning
- * @GST_RVOS_SEG_ENGINE_CPU: the CPU
- * @GST_RVOS_SEG_ENGINE_CUDA: CUDA, or an error
- * @GST_RVOS_SEG_ENGINE_REFERENCE: plain C: slow, for checks
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_ENGINE_AUTO,
     GST_RVOS_SEG_ENGINE_CPU,
@@ -65,17 +34,6 @@ typedef enum {
     GST_RVOS_SEG_ENGINE_REFERENCE,
 } GstRvosSegEngine;
 
-/**
- * GstRvosSegPrecision:
- * @GST_RVOS_SEG_PRECISION_AUTO: the engine's own: fp32 on the CPU, fp16 with CUDA
- * @GST_RVOS_SEG_PRECISION_FP32: exact float32
- * @GST_RVOS_SEG_PRECISION_TF32: CUDA: float32 with products of 10 bits
- * @GST_RVOS_SEG_PRECISION_FP16: CUDA: half precision, sums in float32
- * @GST_RVOS_SEG_PRECISION_BF16: CPU with oneDNN: bfloat16, coarse
- * @GST_RVOS_SEG_PRECISION_INT16: CPU with AVX2: products of 14-bit integers
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_PRECISION_AUTO,
     GST_RVOS_SEG_PRECISION_FP32,
@@ -85,15 +43,6 @@ typedef enum {
     GST_RVOS_SEG_PRECISION_INT16,
 } GstRvosSegPrecision;
 
-/**
- * GstRvosSegOutput:
- * @GST_RVOS_SEG_OUTPUT_OVERLAY: objects tinted and outlined on the picture
- * @GST_RVOS_SEG_OUTPUT_MASK: palette colours on black
- * @GST_RVOS_SEG_OUTPUT_ALPHA: the objects' probability in the alpha channel
- * @GST_RVOS_SEG_OUTPUT_NONE: pixels untouched
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_OUTPUT_OVERLAY,
     GST_RVOS_SEG_OUTPUT_MASK,
@@ -101,67 +50,28 @@ typedef enum {
     GST_RVOS_SEG_OUTPUT_NONE,
 } GstRvosSegOutput;
 
-/**
- * GstRvosSegOverlayText:
- * @GST_RVOS_SEG_OVERLAY_TEXT_LABEL: what a detector upstream calls the object
- * @GST_RVOS_SEG_OVERLAY_TEXT_ID: its tracking-id, as in messages and metadata
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_OVERLAY_TEXT_LABEL = 1 << 0,
     GST_RVOS_SEG_OVERLAY_TEXT_ID = 1 << 1,
 } GstRvosSegOverlayText;
 
-/**
- * GstRvosSegLatePolicy:
- * @GST_RVOS_SEG_LATE_POLICY_REUSE: a late frame flows on with the last mask
- * @GST_RVOS_SEG_LATE_POLICY_PROCESS: a late frame is segmented all the same
- * @GST_RVOS_SEG_LATE_POLICY_DROP: a late frame is dropped
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_LATE_POLICY_REUSE,
     GST_RVOS_SEG_LATE_POLICY_PROCESS,
     GST_RVOS_SEG_LATE_POLICY_DROP,
 } GstRvosSegLatePolicy;
 
-/**
- * GstRvosSegSceneCut:
- * @GST_RVOS_SEG_SCENE_CUT_DETECT: the pictures are compared
- * @GST_RVOS_SEG_SCENE_CUT_KEY_UNIT: at a downstream force-key-unit event
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_SCENE_CUT_DETECT = 1 << 0,
     GST_RVOS_SEG_SCENE_CUT_KEY_UNIT = 1 << 1,
 } GstRvosSegSceneCut;
 
-/**
- * GstRvosSegAttachMeta:
- * @GST_RVOS_SEG_ATTACH_META_ROI: a GstVideoRegionOfInterestMeta for each object
- * @GST_RVOS_SEG_ATTACH_META_MASK: the custom meta GstRvosSegMeta with the mask
- * @GST_RVOS_SEG_ATTACH_META_ANALYTICS: a GstAnalyticsRelationMeta, where the plugin
- *     is built with GStreamer 1.24 or newer
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_ATTACH_META_ROI = 1 << 0,
     GST_RVOS_SEG_ATTACH_META_MASK = 1 << 1,
     GST_RVOS_SEG_ATTACH_META_ANALYTICS = 1 << 2,
 } GstRvosSegAttachMeta;
 
-/**
- * GstRvosSegPostMessages:
- * @GST_RVOS_SEG_POST_MESSAGES_NONE: no element messages
- * @GST_RVOS_SEG_POST_MESSAGES_CHANGES: when objects come and go, and at a reset
- * @GST_RVOS_SEG_POST_MESSAGES_ALL: also each object of each segmented frame
- *
- * Since: 0.1
- */
 typedef enum {
     GST_RVOS_SEG_POST_MESSAGES_NONE,
     GST_RVOS_SEG_POST_MESSAGES_CHANGES,
