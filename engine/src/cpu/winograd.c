@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* winograd.c - compiled once per instruction set. The build sets LANES (floats per
  * vector) and the name of the table. This code is a file of its own because of its
- * compiler flags, which allow fused multiply-adds. Call it only through rv_winograd(),
- * which checks the processor. */
+ * compiler flags, which allow fused multiply-adds. It must not use functions of other
+ * files, because they would be compiled with these flags, too. rv_winograd() checks the
+ * processor. */
 #include "winograd.h"
 
 #ifndef LANES

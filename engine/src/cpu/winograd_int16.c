@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* winograd_int16.c - the products of Winograd's method in 16-bit integers, for AVX2: one
  * instruction multiplies 16 pairs, and 8 pairs of floats. The build compiles this file
- * alone with -mavx2. Call it only after checking the processor, which may lack AVX2. */
+ * alone with -mavx2. It must not use functions of other files, because they would be
+ * compiled for AVX2, too, which the processor may lack. */
 #include <immintrin.h>
 #include <string.h>
 
