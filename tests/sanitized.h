@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* sanitized.h - whether a sanitizer watches this build: it makes tests 3 to 8 times
+/* sanitized.h - tells whether this build has a sanitizer, which makes tests 3 to 8 times
  * slower, keeps freed memory, and takes terabytes of address space. */
 #ifndef RV_TEST_SANITIZED_H
 #define RV_TEST_SANITIZED_H

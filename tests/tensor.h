@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tensor.h - tensors of a .safetensors file, for the tests that compare with one. */
+/* tensor.h - reads tensors of a .safetensors file, for tests that compare with one. */
 #ifndef RV_TEST_TENSOR_H
 #define RV_TEST_TENSOR_H
 
 #include "safetensors.h"
 #include "test.h"
 
-/* All bytes, to be freed. Ends the test if they cannot be had. */
+/* Returns all bytes, to be freed. Ends the test if they cannot be read. */
 static inline uint8_t *tensor_bytes(const struct rv_st *file,
                                     const struct rv_st_tensor *t)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* test.h - what the C tests share. A test is a program: 0 passed, 1 failed, 77
- * skipped. Included by one file per program, which is why it may hold state. */
+/* test.h - shared by the C tests. A test is a program: 0 passed, 1 failed, 77 skipped.
+ * One file per program includes it, so it may hold state. */
 #ifndef RV_TEST_H
 #define RV_TEST_H
 
@@ -15,7 +15,7 @@
 
 static _Atomic int test_checks, test_failures; /* threads may check, too */
 
-/* True if `ok`; else says where it was not. After 20 failures it only counts. */
+/* Returns `ok`; if false, prints the place. After 20 failures it only counts. */
 static inline bool test_check(bool ok, const char *file, int line, const char *what)
 {
     test_checks++;
@@ -33,12 +33,12 @@ static inline bool test_near(double a, double b, double tolerance, const char *f
     return ok;
 }
 
-/* Both give whether the check held, so that a loop can stop at its first failure. */
+/* Both return whether the check held, so that a loop can stop at its first failure. */
 #define CHECK(expr) test_check((expr), __FILE__, __LINE__, #expr)
 #define CHECK_NEAR(a, b, tolerance)                                                      \
     test_near((a), (b), (tolerance), __FILE__, __LINE__, #a " near " #b)
 
-/* More about the case at hand; printed only when `ok` is false. */
+/* More about the current case; printed only if `ok` is false. */
 static inline bool test_note(bool ok, const char *format, ...)
 {
     if (!ok && test_failures <= 20) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* allocs.c - every allocation, every read of the model file and every start of a thread
- * of the engine fails once, in streams of all kinds; and no allocation happens in a
- * frame.
+/* allocs.c - lets every allocation, every read of the model file and every start of a
+ * thread of the engine fail once, in streams of all kinds, and checks that a frame
+ * allocates nothing.
  *
  *     allocs BACKEND MODEL_DIR [STEP]
  *
- * The engine is linked into this program with its allocator wrapped (ld --wrap), so that
- * what is counted, and fails, is the engine's own: libc's and oneDNN's go their way. The
- * k-th allocation fails for k = 1, 1 + STEP, ... until all have. */
+ * The engine is linked into this program with its allocator wrapped (ld --wrap), so only
+ * the engine's own calls are counted and fail, not those of libc and oneDNN. The k-th
+ * allocation fails for k = 1, 1 + STEP, ... until all have. */
 #include "fixture.h"
 #include "allocs_wrap.h"
 
@@ -15,7 +15,7 @@ static struct log log_;
 static const char *backend;
 static char path[1024];
 
-/* What is opened, and what becomes of it. */
+/* The streams to open, and the result. */
 static const struct scenario {
     const char *name;
     rvos_stream_params stream, second; /* second.objects 0: there is none */
@@ -49,7 +49,7 @@ struct run {
     rvos_device *device;
     rvos_model *model;
     rvos_stream *stream, *second;
-    int status; /* first that was not 0 */
+    int status; /* the first that is not 0 */
     uint8_t labels[2][NET_W * NET_H];
 };
 
@@ -87,7 +87,7 @@ static void close_all(struct run *r)
     rvos_device_close(&r->device);
 }
 
-/* A frame with everything that can be asked for; sizes depend on `t` / 2. */
+/* A frame with all outputs; sizes depend on `t` / 2. */
 static bool frame_of(struct run *r, rvos_stream *stream, const rvos_stream_params *params,
                      int t, uint8_t *labels)
 {
@@ -127,7 +127,7 @@ static void run_all(struct run *r)
         frame(r, 2);
 }
 
-/* Fails the k-th allocation; false: there were not so many. */
+/* Fails the k-th allocation; false: there were fewer. */
 static bool fail_one(long k)
 {
     long before = atomic_load(&live), made;
@@ -144,7 +144,7 @@ static bool fail_one(long k)
               log_.last);
     test_note(CHECK(!r.status || log_.errors), "%s: allocation %ld failed without a word",
               scenario->name, k);
-    if (r.stream) /* what failed for lack of memory works when there is some */
+    if (r.stream) /* with enough memory the same call must work */
         CHECK((r.status = 0, frame_of(&r, r.stream, &scenario->stream, 2, r.labels[0])));
     close_all(&r);
     test_note(CHECK(atomic_load(&live) == before),
@@ -153,7 +153,7 @@ static bool fail_one(long k)
     return made >= k;
 }
 
-/* Fails the k-th read of the model file; false: there were not so many. */
+/* Fails the k-th read of the model file; false: there were fewer. */
 static bool fail_read(long k)
 {
     long before = atomic_load(&live), made;
@@ -205,8 +205,8 @@ static void fail_threads(void)
     close_all(&all);
 }
 
-/* After the first frames of a size nothing is allocated; of AUTO these are frames of the
- * start, of following, and of discovery. */
+/* After the first frames of a size nothing is allocated. AUTO has frames of the start, of
+ * following, and of discovery. */
 static void steady(void)
 {
     static struct run r;
@@ -250,7 +250,7 @@ int main(int argc, char **argv)
         fail_threads();
         while (fail_one(allocs))
             allocs += step;
-        while (fail_read(read)) /* many, and all alike */
+        while (fail_read(read)) /* there are many similar reads */
             read += 13 * step;
         CHECK(allocs > 50 && read > 50);
         printf("%s, %s: %ld allocations, one in %ld failed; %ld reads\n", backend,

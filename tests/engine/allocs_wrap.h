@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* allocs_wrap.h - the engine's calls of the allocator, of pthread_create and of pread,
- * counted, and one of them failing. For a program that is linked with ld --wrap. */
+/* allocs_wrap.h - counts the engine's calls of the allocator, pthread_create and pread,
+ * and lets chosen calls fail. For a program that is linked with ld --wrap. */
 #ifndef RV_ALLOCS_WRAP_H
 #define RV_ALLOCS_WRAP_H
 
@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static atomic_long ours, live, everyones; /* calls, blocks, calls of all libraries */
-static atomic_long fail_at;               /* which of our calls; 0: none */
+static atomic_long fail_at;               /* number of the call that fails; 0: none */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -21,7 +21,7 @@ void *__real_aligned_alloc(size_t align, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *block);
 
-/* Counts a call; false: it is the one to fail. */
+/* Counts a call; false: this call must fail. */
 static bool granted(void)
 {
     return atomic_fetch_add(&ours, 1) + 1 != atomic_load(&fail_at);
@@ -75,7 +75,7 @@ void __wrap_free(void *block)
 
 #if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_ALL 1
-/* glibc lets a program bring its own allocator: that is how all calls are seen. */
+/* glibc lets a program replace the allocator, so all libraries' calls are seen. */
 extern void *__libc_malloc(size_t size), *__libc_calloc(size_t n, size_t size),
     *__libc_realloc(void *old, size_t size), *__libc_memalign(size_t align, size_t size);
 #undef malloc
@@ -137,7 +137,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                                 : __real_pthread_create(thread, attr, start, arg);
 }
 
-/* One of the two is what the engine calls, as off_t has 64 bits or not. */
+/* The engine calls one of these two, depending on the size of off_t. */
 ssize_t __wrap_pread64(int fd, void *out, size_t n, off_t at)
 {
     if (!call_fails(&reads))

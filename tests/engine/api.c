@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* api.c - misuse of every public function, and handles closed in every order.
+/* api.c - tests misuse of every public function, and handles closed in every order.
  *
  *     api BACKEND BROKEN_DIR */
 #include "fixture.h"
@@ -8,8 +8,7 @@ static struct log log_;
 static const char *backend, *folder;
 static char path[1024];
 
-/* The call failed with this status and said so in one line; or, where there is no
- * device to ask, in none. */
+/* The call must fail with this status and one line of log (none without a device). */
 static void expect(int status, int got, int lines, const char *what)
 {
     int said = atomic_exchange(&log_.errors, 0);
@@ -63,13 +62,13 @@ static void devices(void)
     rvos_device_get_info(NULL, NULL);
     rvos_device_get_info(NULL, &info);
     CHECK(!strcmp(info.backend, "") && info.name && info.library && info.isa);
-    for (int i = 0; i < 3; i++) { /* 0: as many as there are cores */
+    for (int i = 0; i < 3; i++) { /* 0: one thread for each core */
         char name[16];
 
         snprintf(name, sizeof(name), "%s", backend);
         CHECK(rvos_device_open(
                   &device, &(rvos_device_params){.backend = name, .threads = i}) == 0);
-        memset(name, 0, sizeof(name)); /* params need live only for the call */
+        memset(name, 0, sizeof(name)); /* params must live only during the call */
         rvos_device_get_info(device, &info);
         CHECK(!strcmp(info.backend, backend));
         CHECK(is_cuda() ? !info.threads : i ? info.threads == i : info.threads >= 1);
@@ -131,7 +130,7 @@ static void models(rvos_device *device)
     CHECK(info.encoder && info.skip_mode && info.licence && info.provenance);
 }
 
-/* In effect; a CPU without it takes float32 and says so in one line. */
+/* The precision in use. A CPU without it uses float32 and says so in one line. */
 static void optional_precision(rvos_device *device, rvos_precision precision,
                                const char *name)
 {
@@ -232,7 +231,7 @@ static void streams(rvos_model *model)
     rvos_stream_close(&stream);
 }
 
-/* Before the first frame there is nothing, and that is no error. */
+/* Before the first frame there are no objects, which is not an error. */
 static void reading(rvos_model *model)
 {
     static float plane[NET_W * NET_H];
@@ -262,7 +261,7 @@ static void reading(rvos_model *model)
     rvos_stream_close(&stream);
 }
 
-/* Steps that have run since timing began, each with its time. */
+/* The steps that have run since timing began, each with its time. */
 static void timing(rvos_model *model)
 {
     static rvos_step step[100];
@@ -300,7 +299,7 @@ static void timing(rvos_model *model)
     rvos_stream_close(&stream);
 }
 
-/* Handles of every kind closed in every order; what is left goes on working. */
+/* Handles of every kind are closed in every order; those left keep working. */
 static void close_orders(void)
 {
     static const int order[6][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
@@ -332,7 +331,7 @@ static void close_orders(void)
     }
 }
 
-/* A one-task file refuses the other task, and is asked for its own by default. */
+/* A model with one task refuses the other task; the default is its own. */
 static void tasks(rvos_device *device)
 {
     rvos_model *model = load_model(device, folder, "r18-one-only", NET_W, NET_H);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* auto.c - RVOS_TASK_AUTO: what a stream does around the two decoders. Which piece
- * becomes an object is tests/unit/follow.c's; that the decoders give what they give by
- * themselves is decoders.c's.
+/* auto.c - tests RVOS_TASK_AUTO: the stream's work around the two decoders.
+ * tests/unit/follow.c tests which piece becomes an object; decoders.c tests the decoders.
  *
  *     auto BACKEND MODEL_DIR */
 #include <math.h>
@@ -39,7 +38,7 @@ static void step(rvos_stream *stream, int t, struct picture *out)
 
     labels.data = out->labels;
     alpha.data = out->alpha;
-    memset(out, 77, sizeof(*out)); /* it is all written */
+    memset(out, 77, sizeof(*out)); /* all of it must be overwritten */
     CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels, .alpha = &alpha}) ==
           0);
 }
@@ -52,8 +51,7 @@ static bool discovering(rvos_stream *stream)
     return info.discovering;
 }
 
-/* The first frames show the zero-shot foreground, without what is too small for an
- * object. */
+/* The first frames show the zero-shot foreground, without pieces that are too small. */
 static void start(void)
 {
     static struct picture got, zero;
@@ -70,7 +68,7 @@ static void start(void)
             CHECK(!got.labels[i] || zero.labels[i]);
             shown += got.labels[i] > 0;
             missing += !got.labels[i] && zero.labels[i];
-            if (got.labels[i] == zero.labels[i]) /* of both or none */
+            if (got.labels[i] == zero.labels[i]) /* both or neither */
                 CHECK(abs(got.alpha[i] - zero.alpha[i]) <= (got.labels[i] ? 1 : 255));
         }
         for (int k = 1; k <= SLOTS; k++) {
@@ -122,7 +120,7 @@ static void given(void)
         }
     }
     CHECK(rvos_stream_get_object(follow, 1, &object) == 0 && object.serial == 0);
-    /* The one below a dropped slot goes on as before. */
+    /* The slot below a dropped one continues as before. */
     CHECK(rvos_stream_drop(find, 2) == 0 && rvos_stream_drop(follow, 2) == 0);
     CHECK(rvos_stream_get_object(find, 2, &object) == 0 && !object.serial);
     for (int t = START + 4; t < START + 8; t++) {
@@ -136,7 +134,7 @@ static void given(void)
         for (int i = 0; i < PIXELS; i++)
             CHECK(a.labels[i] <= 1);
     }
-    /* Seeded empty is dropped, too: nothing is left to run. */
+    /* An empty seed drops the slot, too: nothing is left to run. */
     CHECK(seed_objects(find, 0, 1) == 0);
     for (int t = START + 8; t < START + 10; t++) {
         step(find, t, &a);
@@ -151,7 +149,7 @@ static void given(void)
     rvos_stream_close(&follow);
 }
 
-/* The same again after a reset, but for the serials, which no object has had. */
+/* After a reset everything repeats, except the serials, which are new. */
 static void reset(void)
 {
     enum { FRAMES = START + 3 };
@@ -179,7 +177,7 @@ static void reset(void)
         CHECK(!discovering(stream));
         CHECK(rvos_stream_get_object(stream, 1, &object) == 0 && !object.serial);
     }
-    /* Without outputs the state advances all the same. */
+    /* The state advances even without outputs. */
     for (int t = 0; t < FRAMES - 1; t++)
         CHECK(process_frame(stream, t, NULL) == 0);
     step(stream, FRAMES - 1, &again);
@@ -247,7 +245,7 @@ static void boxed(void)
     rvos_object object;
 
     CHECK(seed_objects(find, 1, 1) == 0 && seed_objects(follow, 1, 1) == 0);
-    for (int t = 0; t < WHEN + 4; t++) { /* before the rules may change it */
+    for (int t = 0; t < WHEN + 4; t++) { /* later the rules may change it */
         if (t == WHEN)
             CHECK(rvos_stream_seed_box(find, 2, &box) == 0);
         step(find, t, &a);
@@ -274,7 +272,7 @@ static void boxed(void)
     rvos_stream_close(&find);
     rvos_stream_close(&zero);
     rvos_stream_close(&follow);
-    /* At the very beginning: it is no piece of the start, and outlives it. */
+    /* At the very beginning it is not a piece of the start, and stays after it. */
     find = open_auto(SLOTS, -1);
     CHECK(rvos_stream_seed_box(find, 3, &box) == 0);
     for (int t = 0; t < START + 2; t++) {
@@ -285,7 +283,7 @@ static void boxed(void)
     rvos_stream_close(&find);
 }
 
-/* Slots that are left out are so among the pieces and the objects alike. */
+/* Hidden slots are left out both of the pieces and of the objects. */
 static void hidden(void)
 {
     static struct picture all;
@@ -372,7 +370,7 @@ struct caller {
     rvos_object object[FRAMES][SLOTS];
 };
 
-/* Stream i begins its video anew in frame i, and some are given an object. */
+/* Stream i starts its video again in frame i, and some streams get an object. */
 static void *call(void *opaque)
 {
     struct caller *c = opaque;
@@ -462,8 +460,8 @@ int main(int argc, char **argv)
     start();
     given();
     reset();
-    /* These try the rules, which are the same code for each backend. Emulated and under a
-     * sanitizer they take a minute. */
+    /* These test the rules, which are the same code for each backend. On the emulated GPU
+     * under a sanitizer they take a minute. */
     if (!TEST_SANITIZED || strcmp(argv[1], "cuda")) {
         intervals();
         hidden();

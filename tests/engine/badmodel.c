@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* badmodel.c - files that are no model: each gives its status, one line that names the
- * file and its defect, and nothing else; the device goes on working.
+/* badmodel.c - tests files that are not models: each gives its status and one line that
+ * names the file and its defect; the device keeps working.
  *
  *     badmodel BACKEND BROKEN_DIR        made by broken_models.py */
 #include <sys/stat.h>
@@ -63,7 +63,7 @@ static void listed(rvos_device *device)
     fclose(list);
 }
 
-/* What a folder can hold instead of a file. */
+/* Things other than files. */
 static void no_files(rvos_device *device)
 {
     char own[] = "/tmp/rvos-badmodel-XXXXXX", path[64], long_name[300];
@@ -75,7 +75,7 @@ static void no_files(rvos_device *device)
     expect(device, "/dev/null", RVOS_ERR_IO, "regular");
     snprintf(path, sizeof(path), "%s/x", own);
     CHECK(mkfifo(path, 0600) == 0);
-    expect(device, path, RVOS_ERR_IO, "regular"); /* and does not wait for a writer */
+    expect(device, path, RVOS_ERR_IO, "regular"); /* must not wait for a writer */
     unlink(path);
     CHECK(symlink("x", path) == 0);
     expect(device, path, RVOS_ERR_IO, "");
@@ -95,7 +95,7 @@ static void no_files(rvos_device *device)
     expect(device, "", RVOS_ERR_NOT_FOUND, "");
 }
 
-/* A name that would write to the terminal it is shown on. */
+/* A name with escape sequences of terminals. */
 static void bad_names(rvos_device *device)
 {
     static const char name[] = "/no\x1b[2J\n\xc2\x9b\xe2\x80\xae\xff/caf\xc3\xa9";

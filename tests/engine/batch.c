@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* batch.c - streams that share passes give what each gives alone; and when plans of
- * several frames are made. What a leader does is tests/unit/batch.c's.
+/* batch.c - tests that streams which share passes give the same as alone, and when plans
+ * of several frames are made. tests/unit/batch.c tests the leader.
  *
  *     batch BACKEND MODEL_DIR
  *
- * BACKEND "looped" is the CPU's, said to run 16 frames in a pass, which it does one after
- * another: all but the numbers is as it would be on a backend that batches. */
+ * BACKEND "looped" is the CPU's, which claims to run 16 frames in a pass and runs them
+ * one after another. Except for its numbers it acts like a backend that batches. */
 #include <pthread.h>
 
 #include "backend.h"
@@ -17,7 +17,7 @@
 #define W 60 /* of the largest frames */
 #define H 44
 #define WHOLE 720720      /* can be divided by 1 to 16 */
-#define PATIENCE 20000000 /* microseconds that stand for ever */
+#define PATIENCE 20000000 /* microseconds; long enough to count as forever */
 
 static struct log log_;
 static const char *folder;
@@ -99,7 +99,7 @@ struct result {
 
 struct caller {
     pthread_t thread;
-    pthread_barrier_t *start; /* NULL: at once */
+    pthread_barrier_t *start; /* NULL: start at once */
     rvos_stream *stream;
     rvos_task task;
     int script;
@@ -107,8 +107,8 @@ struct caller {
     int64_t frames, passes; /* run; its share of passes, of WHOLE */
 };
 
-/* Which objects script i is shown in frame t: none at first for some, more later for
- * others, so that the streams of a pass run different numbers of slots. */
+/* The objects that script i is given in frame t. Some get none at first, others get more
+ * later, so that the streams of a pass run different numbers of slots. */
 static uint32_t shown(int i, int t)
 {
     if (t == i % 3)
@@ -190,7 +190,7 @@ static bool same(const struct result *a, const struct result *b)
     return same;
 }
 
-/* What the model has counted is what its streams were told. */
+/* The model's counts equal the sum of its streams' counts. */
 static void expect_counts(const rvos_model *model, const struct caller *caller, int n,
                           int max_batch)
 {
@@ -341,7 +341,7 @@ static void plans_as_streams_open(rvos_device *device, struct caller *c)
     CHECK(counted.destroyed == 4 && log_.warnings == 0);
 }
 
-/* Who never has two streams at a time never has a larger plan. */
+/* A model that never has two streams at a time never makes a larger plan. */
 static void one_at_a_time(rvos_device *device, struct caller *c)
 {
     rvos_model *model = load(device, 4, 0);
@@ -355,8 +355,7 @@ static void one_at_a_time(rvos_device *device, struct caller *c)
     rvos_model_close(&model);
 }
 
-/* Streams open all the same, with one word of warning, and run; but a dead device is
- * told. */
+/* Streams still open, with one warning, and run. But a dead device is an error. */
 static void plans_that_fail(rvos_device *device, struct caller *c,
                             const struct caller *alone)
 {
@@ -415,8 +414,8 @@ static void *latecomer(void *opaque)
     return NULL;
 }
 
-/* What rvos_stream_info tells: a stream that others do not wait for, as it is new, waits
- * for one that goes on. */
+/* rvos_stream_info: a new stream, for which others do not wait, waits for a running one.
+ */
 static void shared_passes(rvos_device *device, struct caller *c)
 {
     rvos_model *model = load(device, 16, PATIENCE);
@@ -451,7 +450,7 @@ int main(int argc, char **argv)
         return test_skip("usage: batch BACKEND MODEL_DIR");
     folder = argv[2];
     device = open_any(argv[1]);
-    /* Emulated and under a sanitizer, a pass takes seconds: some of the cases. */
+    /* On the emulated GPU under a sanitizer a pass takes seconds: run fewer cases. */
     brief = TEST_SANITIZED && !strcmp(argv[1], "cuda");
     for (int v = 0; v < 3; v++) {
         rvos_task task = v == 1 ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
@@ -467,7 +466,7 @@ int main(int argc, char **argv)
         together(device, alone, 5, variant, 16, 0);
     }
     churn(device, alone);          /* of the variant T */
-    if (strcmp(argv[1], "cuda")) { /* emulated, that would take long */
+    if (strcmp(argv[1], "cuda")) { /* too slow on the emulated GPU */
         run_alone(device, RVOS_TASK_ZERO_SHOT, RVOS_VARIANT_SPATIO_TEMPORAL, alone);
         together(device, alone, 64, RVOS_VARIANT_SPATIO_TEMPORAL, 16, 1000);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* decoders.c - the program of both decoders: each gives what it gives by itself, to the
- * bit, whichever frames it runs in.
+/* decoders.c - tests the program of both decoders: each gives the same bits as alone,
+ * whichever frames it runs in.
  *
  *     decoders BACKEND MODEL_DIR */
 #include "fixture.h"
@@ -12,7 +12,7 @@
 static struct log log_;
 static rvos_model *model;
 
-/* A plan by itself: a state, and what each decoder sees. */
+/* A plan with a state, and the outputs of each decoder. */
 struct machine {
     struct rv_model_plan *plan;
     struct rv_member member;
@@ -42,7 +42,7 @@ static void close_machine(struct machine *m)
     model->device->fn->free(model->device, &m->state);
 }
 
-/* Frame t with so many live slots, and a seed for the slots of `seeds`. */
+/* Runs frame t with so many live slots, and a seed for the slots of `seeds`. */
 static void run_machine(struct machine *m, int t, int zero, int one, uint32_t seeds)
 {
     static uint8_t rgb[PIXELS * 3], masks[PIXELS];

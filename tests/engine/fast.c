@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fast.c - the shipped network by all ways that the CPU has for its convolutions, against
- * plain C: the networks of the golden cases are too narrow for some of them. Some frames,
- * both tasks, sizes that tiles do not fit.
+/* fast.c - compares the shipped network, with each of the CPU's convolution engines, with
+ * plain C, because the networks of the golden cases are too narrow for some engines. Some
+ * frames, both tasks, and sizes that are not multiples of tiles.
  *
  *     fast MODEL */
 #include "fixture.h"
@@ -14,7 +14,7 @@
 
 static struct log log_;
 
-/* Half-size logits lie in -20 to 15 here; golden cases allow 1e-3 of the same model. */
+/* Half-size logits are -20 to 15 here; golden cases allow 1e-3 for the same model. */
 #define TOLERANCE 2e-4
 
 typedef float result[FRAMES][N][PIXELS / 4];

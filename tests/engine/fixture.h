@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fixture.h - what the tests of the public API share: a log that counts, models of
- * random weights, frames that move. Included by one file per program. */
+/* fixture.h - shared by the tests of the public API: a log that counts, models with
+ * random weights, moving frames. Included by one file per program. */
 #ifndef RV_ENGINE_FIXTURE_H
 #define RV_ENGINE_FIXTURE_H
 
@@ -10,7 +10,7 @@
 #include "../test.h"
 #include "rvos.h"
 
-#define NET_W 75 /* odd, so that no level has the size of the one below, halved */
+#define NET_W 75 /* odd, so that no level is exactly half of the next */
 #define NET_H 50
 
 struct log {
@@ -31,8 +31,8 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
-/* Forgets the warning of a build without oneDNN, so that log->warnings counts what
- * follows. */
+/* Forgets the warning of a build without oneDNN, so that log->warnings counts only later
+ * ones. */
 static inline rvos_device *open_device(const char *backend, int threads, struct log *log)
 {
     rvos_device *device = NULL;
@@ -68,7 +68,7 @@ static inline rvos_stream *open_stream(rvos_model *model, rvos_task task, int ob
     return stream;
 }
 
-/* Frame t of a video of blocks that move over a slope, with noise; w * h * 3 bytes. */
+/* Frame t of a video of blocks that move over a gradient, with noise; w * h * 3 bytes. */
 static inline void make_frame(uint8_t *rgb, int w, int h, int t)
 {
     uint64_t seed = (uint64_t)t + 1;
@@ -103,8 +103,8 @@ static inline int process_frame(rvos_stream *stream, int t, const rvos_output *o
     return rvos_stream_process(stream, &image, out);
 }
 
-/* A label map of rectangles, the bits of `objects`; lower ones lie over higher ones, so
- * that an object looks the same whatever comes behind it. */
+/* A label map with a rectangle for each bit of `objects`. Lower objects cover higher
+ * ones, so an object looks the same whatever is behind it. */
 static inline void make_masks(uint8_t *labels, int w, int h, uint32_t objects)
 {
     memset(labels, 0, (size_t)w * h);
@@ -144,7 +144,7 @@ static inline void read_logits(rvos_stream *stream, int n, float *out)
     }
 }
 
-/* To the last bit; what is between the fields may differ. */
+/* Compares all fields bit for bit, without the padding between them. */
 static inline bool same_object(const rvos_object *a, const rvos_object *b)
 {
     return a->present == b->present && a->x == b->x && a->y == b->y &&

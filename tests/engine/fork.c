@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fork.c - what was opened before a fork answers with an error in the child, and closes;
- * the parent goes on; the child can open its own.
+/* fork.c - tests handles that were opened before a fork: in the child they return errors,
+ * and close; the parent keeps working; the child can open its own.
  *
  *     fork BACKEND MODEL_DIR
  *
@@ -11,14 +11,14 @@
 
 #include "fixture.h"
 
-#define SECONDS 60 /* that a child may take at most; it takes none */
+#define SECONDS 60 /* limit for a child, which needs far less */
 
 static struct log log_;
 static const char *backend, *models;
 static rvos_device *device;
 static rvos_model *model;
 
-/* Runs `child` in a child; what it returns must be 0. No exit handlers run there. */
+/* Runs `child` in a child process; it must return 0. No exit handlers run there. */
 static void in_child(int (*child)(rvos_stream *stream), rvos_stream *stream,
                      const char *name)
 {
@@ -35,7 +35,7 @@ static void in_child(int (*child)(rvos_stream *stream), rvos_stream *stream,
               WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
 
-/* Everything that can fail; the number of the call that did not. */
+/* Calls everything that must fail; returns the number of the call that did not. */
 static int use(rvos_stream *stream)
 {
     static uint8_t rgb[NET_W * NET_H * 3], labels[NET_W * NET_H];
@@ -79,7 +79,9 @@ static int use(rvos_stream *stream)
     rvos_stream_get_object(stream, 1, &object);
     if (!about.backend[0] || !info.encoder[0] || info.objects < 1)
         return step + 2;
-    return log_.errors == errors ? 0 : step + 3; /* whose locks may be held */
+    return log_.errors == errors
+               ? 0
+               : step + 3; /* another thread may have held their locks */
 }
 
 static int close_all(rvos_stream *stream)
@@ -97,7 +99,7 @@ static int use_and_close(rvos_stream *stream)
     return step ? step : close_all(stream);
 }
 
-/* Labels of a frame, and how many checks have failed. */
+/* The labels of a frame, and the number of failed checks. */
 static int own_frame(uint8_t *labels, rvos_model *m)
 {
     rvos_stream *s = open_stream(m, RVOS_TASK_ZERO_SHOT, 2);
@@ -134,7 +136,7 @@ static void *run(void *opaque)
     return NULL;
 }
 
-/* Forks while other threads hold the device's locks, lead or follow. */
+/* Forks while other threads hold the device's locks, lead a batch or follow one. */
 static void while_others_run(rvos_stream *idle)
 {
     enum { STREAMS = 3 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* golden.c - whole videos against what data/rvos_train/model.py, or the original,
- * computed.
+/* golden.c - compares whole videos with the results of data/rvos_train/model.py or of the
+ * original.
  *
  *     golden BACKEND [--frames N | --int16] MODEL_DIR CASE...
  *
  * A case is a .safetensors file, see tests/golden/README.md. Each is run twice on one
- * stream with a reset in between, and must give the same twice, to the bit. With --int16
- * products are of integers, and bounds are wider. */
+ * stream with a reset in between, and must give the same bits twice. With --int16 products
+ * are of integers, and bounds are wider. */
 #include <string.h>
 
 #include "cpu/winograd.h"

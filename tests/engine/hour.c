@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* hour.c - a long live video in the task auto, in which objects come and go: serial
- * numbers only grow, slots become free again, and memory stays flat.
+/* hour.c - runs a long live video in the task auto, in which objects come and go: serial
+ * numbers only grow, slots become free again, and memory does not grow.
  *
  *     hour MODEL [MINUTES] [WIDTH HEIGHT]
  *
- * MINUTES are of a video of 30 frames a second, which runs as fast as it can. */
+ * MINUTES is the length of the video, at 30 frames a second; it runs at full speed. */
 #include <math.h>
 #include <unistd.h>
 
@@ -14,7 +14,7 @@ enum { SLOTS = 5, ACTORS = 4, FPS = 30 };
 
 static struct log log_;
 
-/* Comes in at a side, stands a while, leaves at the other side, and stays away. */
+/* An object that enters at a side, stays, leaves at the other side, and stays away. */
 static const struct actor {
     int period, phase; /* frames */
     double y, size;    /* shares of the frame's height */
@@ -77,7 +77,7 @@ struct tally {
     int objects, freed, wrong; /* numbers given; slots that became free; faults */
 };
 
-/* What the frame says about the slots. */
+/* Checks the slots of a frame. */
 static void look(rvos_stream *stream, struct tally *tally)
 {
     uint64_t newest = tally->newest;

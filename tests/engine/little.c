@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* little.c - too little address space, in steps: a frame, or RVOS_ERR_MEMORY, never a
- * signal or an exit.
+/* little.c - runs with too little address space, in steps: the result is a frame or
+ * RVOS_ERR_MEMORY, never a signal or an exit.
  *
  *     little BACKEND MODEL_DIR */
 #include <sys/resource.h>
@@ -59,7 +59,7 @@ static int run(void)
     return status == RVOS_ERR_MEMORY ? MEMORY : status ? OTHER : FINE;
 }
 
-/* How a child ends that may take so many bytes more than it has. */
+/* Runs a child that may allocate so many bytes more than it has, and returns its end. */
 static int with(size_t more)
 {
     int status = 0;

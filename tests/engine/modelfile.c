@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* modelfile.c - a model file that is changed, cut short, replaced or deleted while it is
- * open: an error status or the weights of before, never a signal.
+/* modelfile.c - changes, cuts, replaces or deletes a model file while it is open: the
+ * result is an error status or the old weights, never a signal.
  *
  *     modelfile BACKEND MODEL_DIR */
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 
 static struct log log_;
 static const char *models;
-static char words[4096]; /* all errors of a change */
+static char words[4096]; /* all error lines after a change */
 
 static void collect(void *opaque, rvos_log_level level, const char *line)
 {
@@ -25,7 +25,7 @@ static void collect(void *opaque, rvos_log_level level, const char *line)
 
 static char folder[] = "/tmp/rvos-modelfile-XXXXXX", path[64], other[64];
 
-/* Copies over what is there, as cp does: the inode stays. */
+/* Overwrites the file in place, as cp does: the inode stays. */
 static void copy(const char *from, const char *to)
 {
     FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
@@ -65,7 +65,7 @@ static void cut_last_byte(void)
     CHECK(stat(path, &info) == 0 && truncate(path, info.st_size - 1) == 0);
 }
 
-/* Ten seconds later: the file system's clock may not have ticked since it was opened. */
+/* Sets the time ten seconds ahead: the file system's clock may not have ticked since. */
 static void overwrite(void)
 {
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
@@ -91,8 +91,8 @@ static void replace_it(void)
     CHECK(rename(other, path) == 0);
 }
 
-/* The change comes after the load, or after a first stream of another program; `word`,
- * if there is one, is in the line about the failure. */
+/* The change comes after the load, or after a first stream of another program. The error
+ * line must hold `word`, if it is given. */
 static void change(rvos_device *device, void (*what)(void), const char *name,
                    const char *word, bool first_stream)
 {
@@ -120,7 +120,7 @@ static void change(rvos_device *device, void (*what)(void), const char *name,
     CHECK(!stream == (word != NULL) && (log_.errors > 0) == (word != NULL));
     if (stream)
         CHECK(process_frame(stream, 0, NULL) == 0);
-    if (first) /* has what it needs */
+    if (first) /* its plan exists */
         CHECK(process_frame(first, 0, NULL) == 0);
     rvos_stream_close(&stream);
     rvos_stream_close(&first);

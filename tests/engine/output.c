@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* output.c - what a frame fills in, against the rule of rvos.h worked out from the
+/* output.c - compares the outputs of a frame with the rule of rvos.h, computed from the
  * half-size logits in double: labels, alpha, objects, thresholds, sizes.
  *
  *     output BACKEND MODEL_DIR */
@@ -48,7 +48,7 @@ static void read_full(rvos_stream *stream)
 
 struct want {
     int label;
-    double best, margin; /* logit; how far the label is from another one */
+    double best, margin; /* logit; its distance to the next label */
 };
 
 static struct want want_at(int y, int x, int h, int w, double level)
@@ -86,7 +86,7 @@ struct view {
     size_t size;
 };
 
-/* Of w x h, bytes between pixels and behind rows set to 0xa5. */
+/* A w x h image; the bytes between pixels and after rows are 0xa5. */
 static struct view new_view(int w, int h, int step)
 {
     struct view v = {.labels = {.width = w, .height = h, .step = step}};
@@ -107,7 +107,7 @@ static int get(const struct view *v, int y, int x)
     return v->memory[y * v->labels.stride + x * (v->labels.step ? v->labels.step : 1)];
 }
 
-/* Nothing was written that is no pixel. */
+/* Only pixels were written. */
 static void check_gaps(const struct view *v)
 {
     int step = v->labels.step ? v->labels.step : 1;
@@ -120,7 +120,7 @@ static void check_gaps(const struct view *v)
     }
 }
 
-/* Box, area and presence as the labels have them; scores are probabilities. */
+/* Box, area and presence follow from the labels; scores are probabilities. */
 static void check_objects(rvos_stream *stream, const struct view *v, uint32_t hidden)
 {
     for (int n = 1; n <= N; n++) {
@@ -148,7 +148,7 @@ static void check_objects(rvos_stream *stream, const struct view *v, uint32_t hi
     }
 }
 
-/* One frame with labels and alpha, each pixel that is not on an edge compared. */
+/* Runs a frame with labels and alpha, and compares each pixel that is not on an edge. */
 static void compare(rvos_stream *stream, int t, struct view *labels, struct view *alpha,
                     rvos_output out)
 {
@@ -232,7 +232,7 @@ static void thresholds(rvos_stream *stream)
     }
 }
 
-/* Hidden slots compete, and are reported; those too small are neither. */
+/* Hidden slots compete for pixels and are reported; too small ones are not. */
 static void unshown(void)
 {
     rvos_stream *a = open_stream(model, RVOS_TASK_ZERO_SHOT, N),
@@ -309,7 +309,7 @@ static void scores_and_masks(rvos_stream *stream)
         }
         CHECK_NEAR(worst, 0, 1e-5);
         CHECK(rvos_stream_get_object(stream, n + 1, &o) == 0);
-        if (o.present && count > 20) /* a pixel on the edge more or less */
+        if (o.present && count > 20) /* edge pixels may differ */
             CHECK_NEAR(o.score, sum / count, 1.5 / count);
     }
     /* Objects are those of the last frame that had labels. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* seeds.c - rvos_stream_seed and rvos_stream_drop: what is shown, when, and to whom.
+/* seeds.c - tests rvos_stream_seed and rvos_stream_drop: masks, frames and slots.
  *
  *     seeds BACKEND MODEL_DIR */
 #include "fixture.h"
@@ -88,7 +88,7 @@ static void replaced(void)
     close_both(&a, &b);
 }
 
-/* Frame 1 is shown what frame 0 was; frame 2 is not. */
+/* Frame 1 is fed the mask of frame 0 again; frame 2 is not. */
 static void shown_twice(void)
 {
     static frame x, y;
@@ -125,7 +125,7 @@ static void dropped(void)
     close_both(&a, &b);
 }
 
-/* Before it was ever shown to the network, and between its two showings. */
+/* Drops a mask before it was fed, and between its two feeds. */
 static void dropped_early(void)
 {
     rvos_stream *a = open_seeded(5), *b = open_seeded(7);
@@ -178,14 +178,14 @@ static void unseeded(void)
     CHECK(info.frames == 0 && info.live == 0);
     read_logits(stream, SLOTS, x);
     CHECK(!memcmp(x, zero, sizeof(x)));
-    /* Time does not count: what follows is a first frame. An empty seed is none. */
+    /* Time does not count: the next frame is a first frame. An empty seed is no seed. */
     CHECK(seed_objects(stream, 0, 7) == 0 && process_frame(stream, 1, NULL) == 0);
     rvos_stream_get_info(stream, &info);
     CHECK(info.frames == 0);
     CHECK(seed_objects(stream, 7, 7) == 0);
     other = open_seeded(7);
     check_same(stream, other, 0, 4);
-    /* Nor does a reset remember seeds. */
+    /* A reset forgets seeds. */
     CHECK(seed_objects(stream, 7, 7) == 0);
     rvos_stream_reset(stream);
     CHECK(process_frame(stream, 0, NULL) == 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* steps.c - each step in plain C, in the fast kernels and by oneDNN, on random shapes,
- * against the definition in double.
+/* steps.c - compares each step, in plain C, in the fast kernels and by oneDNN, on random
+ * shapes, with the definition in double.
  *
  *     steps            compares
  *     steps --bench    times the implementations side by side */
@@ -162,7 +162,7 @@ static void cells(uint64_t *seed)
     }
 }
 
-/* [ up(below) * mul | h_left ], each part there or not. */
+/* [ up(below) * mul | h_left ]; each part is optional. */
 static void cell_inputs(uint64_t *seed)
 {
     for (int i = 0; i < 100; i++) {
@@ -386,7 +386,7 @@ int main(int argc, char **argv)
         return 0;
     }
     convolutions(&seed);
-    for (int i = 0; i < 3; i++) { /* the best that there is, up to these */
+    for (int i = 0; i < 3; i++) { /* the best instruction set up to these */
         static const char *const sets[] = {"plain", "avx2", "avx512"};
 
         setenv("RVOS_CPU_WINOGRAD", sets[i], 1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* steps_conv.h - convolutions in plain C, by oneDNN and by Winograd's method against the
- * definition in double, whole and cut into bands at any row. A part of steps.c. */
+/* steps_conv.h - compares convolutions in plain C, by oneDNN and by Winograd's method
+ * with the definition in double, whole and cut into bands at any row. A part of steps.c.
+ */
 #ifndef RV_STEPS_CONV_H
 #define RV_STEPS_CONV_H
 
@@ -21,7 +22,7 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
 
 extern const struct rv_conv_engine rv_engine_winograd;
 
-/* NULL: this build has none. */
+/* NULL: this build has no such engine. */
 static const struct rv_conv_engine *onednn_engine(void)
 {
     for (int i = 0; rv_conv_engines[i]; i++)
@@ -69,11 +70,11 @@ struct conv_case {
     float *kernel, *bias; /* OIHW */
     float *in, *before;   /* input; what is added, for sum */
     int oh, ow;
-    int rows, parts; /* in which it is cut; 0: any */
+    int rows, parts; /* pieces of the cut; 0: any */
     bool int16;
 };
 
-/* To what bfloat16 holds, and back. */
+/* Rounds to bfloat16. */
 static float rounded(float x)
 {
     uint16_t bits;
@@ -127,7 +128,7 @@ static void free_conv(struct conv_case *c)
     free(c->before);
 }
 
-/* One output, and the sum of the magnitudes that went into it. */
+/* One output, and the sum of the magnitudes of its terms. */
 static double conv_at(const struct conv_case *c, int y, int x, int o, double *magnitude)
 {
     double sum = c->bias[o];
@@ -332,8 +333,8 @@ static void convolutions(uint64_t *seed)
     }
 }
 
-/* Also of channels that no vector holds, and of maps that tiles do not fit; and the same
- * bits however it is cut. */
+/* Also with channels that are not a multiple of a vector, and maps that are not a
+ * multiple of tiles. Every cut gives the same bits. */
 static void winograd(uint64_t *seed)
 {
     int panel = rv_winograd()->panel;
@@ -369,7 +370,7 @@ static int winograd_tile(const struct rv_conv_shape *s)
     return rv_engine_winograd.suits(s) ? rv_engine_winograd.split(s, 2, 1).rows : 0;
 }
 
-/* Which shapes: those of the networks, but not what it cannot do. */
+/* Checks `suits`: shapes of the networks, but not unsupported ones. */
 static void winograd_shapes(void)
 {
     const struct rv_conv_shape usual = {

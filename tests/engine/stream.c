@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* stream.c - the loops of the two tasks: which rows may depend on what.
+/* stream.c - tests the loops of the two tasks: what each slot's logits depend on.
  *
  *     stream BACKEND MODEL_DIR */
 #include "fixture.h"
@@ -75,8 +75,7 @@ static void first_rows(rvos_task task, rvos_variant variant)
     free(some);
 }
 
-/* A late object leaves the slots before it as they are. Slots that are not run are
- * zeroes. */
+/* A late object does not change the slots before it. Slots that do not run are zeroes. */
 static void late_object(void)
 {
     const uint32_t two[FRAMES] = {3}, late[FRAMES] = {3, 0, 4}, gap[FRAMES] = {1, 0, 4};
@@ -88,10 +87,10 @@ static void late_object(void)
     CHECK_NEAR(rows_differ(a, b, 0, 2), 0, 1e-6);
     CHECK(difference((*b)[1][2], (*c)[1][2], PLANE) == 0);
     CHECK(difference((*b)[2][2], (*c)[2][2], PLANE) > 0);
-    run_new(params, gap, c); /* slot 2 runs as well, empty, since slot 3 reads it */
+    run_new(params, gap, c); /* slot 2 runs too, empty, because slot 3 reads it */
     CHECK_NEAR(rows_differ(a, c, 0, 1), 0, 1e-6);
     CHECK(difference((*c)[2][1], (*c)[1][1], PLANE) > 0);
-    params.all_slots = true; /* the same for the rows before, not for the late one */
+    params.all_slots = true; /* changes the late row, not the rows before */
     run_new(params, late, c);
     CHECK_NEAR(rows_differ(a, c, 0, 2), 0, 1e-6);
     CHECK(difference((*b)[2][2], (*c)[2][2], PLANE) > 1e-3);
@@ -130,7 +129,7 @@ static void live_slots(void)
     rvos_stream_close(&stream);
 }
 
-/* Once more, and after a reset in the middle, with warm-ups between the frames. */
+/* Runs again, and after a reset in the middle, with warm-ups between the frames. */
 static void again(rvos_task task, rvos_variant variant)
 {
     const uint32_t seed[FRAMES] = {7}, *seeds = task == RVOS_TASK_ONE_SHOT ? seed : NULL;
@@ -193,7 +192,7 @@ static void interleaved(void)
     free(alone);
 }
 
-/* Frames of one colour are the same to the network, whatever their size. */
+/* Frames of one colour give the same result at any size. */
 static void changing_sizes(void)
 {
     static const int size[FRAMES][2] = {

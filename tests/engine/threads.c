@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* threads.c - streams in several threads, on one device and on several: each gives what
- * it gives alone, and nobody starts threads but the devices (a team of OpenMP for each
- * calling thread is what this would catch). Nothing is left behind, nothing grows.
+/* threads.c - runs streams in several threads, on one device and on several. Each gives
+ * the same as alone. Only devices start threads (OpenMP could start a team for each
+ * calling thread). No thread, file or memory is left behind.
  *
  *     threads BACKEND MODEL_DIR */
 #include <dirent.h>
@@ -18,7 +18,7 @@
 static struct log log_;
 static const char *backend, *folder;
 static atomic_int most_threads;
-static int own_threads; /* one, and those of a sanitizer */
+static int own_threads; /* the main thread, and those of a sanitizer */
 
 static int entries_of(const char *path)
 {
@@ -37,7 +37,7 @@ static int count_threads(void)
     return entries_of("/proc/self/task");
 }
 
-/* A thread that was joined may be listed for a moment more. */
+/* A joined thread may be listed for a moment longer. */
 static void expect_threads(int n)
 {
     for (int i = 0; i < 2000 && count_threads() != n; i++)
@@ -84,7 +84,8 @@ static void *run(void *opaque)
     return NULL;
 }
 
-/* CALLERS threads on `devices` devices; caller i does what alone[i % 2] has done. */
+/* Runs CALLERS threads on `devices` devices; caller i must give the results alone[i % 2].
+ */
 static void together(int devices, const struct caller alone[2])
 {
     rvos_device *device[CALLERS] = {NULL};
@@ -124,7 +125,7 @@ static void together(int devices, const struct caller alone[2])
     free(caller);
 }
 
-/* What each task gives by itself, in this thread, with one worker. */
+/* The results of each task alone, in this thread, with one worker. */
 static void run_alone(struct caller alone[2])
 {
     rvos_device *device = open_device(backend, 1, &log_);
@@ -155,7 +156,7 @@ static void *run_one(void *opaque)
     return NULL;
 }
 
-/* Plans are made, and the model's tables grow, while another stream runs. */
+/* New plans are made, and the model's tables grow, while another stream runs. */
 static void open_while_running(void)
 {
     rvos_device *device = open_device(backend, 2, &log_);
