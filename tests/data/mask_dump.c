@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mask_dump FILE SINGLE HIGHEST PUBLISHED: "height width" and the object numbers of a
- * mask, as the reader in C has them. Exit status 2: it is refused. */
+/* mask_dump FILE SINGLE HIGHEST PUBLISHED: prints "height width" and the object numbers
+ * of a mask, from the C reader. Exit status 2: the mask is refused. */
 #include <stdio.h>
 #include <stdlib.h>
 

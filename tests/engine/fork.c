@@ -79,9 +79,7 @@ static int use(rvos_stream *stream)
     rvos_stream_get_object(stream, 1, &object);
     if (!about.backend[0] || !info.encoder[0] || info.objects < 1)
         return step + 2;
-    return log_.errors == errors
-               ? 0
-               : step + 3; /* another thread may have held their locks */
+    return log_.errors == errors ? 0 : step + 3; /* others may hold their locks */
 }
 
 static int close_all(rvos_stream *stream)

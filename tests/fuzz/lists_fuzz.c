@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lists_fuzz.c - no list of names may crash its reader or lead out of a folder, and no
- * text may leave escape_text with anything that a terminal obeys.
+/* lists_fuzz.c - checks that no list of names crashes its reader or leads out of a
+ * folder, and that escape_text leaves no control characters.
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target, to be started from
  * tests/fuzz/corpus/lists. Otherwise a program that feeds it seeded mutations of small

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* masks_fuzz.c - the mask rule, rows in buffers of any size, names of patterns, and what
- * librvos makes of masks of any size: no input may read or write where it must not.
+/* masks_fuzz.c - checks that no input makes these read or write out of bounds: the mask
+ * rule, rows in buffers of any size, names of patterns, and librvos with masks of any
+ * size.
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * of seeded inputs: masks_fuzz ROUNDS. */
@@ -155,7 +156,7 @@ int main(int argc, char **argv)
     uint64_t seed = 1;
 
     for (long i = 0; i < rounds; i++) {
-        /* Small sizes, where a buffer often fits, and few values. */
+        /* Use small sizes, so that a buffer often fits, and few values. */
         size_t width = 1 + next(&seed) % 40, height = 1 + next(&seed) % 40;
         size_t size = 11 + width * height + next(&seed) % 3 * height;
         uint8_t values = (uint8_t)(1 + next(&seed) % 40), head[11];

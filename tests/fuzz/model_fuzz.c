@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* model_fuzz.c - no file may crash rvos_model_load, nor a frame of what it accepts.
+/* model_fuzz.c - checks that no file crashes rvos_model_load, or a frame if it is
+ * accepted.
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target, to be given a folder
  * with a small model. Otherwise a program that feeds it seeded mutations of one, to run
@@ -95,7 +96,7 @@ static uint64_t next(uint64_t *seed)
     return *seed >> 33;
 }
 
-/* What may stand for what, so that many files are nearly right. */
+/* Words that may replace each other, so that many files are nearly right. */
 static const char *const words[] = {
     "resnet18",    "resnet34", "resnet50", "vgg16",  "concat",  "sum",
     "mul",         "none",     "F32",      "F16",    "BF16",    "I64",
@@ -146,7 +147,7 @@ static uint64_t header_length(const uint8_t *file, size_t size)
     return size >= 8 && length <= size - 8 ? length : 0;
 }
 
-/* A file whose header is changed, and its length put right, or whose data are. */
+/* Changes the header and corrects its length, or changes the data. */
 static size_t mutate_file(uint8_t *file, size_t size, size_t room, uint64_t *seed)
 {
     size_t n = (size_t)header_length(file, size), data = size - 8 - n, changed = n;

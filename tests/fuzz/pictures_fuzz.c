@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pictures_fuzz.c - no file may crash the readers of pictures and masks, and what they
- * accept is whole and keeps its promises.
+/* pictures_fuzz.c - checks that no file crashes the readers of pictures and masks, and
+ * that an accepted picture is complete and has valid values.
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target, to be given a copy
  * of the folder pictures/. Otherwise a program that feeds seeded mutations of its files:
@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct mask_rules rules[3] = {
         MASK_RULES_SLOTS, {MASK_MAX_SLOT, MASK_MAX_NUMBER, false}, {0, 254, true}};
-    /* fmemopen wants memory that it may write to. */
+    /* fmemopen needs writable memory. */
     uint8_t *copy = malloc(size + 1);
     FILE *in;
 
@@ -122,7 +122,7 @@ static uint32_t crc(const uint8_t *data, size_t size)
     return ~c;
 }
 
-/* A chunk of PNG with a wrong sum is refused before anything looks at it. */
+/* Corrects the checksums of PNG chunks; a wrong one would be refused at once. */
 static void mend_png(uint8_t *file, size_t size)
 {
     for (size_t at = 8; at + 12 <= size;) {

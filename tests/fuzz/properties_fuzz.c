@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* properties_fuzz.c - no text that a user gives to a property of the element may crash
- * it: the palette, fractions, numbers, names of enums, paths.
+/* properties_fuzz.c - checks that no text for a property crashes the element: the
+ * palette, fractions, numbers, names of enums, paths.
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * of seeded texts: properties_fuzz [rounds [seed]].
@@ -13,10 +13,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* GLib keeps each name that it has seen in a table. When it makes a larger table, it
- * leaves the old one to readers in other threads: LeakSanitizer would report that. To
- * know it by the functions that called malloc, GLib's stack must be unwound slowly. The
- * first table is made when GLib is loaded. */
+/* GLib keeps all names in a table. When it makes a larger table, it keeps the old one for
+ * readers in other threads, and LeakSanitizer reports that. To suppress the report by the
+ * functions that called malloc, GLib's stack must be unwound slowly. The first table is
+ * made when GLib is loaded. */
 __attribute__((visibility("default"))) const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {

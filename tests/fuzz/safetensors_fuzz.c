@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* safetensors_fuzz.c - no file may crash the reader, or make it read outside the file.
+/* safetensors_fuzz.c - checks that no file crashes the reader or makes it read outside.
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * that feeds it a few thousand seeded mutations of small files, to run with the other
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static long accepted;
 
-/* Reads all that an accepted file promises. */
+/* Reads all tensors of an accepted file. */
 static void use(struct rv_st *st)
 {
     static float out[256];
@@ -115,7 +115,7 @@ static uint64_t next(uint64_t *seed)
     return *seed >> 33;
 }
 
-/* Change, remove, insert or copy a few bytes of the n in text, of which `room`. */
+/* Changes, removes, inserts or copies a few of the n bytes in text, which has `room`. */
 static size_t mutate(uint8_t *text, size_t n, size_t room, uint64_t *seed)
 {
     const char *piece = pieces[next(seed) % (sizeof pieces / sizeof *pieces)];
@@ -154,7 +154,7 @@ int main(int argc, char **argv)
         memcpy(file + 8, from, n);
         for (uint64_t k = next(&seed) % 6; k > 0; k--)
             n = mutate(file + 8, n, 1024, &seed);
-        /* Mostly the right length, so that the header gets parsed. */
+        /* Mostly use the right length, so that the header is parsed. */
         uint64_t length = next(&seed) % 8 ? n : n + next(&seed) % 9 - 4;
         for (int b = 0; b < 8; b++)
             file[b] = (uint8_t)(length >> 8 * b);
@@ -165,7 +165,7 @@ int main(int argc, char **argv)
         LLVMFuzzerTestOneInput(file, next(&seed) % 16 ? 8 + n + data : next(&seed) % 16);
     }
     printf("%ld files, %ld of them accepted\n", rounds, accepted);
-    return rounds && !accepted; /* then nothing but refusal was tried */
+    return rounds && !accepted; /* if none was accepted, only refusals were tested */
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is told to GstAnalytics, by a shim of its API that writes it down. */
+/* Tests the metadata for GstAnalytics, with a shim of its API that records all calls. */
 #include "gstrvosmeta.h"
 
 #include <gst/analytics/analytics.h>
@@ -100,7 +100,7 @@ gboolean gst_analytics_relation_meta_add_segmentation_mtd(
 #define N 0
 #endif
 
-/* Three detections: a person, one of our own, and one that tells no place. */
+/* Three detections: a person, one of our own, and one without a place. */
 GstAnalyticsMtdType gst_analytics_od_mtd_get_mtd_type(void)
 {
     return 77;
@@ -182,7 +182,7 @@ GST_START_TEST(test_record)
     meta.record = g_string_new(NULL);
     gst_rvos_analytics_attach(buffer, &result);
     fail_unless_equals_string(meta.record->str, wanted);
-    /* The frame of an upstream element has one already: it is added to. */
+    /* If the frame already has such metadata, the element adds to it. */
     result.n = 0;
     gst_rvos_analytics_attach(buffer, &result);
     ASSERT_MINI_OBJECT_REFCOUNT(mask, "mask", 1);

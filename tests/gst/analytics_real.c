@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What readers of GstAnalytics find on a frame; built where GStreamer has it. */
+/* Reads the element's GstAnalytics metadata; built if GStreamer has GstAnalytics. */
 #include "rig.h"
 
 #include <gst/analytics/analytics.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mode=auto: objects that are found and then followed, and those of the user. */
+/* Tests mode=auto: objects that are found and then followed, and those of the user. */
 #include "maskfile.h"
 #include "rig.h"
 
@@ -52,7 +52,7 @@ GST_START_TEST(test_stream)
 }
 GST_END_TEST;
 
-/* The rules have waited already: min-age is of zero-shot mode. */
+/* min-age has no effect: it belongs to zero-shot mode. */
 GST_START_TEST(test_shown_at_once)
 {
     Rig *rig = automatic("30");
@@ -71,7 +71,7 @@ GST_START_TEST(test_shown_at_once)
 }
 GST_END_TEST;
 
-/* A slot that gets another object: the old one is lost first, the new one has a new id,
+/* When a slot gets another object, the old one is lost first, the new one has a new id,
  * and the neighbours keep theirs. */
 GST_START_TEST(test_slot_is_used_again)
 {
@@ -87,7 +87,7 @@ GST_START_TEST(test_slot_is_used_again)
     young = next_id(rig, "appeared", 1);
     fail_unless(young > old && young != other);
     fail_unless(rig_message(rig, "rvosseg-object") == NULL);
-    /* Freed, and empty: no waiting for lost-frames. Later there is somebody else. */
+    /* A freed slot is lost at once, without lost-frames. Later it has another object. */
     scripted_end_objects(1);
     rig_run(rig, 5, 6, BOXES(BOX(2)));
     fail_unless_equals_uint64(next_id(rig, "lost", 1), young);
@@ -100,7 +100,7 @@ GST_START_TEST(test_slot_is_used_again)
 }
 GST_END_TEST;
 
-/* One that is out of sight for a while comes back as itself. */
+/* An object that is hidden for a while comes back under its id. */
 GST_START_TEST(test_comes_back)
 {
     Rig *rig = automatic("30");
@@ -168,7 +168,7 @@ GST_START_TEST(test_region_takes_a_free_slot)
 }
 GST_END_TEST;
 
-/* Another rvosseg's objects would be found twice. */
+/* Masks of another rvosseg are not taken, because auto finds the objects itself. */
 GST_START_TEST(test_takes_no_mask_from_upstream)
 {
     Rig *before = rig_new(rig_element("min-age", "0", NULL)), *rig = automatic("30");
@@ -205,7 +205,7 @@ static void push_grey(Rig *rig, guint n, guint8 grey)
     fail_unless_equals_int(gst_harness_push(rig->h, buffer), GST_FLOW_OK);
 }
 
-/* By itself a change of the scene is a reason to look, and none to forget. */
+/* Without scene-cut, a change of the scene starts a search and resets nothing. */
 GST_START_TEST(test_scene_cut)
 {
     Rig *rig = automatic("0");
@@ -229,7 +229,7 @@ GST_START_TEST(test_scene_cut)
 }
 GST_END_TEST;
 
-/* Published checkpoints often have one decoder. */
+/* A model with one decoder, like many published checkpoints. */
 GST_START_TEST(test_model_of_one_task)
 {
     static const struct {

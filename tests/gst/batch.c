@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Elements that share a model and run their frames together: the masks are those of each
- * alone, and none hangs where another ends, seeks or goes. On the engine of
- * RVOSSEG_TEST_ENGINE, else the CPU, which takes turns. */
+/* Tests elements that share a model and run their frames together. Masks are the same as
+ * alone, and no element hangs when another ends, seeks or is removed. The engine is that
+ * of RVOSSEG_TEST_ENGINE, else the CPU, which takes turns. */
 #include "real.h"
 
 #include <string.h>
@@ -42,7 +42,7 @@ static void seek(GstHarness *h)
     gst_harness_push_event(h, gst_event_new_segment(&segment));
 }
 
-/* Stream 1 ends early, and stays; stream 2 seeks; stream 3 goes early. */
+/* Stream 1 ends early but stays; stream 2 seeks; stream 3 is removed early. */
 static gpointer run(gpointer opaque)
 {
     Stream *s = opaque;

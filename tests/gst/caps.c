@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Caps: what is accepted, how it reaches the engine, and output=alpha. Pixels of all
- * formats are compared in pixels.c, on the real engine. */
+/* Tests which caps are accepted, how they reach the engine, and output=alpha. pixels.c
+ * compares pixels of all formats on the real engine. */
 #include "rig.h"
 
 static const struct {
@@ -37,7 +37,7 @@ GST_START_TEST(test_formats_reach_the_engine)
 }
 GST_END_TEST;
 
-/* Strides and offsets of the meta count, not those of the caps. */
+/* Strides and offsets of the meta override those of the caps. */
 GST_START_TEST(test_padding)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
@@ -106,7 +106,7 @@ static gboolean accepts(Rig *rig, const gchar *text)
     return accepted;
 }
 
-/* The one format that is wanted of these; to be freed. */
+/* The format that the element prefers of these; to be freed. */
 static gchar *asked(Rig *rig, const gchar *text)
 {
     GstCaps *filter = gst_caps_from_string(text);
@@ -134,7 +134,7 @@ GST_START_TEST(test_accept_caps)
     rig_free(rig);
     rig = rig_new(rig_element("output", "alpha", NULL));
     fail_unless(accepts(rig, "video/x-raw,format=ABGR,width=9,height=9,framerate=30/1"));
-    /* Who has a choice is asked for an alpha channel. */
+    /* A neighbour with a choice is asked for an alpha channel. */
     assert_string(asked(rig, "video/x-raw,format={NV12,ABGR,RGB}"), "ABGR");
     assert_string(asked(rig, "video/x-raw,format=NV12"), "NV12");
     rig_free(rig);
@@ -178,8 +178,8 @@ GST_START_TEST(test_alpha)
 }
 GST_END_TEST;
 
-/* While playing: upstream is asked to come back with an alpha channel, and does; nobody
- * complains of the frames that come meanwhile. */
+/* While playing, upstream is asked for an alpha channel, and switches to it. Frames that
+ * come before the switch give no warning. */
 GST_START_TEST(test_alpha_while_playing)
 {
     static const gchar *const launches[] = {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* chaos [SECONDS [SEED [STREAMS]]]: anything, at any time, from several threads.
+/* chaos [SECONDS [SEED [STREAMS]]]: random actions at any time, from several threads.
  *
- * Made for sanitizers, which see what goes wrong. By itself it fails when a call hangs,
- * an error or a GLib warning comes, or a stream is dead at the end. RVOSSEG_CHAOS_SECONDS
- * and RVOSSEG_CHAOS_SEED are the defaults of the arguments. The same seed does the same
- * actions in each thread; what the threads do to each other is the machine's. */
+ * Sanitizers find the faults. The program itself fails if a call hangs, if an error or a
+ * GLib warning comes, or if a stream gives no frames at the end. RVOSSEG_CHAOS_SECONDS
+ * and RVOSSEG_CHAOS_SEED are the defaults of the arguments. A seed repeats the actions of
+ * each thread, but not the timing between threads. */
 #include "chaos.h"
 
 #include <stdio.h>
@@ -146,7 +146,8 @@ static const gchar *argument(int argc, char **argv, int i, const gchar *variable
     return value ? value : otherwise;
 }
 
-/* By name: a scan would load each plugin of the machine, under a sanitizer. */
+/* Load plugins by name: a scan would load all plugins of the machine under a sanitizer.
+ */
 static void load_plugins(void)
 {
     static const gchar *const names[] = {"libgstcoreelements.so",

@@ -94,7 +94,7 @@ ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch)
 
 /* ---- pads -------------------------------------------------------------------------- */
 
-/* A branch that was at its end when it was unlinked would refuse the next stream. */
+/* A branch that was at EOS when it was unlinked would refuse the next stream. */
 static void restart_branch(ChaosBench *bench)
 {
     gst_element_set_state(bench->sink, GST_STATE_NULL);

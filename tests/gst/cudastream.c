@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gst/gstrvoscuda.c as it is compiled for GStreamer 1.24 and newer, on a shim of its API:
- * memory has a stream there, which librvos is given to wait for. */
+/* Tests gst/gstrvoscuda.c compiled for GStreamer 1.24 and newer, with a shim of its API.
+ * Memory has a stream there, and librvos must wait for it. */
 #include <gst/check/gstcheck.h>
 
 #include "../../gst/gstrvoscuda.h"
@@ -154,7 +154,7 @@ GST_START_TEST(test_stream)
 }
 GST_END_TEST;
 
-/* Rows are padded as the memory says where the buffer does not. */
+/* If the buffer does not give strides, the memory's count. */
 GST_START_TEST(test_map)
 {
     GstBuffer *buffer = on_the_gpu(NULL);
@@ -171,7 +171,7 @@ GST_START_TEST(test_map)
 }
 GST_END_TEST;
 
-/* Without the driver's library gst-cuda is left alone. */
+/* Without the driver's library gst-cuda is not called. */
 GST_START_TEST(test_no_driver)
 {
     GstContext *context = gst_context_new(GST_CUDA_CONTEXT_TYPE, TRUE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* detector-seeds: boxes of detectors upstream start objects and name them. */
+/* Tests detector-seeds: boxes of detectors upstream start objects and name them. */
 #include "rig.h"
 
 static Rig *playing(const gchar *mode)
@@ -8,7 +8,7 @@ static Rig *playing(const gchar *mode)
                                "min-age", "0", NULL));
 }
 
-/* Frame n with these objects and a detection; takes what comes out. */
+/* Pushes frame n with these objects and a detection, and takes the result. */
 static GstBuffer *push_with(Rig *rig, guint n, const RigBox *boxes, const gchar *type,
                             guint x, guint y, guint width, guint height)
 {
@@ -40,8 +40,8 @@ static void expect_message(Rig *rig, const gchar *label)
     gst_structure_free(s);
 }
 
-/* The box in parts of the frame, in the first free slot, once; and its name from the
- * message on. */
+/* A box starts an object once, in the first free slot. Its name is in the messages from
+ * `appeared` on. */
 GST_START_TEST(test_new)
 {
     Rig *rig = playing("auto");
@@ -78,7 +78,7 @@ GST_START_TEST(test_label_not_utf8)
 }
 GST_END_TEST;
 
-/* Off by a tenth of its size it still fits the object, which gets the name. */
+/* A box that is off by a tenth of its size still fits the object, which gets its name. */
 GST_START_TEST(test_fits_an_object)
 {
     Rig *rig = playing("auto");
@@ -118,7 +118,7 @@ GST_START_TEST(test_fits_an_object)
 }
 GST_END_TEST;
 
-/* A box that became nothing is tried again, but not at once. */
+/* A box that started no object is tried again, but not at once. */
 GST_START_TEST(test_patience)
 {
     Rig *rig = playing("auto");
@@ -151,7 +151,7 @@ GST_START_TEST(test_one_shot)
 }
 GST_END_TEST;
 
-/* What is no detection, or is not asked for. */
+/* Other regions, and detections while detector-seeds is off. */
 GST_START_TEST(test_not_taken)
 {
     Rig *rig = playing("auto");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The element against librvos called by hand: the same masks, every time. */
+/* Compares the element with librvos called directly: masks must be equal. */
 #include "real.h"
 
 #include <string.h>
@@ -162,8 +162,8 @@ static void flush(GstHarness *h)
     gst_harness_push_event(h, gst_event_new_segment(&segment));
 }
 
-/* The second run of a clip is the first one again; after a seek the masks are those of
- * a run that began there. */
+/* A second run of a clip repeats the first. After a seek the masks are those of a run
+ * that starts there. */
 GST_START_TEST(test_again_and_after_a_seek)
 {
     GstVideoInfo info = real_info("RGB", WIDTH, HEIGHT, NULL);
@@ -226,8 +226,8 @@ GST_START_TEST(test_two_streams)
 }
 GST_END_TEST;
 
-/* What the engine can do starts, and what it cannot is said so; without bf16 or int16
- * float32 is used, with a warning. */
+/* Supported precisions start, others are errors. Without bf16 or int16 float32 is used,
+ * with a warning. */
 GST_START_TEST(test_precision)
 {
     static const struct {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Each failure has its domain and code within 5 s, and the element works afterwards. */
+/* Tests that each failure gives its domain and code within 5 s, and that the element
+ * works afterwards. */
 #include "rig.h"
 
 #include <unistd.h>
@@ -75,8 +76,7 @@ GST_START_TEST(test_not_a_model)
 }
 GST_END_TEST;
 
-/* What librvos found out about the file stands in the message itself, not in its debug
- * text alone. */
+/* The message itself, not only its debug text, has librvos' finding about the file. */
 GST_START_TEST(test_words_about_model)
 {
     gchar *path = rig_model("nonsense"), *debug;
@@ -105,7 +105,7 @@ GST_START_TEST(test_words_about_model)
 }
 GST_END_TEST;
 
-/* Fewer threads than asked for are a warning that says what helps; frames come. */
+/* If fewer threads start than asked for, a warning says what helps, and frames come. */
 GST_START_TEST(test_few_threads)
 {
     gchar *path = rig_model("zero-shot one-shot"), *debug;
@@ -202,7 +202,7 @@ GST_START_TEST(test_auto_falls_back_with_one_warning)
 }
 GST_END_TEST;
 
-/* A bad file is no reason to try the other engine. */
+/* A bad file must not make the element try the other engine. */
 GST_START_TEST(test_auto_and_bad_model)
 {
     gchar *path = rig_model("nonsense");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Each call of the element that can fail fails once: of librvos, with every status, and
- * of GStreamer. There is one error with a domain that fits, no crash, and after NULL the
- * same element works.
+/* Lets each call of the element that can fail do so once: of librvos with every status,
+ * and of GStreamer. There must be one error with the right domain, no crash, and after
+ * NULL the same element must work.
  *
- * The functions of GStreamer here stand in front of the library's own, which they call
- * unless it is their turn to fail. */
+ * The GStreamer functions here override the library's own, and call these unless it is
+ * their turn to fail. */
 #include <dlfcn.h>
 #include <gmodule.h>
 
@@ -12,7 +12,7 @@
 
 /* ---- calls of GStreamer ------------------------------------------------------------ */
 
-static gint countdown; /* atomic; calls up to the one that fails; 0: none fails */
+static gint countdown; /* atomic; calls until the one that fails; 0: none fails */
 
 static gboolean fails_now(void)
 {
@@ -171,8 +171,7 @@ static GstFlowReturn play_frame(Session *session, guint n)
     return push_frame(session, n * RIG_FRAME);
 }
 
-/* Start, two masks, a drop, four frames, NULL. As a source does it: not beyond an error.
- */
+/* Start, two masks, a drop, four frames, NULL. Like a source, it stops at an error. */
 static void session_play(Session *session)
 {
     session->frames = 0;
@@ -261,8 +260,8 @@ GST_START_TEST(test_every_status)
 }
 GST_END_TEST;
 
-/* The n-th call fails, for each n. A call whose failure another makes good gives no
- * error; nothing gives two, and all frames come where there is none. */
+/* The n-th call fails, for each n. There is at most one error; without an error all
+ * frames must come. */
 GST_START_TEST(test_every_call)
 {
     guint n = 0, told = 0;

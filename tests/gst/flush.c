@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The pad `mask` comes and goes while the stream flushes, begins, ends and stops: all
- * orders of two short lists of steps, one of the application's and one of the stream's.
+/* Requests and releases the pad `mask` while the stream flushes, begins, ends and stops,
+ * in all orders of two short lists of steps: the application's and the stream's.
  * flushbench.h has the steps. */
 #include "flushbench.h"
 
@@ -18,8 +18,8 @@ static void want_mask(Bench *bench)
         bench_application_step(bench, 'l');
 }
 
-/* A mask must come, whatever was before: after one more flush, or else when the branch
- * plays, which ends preroll. What is wrong, or NULL. */
+/* A mask must come after any steps: after one more flush, or when the branch plays, which
+ * ends preroll. Returns the fault, or NULL. */
 static const gchar *check_life(Bench *bench, gboolean flush)
 {
     guint before;
@@ -85,7 +85,7 @@ static void watch_schedule(Schedule *schedule)
 
 /* ---- all orders -------------------------------------------------------------- */
 
-/* Bit i of `order` says whose the step i is. FALSE: that is no order of the two lists. */
+/* Bit i of `order` says whose step i is. FALSE: not an order of the two lists. */
 static gboolean merge(const gchar *application, const gchar *stream, guint order,
                       gchar *steps)
 {
@@ -104,7 +104,7 @@ static gboolean merge(const gchar *application, const gchar *stream, guint order
 
 static void all_orders(const gchar *application, const gchar *stream)
 {
-    /* Where programs run slowly, under valgrind, a sample of the orders. */
+    /* Under valgrind, which is slow, only a sample of the orders runs. */
     guint step = g_strcmp0(g_getenv("CK_FORK"), "no") == 0 ? 13 : 1, seen = 0;
     gsize n = strlen(application) + strlen(stream);
     gboolean ends = strchr(stream, 'E') != NULL; /* only a flush revives a queue */

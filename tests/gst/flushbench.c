@@ -96,7 +96,7 @@ void bench_set_branch(Bench *bench, GstState state)
     fail_if(gst_element_set_state(bench->queue, state) == GST_STATE_CHANGE_FAILURE);
 }
 
-/* As a bin does it: sinks first. */
+/* Sinks first, like a bin. */
 static void cycle_states(Bench *bench)
 {
     bench_set_branch(bench, GST_STATE_READY);
@@ -189,7 +189,7 @@ static void start_frame(Bench *bench)
     bench->frame = g_thread_new("frame", push_frame, bench);
 }
 
-/* A frame may wait in a branch that is in preroll: then the next flush frees it. */
+/* A frame may wait in a prerolled branch until the next flush. */
 static void give_time(Bench *bench)
 {
     for (guint i = 0; i < 20 && g_atomic_int_get(&bench->pushing); i++)
@@ -220,7 +220,7 @@ static GstPadProbeReturn wait_at_sink(GstPad *pad, GstPadProbeInfo *info, gpoint
     return GST_PAD_PROBE_OK;
 }
 
-/* What is serialised waits for the frame in hand, as it would upstream. */
+/* A serialised event waits for the current frame, as it would upstream. */
 void bench_join_frame(Bench *bench)
 {
     if (bench->frame)

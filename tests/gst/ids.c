@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Objects that come and go: messages, ids, and when they are shown. */
+/* Tests objects that come and go: messages, ids, and when they are shown. */
 #include "rig.h"
 
 static guint64 id_of_message(Rig *rig, const gchar *event)

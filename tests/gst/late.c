@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What becomes of late frames: told by QOS events, or by the clock of a live source. */
+/* Tests late frames, which QOS events or the clock of a live source report. */
 #include "rig.h"
 
 /* All frames up to frame n are late from now on. */
@@ -44,13 +44,13 @@ static void send_qos(Rig *rig, GstClockTimeDiff diff, GstClockTime time)
 {
     GstEvent *event = gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 0, 0);
 
-    /* gst_event_new_qos refuses what a broken sink may send all the same. */
+    /* gst_event_new_qos refuses values that a broken sink may still send. */
     gst_structure_set(gst_event_writable_structure(event), "diff", G_TYPE_INT64, diff,
                       "timestamp", G_TYPE_UINT64, time, NULL);
     fail_unless(gst_harness_push_upstream_event(rig->h, event));
 }
 
-/* Sums that 64 bits cannot hold end at the first and at the last moment. */
+/* Sums that overflow 64 bits are clamped. */
 GST_START_TEST(test_qos_extremes)
 {
     Rig *rig = rig_new(rig_element("max-gap", "18446744073709551615", NULL));
@@ -93,7 +93,7 @@ GST_START_TEST(test_reuse)
         buffer = rig_push(rig, n, NOTHING);
         fail_unless(stale(buffer, &age));
         fail_unless_equals_int(age, n);
-        /* The held mask is drawn although nothing is in this frame. */
+        /* The held mask is drawn although this frame has no object. */
         fail_unless_equals_int(rig_byte(rig, buffer, 4, 8), 128);
         gst_buffer_unref(buffer);
         message = rig_pop(rig, GST_MESSAGE_QOS);
@@ -107,13 +107,14 @@ GST_START_TEST(test_reuse)
     fail_unless_equals_int(age, 0);
     gst_buffer_unref(buffer);
     fail_unless_equals_int(scripted_get().runs, 2);
-    /* And the decoder upstream has heard of it. */
+    /* The decoder upstream gets the QOS event, too. */
     fail_unless(gst_harness_upstream_events_received(rig->h) > 0);
     rig_free(rig);
 }
 GST_END_TEST;
 
-/* Behind a sink that neither waits nor reports, such as a network's, the clock tells. */
+/* With a sink that neither waits nor reports, such as a network sink, the clock decides.
+ */
 static void late_by_clock(gboolean live, guint64 expected)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The LATENCY query on both pads, and when the pipeline is asked to ask again. */
+/* Tests the LATENCY query on both pads, and the messages that ask for a new query. */
 #include "rig.h"
 
 #define MS GST_MSECOND
@@ -62,7 +62,7 @@ GST_START_TEST(test_maximum)
 }
 GST_END_TEST;
 
-/* Latencies that no sum can hold. */
+/* Latencies whose sum overflows. */
 GST_START_TEST(test_extremes)
 {
     Rig *rig = rig_new(rig_element("latency", "9223372036854775807", NULL));
@@ -92,7 +92,7 @@ GST_START_TEST(test_property)
 }
 GST_END_TEST;
 
-/* The warm-up, before the first frame, says how long a frame takes. */
+/* The warm-up gives the time of a frame before the first one. */
 GST_START_TEST(test_warm_up)
 {
     Rig *rig;

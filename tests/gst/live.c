@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A live source on a machine that is too slow for it: the picture stays smooth. */
+/* Tests a live source on a machine that is too slow: the picture stays smooth. */
 #include "rig.h"
 
 typedef struct {
@@ -66,8 +66,8 @@ static Seen run(const gchar *policy, guint64 *inferred, guint64 *late)
     return seen;
 }
 
-/* At least 99 % of the frames come out, each says how old its mask is, and the network
- * has had its share. */
+/* At least 99 % of the frames come out, each has the age of its mask, and the network
+ * runs often enough. */
 GST_START_TEST(test_reuse_stays_smooth)
 {
     guint64 inferred, late;
@@ -82,7 +82,7 @@ GST_START_TEST(test_reuse_stays_smooth)
 }
 GST_END_TEST;
 
-/* What the base class would do. */
+/* late-policy=drop: the base class drops late frames. */
 GST_START_TEST(test_drop_loses_frames)
 {
     guint64 inferred, late;

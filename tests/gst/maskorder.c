@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which picture a mask file belongs to, and which file a path means. */
+/* Tests which picture a mask file belongs to, and which file a path means. */
 #include "maskfile.h"
 #include "rig.h"
 
@@ -82,7 +82,7 @@ GST_START_TEST(test_mask_of_a_gap)
 }
 GST_END_TEST;
 
-/* So is one that is dropped as late, before the element sees it. */
+/* A picture that is dropped as late, before the element sees it, counts too. */
 GST_START_TEST(test_mask_of_a_late_picture)
 {
     gchar *dir = folder("masks-late");
@@ -135,7 +135,7 @@ GST_START_TEST(test_seek_to_an_unknown_picture)
 }
 GST_END_TEST;
 
-/* Masks that found no picture are named; if nothing was followed, that is an error. */
+/* A warning names masks without a picture; if nothing was followed, it is an error. */
 GST_START_TEST(test_left_over)
 {
     gchar *dir = folder("masks-left");
@@ -144,7 +144,7 @@ GST_START_TEST(test_left_over)
     Rig *rig = rig_one_shot(dir);
 
     rig_run(rig, 0, 3, NOTHING);
-    rig_expect_warning(rig, NULL); /* not that there is no mask */
+    rig_expect_warning(rig, NULL); /* not the one about a missing mask */
     gst_harness_push_event(rig->h, gst_event_new_eos());
     rig_expect_error(rig->bus, GST_STREAM_ERROR, GST_STREAM_ERROR_FAILED);
     rig_free(rig);
@@ -163,7 +163,7 @@ GST_START_TEST(test_left_over)
 }
 GST_END_TEST;
 
-/* While masks wait, no decoder is told to drop pictures. */
+/* While masks wait, no QOS event goes to the decoder. */
 GST_START_TEST(test_qos_stays_here)
 {
     gchar *dir = folder("masks-qos");
@@ -221,7 +221,7 @@ GST_START_TEST(test_per_cent)
 }
 GST_END_TEST;
 
-/* Only regular files, and never a wait. */
+/* Only regular files are read; a pipe must not block. */
 GST_START_TEST(test_fifo)
 {
     gchar *dir = folder("masks-fifo");

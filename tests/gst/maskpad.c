@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The request pad `mask`: each trap of a second source pad on a GstVideoFilter. Those of
- * whole pipelines are in maskpipe.c. */
+/* Tests the request pad `mask`: the problems of a second source pad on a GstVideoFilter.
+ * maskpipe.c tests whole pipelines. */
 #include "rig.h"
 
 #include <string.h>
@@ -144,7 +144,8 @@ GST_START_TEST(test_pixel_is_slot)
 }
 GST_END_TEST;
 
-/* Writing into a mask that the frame's meta holds too must not change the meta's. */
+/* A write into a mask that the frame's meta also holds must not change the meta's mask.
+ */
 GST_START_TEST(test_masks_are_not_shared_for_writing)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", "inference-interval", "2", NULL));
@@ -223,7 +224,7 @@ static GstFlowReturn chain_flow(GstPad *pad, GstObject *parent, GstBuffer *buffe
     return flow;
 }
 
-/* What the mask branch returns, and what upstream hears. */
+/* The mask branch's flow returns, and the result that upstream gets. */
 GST_START_TEST(test_flow)
 {
     static const GstFlowReturn cases[][2] = {
@@ -240,7 +241,7 @@ GST_START_TEST(test_flow)
         flow = cases[i][0];
         fail_unless_equals_int(gst_harness_push(rig->h, rig_frame(rig, 0, NOTHING)),
                                cases[i][1]);
-        /* The picture came out in any case. */
+        /* The picture comes out in any case. */
         fail_unless_equals_int(gst_harness_buffers_received(rig->h), 1);
         rig_free(rig);
     }

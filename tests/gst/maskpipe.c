@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The request pad `mask` in pipelines: who is linked, preroll, seeks, and a pad that
- * comes and goes while frames flow. */
+/* Tests the request pad `mask` in pipelines: links, preroll, seeks, and a pad that is
+ * requested and released while frames flow. */
 #include "rig.h"
 
 #define SOURCE                                                                           \
@@ -71,8 +71,8 @@ GST_START_TEST(test_who_is_linked)
 }
 GST_END_TEST;
 
-/* Without a queue on the mask's branch both sinks preroll in one thread, as with a tee;
- * one on the picture's does not help, since the mask is pushed first. Documented. */
+/* Without a queue on the mask's branch both sinks preroll in one thread, as with a tee. A
+ * queue on the picture's branch does not help, because the mask is pushed first. */
 GST_START_TEST(test_no_queue_does_not_preroll)
 {
     static const gchar *const rest[] = {"r.src ! fakesink r.mask ! fakesink",
@@ -89,7 +89,8 @@ GST_START_TEST(test_no_queue_does_not_preroll)
 }
 GST_END_TEST;
 
-/* A branch whose element went to NULL, its pad not released: the stream goes on. */
+/* The branch's element goes to NULL without a release of the pad: the stream continues.
+ */
 GST_START_TEST(test_branch_goes_to_null)
 {
     GstElement *bin = pipeline(-1, "r.src ! queue ! fakesink name=s sync=false "

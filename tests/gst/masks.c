@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Masks as people have them: what their values mean, how their rows lie in buffers, and
- * what is said of those that cannot be used. */
+/* Tests users' masks: the meaning of their values, their rows in buffers, and the
+ * messages about unusable ones. */
 #include "maskfile.h"
 #include "rig.h"
 
@@ -8,8 +8,8 @@
 
 /* ---- what values mean ------------------------------------------------------------- */
 
-/* The slots that a file of these values seeds; 0: it is refused at the start with `words`
- * and its name. */
+/* The slots that a file of these values seeds; 0: the start fails with `words` and the
+ * file's name. */
 static guint32 seeds_of(const gchar *values, guint n, const gchar *words)
 {
     gchar *dir = folder("masks-values");
@@ -62,7 +62,7 @@ GST_START_TEST(test_values)
 }
 GST_END_TEST;
 
-/* By folder, in the middle of a stream. */
+/* With a folder, in the middle of a stream. */
 GST_START_TEST(test_values_in_a_folder)
 {
     gchar *dir = folder("masks-folder");
@@ -142,7 +142,7 @@ GST_START_TEST(test_rows)
 }
 GST_END_TEST;
 
-/* Metadata of the buffer goes before its size, but not beyond its memory. */
+/* The buffer's metadata overrides its size, but must stay within its memory. */
 GST_START_TEST(test_meta_of_the_buffer)
 {
     Rig *rig = rig_one_shot(NULL);
@@ -195,7 +195,7 @@ GST_START_TEST(test_refused_signals)
 }
 GST_END_TEST;
 
-/* What was asked in one mode does not fail in another. */
+/* A request of one mode does not fail in another. */
 GST_START_TEST(test_mode_changed_since)
 {
     GstElement *element = rig_element("mode", "one-shot", NULL);
@@ -221,7 +221,7 @@ GST_START_TEST(test_mode_changed_since)
 }
 GST_END_TEST;
 
-/* Fewer slots than when it was given. */
+/* Fewer slots than when the mask was given. */
 GST_START_TEST(test_objects_lowered_since)
 {
     GstElement *element = rig_element("mode", "one-shot", NULL);

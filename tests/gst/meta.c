@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a frame carries about its objects. */
+/* Tests the metadata of a frame about its objects. */
 #include "rig.h"
 
 static GstStructure *custom(GstBuffer *buffer)
@@ -68,7 +68,7 @@ GST_START_TEST(test_custom)
 }
 GST_END_TEST;
 
-/* Readers of the mask see its rows, whoever made the pool. */
+/* Readers find the mask's rows, whatever pool it comes from. */
 GST_START_TEST(test_plain_pool)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
@@ -142,7 +142,7 @@ GST_START_TEST(test_kinds)
 }
 GST_END_TEST;
 
-/* One frame through an element; the buffer that comes out. */
+/* Pushes one frame through an element and returns the result. */
 static GstBuffer *through(const gchar *element, const gchar *in, const gchar *out,
                           GstBuffer *buffer)
 {

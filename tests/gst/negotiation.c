@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Formats that are refused: who says so, once, in which words; and output=alpha where
- * there is no alpha channel. */
+/* Tests refused formats: one message, its source and its words; and output=alpha without
+ * an alpha channel. */
 #include "rig.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ GST_START_TEST(test_caps_event)
         offer(rig, GRAY16);
         EXPECT(now(rig, GST_MESSAGE_ERROR), "GRAY16_LE", "{ NV12, I420, RGBA, ",
                "put videoconvert before it");
-        offer(rig, GRAY16); /* no news */
+        offer(rig, GRAY16); /* no second message */
         fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
         offer(rig, RGB);
         rig_run(rig, i, i + 1, NOTHING);
@@ -179,7 +179,7 @@ static void push(Line *line, const gchar *format, guint n)
     gst_object_unref(src);
 }
 
-/* What stands between us and the element that sends the caps does not matter. */
+/* Elements between rvosseg and the sender of the caps do not matter. */
 GST_START_TEST(test_from_afar)
 {
     static const gchar *const between[] = {"identity",          "queue",
@@ -279,7 +279,7 @@ static gint output_of(GstElement *element)
     return output;
 }
 
-/* One side cannot: the property stays, and so do the frames. */
+/* If one side cannot, property and frames stay as they are. */
 GST_START_TEST(test_alpha_refused)
 {
     static const gchar *const launches[] = {
@@ -331,7 +331,8 @@ static guint8 last_byte(GstElement *sink)
     return byte;
 }
 
-/* Set before the start: frames without an alpha channel pass as they are, with a word. */
+/* Set before the start, frames without an alpha channel pass unchanged, with a warning.
+ */
 GST_START_TEST(test_alpha_before_start)
 {
     static const gchar *const launches[] = {
@@ -387,7 +388,7 @@ GST_START_TEST(test_alpha_promised)
 }
 GST_END_TEST;
 
-/* Behind it nobody takes an alpha channel, and before it nobody knows. */
+/* No element behind takes an alpha channel, and upstream is unknown. */
 GST_START_TEST(test_alpha_behind)
 {
     Line line = line_new("videotestsrc ! rvosseg name=r ! capsfilter name=c ! fakesink");
@@ -415,8 +416,8 @@ static gboolean any_caps(GstPad *pad, GstObject *parent, GstQuery *query)
     return TRUE;
 }
 
-/* Upstream says it could and goes on as it was: frames are drawn on as before, and a word
- * is said when no queue can explain it. */
+/* Upstream accepts an alpha channel but does not switch: frames are drawn as before.
+ * After more frames than queues can hold, a warning says so. */
 GST_START_TEST(test_alpha_never_comes)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", "palette", "#010203", NULL));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The numbers of pictures: counted, and found again after a seek. No element. */
+/* Tests the numbers of pictures, counted and after a seek, without an element. */
 #include <gst/check/gstcheck.h>
 
 #include "gstrvosnumbers.h"
@@ -12,7 +12,7 @@ static guint64 picture(GstRvosNumbers *n, GstClockTime time)
     return gst_rvos_numbers_picture(n, time, 10, 1);
 }
 
-/* Whatever the time stamps say. */
+/* Time stamps do not matter. */
 GST_START_TEST(test_count)
 {
     static const GstClockTime times[] = {MS(2000), MS(2100), MS(2900),
@@ -53,7 +53,7 @@ GST_START_TEST(test_constant_rate)
 }
 GST_END_TEST;
 
-/* A variable one does not; but a picture that was seen is known again. */
+/* A variable rate does not, but a picture that was seen has a known number. */
 GST_START_TEST(test_variable_rate)
 {
     static const guint times[] = {0, 100, 200, 700, 1200, 1700};
@@ -75,7 +75,7 @@ GST_START_TEST(test_variable_rate)
 }
 GST_END_TEST;
 
-/* The rate turns out to be variable behind a seek: the guess is withdrawn. */
+/* If the rate turns out to be variable after a seek, the number becomes unknown. */
 GST_START_TEST(test_wrong_guess)
 {
     GstRvosNumbers n;

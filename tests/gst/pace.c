@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which frames are segmented: interval, rate, and what always is. */
+/* Tests which frames are segmented: interval, rate, and frames that always are. */
 #include "rig.h"
 
 static guint gaps_on_mask(Rig *rig)
@@ -20,7 +20,7 @@ GST_START_TEST(test_interval)
     GstBuffer *buffer;
 
     rig_run(rig, 0, 1, BOXES(BOX(1)));
-    /* The mask is held: the frame is drawn on although its object has gone. */
+    /* The held mask is drawn although the object has gone. */
     buffer = rig_push(rig, 1, NOTHING);
     fail_unless_equals_int(rig_byte(rig, buffer, 4, 8), 128);
     gst_buffer_unref(buffer);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What passes through unchanged: times, flags, foreign metas, and other people's
- * pixels. */
+/* Tests what passes through unchanged: times, flags, other elements' metas, and pixels of
+ * shared buffers. */
 #include "rig.h"
 
 #include <string.h>
@@ -157,7 +157,7 @@ GST_START_TEST(test_too_short_for_min_age)
 }
 GST_END_TEST;
 
-/* Pictures of a slide show, forgotten one after the other, are as short each. */
+/* In a slide show each reset ends a stream that was too short. */
 GST_START_TEST(test_slide_show)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));

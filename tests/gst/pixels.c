@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Every format, size and padding: what is drawn, and what is left alone. */
+/* Tests drawing on every format, size and padding, and that other bytes do not change. */
 #include "real.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static const gchar *const formats[] = {
     "NV12", "I420", "RGBA",  "BGRA",      "RGBx",      "BGRx",      "ARGB",     "ABGR",
     "xRGB", "xBGR", "RGB",   "BGR",       "YV12",      "NV21",      "Y42B",     "Y444",
     "YUY2", "UYVY", "GRAY8", "I420_10LE", "I422_10LE", "Y444_10LE", "P010_10LE"};
-#define N_OFTEN 12 /* the first ones are what decoders and converters mostly give */
+#define N_OFTEN 12 /* the first ones are the usual formats of decoders and converters */
 
 static gboolean has_luma(const GstVideoInfo *info)
 {
@@ -158,7 +158,7 @@ static void one_frame(const gchar *format, gint width, gint height, guint pad,
     GstBuffer *in, *out;
     GstVideoFrame before, after;
     GstHarness *mask;
-    /* The network is random, and sees less in a grey picture. */
+    /* The random network finds less in a grey picture. */
     GstHarness *h = real_harness(&mask, "min-age", "0", "threshold",
                                  GST_VIDEO_INFO_IS_GRAY(&info) ? "0.55" : "0.6",
                                  "contour-width", "0", "objects", "3", NULL);
@@ -191,7 +191,7 @@ GST_START_TEST(test_matrix)
 
     guint n = __i__ / 2 < N_OFTEN ? G_N_ELEMENTS(sizes) : G_N_ELEMENTS(sizes) - 1;
 
-    /* A sanitizer looks for what is read or written outside: odd sizes find it. */
+    /* Odd sizes let a sanitizer find accesses out of bounds. */
     for (guint s = TEST_SANITIZED ? 1 : 0; s < (TEST_SANITIZED ? 3 : n); s++)
         one_frame(format, sizes[s][0], sizes[s][1], __i__ % 2 ? 37 : 0, &errors);
     GST_INFO("%s: %u in objects within %.2f, %u outside within %.2f", format,
@@ -299,8 +299,8 @@ GST_END_TEST;
 
 #endif
 
-/* The share of pixels on which the masks of a picture agree with those of the same one
- * in RGB: made with colorimetry `made`, told to have `told`. */
+/* The share of pixels on which the masks of a picture agree with those of the same
+ * picture in RGB. It is made with colorimetry `made`, and its caps claim `told`. */
 static gdouble agreement(const gchar *format, const gchar *made, const gchar *told)
 {
     const gint width = 384, height = 288;
@@ -326,8 +326,8 @@ static gdouble agreement(const gchar *format, const gchar *made, const gchar *to
     return (gdouble)same / (width * height);
 }
 
-/* The network sees the same picture in all formats and colorimetries, but for what
- * rounding and chroma of half the size cost; a wrong colorimetry costs more. */
+/* Masks agree in all formats and colorimetries, except for rounding and chroma of half
+ * the size. A wrong colorimetry has a larger effect. */
 GST_START_TEST(test_same_masks)
 {
     static const gchar *const colours[] = {"colorimetry=bt601", "colorimetry=bt709",
@@ -336,7 +336,7 @@ GST_START_TEST(test_same_masks)
 
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
         GstVideoInfo info = real_info(formats[i], 64, 48, NULL);
-        /* All colours for those that come often; the others differ in layout alone. */
+        /* Test all colours of usual formats; the others differ in layout only. */
         guint n = i < N_OFTEN ? G_N_ELEMENTS(colours) : 2;
 
         if (GST_VIDEO_INFO_IS_GRAY(&info)) /* another picture */

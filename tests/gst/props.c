@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Properties: what can be set when, what is controllable, and that it arrives. */
+/* Tests properties: when they can be set, which are controllable, and their effect. */
 #include "rig.h"
 
 #include <gst/controller/controller.h>

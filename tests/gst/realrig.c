@@ -68,7 +68,7 @@ static GstBuffer *padded(const GstVideoInfo *info, guint pad)
     return buffer;
 }
 
-/* The converter wants aligned rows, so it works on a plain buffer first. */
+/* The converter needs aligned rows, so it works on a plain buffer first. */
 static GstBuffer *converted(const GstVideoInfo *info, guint n)
 {
     GstVideoInfo rgb_info = real_info("RGBA", info->width, info->height, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The reset table of the element, row by row: each event, what it does to the state,
- * and what the application is told. */
+/* Tests docs/element.md, "When the objects are forgotten": for each event, the effect on
+ * the state and the message to the application. */
 #include "rig.h"
 
 static Rig *playing(void)
@@ -13,7 +13,7 @@ static Rig *playing(void)
     return rig;
 }
 
-/* Frame n comes; the resets since the last one are `wanted`. */
+/* Pushes frame n; the resets since the last frame must be `wanted`. */
 static void expect(Rig *rig, guint n, const gchar *wanted)
 {
     guint64 epoch = rig_stat(rig, "epoch"), resets = rig_stat(rig, "resets");
@@ -307,11 +307,11 @@ GST_START_TEST(test_scene_cut)
     for (guint i = 0; i < 5; i++)
         push_grey(rig, n++, (guint8)(160 + i));
     assert_string(rig_resets(rig), "");
-    /* A fade is no cut: it changes as much, but not at once. */
+    /* A fade is not a cut: it changes as much, but slowly. */
     for (guint i = 0; i < 12; i++)
         push_grey(rig, n++, (guint8)(164 - 8 * i));
     assert_string(rig_resets(rig), "");
-    /* Flashing is taken for cuts at first, then for what is usual here. */
+    /* Flashing counts as cuts at first, then as usual for this stream. */
     for (guint i = 0; i < 4; i++)
         push_grey(rig, n++, i % 2 ? 60 : 120);
     g_free(rig_resets(rig));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* 20 times NULL to PLAYING to NULL: nothing is left over. */
+/* Goes 20 times from NULL to PLAYING to NULL: nothing must be left over. */
 #include "rig.h"
 
 static GstElement *two_elements(void)

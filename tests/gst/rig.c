@@ -11,7 +11,7 @@ gchar *rig_model(const gchar *tasks)
 
     g_strdelimit(name, " ", '+');
     path = g_build_filename(folder ? folder : g_get_tmp_dir(), name, NULL);
-    /* Other tests may be reading the same file: never rewritten. */
+    /* Never rewrite the file, because other tests may be reading it. */
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
         fail_unless(g_file_set_contents(path, tasks, -1, NULL));
     g_free(name);

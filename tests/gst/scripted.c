@@ -273,7 +273,7 @@ static void look(rvos_stream *stream, const rvos_image *frame, const rvos_output
             stream->object[i] = (rvos_object){0};
 }
 
-/* Each object that is seen in a free slot is a new one. */
+/* An object that appears in a free slot is a new one. */
 static void number(rvos_stream *stream)
 {
     if (stream->task != RVOS_TASK_AUTO)
@@ -366,7 +366,7 @@ uint32_t rvos_labels_slots(const rvos_labels *labels, int *highest)
 
 const rvos_palette rvos_davis_palette = {{{0, 0, 0}, {128, 0, 0}, {0, 128, 0}}};
 
-/* Only the first byte of a pixel: enough to see that it was drawn on. */
+/* Draws only on the first byte of a pixel, which is enough for the tests. */
 int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
               const rvos_draw_params *params)
 {

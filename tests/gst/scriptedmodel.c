@@ -68,8 +68,8 @@ void rvos_device_get_info(const rvos_device *device, rvos_device_info *info)
     };
 }
 
-/* A model file of the script: the names of its tasks, or anything else, which is no
- * model. */
+/* A model file of the scripted engine holds the names of its tasks; other files are not
+ * models. */
 int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
                     const rvos_model_params *params)
 {
@@ -123,7 +123,7 @@ void rvos_model_close(rvos_model **model)
 rvos_precision rvos_model_precision(const rvos_model *model)
 {
     (void)model;
-    return RVOS_PRECISION_BF16; /* whatever was asked for is done */
+    return RVOS_PRECISION_BF16; /* as requested */
 }
 
 void rvos_model_get_info(const rvos_model *model, rvos_model_info *info)

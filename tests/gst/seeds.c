@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Initial masks of one-shot mode: files, signal, metadata, and who wins. */
+/* Tests initial masks of one-shot mode: files, signal, metadata, and their priority. */
 #include "maskfile.h"
 #include "rig.h"
 
@@ -64,7 +64,7 @@ GST_START_TEST(test_kinds_of_files)
 }
 GST_END_TEST;
 
-/* Wrong files are refused at the start, with a text that helps. */
+/* Wrong files are refused at the start, with a helpful message. */
 GST_START_TEST(test_refused_files)
 {
     gchar *dir = folder("seeds-refused");
@@ -114,7 +114,7 @@ GST_START_TEST(test_refused_files)
 }
 GST_END_TEST;
 
-/* A pattern or a folder: objects that appear later; other objects go on. */
+/* With a pattern or a folder objects appear later; other objects continue. */
 static void run_listed(const gchar *location)
 {
     Rig *rig = one_shot(location);
@@ -194,7 +194,7 @@ GST_START_TEST(test_number_after_a_seek)
     rig = one_shot(dir);
     rig_run(rig, 0, 1, NOTHING);
     fail_unless_equals_int(scripted_get().seeds, 0);
-    rig_run(rig, 40, 41, NOTHING); /* a jump in time, but the second picture */
+    rig_run(rig, 40, 41, NOTHING); /* a jump in time, but still the second picture */
     fail_unless_equals_int(scripted_get().seeds, 0);
     rig_free(rig);
     rig = one_shot(dir);
@@ -239,7 +239,7 @@ GST_START_TEST(test_without_a_mask)
         buffer = rig_push(rig, n, BOXES(BOX(1)));
         fail_unless_equals_int(rig_byte(rig, buffer, 4, 8), 1);
         gst_buffer_unref(buffer);
-        /* An empty mask, not nothing. */
+        /* An empty mask instead of none. */
         buffer = gst_harness_pull(rig->mask);
         fail_unless(gst_buffer_memcmp(buffer, 8 * RIG_WIDTH + 4, (guint8[]){0}, 1) == 0);
         gst_buffer_unref(buffer);
@@ -417,7 +417,7 @@ GST_START_TEST(test_precedence)
 }
 GST_END_TEST;
 
-/* A reset loses the objects; the network rests until a new mask comes. */
+/* A reset loses the objects; the network does not run until a new mask comes. */
 GST_START_TEST(test_reset_loses_objects)
 {
     Rig *rig = one_shot(NULL);

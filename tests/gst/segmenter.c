@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The segmenter by itself. */
+/* Tests the segmenter without an element. */
 #include "segbench.h"
 
 /* ---- reset ------------------------------------------------------------------------ */
@@ -25,7 +25,7 @@ GST_START_TEST(test_reset)
     bench_frame(b, 2, BOXES(BOX(1)));
     assert_string(bench_told(b), "reset:request,appeared:1");
     fail_unless_equals_uint64(b->result.object[0].tracking_id, 2 << 8 | 1);
-    /* Of several reasons the first one stays. */
+    /* The first of several reasons stays. */
     bench_event(b, gst_event_new_flush_stop(TRUE));
     gst_rvos_segmenter_reset(b->segmenter, GST_RVOS_RESET_KEY_UNIT);
     bench_frame(b, 3, NOTHING);
@@ -67,7 +67,7 @@ GST_START_TEST(test_reset_by_streams)
     bench_frame(b, 3, NOTHING);
     assert_string(bench_told(b), "reset:caps");
     fail_unless_equals_int(b->result.width, RIG_WIDTH / 2);
-    /* Only where the user wants it. */
+    /* Only if the user wants it. */
     bench_event(b, gst_video_event_new_downstream_force_key_unit(0, 0, 0, TRUE, 0));
     bench_frame(b, 4, NOTHING);
     assert_string(bench_told(b), "");
@@ -116,7 +116,7 @@ GST_START_TEST(test_late)
     bench_frame(b, 1, NOTHING);
     fail_unless(!b->result.inferred && b->result.late);
     fail_unless_equals_uint64(counts->reused_late, 1);
-    /* A stream that is always late still advances, once in max-gap. */
+    /* A stream that is always late still advances once per max-gap. */
     for (guint n = 2; n < 17; n++)
         bench_frame(b, n, NOTHING);
     fail_unless_equals_uint64(counts->inferred, 2);
@@ -153,7 +153,7 @@ GST_START_TEST(test_hold)
     bench_frame(b, 3, NOTHING);
     fail_unless_equals_int(b->result.age, 3);
 
-    /* An alpha channel wants a mask that was not made. */
+    /* An alpha channel needs a mask, which does not exist yet. */
     b->settings.output = GST_RVOS_SEG_OUTPUT_ALPHA;
     fail_unless(b->result.alpha == NULL);
     bench_frame(b, 4, BOXES(BOX(2)));
@@ -207,7 +207,7 @@ GST_START_TEST(test_seeds)
 }
 GST_END_TEST;
 
-/* What is asked for before the open waits for it. */
+/* A request before the open waits for it. */
 GST_START_TEST(test_seeds_before_open)
 {
     Bench *b = closed_bench(GST_RVOS_SEG_MODE_ONE_SHOT);
@@ -235,7 +235,7 @@ GST_END_TEST;
 
 /* ---- late objects ------------------------------------------------------------------ */
 
-/* A mask for an object that comes later leaves the others to the network. */
+/* A mask for a late object does not change the others. */
 GST_START_TEST(test_late_object)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ONE_SHOT, NULL);
@@ -322,7 +322,8 @@ GST_START_TEST(test_failures)
 }
 GST_END_TEST;
 
-/* Another model takes over: the objects are forgotten, but not that a mask was given. */
+/* Another model takes over: the objects are forgotten, but it is known that a mask came.
+ */
 GST_START_TEST(test_another_model)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ONE_SHOT, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Which part of a buffer is the picture, which way up it is, and metadata about that. */
+/* Tests which part of a buffer is the picture, its orientation, and metadata about both.
+ */
 #include "rig.h"
 
 #include <gst/video/gstvideopool.h>
@@ -36,7 +37,8 @@ static gboolean answers(Rig *rig, GType api)
     return found;
 }
 
-/* Downstream takes everything; what would change the picture's shape is not passed on. */
+/* Downstream accepts all metas; those that would change the picture's shape are removed.
+ */
 GST_START_TEST(test_allocation)
 {
     for (guint i = 0; i < 3; i++) {

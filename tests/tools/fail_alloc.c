@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fail_alloc.c - to be preloaded: one allocation of a program fails.
+/* fail_alloc.c - a preload library that lets one allocation of a program fail.
  *
  *     RVOS_FAIL_AT=K RVOS_ALLOC_LOG=FILE LD_PRELOAD=this program ...
  *
- * The K-th allocation (from 1) of the program and of the libraries below fails, and no
- * other. FILE gets how many there were. Others, such as GLib, end the program without
- * memory, as they say in their documentation; theirs are let alone. */
+ * Only the K-th allocation (from 1) of the program and of the libraries below fails. FILE
+ * gets the number of allocations. Other libraries, such as GLib, document that they end
+ * the program without memory, so theirs do not fail. */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -84,7 +84,7 @@ static bool granted(const void *caller)
     return true;
 }
 
-#pragma GCC visibility push(default) /* to be found before the libraries' own */
+#pragma GCC visibility push(default) /* so that they override the libraries' own */
 
 void *malloc(size_t size)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* batch.c - leaders and followers over a backend that runs nothing, and is held up by the
- * test: who runs with whom, in what order, who waits for whom, and who is told what.
- * Nothing here depends on time, but that a wait without end would be a hang. */
+/* batch.c - tests leaders and followers with a backend that runs nothing and that the
+ * test can hold: which frames run together, in what order, which wait, and their results.
+ * Nothing depends on time, except that an endless wait is a hang. */
 #include "batch.h"
 
 #include <limits.h>
@@ -27,7 +27,7 @@ static struct {
     bool held;    /* passes stop in plan_run ... */
     int permits;  /* ... but so many */
     int running;  /* never more than one */
-    int bad, why; /* passes with this stream fail with that; -1: none */
+    int bad, why; /* passes with stream `bad` fail with status `why`; -1: none */
     struct pass pass[4096];
     int passes;
     int destroyed;
@@ -49,7 +49,7 @@ static int plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n)
             CHECK(pass->stream[k] != pass->stream[i]);
         if (jobs[i].frame)
             ++*(int *)jobs[i]
-                   .state.ptr; /* no lock: a stream's state is the pass's alone */
+                   .state.ptr; /* no lock: only the pass uses a stream's state */
     }
     pthread_cond_broadcast(&stub.changed);
     while (stub.held && !stub.permits)
@@ -152,7 +152,7 @@ static void join(int first, int end)
         pthread_join(stream[i].thread, NULL);
 }
 
-/* So many wait behind those that run; or the leader is at its wait. */
+/* Waits until so many are queued, or until the leader waits. */
 static void until_queued(struct rv_batch *batch, int n, bool waiting)
 {
     for (bool there = false; !there; usleep(200)) {
@@ -199,7 +199,7 @@ static void expect_pass(int at, int size, int first, int n)
                   at, i, p->stream[i]);
 }
 
-/* Stream 0 runs, `n` others queue up behind it; then all run. */
+/* Stream 0 runs and `n` others queue up behind it; then all run. */
 static void behind_a_pass(struct rv_batch *batch, int n)
 {
     open_streams(batch, n + 1);
@@ -227,7 +227,7 @@ static void turns(void)
     close_batch(&batch);
 }
 
-/* The smallest plan that holds what is queued. */
+/* The smallest plan that holds the queued frames. */
 static void sizes(void)
 {
     for (int n = 1; n <= 16; n++) {
@@ -264,7 +264,7 @@ static void limits(void)
     close_batch(&batch);
 }
 
-/* 64 streams in the order of asking; then all of them again and again. */
+/* 64 streams run in the order of asking; then all of them again and again. */
 static void fairness(void)
 {
     struct rv_batch batch;
@@ -286,7 +286,7 @@ static void fairness(void)
     close_batch(&batch);
 }
 
-/* A frame each, so that all are awaited from now on. */
+/* Each runs a frame, so that all are awaited from now on. */
 static void first_frames(int n)
 {
     for (int i = 0; i < n; i++) {
@@ -296,14 +296,14 @@ static void first_frames(int n)
     stub.passes = 0;
 }
 
-/* A wait without end goes on until nobody is missing ... */
+/* An endless wait ends when no stream is missing ... */
 static void wait_for_all(void)
 {
     struct rv_batch batch;
 
     open_batch(&batch, 16, 16, FOREVER);
     open_streams(&batch, 3);
-    start(0); /* nobody else has shown up yet */
+    start(0); /* no other stream is awaited yet */
     join(0, 1);
     batch.wait_us = 0;
     first_frames(3);
@@ -320,7 +320,7 @@ static void wait_for_all(void)
     close_batch(&batch);
 }
 
-/* ... or as many are there as run together. */
+/* ... or when the pass is full. */
 static void wait_until_full(void)
 {
     struct rv_batch batch;
@@ -363,7 +363,7 @@ static void idle_stream(void)
     expect_pass(1, 1, 0, 1);
     CHECK(batch.round == 2);
     for (int i = 1; i >= 0; i--) {
-        start(i); /* 0 is, and then so is 1 */
+        start(i); /* 0 is awaited, and then 1 too */
         until_queued(&batch, 1, true);
         start(1 - i);
         join(0, 2);
@@ -374,7 +374,7 @@ static void idle_stream(void)
     close_batch(&batch);
 }
 
-/* Who closes, or goes on in another plan, is not waited for any longer. */
+/* A stream that closes, or moves to another plan, is no longer awaited. */
 static void close_while_others_wait(void)
 {
     struct rv_batch batch, other;
@@ -401,7 +401,7 @@ static void close_while_others_wait(void)
     close_batch(&other);
 }
 
-/* 1 to 3 run together, and 2 is bad. */
+/* 1 to 3 run together, and 2 fails. */
 static void failing(int why)
 {
     struct rv_batch batch;
@@ -437,7 +437,7 @@ static void failing(int why)
     close_batch(&batch);
 }
 
-/* Warm-ups run in their turn, by themselves, wait for nobody and count for nothing. */
+/* Warm-ups run in turn and alone. They wait for no stream and are not counted. */
 static void warm_ups(void)
 {
     struct rv_batch batch;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* boxes.c - which pixels of a box are its object. */
+/* boxes.c - tests which pixels of a box become its object. */
 #include <string.h>
 
 #include "../test.h"
@@ -22,10 +22,10 @@ static void clear(void)
     memset(found, 0, sizeof(found));
     memset(followed, 0, sizeof(followed));
     for (int i = 0; i < W * H; i++)
-        bits[i] = 1; /* another slot's, which stay */
+        bits[i] = 1; /* pixels of another slot, which must stay */
 }
 
-/* The pixels with bit 4 are this rectangle, and as many as were returned. */
+/* The pixels with bit 4 must be this rectangle, and their number the returned one. */
 static void expect(int got, int x, int y, int w, int h)
 {
     int wrong = 0;
@@ -48,21 +48,21 @@ int main(void)
     /* 10x10 pixels at (10, 5), and one pixel of margin. */
     const rvos_box box = {0.25f, 0.25f, 0.25f, 0.5f};
 
-    clear(); /* foreground inside, and a little outside: the box is off */
+    clear(); /* foreground inside, and a little outside: the box is inexact */
     fill(found, 9, 6, 7, 6, 3);
     expect(object(box), 9, 6, 7, 6);
     clear(); /* farther out is another object */
     fill(found, 0, 4, 40, 5, 1);
     expect(object(box), 9, 4, 12, 5);
-    clear(); /* what is followed is not taken */
+    clear(); /* pixels of a followed object are not taken */
     fill(found, 10, 5, 10, 10, 1);
     fill(followed, 10, 5, 4, 10, 2);
     expect(object(box), 14, 5, 6, 10);
-    clear(); /* but if it has all of it, the box knows better */
+    clear(); /* but if they are all of it, the box wins */
     fill(found, 10, 5, 10, 10, 1);
     fill(followed, 0, 0, 40, 20, 2);
     expect(object(box), 10, 5, 10, 10);
-    clear(); /* too little foreground: the box */
+    clear(); /* too little foreground: take the box */
     fill(found, 10, 5, 3, 3, 1);
     expect(object(box), 10, 5, 10, 10);
     clear(); /* nothing is followed */

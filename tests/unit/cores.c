@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* cores.c - quotas of control groups, from files as the kernel writes them. */
+/* cores.c - tests quotas of control groups, from files like the kernel's. */
 #include "../test.h"
 #include "../../engine/src/cpu/pool.h"
 
@@ -10,7 +10,7 @@
 
 static char root[] = "/tmp/rvos-cores-XXXXXX";
 
-/* A file below the root, with the folders that lead to it. */
+/* Writes a file below the root, and makes its folders. */
 static void put(const char *name, const char *text)
 {
     char path[512];
@@ -113,7 +113,7 @@ static void broken(void)
     expect("very many", 1000000);
 }
 
-/* The quota and the affinity mask: the smaller one. */
+/* The smaller of quota and affinity mask counts. */
 static void both(void)
 {
     cpu_set_t before, one;

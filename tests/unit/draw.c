@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* draw.c - tint, contour, mask picture and alpha on every format, against the rule
+/* draw.c - compares tint, contour, mask picture and alpha, on every format, with the rule
  * applied pixel by pixel in double. */
 #include "../../engine/src/pixels/draw.h"
 #include "../../engine/src/pixels/objects.h"
@@ -48,7 +48,8 @@ static double asked(const rvos_labels *labels, const rvos_draw_params *params, i
                                                                      : params->opacity;
 }
 
-/* Component 0..2 (Y, Cb, Cr) of an 8-bit colour, in the image's terms, not rounded. */
+/* Component 0..2 (Y, Cb, Cr) of an 8-bit colour in the image's colorimetry, not rounded.
+ */
 static double component(const rvos_image *im, const uint8_t rgb[3], int c)
 {
     bool full = im->colorimetry.full_range;
@@ -63,7 +64,8 @@ static double component(const rvos_image *im, const uint8_t rgb[3], int c)
     return fmin(255, 128 + chroma * (rgb[0] - luma) / (2 - 2 * kr));
 }
 
-/* Rounding of the opacity to 256 steps and of the result; of YUV's colour, too. */
+/* The tolerance: rounding of the opacity to 256 steps, of the result, and of YUV colours.
+ */
 static const double rgb_slack = 1.001, yuv_slack = 1.501;
 
 static bool check_rgb(const rvos_image *im, const rvos_labels *labels,
@@ -135,7 +137,8 @@ static void check_picture(const struct test_image *t, const rvos_labels *labels,
         check_component(im, labels, params, before, c);
 }
 
-/* In bands of even height, drawn in any order, each with garbage for scratch. */
+/* Draws in bands of even height, in any order, each with garbage in its scratch memory.
+ */
 static void draw(const rvos_image *im, const rvos_labels *labels,
                  const rvos_draw_params *params, int band)
 {
@@ -194,7 +197,7 @@ static void pictures(void)
     }
 }
 
-/* The classic colours of BT.601 and BT.709, as bytes. */
+/* The primaries in BT.601 and BT.709, as bytes. */
 static void known_bytes(void)
 {
     static const rvos_palette palette = {{{0, 0, 0}, {255, 0, 0}, {255, 255, 255}}};

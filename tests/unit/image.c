@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* image.c - what views are taken, and masks by nearest neighbour, brute force. */
+/* image.c - tests which views are valid, and compares nearest-neighbour masks with brute
+ * force. */
 #include <string.h>
 
 #include "images.h"
@@ -58,7 +59,7 @@ static void masks(uint64_t *seed)
     }
 }
 
-/* Every format at its least strides, and one byte less. */
+/* Every format with its smallest strides, and with one byte less. */
 static void strides(void)
 {
     static uint8_t byte;

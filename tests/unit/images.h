@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* images.h - random images and labels for the pixel tests. Rows are padded, and the
- * padding is filled with a mark that must survive. */
+/* images.h - random images and labels for the pixel tests. Rows are padded, and the test
+ * checks that the padding does not change. */
 #ifndef RV_TEST_IMAGES_H
 #define RV_TEST_IMAGES_H
 
@@ -17,7 +17,7 @@ struct test_plane {
     int width, height, stride; /* width in bytes */
 };
 
-/* Rows of more padding where `padding` is more, so that no two planes share a stride. */
+/* Padding grows with `padding`, so that no two planes have the same stride. */
 static inline struct test_plane test_plane_padded(int width, int height, int padding)
 {
     struct test_plane p = {.width = width, .height = height, .stride = width + padding};
@@ -55,7 +55,7 @@ struct test_image {
     struct test_plane plane[3];
 };
 
-/* A format with luma, as its definition has it, for images of any size. */
+/* A format with luma, from its definition, for images of any size. */
 struct test_yuv {
     int planes, w_sub, h_sub; /* chroma has one sample for so many pixels */
     int bytes, shift;         /* of a sample; its distance from the lowest bit */
@@ -163,7 +163,8 @@ static inline void test_image_free(struct test_image *t)
         free(t->plane[i].data);
 }
 
-/* Where in an RGB format's pixel red, green, blue and the fourth byte are, by name. */
+/* The places of red, green, blue and the fourth byte in a pixel, from the format's name.
+ */
 static inline const int *test_channels(rvos_format format)
 {
     static const int rgb[4] = {0, 1, 2, -1}, bgr[4] = {2, 1, 0, -1},
@@ -189,7 +190,8 @@ static inline const int *test_channels(rvos_format format)
     }
 }
 
-/* BT.601, 709, 2020: shares of red and blue in luma (ITU-R), by an image's own rule. */
+/* Shares of red and blue in luma (ITU-R BT.601, 709, 2020), by the image's colorimetry.
+ */
 static inline void test_luma(const rvos_image *image, double *red, double *blue)
 {
     static const double k[4][2] = {

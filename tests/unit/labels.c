@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* labels.c - labels, statistics, alpha and scores against the rule in rvos.h, applied in
- * double to every pixel and object. A pixel whose best two logits, or whose best logit
- * and the threshold, are closer than float32 can tell may go either way. */
+/* labels.c - compares labels, statistics, alpha and scores with the rule in rvos.h,
+ * applied in double to every pixel and object. A pixel may have either label if its best
+ * two logits, or its best logit and the threshold, are equal within float32 precision. */
 #include "../../engine/src/cpu/pixels.h"
 
 #include "images.h"
@@ -13,7 +13,7 @@ struct scene {
     float *logits;
 };
 
-/* Each object a cone with its own place, so that objects meet and overlap. */
+/* Each object is a cone at its own place, so that objects meet and overlap. */
 static struct scene scene_new(int n, int w, int h, uint64_t *seed)
 {
     struct scene s = {n, w, h, malloc(sizeof(float) * n * w * h)};
@@ -39,7 +39,7 @@ static double tap(int i, int in, int out, int *first)
     double place = out > 1 ? (double)i * (in - 1) / (out - 1) : 0;
 
     *first = (int)place;
-    /* The exact integer, where rounding would fall just below it. */
+    /* The exact integer; rounding would give a value just below it. */
     if (out > 1)
         *first = (int)((int64_t)i * (in - 1) / (out - 1));
     return place - *first;
@@ -61,7 +61,7 @@ static double sigmoid(double x)
     return 1 / (1 + exp(-x));
 }
 
-/* Is `label` right at this pixel, within what float32 can tell? */
+/* Whether `label` is right at this pixel, within float32 precision. */
 static bool label_fits(const struct scene *s, int label, int x, int y, int ow, int oh,
                        double level)
 {
@@ -78,7 +78,7 @@ static bool label_fits(const struct scene *s, int label, int x, int y, int ow, i
     return own >= best - slack && own >= level - slack;
 }
 
-/* Bands with scratch of their own, merged. */
+/* Runs bands with their own scratch memory, and merges them. */
 static void run_labels(const struct scene *s, const rvos_labels *out, float threshold,
                        uint32_t hidden, int band, struct rv_stats *all)
 {
@@ -164,7 +164,7 @@ static void check_scene(const struct scene *s, int ow, int oh, int step, float t
     run_labels(s, &out, threshold, 0, test_random_int(seed, 1, 9), again);
     CHECK(!memcmp(copy, plane.data, plane.size));
     CHECK(!memcmp(stats, again, sizeof(stats)));
-    /* Hidden objects are counted, keep others from their pixels, and are not seen. */
+    /* Hidden objects are counted and keep their pixels, but are not in the labels. */
     run_labels(s, &out, threshold, 5, 4, again);
     CHECK(!memcmp(stats, again, sizeof(stats)));
     out.data = copy;
@@ -313,7 +313,7 @@ static void filling(void)
     out.step = 0;
     rv_labels_fill(&out, 33, 0, 5);
     CHECK(plane.data[11] == 33 && test_plane_padding_kept(&plane));
-    rv_labels_drop(&out, UINT32_MAX, 0, 5); /* 33 is no slot */
+    rv_labels_drop(&out, UINT32_MAX, 0, 5); /* 33 is not a slot */
     CHECK(plane.data[11] == 33);
     rv_labels_fill(&out, 32, 0, 5);
     rv_labels_drop(&out, UINT32_C(1) << 31, 0, 5);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* mathf.c - exp, sigmoid and tanh against the C library in double. */
+/* mathf.c - compares exp, sigmoid and tanh with the C library in double. */
 #include "../test.h"
 #include "../../engine/src/cpu/mathf.h"
 
@@ -18,7 +18,7 @@ static bool near_at(float x)
     return test_note(ok, "at x = %.9g", x);
 }
 
-/* All floats of a coarse grid over the whole range, and a fine one where it bends. */
+/* A coarse grid over the whole range, and a fine one where the functions bend. */
 static void grids(void)
 {
     for (int i = -2000000; i <= 2000000; i++)
@@ -32,7 +32,7 @@ static void grids(void)
     }
 }
 
-/* The probability of a small hidden state must not lose its digits. */
+/* Small values must keep their relative precision. */
 static void small_values(void)
 {
     for (float x = 1e-30f; x < 0.3f; x *= 1.01f)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The reader of pictures and masks: the rule, geometry, names, orientation, limits. */
+/* pictures.c - tests the reader of pictures and masks: the mask rule, geometry, names,
+ * orientation, limits. */
 #include <png.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,11 +65,11 @@ static void test_rule(void)
     CHECK(rule(PAIRS({0, 9}, {100, 1}, {200, 1}), slots, never) == MASK_UNCLEAR);
     CHECK(rule(PAIRS({0, 9}, {100, 2}, {255, 9}), slots, never) == MASK_UNCLEAR);
     CHECK(rule(PAIRS({0, 9}, {100, 2}, {255, 9}), slots, always) == MASK_SOFT);
-    /* More between than white: no drawing with soft edges. */
+    /* More values between than white: this is not a drawing with soft edges. */
     CHECK(rule(PAIRS({0, 9}, {100, 10}, {255, 9}), slots, always) == MASK_UNCLEAR);
     /* Low values beside white are numbers beside "ignore". */
     CHECK(rule(PAIRS({0, 9}, {20, 2}, {255, 9}), slots, always) == MASK_NUMBERS);
-    /* The tools know numbers up to 254, but one value is still one object. */
+    /* The tools accept numbers up to 254, but one value is still one object. */
     CHECK(rule(PAIRS({0, 9}, {1, 1}, {40, 1}), tool, never) == MASK_NUMBERS);
     CHECK(rule(PAIRS({0, 9}, {40, 1}), tool, never) == MASK_ONE);
     CHECK(rule(PAIRS({0, 9}, {40, 1}), guess, never) == MASK_NUMBERS);
@@ -77,7 +78,7 @@ static void test_rule(void)
     CHECK(rule(PAIRS({0, 9}, {254, 1}), published, never) == MASK_NUMBERS);
 }
 
-/* What becomes of a plane of values, as a string of digits; "!" if it is refused. */
+/* The object numbers of a plane of values, as a string of digits; "!": refused. */
 static const char *become(const uint8_t *data, int width, int height,
                           struct mask_facts *facts)
 {
@@ -114,7 +115,7 @@ static void test_values(void)
     /* A soft edge, one step a pixel: half is inside. */
     CHECK(!strcmp(BECOME(8, 0, 0, 127, 128, 255, 255, 255, 255), "00011111"));
     CHECK(facts.meaning == MASK_SOFT);
-    /* Two regions of grey are two objects, and nobody knows which. */
+    /* Two grey regions are two objects whose numbers are unknown. */
     CHECK(BECOME(10, 0, 100, 100, 100, 0, 255, 255, 255, 255, 0)[0] == '!');
     CHECK(strstr(BECOME(3, 7, 100, 200), "7, 100 and 200") != NULL);
 }
@@ -318,7 +319,7 @@ static void test_kinds_of_masks(void)
     "\000\000\100\000\000\000\100\000\001\000\000\000\000\201\263\055"                   \
     "\051\000\000\000\000\111\104\101\124\065\257\006\036"
 
-/* Nothing waits, and nothing is taken that the limits forbid. */
+/* The reader must not wait, and must refuse what the limits forbid. */
 static void test_limits(void)
 {
     struct pic_error error;
@@ -333,7 +334,7 @@ static void test_limits(void)
     unlink("fifo");
     CHECK(strstr(mask_of(write_bytes("a", BYTES("P5 65000 2 255\n"))), "no size from"));
     CHECK(strstr(mask_of(write_bytes("a", BYTES("P5 16384 16384 1\n"))), "too large"));
-    /* A head that promises 2^31 - 1 in width: libpng would take that for its rows. */
+    /* A header that claims a width of 2^31 - 1: libpng would allocate its rows. */
     CHECK(strstr(mask_of(write_bytes("a", BYTES(WIDE_PNG))), "no size from"));
     CHECK(strstr(mask_of(write_bytes("a", BYTES(LARGE_PNG))), "too large"));
     unlink("a");

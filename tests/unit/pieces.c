@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pieces.c - connected pieces, overlaps and grown masks, against drawings and the
- * plainest way to find them. */
+/* pieces.c - compares connected pieces, overlaps and grown masks with drawings and with
+ * brute force. */
 #include <string.h>
 
 #include "../test.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* pool.c - every worker does every job once; waves end before the next ones begin. */
+/* pool.c - tests that every worker does every job once, and that a wave ends before the
+ * next one begins. */
 #include <pthread.h>
 
 #include "../test.h"
@@ -39,7 +40,7 @@ struct caller {
     struct job job;
 };
 
-/* Its own job is over, all of it, whenever rv_pool_run returns. */
+/* When rv_pool_run returns, all of its own job is done. */
 static void *call(void *opaque)
 {
     struct caller *c = opaque;
@@ -93,7 +94,7 @@ static void run_waves(void *opaque, int worker)
                 atomic_fetch_add(&w->early, 1);
             atomic_fetch_add(&w->items, 1);
             for (volatile int k = 0; k < (i % 50 ? 10 : 200000); k++)
-                ; /* now and then so long that others go to sleep */
+                ; /* sometimes long enough for others to go to sleep */
             if (atomic_fetch_sub(&w->left[i], 1) == 1)
                 rv_pool_post(w->pool, &w->done, i + 1);
         }
@@ -128,7 +129,7 @@ int main(void)
         waves(threads, 1);
         waves(threads, 2 * threads + 1);
     }
-    for (int i = 0; i < 200; i++) { /* closed before its workers have begun */
+    for (int i = 0; i < 200; i++) { /* closed before its workers have started */
         struct rv_pool *pool = rv_pool_create(1 + i % 4, NULL);
 
         if (!CHECK(pool != NULL))

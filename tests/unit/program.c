@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* program.c - shapes of every encoder, skip mode, kernel and odd size, and the counts of
- * operations. */
+/* program.c - tests shapes of every encoder, skip mode, kernel and odd size, and the
+ * counts of operations. */
 #include <string.h>
 
 #include "../test.h"
@@ -43,8 +43,8 @@ static double macs(const struct rv_tensor *out, const struct rv_weight *w)
     return (double)out->n * out->h * out->w * w->out * w->in * w->size * w->size;
 }
 
-/* Multiply-accumulates of steps whose convolution is named so, of objects from `first`
- * on (-1: also what is shared). */
+/* Multiply-accumulates of the steps with this name of convolution, for objects from
+ * `first` on (-1: also the shared steps). */
 static double mmacs(const struct rv_program *p, const struct rv_net *net,
                     const char *name, enum rv_op op, int first)
 {
@@ -93,8 +93,9 @@ static void encoder_macs(void)
     rv_net_free(&net);
 }
 
-/* Section 18: 462.5 for the features, once; 264 for the last frame and 8 for the mask,
- * per object; 396 for what is upsampled and 264 for the object before; 4.1 at the end. */
+/* Millions of multiply-accumulates (docs/network.md, "Cost"): 462.5 for the features,
+ * once; per object 264 for the last frame, 8 for the mask, 396 for the upsampled state,
+ * 264 for the object before, and 4.1 for conv_out. */
 static void decoder_macs(void)
 {
     const int n = 10;
@@ -145,7 +146,7 @@ static void shape_is(const struct rv_program *p, rv_tid t, int n, int h, int w, 
               "%dx%dx%dx%d, not %dx%dx%dx%d", x->n, x->h, x->w, x->c, n, h, w, c);
 }
 
-/* Each cell: gates of as many channels as the checkpoint's table says, all used once. */
+/* The gates of each cell have the checkpoint's channels, each used once. */
 static void check_cells(const struct rv_program *p, const struct rv_net *net, int decoder)
 {
     const rv_tid *hidden = p->memory[decoder].hidden;
@@ -190,7 +191,7 @@ static int halved(int n, int times)
     return times ? halved((n + 1) / 2, times - 1) : n;
 }
 
-/* What a decoder keeps. */
+/* The state of a decoder. */
 static void check_memory(const struct rv_program *p, const struct rv_net *net,
                          int decoder)
 {
@@ -222,7 +223,7 @@ static void shapes(struct rv_net net, int objects, int decoder, bool spatial,
         CHECK(s->op != RV_OP_CONV || (s->pad == s->size / 2 && s->weight >= 0));
         CHECK(s->wave >= last);
         last = s->wave;
-        if (s->op == RV_OP_CONV && s->in[1] >= 0) { /* a sum is of one shape */
+        if (s->op == RV_OP_CONV && s->in[1] >= 0) { /* operands have one shape */
             const struct rv_tensor *a = &p.tensor[s->in[1]], *b = &p.tensor[s->out[0]];
 
             CHECK(a->h == b->h && a->w == b->w && a->c == b->c);
@@ -247,8 +248,8 @@ static int count_steps(const struct rv_program *p, int decoder)
     return n;
 }
 
-/* Both decoders in one program: the encoder once, and each decoder as by itself. A step
- * reads nothing that the other decoder writes, so that either can be left out. */
+/* A program of both decoders has the encoder once, and each decoder as in its own
+ * program. No step reads what the other decoder writes, so either can be left out. */
 static void both(struct rv_net net, int objects, bool spatial, bool temporal)
 {
     struct rv_program p, single[RV_DECODERS];
@@ -281,7 +282,7 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
     rv_net_free(&net);
 }
 
-/* What is not in the table cannot be used. */
+/* A weight that is not in the table cannot be used. */
 static void unlisted(void)
 {
     struct rv_net net = new_net("resnet18", 64, 64);
@@ -310,7 +311,7 @@ int main(void)
     decoder_macs();
     for (int i = 0; i < 128; i++) {
         const char *base = bases[i % 8];
-        bool vgg = i % 8 == 4; /* its pools cut odd rows off */
+        bool vgg = i % 8 == 4; /* its poolings drop odd rows */
         struct rv_net net = new_net(
             base,
             vgg ? 32 * test_random_int(&seed, 1, 9) : test_random_int(&seed, 32, 300),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resize.c - frames of every format to network input, against the same written in
- * double straight from the definition; nearest masks against division. */
+/* resize.c - compares network input from every format with the definition in double, and
+ * nearest-neighbour masks with division. */
 #include "../../engine/src/cpu/pixels.h"
 
 #include "images.h"
@@ -54,7 +54,7 @@ static void weights(int in, int out, int i, double *w)
 
 static const double mean[3] = {0.485, 0.456, 0.406}, std[3] = {0.229, 0.224, 0.225};
 
-/* `slack`, in levels of 255, for what the 8-bit roundings may add up to. */
+/* `slack`, in levels of 255, is the limit for all 8-bit roundings together. */
 static void against_double(const rvos_image *im, int w, int h, const float *got,
                            double slack)
 {
@@ -88,7 +88,7 @@ static void against_double(const rvos_image *im, int w, int h, const float *got,
     free(wy);
 }
 
-/* Rows in bands of any cut, each with scratch of its own that starts as garbage. */
+/* Runs bands of any cut, each with its own scratch memory, which starts as garbage. */
 static float *resized(const rvos_image *im, int w, int h, int band)
 {
     struct rv_resize *r = rv_resize_create(im->width, im->height, w, h);
@@ -132,7 +132,7 @@ static void formats(void)
     rv_resize_destroy(NULL);
 }
 
-/* Same size: each byte is kept, and normalised as float32 does it. */
+/* At the same size each byte is kept, and normalised in float32. */
 static void identity(void)
 {
     uint64_t seed = 2;
@@ -150,7 +150,7 @@ static void identity(void)
     test_image_free(&t);
 }
 
-/* White, black and the primaries in each matrix and range: no rounding can hide them. */
+/* White, black and the primaries in each matrix and range, where errors are largest. */
 static void colours(void)
 {
     static const uint8_t limited601[5][6] = {{235, 128, 128, 255, 255, 255},

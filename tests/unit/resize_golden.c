@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resize_golden.c - the resize against frames and annotation that the published pipeline
- * wrote, exactly. Skips where the shared folder, $RVOS_SHARED
+/* resize_golden.c - compares the resize, exactly, with frames and an annotation of the
+ * published pipeline. Skips where the shared folder, $RVOS_SHARED
  * or ../shared beside the source folder that is the first argument, is absent. */
 #define _POSIX_C_SOURCE 200809L
 #include <png.h>
@@ -35,7 +35,7 @@ static FILE *open_golden(const char *name)
     return file;
 }
 
-/* Samples as they are in the file: palette indexes stay indexes. */
+/* Reads the file's samples; palette indexes stay indexes. */
 static struct picture read_png(const char *name)
 {
     FILE *file = open_golden(name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* safetensors.c - good files are read, broken ones refused with their defect named. All
- * are written here, into a folder that is removed at the end. */
+/* safetensors.c - tests that good files are read, and broken ones refused with a message
+ * that names the defect. The test writes all files into a temporary folder. */
 #define _DEFAULT_SOURCE
 #include "../test.h"
 #include "../../engine/include/rvos.h"
@@ -13,7 +13,7 @@
 static char folder[] = "/tmp/rvos-safetensors-XXXXXX", path[64];
 static char err[512];
 
-/* `length` as the header's length; -1: what it is. */
+/* `length` is the stated length of the header; -1: the true one. */
 static void write_file(const char *header, size_t header_size, int64_t length,
                        const void *data, size_t data_size)
 {
@@ -255,7 +255,7 @@ static void no_files(void)
     unlink(path);
     write_text("{}", 0);
     CHECK(chmod(path, 0) == 0);
-    if (access(path, R_OK)) /* root reads it all the same */
+    if (access(path, R_OK)) /* root can read it anyway */
         refused(RVOS_ERR_IO, "cannot open it", "unreadable");
     struct rv_st *st;
     CHECK(rv_st_open(&st, "/nowhere/at/all", NULL, 0) == RVOS_ERR_NOT_FOUND);
@@ -271,7 +271,7 @@ static void no_files(void)
 /* A literal, which may hold zeroes, and its size. */
 #define BYTES(literal) literal, sizeof(literal) - 1
 
-/* What people have in place of the file. */
+/* Files that people often have in place of a model. */
 static void mistaken_files(void)
 {
     static const struct {

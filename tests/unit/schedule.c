@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* schedule.c - programs run symbolically, in the order of their emission and in that of
+/* schedule.c - runs programs symbolically, in the order of emission and in the order of
  * the schedule: every element that a step reads must come from the same writer. */
 #include <string.h>
 
@@ -16,7 +16,7 @@ struct options {
     unsigned decoders;
     bool spatial, temporal;
     enum rv_type type;
-    int groups; /* of time, at most as many as objects */
+    int groups; /* of TIME, at most as many as objects */
     bool lanes;
 };
 
@@ -49,7 +49,7 @@ static void schedule(struct machine *m, bool lanes)
         exit(1);
 }
 
-/* As rv_program_build, with a copy of the steps between emitting and scheduling. */
+/* Like rv_program_build, with a copy of the steps between emitting and scheduling. */
 static void build(struct machine *m, const struct options *o)
 {
     memset(m, 0, sizeof(*m));
@@ -72,9 +72,9 @@ static void build(struct machine *m, const struct options *o)
     schedule(m, o->lanes);
 }
 
-/* A program that means nothing: sums and poolings of whatever there is, into the arena
- * and over slices of the state that others have read or will read. What no network of
- * ours needs today, the schedule must get right all the same. */
+/* A random program: sums and poolings of any tensors, into the arena and over slices of
+ * the state that other steps read. The schedule must be right for these too, although no
+ * network needs them today. */
 static void build_random(struct machine *m, uint64_t *seed)
 {
     enum { STEPS = 14, SIDE = 3, CHANNELS = 4 };
@@ -184,7 +184,7 @@ static bool next(struct walk *w, size_t *element, size_t *unit)
     return true;
 }
 
-/* Tags of what step k reads: hashed, as they were in the order of emission. */
+/* The hash of the tags that step k reads, in the order of emission. */
 static uint64_t read_logical(const struct machine *m, const struct rv_step *s)
 {
     uint64_t hash = 1;
@@ -240,8 +240,8 @@ static void write_memory(struct machine *m, const struct rv_step *s, uint32_t ta
                     m->memory[w.root->home][u + k] = tag;
 }
 
-/* In one wave, what a step writes no other one reads or writes; nor does it read that
- * itself, but for a sum in place. */
+/* Within a wave no other step reads or writes what a step writes. The step itself reads
+ * it only for a sum in place. */
 static void check_wave(struct machine *m, int from, int to)
 {
     uint16_t *writer[2];
@@ -292,8 +292,8 @@ static bool runs(const struct rv_step *s, unsigned decoders)
     return s->decoder < 0 || decoders >> s->decoder & 1;
 }
 
-/* Some frames in the order of emission, and in waves by address; every step must read the
- * same in both. Of two decoders, frames leave one out, or the other. */
+/* Runs some frames in the order of emission, and in waves by address; every step must
+ * read the same in both. With two decoders, frames leave out one or the other. */
 static void simulate(struct machine *m, uint64_t *seed)
 {
     enum { FRAMES = 4 };
@@ -350,7 +350,7 @@ static void finish(struct machine *m)
     rv_net_free(&m->net);
 }
 
-/* Tensors lie within their home, on borders that vector loads like. */
+/* Tensors lie within their home, aligned for vector loads. */
 static void check_places(const struct machine *m)
 {
     for (rv_tid t = 0; t < m->p.n_tensors; t++) {
@@ -383,8 +383,8 @@ static void run(struct options o, uint64_t *seed)
     match(&m);
     check_places(&m);
     simulate(&m, seed);
-    /* Objects follow each other level by level: a diagonal. Without the recurrence
-     * over objects they run side by side. */
+    /* Cells run in diagonals. Without the recurrence over objects all objects run in
+     * parallel. */
     if (o.decoders != 3)
         CHECK(cell_waves(&m.p) == (o.spatial ? o.objects + RV_LEVELS - 1 : RV_LEVELS));
     if (o.objects == 10 && o.spatial)
@@ -419,8 +419,8 @@ static void run_random(uint64_t *seed)
     CHECK(in_place > 100);
 }
 
-/* Frame 0 of T runs ST's program, and plans of several frames have more groups: one state
- * must suit all. */
+/* Frame 0 of T runs ST's program, and plans of several frames have more groups. All must
+ * have the same layout of the state. */
 static void same_state(unsigned decoders, bool spatial, int groups)
 {
     struct options o = {"resnet18", RV_SKIP_CONCAT, 3,    61, 47,
