@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* agree.c - fp16 against exact fp32 on the same GPU, over a video of real frames.
+/* agree.c - compares fp16 with exact fp32 on the same GPU, over a video of real frames.
  *
  *     cuda-agree MODEL FRAMES.rgb      raw RGB of the model's own size
  *

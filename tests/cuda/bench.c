@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* bench.c - the engine on a GPU: frames in device memory in, labels in device memory out.
+/* bench.c - measures the engine on a GPU, with frames and labels in device memory.
  *
  *     cuda-bench MODEL TASK OBJECTS PRECISION STREAMS FRAMES [host] [batch=N] [wait=US]
  *                [parity=N] [size=WxH] [warm=N]
@@ -10,15 +10,15 @@
  *     cuda-bench --serve MODEL TASK OBJECTS PRECISION
  *         a line of milliseconds for each line "run" on the standard input
  *
- * `parity`: the first N frames of each stream, all of them at once, are compared with
+ * `parity`: the first N frames of each stream, all streams together, are compared with
  * those of the CPU in float32 (parity.h). If they disagree, nothing is timed, and the
- * line says "failed". RVOS_BENCH_REFERENCE: a folder for the CPU's answers, which are
- * made once. `host`: frames and labels in host memory, 1920x1080 NV12. RVOS_BENCH_LOG: a
- * file for all that the engine logs.
+ * line says "failed". RVOS_BENCH_REFERENCE: a folder for the CPU's results, which are
+ * computed once. `host`: frames and labels in host memory, 1920x1080 NV12.
+ * RVOS_BENCH_LOG: a file for the engine's log.
  *
  * Start-up is from the program's start to the first frame's labels, the context included.
- * Memory is what closing the model gives back, so that neither the context nor the
- * libraries' code counts. */
+ * Memory is the amount that closing the model frees, so the context and the libraries'
+ * code do not count. */
 #include <cuda_runtime_api.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -166,7 +166,7 @@ static int run_frame(struct video *v)
                                &(rvos_output){.labels = &v->labels});
 }
 
-/* The first frames, against the CPU's; together with the other streams'. */
+/* Compares the first frames with the CPU's, while the other streams do the same. */
 static int check_frames(struct bench *b, struct video *v)
 {
     size_t bytes = (size_t)b->info.width * b->info.height * 3;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* best.c - who makes a convolution, with engines and a clock that are made up: the
- * fastest; and where the time ends first, the next run goes on and tries nothing twice.
- */
+/* best.c - tests the choice of a convolution's engine, with fake engines and a fake
+ * clock: the fastest is chosen. If time ends first, the next run continues and tries
+ * nothing twice. */
 #include <string.h>
 
 #include "conv/cache.h"
@@ -168,8 +168,9 @@ cudaError_t cudaGetLastError(void)
 
 /* ---- runs ------------------------------------------------------------------------- */
 
-/* What is taken, by a process of its own, with time for so many timings: the tiling, or
- * -1 for the library. Twice: the second step of the shape has no share. */
+/* The choice of a new process that has time for so many timings: the tiling, or -1 for
+ * the library. It asks twice, because the second step of a shape has no share of the
+ * time. */
 static int take(int width, double share)
 {
     struct rv_conv_shape s = {.n = 1, .iw = width, .in = RV_F16};
@@ -228,13 +229,13 @@ static void in_parts(void)
     CHECK(take(4, 1) == 0 && all_timed() == 1);
     CHECK(take(4, 100) == 3 && all_timed() == 5);
     CHECK(take(4, 100) == 3 && all_timed() == 0);
-    /* What was best is slower than the library now. */
+    /* The stored best is slower than the library now. */
     world.library = 9;
     CHECK(take(5, 2) == 0);
     world.library = 0.5f;
     CHECK(take(5, 100) == -1 && world.timed[0] == 1 && all_timed() == 5);
     world.library = 9;
-    /* Without memory nothing is found out, and nothing kept. */
+    /* Without memory nothing is measured and nothing is stored. */
     world.no_memory = true;
     CHECK(take(6, 100) == -1 && all_timed() == 0);
     world.no_memory = false;

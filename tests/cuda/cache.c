@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* cache.c - what is kept on disk: comes back whole or not at all, whatever has happened
- * to the file, the folder, or who else is writing. */
+/* cache.c - tests the files on disk: each comes back complete or not at all, whatever
+ * happens to the file or the folder, and whoever else writes. */
 #include "conv/cache.h"
 
 #include <dirent.h>
@@ -14,7 +14,7 @@
 
 static char folder[64] = "/tmp/rvos-cache-XXXXXX", inner[128];
 
-/* Whether a key has these bytes; NULL: none. */
+/* Whether a key has these bytes; NULL: no entry. */
 static bool holds(const struct rv_cache *c, const char *key, const void *data,
                   size_t size)
 {
@@ -96,7 +96,7 @@ static void write_whole(const char *path, const char *text, size_t size)
         fclose(f);
 }
 
-/* Every byte changed, every length cut, and some more behind it. */
+/* Changes every byte, cuts to every length, and appends bytes. */
 static void spoilt(void)
 {
     struct rv_cache *c = rv_cache_open("t");
@@ -128,7 +128,7 @@ static void spoilt(void)
     rv_cache_close(c);
 }
 
-/* A whole file under the name of another key, a link, a folder, a pipe, a giant. */
+/* A complete file under another key's name, a link, a folder, a pipe, a huge file. */
 static void foreign(void)
 {
     struct rv_cache *c = rv_cache_open("t");
@@ -217,7 +217,7 @@ static void locked(void)
 #define ROUNDS 300
 #define BYTES 20000
 
-/* Its own letter over and over; what is read is of one writer, whole. */
+/* Each writer repeats its letter; a read must give one writer's complete file. */
 static int child(char letter)
 {
     struct rv_cache *c = rv_cache_open("t");

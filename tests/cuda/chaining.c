@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* chaining.c - plans of the published networks at 448 x 256: every two steps that touch
- * the same bytes are ordered; no wait is redundant; kernels are chained where they can
- * be.
+/* chaining.c - tests plans of the published networks at 448 x 256: every two steps that
+ * touch the same bytes are ordered, no wait is redundant, and kernels are chained where
+ * possible.
  *
  *     cuda-chaining [fp16|fp32]     with RVOS_EMULATED_DRY=1, RVOS_EMULATED_SM=90 and
  *                                   RVOS_CUDA_CHAIN=1 in the environment */
@@ -24,7 +24,7 @@ struct network {
     struct rv_weights weights;
 };
 
-/* Zeroes do: nothing is computed. */
+/* Zero weights will do: nothing is computed. */
 static int no_weights(const struct rv_weights *weights, int index, float *kernel,
                       float *bias)
 {
@@ -126,9 +126,9 @@ static void prove(rvos_device *dev, struct network *n, struct wanted w)
     rv_program_free(&p);
 }
 
-/* Without any one of its waits the plan is not ordered: so the proof sees what is
- * missing, and waits are not redundant. Few are: lanes.c takes a tensor's slices for the
- * whole tensor where another tensor lies in the same bytes. */
+/* Removing any one wait must leave the plan unordered. So the proof finds missing waits,
+ * and waits are not redundant. A few are, because lanes.c treats a slice as the whole
+ * tensor if another tensor has the same bytes. */
 static void break_plan(rvos_device *dev, struct network *n, struct wanted w)
 {
     struct rv_program p;
@@ -153,8 +153,8 @@ static void break_plan(rvos_device *dev, struct network *n, struct wanted w)
     rv_program_free(&p);
 }
 
-/* Each step is made once, and the heaviest shape first: layer3's 3x3. All of the time for
- * searching is given away. */
+/* Each step is prepared once, the heaviest shape first: layer3's 3x3. The shares add up
+ * to all of the search time. */
 static void check_order(const struct rv_plan *plan)
 {
     const struct rv_program *p = plan->program;

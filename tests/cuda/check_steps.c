@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* check_steps.c - RVOS_CUDA_CHECK=1: all steps of an engine that is right agree, and
- * where one kernel does nothing, its step is named, and no other.
+/* check_steps.c - tests RVOS_CUDA_CHECK=1: with a correct engine all steps agree; if one
+ * kernel does nothing, the log names its step and no other.
  *
  *     cuda-check-steps MODEL_DIR     with the emulated GPU */
 #include "../engine/fixture.h"
@@ -24,7 +24,7 @@ static void one_frame(rvos_stream *stream, int t)
     CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels}) == 0);
 }
 
-/* Three frames, where `skip` is the kernel that does nothing in the second one. */
+/* Runs three frames; the kernel `skip` does nothing in the second one. */
 static void run(const char *folder, rvos_precision precision, const char *skip,
                 const char *words)
 {

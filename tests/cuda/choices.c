@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* choices.c - numbers on disk: kept, merged, and never a reason to fail. That files are
- * whole or not there is cache.c's. */
+/* choices.c - tests the numbers on disk: they are stored and merged, and never make a
+ * call fail. cache.c tests that files are complete or absent. */
 #include "conv/cache.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* choose.c - which engine is taken, and what becomes of it on disk, with a cuDNN and a
- * clock that are made up here. */
+/* choose.c - tests which cuDNN engine is chosen and what is stored on disk, with a fake
+ * cuDNN and a fake clock. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "idle_device.h"
 #include "../test.h"
 
-/* An engine of a form. Descriptors are addresses of these. */
+/* An engine of a form; its address serves as its descriptor. */
 struct engine {
     enum rv_form form;
     float ms; /* below 0: does not run */
@@ -25,7 +25,7 @@ static struct {
     double clock, share; /* seconds */
     int asked, made, restored, refs, runs;
     bool no_memory, runs_fail, unsaved;
-    int trials; /* runs of plans that are only tried */
+    int trials; /* runs of candidate plans */
 } world;
 
 static char logged[2000];
@@ -211,7 +211,8 @@ static rvos_device device = {.priv = &cuda, .params = {.log = on_log}};
 static char f16_bias;
 static bool optional, sum, in_place;
 
-/* The engine that a fresh device takes for a shape; -1: none. Twice: it is remembered. */
+/* The engine that a new device chooses for a shape; -1: none. It asks twice, and the
+ * second answer is remembered. */
 static int take(enum rv_tune tune, int width, enum rv_type type)
 {
     struct rv_cudnn o = {.dev = &device, .cache = rv_cache_open("t")};
@@ -334,7 +335,7 @@ static void last_resorts(void)
     CHECK(strstr(logged, "no engine"));
 }
 
-/* Without timing, too, an engine is passed over that does not run, or is wrong. */
+/* Even without timing, an engine that does not run or is wrong is skipped. */
 static void untimed(void)
 {
     static const struct engine broken[] = {
@@ -353,7 +354,7 @@ static void untimed(void)
     BE(broken, 100);
     CHECK(take(RV_TUNE_NOT, 50, RV_F16) == 2 && world.runs == 3);
     CHECK(strstr(logged, "engine 2"));
-    /* What was kept of an earlier run must be right, too. */
+    /* A stored choice of an earlier run is checked, too. */
     rv_cache_put(cache, "gpu-n1-8x52x8-8x52x8-k3s0p0-f16f16", "0 e\nplan 1", 10);
     CHECK(take(RV_TUNE_NOT, 52, RV_F16) == 2 && world.restored == 2);
     rv_cache_close(cache);
@@ -400,21 +401,21 @@ static void on_disk(void)
         CHECK(take(RV_TUNE, 40, RV_F16) == 3 && world.asked > 0);
         CHECK(take(RV_TUNE, 40, RV_F16) == 3 && !world.asked); /* and is mended */
     }
-    /* It comes back but does not run: something else is found, and kept. */
+    /* The stored plan loads but does not run: another is found and stored. */
     rv_cache_put(cache, key, "0 e\nplan 2", 10);
     CHECK(take(RV_TUNE, 40, RV_F16) == 3 && world.asked > 0);
     CHECK(take(RV_TUNE, 40, RV_F16) == 3 && !world.asked);
-    /* With everything, what is kept does not count but is written. */
+    /* RVOS_CUDA_TUNE=all ignores stored choices but writes new ones. */
     BE(several, 0);
     CHECK(take(RV_TUNE_ALL, 40, RV_F16) == 6 && world.asked > 0);
     CHECK(take(RV_TUNE, 40, RV_F16) == 6 && !world.asked);
-    /* What was not timed is not kept. */
+    /* An untimed choice is not stored. */
     CHECK(take(RV_TUNE_NOT, 41, RV_F16) == 0 && world.asked > 0);
     CHECK(take(RV_TUNE_NOT, 41, RV_F16) == 0 && world.asked > 0);
     rv_cache_close(cache);
 }
 
-/* A plan that cannot be written down is taken as it was made. */
+/* A plan that cannot be serialised is used without storing it. */
 static void unsaved(void)
 {
     BE(several, 0.4);
@@ -422,7 +423,7 @@ static void unsaved(void)
     CHECK(take(RV_TUNE, 70, RV_F16) == 3 && world.trials > 0);
 }
 
-/* Where the time ended first, the next run goes on; it tries nothing twice. */
+/* If time ends first, the next run continues and tries nothing twice. */
 static void continued(void)
 {
     const char *key = "gpu-n1-8x60x8-8x60x8-k3s0p0-f16f16";
@@ -442,12 +443,12 @@ static void continued(void)
     CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.restored == 2 && world.made == 1);
     BE(several, 1.6);
     CHECK(take(RV_TUNE, 60, RV_F16) == 6 && !world.asked);
-    /* What was kept is the best of all. */
+    /* The stored choice is the best of all. */
     BE(several, 100);
     rv_cache_put(cache, key, "1~1 engine 6\nplan 6", 19);
     CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.made == 6);
     CHECK(take(RV_TUNE, 60, RV_F16) == 6 && !world.asked);
-    /* It does not run any more: all are tried. */
+    /* It no longer runs: all are tried. */
     rv_cache_put(cache, key, "0~1 engine 2\nplan 2", 19);
     CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.made == 7);
     rv_cache_close(cache);

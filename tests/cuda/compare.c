@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* compare.c - convolutions that are right and convolutions that are not, against the
- * plain kernel: what is taken for agreement, and where the first difference is said to
- * be. */
+/* compare.c - compares right and wrong convolutions with the plain kernel: tests what
+ * counts as agreement, and the reported place of the first difference. */
 #include <math.h>
 #include <string.h>
 
@@ -31,7 +30,7 @@ static int some_weights(const struct rv_weights *weights, int index, float *kern
     return 0;
 }
 
-/* A convolution by an engine of ours, and how it is spoilt. */
+/* A convolution by an engine of ours, and its fault. */
 struct subject {
     const struct rv_conv_engine *engine;
     struct rv_conv *conv;

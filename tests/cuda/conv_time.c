@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* conv_time.c - timing of convolutions against a runtime that fails where it is told to:
- * what comes out, and that nothing is left behind. And shares of the time for searching.
+/* conv_time.c - tests the timing of convolutions with a fake runtime that fails on
+ * demand: the result, and that nothing is left behind. It also tests shares of the search
+ * time.
  */
 #include "conv/conv_time.h"
 
@@ -201,7 +202,7 @@ static void times(void)
         time_it(0, i, false, 0.01f);
 }
 
-/* However long single searches would take, together they end. */
+/* All searches together end in time, however long single ones would take. */
 static void shares(void)
 {
     double began = rv_conv_clock(), first = 0, last = 0, until;
@@ -222,7 +223,7 @@ static void shares(void)
     CHECK(until - rv_conv_clock() > 0.4 * first);
     CHECK(until - rv_conv_clock() < 0.6 * first);
     rv_conv_search_end(&device);
-    cuda.search_share = 0; /* not the first of its shape */
+    cuda.search_share = 0; /* another step of the shape came first */
     CHECK(rv_conv_search_begin(&device) - rv_conv_clock() <= 0);
     rv_conv_search_end(&device);
 }

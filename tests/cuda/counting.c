@@ -3,8 +3,8 @@
  *
  *     LD_PRELOAD=counting.so COUNTING_REPORT=FILE gst-launch-1.0 ...
  *
- * gst-cuda finds the driver's functions by dlsym. This dlsym hands out three of its own,
- * which count and call the driver's. */
+ * gst-cuda finds the driver's functions by dlsym. This dlsym returns three functions of
+ * its own, which count and call the driver's. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdatomic.h>

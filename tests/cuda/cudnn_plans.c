@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* cudnn_plans.c - what cuDNN has for every convolution of the network, without a GPU: its
- * heuristics and its compiler are asked for a GPU that is described to them.
+/* cudnn_plans.c - checks cuDNN's plans for every convolution of the network, without a
+ * GPU: cuDNN's heuristics and compiler get the description of a GPU.
  *
  *     cudnn-plans [BASE [OBJECTS [GPU [fp16|fp32|tf32]]]]
  *     cudnn-plans version
  *
- * Each distinct shape must get a plan: in fp16 a fused one. Each plan goes to disk and
- * comes back, and what is spoilt is refused. Prints one line a shape, and times.
- * `version`: prints version and file of the cuDNN that was loaded.
+ * Each distinct shape must get a plan, in fp16 a fused one. Each plan is stored and
+ * restored, and damaged ones must be refused. It prints one line a shape, and times.
+ * `version`: prints version and file of the loaded cuDNN.
  *
- * Kernels that cuDNN compiles are loaded by the driver. Where there is none, nodriver/
- * in LD_LIBRARY_PATH is one that says yes to that. */
+ * The driver loads the kernels that cuDNN compiles. Without a driver, put the fake one of
+ * nodriver/ into LD_LIBRARY_PATH. */
 #include <string.h>
 #include <time.h>
 
@@ -102,7 +102,7 @@ static double now(void)
     return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
 }
 
-/* A plan that was kept is the same plan; half of it, or with a hole in it, is none. */
+/* A stored plan gives the same plan; a truncated or damaged one is refused. */
 static void check_kept(const struct rv_dnn *dnn, struct rv_cache *cache, const char *key,
                        cudnnBackendDescriptor_t plan, int64_t workspace)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver_faults.c - the real module with a driver that fails in all ways that a driver
- * has: each time one line that says why, and with RVOS_CUDA=1 the CPU with a warning. The
- * driver is that of fakedriver/; it has no kernels, so the module can get no further than
- * this.
+/* driver_faults.c - runs the real module with a driver that fails in every way: each time
+ * one line says why, and with RVOS_CUDA=1 the CPU is used with a warning. The driver is
+ * that of fakedriver/. It has no kernels, so the module cannot get further.
  *
  *     cuda-driver-faults              against fakecuda.c
  *     cuda-driver-faults old          against olddriver.c, which lacks a function */
@@ -13,7 +12,7 @@
 #include "rvos.h"
 #include "../test.h"
 
-/* The driver's own, and what tests ask of the fake one. */
+/* The driver's functions, and those of the fake driver for tests. */
 static struct {
     int (*create)(void **context, unsigned int flags, int device);
     int (*destroy)(void *context);
@@ -45,7 +44,7 @@ static bool load_driver(void)
     return library != NULL;
 }
 
-/* Of lines that say the same one is counted. */
+/* Equal lines count once. */
 struct log {
     int errors, warnings;
     char line[1024], first[1024];
@@ -77,7 +76,8 @@ static int open_device(const char *backend, int index, void *context, struct log
                                                           .log_opaque = log});
 }
 
-/* By name: an error in one line; of memory there is one more, of the function called. */
+/* If asked for by name, CUDA fails with one line; out of memory adds the function's line.
+ */
 static void refused(int index, void *context, int wanted, const char *words)
 {
     rvos_device *device;
@@ -93,7 +93,7 @@ static void refused(int index, void *context, int wanted, const char *words)
     rvos_device_close(&device);
 }
 
-/* Not by name: the CPU. */
+/* If not asked for by name, the CPU is used. */
 static void falls_back(const char *words)
 {
     rvos_device *device;

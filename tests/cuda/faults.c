@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* faults.c - what goes wrong on a GPU, one thing after another: each is a status and a
- * line in the log, and afterwards all works again.
+/* faults.c - tests faults on a GPU one after another: each gives a status and a line in
+ * the log, and afterwards everything works again.
  *
  *     cuda-faults MODEL */
 #include <cuda_runtime_api.h>
@@ -37,7 +37,7 @@ static rvos_device *open_device(const char *backend, int index)
     return device;
 }
 
-/* A frame through a model of its own: the first labels' sum, or below 0. */
+/* Runs a frame through a new model; the sum of its labels, or below 0. */
 static long play(rvos_device *device, const char *path, int *status)
 {
     rvos_model *model = NULL;
@@ -62,7 +62,7 @@ static long play(rvos_device *device, const char *path, int *status)
     return *status ? -1 : sum;
 }
 
-/* Another engine may have been chosen, and a pixel at an edge fall to the other side. */
+/* Another engine may have been chosen, so pixels at edges may differ. */
 static bool alike(long sum, long want)
 {
     long off = sum > want ? sum - want : want - sum;
@@ -84,7 +84,7 @@ static void bad_devices(void)
     rvos_device_close(&device);
 }
 
-/* Memory runs out at every size of what is left: first the model fails, then the plan. */
+/* Memory runs out at every amount: first the model fails, then the plan. */
 static void no_memory(rvos_device *device, const char *path, long want)
 {
     static void *block[BLOCKS];

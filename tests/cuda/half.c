@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* half.c - fp16 against the golden cases: how far probabilities are off, and masks.
+/* half.c - compares fp16 with the golden cases: probabilities and masks.
  *
  *     cuda-half [--frames N] MODEL_DIR CASE...
  *

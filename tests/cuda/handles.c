@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* handles.c - cuDNN's handles: what is tried runs with the one for planning, a frame with
- * the one that its plan was made with; and no handle keeps a stream that is destroyed.
- * cuDNN and the rest of the engine are made up. */
+/* handles.c - tests cuDNN's handles: trials use the handle for planning, a frame the
+ * handle of its plan, and no handle keeps a destroyed stream. cuDNN and the rest of the
+ * engine are fakes. */
 #include "conv/conv_cudnn.h"
 #include "conv/conv_compare.h"
 #include "conv/conv_time.h"

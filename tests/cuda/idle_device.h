@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* idle_device.h - what a device does with memory, for tests that link the choice of
- * convolution engines alone: nothing. Included by one file per program. */
+/* idle_device.h - device functions that do nothing, for tests that link only the choice
+ * of convolution engines. Included by one file per program. */
 #ifndef RV_TEST_IDLE_DEVICE_H
 #define RV_TEST_IDLE_DEVICE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lies.c - kernels are chained to our own alone: an engine that says that a library's
- * kernels are ours costs the graph, and the frames are right all the same.
+/* lies.c - tests that kernels are chained only to our own: if an engine wrongly claims
+ * that a library's kernels are ours, the graph is lost, but the frames are right.
  *
  *     cuda-lies MODEL_DIR     with RVOS_EMULATED_SM=90, RVOS_CUDA_CHAIN=1,
  * RVOS_CUDA_TUNE=0 and RVOS_EMULATED_REFUSE=1: so both kinds come in turn */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* memory.c - pictures in device memory, and drawing on them there, against the CPU's
- * bytes; and how little is done for a frame. On the emulated GPU, whose device memory is
- * the host's: tests/gpu.sh has the same for a real one in its benchmark.
+/* memory.c - compares pictures in device memory, and drawing on them, with the CPU's
+ * bytes, and counts the work of a frame. It runs on the emulated GPU, whose device memory
+ * is the host's. The benchmark of tests/gpu.sh does the same on a real one.
  *
  *     cuda-memory MODEL_DIR */
 #include <dlfcn.h>
@@ -129,7 +129,7 @@ static void segment(rvos_model *model, rvos_task task, const struct picture *p,
     rvos_stream_close(&stream);
 }
 
-/* The same from host and from device memory, and as the CPU's. */
+/* Host and device memory give the same result, equal to the CPU's. */
 static void compare(rvos_model *cpu, rvos_model *cuda, rvos_task task,
                     const struct picture *p)
 {
@@ -158,8 +158,8 @@ static void compare(rvos_model *cpu, rvos_model *cuda, rvos_task task,
     CHECK(object[0].serial == object[1].serial);
 }
 
-/* Every format. Tall and wide pictures are shrunk so much that it takes several strips
- * (pixels.cu). Under a sanitizer each format has one of the sizes. */
+/* Every format. Tall and wide pictures are shrunk so much that pixels.cu needs several
+ * strips. Under a sanitizer each format has one of the sizes. */
 static void formats(rvos_model *cpu, rvos_model *cuda)
 {
     static const int size[3][2] = {{163, 101}, {39, 1403}, {1203, 21}};
@@ -177,7 +177,7 @@ static void formats(rvos_model *cpu, rvos_model *cuda)
     }
 }
 
-/* What the kernels do not know is refused, with words, and nothing else happens. */
+/* An unsupported format is an error with a message, without other effects. */
 static void other_formats(rvos_device *device, rvos_model *cuda)
 {
     rvos_stream *stream = open_stream(cuda, RVOS_TASK_ZERO_SHOT, 3);
@@ -201,7 +201,7 @@ static void other_formats(rvos_device *device, rvos_model *cuda)
         im->memory = l.memory = RVOS_MEMORY_HOST;
         log_.quiet = false;
         CHECK(log_.errors == errors + 2);
-        CHECK(rvos_draw(device, im, &l, NULL) == 0); /* the CPU does that */
+        CHECK(rvos_draw(device, im, &l, NULL) == 0); /* the CPU draws */
         log_.errors = errors;
         free(p.bytes);
     }
@@ -221,7 +221,7 @@ static bool find_counts(void)
     return CHECK(counts);
 }
 
-/* After the first frame nothing is allocated and no graph is made; one is launched. */
+/* After the first frame nothing is allocated, no graph is made, and one is launched. */
 static void frugal(rvos_model *model)
 {
     rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
@@ -275,8 +275,8 @@ static void play_uncaptured(rvos_device *cuda, const char *folder, const char *f
     rvos_model_close(&model);
 }
 
-/* One failure costs one frame its graph; after a second one the steps are launched one by
- * one, and the log says so, once. No frame is lost or other than it would be. */
+/* One failure costs one frame its graph. After a second one the steps are launched one by
+ * one, and the log says so once. No frame is lost or differs. */
 static void uncaptured(rvos_device *cuda, const char *folder)
 {
     static const struct {
@@ -306,8 +306,8 @@ static void uncaptured(rvos_device *cuda, const char *folder)
     log_.warnings = 0;
 }
 
-/* Plans for 2, 4 and 8 frames take what the one for 8 takes; that each computes the same
- * as ever is batch.c's. */
+/* Plans for 2, 4 and 8 frames together take the memory of the plan for 8. batch.c tests
+ * their results. */
 static void shared(rvos_device *cuda, const char *folder)
 {
     rvos_model *model = load_batched(cuda, folder, 8);
@@ -330,7 +330,7 @@ static void shared(rvos_device *cuda, const char *folder)
     CHECK(counts()->physical == 0);
 }
 
-/* Where there is no virtual memory, each plan has its own. */
+/* Without virtual memory each plan has its own. */
 static void unshared(rvos_device *cuda, const char *folder)
 {
     rvos_model *model = load_batched(cuda, folder, 4);
@@ -348,8 +348,8 @@ static void unshared(rvos_device *cuda, const char *folder)
     rvos_model_close(&model);
 }
 
-/* Whatever of a larger plan's memory cannot be had: the streams run all the same, in
- * passes as large as there are plans for, and nothing is lost. */
+/* If a larger plan gets no memory, the streams still run, in passes of the existing
+ * plans, and nothing is lost. */
 static void starved_plans(rvos_device *cuda, const char *folder)
 {
     int warned = 0, n;

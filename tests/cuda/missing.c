@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* missing.c - frames of a plan whose scratch memory is full of NaNs when each graph
- * begins: the same state as step by step. Without any one of its waits: another state, in
- * one order at least. So a wait that is missing shows as garbage, and not only to the
- * proof of order.c.
+/* missing.c - runs frames of a plan with scratch memory full of NaNs at each graph's
+ * begin. The state must be the same as step by step. Without any one of its waits, at
+ * least one order must give another state. So a missing wait is visible in the results,
+ * not only to the proof of order.c.
  *
  *     cuda-missing            intact, and with each wait missing
  *     cuda-missing intact     intact, each lane a thread: for ThreadSanitizer
  *     cuda-missing broken     each lane a thread, without the waits: ThreadSanitizer must
- *                             see that, and end the process */
+ *                             report a race and end the process */
 #include <math.h>
 #include <string.h>
 
@@ -100,7 +100,7 @@ static void break_waits(struct rv_plan *plan, const char *want, char *got)
             waits++;
             if (!is_right(plan, want, got))
                 found++;
-            else /* by its addresses, too, the plan can do without it */
+            else /* its addresses also show that the wait is redundant */
                 test_note(CHECK(order_check(plan).unordered == 0), "step %d, wait for %d",
                           i, wait);
             plan->step[i].wait[l] = wait;
@@ -116,7 +116,7 @@ static void drop_waits(struct rv_plan *plan)
             plan->step[i].wait[l] = -1;
 }
 
-/* The state that a plan gives which never runs a graph. */
+/* The state of a plan that never runs a graph. */
 static void run_steps(struct rv_plan *plan, char *out)
 {
     struct rv_buffer state = {0};

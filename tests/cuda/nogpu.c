@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* nogpu.c - the real module on a machine without a GPU: a clear refusal, and the CPU.
+/* nogpu.c - runs the real module on a machine without a GPU: a clear error, or the CPU.
  *
  *     nogpu loaded|absent|lacking      with and without the module in LD_LIBRARY_PATH,
  * and with one that lacks a library of its own */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* order.c - what each step reads and writes, from the addresses that its kernels get, and
- * which steps come behind which, from lanes and waits alone. Nothing here is lanes.c's.
- */
+/* order.c - finds what each step reads and writes from its kernels' addresses, and the
+ * order of steps from lanes and waits alone. It shares no code with lanes.c. */
 #include "order.h"
 
 #include <stdlib.h>
@@ -87,7 +86,7 @@ static void find(const struct rv_plan *plan, const struct cuda_step *s,
     }
 }
 
-/* Slices of one tensor that have no channel in common lie between one another. */
+/* Slices of one tensor without common channels are interleaved in memory. */
 static bool meet(const struct access *a, const struct access *b)
 {
     for (int i = 0; i < a->jobs; i++)
@@ -170,7 +169,8 @@ struct order order_check(const struct rv_plan *plan)
 
 /* ---- waits for memory --------------------------------------------------------- */
 
-/* needs[i * n + j]: step i needs what step j makes, or j must have read what i writes. */
+/* needs[i * n + j]: step i needs step j's output, or j must have read what i overwrites.
+ */
 static void find_needs(const struct rv_program *p, bool *needs)
 {
     int n = p->n_steps;

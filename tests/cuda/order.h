@@ -13,8 +13,8 @@ struct order {
 };
 
 struct order order_check(const struct rv_plan *plan);
-/* Waits for steps that the waiting step needs nothing from, directly or through others:
- * for memory alone. `encoder`: only of the encoder's steps. */
+/* Counts waits that only protect reused memory: the waiting step needs nothing from the
+ * other, directly or through others. `encoder`: count only the encoder's steps. */
 int order_false_waits(const struct rv_plan *plan, bool encoder);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THERE 100 /* pixels that an object's masks have, or it does not count */
+#define THERE 100 /* an object with fewer mask pixels does not count */
 
 void parity_frame(unsigned char *rgb, int w, int h, int t)
 {

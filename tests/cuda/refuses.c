@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* refuses.c - a model that this engine cannot run: one message, and the next one loads.
+/* refuses.c - a model that this engine cannot run gives one message, and the next one
+ * loads.
  *
  *     cuda-refuses MODEL_DIR */
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* retry.c - each allocation and each upload fails once while a stream is opened; opened
- * again on the same model, the stream gives the numbers that it always gives.
+/* retry.c - lets each allocation and each upload fail once while a stream is opened.
+ * Opened again on the same model, the stream must give its usual numbers.
  *
  *     cuda-retry MODEL_DIR
  *
- * What the failure left behind must not be taken for weights. Only the frames that are
- * compared are computed: RVOS_EMULATED_DRY is set while plans are made. */
+ * Leftovers of the failure must not be used as weights. Only the compared frames are
+ * computed: RVOS_EMULATED_DRY is set while plans are made. */
 #include <string.h>
 
 #include "../engine/fixture.h"
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < 2; i++) {
         int n = 1, failed = 0;
 
-        /* Some failures cost a graph or a try, and no more. */
+        /* Some failures only cost a graph or a trial. */
         for (int good = 0; good < 8; n++) {
             bool did = fail_once(device, argv[1], names[i], n, want, size);
 

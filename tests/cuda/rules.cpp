@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// rules.cpp - what the emulated GPU must refuse, broken on purpose: unaligned loads of 16
-// bytes, calls that a capture does not allow, kernels chained to something else than a
-// kernel of ours, memory that goes away under a graph. And the same things done as they
-// should be.
+// rules.cpp - breaks the rules that the emulated GPU must enforce: unaligned loads of 16
+// bytes, calls that a capture does not allow, kernels chained to something other than our
+// kernels, memory that is freed under a graph. It also does the same things correctly.
 #include <cstdio>
 #include <cstdlib>
 #include <sys/wait.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* scratch.c - memory that plans share, by the real driver.c on the fake driver, which is
- * strict about what belongs where. cudaMalloc is malloc here. */
+/* scratch.c - tests memory that plans share, with the real driver.c on the fake driver,
+ * which checks all addresses strictly. cudaMalloc is malloc here. */
 #include "device/scratch.h"
 
 #include <string.h>
@@ -42,8 +42,8 @@ static bool is_all(const char *p, char value, size_t n)
     return p[0] == value && !memcmp(p, p + 1, n - 1);
 }
 
-/* Three sizes, each the pieces of the one before and one more; in any order of their
- * ends the others keep what they have. */
+/* Three sizes, each with the pieces of the one before and one more. They may end in any
+ * order; the others keep their memory. */
 static void pieces(const rvos_device *dev, int first, int second, int third)
 {
     struct rv_scratch s[3];
@@ -78,7 +78,7 @@ static void pieces(const rvos_device *dev, int first, int second, int third)
     expect(0, 0);
 }
 
-/* What cannot be shared stays as it was. */
+/* A failed share changes nothing. */
 static void apart(const rvos_device *dev)
 {
     struct rv_scratch a, b, c;
@@ -101,7 +101,7 @@ static void apart(const rvos_device *dev)
     expect(0, 0);
 }
 
-/* Every call that a driver can refuse, refused. */
+/* Lets every driver call that can fail do so. */
 static void refused(const rvos_device *dev)
 {
     static const char *const names[] = {"cuMemAddressReserve", "cuMemCreate", "cuMemMap",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* switches.c - the environment variables of the CUDA engine: each value is read as what
- * it means, and one that is not known is warned of and counts as not set. */
+/* switches.c - tests the environment variables of the CUDA engine: each value has its
+ * meaning, and an unknown one gives a warning and counts as not set. */
 #include "device/switches.h"
 #include "../test.h"
 

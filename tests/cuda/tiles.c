@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tiles.c - the kernels on tensor cores against the plain ones: any shape, every tiling,
- * twice in a row to the bit.
+/* tiles.c - compares the tensor core kernels with the plain ones: many shapes, every
+ * tiling, and the same bits twice.
  *
  * Built with the emulated runtime, and with CUDA for tests/gpu.sh: so memory is the
  * device's, and is copied.
@@ -301,7 +301,7 @@ static void cell_case(const struct cell_case *k)
         !CHECK(near(c2, c1, c_bytes / 4, RV_F32)))
         fprintf(stderr, "cell %dx%d, hidden %d, up %d, size %d\n", k->h, k->w, hid, k->up,
                 k->size);
-    /* That of one live slot has no object 1; what lies behind h's channels stays. */
+    /* With one live slot there is no object 1. The channels after h do not change. */
     CHECK(!memcmp((char *)h2 + a.h.stride, (char *)h0 + a.h.stride, a.h.stride));
     CHECK(!memcmp((char *)c2 + a.c.stride, (char *)c0 + a.c.stride, a.c.stride));
     for (size_t i = 0; i < h_bytes / 2; i++)
@@ -329,7 +329,7 @@ static void cells(void)
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         cell_case(&cases[i]);
-    /* The network's largest, as published, fits into any GPU's shared memory. */
+    /* The largest cell of the published networks fits into any GPU's shared memory. */
     CHECK(rv_cuda_cell_tile_shared(192, 3) <= 64 * 1024);
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* waits.c - while a plan is being made, which can take many seconds, the frames of other
- * streams go on: of other plans, and of the same plan when a larger one is made for one
- * stream more. No frame captures a graph: while captures are held for ever, streams of
- * one plan go on with numbers of live slots that they have not had yet, and their masks
- * are right.
+/* waits.c - tests that frames of other streams continue while a plan is made, which can
+ * take many seconds: streams of other plans, and of the same plan when a larger one is
+ * made for one more stream. No frame captures a graph: while captures are blocked,
+ * streams of one plan continue with new numbers of live slots, and their masks are right.
  *
  *     cuda-waits MODEL_DIR          with RVOS_EMULATED_CONV=sums */
 #include <dlfcn.h>
@@ -15,7 +14,7 @@
 static struct log log_;
 static rvos_model *model;
 
-/* Of another number of objects, which takes a plan of its own. */
+/* A stream with another number of objects, which needs a plan of its own. */
 static void *open_another(void *opaque)
 {
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 3);
@@ -76,7 +75,7 @@ static void load_another(rvos_device *device, const char *folder)
     rvos_model_close(&other);
 }
 
-/* Streams a and b share a plan; a third one is opened, which needs a larger plan. */
+/* Streams a and b share a plan; a third stream then needs a larger plan. */
 static void same_plan(rvos_device *device, atomic_int *hold, const char *folder)
 {
     static struct video want, a, b, c;
@@ -154,7 +153,7 @@ int main(int argc, char **argv)
     CHECK(seed_objects(stream, 1, 1) == 0);
     CHECK(process_frame(stream, 0, NULL) == 0);
 
-    alarm(60); /* frames that wait would hang */
+    alarm(60); /* a frame that waits for the plan would hang */
     hold()[0] = 1;
     CHECK(pthread_create(&thread, NULL, open_another, NULL) == 0);
     while (!hold()[1])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// blocks.cpp - the blocks of a kernel, one after another: shared memory full of NaNs,
-// copies that land when they are waited for, fragments of tensor cores.
+// blocks.cpp - runs the blocks of a kernel one after another: shared memory full of NaNs,
+// asynchronous copies that arrive when they are waited for, fragments of tensor cores.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -15,9 +15,9 @@ EMULATED_THREAD emulated_index threadIdx, blockIdx, blockDim, gridDim;
 EMULATED_THREAD char *emulated_shared;
 static const size_t fragment_alignment = 32;
 
-// Copies of one thread that have not landed: those from `first` to `next`, and of these
-// the ones before ends[g] in groups that are closed, g from `landed` to `closed`. Numbers
-// only grow.
+// Copies of one thread that have not arrived: from `first` to `next`. Closed groups are
+// those from `landed` to `closed`; group g holds the copies before ends[g]. Numbers only
+// grow.
 struct copies {
     struct {
         void *to;
@@ -102,8 +102,8 @@ void emulated_check_fragment(const void *p, size_t pitch)
     }
 }
 
-// Row by row, each in registers. The arguments are whole fragments: sanitizers, which
-// would make this several times slower, look at what loads and stores them.
+// Row by row, each in registers. Arguments are whole fragments, so that sanitizers check
+// only their loads and stores; checking here would be several times slower.
 __attribute__((no_sanitize("address", "undefined"))) __global__ void
 emulated_multiply_add(float *sums, const float *left, const float *right)
 {
@@ -124,7 +124,7 @@ static unsigned long gcd(unsigned long a, unsigned long b)
     return b ? gcd(b, a % b) : a;
 }
 
-// Blocks come in no order that anyone may count on.
+// Blocks run in an order that kernels must not rely on.
 void emulated_blocks(dim3 grid, const std::function<void()> &block_function,
                      size_t shared)
 {

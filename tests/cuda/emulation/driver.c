@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* driver.c - no driver and no cuDNN: one "GPU", and the plain kernel for convolutions. A
- * context that is given is pushed and popped as the driver of tests/cuda/fakedriver does,
- * so that it sees who works where. With RVOS_EMULATED_NO_GPU there is no "GPU" at all.
- * Its virtual memory is the host's, which is why what two ranges share is found out here:
- * RVOS_EMULATED_GRANULARITY=0: there is none.
- * RVOS_EMULATED_CONV=sums: that in the two steps of conv_cudnn.c where cuDNN cannot fuse,
- * sums into the workspace and the epilogue's kernel; lies: the same, and it says that its
- * kernels are ours. RVOS_EMULATED_REFUSE=1: but no sums of two tensors, which are then
- * made by kernels of ours. */
+/* driver.c - replaces the driver and cuDNN: one "GPU", and the plain kernel for
+ * convolutions. A given context is pushed and popped through the driver of
+ * tests/cuda/fakedriver, which checks who works where. Virtual memory is the host's.
+ *
+ * RVOS_EMULATED_NO_GPU          there is no "GPU"
+ * RVOS_EMULATED_GRANULARITY=0   there is no virtual memory
+ * RVOS_EMULATED_CONV=sums       convolutions take the two steps of conv_cudnn.c for which
+ *                               cuDNN cannot fuse: sums into the workspace, and the
+ *                               epilogue's kernel
+ * RVOS_EMULATED_CONV=lies       the same, and it claims that its kernels are ours
+ * RVOS_EMULATED_REFUSE=1        no sums of two tensors, which our kernels then compute */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -124,7 +126,7 @@ size_t rv_driver_granularity(const struct rv_driver *driver)
     return text ? (size_t)atol(text) : 65536;
 }
 
-/* What is mapped nowhere faults. */
+/* An access to unmapped memory faults. */
 bool rv_driver_reserve(struct rv_driver *driver, size_t size, char **at)
 {
     void *p = rv_emulated_fails()
@@ -143,7 +145,7 @@ void rv_driver_unreserve(struct rv_driver *driver, char *at, size_t size)
     munmap(at, size);
 }
 
-/* Descriptors of one file have one position: here it says how many there are. */
+/* Descriptors of one file share a position; here it is their number. */
 bool rv_driver_new_memory(struct rv_driver *driver, size_t size, uint64_t *memory)
 {
     int file = rv_emulated_fails() ? -1 : memfd_create("rvos", MFD_CLOEXEC);
@@ -227,7 +229,7 @@ static void destroy(struct rv_conv *c)
     free(c);
 }
 
-/* For tests: while hold[0] is set, whoever makes a convolution waits; hold[1] counts. */
+/* For tests: while hold[0] is set, preparing a convolution waits; hold[1] counts. */
 __attribute__((visibility("default"))) atomic_int *rv_emulated_hold(void);
 
 atomic_int *rv_emulated_hold(void)
@@ -310,7 +312,7 @@ static const struct rv_conv_engine unfused = {
     .leave = leave,
 };
 
-/* It says that its kernels are ours. */
+/* Claims that its kernels are ours. */
 static const struct rv_conv_engine lying = {
     .library = library,
     .own = true,

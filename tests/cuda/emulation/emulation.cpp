@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 // emulation.cpp - streams, events and graphs without a GPU.
 //
-// What is launched outside a capture runs at once. What is captured becomes a node with
-// edges from the last node of its stream and from the events that the stream waited for,
-// as in CUDA; a launch of the graph then runs the nodes in a random order that the edges
-// allow, so that a missing edge shows as a wrong result, not as luck. New memory is full
-// of NaNs, and its ends are found by AddressSanitizer.
+// A launch outside a capture runs at once. A captured launch becomes a node with edges
+// from the last node of its stream and from the events that the stream waited for, as in
+// CUDA. A launch of the graph runs the nodes in a random order that the edges allow, so
+// that a missing edge gives a wrong result. New memory is full of NaNs, and
+// AddressSanitizer checks its bounds.
 //
 // RVOS_EMULATED_DRY=1: kernels are launched, captured and counted, but do not run, and
 // new memory is not written: for tests of plans of large networks.
@@ -36,7 +36,7 @@ static thread_local CUgraph_st *current; // what this thread is capturing
 static std::mutex alive_lock;
 static std::set<cudaGraphExec_t> alive;
 
-// No graph may use what is about to be mapped nowhere, or elsewhere.
+// No graph may use memory that is about to be unmapped or mapped elsewhere.
 extern "C" void rv_emulated_unmapped(const char *at, size_t size)
 {
     std::lock_guard<std::mutex> lock(alive_lock);
@@ -50,7 +50,7 @@ extern "C" void rv_emulated_unmapped(const char *at, size_t size)
                 }
 }
 
-// Calls that the thread of a capture must not make: the capture is lost.
+// Calls that a capturing thread must not make: they invalidate the capture.
 static bool illegal(const char *call)
 {
     if (!current)
@@ -67,7 +67,7 @@ struct emulated_counts {
 };
 static emulated_counts counts;
 
-// For tests that look how much is done for a frame.
+// For tests that count the work of a frame.
 extern "C" __attribute__((visibility("default"))) emulated_counts *
 rv_emulated_counts(void)
 {
@@ -79,7 +79,7 @@ static bool dry(void)
     return getenv("RVOS_EMULATED_DRY") != nullptr;
 }
 
-// What this thread launches is a library's: no kernel may be chained to it.
+// This thread's launches count as a library's: no kernel may be chained to them.
 static thread_local bool foreign;
 
 extern "C" void rv_emulated_foreign(bool is)
@@ -100,7 +100,7 @@ static cudaError_t issue(cudaStream_t stream, std::function<void()> run,
 }
 
 // RVOS_EMULATED_SKIP="n NAME": the n-th launch of that kernel since the variable was set
-// does nothing, for tests that must notice; 0: none does anything.
+// does nothing, for tests that must detect it; 0: all its launches do nothing.
 __thread const char *emulated_name;
 
 static bool is_skipped(void)
@@ -274,8 +274,8 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned int flags)
     return cudaSuccess;
 }
 
-// For an engine that remembers its last stream, as a handle of cuDNN does: it must not be
-// destroyed meanwhile.
+// For an engine that keeps its last stream, as a cuDNN handle does: the stream must not
+// be destroyed meanwhile.
 static std::atomic<cudaStream_t> remembered;
 
 extern "C" void rv_emulated_remember(cudaStream_t stream)
@@ -321,8 +321,8 @@ cudaError_t cudaEventCreate(cudaEvent_t *out)
     return cudaEventCreateWithFlags(out, 0);
 }
 
-// Nothing takes any time, or with RVOS_EMULATED_CLOCK set any time at all, so that
-// whoever measures takes now this and now that.
+// Times are zero, or with RVOS_EMULATED_CLOCK arbitrary, so that measurements choose
+// varying candidates.
 cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
 {
     static int calls;
@@ -348,7 +348,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
     return cudaSuccess;
 }
 
-// An event of a capture draws the stream into it; one of no capture has happened.
+// Waiting for a captured event pulls the stream into the capture; other events are done.
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event,
                                 unsigned int flags)
 {
@@ -379,7 +379,7 @@ cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMo
     return cudaSuccess;
 }
 
-// Every node must have been waited for by the stream that ends the capture.
+// The stream that ends the capture must have waited for every node.
 static bool joined(const CUgraph_st *graph, const std::vector<int> &last)
 {
     std::vector<bool> seen(graph->nodes.size());

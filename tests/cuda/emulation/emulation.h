@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* emulation.h - what kernel.cuh needs to be C++ for the CPU: a block's threads run one
- * after another, part by part; blocks one after another. */
+/* emulation.h - lets kernel.cuh compile as C++ for the CPU: a block's threads run one
+ * after another, part by part; blocks run one after another. */
 #ifndef RV_EMULATION_H
 #define RV_EMULATION_H
 
@@ -23,7 +23,7 @@ struct emulated_index {
 };
 extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 
-/* Whatever the CPU has: the tests run billions of multiply-adds. */
+/* Use all CPU features: the tests run billions of multiply-adds. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                   \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define __global__ __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -32,8 +32,8 @@ extern __thread emulated_index threadIdx, blockIdx, blockDim, gridDim;
 #endif
 #define __device__
 #define __host__
-/* Variables of a block, in memory that lives as long as the block; with undefined
- * contents. */
+/* Variables of a block, in memory with the lifetime of the block and undefined contents.
+ */
 char *emulated_place(size_t bytes);
 #define EMULATED_PLACE(type, name, dims)                                                 \
     typedef type name##_type dims;                                                       \
@@ -44,9 +44,9 @@ char *emulated_place(size_t bytes);
 #define RV_SYNC
 #define RV_THREADS for (threadIdx.x = 0; threadIdx.x < blockDim.x; threadIdx.x++)
 
-/* `shared`: bytes of shared memory that the block is given. `chained`: fails in a capture
- * unless exactly one thing, a kernel of ours, is in front of this one. `words`: the
- * kernel's arguments, among them the addresses that it uses. */
+/* `shared`: bytes of shared memory of the block. `chained`: fails in a capture unless
+ * exactly one node, a kernel of ours, precedes this one. `words`: the kernel's arguments,
+ * which include its addresses. */
 cudaError_t emulated_launch(dim3 grid, dim3 block, cudaStream_t stream,
                             std::function<void()> block_function,
                             std::vector<uintptr_t> words, size_t shared = 0,
@@ -176,9 +176,9 @@ struct rv_sums {
     float v[16][16];
 };
 void emulated_multiply_add(float *sums, const float *left, const float *right);
-/* Aborts where a load or store of 16 bytes would fault. */
+/* Aborts if a load or store of 16 bytes would fault. */
 void emulated_check_vector(const void *p);
-/* Aborts where tensor cores would fault. */
+/* Aborts if tensor cores would fault. */
 void emulated_check_fragment(const void *p, size_t pitch);
 
 static inline void rv_load(rv_left &f, const __half *p, int pitch)

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-// graph.cpp - launches of a graph: its nodes in an order that the edges allow.
+// graph.cpp - launches a graph: runs its nodes in an order that the edges allow.
 //
 // RVOS_EMULATED_ORDER   random, another one each time, if it is not set
 //     late              of the nodes that may run, the one that was captured last
-//     lane n    random, but nodes of the n-th lane come last
-//     threads           each lane is a thread, so that ThreadSanitizer sees what no edge
-//     orders
+//     lane n            random, but nodes of the n-th lane come last
+//     threads           each lane is a thread, so that ThreadSanitizer finds accesses
+//     that no
+//                       edge orders
 //
-// Memory given to rv_emulated_poison is full of NaNs when a graph begins: what a node
-// reads before another one has written it is not what the last frame has left there.
+// Memory given to rv_emulated_poison is full of NaNs when a graph begins, so a node that
+// reads too early does not find the last frame's values.
 #include <condition_variable>
 #include <cstdlib>
 #include <map>
@@ -28,7 +29,7 @@ extern "C" void rv_emulated_poison(char *at, size_t size)
     poison = {at, size};
 }
 
-// Lanes by their numbers, from 0, in the order in which they have their first nodes.
+// Lanes are numbered from 0, in the order of their first nodes.
 static std::vector<int> number_lanes(const CUgraphExec_st *exec)
 {
     std::map<cudaStream_t, int> number;

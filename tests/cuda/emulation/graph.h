@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* graph.h - what a capture leaves, and graph.cpp runs. */
+/* graph.h - the graph of a capture, which graph.cpp runs. */
 #ifndef RV_EMULATED_GRAPH_H
 #define RV_EMULATED_GRAPH_H
 

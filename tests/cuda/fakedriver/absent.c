@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* absent.c - what asks nothing of fakecuda.c: the driver's version, names of errors, and
- * functions that gst-cuda insists on finding and nothing here calls, whose types are of
- * no interest. */
+/* absent.c - functions that do not need fakecuda.c: the driver's version, names of
+ * errors, and functions that gst-cuda requires but the tests never call. */
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -42,7 +41,7 @@ int cuDriverGetVersion(int *version)
     return 0;
 }
 
-/* As of one GPU by itself, and of two that are no peers. */
+/* Answers for one GPU, and for two without peer access. */
 FAKECUDA int cuDeviceCanAccessPeer(int *can, int device, int peer);
 int cuDeviceCanAccessPeer(int *can, int device, int peer)
 {

@@ -11,7 +11,7 @@
 
 #define MAX_DEPTH 64
 
-/* Never freed: so that the use of one after its end is noticed. */
+/* Contexts are never freed, so that use after destruction is detected. */
 struct CUctx_st {
     CUcontext next;
     CUdevice device;
@@ -249,7 +249,7 @@ static CUresult push(CUcontext context, const char *function)
     return CUDA_SUCCESS;
 }
 
-/* As the driver does: it becomes current. */
+/* The new context becomes current, as with the driver. */
 FAKECUDA CUresult cuCtxCreate_v2(CUcontext *out, unsigned int flags, CUdevice device)
 {
     (void)flags;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* fakecuda.h - a libcuda.so.1 for machines without a GPU: what tests set and look at.
  *
- * Device memory is the host's, copies are made at once, and kernels there are none. It is
- * strict where a GPU would be unforgiving: calls need a current context, addresses must
- * belong to it, and a destroyed context is used no more. Everything is counted.
+ * Device memory is the host's, copies are synchronous, and there are no kernels. It
+ * checks what a real driver requires: calls need a current context, addresses must belong
+ * to it, and a destroyed context must not be used. It counts everything.
  *
  * For programs that are not tests there is the environment:
  *     FAKE_CUDA_DEVICES=2           how many GPUs there are (1)
@@ -36,10 +36,10 @@ typedef struct {
 
 FAKECUDA fake_cuda_counts fake_cuda_get(void);
 
-/* Forgets the counts and the failure; what is alive stays so. */
+/* Resets the counts and the failure; contexts and memory stay. */
 FAKECUDA void fake_cuda_clear(void);
 
-/* The function named fails with this CUresult, after so many more calls that do not. */
+/* The named function fails with this CUresult after so many successful calls. */
 FAKECUDA void fake_cuda_fail(const char *function, int result, long after);
 
 /* Contexts that the calling thread has pushed and not popped. */

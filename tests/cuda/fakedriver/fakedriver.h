@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fakedriver.h - what the files of the fake driver share. */
+/* fakedriver.h - shared by the files of the fake driver. */
 #ifndef FAKEDRIVER_H
 #define FAKEDRIVER_H
 
@@ -8,9 +8,9 @@
 
 #include "fakecuda.h"
 
-/* With the driver's lock: whether the function may go on; then what it gives. */
+/* Take the driver's lock and say whether the function may continue; then its result. */
 CUresult fake_cuda_begin(const char *function);
-/* The same of a function that needs a context: the one that is current, or NULL. */
+/* The same for a function that needs a context: the current one, or NULL. */
 CUresult fake_cuda_begin_in_context(const char *function, CUcontext *current);
 CUresult fake_cuda_end(CUresult result);
 

@@ -6,7 +6,7 @@
 
 #include "fakedriver.h"
 
-/* cuda.h makes this name a macro for a newer one; both are asked for. */
+/* cuda.h makes this name a macro for a newer one; programs look up both. */
 #undef cuStreamDestroy
 
 struct block {
@@ -114,7 +114,7 @@ FAKECUDA CUresult cuMemFreeHost(void *at)
     LEAVE;
 }
 
-/* Whether rows of device memory are all in one piece of the current context's. */
+/* Whether all rows lie in one allocation of the current context. */
 static bool is_ours(CUcontext current, CUdeviceptr at, size_t pitch, size_t width,
                     size_t height)
 {

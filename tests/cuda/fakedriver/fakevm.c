@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* fakevm.c - virtual memory of the fake driver: memory is a file, which may be mapped at
- * several addresses, and can be touched there once access has been granted. */
+ * several addresses, and is accessible there after access has been granted. */
 #include <cuda.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* lacking.c - a librvos-cuda.so that needs a library which is nowhere, as where cuDNN is
- * not installed. Both are made of this file. */
+/* lacking.c - a librvos-cuda.so that needs a missing library, as if cuDNN were not
+ * installed. This file makes both. */
 int rv_nowhere(void);
 const void *rv_backend_cuda(int abi);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* nodriver.c - a libcuda.so.1 that has no GPU and takes every kernel: so that cuDNN's
- * compiler can be tried where there is no driver. See cudnn_plans.c. */
+/* nodriver.c - a libcuda.so.1 without a GPU that accepts every kernel, so that cuDNN's
+ * compiler can be tested without a driver. See cudnn_plans.c. */
 #include <string.h>
 
 #define NOT_SUPPORTED 801
@@ -106,7 +106,7 @@ int cuFuncSetAttribute(void *function, int attribute, int value)
     return 0;
 }
 
-/* The rest of what cuDNN looks for. */
+/* Other functions that cuDNN looks up. */
 #define REFUSED(name)                                                                    \
     int name(void);                                                                      \
     int name(void)                                                                       \

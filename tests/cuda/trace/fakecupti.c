@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* fakecupti.c - trace.c against a CUPTI that is made up: two frames of a few kernels,
- * more than one buffer. cuda-trace FILE writes them there. */
+/* fakecupti.c - tests trace.c with a fake CUPTI: two frames of a few kernels, in several
+ * buffers. cuda-trace FILE writes them there. */
 #include <cupti.h>
 #include <stdlib.h>
 #include <unistd.h>

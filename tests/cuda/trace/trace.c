@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* trace.c - a library that the CUDA runtime loads (CUDA_INJECTION64_PATH) and that writes
- * each kernel and copy to a file, for timeline.py. RVOS_TRACE_FILE names the file.
+/* trace.c - a library that the CUDA runtime loads (CUDA_INJECTION64_PATH). It writes each
+ * kernel and copy to the file RVOS_TRACE_FILE, for timeline.py.
  *
  * A line: kernel or copy, start and end in ns, stream, node of the graph (0: launched by
  * itself), name. Lines of # say what could not be traced. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* nvcuvid.c - NVIDIA's decoders, as GStreamer's plugin nvcodec looks for them. None can
- * decode anything, but without the library there would be no cudaupload either. */
+/* nvcuvid.c - a fake of NVIDIA's decoder library. It decodes nothing, but without it
+ * GStreamer's plugin nvcodec has no cudaupload. */
 #define ABSENT(name)                                                                     \
     __attribute__((visibility("default"))) int name(void);                               \
     int name(void)                                                                       \
@@ -21,7 +21,7 @@ ABSENT(cuvidMapVideoFrame64)
 ABSENT(cuvidParseVideoData)
 ABSENT(cuvidUnmapVideoFrame64)
 
-/* Leaves all zero, and so says that there is no such decoder. */
+/* Leaves all values zero, which means that there is no such decoder. */
 __attribute__((visibility("default"))) int cuvidGetDecoderCaps(void *caps);
 int cuvidGetDecoderCaps(void *caps)
 {

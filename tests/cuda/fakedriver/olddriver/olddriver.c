@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* olddriver.c - a libcuda.so.1 that lacks what was added since. */
+/* olddriver.c - an old libcuda.so.1, which lacks newer functions. */
 #define OLD(name)                                                                        \
     __attribute__((visibility("default"))) int name(void);                               \
     int name(void)                                                                       \
