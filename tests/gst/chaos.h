@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* chaos.h - several pipelines with rvosseg, and threads that do anything to them.
+/* chaos.h - several pipelines with rvosseg, and threads that do random actions on them.
  *
  *     chaos.c        the program: threads, watchdog, report
- *     chaosbench.c   one pipeline, and what may be done to its pads, caps and states
+ *     chaosbench.c   one pipeline, and actions on its pads, caps and states
  *     chaosprops.c   properties, signals and events; the table to extend
  */
 #ifndef CHAOS_H
@@ -23,7 +23,7 @@ typedef struct {
 
 typedef struct {
     const gchar *name;
-    guint weight; /* how often, against the others of its table */
+    guint weight; /* relative frequency in its table */
     void (*act)(ChaosBench *bench, GRand *rand);
 } ChaosAction;
 
@@ -32,13 +32,13 @@ extern const ChaosAction chaos_pads[], chaos_stream[], chaos_settings[];
 
 ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch);
 
-/* Once more with plain settings: frames and masks must come. */
+/* Runs again with plain settings: frames and masks must come. */
 gboolean chaos_bench_lives(ChaosBench *bench);
 void chaos_bench_free(ChaosBench *bench);
 
-/* In READY: what may be set there only. */
+/* Sets, in READY, what may be set only there. */
 void chaos_set_ready(ChaosBench *bench, GRand *rand);
-/* Everything back to what chaos_bench_lives needs. */
+/* Resets everything to the settings that chaos_bench_lives needs. */
 void chaos_set_plain(ChaosBench *bench);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* flushbench.h - an element whose pad `mask` comes and goes, step by step.
+/* flushbench.h - an element whose pad `mask` is requested and released, step by step.
  *
- * The mask's branch is a full queue and a sink that holds its stream lock in preroll:
- * there a FLUSH_STOP without FLUSH_START waits for ever, and a frame for the next
- * FLUSH_START. A list is a string, a letter a step:
+ * The mask's branch is a full queue and a sink that holds its stream lock in preroll.
+ * There a FLUSH_STOP without FLUSH_START would wait for ever, and a frame waits for the
+ * next FLUSH_START. A list is a string with a letter for each step:
  *
  *     r  request the pad and link it     F f  FLUSH_START, FLUSH_STOP
  *     R  release it, linked              T    STREAM_START of another stream, and caps
@@ -27,8 +27,8 @@ typedef struct {
     GstPad *mask;      /* NULL: not requested */
     GThread *frame;    /* pushes one */
     gint pushing;      /* atomic: it has not returned yet */
-    gint hold, held;   /* atomic: frames are to wait at the sink pad; one does */
-    gboolean fresh;    /* upstream has yet to begin its stream */
+    gint hold, held;   /* atomic: frames must wait at the sink pad; one waits */
+    gboolean fresh;    /* upstream has not begun its stream */
     gboolean flush;    /* upstream has sent FLUSH_START, but no FLUSH_STOP */
     guint streams, width, frames;
 
@@ -39,7 +39,7 @@ typedef struct {
     const gchar *wrong;
 } Bench;
 
-/* With the pad linked to a branch that has prerolled and is full. */
+/* The pad is linked to a branch that has prerolled and is full. */
 Bench *bench_new(void);
 void bench_free(Bench *bench);
 

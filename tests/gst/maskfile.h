@@ -14,22 +14,22 @@
 /* An empty folder of that name to write to; to be freed. */
 gchar *folder(const gchar *name);
 
-/* With boxes painted on 0; `type` as above, `depth` bits a pixel and channel. In RGB each
- * slot has a colour that is nobody's. */
+/* Writes a mask with boxes on 0; `type` as above, `depth` bits a pixel and channel. In
+ * RGB each slot has a colour that is not in the palette. */
 void write_png(const gchar *path, int type, int depth, guint width, guint height,
                const RigBox *boxes);
 
-/* Of the rig's size, with one box. */
+/* A mask of the rig's size, with one box. */
 void write_pgm(const gchar *path, const RigBox *box);
 
-/* A PGM of the frames' shape. Each row's values are the bytes of `values`. The path is to
- * be freed. */
+/* A PGM with the frames' aspect ratio. Each row's values are the bytes of `values`. Free
+ * the path. */
 gchar *write_values(const gchar *dir, const gchar *name, const gchar *values, guint n);
 
-/* In one-shot mode; `location` may be NULL. */
+/* A rig in one-shot mode; `location` may be NULL. */
 Rig *rig_one_shot(const gchar *location);
 
-/* The next warning has these words; NULL: there is none. */
+/* The next warning must have these words; NULL: there must be none. */
 void rig_expect_warning(Rig *rig, const gchar *part);
 
 #endif

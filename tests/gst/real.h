@@ -7,11 +7,11 @@
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 
-/* The network's file, by RVOSSEG_TEST_MODEL. */
+/* The network's file, from RVOSSEG_TEST_MODEL. */
 const gchar *real_model(void);
 
-/* A picture of smooth colours that moves with n, in the format of info, rows and planes
- * padded by `pad` bytes of 0xa5; converted by GStreamer, so that colorimetry counts. */
+/* A picture of smooth colours that moves with n, in the format of info, with rows and
+ * planes padded by `pad` bytes of 0xa5. GStreamer converts it, so colorimetry matters. */
 GstBuffer *real_picture(const GstVideoInfo *info, guint n, guint pad);
 
 GstVideoInfo real_info(const gchar *format, gint width, gint height, const gchar *extra);
@@ -21,7 +21,7 @@ GstHarness *real_harness(GstHarness **mask, const gchar *property,
                          ...) G_GNUC_NULL_TERMINATED;
 void real_free(GstHarness *h, GstHarness *mask);
 
-/* The index mask as width x height bytes; to be freed. Takes the buffer. */
+/* The index mask as width x height bytes, to be freed. Takes ownership of the buffer. */
 guint8 *real_labels(GstBuffer *mask);
 
 #endif

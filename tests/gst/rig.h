@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rig.h - an element in a harness, frames with painted objects, and its messages.
  *
- * Frames are 64x48 RGB at 30 fps unless told otherwise; 200 is background to the
- * scripted engine.
+ * Frames are 64x48 RGB at 30 fps by default; the value 200 is background to the scripted
+ * engine.
  */
 #ifndef RIG_H
 #define RIG_H
@@ -31,7 +31,7 @@ typedef struct {
     guint slot, x, y, width, height;
 } RigBox;
 
-/* The object `slot` somewhere of its own. */
+/* The object `slot` at a place of its own. */
 #define BOX(slot)                                                                        \
     {                                                                                    \
         (slot), 4 * (slot), 8, 4, 10                                                     \
@@ -42,14 +42,14 @@ typedef struct {
 /* A model file of the scripted engine with these tasks; to be freed. */
 gchar *rig_model(const gchar *tasks);
 
-/* An element with the properties named, as strings, up to NULL; not yet started. */
+/* An element, not started, with properties as names and strings, ended by NULL. */
 GstElement *rig_element(const gchar *property, ...) G_GNUC_NULL_TERMINATED;
 
-/* Takes the element, starts it and sends caps of RGB 64x48 at 30 fps. */
+/* Takes ownership of the element, starts it and sends caps of RGB 64x48 at 30 fps. */
 Rig *rig_new(GstElement *element);
 void rig_free(Rig *rig);
 
-/* Before rig_new's element gets its first frame. */
+/* Call this before rig_new's element gets its first frame. */
 void rig_add_mask(Rig *rig);
 
 /* The peer of the mask pad offers a pool whose buffers have no GstVideoMeta. */
@@ -62,13 +62,13 @@ void rig_set_caps(Rig *rig, const gchar *format, gint width, gint height,
 /* Frame number n of 30 fps. */
 GstBuffer *rig_frame(Rig *rig, guint n, const RigBox *boxes);
 
-/* Pushes a frame and takes what comes out; to be unreffed. */
+/* Pushes a frame and returns the result, to be unreffed. */
 GstBuffer *rig_push(Rig *rig, guint n, const RigBox *boxes);
 
-/* Pushes frames from..to-1 and drops what comes out. */
+/* Pushes frames from..to-1 and drops the results. */
 void rig_run(Rig *rig, guint from, guint to, const RigBox *boxes);
 
-/* The same frame's first byte of pixel (x, y). */
+/* The first byte of pixel (x, y). */
 guint8 rig_byte(Rig *rig, GstBuffer *buffer, guint x, guint y);
 
 /* A counter of `stats`, whatever its integer type. */
@@ -86,7 +86,7 @@ gchar *rig_objects(Rig *rig);
 /* The next message of that type, or NULL; others are thrown away. */
 GstMessage *rig_pop(Rig *rig, GstMessageType type);
 
-/* The error on the bus, checked against domain and code. */
+/* The bus must have an error with this domain and code. */
 void rig_expect_error(GstBus *bus, GQuark domain, gint code);
 
 /* A GRAY8 mask with boxes, as the sample that set-mask takes. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* scriptedparts.h - what the files of the scripted engine share: scripted.c (the script,
+/* scriptedparts.h - shared by the files of the scripted engine: scripted.c (the script,
  * streams and drawing) and scriptedmodel.c (devices and models). */
 #ifndef SCRIPTEDPARTS_H
 #define SCRIPTEDPARTS_H
@@ -31,12 +31,12 @@ struct rvos_stream {
     rvos_object object[RVOS_MAX_OBJECTS];
 };
 
-/* Tests are programs of their own: here global state is the point. Under the lock. */
+/* Global state, under the lock. Each test is a program of its own. */
 extern GMutex scripted_lock;
 extern scripted_state scripted;
 extern unsigned scripted_load_delay;
 
-/* The status that a function is to fail with, or RVOS_OK. */
+/* The status with which a function must fail, or RVOS_OK. */
 int scripted_failure(const char *function);
 void scripted_say(const rvos_device *device, const char *line);
 void scripted_unref_model(rvos_model *model);

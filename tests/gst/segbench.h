@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* segbench.h - a segmenter and a video for it: no element, no pipeline, no bus. Frames
- * are GRAY8, 64x48, 30 a second; the scripted engine finds what is painted. */
+/* segbench.h - a segmenter with a video, without element, pipeline and bus. Frames are
+ * GRAY8, 64x48, 30 a second; the scripted engine finds the painted objects. */
 #ifndef SEGBENCH_H
 #define SEGBENCH_H
 
@@ -25,7 +25,7 @@ void free_bench(Bench *b);
 gboolean try_frame(Bench *b, GstClockTime time, const RigBox *boxes);
 /* Frame number n. */
 void bench_frame(Bench *b, guint n, const RigBox *boxes);
-/* What waits to be told, such as "reset:gap,appeared:1,warning"; to be freed. */
+/* The waiting notices, such as "reset:gap,appeared:1,warning"; to be freed. */
 gchar *bench_told(Bench *b);
 /* The value of a pixel of the result's mask. */
 guint8 mask_at(Bench *b, guint x, guint y);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* One copy of the weights for all elements that use a file in the same way. */
+/* Tests that elements which use a file in the same way share one copy of the weights. */
 #include "rig.h"
 
 static GstElement *start(GstElement *element)
@@ -55,7 +55,7 @@ GST_START_TEST(test_modes_and_objects_share)
 }
 GST_END_TEST;
 
-/* What makes other weights of it, or says so. */
+/* Settings that need other weights, or disable sharing. */
 GST_START_TEST(test_not_shared)
 {
     static const gchar *const others[][2] = {
@@ -74,7 +74,7 @@ GST_START_TEST(test_not_shared)
 }
 GST_END_TEST;
 
-/* Two links to one file are one file; a file that was replaced is another. */
+/* Two links to one file are one file; a replaced file is another. */
 GST_START_TEST(test_file_identity)
 {
     const gchar *dir = g_getenv("RVOSSEG_TEST_DIR");
@@ -102,7 +102,7 @@ static gpointer start_it(gpointer element)
     return GINT_TO_POINTER(gst_element_set_state(element, GST_STATE_PAUSED));
 }
 
-/* The second waits for the first one's loading, and shares how it ends. */
+/* The second waits for the first one's loading, and shares its result. */
 static void start_two(GstElement *a, GstElement *b, GstStateChangeReturn wanted)
 {
     GThread *thread = g_thread_new("second", start_it, a);

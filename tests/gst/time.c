@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When to reset and when to run, as pure functions of time. */
+/* Tests when to reset and when to run, as pure functions of time. */
 #include "gstrvostime.h"
 
 #include <gst/check/gstcheck.h>
@@ -42,7 +42,7 @@ GST_START_TEST(test_timeline)
 }
 GST_END_TEST;
 
-/* As far apart as 64 bits allow. */
+/* Times at the limits of 64 bits. */
 GST_START_TEST(test_timeline_extremes)
 {
     static const GstClockTime far[] = {G_MAXINT64, (GstClockTime)G_MAXINT64 + 1,
@@ -64,7 +64,7 @@ GST_START_TEST(test_timeline_extremes)
         fail_unless_equals_int(gst_rvos_timeline_check(&t, 0, MAX_GAP),
                                GST_RVOS_RESET_BACKWARD);
     }
-    /* A frame so long that nothing is missing behind it. */
+    /* A frame so long that no time is missing after it. */
     for (guint i = 2; i < G_N_ELEMENTS(lengths); i++) {
         GstRvosTimeline t = at(0, lengths[i]);
 
@@ -143,7 +143,7 @@ GST_START_TEST(test_timeline_advance)
     fail_unless_equals_uint64(t.length, 33 * MS);
     gst_rvos_timeline_advance(&t, GST_CLOCK_TIME_NONE, 5 * MS);
     fail_unless_equals_uint64(t.last, 133 * MS);
-    /* Rounded time stamps are no jump where none is allowed. */
+    /* With max-gap 0, rounded time stamps are not a jump. */
     fail_unless_equals_int(gst_rvos_timeline_check(&t, 133 * MS + 33 * MS + 7, 0),
                            GST_RVOS_RESET_NONE);
     fail_unless_equals_int(gst_rvos_timeline_check(&t, 133 * MS + 66 * MS, 0),

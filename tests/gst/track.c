@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Objects and their ids over frames. */
+/* Tests objects and their ids over frames. */
 #include "gstrvostrack.h"
 
 #include <gst/check/gstcheck.h>
 
 #define SLOTS 3
 
-/* One segmented frame in which the slots with a bit in `present` are there. */
+/* One segmented frame with the slots whose bits are in `present`. */
 static void step(GstRvosTracker *t, guint present, guint min_age, guint lost_frames)
 {
     rvos_object seen[SLOTS] = {0};
@@ -81,7 +81,7 @@ GST_START_TEST(test_lost_and_recovered)
     fail_unless_equals_int(gst_rvos_tracker_alive(&t), 0);
     step(&t, 0, 0, 2);
     expect(&t, 0, 0, 0);
-    step(&t, 2, 9, 2); /* at once: it is no stranger */
+    step(&t, 2, 9, 2); /* at once, because it is known */
     expect(&t, 1, GST_RVOS_TRACK_RECOVERED, 2);
     fail_unless_equals_uint64(t.track[1].object.tracking_id, id);
     fail_unless_equals_int(gst_rvos_tracker_unshown(&t, 9), 5);
@@ -109,14 +109,14 @@ GST_START_TEST(test_ids_are_never_used_twice)
     step(&t, 3, 0, 1);
     expect(&t, 1, GST_RVOS_TRACK_APPEARED, 1);
     fail_unless(t.track[0].object.tracking_id > last);
-    /* Dropping what was never shown says nothing. */
+    /* Dropping an object that was never shown gives no message. */
     t.n_events = 0;
     gst_rvos_tracker_drop(&t, 3);
     expect(&t, 0, 0, 0);
 }
 GST_END_TEST;
 
-/* The same slot with these serials, one frame each; 0: nothing is there. */
+/* The same slot with these serials, one frame each; 0: no object. */
 static void serials(GstRvosTracker *t, guint32 serial)
 {
     rvos_object seen[SLOTS] = {{.present = serial != 0, .serial = serial},
@@ -150,7 +150,7 @@ GST_START_TEST(test_serials)
     fail_unless_equals_uint64(t.track[0].object.age, 0);
     fail_unless_equals_uint64(t.track[1].object.tracking_id, other);
     id = t.track[0].object.tracking_id;
-    serials(&t, 0); /* freed: no waiting for lost_frames */
+    serials(&t, 0); /* freed: lost at once, without lost_frames */
     expect(&t, 1, GST_RVOS_TRACK_LOST, 1);
     fail_unless_equals_int(gst_rvos_tracker_occupied(&t), 2);
     serials(&t, 0);
@@ -172,7 +172,7 @@ GST_START_TEST(test_serial_comes_late)
     gst_rvos_tracker_update(&t, seen, 0, 5, 0);
     expect(&t, 1, GST_RVOS_TRACK_APPEARED, 1);
     gst_rvos_tracker_label(&t, 1, 7);
-    gst_rvos_tracker_label(&t, 1, 0); /* no name takes none away */
+    gst_rvos_tracker_label(&t, 1, 0); /* no name does not remove a name */
     seen[0].serial = 3;
     t.n_events = 0;
     gst_rvos_tracker_update(&t, seen, 0, 5, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Tells ThreadSanitizer of the locks of GLib, and of references of GStreamer. Those
- * libraries are not instrumented: without this each pair of accesses under a GMutex is
- * a race to it. These functions stand in front of the libraries' own, which they call. */
+/* Tells ThreadSanitizer about GLib's locks and GStreamer's references. These libraries
+ * are not instrumented, so without this ThreadSanitizer reports each pair of accesses
+ * under a GMutex as a race. These functions override the libraries' own and call them. */
 #include <dlfcn.h>
 #include <gst/gst.h>
 
@@ -9,7 +9,7 @@ void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
 #define PLAIN __attribute__((no_sanitize_thread, visibility("default")))
-/* The next definition of the function that this stands in. */
+/* The next definition of the current function. */
 #define FIND(name)                                                                       \
     static __typeof__(&name) next;                                                       \
     if (!next)                                                                           \
@@ -101,7 +101,7 @@ PLAIN void(g_once_init_leave)(volatile void *location, gsize result)
     next(location, result);
 }
 
-/* The last reference goes after all others: what they did is seen by who frees. */
+/* The last reference is dropped after all others, so its thread sees their accesses. */
 
 PLAIN void(gst_mini_object_unref)(GstMiniObject *object)
 {

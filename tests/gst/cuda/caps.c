@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When the element takes frames in CUDA memory, and who allocates them. */
+/* Tests when the element takes frames in CUDA memory, and who allocates them. */
 #include "gpurig.h"
 
 #include <string.h>
 
-/* What the sink pad takes now, in the order of preference: "cuda", "system" or both. */
+/* The kinds of memory of the sink pad, in order of preference: "cuda", "system" or both.
+ */
 static void expect_caps(GstElement *element, const gchar *wanted)
 {
     GstPad *sink = gst_element_get_static_pad(element, "sink");
@@ -24,7 +25,7 @@ static void expect_caps(GstElement *element, const gchar *wanted)
     gst_object_unref(sink);
 }
 
-/* Before the start as far as the engine's name tells, after it as it turned out. */
+/* Before the start the engine's name decides, after it the engine in use. */
 static void expect_both(const gchar *engine, const gchar *before, const gchar *after)
 {
     GstElement *element = gpu_element("engine", engine, NULL);
@@ -53,7 +54,7 @@ GST_START_TEST(test_by_engine)
 }
 GST_END_TEST;
 
-/* Without a context of gst-cuda there is system memory, and the engine all the same. */
+/* Without a context of gst-cuda the engine runs, with system memory. */
 GST_START_TEST(test_without_context)
 {
     fake_cuda_fail("cuCtxCreate_v2", CUDA_ERROR_OUT_OF_MEMORY, 0);
@@ -72,7 +73,7 @@ static gboolean accepts(GstElement *element, const gchar *text)
     return accepted;
 }
 
-/* The formats that are wanted of these, comma separated; to be freed. */
+/* The formats of these that are accepted, comma separated; to be freed. */
 static gchar *asked(GstElement *element, const gchar *text)
 {
     GstCaps *filter = gst_caps_from_string(text);
@@ -126,7 +127,7 @@ GST_START_TEST(test_accept_caps)
             g_free(cuda);
             g_free(system);
         }
-        /* Who has a choice is asked for an alpha channel. */
+        /* A neighbour with a choice is asked for an alpha channel. */
         expect_asked(gpu->element,
                      "video/x-raw(memory:CUDAMemory),format={NV12,RGBA,BGRx}",
                      a ? "RGBA" : "NV12,RGBA,BGRx");
@@ -153,7 +154,7 @@ static GstBufferPool *ask(Gpu *gpu, guint *size, gboolean *meta)
     return pool;
 }
 
-/* Nobody downstream has a pool: ours is in our context, of a size with padded rows. */
+/* Without a pool downstream, ours is in our context, with padded rows. */
 GST_START_TEST(test_proposes_pool)
 {
     GstCudaContext *context = gpu_context(1);
@@ -193,7 +194,7 @@ static GstPadProbeReturn offer(GstPad *pad, GstPadProbeInfo *info, gpointer user
     return GST_PAD_PROBE_HANDLED;
 }
 
-/* Downstream's pool goes through; one for system memory does not. */
+/* Downstream's pool is passed on; one for system memory is not. */
 GST_START_TEST(test_downstreams_pool)
 {
     GstCudaContext *context = gpu_context(0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* In which CUDA context the element works, and with whom it shares it. There are two
- * GPUs. */
+/* Tests in which CUDA context the element works, and with whom it shares it. There are
+ * two GPUs. */
 #include "gpurig.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static guint device_of(GstContext *context)
     return device;
 }
 
-/* Alone: asks by a message, then makes one, on the GPU that it was told, and says so. */
+/* Alone, it asks by a message, then makes a context on the given GPU, and says so. */
 GST_START_TEST(test_messages)
 {
     for (gint wanted = -1; wanted < 2; wanted++) {
@@ -48,7 +48,7 @@ GST_START_TEST(test_messages)
 }
 GST_END_TEST;
 
-/* Told before: no message, no context of its own; neighbours that ask get it. */
+/* If a context is set before, it sends no message and makes none; neighbours get it. */
 GST_START_TEST(test_given)
 {
     GstCudaContext *context = gpu_context(1), *got;
@@ -74,7 +74,7 @@ GST_START_TEST(test_given)
 }
 GST_END_TEST;
 
-/* One of another GPU is not taken. */
+/* A context of another GPU is not taken. */
 GST_START_TEST(test_given_of_another_gpu)
 {
     GstCudaContext *context = gpu_context(1);
@@ -105,7 +105,7 @@ GST_START_TEST(test_given_and_never_started)
 }
 GST_END_TEST;
 
-/* No CUDA engine, no context. */
+/* Without the CUDA engine there is no context. */
 GST_START_TEST(test_none_on_the_cpu)
 {
     GstCudaContext *context = gpu_context(0);
@@ -126,7 +126,7 @@ GST_START_TEST(test_none_on_the_cpu)
 }
 GST_END_TEST;
 
-/* Two elements of a pipeline have one context between them, and one model. */
+/* Two elements of a pipeline share a context and a model. */
 GST_START_TEST(test_shared)
 {
     GstElement *bin = gst_parse_launch(
@@ -159,7 +159,7 @@ GST_START_TEST(test_shared)
 }
 GST_END_TEST;
 
-/* Weights of one context are of no use in another. */
+/* Elements in two contexts do not share weights. */
 GST_START_TEST(test_models_by_context)
 {
     GstCudaContext *contexts[2] = {gpu_context(0), gpu_context(0)};
@@ -187,7 +187,7 @@ static void expect_resets(Gpu *gpu, const gchar *wanted)
     g_free(resets);
 }
 
-/* Upstream does not say in what context its frames are until they come. */
+/* Upstream does not tell the context of its frames before they come. */
 GST_START_TEST(test_follows)
 {
     GstCudaContext *contexts[3] = {gpu_context(0), gpu_context(1), gpu_context(1)};
@@ -203,21 +203,21 @@ GST_START_TEST(test_follows)
             gst_buffer_unref(out);
         }
     }
-    /* Before the first frame, and then twice with what was remembered lost. */
+    /* Before the first frame, and then twice with the state lost. */
     expect_resets(gpu, "start,start,start");
     fail_unless_equals_uint64(gpu_stat(gpu, "frames-in"), 9);
     fail_unless_equals_uint64(gpu_stat(gpu, "inferred"), 9);
     fail_unless_equals_int(fake_cuda_get().to_host, 0);
     fail_unless_equals_int(fake_cuda_get().to_device, 0);
     gpu_free(gpu);
-    /* Its own, made at the start, went when it was left. */
+    /* Its own context of the start was freed when it moved. */
     fail_unless_equals_int(fake_cuda_get().live_contexts, 3);
     for (guint i = 0; i < 3; i++)
         gst_object_unref(contexts[i]);
 }
 GST_END_TEST;
 
-/* A number that was set is kept to, in whatever context of that GPU. */
+/* A given number is kept, in any context of that GPU. */
 GST_START_TEST(test_follows_on_its_gpu_only)
 {
     GstCudaContext *contexts[2] = {gpu_context(1), gpu_context(0)};
@@ -246,7 +246,7 @@ static guint times(void)
     return preloaded && strstr(preloaded, "vgpreload") ? 3 : 20;
 }
 
-/* 20 times NULL to PLAYING, with frames, in a context that was given once. */
+/* 20 times NULL to PLAYING, with frames, in a given context. */
 GST_START_TEST(test_20_times)
 {
     GstCudaContext *context = gpu_context(1);
@@ -320,8 +320,8 @@ GST_START_TEST(test_flush)
 }
 GST_END_TEST;
 
-/* Frames in system memory, through the CUDA engine: of the frame's copies gst-cuda knows
- * nothing, as librvos makes them. */
+/* Frames in system memory with the CUDA engine: librvos copies them, so gst-cuda counts
+ * no copies. */
 GST_START_TEST(test_system_memory)
 {
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), NULL, FALSE, NV12);

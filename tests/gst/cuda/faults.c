@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What happens when the GPU is not there, or fails. There are two GPUs. */
+/* Tests a missing or failing GPU. There are two GPUs. */
 #include "gpurig.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ GST_START_TEST(test_no_such_gpu)
 }
 GST_END_TEST;
 
-/* engine=auto where CUDA was wanted and does not start: the CPU, and one warning why. */
+/* engine=auto with RVOS_CUDA=1, but CUDA does not start: the CPU, and one warning. */
 GST_START_TEST(test_falls_back)
 {
     GstMessage *message;
@@ -57,7 +57,7 @@ GST_START_TEST(test_falls_back)
 }
 GST_END_TEST;
 
-/* The GPU goes while frames flow: one error, and the element can be started again. */
+/* The GPU is lost while frames flow: one error, and the element can be started again. */
 static void lose(const gchar *function, gint result, GQuark domain, gint code)
 {
     GstCudaContext *context = gpu_context(0);
@@ -84,7 +84,7 @@ GST_START_TEST(test_device_lost)
 }
 GST_END_TEST;
 
-/* The third mask of a reader that keeps them all does not fit any more. */
+/* The third mask of a reader that keeps all masks does not fit. */
 GST_START_TEST(test_out_of_device_memory)
 {
     GstCudaContext *context = gpu_context(0);

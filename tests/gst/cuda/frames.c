@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Frames in CUDA memory: the same pixels as from system memory, and no copy to the host.
- */
+/* Tests frames in CUDA memory: the pixels of system memory, and no copy to the host. */
 #include "gpurig.h"
 
 #include <string.h>
@@ -8,7 +7,7 @@
 static const gchar *const formats[] = {"NV12", "I420", "RGBA", "BGRA",
                                        "RGBx", "BGRx", "RGB",  "BGR"};
 
-/* Both elements get frames n, and the same must come out. */
+/* Both elements get frame n and must give the same result. */
 static void push_to_both(Gpu *gpu, Gpu *host, guint n, const gchar *what)
 {
     GstBuffer *in = gpu_frame(host, n), *a = gpu_push(gpu, n), *b = gpu_push(host, n);
@@ -54,7 +53,7 @@ static void compare(const gchar *format, gint width, gint height, const gchar *o
 
 GST_START_TEST(test_same_pixels)
 {
-    /* Where rows are odd in number, the planes of gst-cuda 1.22's I420 overlap. */
+    /* With an odd number of rows, the planes of gst-cuda 1.22's I420 overlap. */
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
         gint height = g_str_equal(formats[i], "I420") ? 70 : 71;
 
@@ -67,7 +66,7 @@ GST_START_TEST(test_same_pixels)
 }
 GST_END_TEST;
 
-/* What the issue is about: a decoder's frame, drawn on where it is. */
+/* A decoder's frame is drawn on in place. */
 GST_START_TEST(test_no_host_copy)
 {
     enum { FRAMES = 12 };
@@ -98,8 +97,8 @@ GST_START_TEST(test_no_host_copy)
 }
 GST_END_TEST;
 
-/* Upstream keeps the frame, as behind a tee: it is copied on the GPU, and stays as it
- * was. */
+/* If upstream keeps the frame, as a tee does, it is copied on the GPU and does not
+ * change. */
 static void push_shared(const gchar *output, glong copies)
 {
     GstCudaContext *context = gpu_context(0);
@@ -134,7 +133,7 @@ GST_START_TEST(test_shared_frame)
 }
 GST_END_TEST;
 
-/* The meta's mask is on the GPU until somebody looks at it. */
+/* The meta's mask is on the GPU until it is mapped. */
 GST_START_TEST(test_mask_in_metadata)
 {
     GstCudaContext *context = gpu_context(0);
@@ -166,8 +165,8 @@ GST_START_TEST(test_mask_in_metadata)
 }
 GST_END_TEST;
 
-/* Frames come in system memory, then in CUDA memory, then again: no reset, the mask that
- * is held moves along. */
+/* Frames come in system memory, then in CUDA memory, then in system memory: no reset, and
+ * the held mask moves along. */
 GST_START_TEST(test_other_memory_in_mid_stream)
 {
     GstCudaContext *context = gpu_context(0);
@@ -195,7 +194,7 @@ GST_START_TEST(test_other_memory_in_mid_stream)
 }
 GST_END_TEST;
 
-/* Another size and format, as after a cut in a playlist. */
+/* The size and format change, as in a playlist. */
 GST_START_TEST(test_other_caps_in_mid_stream)
 {
     GstCudaContext *context = gpu_context(0);
@@ -221,8 +220,7 @@ GST_START_TEST(test_other_caps_in_mid_stream)
 }
 GST_END_TEST;
 
-/* Comparing pictures is the CPU's work: the one property that costs a copy of each frame.
- */
+/* scene-cut=detect compares pictures on the CPU, which costs a copy of each frame. */
 GST_START_TEST(test_scene_cut_copies)
 {
     GstCudaContext *context = gpu_context(0);

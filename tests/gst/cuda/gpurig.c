@@ -11,7 +11,7 @@ void gpu_setup(void)
     g_unsetenv("RVOS_CUDA");
     fail_unless(gst_cuda_load_library());
     gst_cuda_memory_init_once();
-    /* gst-cuda keeps it for good, and does not tell the leaks tracer. */
+    /* gst-cuda keeps it for ever, which the leaks tracer does not know. */
     allocator = gst_allocator_find(GST_CUDA_MEMORY_TYPE_NAME);
     GST_OBJECT_FLAG_SET(allocator, GST_OBJECT_FLAG_MAY_BE_LEAKED);
     gst_object_unref(allocator);

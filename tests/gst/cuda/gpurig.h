@@ -2,8 +2,8 @@
 /* gpurig.h - the element on frames in CUDA memory: the real gst-cuda on the driver of
  * tests/cuda/fakedriver, and librvos with the emulated CUDA engine of tests/cuda.
  *
- * That memory is the host's, so tests put pixels into it and look at them by the very
- * addresses, which is no copy to the driver. */
+ * That memory is the host's, so tests read and write pixels at its addresses, which the
+ * driver does not count as a copy. */
 #ifndef GPURIG_H
 #define GPURIG_H
 
@@ -27,14 +27,14 @@ typedef struct {
     GstBufferPool *pool;
 } Gpu;
 
-/* Contexts are the test's to unref. */
+/* The test must unref the contexts. */
 GstCudaContext *gpu_context(gint device);
 
-/* rvosseg with engine=cuda and the properties named, as strings, up to NULL. */
+/* rvosseg with engine=cuda and properties as names and strings, ended by NULL. */
 GstElement *gpu_element(const gchar *property, ...) G_GNUC_NULL_TERMINATED;
 
-/* Takes the element, starts it and sends caps. With a context frames are in its memory,
- * and if `told`, so is the element, before it starts. */
+/* Takes ownership of the element, starts it and sends caps. With a context frames are in
+ * its memory; with `told` the element gets the context before it starts. */
 Gpu *gpu_new(GstElement *element, GstCudaContext *context, gboolean told,
              const gchar *format, gint width, gint height);
 void gpu_free(Gpu *gpu);
@@ -42,12 +42,12 @@ void gpu_set_caps(Gpu *gpu, const gchar *format, gint width, gint height);
 
 void gpu_set_state(Gpu *gpu, GstState state);
 void gpu_push_segment(Gpu *gpu);
-/* From NULL to PLAYING, with all that comes before the first frame. */
+/* From NULL to PLAYING, with all events before the first frame. */
 void gpu_start_again(Gpu *gpu, const gchar *format, gint width, gint height);
 
 /* Frame n of real_picture. */
 GstBuffer *gpu_frame(Gpu *gpu, guint n);
-/* Pushes it and takes what comes out. */
+/* Pushes it and returns the result. */
 GstBuffer *gpu_push(Gpu *gpu, guint n);
 void gpu_run(Gpu *gpu, guint from, guint to);
 
@@ -66,8 +66,8 @@ void gpu_expect_error(GstBus *bus, GQuark domain, gint code, const gchar *words)
 /* Bytes that librvos has copied to and from the GPU. */
 void gpu_engine_copies(glong *to_device, glong *to_host);
 
-/* As a fixture: counts forgotten before, and after all is gone and nobody misused the
- * driver. */
+/* A fixture: resets the counts before a test. After it nothing may be alive and the
+ * driver must not have been misused. */
 void gpu_setup(void);
 void gpu_teardown(void);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The mask pad while frames are in CUDA memory: masks in system memory for whoever does
- * not ask for more, in CUDA memory for whoever does. */
+/* Tests the mask pad with frames in CUDA memory: masks are in system memory, or in CUDA
+ * memory if the peer asks for it. */
 #include "gpurig.h"
 
 #include <string.h>
@@ -24,7 +24,7 @@ static Gpu *on_gpu(GstCudaContext *context, const gchar *interval)
                    "NV12", WIDTH, HEIGHT);
 }
 
-/* What the mask pad shows without any CUDA memory; to be freed. */
+/* The masks without CUDA memory; to be freed. */
 static guint8 *wanted_labels(guint n)
 {
     Gpu *host = gpu_new(gpu_element(NULL, NULL), NULL, FALSE, "NV12", WIDTH, HEIGHT);
@@ -65,7 +65,7 @@ static gboolean pad_in_cuda(GstHarness *mask)
     return cuda;
 }
 
-/* One copy of a mask that was made, none of one that is held. */
+/* A new mask is copied once, a held mask is not copied. */
 GST_START_TEST(test_in_system_memory)
 {
     GstCudaContext *context = gpu_context(0);
@@ -127,7 +127,7 @@ GST_START_TEST(test_in_cuda_memory)
     fail_unless(pad_in_cuda(mask));
     buffer = gst_harness_pull(mask);
     fail_unless(gpu_is_cuda(buffer));
-    expect_labels(buffer, wanted); /* a copy, now that it is looked at */
+    expect_labels(buffer, wanted); /* mapping makes a copy */
     fail_unless_equals_int(fake_cuda_get().to_host, 1);
     fail_unless_equals_uint64(gpu_stat(gpu, "readback-bytes"), 0);
     gst_harness_teardown(mask);
@@ -137,7 +137,7 @@ GST_START_TEST(test_in_cuda_memory)
 }
 GST_END_TEST;
 
-/* Who takes both gets what it names first. */
+/* A peer that accepts both gets its first choice. */
 GST_START_TEST(test_peers_wish)
 {
     static const struct {
@@ -163,7 +163,7 @@ GST_START_TEST(test_peers_wish)
 }
 GST_END_TEST;
 
-/* A pad that is asked for and not linked costs no copy. */
+/* A pad that is requested but not linked costs no copy. */
 GST_START_TEST(test_unlinked)
 {
     GstCudaContext *context = gpu_context(0);
@@ -179,7 +179,7 @@ GST_START_TEST(test_unlinked)
 }
 GST_END_TEST;
 
-/* The GPU goes just when a mask is copied. */
+/* The GPU is lost while a mask is copied. */
 GST_START_TEST(test_copy_fails)
 {
     GstCudaContext *context = gpu_context(0);
@@ -199,7 +199,7 @@ GST_START_TEST(test_copy_fails)
 }
 GST_END_TEST;
 
-/* While frames flow: another peer, and one that comes late. */
+/* While frames flow, the peer changes, and another comes late. */
 GST_START_TEST(test_another_peer)
 {
     GstCudaContext *context = gpu_context(0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The part of GStreamer's analytics API (1.24, 1.26) that the plugin calls, written down
- * in a record. For systems that have no gstreamer-analytics-1.0. */
+/* The part of GStreamer's analytics API (1.24, 1.26) that the plugin calls. It records
+ * the calls. For systems without gstreamer-analytics-1.0. */
 #ifndef SHIM_ANALYTICS_H
 #define SHIM_ANALYTICS_H
 

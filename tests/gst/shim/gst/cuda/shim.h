@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The part of gst-cuda's API of 1.24 that the plugin calls. For systems that have 1.22,
- * whose memory has no stream; and for those that have no gst-cuda at all. */
+/* The part of gst-cuda's API of 1.24 that the plugin calls. For systems with 1.22, whose
+ * memory has no stream, or without gst-cuda. */
 #ifndef SHIM_CUDA_H
 #define SHIM_CUDA_H
 
