@@ -5,8 +5,8 @@
  *     golden BACKEND [--frames N | --int16] MODEL_DIR CASE...
  *
  * A case is a .safetensors file, see tests/golden/README.md. Each is run twice on one
- * stream with a reset in between, and must give the same bits twice. With --int16 products
- * are of integers, and bounds are wider. */
+ * stream with a reset in between, and must give the same bits twice. With --int16
+ * products are of integers, and bounds are wider. */
 #include <string.h>
 
 #include "cpu/winograd.h"
