@@ -340,8 +340,9 @@ RVOS_API void rvos_stream_reset(rvos_stream *stream);
  * follows these pieces in the same slots. It runs as many slots as there are objects, so
  * it costs as much as one-shot. Every discovery_interval frames, and when all objects are
  * lost, the zero-shot decoder also runs for some frames, on the same image features. It
- * runs more often for 30 frames after an object was lost. Its foreground may become an object in a free slot, restore lost parts of an object, or end
- * one. rvos_object.serial tells apart the objects that have used a slot.
+ * runs more often for 30 frames after an object was lost. Its foreground may become an
+ * object in a free slot, restore lost parts of an object, or end one. rvos_object.serial
+ * tells apart the objects that have used a slot.
  *
  * rvos_stream_seed and rvos_stream_drop work as in a one-shot stream. A seeded object is
  * followed until it is dropped or seeded with an empty mask. A dropped object is not
