@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tests/cuda/peers.py without a GPU, with a made-up PyTorch: one that takes too long to
-prepare, one that fails, and an end before its time cost the others nothing."""
+"""Tests tests/cuda/peers.py without a GPU, with a fake PyTorch. A peer that takes too long to
+prepare, a peer that fails, and an early end must not cost the others' results."""
 import json
 import os
 import pathlib
@@ -35,7 +35,7 @@ class Side(peers.Turn):
         if self.kind == "compile":
             try:
                 time.sleep(60)
-            except Exception:  # as compilers do
+            except Exception:  # compilers catch all exceptions
                 time.sleep(60)
         if self.kind == "fp32":
             raise RuntimeError("no such thing\nin many lines")

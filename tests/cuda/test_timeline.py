@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""test_timeline.py [CUDA_TRACE] - the timeline of a trace that is made up, with figures that are
-known; with CUDA_TRACE, of what the tracing library writes of a made-up CUPTI."""
+"""test_timeline.py [CUDA_TRACE] - tests the timeline of a synthetic trace with known figures; with
+CUDA_TRACE also of the tracing library's output with a fake CUPTI."""
 import pathlib
 import subprocess
 import sys

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""timeline.py TRACE [--frames N] [--svg FILE]: what ran when on the GPU, of the last frames.
+"""timeline.py TRACE [--frames N] [--svg FILE]: prints what ran on the GPU in the last frames.
 
-TRACE is what tests/cuda/trace/trace.c writes. A frame begins with the kernel that makes the
-network's input, `shrink`. Printed are, for the last frame, each kernel with its start, end,
-stream and name, and the time in which nothing ran before it; then for each frame its length,
-the time in which nothing ran, and how often more than one kernel did; and the kernels whose
-sums are largest. The picture has a row for each kernel that ran beside others."""
+tests/cuda/trace/trace.c writes TRACE. A frame begins with the kernel that makes the network's
+input, `shrink`. For the last frame it prints each kernel with its start, end, stream and name, and
+the idle time before it. For each frame it prints the length, the idle time, and the number of
+streams. Then come the kernels with the largest sums. The picture has a row for each kernel that ran
+beside others."""
 import argparse
 import collections
 import html
@@ -34,7 +34,7 @@ def read(path):
             words = line.rstrip("\n").split(" ", 5)
             if line.startswith("#"):
                 notes.append(line.strip())
-            elif words[0] == "kernel" and len(words) == 6:  # else cut off
+            elif words[0] == "kernel" and len(words) == 6:  # else the line is cut off
                 start, end, stream, node = map(int, words[1:5])
                 kernels.append(Kernel(start, end, stream, node, short(words[5])))
     return sorted(kernels), notes
@@ -51,7 +51,7 @@ def frames_of(kernels):
 
 
 def gaps(frame):
-    """Before each kernel: ns in which nothing ran."""
+    """The idle time before each kernel, in ns."""
     out, until = [], frame[0].start
     for k in frame:
         out.append(max(0, k.start - until))

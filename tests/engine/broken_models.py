@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""broken_models.py STAMP: model files that must be refused, in broken/ beside STAMP, and
-good ones, among them the one that they were made from.  broken/cases.txt has a line for each: name, status, and a
-word that the message must hold."""
+"""broken_models.py STAMP: makes model files that must be refused, in broken/ beside STAMP, and good
+ones, among them their original. broken/cases.txt has a line for each: name, status, and a word that
+the message must hold."""
 import json
 import pathlib
 import shutil
@@ -28,7 +28,7 @@ def case(name, word, status=FORMAT):
 
 
 def changed(name, word, change, status=FORMAT, **settings):
-    """A file as the library writes it, with other tensors or metadata."""
+    """Write a valid file with changed tensors or metadata."""
     tensors, meta = golden.random_network(**{"seed": 1, **settings})
     change(tensors, meta)
     safetensors_io.write(case(name, word, status), tensors, meta)
@@ -39,7 +39,8 @@ def raw(name, word, data):
 
 
 def headed(name, word, change):
-    """The good file with another header: change(entries, data) gives both, or the data."""
+    """Write the good file with another header: change(entries, data) returns both, or the
+    data."""
     data = good.read_bytes()
     length = struct.unpack("<Q", data[:8])[0]
     entries, body = json.loads(data[8:8 + length]), data[8 + length:]
@@ -91,7 +92,7 @@ def damaged_files():
     raw("picture", "", b"\x89PNG\r\n\x1a\n" + bytes(100))
     raw("text", "", b"This is not a model at all, but a line of text.\n")
     raw("zeroes", "", bytes(4096))
-    with open(case("header-too-large", "header"), "wb") as f:  # a hole: no disk is used
+    with open(case("header-too-large", "header"), "wb") as f:  # a sparse file
         f.write(struct.pack("<Q", 150 << 20))
         f.truncate(200 << 20)
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""peer.py GOLDEN_PROGRAM BACKEND... [--count N] [--seed N]: videos on random networks of random
-shapes and options, against data/rvos_train/model.py in float64.  Cases are written in the layout of
-tests/golden, and played by the program that plays those.  Skips (77) without PyTorch."""
+"""peer.py GOLDEN_PROGRAM BACKEND... [--count N] [--seed N]: compares videos on random networks of
+random shapes and options with data/rvos_train/model.py in float64. It writes cases in the layout of
+tests/golden for the program that runs those. It skips (77) without PyTorch."""
 import argparse
 import os
 import pathlib
@@ -22,7 +22,7 @@ from rvos_train import model
 
 
 def random_seeds(r, objects, count, size):
-    """Masks for some slots, now and then late, repeated, or of another size."""
+    """Masks for some slots, sometimes late, repeated, or of another size."""
     seeds, left = [], list(range(1, objects + 1))
     frame = 0 if r.random() < 0.8 else 1
     while left and frame < count:
@@ -55,12 +55,12 @@ def random_case(r, i):
 
 
 def write(folder, name, settings, c):
-    """The network and the case; what data/rvos_train/model.py makes of it."""
+    """Write the network and the case, with the results of data/rvos_train/model.py."""
     bundle = os.path.join(folder, f"{name}.model.safetensors")
     golden.write_network(bundle, settings, "f32")
     net = model.load_bundle(bundle).double()
     frames, seeds = golden.inputs(name, c)
-    # The engine has no first frame before the first mask; nor has model.run with live slots.
+    # Before the first mask neither the engine nor model.run with live slots has a first frame.
     all_slots = c["all_slots"] and 0 in seeds
     c["all_slots"] = all_slots
     with torch.no_grad():
@@ -94,7 +94,7 @@ def main():
         written = [write(folder, *random_case(r, i)) for i in range(a.count)]
         sys.stdout.flush()
         if sum(spread > 0.1 for _, spread in written) < a.count // 2:
-            print("too many networks say nothing: the comparison is worth nothing")
+            print("too many networks give constant outputs: the comparison is void")
             status = 1
         for backend in a.backends:
             run = subprocess.run([a.program, backend, folder, *(f for f, _ in written)])

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""shared_golden.py GOLDEN_EXE BACKEND SOURCE_ROOT WORK_DIR [OPTION...]: the original's own
-outputs and the trained model's reference, in ../shared beside the source, against one
-backend; what is not there is left out.  OPTION: of GOLDEN_EXE."""
+"""shared_golden.py GOLDEN_EXE BACKEND SOURCE_ROOT WORK_DIR [OPTION...]: compares a backend with the
+original's own outputs and the trained model's reference, in ../shared beside the source. Missing
+cases are left out. OPTION is passed to GOLDEN_EXE."""
 import fcntl
 import os
 import pathlib

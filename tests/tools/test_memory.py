@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Each allocation of a tool fails once: one line that says so and a documented exit status,
-or the same results as ever. Nothing half is left, and nothing crashes.
+"""Lets each allocation of a tool fail once. The tool must print one line and end with a documented
+exit status, or give its usual results. It must not crash or leave partial files.
 
-RVOS_ALLOC_RUNS is how many of them fail for each command, spread over all; 0: all."""
+RVOS_ALLOC_RUNS is the number of failing allocations for each command, spread over all; 0: all."""
 import json
 import os
 import random
