@@ -244,7 +244,7 @@ def arguments(argv):
     p.add_argument("--engine", default="cpu")
     p.add_argument("--objects", help="list; default: the model's own")
     p.add_argument("--task", default="zero-shot", help="list")
-    p.add_argument("--precision", default="fp32,bf16", help="of rvosseg, list")
+    p.add_argument("--precision", default="fp32,bf16,int16", help="of rvosseg, list")
     p.add_argument("--peers", default="jit", help="of jit and eager")
     p.add_argument("--against", metavar="RVOS-BENCH", help="of another build")
     p.add_argument("--python", help="of an environment with OpenVINO and ONNX Runtime")
