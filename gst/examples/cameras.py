@@ -82,7 +82,7 @@ class Camera:
             self.pipeline = None
 
     def again(self, why):
-        """Opens it again, later from try to try."""
+        """Opens it again after a pause that grows from try to try."""
         if not self.pipeline:
             return
         self.close()
@@ -137,7 +137,7 @@ class Publisher:
             return
         import paho.mqtt.client as mqtt
         host, _, port = address.partition(":")
-        # Version 2 of paho wants to be told which callbacks are meant; none are used here.
+        # Version 2 of paho requires a version of the callbacks; none are used here.
         version = getattr(mqtt, "CallbackAPIVersion", None)
         self.client = mqtt.Client(version.VERSION2) if version else mqtt.Client()
         self.client.will_set(f"{topic}/state", json.dumps({"live": False}), retain=True)

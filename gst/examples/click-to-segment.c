@@ -325,7 +325,7 @@ static GstElement *build(const gchar *video, gboolean headless, gboolean find)
     GstElement *pipeline = gst_parse_launch(text, &error);
     GstElement *file = NULL;
 
-    /* It returns what it could build, with an error, where an element is missing. */
+    /* If an element is missing, the pipeline is incomplete and an error is set. */
     if (error) {
         fprintf(stderr, "%s\n", error->message);
         g_error_free(error);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""count-objects.py VIDEO [FRAMES]: which objects are in which frames, by metadata.
+"""count-objects.py VIDEO [FRAMES]: prints the objects of each frame, from its metadata.
 
 Reads the custom meta GstRvosSegMeta of each frame, and the element's messages.  Needs
 python3-gi and gir1.2-gst-plugins-base-1.0; no typelib of rvosseg's own is needed.

@@ -2,7 +2,7 @@
 /* pull-masks VIDEO [FRAMES]: the index mask of each frame, taken from the pad `mask`.
  *
  * Prints a line for each frame: its time, and how many pixels each object has. The
- * picture goes nowhere here; what the bus says about objects is printed too.
+ * picture is discarded. The element's messages about objects are printed, too.
  */
 #include <gst/app/gstappsink.h>
 #include <gst/gst.h>
@@ -24,7 +24,7 @@ static void count_pixels(const GstVideoFrame *mask, guint area[MAX_SLOTS + 1])
     }
 }
 
-/* The caps say the size; the rows may be padded, which GstVideoFrame knows. */
+/* The caps have the size. Rows may be padded, which GstVideoFrame handles. */
 static void print_mask(GstSample *sample)
 {
     GstBuffer *buffer = gst_sample_get_buffer(sample);
@@ -44,7 +44,7 @@ static void print_mask(GstSample *sample)
     printf("\n");
 }
 
-/* FALSE: there was an error. */
+/* FALSE: an error was posted. */
 static gboolean print_messages(GstBus *bus)
 {
     GstMessage *message;
@@ -76,7 +76,7 @@ static gboolean print_messages(GstBus *bus)
 static GstElement *build(const gchar *path)
 {
     GError *error = NULL;
-    /* The queue on the mask's branch is needed, as behind a tee. */
+    /* Each branch needs a queue, as after a tee. */
     GstElement *pipeline =
         gst_parse_launch("filesrc name=file ! decodebin ! videoconvert ! rvosseg name=r "
                          "r.src ! queue ! fakesink sync=false "
@@ -84,7 +84,7 @@ static GstElement *build(const gchar *path)
                          &error);
     GstElement *file;
 
-    /* It returns what it could build, with an error, where an element is missing. */
+    /* If an element is missing, the pipeline is incomplete and an error is set. */
     if (error) {
         fprintf(stderr, "%s\n", error->message);
         g_error_free(error);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """rtsp-server.py SOURCE [PORT]: a segmented stream at rtsp://HOST:PORT/rvosseg.
 
-SOURCE is what stands before rvosseg in a gst-launch line, such as v4l2src or
+SOURCE is the part before rvosseg in a gst-launch line, such as v4l2src or
 "rtspsrc location=rtsp://camera/ ! decodebin".  Needs python3-gi and
 gir1.2-gst-rtsp-server-1.0.
 """

@@ -53,7 +53,7 @@ class Server:
         return web.json_response({"visitors": len(self.visitors)})
 
     async def socket(self, request):
-        # Pages of other sites in the visitor's browser could connect to this machine, too.
+        # A page of another site in the visitor's browser could connect to this machine, too.
         origin = request.headers.get("Origin", "")
         if not self.allowed(request) or origin.partition("://")[2] != request.host:
             return web.Response(status=403, text="The address needs its token.\n")
@@ -78,7 +78,7 @@ class Server:
         return socket
 
     async def send(self, socket, outgoing, one):
-        """What the pipeline tells, and now and then the figures; until the visitor has gone."""
+        """Sends the pipeline's messages and, regularly, the figures, until the visitor has gone."""
         while not socket.closed:
             try:
                 message = await asyncio.wait_for(outgoing.get(), FIGURES)

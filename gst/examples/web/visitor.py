@@ -39,7 +39,7 @@ DISC = 40  # pixels: radius of the mask for a click where no object is
 
 
 def offline():
-    """Whether this machine has no address but its loopback one. Nothing is sent."""
+    """Whether this machine has only its loopback address. Sends nothing."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -49,7 +49,7 @@ def offline():
 
 
 def offer_loopback(webrtc):
-    """libnice leaves the loopback address out unless it is told."""
+    """libnice uses the loopback address only if it is told to."""
     agent = webrtc.get_property("ice-agent")
     if agent.__grefcount__ == 1:
         # The agent was still floating, so Python took the reference that is webrtcbin's. This
@@ -62,7 +62,7 @@ def offer_loopback(webrtc):
 
 class Visitor:
     def __init__(self, tell, properties=(), stun=None):
-        """`tell(message)` takes what is for the browser, a dictionary, in any thread."""
+        """`tell(message)` sends a dictionary to the browser; called in any thread."""
         self.tell = tell
         self.frames, self.since = 0, time.monotonic()
         self.labels = None  # of the newest frame: buffer of GRAY8
@@ -142,7 +142,7 @@ class Visitor:
         return Gst.PadProbeReturn.OK
 
     def figures(self):
-        """Since the last call; to be called all the time, as it empties the bus, too."""
+        """Figures since the last call. Call it regularly, because it also empties the bus."""
         bus = self.pipeline.get_bus()
         while (message := bus.pop()) is not None:
             if message.type == Gst.MessageType.ERROR:
@@ -200,7 +200,7 @@ class Visitor:
         self._set_mode(mode)
 
     def _set_mode(self, mode, then=lambda: None):
-        """rvosseg takes a mode while it is stopped, so it is taken out for a moment.
+        """rvosseg accepts a mode only while it is stopped, so it is unlinked for a moment.
 
         The change runs in this thread or, if a frame is on its way, in the frame's. Two
         changes in a row may so run in two threads.
