@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Installs what is missing, builds in four configurations, and runs every test; then the
+# Installs what is missing, builds in three configurations, and runs every test; then the
 # tests that depend on the system on another Debian release.
 # The last line is `N passed, N failed`, with `, N skipped` where some could not run here.
 set -u
@@ -18,8 +18,8 @@ It takes 20 to 30 minutes on two cores, with --quick about 15, and on a fresh ma
 more for the packages. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
 network; it is skipped where one is missing.
 
-Builds in ./build-test, ./build-asan, ./build-tsan and ./build-plain, which may be kept or
-deleted; the logs are in their folders. The exit status is 0 if nothing failed.
+Builds in ./build-test, ./build-asan and ./build-tsan, which may be kept or deleted; the logs are
+in their folders. The exit status is 0 if nothing failed.
 END
 }
 
@@ -239,7 +239,7 @@ fi
 if [ "$quick" ]; then
     echo "The default build and its tests: about 15 minutes on two cores."
 else
-    echo "Four builds with their tests, and Debian 13: 20 to 30 minutes on two cores." \
+    echo "Three builds with their tests, and Debian 13: 20 to 30 minutes on two cores." \
         "With --quick the default build only: about 15."
 fi
 section "packages"
@@ -327,7 +327,7 @@ if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c+
     # (minutes here; the others take the same paths); valgrind, which is a sanitizer itself.
     # shellcheck disable=SC2046 # names without blanks
     meson_tests build-asan $(tests_without build-asan \
-        '^(data|tree|gst|gst-checked) /| / (shared-golden-.*|(golden|half)-cuda-(measured-.*|chained-.*|unfused)|cuda-retry-.*|peer|tools-(ablation|bench))$')
+        '^(data|tree|gst|gst-checked) /| / (shared-golden-.*|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|tools-(ablation|bench))$')
     # GLib keeps some memory for good; leaks of the element are looked for by valgrind and by
     # GStreamer's tracer, above.
     ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
@@ -344,29 +344,21 @@ if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c+
 fi
 section_end
 
-# ---- thread sanitizer -------------------------------------------------------------------
+# ---- thread sanitizer, without oneDNN and the tools -------------------------------------------
 
-# Only what several threads of an application can do to the element, and the lanes of the CUDA
-# engine; in plain C, as oneDNN is not instrumented.
-section "with ThreadSanitizer"
-targets='tests/models.stamp gst/libgstrvosseg.so tests/gst/gst-chaos tests/cuda/cuda-missing'
+# What several threads of an application can do to the element, the lanes of the CUDA engine, and
+# the CPU engine in plain C (oneDNN is not instrumented). It is also the build that has neither
+# oneDNN nor the tools.
+section "with ThreadSanitizer, in plain C, without tools"
+targets='tests/models.stamp tests/engine/broken.stamp gst/libgstrvosseg.so tests/gst/gst-chaos
+    tests/cuda/cuda-missing tests/golden tests/unit-batch tests/unit-pool
+    tests/engine/api tests/engine/seeds tests/engine/stream tests/engine/threads'
 if configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
     -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled; then
-    RVOSSEG_CHAOS_SECONDS=10 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken
+    RVOSSEG_CHAOS_SECONDS=10 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken batch pool \
+        api-cpu golden-cpu seeds-cpu stream-cpu threads-cpu
 fi
 targets=''
-section_end
-
-# ---- without oneDNN, and without what needs other libraries ------------------------------
-
-section "plain C only, no element, no tools"
-if configure_and_build build-plain -Donednn=disabled -Dgst=disabled -Dtools=disabled \
-    -Dcuda=disabled; then
-    # Left out: what has no convolution in it, or none but those of the reference.
-    # shellcheck disable=SC2046
-    meson_tests build-plain $(tests_without build-plain \
-        '^(data|tree|fuzz|cuda) /| / (.*-reference|hour|shared-golden-.*|peer|python-(archive|examples|types))$')
-fi
 section_end
 
 # ---- another system -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ static const gchar *const formats[] = {
     "NV12", "I420", "RGBA",  "BGRA",      "RGBx",      "BGRx",      "ARGB",     "ABGR",
     "xRGB", "xBGR", "RGB",   "BGR",       "YV12",      "NV21",      "Y42B",     "Y444",
     "YUY2", "UYVY", "GRAY8", "I420_10LE", "I422_10LE", "Y444_10LE", "P010_10LE"};
-#define N_OFTEN 12 /* the first ones are the usual formats of decoders and converters */
+#define N_OFTEN 4 /* the first ones are the usual formats of decoders and converters */
 
 static gboolean has_luma(const GstVideoInfo *info)
 {

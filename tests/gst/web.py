@@ -19,7 +19,7 @@ import urllib.request
 ROOT, WORK = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
 EXAMPLE = ROOT / "gst" / "examples" / "web" / "server.py"
 PYTHON = "/usr/bin/python3"
-VISITS = 20
+VISITS = 10
 # The left part of the returned picture, scaled, as RGBA bytes.
 PIXELS = """
 const [part, width, height] = arguments;
