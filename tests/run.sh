@@ -36,8 +36,8 @@ done
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 cd "$root" || exit 1
 exec </dev/null
-# Debian's own tools first: another python3 in PATH may have no numpy. nvcc is wanted if it
-# is there at all. What the caller has set for GStreamer or rvosseg is no business of tests.
+# Use Debian's own tools first: another python3 in PATH may have no numpy. Use nvcc if it is
+# there. Unset the caller's variables for GStreamer and rvosseg.
 PATH=/usr/bin:/bin:$PATH LC_ALL=C.UTF-8
 command -v nvcc >/dev/null 2>&1 || [ ! -x /usr/local/cuda/bin/nvcc ] || PATH=$PATH:/usr/local/cuda/bin
 export PATH LC_ALL
@@ -61,7 +61,7 @@ section_end()
     echo "   ($(($(date +%s) - section_began)) s)"
 }
 
-# A skip without a reason may hide anything: it counts as failed.
+# A skip without a reason may hide a fault, so it counts as failed.
 count() # NAME STATUS [REASON OF A SKIP]
 {
     case $2${3:+ why} in
@@ -86,7 +86,7 @@ finish()
     exit
 }
 
-# one NAME LOG COMMAND...: a test of the whole that meson does not run.
+# one NAME LOG COMMAND...: runs a test that meson does not run.
 one()
 {
     one_name=$1 one_log=$2
@@ -104,8 +104,8 @@ one()
     count "$one_name" $one_status "${why:-}"
 }
 
-# configure_and_build FOLDER OPTIONS...: a failure of either counts as one failed test.
-# With $targets set, only these are built.
+# configure_and_build FOLDER OPTIONS...: counts as one failed test if either step fails. With
+# $targets set it builds only these.
 configure_and_build()
 {
     folder=$1
@@ -113,7 +113,7 @@ configure_and_build()
     mkdir -p "$folder"
     log=$folder/build-log.txt
     if [ -f "$folder/build.ninja" ]; then
-        # Looks again for libraries that have been installed since.
+        # Look again for libraries that have been installed since.
         meson setup --reconfigure "$folder" "$@" >"$log" 2>&1 ||
             meson setup --wipe "$folder" "$@" >"$log" 2>&1
     else
@@ -136,7 +136,7 @@ configure_and_build()
     return 1
 }
 
-# skips_of TESTLOG: name, tab, and the last line that begins with "skip", if any.
+# skips_of TESTLOG: prints name, tab, and the last line that begins with "skip", if any.
 skips_of()
 {
     /usr/bin/python3 -c '
@@ -156,7 +156,7 @@ meson_tests()
     folder=$1
     shift
     rm -f "$folder/meson-logs/testlog.json"
-    # One more than there are cores: many tests wait for a clock.
+    # One process more than cores, because many tests wait for a clock.
     GST_REGISTRY=$root/$folder/registry.bin XDG_CACHE_HOME=$root/$folder/cache \
         meson test -C "$folder" --no-rebuild --print-errorlogs \
         --num-processes $(($(nproc) + 1)) "$@" 2>&1 |
@@ -166,7 +166,7 @@ meson_tests()
         count "$folder: meson test" 1
         return
     fi
-    # One test a line; quotes within its output are escaped, so these match its own fields.
+    # There is one test a line. Quotes in its output are escaped, so these match fields only.
     passed=$((passed + $(grep -c '"result": "\(OK\|EXPECTEDFAIL\)"' "$results")))
     skips_of "$results" >"$folder/skips.txt"
     while IFS='	' read -r skip_name skip_why; do
@@ -180,14 +180,14 @@ meson_tests()
 $(echo "$bad" | sed "s|^|  $folder: |")"
 }
 
-# Names of the tests of a build, without those whose `suite / name` matches a pattern.
+# Prints the tests of a build, without those whose `suite / name` matches a pattern.
 tests_without()
 {
     meson test -C "$1" --list 2>/dev/null | sed -n 's|^rvosseg:||p' | grep -v -E "$2" |
         sed 's|.* / ||'
 }
 
-# What meson does not run, one after another beside the tests that it runs.
+# The tests that meson does not run, one after another, beside meson's tests.
 whole_tests()
 {
     one "docs" build-test/docs-log.txt sh tests/docs.sh build-test/docs
@@ -202,7 +202,7 @@ whole_tests()
     one "data/demo.sh" build-test/demo-log.txt sh tests/demo.sh build-test
 }
 
-# aside FILE FUNCTION: runs it in the background, with counts of its own, for beside().
+# aside FILE FUNCTION: runs it in the background, with its own counts, for beside().
 aside()
 {
     aside_file=$1
@@ -216,7 +216,7 @@ aside()
     aside_pid=$!
 }
 
-# beside: waits for it, and shows and counts its tests.
+# beside: waits for aside, and prints and counts its tests.
 beside()
 {
     wait "$aside_pid"
@@ -231,7 +231,7 @@ beside()
 
 # ---- packages -------------------------------------------------------------------
 
-# gst-cuda brings 200 MB of other packages: only where it can be built on.
+# gst-cuda brings 200 MB of other packages: install it only if CUDA can be built.
 cuda_packages=''
 if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; then
     cuda_packages=libgstreamer-plugins-bad1.0-dev
@@ -263,7 +263,7 @@ if need_packages gcc g++ libc6-dev meson ninja-build pkg-config xz-utils \
 else
     echo "some are missing: going on with what is here"
 fi
-# GstAnalytics: 540 MB on Debian 13, and no use with an older GStreamer.
+# GstAnalytics takes 540 MB on Debian 13, and an older GStreamer does not have it.
 if pkg-config --atleast-version=1.24 gstreamer-1.0; then
     need_packages -- libgstreamer-plugins-bad1.0-dev gir1.2-gst-plugins-bad-1.0
 fi
@@ -271,7 +271,7 @@ section_end
 
 command -v meson >/dev/null 2>&1 || { count "no meson here" 1; finish; }
 
-# Another Debian is fetched and unpacked while this one is tested.
+# Fetch and unpack the other Debian while this one is tested.
 other=13
 grep -q '^VERSION_ID="13"' /etc/os-release 2>/dev/null && other=12
 other_log=build-test/debian-$other-prepare-log.txt other_pid=''
@@ -284,7 +284,7 @@ fi
 # ---- the build that users make ----------------------------------------------------
 
 section "default configuration"
-# For two kinds of GPU: the oldest, and the one whose machine code a test reads.
+# Compile for two kinds of GPU: the oldest, and the one whose machine code a test reads.
 configure_and_build build-test -Dcuda-arch=75,90
 built=$?
 aside build-test/whole whole_tests
@@ -296,7 +296,7 @@ section_end
 
 # ---- clang: no warning, address and undefined-behaviour sanitizers, fuzzers -----------------
 
-# fuzz NAME: some runs of a fuzzer, from the inputs that the tree keeps for it.
+# fuzz NAME: runs a fuzzer for a while, from its inputs in the tree.
 fuzz()
 {
     seeds=''
@@ -320,18 +320,18 @@ fi
 if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c++}") \
     configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=false \
     -Dwerror=true -Dfuzz=$fuzzers -Dcuda=disabled; then
-    # A file that shrinks while it is mapped is a signal that the tools take themselves.
+    # The tools themselves handle the signal of a mapped file that shrinks.
     export ASAN_OPTIONS=abort_on_error=0:handle_sigbus=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 RVOSSEG_CHAOS_SECONDS=10
-    # Left out: what is Python; large networks in plain C, and variants of the CUDA engine
-    # (minutes here; the others take the same paths); valgrind, which is a sanitizer itself.
+    # Left out: Python; large networks in plain C and variants of the CUDA engine, which take
+    # minutes and the same paths as others; valgrind, because the sanitizer replaces it.
     # shellcheck disable=SC2046 # names without blanks
     meson_tests build-asan $(tests_without build-asan \
         '^(data|tree|gst|gst-checked) /| / (shared-golden-.*|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|tools-(ablation|bench))$')
-    # GLib keeps some memory for good; leaks of the element are looked for by valgrind and by
-    # GStreamer's tracer, above.
+    # GLib never frees some memory. Valgrind and GStreamer's tracer, above, look for leaks of the
+    # element.
     ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
-    # Programs that are not ours (gst-launch-1.0, python3) cannot load the instrumented plugin.
+    # System programs (gst-launch-1.0, python3) cannot load the instrumented plugin.
     # shellcheck disable=SC2046
     set -- $(tests_without build-asan \
         '^(unit|engine.*|fuzz|tools|tree|data|cuda|gst-checked) /|element-|example-[^cp]|example-c[ao]')
@@ -364,7 +364,7 @@ section_end
 # ---- another system -----------------------------------------------------------------------
 
 section "Debian $other"
-# Its packages, which have been fetched since the start.
+# Its packages have been fetched since the start.
 prepared()
 {
     wait "$other_pid"
