@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 root, meson = pathlib.Path(sys.argv[1]), sys.argv[2]
-OFF = [f"-D{name}=disabled" for name in ("gst", "tests")]
+OFF = [f"-D{name}=disabled" for name in ("cuda", "gst", "python", "tests", "tools")]
 # name: CFLAGS, options of the setup, the -O that must win
 CASES = {
     # dpkg-buildflags of Debian 12, and what debhelper asks of Meson

@@ -14,7 +14,7 @@ usage: sh tests/run.sh [--quick] [--no-install]
                  Debian 13
   --no-install   install no Debian packages
 
-It takes 20 to 30 minutes on two cores, with --quick about 15, and on a fresh machine about 5
+It takes about 20 minutes on two cores, with --quick about 12, and on a fresh machine about 5
 more for the packages. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
 network; it is skipped where one is missing.
 
@@ -294,6 +294,23 @@ section_end
 
 [ -z "$quick" ] || finish
 
+# ---- thread sanitizer, without oneDNN and the tools -------------------------------------------
+
+# Tests what several threads of an application can do to the element, the lanes of the CUDA engine,
+# and the CPU engine in plain C (oneDNN is not instrumented). It is also the build that has neither
+# oneDNN nor the tools.
+thread_tests()
+{
+    echo "with ThreadSanitizer, in plain C, without tools:"
+    targets='tests/models.stamp tests/engine/broken.stamp gst/libgstrvosseg.so tests/gst/gst-chaos
+        tests/cuda/cuda-missing tests/golden tests/unit-batch tests/unit-pool
+        tests/engine/api tests/engine/seeds tests/engine/stream tests/engine/threads'
+    configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
+        -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled || return
+    RVOSSEG_CHAOS_SECONDS=10 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken batch pool \
+        api-cpu golden-cpu seeds-cpu stream-cpu threads-cpu
+}
+
 # ---- clang: no warning, address and undefined-behaviour sanitizers, fuzzers -----------------
 
 # fuzz NAME: runs a fuzzer for a while, from its inputs in the tree.
@@ -310,6 +327,8 @@ fuzz()
 }
 
 # One build for all three: each compiles the whole tree. GPU code is only text here.
+mkdir -p build-tsan
+aside build-tsan/section thread_tests
 section "with clang: no warning allowed, AddressSanitizer, UndefinedBehaviorSanitizer, fuzzers"
 compiler=clang fuzzers=enabled
 if ! command -v clang >/dev/null 2>&1; then
@@ -323,42 +342,20 @@ if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c+
     # The tools themselves handle the signal of a mapped file that shrinks.
     export ASAN_OPTIONS=abort_on_error=0:handle_sigbus=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 RVOSSEG_CHAOS_SECONDS=10
-    # Left out: Python; large networks in plain C and variants of the CUDA engine, which take
-    # minutes and the same paths as others; valgrind, because the sanitizer replaces it.
+    # Left out: Python; large networks in plain C; other paths of the reference and the CUDA
+    # engine, which take minutes and the same code as others; valgrind, because the sanitizer
+    # replaces it; system programs (gst-launch-1.0, python3), which cannot load the instrumented
+    # plugin.
     # shellcheck disable=SC2046 # names without blanks
     meson_tests build-asan $(tests_without build-asan \
-        '^(data|tree|gst|gst-checked) /| / (shared-golden-.*|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|tools-(ablation|bench))$')
-    # GLib never frees some memory. Valgrind and GStreamer's tracer, above, look for leaks of the
-    # element.
-    ASAN_OPTIONS=$ASAN_OPTIONS:detect_leaks=0
-    # System programs (gst-launch-1.0, python3) cannot load the instrumented plugin.
-    # shellcheck disable=SC2046
-    set -- $(tests_without build-asan \
-        '^(unit|engine.*|fuzz|tools|tree|data|cuda|gst-checked) /|element-|example-[^cp]|example-c[ao]')
-    [ $# = 0 ] || meson_tests build-asan "$@"
+        '^(data|tree|gst-checked) /| / (shared-golden-.*|(auto|batch|stream|threads)-reference|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|tools-(ablation|bench)|gst-cuda-contexts|element-.*|example-[^cp].*|example-c[ao].*)$')
     unset ASAN_OPTIONS UBSAN_OPTIONS RVOSSEG_CHAOS_SECONDS
     for fuzzer in build-asan/tests/fuzz/fuzz-*; do
         [ ! -x "$fuzzer" ] || [ -d "$fuzzer" ] ||
             one "${fuzzer##*/}" "build-asan/${fuzzer##*/}-log.txt" fuzz "${fuzzer##*/fuzz-}"
     done
 fi
-section_end
-
-# ---- thread sanitizer, without oneDNN and the tools -------------------------------------------
-
-# What several threads of an application can do to the element, the lanes of the CUDA engine, and
-# the CPU engine in plain C (oneDNN is not instrumented). It is also the build that has neither
-# oneDNN nor the tools.
-section "with ThreadSanitizer, in plain C, without tools"
-targets='tests/models.stamp tests/engine/broken.stamp gst/libgstrvosseg.so tests/gst/gst-chaos
-    tests/cuda/cuda-missing tests/golden tests/unit-batch tests/unit-pool
-    tests/engine/api tests/engine/seeds tests/engine/stream tests/engine/threads'
-if configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
-    -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled; then
-    RVOSSEG_CHAOS_SECONDS=10 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken batch pool \
-        api-cpu golden-cpu seeds-cpu stream-cpu threads-cpu
-fi
-targets=''
+beside
 section_end
 
 # ---- another system -----------------------------------------------------------------------
