@@ -304,11 +304,11 @@ thread_tests()
     echo "with ThreadSanitizer, in plain C, without tools:"
     targets='tests/models.stamp tests/engine/broken.stamp gst/libgstrvosseg.so tests/gst/gst-chaos
         tests/cuda/cuda-missing tests/golden tests/unit-batch tests/unit-pool
-        tests/engine/api tests/engine/seeds tests/engine/stream tests/engine/threads'
+        tests/engine/api tests/engine/seeds tests/engine/threads'
     configure_and_build build-tsan -Db_sanitize=thread -Db_lundef=false -Donednn=disabled \
         -Dcuda=disabled -Dcuda-memory=disabled -Dtools=disabled || return
     RVOSSEG_CHAOS_SECONDS=10 meson_tests build-tsan gst-chaos cuda-lanes cuda-lanes-broken batch pool \
-        api-cpu golden-cpu seeds-cpu stream-cpu threads-cpu
+        api-cpu golden-cpu seeds-cpu threads-cpu
 }
 
 # ---- clang: no warning, address and undefined-behaviour sanitizers, fuzzers -----------------
@@ -343,12 +343,12 @@ if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c+
     export ASAN_OPTIONS=abort_on_error=0:handle_sigbus=0
     export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 RVOSSEG_CHAOS_SECONDS=10
     # Left out: Python; large networks in plain C; other paths of the reference and the CUDA
-    # engine, which take minutes and the same code as others; valgrind, because the sanitizer
-    # replaces it; system programs (gst-launch-1.0, python3), which cannot load the instrumented
-    # plugin.
+    # engine, and tools that read the same kinds of files, which take minutes and the same code as
+    # others; valgrind, because the sanitizer replaces it; system programs (gst-launch-1.0,
+    # python3), which cannot load the instrumented plugin.
     # shellcheck disable=SC2046 # names without blanks
     meson_tests build-asan $(tests_without build-asan \
-        '^(data|tree|gst-checked) /| / (shared-golden-.*|(auto|batch|stream|threads)-reference|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|tools-(ablation|bench)|gst-cuda-contexts|element-.*|example-[^cp].*|example-c[ao].*)$')
+        '^(data|tree|gst-checked) /| / (shared-golden-.*|(auto|batch|stream|threads)-reference|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|fast|stream-cuda-emulated|tools-(ablation|assign|bench|dataset|eval|eval_slots)|element-.*|example-[^cp].*|example-c[ao].*)$')
     unset ASAN_OPTIONS UBSAN_OPTIONS RVOSSEG_CHAOS_SECONDS
     for fuzzer in build-asan/tests/fuzz/fuzz-*; do
         [ ! -x "$fuzzer" ] || [ -d "$fuzzer" ] ||

@@ -28,8 +28,8 @@ valgrind)
     few=$RVOSSEG_TEST_DIR/few
     mkdir -p "$few"
     system=$(pkg-config --variable=pluginsdir gstreamer-1.0)
-    for name in app coreelements deinterlace videoconvert videoconvertscale videofilter videorate \
-        videoscale videotestsrc; do
+    for name in app coreelements deinterlace videobox videoconvert videoconvertscale videocrop \
+        videofilter videorate videoscale videotestsrc; do
         [ ! -e "$system/libgst$name.so" ] || ln -sf "$system/libgst$name.so" "$few/"
     done
     export GST_PLUGIN_SYSTEM_PATH_1_0="$few" GST_REGISTRY="$GST_REGISTRY-few"
