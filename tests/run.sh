@@ -237,10 +237,10 @@ if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; t
     cuda_packages=libgstreamer-plugins-bad1.0-dev
 fi
 if [ "$quick" ]; then
-    echo "The default build and its tests: about 15 minutes on two cores."
+    echo "The default build and its tests: about 12 minutes on two cores."
 else
-    echo "Three builds with their tests, and Debian 13: 20 to 30 minutes on two cores." \
-        "With --quick the default build only: about 15."
+    echo "Three builds with their tests, and Debian 13: about 20 minutes on two cores." \
+        "With --quick the default build only: about 12."
 fi
 section "packages"
 # shellcheck source=data/packages.sh
