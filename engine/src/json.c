@@ -107,7 +107,8 @@ static bool escape(struct rv_json *q)
 }
 
 /* The decoded string is never longer than its source: the NUL takes the place of the
- * closing quote, and an escape of four hexadecimal digits (6 bytes) becomes at most 3 bytes. */
+ * closing quote, and an escape of four hexadecimal digits (6 bytes) becomes at most 3
+ * bytes. */
 bool rv_json_string(struct rv_json *q, const char **out, const char *what)
 {
     *out = NULL;
