@@ -5,7 +5,7 @@
 set -eu
 one=$1 two=$2 out=$3
 shift 3
-exec gst-launch-1.0 -q compositor name=c sink_0::width=480 sink_0::height=360 \
+exec gst-launch-1.0 -q compositor name=c background=black sink_0::width=480 sink_0::height=360 \
     sink_1::width=480 sink_1::height=360 sink_1::xpos=480 ! videoconvert ! queue ! \
     x264enc tune=zerolatency ! h264parse ! mp4mux ! filesink location="$out" \
     filesrc location="$one" ! decodebin ! videoconvert ! rvosseg "$@" ! queue ! c.sink_0 \

@@ -39,7 +39,9 @@ fi
 frame="video/x-raw,width=$width,height=$height"
 camera="${SOURCE:-v4l2src} ! videoconvert ! videoscale ! $frame ! \
     queue leaky=downstream max-size-buffers=1 ! videoconvert ! rvosseg name=r output=alpha"
-compose="compositor name=c sink_0::width=$width sink_0::height=$height"
+# The first frame may come late. Without start-time-selection a chequered picture comes before it.
+compose="compositor name=c start-time-selection=first background=black \
+    sink_0::width=$width sink_0::height=$height"
 [ "$out" = pipewire ] && [ ! "${SINK:-}" ] || sink="video/x-raw,format=YUY2 ! queue ! $sink"
 finish="videoconvert ! $sink"
 # Both branches start behind the network: their frames come at the same time.

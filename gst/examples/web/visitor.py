@@ -26,7 +26,8 @@ PIPELINE = f"""
         video/x-raw,format=RGBA,width={WIDTH},height={HEIGHT},pixel-aspect-ratio=1/1 !
         identity name=gate !
         rvosseg name=seg post-messages=none max-gap=5000000000 {{properties}} ! tee name=t
-    compositor name=c sink_0::width={WIDTH} sink_0::height={HEIGHT} ! videoconvert !
+    compositor name=c start-time-selection=first background=black
+        sink_0::width={WIDTH} sink_0::height={HEIGHT} ! videoconvert !
         video/x-raw,format=I420 ! queue max-size-buffers=2 leaky=downstream !
         vp8enc deadline=1 cpu-used=8 target-bitrate=1500000 keyframe-max-dist=60 error-resilient=1 !
         rtpvp8pay ! application/x-rtp,media=video,encoding-name=VP8,clock-rate=90000,payload=96 ! w.
