@@ -8,7 +8,7 @@
 
 G_BEGIN_DECLS
 
-/* Enums and flags of the properties, since 0.1. gstrvosenums.c explains the values. */
+/* Enums and flags of the properties, since 0.1. gstrvosprops.c explains the values. */
 
 typedef enum {
     GST_RVOS_SEG_MODE_ZERO_SHOT,
@@ -78,21 +78,9 @@ typedef enum {
     GST_RVOS_SEG_POST_MESSAGES_ALL,
 } GstRvosSegPostMessages;
 
-GType gst_rvos_seg_mode_get_type(void);
-GType gst_rvos_seg_variant_get_type(void);
-GType gst_rvos_seg_detector_seeds_get_type(void);
-GType gst_rvos_seg_engine_get_type(void);
-GType gst_rvos_seg_precision_get_type(void);
-GType gst_rvos_seg_output_get_type(void);
-GType gst_rvos_seg_overlay_text_get_type(void);
-GType gst_rvos_seg_late_policy_get_type(void);
-GType gst_rvos_seg_scene_cut_get_type(void);
-GType gst_rvos_seg_attach_meta_get_type(void);
-GType gst_rvos_seg_post_messages_get_type(void);
-
 /* All properties except strings, so that a frame's snapshot is one assignment. A field
- * has exactly the type of its GValue, because gstrvosvalues.c accesses fields by offset.
- * So enums and flags are gint and guint. */
+ * has exactly the type of its GValue, because it is accessed by its offset. So enums and
+ * flags are gint and guint, and a fraction is two gint. */
 typedef struct {
     gint mode;
     gint variant;
@@ -136,51 +124,26 @@ typedef struct {
     gchar *palette;
 } GstRvosStrings;
 
-/* Property ids. */
+/* Property ids: an id of its own, or the offset of a field of GstRvosSettings. */
 enum {
     GST_RVOS_PROP_0,
-    GST_RVOS_PROP_MODE,
-    GST_RVOS_PROP_VARIANT,
-    GST_RVOS_PROP_DISCOVERY_INTERVAL,
-    GST_RVOS_PROP_DETECTOR_SEEDS,
     GST_RVOS_PROP_MODEL,
-    GST_RVOS_PROP_ENGINE,
     GST_RVOS_PROP_ACTUAL_ENGINE,
-    GST_RVOS_PROP_PRECISION,
-    GST_RVOS_PROP_CUDA_DEVICE_ID,
-    GST_RVOS_PROP_N_THREADS,
-    GST_RVOS_PROP_SHARE_MODEL,
-    GST_RVOS_PROP_MAX_BATCH,
-    GST_RVOS_PROP_BATCH_TIMEOUT,
-    GST_RVOS_PROP_OBJECTS,
-    GST_RVOS_PROP_NETWORK_WIDTH,
-    GST_RVOS_PROP_NETWORK_HEIGHT,
-    GST_RVOS_PROP_ENABLED,
-    GST_RVOS_PROP_OUTPUT,
-    GST_RVOS_PROP_OVERLAY_ALPHA,
-    GST_RVOS_PROP_CONTOUR_WIDTH,
     GST_RVOS_PROP_PALETTE,
-    GST_RVOS_PROP_OVERLAY_TEXT,
-    GST_RVOS_PROP_THRESHOLD,
-    GST_RVOS_PROP_MIN_OBJECT_SIZE,
-    GST_RVOS_PROP_MIN_AGE,
-    GST_RVOS_PROP_LOST_FRAMES,
     GST_RVOS_PROP_INIT_MASK_LOCATION,
-    GST_RVOS_PROP_LATE_POLICY,
-    GST_RVOS_PROP_INFERENCE_INTERVAL,
-    GST_RVOS_PROP_MAX_INFERENCE_RATE,
-    GST_RVOS_PROP_MAX_GAP,
-    GST_RVOS_PROP_SCENE_CUT,
-    GST_RVOS_PROP_LATENCY,
-    GST_RVOS_PROP_ATTACH_META,
-    GST_RVOS_PROP_POST_MESSAGES,
     GST_RVOS_PROP_STATS,
-    GST_RVOS_N_PROPS
+    GST_RVOS_PROP_FIRST_FIELD
 };
+#define GST_RVOS_PROP_FIELD(name)                                                        \
+    (GST_RVOS_PROP_FIRST_FIELD + G_STRUCT_OFFSET(GstRvosSettings, name))
 
 void gst_rvos_props_install(GObjectClass *klass);
-void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
-void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
+
+/* Sets all settings to the defaults of the installed properties. */
+void gst_rvos_settings_init(GstRvosSettings *settings, GObjectClass *klass);
+/* Sets and gets the field of a property. */
+void gst_rvos_settings_set(GstRvosSettings *settings, guint id, const GValue *value);
+void gst_rvos_settings_get(GstRvosSettings *settings, guint id, GValue *value);
 
 /* Parses "davis", or comma separated "#rrggbb" for slots 1, 2, ..., repeated if there are
  * too few. */

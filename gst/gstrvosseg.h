@@ -99,6 +99,8 @@ struct _GstRvosSeg {
 
 void gst_rvos_props_init(GstRvosSeg *self);
 void gst_rvos_props_clear(GstRvosSeg *self);
+void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
+void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
 
 /* ---- gstrvosevents.c --------------------------------------------------------------- */
 
