@@ -27,21 +27,27 @@ static GstBuffer *rgb_picture(const GstVideoInfo *info, guint n)
 {
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(info), NULL);
     GstVideoFrame frame;
+    guint8 *red = g_malloc((gsize)info->width);
 
     fail_unless(gst_video_frame_map(&frame, info, buffer, GST_MAP_WRITE));
+    for (gint x = 0; x < info->width; x++)
+        red[x] = (guint8)(128 + 100 * sin(9 * ((gdouble)x / info->width) + 0.3 * n));
     for (gint y = 0; y < info->height; y++) {
         guint8 *p = (guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&frame, 0) +
                     y * GST_VIDEO_FRAME_PLANE_STRIDE(&frame, 0);
+        gdouble v = (gdouble)y / info->height;
+        guint8 green = (guint8)(128 + 100 * cos(7 * v - 0.2 * n));
 
         for (gint x = 0; x < info->width; x++, p += 4) {
-            gdouble u = (gdouble)x / info->width, v = (gdouble)y / info->height;
+            gdouble u = (gdouble)x / info->width;
 
-            p[0] = (guint8)(128 + 100 * sin(9 * u + 0.3 * n));
-            p[1] = (guint8)(128 + 100 * cos(7 * v - 0.2 * n));
+            p[0] = red[x];
+            p[1] = green;
             p[2] = (guint8)(128 + 100 * sin(5 * (u + v) + 0.1 * n));
             p[3] = 255;
         }
     }
+    g_free(red);
     gst_video_frame_unmap(&frame);
     return buffer;
 }
