@@ -34,7 +34,7 @@ struct rv_follow_rules {
     bool back_soon;   /* a part that is that object needs one check, not `separations` */
     double reach;   /* distance of a part from where the object was, at most, in sizes of
                        the object */
-    double shrinks; /* part of its recent area below which an object is being hidden */
+    double shrinks; /* part of its recent area below which an object is being occluded */
     double fade;    /* of the recent area, what is left of it one frame later */
     int hurry;      /* frames between discoveries while nothing is followed */
     int missed;     /* or while an object has been away for at most so many frames */
@@ -55,8 +55,8 @@ struct rv_follow_rules {
                                   must hold: the decoder is sure of them */
     double border_share;       /* size of each of them, against the largest */
     double separate;           /* size of a part that comes off, against the rest */
-    double hidden;             /* part of the gap between them that other objects fill at
-                                  most: if they fill more, they hide the rest */
+    double occluded;           /* part of the gap between them that other objects fill at
+                                  most: if they fill more, they occlude the rest */
     int far;                   /* pixels: a smaller part further off is cut off */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */

@@ -72,8 +72,8 @@ static void middle(const struct rv_follow *f, int piece, double *x, double *y)
 }
 
 /* Whether other objects fill most of the gap between two pieces of an object, on the
- * line between the middles of the pieces. They hide the part in between. */
-static bool hidden_between(const struct rv_follow *f, int a, int b, int slot)
+ * line between the middles of the pieces. They occlude the part in between. */
+static bool occluded_between(const struct rv_follow *f, int a, int b, int slot)
 {
     double ax, ay, bx, by;
     int steps = f->params.width + f->params.height, gap = 0, others = 0;
@@ -88,7 +88,7 @@ static bool hidden_between(const struct rv_follow *f, int a, int b, int slot)
         gap += label != slot;
         others += label && label != slot;
     }
-    return others > f->rules.hidden * gap;
+    return others > f->rules.occluded * gap;
 }
 
 /* The largest piece of an object; 0: none. Sets f->near to the pixels within `margin`
@@ -116,8 +116,8 @@ static bool is_near(const struct rv_follow *f, int piece)
     return false;
 }
 
-/* A large piece of an object that is away from the rest, and not because something hides
- * what is between them; 0: none. */
+/* A large piece of an object that is away from the rest, and not because something
+ * occludes what is between them; 0: none. */
 static int piece_apart(struct rv_follow *f, int slot)
 {
     const struct rv_pieces *p = &f->pieces;
@@ -126,13 +126,13 @@ static int piece_apart(struct rv_follow *f, int slot)
     for (int k = main + 1; main && k <= p->count; k++)
         if (p->piece[k].label == slot &&
             p->piece[k].area >= f->rules.separate * p->piece[main].area &&
-            !is_near(f, k) && !hidden_between(f, main, k, slot))
+            !is_near(f, k) && !occluded_between(f, main, k, slot))
             return k;
     return 0;
 }
 
 /* Cuts off small parts of an object that lie far from its largest piece, where nothing
- * hides what is between. True if there are any. */
+ * occludes what is between. True if there are any. */
 static bool cut_crumbs(struct rv_follow *f, int slot)
 {
     const struct rv_pieces *p = &f->pieces;
@@ -142,7 +142,7 @@ static bool cut_crumbs(struct rv_follow *f, int slot)
     for (int k = main + 1; main && k <= p->count; k++) {
         crumb[k] = p->piece[k].label == slot &&
                    p->piece[k].area < f->rules.separate * p->piece[main].area &&
-                   !is_near(f, k) && !hidden_between(f, main, k, slot);
+                   !is_near(f, k) && !occluded_between(f, main, k, slot);
         any = any || crumb[k];
     }
     for (int i = 0; any && i < f->pixels; i++)

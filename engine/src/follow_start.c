@@ -298,7 +298,7 @@ static void find_found(struct rv_follow *f, const uint8_t *found,
 }
 
 /* A larger piece close to this one and of the same zero-shot slot: both are parts of one
- * object, of which something thin hides the middle. Pieces that touch have a border
+ * object, of which something thin occludes the middle. Pieces that touch have a border
  * between them instead. 0: there is none. */
 static int rest_of(struct rv_follow *f, int piece,
                    const uint8_t found_of[RV_MAX_PIECES + 1])

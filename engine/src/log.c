@@ -9,7 +9,7 @@
 #include "utf8.h"
 
 /* Control characters, and marks that change the text direction or the line. */
-static bool is_hidden(const uint8_t *p, int n)
+static bool is_control(const uint8_t *p, int n)
 {
     switch (n) {
     case 1:
@@ -27,7 +27,7 @@ static bool is_hidden(const uint8_t *p, int n)
 }
 
 /* Lines quote names from files. A terminal must get one line of valid UTF-8 without
- * control effects, so hidden and bad bytes become '?'. */
+ * control effects, so such and bad bytes become '?'. */
 static void make_plain(char *line)
 {
     uint8_t *p = (uint8_t *)line, *end = p + strlen(line);
@@ -35,7 +35,7 @@ static void make_plain(char *line)
     while (p < end) {
         int n = rv_utf8_length(p, end);
 
-        if (n && !is_hidden(p, n)) {
+        if (n && !is_control(p, n)) {
             p += n;
             continue;
         }

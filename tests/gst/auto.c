@@ -100,7 +100,7 @@ GST_START_TEST(test_slot_is_used_again)
 }
 GST_END_TEST;
 
-/* An object that is hidden for a while comes back under its id. */
+/* An object that is occluded for a while comes back under its id. */
 GST_START_TEST(test_comes_back)
 {
     Rig *rig = automatic("30");

@@ -129,7 +129,7 @@ static guint too_short_words(Rig *rig, gchar **text)
     return n;
 }
 
-/* Objects that are hidden because the stream ends before they are min-age frames old. */
+/* Objects that are not shown because the stream ends before they are min-age frames old. */
 GST_START_TEST(test_too_short_for_min_age)
 {
     static const struct {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* follow.c - the rules of the automatic task, on scripted masks. How pieces of the start
- * are joined and divided is in follow_pieces.c, and objects that hide others in
- * follow_hidden.c. */
+ * are joined and divided is in follow_pieces.c, and objects that occlude others in
+ * follow_occluded.c. */
 #include "follow_scene.h"
 
 /* ---- scenes: true if all went as it should ------------------------------------------
@@ -54,7 +54,7 @@ static bool flicker(const struct rv_follow_rules *rules)
     run(s, START);
     for (int t = 0; t < 60; t++) {
         s->shape[1] = right;
-        s->shape[1].hidden = s->looks & 1;
+        s->shape[1].absent = s->looks & 1;
         step(s);
         any = any || id(s, 1);
     }
@@ -69,7 +69,7 @@ static bool start_flicker(const struct rv_follow_rules *rules)
     for (int t = 0; t < START; t++) {
         s->shape[0] = left;
         s->shape[1] = right;
-        s->shape[1].hidden = t < START - 1;
+        s->shape[1].absent = t < START - 1;
         step(s);
     }
     run(s, 2);
@@ -85,11 +85,11 @@ static bool leave(const struct rv_follow_rules *rules)
     s->shape[0] = left;
     s->shape[1] = right;
     run(s, START + 10);
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, 80);
     if (objects(s) != 1 || id(s, 0) != 1)
         return false;
-    s->shape[1].hidden = false;
+    s->shape[1].absent = false;
     run(s, 2 * INTERVAL);
     return id(s, 0) == 1 && id(s, 1) == 3;
 }
@@ -102,9 +102,9 @@ static bool come_back(const struct rv_follow_rules *rules)
     s->shape[0] = left;
     s->shape[1] = right;
     run(s, START + 10);
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, 30);
-    s->shape[1].hidden = false;
+    s->shape[1].absent = false;
     run(s, 30);
     return id(s, 0) == 1 && id(s, 1) == 2;
 }
@@ -168,9 +168,9 @@ static bool cuts_off(const struct rv_follow_rules *rules, int gap)
 
     s->shape[0] = left;
     s->shape[1] = (struct shape){.x = 50 + gap, .y = 60, .w = 12, .h = 12};
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, START + 2);
-    s->shape[1].hidden = false;
+    s->shape[1].absent = false;
     s->owns[slot_with(s, 0)] |= 2;
     run(s, 8);
     CHECK(id(s, 0) == 1 && objects(s) == 1);
@@ -250,7 +250,7 @@ static bool creep_from_nowhere(const struct rv_follow_rules *rules)
     s->shape[2] = left;
     s->shape[2].x = 100;
     run(s, START);
-    s->shape[2].hidden = true;
+    s->shape[2].absent = true;
     run(s, 10);
     s->owns[1] |= 2;
     s->owns[0] &= ~UINT32_C(2);
@@ -296,13 +296,13 @@ static bool full_slots(const struct rv_follow_rules *rules)
     s->shape[1] = right;
     s->shape[2] = left;
     s->shape[2].x = 90;
-    s->shape[2].hidden = true;
+    s->shape[2].absent = true;
     run(s, START + 2);
-    s->shape[2].hidden = false;
+    s->shape[2].absent = false;
     run(s, 3 * INTERVAL);
     if (id(s, 0) != 1 || id(s, 1) != 2 || id(s, 2))
         return false;
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, 3 * INTERVAL);
     return id(s, 0) == 1 && id(s, 2) == 3 && objects(s) == 2;
 }
@@ -333,7 +333,7 @@ static bool all_lost(const struct rv_follow_rules *rules)
 
     s->shape[0] = left;
     run(s, START);
-    s->shape[0].hidden = true;
+    s->shape[0].absent = true;
     run(s, 60);
     s->shape[1] = right;
     run(s, 10);
@@ -355,7 +355,7 @@ static bool few_slots(const struct rv_follow_rules *rules)
     run(s, 4);
     if (rv_follow_slots(s->follow) != 2)
         return false;
-    s->shape[0].hidden = true;
+    s->shape[0].absent = true;
     run(s, 70);
     return objects(s) == 0 && rv_follow_slots(s->follow) == 8;
 }
@@ -380,7 +380,7 @@ static void given(void)
     s->shape[0].found = 0;
     run(s, 10 * INTERVAL);
     CHECK(id(s, 0) == 1);
-    s->shape[0].hidden = true;
+    s->shape[0].absent = true;
     run(s, 100);
     CHECK(serial(s, 2) == 1 && !(s->changed & 4));
     rv_follow_given(s->follow, 4); /* a correction */
@@ -425,7 +425,7 @@ static void reset(void)
           rv_follow_clears_found(s->follow));
     s->held = 0;
     s->frame = 0;
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, START + 5);
     CHECK(id(s, 0) == 3 && objects(s) == 1);
 }

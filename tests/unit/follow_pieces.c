@@ -32,11 +32,11 @@ static bool bridged_by(const struct rv_follow_rules *rules, int h, bool *one)
     s->shape[1].w = 20;
     s->shape[1].found = 2;
     s->shape[2] = (struct shape){.x = 50, .y = 40, .w = 30, .h = h, .found = 1};
-    s->shape[2].hidden = true;
+    s->shape[2].absent = true;
     run(s, 8);
     if (s->decision.shown[60 * W + 30] == s->decision.shown[60 * W + 90])
         return false;
-    s->shape[2].hidden = false;
+    s->shape[2].absent = false;
     step(s);
     *one = s->decision.shown[60 * W + 30] == s->decision.shown[60 * W + 90];
     return true;
@@ -59,9 +59,9 @@ static bool bridges(const struct rv_follow_rules *rules)
     s->shape[2] = (struct shape){.x = 92, .y = 40, .w = 44, .h = 40, .found = 3};
     s->shape[3] = (struct shape){.x = 30, .y = 40, .w = 22, .h = 40, .found = 2};
     s->shape[4] = (struct shape){.x = 66, .y = 40, .w = 26, .h = 40, .found = 3};
-    s->shape[3].hidden = s->shape[4].hidden = true;
+    s->shape[3].absent = s->shape[4].absent = true;
     run(s, 8);
-    s->shape[3].hidden = s->shape[4].hidden = false;
+    s->shape[3].absent = s->shape[4].absent = false;
     step(s);
     return s->decision.shown[60 * W + 15] == s->decision.shown[60 * W + 60] &&
            s->decision.shown[60 * W + 15] == s->decision.shown[60 * W + 120];
@@ -90,25 +90,25 @@ static bool quick_touch(const struct rv_follow_rules *rules)
     return s->decision.shown[60 * W + 30] != s->decision.shown[60 * W + 70];
 }
 
-/* A wall hides the middle of an object for some frames of the start. */
+/* A wall occludes the middle of an object for some frames of the start. */
 static bool wall(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
 
     s->shape[0] = left;
     s->shape[0].w = 100;
-    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 24, .h = H, .hidden = true};
+    s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 24, .h = H, .absent = true};
     for (int t = 0; t < START; t++) {
-        s->shape[1].hidden = t < START - 3;
+        s->shape[1].absent = t < START - 3;
         step(s);
     }
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, 2);
     return id(s, 0) == 1 && objects(s) == 1;
 }
 
-/* A pole hides the middle of an object from the beginning. One zero-shot slot holds both
- * parts. */
+/* A pole occludes the middle of an object from the beginning. One zero-shot slot holds
+ * both parts. */
 static bool pole(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
@@ -130,7 +130,7 @@ static bool newcomer(const struct rv_follow_rules *rules)
     s->shape[1].w = 20;
     s->shape[1].found = 2;
     for (int t = 0; t < START; t++) {
-        s->shape[1].hidden = t < START - 4;
+        s->shape[1].absent = t < START - 4;
         s->shape[1].x = t >= START - 1 ? 50 : 60;
         step(s);
     }

@@ -15,7 +15,7 @@ enum { W = 224, H = 128, PIXELS = W * H, START = 16, INTERVAL = 10, SHAPES = 6 }
 struct shape {
     int x, y, w, h;
     int found;   /* label that the zero-shot decoder gives it; 0: it does not see it */
-    bool hidden; /* it is not in the picture */
+    bool absent; /* it is not in the picture */
     int border;  /* pixels at its edge of which the zero-shot decoder is less sure */
 };
 
@@ -80,7 +80,7 @@ static inline void draw(struct scene *s)
     for (int k = 0; k < SHAPES; k++) {
         const struct shape *p = &s->shape[k];
 
-        for (int y = p->y < 0 ? 0 : p->y; y < p->y + p->h && y < H && !p->hidden; y++)
+        for (int y = p->y < 0 ? 0 : p->y; y < p->y + p->h && y < H && !p->absent; y++)
             for (int x = p->x < 0 ? 0 : p->x; x < p->x + p->w && x < W; x++)
                 s->top[y * W + x] = (uint8_t)(k + 1);
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* follow_hidden.c - the automatic task where something hides an object, in part or as a
- * whole, on scripted masks. */
+/* follow_occluded.c - the automatic task where something occludes an object, in part or
+ * as a whole, on scripted masks. */
 #include "follow_scene.h"
 
-/* An arm passes in front of an object and hides its middle: the object stays one. When
+/* An arm passes in front of an object and occludes its middle: the object stays one. When
  * the arm is gone and there is still a gap, they are two. */
 static bool divided(const struct rv_follow_rules *rules)
 {
@@ -20,12 +20,12 @@ static bool divided(const struct rv_follow_rules *rules)
     }
     if (id(s, 0) != 1 || id(s, 2) != 1 || id(s, 3) != 2 || objects(s) != 2)
         return false;
-    s->shape[1].hidden = s->shape[3].hidden = true;
+    s->shape[1].absent = s->shape[3].absent = true;
     run(s, 20);
     return id(s, 0) != id(s, 2);
 }
 
-/* A followed object beside the gap hides nothing. */
+/* A followed object beside the gap occludes nothing. */
 static bool divided_beside(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
@@ -42,7 +42,7 @@ static bool divided_beside(const struct rv_follow_rules *rules)
     return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
 }
 
-/* An object is hidden and then seen again, `by` pixels from there and `h` pixels high.
+/* An object is occluded and then seen again, `by` pixels from there and `h` pixels high.
  * The one-shot decoder has forgotten it. Its number then; 0: it is not found. */
 static uint32_t seen_again(const struct rv_follow_rules *rules, int by, int h)
 {
@@ -55,7 +55,7 @@ static uint32_t seen_again(const struct rv_follow_rules *rules, int by, int h)
         s->shape[1].h -= 2;
         step(s);
     }
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     s->owns[slot_with(s, 1)] = 0;
     run(s, 10);
     s->shape[1] = right;
@@ -65,17 +65,17 @@ static uint32_t seen_again(const struct rv_follow_rules *rules, int by, int h)
     return id(s, 0) == 1 ? id(s, 1) : 0;
 }
 
-static bool hidden_again(const struct rv_follow_rules *rules)
+static bool occluded_again(const struct rv_follow_rules *rules)
 {
     return seen_again(rules, 20, right.h) == 2;
 }
 
-static bool hidden_slowly(const struct rv_follow_rules *rules)
+static bool occluded_slowly(const struct rv_follow_rules *rules)
 {
     return seen_again(rules, 20, right.h) == 2;
 }
 
-/* An object is hidden by another one, whose slot takes it when it is seen again. */
+/* An object is occluded by another one, whose slot takes it when it is seen again. */
 static bool swallowed(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
@@ -83,11 +83,11 @@ static bool swallowed(const struct rv_follow_rules *rules)
     s->shape[0] = right;
     s->shape[1] = left;
     run(s, START + 10);
-    s->shape[0].hidden = true;
+    s->shape[0].absent = true;
     s->owns[slot_with(s, 0)] = 0;
     s->owns[slot_with(s, 1)] |= 1;
     run(s, 20);
-    s->shape[0].hidden = false;
+    s->shape[0].absent = false;
     run(s, 20);
     return id(s, 1) == 1 && id(s, 0) == 2 && objects(s) == 2;
 }
@@ -101,7 +101,7 @@ static bool swallowed_shortly(const struct rv_follow_rules *rules)
     s->shape[1] = left;
     s->shape[1].x = 60;
     run(s, START + 10);
-    s->shape[0].hidden = true;
+    s->shape[0].absent = true;
     s->owns[slot_with(s, 0)] = 0;
     s->owns[slot_with(s, 1)] |= 1;
     run(s, 20);
@@ -113,7 +113,7 @@ static bool swallowed_shortly(const struct rv_follow_rules *rules)
 
 /* An object goes sideways behind something and is seen whole again, less than two of its
  * widths from there. */
-static bool hidden_sideways(void)
+static bool occluded_sideways(void)
 {
     struct scene *s = begin(NULL, 4, INTERVAL);
 
@@ -124,7 +124,7 @@ static bool hidden_sideways(void)
         s->shape[1].w -= 2;
         step(s);
     }
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     s->owns[slot_with(s, 1)] = 0;
     run(s, 10);
     s->shape[1] = right;
@@ -141,9 +141,9 @@ static uint32_t strays(const struct rv_follow_rules *rules, int w)
 
     s->shape[0] = left;
     s->shape[1] = (struct shape){.x = W - w, .y = 40, .w = w, .h = 40};
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     run(s, START + 1);
-    s->shape[1].hidden = false;
+    s->shape[1].absent = false;
     s->owns[slot_with(s, 0)] |= 2;
     run(s, 1);
     return id(s, 0) == 1 ? id(s, 1) : 1;
@@ -174,8 +174,8 @@ static void given_strays(void)
     CHECK(id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1);
 }
 
-/* An object is half hidden and moves on by three of its sizes. */
-static void half_hidden(void)
+/* An object is half occluded and moves on by three of its sizes. */
+static void half_occluded(void)
 {
     struct scene *s = begin(NULL, 4, 0);
 
@@ -197,10 +197,10 @@ static bool looked_for(const struct rv_follow_rules *rules)
     s->shape[0] = left;
     s->shape[1] = right;
     run(s, START + INTERVAL + 2);
-    s->shape[1].hidden = true;
+    s->shape[1].absent = true;
     s->owns[slot_with(s, 1)] = 0;
     run(s, 1);
-    s->shape[1].hidden = false;
+    s->shape[1].absent = false;
     run(s, 5);
     return id(s, 0) == 1 && id(s, 1) == 2;
 }
@@ -232,21 +232,21 @@ static bool too_small(const struct rv_follow_rules *rules)
 
 int main(void)
 {
-    WITHOUT(hidden_again, back_size, 2);
-    WITHOUT(hidden_slowly, shrinks, 0);
+    WITHOUT(occluded_again, back_size, 2);
+    WITHOUT(occluded_slowly, shrinks, 0);
     WITHOUT(swallowed, back_size, 2);
     WITHOUT(swallowed_shortly, back_soon, false);
-    test_note(CHECK(hidden_sideways()), "hidden_sideways");
+    test_note(CHECK(occluded_sideways()), "occluded_sideways");
     given_strays();
-    half_hidden();
+    half_occluded();
     WITHOUT(looked_for, missed, 0);
     WITHOUT(entering, reach, 1000);
     WITHOUT(entering_edge, reach, 1000);
     WITHOUT(runs_fast, reach, 0);
     WITHOUT(too_far, back_near, 9);
     WITHOUT(too_small, back_size, 0.1);
-    WITHOUT(divided, hidden, 2);
-    WITHOUT(divided_beside, hidden, -1);
+    WITHOUT(divided, occluded, 2);
+    WITHOUT(divided_beside, occluded, -1);
     rv_follow_destroy(&scene.follow);
     return test_done();
 }
