@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvoscaps.h"
-
 #include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 #include "gstrvosseg.h"
@@ -9,6 +7,11 @@
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
+/* What output=alpha wants. */
+#define ALPHA_ON_BOTH_SIDES                                                              \
+    GST_RVOS_ALPHA_WORDS                                                                 \
+    " on both sides of rvosseg. Put videoconvert before and behind it."
+
 /* Most elements between the one that chose the caps and us. */
 #define MAX_HOPS 64
 /* Frames that may be in queues when an alpha channel is asked for. */
@@ -16,11 +19,11 @@
 
 void gst_rvos_caps_clear(GstRvosSeg *self)
 {
-    GST_OBJECT_LOCK(self);
+    GST_RVOS_OBJECT_LOCKED(self);
+
     gst_clear_caps(&self->negotiation.refused);
     self->negotiation.said = self->negotiation.mask_said = FALSE;
     self->negotiation.waited = MAX_WAITED;
-    GST_OBJECT_UNLOCK(self);
 }
 
 /* ---- accepted caps --------------------------------------------------------------- */
@@ -40,35 +43,30 @@ static GstCaps *taken_caps(GstRvosSeg *self, gboolean alpha)
 
 static gboolean wants_alpha(GstRvosSeg *self)
 {
-    gboolean wants;
+    GST_RVOS_OBJECT_LOCKED(self);
 
-    GST_OBJECT_LOCK(self);
-    wants = self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
-    GST_OBJECT_UNLOCK(self);
-    return wants;
+    return self->settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
 }
 
 static GstCaps *taken_of(GstRvosSeg *self, GstCaps *caps, gboolean alpha)
 {
-    GstCaps *taken = taken_caps(self, alpha);
-    GstCaps *out = gst_caps_intersect_full(caps, taken, GST_CAPS_INTERSECT_FIRST);
+    g_autoptr(GstCaps) taken = taken_caps(self, alpha);
 
-    gst_caps_unref(taken);
-    return out;
+    return gst_caps_intersect_full(caps, taken, GST_CAPS_INTERSECT_FIRST);
 }
 
 /* With output=alpha, only formats with an alpha channel, if that is possible, so that
  * neighbours that can convert do so. Otherwise all formats stay allowed, and frames from
  * before the change may still come.
  */
-GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direction,
-                                 GstCaps *caps, GstCaps *filter)
+GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans,
+                                 G_GNUC_UNUSED GstPadDirection direction, GstCaps *caps,
+                                 GstCaps *filter)
 {
     GstRvosSeg *self = GST_RVOS_SEG_CAST(trans);
     gboolean alpha = wants_alpha(self);
     GstCaps *out = taken_of(self, caps, alpha);
 
-    (void)direction;
     if (alpha && gst_caps_is_empty(out)) {
         gst_caps_unref(out);
         out = taken_of(self, caps, FALSE);
@@ -83,7 +81,7 @@ GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direct
 
 static void append_words(GString *text, const GValue *value)
 {
-    gchar *word;
+    g_autofree gchar *word = NULL;
 
     if (GST_VALUE_HOLDS_LIST(value)) {
         for (guint i = 0; i < gst_value_list_get_size(value); i++) {
@@ -95,7 +93,6 @@ static void append_words(GString *text, const GValue *value)
     }
     word = gst_value_serialize(value);
     g_string_append(text, word);
-    g_free(word);
 }
 
 /* Describes caps in short, with the parts that may be the reason for refusing them:
@@ -104,14 +101,13 @@ static void describe_one(GString *text, const GstStructure *s, GstCapsFeatures *
 {
     const gchar *mode = gst_structure_get_string(s, "interlace-mode");
     const GValue *format = gst_structure_get_value(s, "format");
-    gchar *name;
 
     g_string_append(text, gst_structure_get_name(s));
     if (features &&
         !gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY)) {
-        name = gst_caps_features_to_string(features);
+        g_autofree gchar *name = gst_caps_features_to_string(features);
+
         g_string_append_printf(text, "(%s)", name);
-        g_free(name);
     }
     if (format) {
         g_string_append(text, ", format=");
@@ -156,21 +152,17 @@ static const gchar *remedy(const GstCaps *caps)
 
 static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 {
-    GstCaps *taken = taken_caps(self, FALSE);
-    gchar *offered = describe(caps), *formats = describe(taken), *words;
-    gchar *whole = gst_caps_to_string(caps);
+    g_autoptr(GstCaps) taken = taken_caps(self, FALSE);
+    g_autofree gchar *offered = describe(caps), *formats = describe(taken);
+    g_autofree gchar *whole = gst_caps_to_string(caps);
+    g_autofree gchar *words =
+        g_strdup_printf("rvosseg does not take %s. It takes %s: put %s before it.",
+                        offered, formats, remedy(caps));
 
-    words = g_strdup_printf("rvosseg does not take %s. It takes %s: put %s before it.",
-                            offered, formats, remedy(caps));
     if (fatal)
         GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", words), ("%s", whole));
     else
         GST_ELEMENT_WARNING(self, STREAM, FORMAT, ("%s", words), ("%s", whole));
-    gst_caps_unref(taken);
-    g_free(offered);
-    g_free(formats);
-    g_free(words);
-    g_free(whole);
 }
 
 /* ---- upstream --------------------------------------------------------------------- */
@@ -182,13 +174,12 @@ static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 static GstPad *pad_behind(GstPad *src)
 {
     GstPad *found = NULL;
-    GstObject *parent;
-    GstIterator *pads;
+    g_autoptr(GstObject) parent = gst_pad_get_parent(src);
+    g_autoptr(GstIterator) pads = NULL;
     GValue item = G_VALUE_INIT;
 
     if (GST_IS_PROXY_PAD(src))
         return GST_PAD(gst_proxy_pad_get_internal(GST_PROXY_PAD(src)));
-    parent = gst_pad_get_parent(src);
     pads = parent ? gst_pad_iterate_internal_links(src) : NULL;
     if (pads && gst_iterator_next(pads, &item) == GST_ITERATOR_OK) {
         found = g_value_dup_object(&item);
@@ -196,8 +187,6 @@ static GstPad *pad_behind(GstPad *src)
         if (!GST_PAD_IS_PROXY_CAPS(found) && !GST_IS_BASE_TRANSFORM(parent))
             gst_clear_object(&found);
     }
-    g_clear_pointer(&pads, gst_iterator_free);
-    gst_clear_object(&parent);
     return found;
 }
 
@@ -209,17 +198,14 @@ static gboolean ends_stream(GstPad *sink, const GstCaps *caps)
     gboolean ends = FALSE;
 
     for (guint i = 0; i < MAX_HOPS && pad && !ends; i++) {
-        GstPad *peer = gst_pad_get_peer(pad);
-        GstCaps *sent = peer && caps ? gst_pad_get_current_caps(peer) : NULL;
-        GstObject *parent = peer && !caps ? gst_pad_get_parent(peer) : NULL;
+        g_autoptr(GstPad) peer = gst_pad_get_peer(pad);
+        g_autoptr(GstCaps) sent = peer && caps ? gst_pad_get_current_caps(peer) : NULL;
+        g_autoptr(GstObject) parent = peer && !caps ? gst_pad_get_parent(peer) : NULL;
 
         ends = (sent && gst_caps_is_equal(sent, caps)) ||
                (parent && GST_IS_BASE_SRC(parent) && GST_PAD_IS_ACTIVE(peer));
         gst_object_unref(pad);
         pad = peer ? pad_behind(peer) : NULL;
-        gst_clear_caps(&sent);
-        gst_clear_object(&parent);
-        gst_clear_object(&peer);
     }
     gst_clear_object(&pad);
     return ends;
@@ -246,18 +232,16 @@ static void refused(GstRvosSeg *self, GstCaps *caps, gboolean ends)
 /* TRUE once: sets *said. */
 static gboolean first_time(GstRvosSeg *self, gboolean *said)
 {
-    gboolean first;
+    GST_RVOS_OBJECT_LOCKED(self);
+    gboolean first = self->started && !*said;
 
-    GST_OBJECT_LOCK(self);
-    first = self->started && !*said;
     *said |= first;
-    GST_OBJECT_UNLOCK(self);
     return first;
 }
 
 static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
 {
-    gchar *offered = describe(caps);
+    g_autofree gchar *offered = describe(caps);
 
     if (first_time(self, &self->negotiation.said))
         GST_ELEMENT_ERROR(self, STREAM, FORMAT,
@@ -269,20 +253,18 @@ static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
                                              : "",
                            offered),
                           ("%" GST_PTR_FORMAT, (void *)caps));
-    g_free(offered);
 }
 
 /* Explains why there is no common format: either we do not accept the caps, or the
  * element downstream does not. */
 static void explain_empty(GstRvosSeg *self, GstCaps *caps)
 {
-    GstCaps *taken = taken_caps(self, FALSE);
+    g_autoptr(GstCaps) taken = taken_caps(self, FALSE);
 
     if (gst_caps_can_intersect(caps, taken))
         refused_behind(self, caps);
     else
         refused(self, caps, TRUE);
-    gst_caps_unref(taken);
 }
 
 void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query)
@@ -323,11 +305,10 @@ void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good)
 
 void gst_rvos_caps_ended(GstRvosSeg *self)
 {
-    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
-    GstCaps *caps = NULL;
+    g_autoptr(GstCaps) caps = NULL;
     gboolean alpha;
 
-    if (gst_pad_has_current_caps(sink))
+    if (gst_pad_has_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self)))
         return;
     GST_OBJECT_LOCK(self);
     alpha = !self->negotiation.said && !self->negotiation.refused &&
@@ -340,29 +321,22 @@ void gst_rvos_caps_ended(GstRvosSeg *self)
         post_refused(self, caps, FALSE);
     else if (alpha) /* some elements promise formats that they cannot make */
         GST_ELEMENT_WARNING(self, STREAM, FORMAT,
-                            ("No frames came: output=alpha wants " GST_RVOS_ALPHA_WORDS
-                             " on both sides of rvosseg. Put videoconvert before and "
-                             "behind it."),
+                            ("No frames came: output=alpha wants " ALPHA_ON_BOTH_SIDES),
                             (NULL));
-    gst_clear_caps(&caps);
 }
 
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 {
-    GstCaps *caps = gst_pad_get_current_caps(pad);
-    gchar *text;
+    g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
+    g_autofree gchar *text = caps ? describe(caps) : NULL;
 
     if (caps && !gst_pad_peer_query_accept_caps(pad, caps) &&
-        first_time(self, &self->negotiation.mask_said)) {
-        text = describe(caps);
+        first_time(self, &self->negotiation.mask_said))
         GST_ELEMENT_ERROR(self, STREAM, FORMAT,
                           ("What is linked to the pad mask does not take %s: put "
                            "videoconvert between them.",
                            text),
                           (NULL));
-        g_free(text);
-    }
-    gst_clear_caps(&caps);
 }
 
 /* ---- output=alpha ------------------------------------------------------------------ */
@@ -370,30 +344,24 @@ void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 /* Whether both neighbours support a format with an alpha channel. */
 static gboolean alpha_possible(GstRvosSeg *self)
 {
-    GstCaps *wanted = taken_caps(self, TRUE), *before, *behind, *both;
-    gboolean possible;
+    g_autoptr(GstCaps) wanted = taken_caps(self, TRUE);
+    g_autoptr(GstCaps) before =
+        gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SINK_PAD(self), wanted);
+    g_autoptr(GstCaps) behind =
+        gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SRC_PAD(self), wanted);
+    g_autoptr(GstCaps) both = gst_caps_intersect(before, behind);
 
-    before = gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SINK_PAD(self), wanted);
-    behind = gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SRC_PAD(self), wanted);
-    both = gst_caps_intersect(before, behind);
-    possible = gst_caps_can_intersect(both, wanted);
-    gst_caps_unref(both);
-    gst_caps_unref(behind);
-    gst_caps_unref(before);
-    gst_caps_unref(wanted);
-    return possible;
+    return gst_caps_can_intersect(both, wanted);
 }
 
 static gboolean has_alpha(GstRvosSeg *self)
 {
-    GstCaps *caps = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
+    g_autoptr(GstCaps) caps = gst_pad_get_current_caps(GST_BASE_TRANSFORM_SINK_PAD(self));
     GstVideoInfo info;
-    /* Without caps, negotiation is still to come. */
-    gboolean alpha = !caps || (gst_video_info_from_caps(&info, caps) &&
-                               GST_VIDEO_INFO_HAS_ALPHA(&info));
 
-    gst_clear_caps(&caps);
-    return alpha;
+    /* Without caps, negotiation is still to come. */
+    return !caps ||
+           (gst_video_info_from_caps(&info, caps) && GST_VIDEO_INFO_HAS_ALPHA(&info));
 }
 
 gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output)
@@ -413,9 +381,7 @@ gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output)
     if (!allowed)
         GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
                             ("The property output stays as it is: output=alpha wants "
-                             "frames in " GST_RVOS_ALPHA_WORDS
-                             " on both sides of rvosseg. Put videoconvert before and "
-                             "behind it."),
+                             "frames in " ALPHA_ON_BOTH_SIDES),
                             (NULL));
     return allowed;
 }
@@ -439,9 +405,7 @@ void gst_rvos_caps_settle_output(GstRvosSeg *self)
         GST_ELEMENT_WARNING(
             self, RESOURCE, SETTINGS,
             ("output=alpha has no effect, as frames come without an alpha "
-             "channel: it wants " GST_RVOS_ALPHA_WORDS
-             " on both sides of rvosseg. Put videoconvert before and "
-             "behind it."),
+             "channel: it wants " ALPHA_ON_BOTH_SIDES),
             (NULL));
 }
 

@@ -11,8 +11,6 @@
 
 #include <gst/video/video.h>
 
-G_BEGIN_DECLS
-
 #define GST_RVOS_CUDA_MEMORY "memory:CUDAMemory"
 /* Formats that rvosseg and all versions of gst-cuda support. */
 #define GST_RVOS_CUDA_FORMATS "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, RGB, BGR }"
@@ -51,5 +49,4 @@ gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
 GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context, GstCaps *caps, guint *size);
 gboolean gst_rvos_cuda_is_pool(GstBufferPool *pool);
 
-G_END_DECLS
 #endif

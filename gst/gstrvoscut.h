@@ -5,8 +5,6 @@
 
 #include <gst/video/video.h>
 
-G_BEGIN_DECLS
-
 #define GST_RVOS_CUT_SIDE 32 /* side of the thumbnail in pixels */
 
 typedef struct {
@@ -24,5 +22,4 @@ gboolean gst_rvos_cut_check(GstRvosCut *cut, const GstVideoFrame *frame);
 /* The next frame is not compared. */
 void gst_rvos_cut_clear(GstRvosCut *cut);
 
-G_END_DECLS
 #endif

@@ -41,14 +41,9 @@ static guint from_regions(GstBuffer *buffer, GstRvosDetection *out, guint most)
 static GQuark in_utf8(GQuark label)
 {
     const gchar *name = g_quark_to_string(label);
-    gchar *valid;
+    g_autofree gchar *valid = name ? g_utf8_make_valid(name, -1) : NULL;
 
-    if (!name || g_utf8_validate(name, -1, NULL))
-        return label;
-    valid = g_utf8_make_valid(name, -1);
-    label = g_quark_from_string(valid);
-    g_free(valid);
-    return label;
+    return g_quark_from_string(valid);
 }
 
 static guint read_detections(GstBuffer *buffer, GstRvosDetection *out)
@@ -146,9 +141,9 @@ static gboolean seed_foreground(GstRvosSeeds *seeds, const GstRvosDetection *box
         *taken |= 1u << (slot - 1);
         return TRUE;
     }
-    GST_RVOS_ERROR(seeds->notices, LIBRARY, FAILED,
-                   "A detector's box could not be used: %s.", rvos_strerror(status));
-    return FALSE;
+    return GST_RVOS_ERROR(seeds->notices, LIBRARY, FAILED,
+                          "A detector's box could not be used: %s.",
+                          rvos_strerror(status));
 }
 
 static gboolean start_object(GstRvosSeeds *seeds, GstRvosSeeded *seeded,

@@ -77,10 +77,10 @@ gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event)
 
 void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event)
 {
-    GST_OBJECT_LOCK(self);
+    GST_RVOS_OBJECT_LOCKED(self);
+
     if (self->seek_seqnum == gst_event_get_seqnum(event))
         self->seek_seen = FALSE;
-    GST_OBJECT_UNLOCK(self);
 }
 
 static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
@@ -103,12 +103,9 @@ static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
 
 static void on_latency(GstRvosSeg *self, GstEvent *event)
 {
-    GstClockTime latency;
+    GST_RVOS_OBJECT_LOCKED(self);
 
-    gst_event_parse_latency(event, &latency);
-    GST_OBJECT_LOCK(self);
-    self->whole_latency = latency;
-    GST_OBJECT_UNLOCK(self);
+    gst_event_parse_latency(event, &self->whole_latency);
 }
 
 gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)

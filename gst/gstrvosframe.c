@@ -84,22 +84,14 @@ static gboolean to_format(GstVideoFormat format, rvos_format *out)
 
 static rvos_colorimetry to_colorimetry(const GstVideoColorimetry *in)
 {
-    rvos_colorimetry out = {.full_range = in->range == GST_VIDEO_COLOR_RANGE_0_255};
-
-    switch (in->matrix) {
-    case GST_VIDEO_COLOR_MATRIX_BT601:
-        out.matrix = RVOS_MATRIX_BT601;
-        break;
-    case GST_VIDEO_COLOR_MATRIX_BT709:
-        out.matrix = RVOS_MATRIX_BT709;
-        break;
-    case GST_VIDEO_COLOR_MATRIX_BT2020:
-        out.matrix = RVOS_MATRIX_BT2020;
-        break;
-    default: /* FCC and SMPTE 240M are rare and close to the default of their size */
-        out.matrix = RVOS_MATRIX_DEFAULT;
-    }
-    return out;
+    /* FCC and SMPTE 240M are rare and close to the default of their size. */
+    return (rvos_colorimetry){
+        .full_range = in->range == GST_VIDEO_COLOR_RANGE_0_255,
+        .matrix = in->matrix == GST_VIDEO_COLOR_MATRIX_BT601    ? RVOS_MATRIX_BT601
+                  : in->matrix == GST_VIDEO_COLOR_MATRIX_BT709  ? RVOS_MATRIX_BT709
+                  : in->matrix == GST_VIDEO_COLOR_MATRIX_BT2020 ? RVOS_MATRIX_BT2020
+                                                                : RVOS_MATRIX_DEFAULT,
+    };
 }
 
 gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,

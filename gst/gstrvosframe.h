@@ -6,8 +6,6 @@
 #include <gst/video/video.h>
 #include <rvos.h>
 
-G_BEGIN_DECLS
-
 #define GST_RVOS_ALPHA_WORDS "RGBA, BGRA, ARGB or ABGR"
 
 /* New caps of frames in system memory and, if `cuda`, first in CUDA memory. `engine`:
@@ -24,5 +22,4 @@ gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
 void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_memory memory,
                               rvos_labels *labels);
 
-G_END_DECLS
 #endif

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvosgpu.h"
-
 #include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 #include "gstrvosseg.h"
@@ -20,12 +18,9 @@ gboolean gst_rvos_gpu_usable(const GstRvosSeg *self)
 
 static gint wanted_device(GstRvosSeg *self)
 {
-    gint device;
+    GST_RVOS_OBJECT_LOCKED(self);
 
-    GST_OBJECT_LOCK(self);
-    device = self->settings.cuda_device_id;
-    GST_OBJECT_UNLOCK(self);
-    return device;
+    return self->settings.cuda_device_id;
 }
 
 /* Takes over the reference. */
@@ -34,8 +29,8 @@ static void keep_context(GstRvosSeg *self, GstObject *context)
     GstObject *old;
 
     GST_OBJECT_LOCK(self);
-    old = self->gpu.context;
-    self->gpu.context = context;
+    old = self->cuda_context;
+    self->cuda_context = context;
     GST_OBJECT_UNLOCK(self);
     gst_clear_object(&old);
 }
@@ -44,16 +39,13 @@ void gst_rvos_gpu_find_context(GstRvosSeg *self)
 {
     GstElement *element = GST_ELEMENT(self);
     gint device = wanted_device(self);
-    GstContext *given;
-
     /* A context that the application has set is valid for all starts. */
-    given =
-        self->gpu.context ? NULL : gst_element_get_context(element, "gst.cuda.context");
-    if (given) {
+    g_autoptr(GstContext) given =
+        self->cuda_context ? NULL : gst_element_get_context(element, "gst.cuda.context");
+
+    if (given)
         keep_context(self, gst_rvos_cuda_take(element, given, device));
-        gst_context_unref(given);
-    }
-    if (!gst_rvos_cuda_find(element, device, &self->gpu.context))
+    if (!gst_rvos_cuda_find(element, device, &self->cuda_context))
         GST_INFO_OBJECT(self, "gst-cuda has no context for GPU %d", device);
 }
 
@@ -65,32 +57,23 @@ void gst_rvos_gpu_drop_context(GstRvosSeg *self)
 void gst_rvos_gpu_set_context(GstElement *element, GstContext *context)
 {
     GstRvosSeg *self = GST_RVOS_SEG_CAST(element);
-    GstObject *given = gst_rvos_cuda_take(element, context, wanted_device(self));
-    gboolean taken = FALSE;
+    g_autoptr(GstObject) given =
+        gst_rvos_cuda_take(element, context, wanted_device(self));
 
-    if (!given)
-        return;
     GST_OBJECT_LOCK(self);
-    if (!self->gpu.context) {
-        self->gpu.context = given;
-        taken = TRUE;
-    }
+    if (!self->cuda_context)
+        self->cuda_context = g_steal_pointer(&given);
     GST_OBJECT_UNLOCK(self);
-    if (!taken)
-        gst_object_unref(given);
 }
 
 gboolean gst_rvos_gpu_answer_context(GstRvosSeg *self, GstQuery *query)
 {
-    GstObject *context;
-    gboolean answered;
+    g_autoptr(GstObject) context = NULL;
 
     GST_OBJECT_LOCK(self);
-    context = self->gpu.context ? gst_object_ref(self->gpu.context) : NULL;
+    g_set_object(&context, self->cuda_context);
     GST_OBJECT_UNLOCK(self);
-    answered = gst_rvos_cuda_answer(GST_ELEMENT(self), query, context);
-    gst_clear_object(&context);
-    return answered;
+    return gst_rvos_cuda_answer(GST_ELEMENT(self), query, context);
 }
 
 /* ---- frames ------------------------------------------------------------------------ */
@@ -128,11 +111,10 @@ static gboolean has_cuda_pool(GstQuery *query)
     gboolean found = FALSE;
 
     for (guint i = 0; i < gst_query_get_n_allocation_pools(query) && !found; i++) {
-        GstBufferPool *pool;
+        g_autoptr(GstBufferPool) pool = NULL;
 
         gst_query_parse_nth_allocation_pool(query, i, &pool, NULL, NULL, NULL);
         found = pool && gst_rvos_cuda_is_pool(pool);
-        gst_clear_object(&pool);
     }
     return found;
 }
@@ -140,7 +122,7 @@ static gboolean has_cuda_pool(GstQuery *query)
 gboolean gst_rvos_gpu_propose_pool(GstRvosSeg *self, GstQuery *query)
 {
     GstObject *context = gst_rvos_model_context(self->model);
-    GstBufferPool *pool;
+    g_autoptr(GstBufferPool) pool = NULL;
     GstCaps *caps;
     guint size = 0;
 
@@ -156,6 +138,5 @@ gboolean gst_rvos_gpu_propose_pool(GstRvosSeg *self, GstQuery *query)
         gst_query_set_nth_allocation_pool(query, 0, pool, size, 0, 0);
     else
         gst_query_add_allocation_pool(query, pool, size, 0, 0);
-    gst_object_unref(pool);
     return TRUE;
 }

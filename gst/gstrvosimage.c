@@ -15,24 +15,17 @@ void gst_rvos_mask_clear(GstRvosMask *mask)
 
 static gint code_of(enum pic_status status)
 {
-    switch (status) {
-    case PIC_NOT_FOUND:
-        return GST_RESOURCE_ERROR_NOT_FOUND;
-    case PIC_NOT_READ:
-        return GST_RESOURCE_ERROR_OPEN_READ;
-    case PIC_NO_MEMORY:
-        return GST_RESOURCE_ERROR_NO_SPACE_LEFT;
-    default:
-        return GST_RESOURCE_ERROR_SETTINGS;
-    }
+    return status == PIC_NOT_FOUND   ? GST_RESOURCE_ERROR_NOT_FOUND
+           : status == PIC_NOT_READ  ? GST_RESOURCE_ERROR_OPEN_READ
+           : status == PIC_NO_MEMORY ? GST_RESOURCE_ERROR_NO_SPACE_LEFT
+                                     : GST_RESOURCE_ERROR_SETTINGS;
 }
 
 static gboolean explain(const struct pic_error *error, const gchar *path,
                         GstRvosFailure *failure)
 {
-    gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, code_of(error->status), NULL,
-                         "The mask file \"%s\" %s.", path, error->words);
-    return FALSE;
+    return gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, code_of(error->status), NULL,
+                                "The mask file \"%s\" %s.", path, error->words);
 }
 
 gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask, GstRvosFailure *failure)

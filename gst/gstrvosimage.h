@@ -9,8 +9,6 @@
 
 #include "gstrvosnotice.h"
 
-G_BEGIN_DECLS
-
 /* A mask with the values 0, slots and MASK_IGNORE, and facts about its source. */
 typedef struct {
     struct picture picture;
@@ -30,5 +28,4 @@ gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
 gboolean gst_rvos_mask_from_buffer(GstBuffer *buffer, guint width, guint height,
                                    GstRvosMask *mask, struct pic_error *error);
 
-G_END_DECLS
 #endif

@@ -80,7 +80,7 @@ static gboolean own_pool(GstRvosMaskAlloc *alloc, GstAllocator *allocator,
 
 void gst_rvos_mask_alloc_configure(GstRvosMaskAlloc *alloc, GstQuery *answer)
 {
-    GstAllocator *allocator = NULL;
+    g_autoptr(GstAllocator) allocator = NULL;
     GstAllocationParams params;
     guint size = 0, min = 0;
     gboolean good = FALSE;
@@ -97,7 +97,6 @@ void gst_rvos_mask_alloc_configure(GstRvosMaskAlloc *alloc, GstQuery *answer)
         good = configure(alloc->system, alloc->caps, size, min, allocator, &params);
     if (!good && !own_pool(alloc, allocator, &params))
         drop(&alloc->system);
-    gst_clear_object(&allocator);
 }
 
 /* A peer's pool may give plain buffers. Add a GstVideoMeta, which our readers use and
@@ -145,7 +144,7 @@ static GstBuffer *new_in_system(GstRvosMaskAlloc *alloc)
 static void make_cuda_pool(GstRvosMaskAlloc *alloc, GstObject *context)
 {
     const GstVideoInfo *info = &alloc->info;
-    GstCaps *caps =
+    g_autoptr(GstCaps) caps =
         gst_caps_new_simple("video/x-raw", "format", G_TYPE_STRING, "RGBA", "width",
                             G_TYPE_INT, (GST_VIDEO_INFO_WIDTH(info) + 3) / 4, "height",
                             G_TYPE_INT, GST_VIDEO_INFO_HEIGHT(info), NULL);
@@ -155,7 +154,6 @@ static void make_cuda_pool(GstRvosMaskAlloc *alloc, GstObject *context)
     alloc->cuda = gst_rvos_cuda_pool_new(context, caps, &size);
     if (alloc->cuda && !gst_buffer_pool_set_active(alloc->cuda, TRUE))
         gst_clear_object(&alloc->cuda);
-    gst_caps_unref(caps);
 }
 
 static GstBuffer *new_in_cuda(GstRvosMaskAlloc *alloc, GstObject *context)

@@ -11,8 +11,6 @@
 #include <gst/video/video.h>
 #include <rvos.h>
 
-G_BEGIN_DECLS
-
 typedef struct {
     GstVideoInfo info;     /* geometry of a mask */
     GstCaps *caps;         /* caps of a mask in system memory; NULL: size unknown */
@@ -45,5 +43,4 @@ GstBuffer *gst_rvos_mask_alloc_copy(GstRvosMaskAlloc *alloc, GstBuffer *mask);
 void gst_rvos_mask_alloc_drop_cuda(GstRvosMaskAlloc *alloc);
 void gst_rvos_mask_alloc_clear(GstRvosMaskAlloc *alloc);
 
-G_END_DECLS
 #endif

@@ -8,12 +8,9 @@
 
 GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self)
 {
-    GstPad *pad;
+    GST_RVOS_OBJECT_LOCKED(self);
 
-    GST_OBJECT_LOCK(self);
-    pad = self->mask.pad ? gst_object_ref(self->mask.pad) : NULL;
-    GST_OBJECT_UNLOCK(self);
-    return pad;
+    return self->mask.pad ? gst_object_ref(self->mask.pad) : NULL;
 }
 
 /* ---- events ---------------------------------------------------------------------- */
@@ -21,10 +18,10 @@ GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self)
 static GstEvent *rewrite_stream_start(GstEvent *event)
 {
     const gchar *upstream;
+    g_autofree gchar *id = NULL;
     GstStreamFlags flags;
-    guint group;
-    gchar *id;
     GstEvent *out;
+    guint group;
 
     gst_event_parse_stream_start(event, &upstream);
     gst_event_parse_stream_flags(event, &flags);
@@ -32,7 +29,6 @@ static GstEvent *rewrite_stream_start(GstEvent *event)
      * because the sink pad stores this event only after it has been handled. */
     id = g_strdup_printf("%s/mask", upstream);
     out = gst_event_new_stream_start(id);
-    g_free(id);
     gst_event_set_stream_flags(out, flags);
     if (gst_event_parse_group_id(event, &group))
         gst_event_set_group_id(out, group);
@@ -53,16 +49,12 @@ GstCaps *gst_rvos_mask_pad_caps(gboolean cuda)
  * memory. */
 static gboolean peer_wants_cuda(GstPad *pad)
 {
-    GstCaps *ours = gst_rvos_mask_pad_caps(TRUE);
-    GstCaps *theirs = gst_pad_peer_query_caps(pad, NULL);
-    gboolean wants;
+    g_autoptr(GstCaps) ours = gst_rvos_mask_pad_caps(TRUE);
+    g_autoptr(GstCaps) theirs = gst_pad_peer_query_caps(pad, NULL);
+    g_autoptr(GstCaps) both =
+        gst_caps_intersect_full(theirs, ours, GST_CAPS_INTERSECT_FIRST);
 
-    gst_caps_take(&theirs,
-                  gst_caps_intersect_full(theirs, ours, GST_CAPS_INTERSECT_FIRST));
-    wants = gst_rvos_frame_caps_in_cuda(theirs);
-    gst_caps_unref(theirs);
-    gst_caps_unref(ours);
-    return wants;
+    return gst_rvos_frame_caps_in_cuda(both);
 }
 
 GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps)
@@ -86,14 +78,12 @@ GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps)
 
 static GstEvent *rewrite_caps(GstPad *pad, GstEvent *event)
 {
-    GstCaps *caps, *gray;
-    GstEvent *out;
+    g_autoptr(GstCaps) gray = NULL;
+    GstCaps *caps;
 
     gst_event_parse_caps(event, &caps);
     gray = gst_rvos_mask_pad_gray_caps(pad, caps);
-    out = gst_event_new_caps(gray);
-    gst_caps_unref(gray);
-    return out;
+    return gst_event_new_caps(gray);
 }
 
 /* The event in the form for the mask pad; a new reference. */
@@ -115,9 +105,8 @@ static GstEvent *translate(GstPad *pad, GstEvent *event)
     return out;
 }
 
-static gboolean replay(GstPad *sink, GstEvent **event, gpointer user)
+static gboolean replay(G_GNUC_UNUSED GstPad *sink, GstEvent **event, gpointer user)
 {
-    (void)sink;
     /* A stored EOS belongs to the last stream, because another event follows. */
     if (GST_EVENT_TYPE(*event) != GST_EVENT_EOS)
         gst_pad_push_event(GST_PAD(user), translate(GST_PAD(user), *event));
@@ -146,29 +135,26 @@ void gst_rvos_mask_pad_send_sticky(GstRvosSeg *self, GstPad *pad)
 void gst_rvos_mask_pad_enter(GstRvosSeg *self, GstPad *pad)
 {
     GstPad *peer = gst_pad_get_peer(pad);
+    GST_RVOS_LOCKED(&self->mask.lock);
 
-    g_mutex_lock(&self->mask.lock);
     self->mask.inside = peer;
-    g_mutex_unlock(&self->mask.lock);
 }
 
 void gst_rvos_mask_pad_leave(GstRvosSeg *self)
 {
-    GstPad *peer;
+    g_autoptr(GstPad) peer = NULL; /* freed without the lock */
 
     g_mutex_lock(&self->mask.lock);
-    peer = self->mask.inside;
-    self->mask.inside = NULL;
+    peer = g_steal_pointer(&self->mask.inside);
     g_mutex_unlock(&self->mask.lock);
-    gst_clear_object(&peer);
 }
 
 /* Takes over the reference on `peer`. */
 static void remember_flushed(GstRvosSeg *self, GstPad *peer)
 {
-    g_mutex_lock(&self->mask.lock);
+    GST_RVOS_LOCKED(&self->mask.lock);
+
     self->mask.flushed = g_slist_prepend(self->mask.flushed, peer);
-    g_mutex_unlock(&self->mask.lock);
 }
 
 /* The streaming thread may be blocked in a branch that was unlinked or released
@@ -185,7 +171,8 @@ static void free_thread(GstRvosSeg *self, GstPad *inside, GstEvent *event)
 
 static void flush_start(GstRvosSeg *self, GstEvent *event)
 {
-    GstPad *pad, *peer, *inside;
+    g_autoptr(GstPad) pad = NULL;
+    GstPad *peer, *inside;
 
     g_mutex_lock(&self->mask.lock);
     self->mask.flushing = TRUE;
@@ -197,7 +184,6 @@ static void flush_start(GstRvosSeg *self, GstEvent *event)
         gst_pad_push_event(pad, gst_event_ref(event));
         if (peer)
             remember_flushed(self, peer);
-        gst_object_unref(pad);
     }
     if (inside)
         free_thread(self, inside, event);
@@ -216,7 +202,7 @@ static void release_from_flush(GstPad *peer, GstEvent *stop)
  * so a peer that was linked since then gets both now. */
 static void flush_stop_pad(GstPad *pad, GstEvent *stop)
 {
-    GstPad *peer = gst_pad_get_peer(pad);
+    g_autoptr(GstPad) peer = gst_pad_get_peer(pad);
     GstEvent *start;
 
     if (peer && !GST_PAD_IS_FLUSHING(peer)) {
@@ -225,13 +211,12 @@ static void flush_stop_pad(GstPad *pad, GstEvent *stop)
         gst_pad_push_event(pad, start);
     }
     gst_pad_push_event(pad, gst_event_ref(stop));
-    gst_clear_object(&peer);
 }
 
 static void flush_stop(GstRvosSeg *self, GstEvent *event)
 {
     GSList *flushed;
-    GstPad *pad;
+    g_autoptr(GstPad) pad = NULL;
 
     g_mutex_lock(&self->mask.lock);
     gst_flow_combiner_reset(self->mask.combiner);
@@ -244,7 +229,6 @@ static void flush_stop(GstRvosSeg *self, GstEvent *event)
     for (GSList *each = flushed; each; each = each->next)
         release_from_flush(GST_PAD(each->data), event);
     g_slist_free_full(flushed, gst_object_unref);
-    gst_clear_object(&pad);
 }
 
 void gst_rvos_mask_pad_end_flush(GstRvosSeg *self)
@@ -274,14 +258,12 @@ static void send(GstRvosSeg *self, GstPad *pad, GstEvent *event)
 
 void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event)
 {
-    GstPad *pad;
+    g_autoptr(GstPad) pad = NULL;
 
-    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START) {
+    if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_START)
         flush_start(self, event);
-    } else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP) {
+    else if (GST_EVENT_TYPE(event) == GST_EVENT_FLUSH_STOP)
         flush_stop(self, event);
-    } else if ((pad = gst_rvos_mask_pad_ref(self)) != NULL) {
+    else if ((pad = gst_rvos_mask_pad_ref(self)) != NULL)
         send(self, pad, event);
-        gst_object_unref(pad);
-    }
 }

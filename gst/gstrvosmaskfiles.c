@@ -13,11 +13,10 @@
 #define CARRY 10
 
 static gboolean not_found(GstRvosFailure *failure, const gchar *location,
-                          const gchar *words)
+                          const gchar *words, const gchar *debug)
 {
-    GST_RVOS_FAILURE_SET(failure, RESOURCE, NOT_FOUND, NULL,
-                         "init-mask-location \"%s\" %s.", location, words);
-    return FALSE;
+    return GST_RVOS_FAILURE_SET(failure, RESOURCE, NOT_FOUND, debug,
+                                "init-mask-location \"%s\" %s.", location, words);
 }
 
 /* Matches any PNG or PGM whose name is a number, with or without leading zeros. */
@@ -32,53 +31,69 @@ static gboolean match_number(const gchar *name, guint64 *number)
            (g_ascii_strcasecmp(end, ".png") == 0 || g_ascii_strcasecmp(end, ".pgm") == 0);
 }
 
-static void free_file(gpointer data)
+static void clear_file(gpointer file)
 {
-    GstRvosMaskFile *file = data;
-
-    g_free(file->path);
-    g_free(file);
+    g_free(((GstRvosMaskFile *)file)->path);
 }
 
-/* If two files have the same number, the first by name wins.
- */
-static void add(GHashTable *files, guint64 number, const gchar *folder, const gchar *name)
+static GstRvosMaskFile *nth(const GstRvosMaskFiles *files, guint i)
 {
-    GstRvosMaskFile *file = g_new0(GstRvosMaskFile, 1), *old;
+    return &g_array_index(files->files, GstRvosMaskFile, i);
+}
 
-    file->number = number;
-    file->path = g_build_filename(folder, name, NULL);
-    old = g_hash_table_lookup(files, &number);
-    if (old && strcmp(old->path, file->path) <= 0)
-        free_file(file);
-    else
-        g_hash_table_replace(files, &file->number, file);
+/* By number, then by name. No path stands for any. */
+static gint compare(gconstpointer a, gconstpointer b)
+{
+    const GstRvosMaskFile *x = a, *y = b;
+
+    if (x->number != y->number)
+        return x->number < y->number ? -1 : 1;
+    return x->path && y->path ? strcmp(x->path, y->path) : 0;
+}
+
+static GstRvosMaskFile *find(const GstRvosMaskFiles *files, guint64 number)
+{
+    GstRvosMaskFile wanted = {.number = number};
+    guint i;
+
+    return g_array_binary_search(files->files, &wanted, compare, &i) ? nth(files, i)
+                                                                     : NULL;
+}
+
+/* If two files have the same number, the first by name wins. */
+static void sort(GstRvosMaskFiles *files)
+{
+    g_array_sort(files->files, compare);
+    for (guint i = 1; i < files->files->len;)
+        if (nth(files, i)->number == nth(files, i - 1)->number)
+            g_array_remove_index(files->files, i);
+        else
+            i++;
 }
 
 /* If `pattern` is NULL, lists every number. */
 static gboolean list(GstRvosMaskFiles *files, const gchar *location, const gchar *folder,
                      const struct mask_pattern *pattern, GstRvosFailure *failure)
 {
-    GError *error = NULL;
-    GDir *dir = g_dir_open(folder, 0, &error);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
+    GstRvosMaskFile file = {0};
     const gchar *name;
-    guint64 number;
 
-    if (!dir) {
-        not_found(failure, location, "is in a folder that cannot be listed");
-        failure->debug = g_strdup(error->message);
-        g_error_free(error);
-        return FALSE;
-    }
-    files->files = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, free_file);
+    if (!dir)
+        return not_found(failure, location, "is in a folder that cannot be listed",
+                         error->message);
+    files->files = g_array_new(FALSE, FALSE, sizeof(GstRvosMaskFile));
+    g_array_set_clear_func(files->files, clear_file);
     while ((name = g_dir_read_name(dir)) != NULL)
-        if (pattern ? mask_pattern_match(pattern, name, &number)
-                    : match_number(name, &number))
-            add(files->files, number, folder, name);
-    g_dir_close(dir);
-    if (g_hash_table_size(files->files) > 0)
-        return TRUE;
-    return not_found(failure, location, "names no mask file");
+        if (pattern ? mask_pattern_match(pattern, name, &file.number)
+                    : match_number(name, &file.number)) {
+            file.path = g_build_filename(folder, name, NULL);
+            g_array_append_val(files->files, file);
+        }
+    sort(files);
+    return files->files->len > 0 ||
+           not_found(failure, location, "names no mask file", NULL);
 }
 
 static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
@@ -88,11 +103,10 @@ static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
     struct pic_error error;
     gboolean good;
 
-    if (mask_pattern_parse(&pattern, location, &error)) {
-        GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
-                             "init-mask-location \"%s\" %s.", location, error.words);
-        return FALSE;
-    }
+    if (mask_pattern_parse(&pattern, location, &error))
+        return GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
+                                    "init-mask-location \"%s\" %s.", location,
+                                    error.words);
     good = list(files, location, pattern.folder, &pattern, failure);
     mask_pattern_free(&pattern);
     return good;
@@ -113,11 +127,11 @@ static gboolean open_location(GstRvosMaskFiles *files, const gchar *location,
 static gboolean all_above(GstRvosFailure *failure, const gchar *path,
                           const struct mask_facts *facts, guint n_slots)
 {
-    GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
-                         "The mask file \"%s\" holds the values %s, and there are %u "
-                         "slots: none of its objects can be followed. Set objects=%d.",
-                         path, facts->values, n_slots, facts->highest);
-    return FALSE;
+    return GST_RVOS_FAILURE_SET(
+        failure, RESOURCE, SETTINGS, NULL,
+        "The mask file \"%s\" holds the values %s, and there are %u "
+        "slots: none of its objects can be followed. Set objects=%d.",
+        path, facts->values, n_slots, facts->highest);
 }
 
 /* Checks the mask against the number of slots, if it is known before the model is
@@ -135,18 +149,6 @@ static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
     return all_above(failure, files->location, facts, n_slots);
 }
 
-static guint64 last_number(const GstRvosMaskFiles *files)
-{
-    GHashTableIter iter;
-    gpointer value;
-    guint64 last = 0;
-
-    g_hash_table_iter_init(&iter, files->files);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        last = MAX(last, ((GstRvosMaskFile *)value)->number);
-    return last;
-}
-
 gboolean gst_rvos_mask_files_open(GstRvosMaskFiles *files, const gchar *location,
                                   guint n_slots, GstRvosFailure *failure)
 {
@@ -157,14 +159,14 @@ gboolean gst_rvos_mask_files_open(GstRvosMaskFiles *files, const gchar *location
     if (!open_location(files, location, failure) || !check_slots(files, n_slots, failure))
         return FALSE;
     if (files->files)
-        gst_rvos_numbers_open(&files->numbers, last_number(files));
+        gst_rvos_numbers_open(&files->numbers, nth(files, files->files->len - 1)->number);
     return TRUE;
 }
 
 void gst_rvos_mask_files_close(GstRvosMaskFiles *files)
 {
     gst_rvos_numbers_close(&files->numbers);
-    g_clear_pointer(&files->files, g_hash_table_unref);
+    g_clear_pointer(&files->files, g_array_unref);
     g_clear_pointer(&files->location, g_free);
     gst_rvos_mask_clear(&files->single);
     *files = (GstRvosMaskFiles){.first_time = GST_CLOCK_TIME_NONE};
@@ -174,34 +176,18 @@ void gst_rvos_mask_files_close(GstRvosMaskFiles *files)
 
 #define NAMED 3 /* files named in a message */
 
-static gint by_number(gconstpointer a, gconstpointer b)
-{
-    const GstRvosMaskFile *x = *(GstRvosMaskFile *const *)a;
-    const GstRvosMaskFile *y = *(GstRvosMaskFile *const *)b;
-
-    return (x->number > y->number) - (x->number < y->number);
-}
-
 /* Paths of the first unused files, for messages, to be freed; NULL: all were used. */
 static gchar *unused_names(const GstRvosMaskFiles *files, guint *count)
 {
-    GPtrArray *unused = g_ptr_array_new();
     GString *names = g_string_new(NULL);
-    GHashTableIter iter;
-    gpointer value;
 
-    g_hash_table_iter_init(&iter, files->files);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        if (!((GstRvosMaskFile *)value)->used)
-            g_ptr_array_add(unused, value);
-    g_ptr_array_sort(unused, by_number);
-    *count = unused->len;
-    for (guint i = 0; i < unused->len && i < NAMED; i++)
-        g_string_append_printf(names, "%s\"%s\"", i ? ", " : "",
-                               ((GstRvosMaskFile *)unused->pdata[i])->path);
-    if (unused->len > NAMED)
-        g_string_append_printf(names, " and %u more", unused->len - NAMED);
-    g_ptr_array_free(unused, TRUE);
+    *count = 0;
+    for (guint i = 0; i < files->files->len; i++)
+        if (!nth(files, i)->used && (*count)++ < NAMED)
+            g_string_append_printf(names, "%s\"%s\"", *count > 1 ? ", " : "",
+                                   nth(files, i)->path);
+    if (*count > NAMED)
+        g_string_append_printf(names, " and %u more", *count - NAMED);
     return g_string_free(names, *count == 0);
 }
 
@@ -220,8 +206,7 @@ static void say_unknown(GstRvosMaskFiles *files, GstRvosNotices *notices)
         "the frame rate is not constant, or not known",
         "After this seek the number of a picture is not known, so masks that are named "
         "by number (\"%s\") are not used until the stream comes back to a picture that "
-        "it "
-        "has shown, or starts again.",
+        "it has shown, or starts again.",
         files->location);
 }
 
@@ -242,7 +227,7 @@ void gst_rvos_mask_files_picture(GstRvosMaskFiles *files, GstClockTime stream_ti
         say_unknown(files, notices);
         return;
     }
-    file = g_hash_table_lookup(files->files, &files->number);
+    file = find(files, files->number);
     if (file)
         files->due = file;
     else if (files->due && (files->number < files->due->number ||
@@ -267,8 +252,7 @@ gboolean gst_rvos_mask_files_wait(const GstRvosMaskFiles *files)
                                     files->number < files->numbers.last_wanted);
 }
 
-/* ---- applying masks
- * ------------------------------------------------------------------ */
+/* ---- applying masks --------------------------------------------------------------- */
 
 static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *path,
                      guint32 *taken)
@@ -280,8 +264,7 @@ static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *
         return FALSE;
     case GST_RVOS_ABOVE:
         all_above(&failure, path, &mask->facts, seeds->n_slots);
-        gst_rvos_notices_fail(seeds->notices, &failure);
-        return FALSE;
+        return gst_rvos_notices_fail(seeds->notices, &failure);
     default:
         return TRUE;
     }
@@ -320,10 +303,8 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
         return TRUE;
     files->due = NULL;
     file->used = TRUE;
-    if (!gst_rvos_mask_read(file->path, &mask, &failure)) {
-        gst_rvos_notices_fail(seeds->notices, &failure);
-        return FALSE;
-    }
+    if (!gst_rvos_mask_read(file->path, &mask, &failure))
+        return gst_rvos_notices_fail(seeds->notices, &failure);
     good = show(seeds, &mask, file->path, taken);
     gst_rvos_mask_clear(&mask);
     return good;
@@ -332,7 +313,7 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
 void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,
                              gboolean given_only)
 {
-    gchar *names;
+    g_autofree gchar *names = NULL;
     guint unused = 0;
 
     if (!files->files || files->pictures == 0)
@@ -351,5 +332,4 @@ void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,
                       "%" G_GUINT64_FORMAT " pictures, numbered from 0.",
                       unused, names, files->pictures);
     }
-    g_free(names);
 }

@@ -7,8 +7,6 @@
 #include "gstrvosnumbers.h"
 #include "gstrvosseeds.h"
 
-G_BEGIN_DECLS
-
 /* A numbered mask file. */
 typedef struct {
     guint64 number;
@@ -17,7 +15,7 @@ typedef struct {
 } GstRvosMaskFile;
 
 typedef struct {
-    GHashTable *files;  /* number -> GstRvosMaskFile, for a pattern or folder; or NULL */
+    GArray *files;      /* GstRvosMaskFile by number, for a pattern or folder; or NULL */
     gchar *location;    /* as the user gave it; NULL: none */
     GstRvosMask single; /* a single file, read in start; pixels NULL: none */
     GstClockTime first_time; /* stream time of the first frame since start */
@@ -57,5 +55,4 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
 void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,
                              gboolean given_only);
 
-G_END_DECLS
 #endif

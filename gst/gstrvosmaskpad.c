@@ -52,12 +52,10 @@ static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
     GstRvosSeg *self = GST_RVOS_SEG_CAST(parent);
     GstRvosMaskPad *mask = &self->mask;
     GstFlowReturn flow = mask->parent_chain(pad, parent, buffer);
+    GST_RVOS_LOCKED(&mask->lock);
 
     /* An unlinked `src` must not stop the stream while `mask` is linked. */
-    g_mutex_lock(&mask->lock);
-    flow = gst_flow_combiner_update_pad_flow(mask->combiner, mask->src, flow);
-    g_mutex_unlock(&mask->lock);
-    return flow;
+    return gst_flow_combiner_update_pad_flow(mask->combiner, mask->src, flow);
 }
 
 void gst_rvos_mask_pad_init(GstRvosSeg *self)
@@ -115,23 +113,20 @@ static void publish(GstRvosMaskPad *mask, GstRvosSeg *self, GstPad *pad)
 /* FALSE: no change. */
 static gboolean set_taken(GstRvosSeg *self, gboolean taken)
 {
-    gboolean changed;
+    GST_RVOS_OBJECT_LOCKED(self);
+    gboolean changed = self->mask.taken != taken;
 
-    GST_OBJECT_LOCK(self);
-    changed = self->mask.taken != taken;
     self->mask.taken = taken;
-    GST_OBJECT_UNLOCK(self);
     return changed;
 }
 
 GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
-                                  const gchar *name, const GstCaps *caps)
+                                  G_GNUC_UNUSED const gchar *name,
+                                  G_GNUC_UNUSED const GstCaps *caps)
 {
     GstRvosSeg *self = GST_RVOS_SEG_CAST(element);
     GstPad *pad;
 
-    (void)name;
-    (void)caps;
     if (!set_taken(self, TRUE)) {
         GST_WARNING_OBJECT(self, "there is one mask pad only, and it is taken");
         return NULL;

@@ -42,7 +42,7 @@ static gboolean ask_peer(GstRvosSeg *self, GstPad *pad, GstQuery *query)
 /* A new peer may prefer masks in the other kind of memory. */
 static void reconfigure(GstRvosSeg *self, GstPad *pad)
 {
-    GstCaps *frames, *now, *wanted;
+    g_autoptr(GstCaps) frames = NULL, now = NULL, wanted = NULL;
 
     if (GST_PAD_IS_FLUSHING(pad) || !gst_pad_check_reconfigure(pad))
         return;
@@ -53,27 +53,21 @@ static void reconfigure(GstRvosSeg *self, GstPad *pad)
         wanted = gst_rvos_mask_pad_gray_caps(pad, frames);
         if (!gst_caps_is_equal(now, wanted))
             gst_pad_push_event(pad, gst_event_new_caps(wanted));
-        gst_caps_unref(wanted);
     }
-    gst_clear_caps(&frames);
-    gst_clear_caps(&now);
 }
 
 void gst_rvos_mask_pad_prepare(GstRvosSeg *self)
 {
-    GstPad *pad = gst_rvos_mask_pad_ref(self);
-    GstQuery *query;
-    gboolean answered;
+    g_autoptr(GstPad) pad = gst_rvos_mask_pad_ref(self);
 
     if (pad)
         reconfigure(self, pad);
     if (self->mask.pool_due) {
-        query = gst_query_new_allocation(self->masks.caps, TRUE);
-        answered = ask_peer(self, pad, query);
+        g_autoptr(GstQuery) query = gst_query_new_allocation(self->masks.caps, TRUE);
+        gboolean answered = ask_peer(self, pad, query);
+
         gst_rvos_mask_alloc_configure(&self->masks, answered ? query : NULL);
-        gst_query_unref(query);
     }
-    gst_clear_object(&pad);
 }
 
 /* A removed branch must not stop the other one. */
@@ -104,15 +98,10 @@ static GstBuffer *with_time_of(GstBuffer *mask, GstBuffer *frame)
 
 static gboolean wants_copy(GstPad *pad, GstBuffer *mask)
 {
-    GstCaps *caps;
-    gboolean wants;
+    g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
 
-    if (!gst_rvos_cuda_context_of(mask) || !gst_pad_is_linked(pad))
-        return FALSE;
-    caps = gst_pad_get_current_caps(pad);
-    wants = !gst_rvos_frame_caps_in_cuda(caps);
-    gst_clear_caps(&caps);
-    return wants;
+    return gst_rvos_cuda_context_of(mask) && gst_pad_is_linked(pad) &&
+           !gst_rvos_frame_caps_in_cuda(caps);
 }
 
 static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
@@ -134,7 +123,7 @@ static GstFlowReturn push_copy(GstRvosSeg *self, GstPad *pad, GstBuffer *mask,
 void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame)
 {
     GstBuffer *mask = self->result.mask;
-    GstPad *pad = gst_rvos_mask_pad_ref(self);
+    g_autoptr(GstPad) pad = gst_rvos_mask_pad_ref(self);
     GstFlowReturn flow = GST_FLOW_ERROR;
 
     if (!pad)
@@ -149,17 +138,15 @@ void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame)
     if (mask)
         flow = push_copy(self, pad, mask, frame);
     combine(self, pad, flow);
-    gst_object_unref(pad);
 }
 
 void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration)
 {
-    GstPad *pad = gst_rvos_mask_pad_ref(self);
+    g_autoptr(GstPad) pad = gst_rvos_mask_pad_ref(self);
 
     if (!pad)
         return;
     send_missed_events(self, pad);
     if (GST_CLOCK_TIME_IS_VALID(time))
         gst_pad_push_event(pad, gst_event_new_gap(time, duration));
-    gst_object_unref(pad);
 }

@@ -86,13 +86,6 @@ static void set_areas(GstStructure *s, const guint64 area[256])
     gst_structure_take_value(s, "areas", &areas);
 }
 
-/* The displayed width, in units of pixel height. */
-static gdouble shown_width(const GstVideoInfo *info)
-{
-    return (gdouble)GST_VIDEO_INFO_WIDTH(info) * GST_VIDEO_INFO_PAR_N(info) /
-           MAX(GST_VIDEO_INFO_PAR_D(info), 1);
-}
-
 /* The structure for the scaled picture. NULL: the position of the mask's pixels is
  * unknown. A picture of another shape was stretched or got borders. */
 static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
@@ -101,7 +94,7 @@ static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
     guint width = (guint)GST_VIDEO_INFO_WIDTH(out), w, h;
     guint height = (guint)GST_VIDEO_INFO_HEIGHT(out);
     guint64 area[256] = {0};
-    GstBuffer *mask = NULL, *other = NULL;
+    g_autoptr(GstBuffer) mask = NULL, other = NULL;
     GstStructure *copy = NULL;
 
     if (!gst_structure_get(s, "width", G_TYPE_UINT, &w, "height", G_TYPE_UINT, &h, "mask",
@@ -111,7 +104,8 @@ static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
         h == (guint)GST_VIDEO_INFO_HEIGHT(in)) {
         if (w == width && h == height)
             copy = gst_structure_copy(s);
-        else if (gst_rvos_shape_alike(shown_width(in), h, shown_width(out), height))
+        else if (gst_rvos_shape_alike(gst_rvos_shape_shown_width(in), h,
+                                      gst_rvos_shape_shown_width(out), height))
             other = scale_mask(mask, width, height, area);
     }
     if (other) {
@@ -120,28 +114,24 @@ static GstStructure *scaled(const GstStructure *s, const GstVideoInfo *in,
                           width, "height", G_TYPE_UINT, height, NULL);
         set_areas(copy, area);
     }
-    gst_clear_buffer(&mask);
-    gst_clear_buffer(&other);
     return copy;
 }
 
 /* Copies and conversions keep the meta; scaling scales it. For other operations GStreamer
  * uses the tags and does not call this. */
-static gboolean transform(GstBuffer *to, GstCustomMeta *meta, GstBuffer *from,
-                          GQuark type, gpointer data, gpointer user)
+static gboolean transform(GstBuffer *to, GstCustomMeta *meta,
+                          G_GNUC_UNUSED GstBuffer *from, GQuark type, gpointer data,
+                          G_GNUC_UNUSED gpointer user)
 {
     const GstStructure *s = gst_custom_meta_get_structure(meta);
     const GstVideoMetaTransform *scale = data;
-    GstStructure *copy, *target;
+    g_autoptr(GstStructure) copy = NULL;
+    GstStructure *target;
 
-    (void)from;
-    (void)user;
     if (GST_META_TRANSFORM_IS_COPY(type))
         copy = gst_structure_copy(s);
     else if (GST_VIDEO_META_TRANSFORM_IS_SCALE(type))
         copy = scaled(s, scale->in_info, scale->out_info);
-    else
-        return FALSE;
     if (!copy)
         return FALSE;
     meta = gst_buffer_add_custom_meta(to, GST_RVOS_META_NAME);
@@ -151,7 +141,6 @@ static gboolean transform(GstBuffer *to, GstCustomMeta *meta, GstBuffer *from,
 
         gst_structure_set_value(target, name, gst_structure_get_value(copy, name));
     }
-    gst_structure_free(copy);
     return target != NULL;
 }
 
@@ -234,13 +223,16 @@ void gst_rvos_meta_attach(GstBuffer *buffer, guint kinds, const GstRvosResult *r
 #endif
 }
 
-GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer)
+GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer, guint *width, guint *height)
 {
     GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, GST_RVOS_META_NAME);
-    const GValue *value;
+    const GstStructure *s = meta ? gst_custom_meta_get_structure(meta) : NULL;
+    const GValue *value = s ? gst_structure_get_value(s, "mask") : NULL;
 
-    if (!meta)
-        return NULL;
-    value = gst_structure_get_value(gst_custom_meta_get_structure(meta), "mask");
+    *width = *height = 0;
+    if (s) {
+        gst_structure_get_uint(s, "width", width);
+        gst_structure_get_uint(s, "height", height);
+    }
     return value && GST_VALUE_HOLDS_BUFFER(value) ? gst_value_get_buffer(value) : NULL;
 }

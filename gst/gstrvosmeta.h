@@ -7,8 +7,6 @@
 
 #include "gstrvosresult.h"
 
-G_BEGIN_DECLS
-
 /* Once per process, from plugin_init. */
 void gst_rvos_meta_register(void);
 
@@ -16,8 +14,9 @@ void gst_rvos_meta_register(void);
  * upstream. */
 void gst_rvos_meta_attach(GstBuffer *buffer, guint kinds, const GstRvosResult *result);
 
-/* The mask attached by an rvosseg upstream; borrowed, or NULL. */
-GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer);
+/* The mask attached by an rvosseg upstream, borrowed, and the size in the metadata (0:
+ * none); or NULL. */
+GstBuffer *gst_rvos_meta_get_mask(GstBuffer *buffer, guint *width, guint *height);
 
 /* ---- gstrvosanalytics.c: GstAnalyticsRelationMeta, with HAVE_ANALYTICS ------- */
 
@@ -27,5 +26,4 @@ void gst_rvos_analytics_attach(GstBuffer *buffer, const GstRvosResult *result);
  * written to `out`. */
 guint gst_rvos_analytics_detections(GstBuffer *buffer, GstRvosDetection *out, guint most);
 
-G_END_DECLS
 #endif

@@ -2,7 +2,6 @@
 #include "gstrvosmodel.h"
 
 #include "gstrvoscuda.h"
-#include "gstrvosprops.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,25 +80,30 @@ static void on_log(void *opaque, rvos_log_level level, const char *line)
     g_mutex_unlock(&self->words_lock);
 }
 
-static const gchar *backend_name(gint engine)
-{
-    switch (engine) {
-    case GST_RVOS_SEG_ENGINE_CUDA:
-        return "cuda";
-    case GST_RVOS_SEG_ENGINE_REFERENCE:
-        return "reference";
-    default:
-        return "cpu";
-    }
-}
+/* librvos' names of engines. `auto` is resolved before. */
+static const gchar *const backends[] = {
+    [GST_RVOS_SEG_ENGINE_AUTO] = "cpu",
+    [GST_RVOS_SEG_ENGINE_CPU] = "cpu",
+    [GST_RVOS_SEG_ENGINE_CUDA] = "cuda",
+    [GST_RVOS_SEG_ENGINE_REFERENCE] = "reference",
+};
+
+static const rvos_precision precisions[] = {
+    [GST_RVOS_SEG_PRECISION_AUTO] = RVOS_PRECISION_DEFAULT,
+    [GST_RVOS_SEG_PRECISION_FP32] = RVOS_PRECISION_FP32,
+    [GST_RVOS_SEG_PRECISION_TF32] = RVOS_PRECISION_TF32,
+    [GST_RVOS_SEG_PRECISION_FP16] = RVOS_PRECISION_FP16,
+    [GST_RVOS_SEG_PRECISION_BF16] = RVOS_PRECISION_BF16,
+    [GST_RVOS_SEG_PRECISION_INT16] = RVOS_PRECISION_INT16,
+};
 
 static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params)
 {
     rvos_device_params device = {
-        .backend = backend_name(params->engine),
-        .index = MAX(params->cuda_device, 0),
+        .backend = backends[params->settings.engine],
+        .index = MAX(params->settings.cuda_device_id, 0),
         .cuda_context = gst_rvos_cuda_handle(params->cuda_context),
-        .threads = (int)params->threads,
+        .threads = (int)params->settings.n_threads,
         .log = on_log,
         .log_opaque = self,
     };
@@ -109,17 +113,16 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
     if (status == RVOS_OK)
         return TRUE;
     if (status == RVOS_ERR_MEMORY)
-        GST_RVOS_FAILURE_SET(&self->failure, RESOURCE, NO_SPACE_LEFT, why,
-                             "There is not enough memory to start the engine %s.",
-                             device.backend);
-    else
-        GST_RVOS_FAILURE_SET(&self->failure, LIBRARY, INIT, why,
-                             "The engine %s does not start (%s).%s", device.backend, why,
-                             params->engine == GST_RVOS_SEG_ENGINE_CUDA
-                                 ? " Install librvos-cuda and libcudnn9, or set "
-                                   "engine=cpu."
-                                 : "");
-    return FALSE;
+        return GST_RVOS_FAILURE_SET(&self->failure, RESOURCE, NO_SPACE_LEFT, why,
+                                    "There is not enough memory to start the engine %s.",
+                                    device.backend);
+    return GST_RVOS_FAILURE_SET(&self->failure, LIBRARY, INIT, why,
+                                "The engine %s does not start (%s).%s", device.backend,
+                                why,
+                                params->settings.engine == GST_RVOS_SEG_ENGINE_CUDA
+                                    ? " Install librvos-cuda and libcudnn9, or set "
+                                      "engine=cpu."
+                                    : "");
 }
 
 /* The last log line of librvos without the file's name, which our message already has. */
@@ -135,72 +138,48 @@ static const gchar *words_about(const GstRvosModel *self, const gchar *path, int
 
 static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, int status)
 {
-    const gchar *words = words_about(self, params->path, status);
-    GQuark domain = GST_RESOURCE_ERROR;
-    gint code = GST_RESOURCE_ERROR_FAILED;
-    const gchar *what = "could not be loaded", *why = NULL;
+    static const struct {
+        int status;
+        GQuark (*domain)(void);
+        gint code;
+        const gchar *what;
+        gboolean has_reason; /* librvos says why */
+    } faults[] = {
+        {RVOS_ERR_NOT_FOUND, gst_resource_error_quark, GST_RESOURCE_ERROR_NOT_FOUND,
+         "does not exist: install rvos-models or set the property model", FALSE},
+        {RVOS_ERR_IO, gst_resource_error_quark, GST_RESOURCE_ERROR_OPEN_READ,
+         "cannot be read", TRUE},
+        {RVOS_ERR_FORMAT, gst_stream_error_quark, GST_STREAM_ERROR_WRONG_TYPE,
+         "is no model that can be used", TRUE},
+        {RVOS_ERR_ARGUMENT, gst_resource_error_quark, GST_RESOURCE_ERROR_SETTINGS,
+         "cannot be run with these settings", FALSE},
+        {RVOS_ERR_UNSUPPORTED, gst_resource_error_quark, GST_RESOURCE_ERROR_SETTINGS,
+         "cannot be run with these settings", FALSE},
+        {RVOS_ERR_MEMORY, gst_resource_error_quark, GST_RESOURCE_ERROR_NO_SPACE_LEFT,
+         "does not fit into memory", FALSE},
+        {RVOS_OK, gst_library_error_quark, GST_LIBRARY_ERROR_INIT, "could not be loaded",
+         FALSE}, /* any other */
+    };
+    guint i = 0;
 
-    switch (status) {
-    case RVOS_ERR_NOT_FOUND:
-        code = GST_RESOURCE_ERROR_NOT_FOUND;
-        what = "does not exist: install rvos-models or set the property model";
-        break;
-    case RVOS_ERR_IO:
-        code = GST_RESOURCE_ERROR_OPEN_READ;
-        what = "cannot be read";
-        why = words;
-        break;
-    case RVOS_ERR_FORMAT:
-        domain = GST_STREAM_ERROR;
-        code = GST_STREAM_ERROR_WRONG_TYPE;
-        what = "is no model that can be used";
-        why = words;
-        break;
-    case RVOS_ERR_ARGUMENT:
-    case RVOS_ERR_UNSUPPORTED:
-        code = GST_RESOURCE_ERROR_SETTINGS;
-        what = "cannot be run with these settings";
-        break;
-    case RVOS_ERR_MEMORY:
-        code = GST_RESOURCE_ERROR_NO_SPACE_LEFT;
-        what = "does not fit into memory";
-        break;
-    default:
-        domain = GST_LIBRARY_ERROR;
-        code = GST_LIBRARY_ERROR_INIT;
-    }
+    while (faults[i].status != status && faults[i].status != RVOS_OK)
+        i++;
     gst_rvos_failure_set(
-        &self->failure, domain, code, self->words ? self->words : rvos_strerror(status),
-        "The model \"%s\" %s%s%s.", params->path, what, why ? ": " : "", why ? why : "");
-}
-
-static rvos_precision precision_of(gint precision)
-{
-    switch (precision) {
-    case GST_RVOS_SEG_PRECISION_FP32:
-        return RVOS_PRECISION_FP32;
-    case GST_RVOS_SEG_PRECISION_TF32:
-        return RVOS_PRECISION_TF32;
-    case GST_RVOS_SEG_PRECISION_FP16:
-        return RVOS_PRECISION_FP16;
-    case GST_RVOS_SEG_PRECISION_BF16:
-        return RVOS_PRECISION_BF16;
-    case GST_RVOS_SEG_PRECISION_INT16:
-        return RVOS_PRECISION_INT16;
-    default:
-        return RVOS_PRECISION_DEFAULT;
-    }
+        &self->failure, faults[i].domain(), faults[i].code,
+        self->words ? self->words : rvos_strerror(status), "The model \"%s\" %s%s%s.",
+        params->path, faults[i].what, faults[i].has_reason ? ": " : "",
+        faults[i].has_reason ? words_about(self, params->path, status) : "");
 }
 
 /* Called by the element that made the entry, without any lock. */
 static gboolean load(GstRvosModel *self, const GstRvosModelParams *params)
 {
     rvos_model_params model = {
-        .max_batch = (int)params->max_batch,
-        .batch_wait_us = (int)MIN(params->batch_timeout / GST_USECOND, G_MAXINT),
-        .width = (int)params->width,
-        .height = (int)params->height,
-        .precision = precision_of(params->precision),
+        .max_batch = (int)params->settings.max_batch,
+        .batch_wait_us = (int)MIN(params->settings.batch_timeout / GST_USECOND, G_MAXINT),
+        .width = (int)params->settings.network_width,
+        .height = (int)params->settings.network_height,
+        .precision = precisions[params->settings.precision],
     };
     int status;
 
@@ -232,24 +211,25 @@ static void free_model(GstRvosModel *self)
  * read, librvos will report it. */
 static gchar *make_key(const GstRvosModelParams *params)
 {
+    char *path = params->settings.share_model ? realpath(params->path, NULL) : NULL;
+    gchar *key = NULL;
     GStatBuf st;
-    gchar *path, *key;
 
-    if (!params->share || g_stat(params->path, &st) != 0)
-        return NULL;
-    path = realpath(params->path, NULL);
     if (!path)
         return NULL;
     /* Includes the inode, because a file may be replaced by rename twice within one clock
      * tick. */
-    key = g_strdup_printf(
-        "%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT ".%ld|%" G_GINT64_FORMAT
-        "|%s|%d|%d|%p|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
-        path, (guint64)st.st_ino, (gint64)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-        (gint64)st.st_size, backend_name(params->engine), params->precision,
-        params->cuda_context ? 0 : params->cuda_device,
-        gst_rvos_cuda_handle(params->cuda_context), params->threads, params->width,
-        params->height, params->max_batch, params->batch_timeout);
+    if (g_stat(path, &st) == 0)
+        key = g_strdup_printf(
+            "%s|%" G_GUINT64_FORMAT "|%" G_GINT64_FORMAT ".%ld|%" G_GINT64_FORMAT
+            "|%s|%d|%d|%p|%u|%ux%u|%u|%" G_GUINT64_FORMAT,
+            path, (guint64)st.st_ino, (gint64)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+            (gint64)st.st_size, backends[params->settings.engine],
+            params->settings.precision,
+            params->cuda_context ? 0 : params->settings.cuda_device_id,
+            gst_rvos_cuda_handle(params->cuda_context), params->settings.n_threads,
+            params->settings.network_width, params->settings.network_height,
+            params->settings.max_batch, params->settings.batch_timeout);
     free(path);
     return key;
 }
@@ -328,17 +308,6 @@ gboolean gst_rvos_model_tries_cuda(gint engine)
             strcmp(rvos_default_backend(), "cuda") == 0);
 }
 
-/* Drops the CUDA context, which the CPU does not use. */
-static GstRvosModel *acquire_cpu(const GstRvosModelParams *params,
-                                 GstRvosFailure *failure)
-{
-    GstRvosModelParams concrete = *params;
-
-    concrete.engine = GST_RVOS_SEG_ENGINE_CPU;
-    concrete.cuda_context = NULL;
-    return acquire(&concrete, failure);
-}
-
 GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
                                      GstRvosFailure *failure)
 {
@@ -346,19 +315,21 @@ GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **f
     GstRvosModel *self;
 
     *fallback = NULL;
-    if (params->engine != GST_RVOS_SEG_ENGINE_AUTO)
+    if (params->settings.engine != GST_RVOS_SEG_ENGINE_AUTO)
         return acquire(params, failure);
-    if (!gst_rvos_model_tries_cuda(params->engine))
-        return acquire_cpu(params, failure);
-    concrete.engine = GST_RVOS_SEG_ENGINE_CUDA;
-    self = acquire(&concrete, failure);
-    /* Fall back to the CPU if the device fails, but not for a bad model file. */
-    if (self ||
-        !g_error_matches(failure->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT))
-        return self;
-    *fallback = g_strdup(failure->debug);
-    gst_rvos_failure_clear(failure);
-    return acquire_cpu(params, failure);
+    if (gst_rvos_model_tries_cuda(params->settings.engine)) {
+        concrete.settings.engine = GST_RVOS_SEG_ENGINE_CUDA;
+        self = acquire(&concrete, failure);
+        /* Fall back to the CPU if the device fails, but not for a bad model file. */
+        if (self ||
+            !g_error_matches(failure->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT))
+            return self;
+        *fallback = g_strdup(failure->debug);
+        gst_rvos_failure_clear(failure);
+    }
+    concrete.settings.engine = GST_RVOS_SEG_ENGINE_CPU;
+    concrete.cuda_context = NULL;
+    return acquire(&concrete, failure);
 }
 
 void gst_rvos_model_release(GstRvosModel *self)
@@ -376,12 +347,9 @@ void gst_rvos_model_release(GstRvosModel *self)
 
 guint gst_rvos_model_users(GstRvosModel *self)
 {
-    guint users;
+    GST_RVOS_LOCKED(&table.lock);
 
-    g_mutex_lock(&table.lock);
-    users = self->users;
-    g_mutex_unlock(&table.lock);
-    return users;
+    return self->users;
 }
 
 rvos_device *gst_rvos_model_device(GstRvosModel *self)
@@ -401,23 +369,19 @@ rvos_model *gst_rvos_model_model(GstRvosModel *self)
 
 gchar *gst_rvos_model_last_words(GstRvosModel *self)
 {
-    gchar *words;
+    GST_RVOS_LOCKED(&self->words_lock);
 
-    g_mutex_lock(&self->words_lock);
-    words = g_strdup(self->words);
-    g_mutex_unlock(&self->words_lock);
-    return words;
+    return g_strdup(self->words);
 }
 
 void gst_rvos_model_explain(GstRvosModel *self, int status, const gchar *what,
                             GstRvosFailure *failure)
 {
-    gchar *words = gst_rvos_model_last_words(self);
+    g_autofree gchar *words = gst_rvos_model_last_words(self);
     gboolean memory = status == RVOS_ERR_MEMORY;
 
     gst_rvos_failure_set(failure, memory ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR,
                          memory ? (gint)GST_RESOURCE_ERROR_NO_SPACE_LEFT
                                 : (gint)GST_LIBRARY_ERROR_FAILED,
                          words, "%s: %s.", what, rvos_strerror(status));
-    g_free(words);
 }

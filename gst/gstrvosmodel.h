@@ -11,22 +11,14 @@
 #include <rvos.h>
 
 #include "gstrvosnotice.h"
-
-G_BEGIN_DECLS
+#include "gstrvosprops.h"
 
 typedef struct _GstRvosModel GstRvosModel;
 
 typedef struct {
     const gchar *path;
-    gint engine;    /* GstRvosSegEngine */
-    gint precision; /* GstRvosSegPrecision */
-    gint cuda_device;
-    GstObject *cuda_context; /* context to use; NULL: the primary one of cuda_device */
-    guint threads;
-    guint width, height; /* network size; 0: the model's */
-    guint max_batch;
-    guint64 batch_timeout;
-    gboolean share;
+    GstRvosSettings settings; /* those of the engine and the network count */
+    GstObject *cuda_context;  /* NULL: the primary one of cuda-device-id */
 } GstRvosModelParams;
 
 /* The path to use: `wanted`, else RVOS_MODEL in the environment, else the installed
@@ -60,5 +52,4 @@ gchar *gst_rvos_model_last_words(GstRvosModel *model);
 void gst_rvos_model_explain(GstRvosModel *model, int status, const gchar *what,
                             GstRvosFailure *failure);
 
-G_END_DECLS
 #endif

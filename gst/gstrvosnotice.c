@@ -20,8 +20,8 @@ void gst_rvos_failure_clear(GstRvosFailure *failure)
     g_clear_pointer(&failure->debug, g_free);
 }
 
-void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
-                          const gchar *debug, const gchar *format, ...)
+gboolean gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
+                              const gchar *debug, const gchar *format, ...)
 {
     va_list args;
 
@@ -30,6 +30,7 @@ void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
     failure->error = g_error_new_valist(domain, code, format, args);
     va_end(args);
     failure->debug = g_strdup(debug);
+    return FALSE;
 }
 
 /* ---- notices ---------------------------------------------------------------------- */
@@ -43,8 +44,9 @@ static GstRvosNotice *add(GstRvosNotices *notices, GstRvosNoticeKind kind)
     return notice;
 }
 
-void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuark domain,
-                          gint code, const gchar *debug, const gchar *format, ...)
+gboolean gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind,
+                              GQuark domain, gint code, const gchar *debug,
+                              const gchar *format, ...)
 {
     GstRvosNotice *notice = add(notices, kind);
     va_list args;
@@ -53,12 +55,14 @@ void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuar
     notice->words.error = g_error_new_valist(domain, code, format, args);
     va_end(args);
     notice->words.debug = g_strdup(debug);
+    return FALSE;
 }
 
-void gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure)
+gboolean gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure)
 {
     add(notices, GST_RVOS_NOTICE_ERROR)->words = *failure;
     *failure = (GstRvosFailure){0};
+    return FALSE;
 }
 
 void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch)

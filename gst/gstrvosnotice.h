@@ -13,13 +13,16 @@
 #include "gstrvostime.h"
 #include "gstrvostrack.h"
 
-G_BEGIN_DECLS
-
 GST_DEBUG_CATEGORY_EXTERN(gst_rvos_seg_debug);
 GST_DEBUG_CATEGORY_EXTERN(gst_rvos_engine_debug);
 
 /* Once per process, from plugin_init. */
 void gst_rvos_debug_init(void);
+
+/* Holds a mutex, and the lock of a GstObject, until the end of the block. */
+#define GST_RVOS_LOCKED(mutex)                                                           \
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(mutex)
+#define GST_RVOS_OBJECT_LOCKED(object) GST_RVOS_LOCKED(GST_OBJECT_GET_LOCK(object))
 
 /* The contents of an element error. */
 typedef struct {
@@ -29,9 +32,9 @@ typedef struct {
 
 void gst_rvos_failure_clear(GstRvosFailure *failure);
 
-/* Sets `failure` to a text and details from librvos (may be NULL). */
-void gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
-                          const gchar *debug, const gchar *format, ...)
+/* Sets `failure` to a text and details from librvos (may be NULL). Returns FALSE. */
+gboolean gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
+                              const gchar *debug, const gchar *format, ...)
     G_GNUC_PRINTF(5, 6);
 /* Domain and code as for GST_ELEMENT_ERROR, here and below. */
 #define GST_RVOS_FAILURE_SET(failure, domain, code, debug, ...)                          \
@@ -56,18 +59,18 @@ typedef struct {
 /* Initialise with G_QUEUE_INIT or zeroes. */
 typedef GQueue GstRvosNotices;
 
-/* `kind` is an error or a warning. */
-void gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind, GQuark domain,
-                          gint code, const gchar *debug, const gchar *format, ...)
-    G_GNUC_PRINTF(6, 7);
+/* `kind` is an error or a warning. Returns FALSE. */
+gboolean gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind,
+                              GQuark domain, gint code, const gchar *debug,
+                              const gchar *format, ...) G_GNUC_PRINTF(6, 7);
 #define GST_RVOS_ERROR(notices, domain, code, ...)                                       \
     gst_rvos_notices_say(notices, GST_RVOS_NOTICE_ERROR, GST_##domain##_ERROR,           \
                          GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
 #define GST_RVOS_WARN(notices, domain, code, ...)                                        \
     gst_rvos_notices_say(notices, GST_RVOS_NOTICE_WARNING, GST_##domain##_ERROR,         \
                          GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
-/* Adds an error; takes over the contents of `failure`. */
-void gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure);
+/* Adds an error; takes over the contents of `failure`. Returns FALSE. */
+gboolean gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure);
 void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch);
 void gst_rvos_notices_object(GstRvosNotices *notices, const GstRvosTrackEvent *change);
 
@@ -76,5 +79,4 @@ GstRvosNotice *gst_rvos_notices_take(GstRvosNotices *notices);
 void gst_rvos_notice_free(GstRvosNotice *notice);
 void gst_rvos_notices_clear(GstRvosNotices *notices);
 
-G_END_DECLS
 #endif

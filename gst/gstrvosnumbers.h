@@ -11,8 +11,6 @@
 
 #include <gst/gst.h>
 
-G_BEGIN_DECLS
-
 #define GST_RVOS_NUMBER_UNKNOWN G_MAXUINT64
 
 typedef struct {
@@ -36,5 +34,4 @@ void gst_rvos_numbers_jump(GstRvosNumbers *numbers);
 guint64 gst_rvos_numbers_picture(GstRvosNumbers *numbers, GstClockTime time, gint fps_n,
                                  gint fps_d);
 
-G_END_DECLS
 #endif

@@ -405,6 +405,13 @@ void gst_rvos_settings_init(GstRvosSettings *settings, GObjectClass *klass)
     settings->colours = rvos_davis_palette;
 }
 
+void gst_rvos_strings_clear(GstRvosStrings *strings)
+{
+    g_clear_pointer(&strings->model, g_free);
+    g_clear_pointer(&strings->init_mask_location, g_free);
+    g_clear_pointer(&strings->palette, g_free);
+}
+
 /* ---- palette ------------------------------------------------------------------- */
 
 static gboolean parse_colour(const gchar *text, uint8_t rgb[3])
@@ -424,7 +431,7 @@ static gboolean parse_colour(const gchar *text, uint8_t rgb[3])
 
 gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette)
 {
-    gchar **parts;
+    g_auto(GStrv) parts = NULL;
     guint n;
     gboolean ok;
 
@@ -438,7 +445,5 @@ gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette)
     ok = n > 0;
     for (guint slot = 1; ok && slot <= RVOS_MAX_OBJECTS; slot++)
         ok = parse_colour(g_strstrip(parts[(slot - 1) % n]), palette->rgb[slot]);
-    ok = ok && n <= RVOS_MAX_OBJECTS;
-    g_strfreev(parts);
-    return ok;
+    return ok && n <= RVOS_MAX_OBJECTS;
 }

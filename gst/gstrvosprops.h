@@ -6,8 +6,6 @@
 #include <gst/gst.h>
 #include <rvos.h>
 
-G_BEGIN_DECLS
-
 /* Enums and flags of the properties, since 0.1. gstrvosprops.c explains the values. */
 
 typedef enum {
@@ -124,6 +122,9 @@ typedef struct {
     gchar *palette;
 } GstRvosStrings;
 
+void gst_rvos_strings_clear(GstRvosStrings *strings);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(GstRvosStrings, gst_rvos_strings_clear)
+
 /* Property ids: an id of its own, or the offset of a field of GstRvosSettings. */
 enum {
     GST_RVOS_PROP_0,
@@ -149,5 +150,4 @@ void gst_rvos_settings_get(GstRvosSettings *settings, guint id, GValue *value);
  * too few. */
 gboolean gst_rvos_palette_parse(const gchar *text, rvos_palette *palette);
 
-G_END_DECLS
 #endif

@@ -35,24 +35,24 @@ void gst_rvos_requests_finalize(GstRvosRequests *requests)
 
 void gst_rvos_requests_open(GstRvosRequests *requests, rvos_task task, guint n_slots)
 {
-    g_mutex_lock(&requests->lock);
+    GST_RVOS_LOCKED(&requests->lock);
+
     requests->task = task;
     requests->n_slots = n_slots;
-    g_mutex_unlock(&requests->lock);
 }
 
 void gst_rvos_requests_clear(GstRvosRequests *requests)
 {
-    g_mutex_lock(&requests->lock);
+    GST_RVOS_LOCKED(&requests->lock);
+
     g_queue_clear_full(&requests->queue, free_request);
-    g_mutex_unlock(&requests->lock);
 }
 
 guint gst_rvos_requests_drop_masks(GstRvosRequests *requests)
 {
+    GST_RVOS_LOCKED(&requests->lock);
     guint n = 0;
 
-    g_mutex_lock(&requests->lock);
     for (GList *l = requests->queue.head, *next; l; l = next) {
         Request *request = l->data;
 
@@ -63,7 +63,6 @@ guint gst_rvos_requests_drop_masks(GstRvosRequests *requests)
         g_queue_delete_link(&requests->queue, l);
         n++;
     }
-    g_mutex_unlock(&requests->lock);
     return n;
 }
 
@@ -71,9 +70,8 @@ guint gst_rvos_requests_drop_masks(GstRvosRequests *requests)
 
 static gboolean refuse(GstRvosNotices *notices, const gchar *words)
 {
-    GST_RVOS_WARN(notices, STREAM, FAILED, "A mask of set-mask is not used: it %s.",
-                  words);
-    return FALSE;
+    return GST_RVOS_WARN(notices, STREAM, FAILED,
+                         "A mask of set-mask is not used: it %s.", words);
 }
 
 static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *mask,
@@ -107,27 +105,32 @@ static guint lowest(const GstRvosMask *mask)
     return slot;
 }
 
-static void refuse_above(GstRvosNotices *notices, const GstRvosMask *mask, guint n_slots)
+static gboolean refuse_above(GstRvosNotices *notices, const GstRvosMask *mask,
+                             guint n_slots)
 {
-    GST_RVOS_WARN(notices, STREAM, FAILED,
-                  "A mask of set-mask is not used: it holds the values %s, and there are "
-                  "%u slots; see the property objects.",
-                  mask->facts.values, n_slots);
+    return GST_RVOS_WARN(
+        notices, STREAM, FAILED,
+        "A mask of set-mask is not used: it holds the values %s, and there are "
+        "%u slots; see the property objects.",
+        mask->facts.values, n_slots);
 }
 
-/* The number of slots is known while the stream is open. */
+/* With the lock. The number of slots is known while the stream is open. */
+static guint slots_of(const GstRvosRequests *requests)
+{
+    return requests->n_slots > 0 ? requests->n_slots : RVOS_MAX_OBJECTS;
+}
+
 static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
                            GstRvosNotices *notices)
 {
     guint n_slots;
 
     g_mutex_lock(&requests->lock);
-    n_slots = requests->n_slots > 0 ? requests->n_slots : RVOS_MAX_OBJECTS;
+    n_slots = slots_of(requests);
     g_mutex_unlock(&requests->lock);
-    if (mask->facts.highest == 0 || lowest(mask) <= n_slots)
-        return TRUE;
-    refuse_above(notices, mask, n_slots);
-    return FALSE;
+    return mask->facts.highest == 0 || lowest(mask) <= n_slots ||
+           refuse_above(notices, mask, n_slots);
 }
 
 /* Takes over the contents of `mask`. FALSE: the current or coming stream accepts no
@@ -173,19 +176,15 @@ gboolean gst_rvos_requests_set_mask(GstRvosRequests *requests, GstSample *sample
 
 gboolean gst_rvos_requests_drop_object(GstRvosRequests *requests, guint slot)
 {
+    GST_RVOS_LOCKED(&requests->lock);
     Request *request;
-    gboolean good;
 
-    g_mutex_lock(&requests->lock);
-    good = slot >= 1 &&
-           slot <= (requests->n_slots > 0 ? requests->n_slots : RVOS_MAX_OBJECTS);
-    if (good) {
-        request = g_new0(Request, 1);
-        request->slot = slot;
-        g_queue_push_tail(&requests->queue, request);
-    }
-    g_mutex_unlock(&requests->lock);
-    return good;
+    if (slot < 1 || slot > slots_of(requests))
+        return FALSE;
+    request = g_new0(Request, 1);
+    request->slot = slot;
+    g_queue_push_tail(&requests->queue, request);
+    return TRUE;
 }
 
 /* ---- in the streaming thread ------------------------------------------------------ */
@@ -199,24 +198,20 @@ static gboolean is_due(const Request *request, GstClockTime time)
 
 gboolean gst_rvos_requests_want_reset(GstRvosRequests *requests, GstClockTime time)
 {
+    GST_RVOS_LOCKED(&requests->lock);
     gboolean wanted = FALSE;
 
-    g_mutex_lock(&requests->lock);
-    for (GList *l = requests->queue.head; l && !wanted; l = l->next) {
-        const Request *request = l->data;
-
-        wanted = request->replace && is_due(request, time);
-    }
-    g_mutex_unlock(&requests->lock);
+    for (GList *l = requests->queue.head; l && !wanted; l = l->next)
+        wanted = ((Request *)l->data)->replace && is_due(l->data, time);
     return wanted;
 }
 
 /* Removes the due requests from the queue and returns them. */
 static GList *take_due(GstRvosRequests *requests, GstClockTime time)
 {
+    GST_RVOS_LOCKED(&requests->lock);
     GList *due = NULL;
 
-    g_mutex_lock(&requests->lock);
     for (GList *l = requests->queue.head, *next; l; l = next) {
         next = l->next;
         if (is_due(l->data, time)) {
@@ -224,7 +219,6 @@ static GList *take_due(GstRvosRequests *requests, GstClockTime time)
             g_queue_delete_link(&requests->queue, l);
         }
     }
-    g_mutex_unlock(&requests->lock);
     return g_list_reverse(due);
 }
 
@@ -235,10 +229,8 @@ static gboolean drop(GstRvosSeeds *seeds, guint slot, gboolean *applied)
     if (slot > seeds->n_slots)
         return TRUE;
     status = rvos_stream_drop(seeds->stream, (int)slot);
-    if (status != RVOS_OK) {
-        gst_rvos_seeds_fail(seeds, status, "An object could not be dropped");
-        return FALSE;
-    }
+    if (status != RVOS_OK)
+        return gst_rvos_seeds_fail(seeds, status, "An object could not be dropped");
     gst_rvos_tracker_drop(seeds->tracker, slot);
     seeds->followed &= ~(1u << (slot - 1));
     *applied = TRUE;

@@ -9,8 +9,6 @@
 
 #include "gstrvosseeds.h"
 
-G_BEGIN_DECLS
-
 typedef struct {
     GMutex lock;
     GQueue queue;
@@ -46,5 +44,4 @@ gboolean gst_rvos_requests_want_reset(GstRvosRequests *requests, GstClockTime ti
 gboolean gst_rvos_requests_apply(GstRvosRequests *requests, GstRvosSeeds *seeds,
                                  GstClockTime time, guint32 *taken, gboolean *applied);
 
-G_END_DECLS
 #endif

@@ -8,8 +8,6 @@
 
 #include "gstrvostrack.h"
 
-G_BEGIN_DECLS
-
 #define GST_RVOS_META_NAME "GstRvosSegMeta"
 #define GST_RVOS_ROI_OBJECT "rvos-object" /* roi_type of our objects */
 #define GST_RVOS_ROI_INIT "rvos-init"     /* roi_type of boxes to follow */
@@ -35,5 +33,4 @@ typedef struct {
     GQuark label;
 } GstRvosDetection;
 
-G_END_DECLS
 #endif

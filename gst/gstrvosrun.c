@@ -32,12 +32,11 @@ static rvos_memory memory_of(const GstRvosSeg *self)
 static GstClockTime live_deadline(GstRvosSeg *self)
 {
     GstClockTime now, allowed, base = gst_element_get_base_time(GST_ELEMENT(self));
-    GstClock *clock;
+    g_autoptr(GstClock) clock = NULL;
 
     GST_OBJECT_LOCK(self);
-    clock = self->live && GST_ELEMENT_CLOCK(self)
-                ? gst_object_ref(GST_ELEMENT_CLOCK(self))
-                : NULL;
+    if (self->live)
+        g_set_object(&clock, GST_ELEMENT_CLOCK(self));
     allowed = GST_CLOCK_TIME_IS_VALID(self->whole_latency)
                   ? MAX(self->whole_latency, self->latency)
                   : self->latency;
@@ -45,7 +44,6 @@ static GstClockTime live_deadline(GstRvosSeg *self)
     if (!clock)
         return GST_CLOCK_TIME_NONE;
     now = gst_clock_get_time(clock);
-    gst_object_unref(clock);
     base = gst_rvos_time_add(base, allowed);
     return now > base ? now - base : GST_CLOCK_TIME_NONE;
 }

@@ -39,11 +39,9 @@ static gboolean make_mask(GstRvosSeeds *seeds, GstRvosMask *mask)
     struct pic_error error;
 
     if (pic_alloc(&mask->picture, GST_VIDEO_INFO_WIDTH(seeds->info),
-                  GST_VIDEO_INFO_HEIGHT(seeds->info), 1, &error)) {
-        GST_RVOS_ERROR(seeds->notices, RESOURCE, NO_SPACE_LEFT, "A mask of regions %s.",
-                       error.words);
-        return FALSE;
-    }
+                  GST_VIDEO_INFO_HEIGHT(seeds->info), 1, &error))
+        return GST_RVOS_ERROR(seeds->notices, RESOURCE, NO_SPACE_LEFT,
+                              "A mask of regions %s.", error.words);
     memset(mask->picture.pixels, 0,
            (gsize)mask->picture.width * (gsize)mask->picture.height);
     return TRUE;
@@ -96,16 +94,6 @@ static gboolean apply_regions(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *t
 
 /* ---- the mask of another rvosseg -------------------------------------------------- */
 
-static guint field(GstBuffer *buffer, const gchar *name)
-{
-    GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, GST_RVOS_META_NAME);
-    guint value = 0;
-
-    if (meta)
-        gst_structure_get_uint(gst_custom_meta_get_structure(meta), name, &value);
-    return value;
-}
-
 static void say_bad(GstRvosSeeds *seeds, const gchar *words)
 {
     if (seeds->meta_said)
@@ -118,7 +106,8 @@ static void say_bad(GstRvosSeeds *seeds, const gchar *words)
 static gboolean apply_mask(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)
 {
     guint32 all = seeds->n_slots < 32 ? (1u << seeds->n_slots) - 1 : G_MAXUINT32;
-    GstBuffer *buffer_of_mask = gst_rvos_meta_get_mask(buffer);
+    guint width, height;
+    GstBuffer *buffer_of_mask = gst_rvos_meta_get_mask(buffer, &width, &height);
     struct pic_error error;
     GstRvosMask mask;
     GstRvosShown shown;
@@ -127,8 +116,7 @@ static gboolean apply_mask(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *take
     if (seeds->task == RVOS_TASK_AUTO || !buffer_of_mask || (all & ~seeds->followed) == 0)
         return TRUE;
     /* Use the size in the metadata, because the frame may have been scaled since. */
-    if (!gst_rvos_mask_from_buffer(buffer_of_mask, field(buffer, "width"),
-                                   field(buffer, "height"), &mask, &error)) {
+    if (!gst_rvos_mask_from_buffer(buffer_of_mask, width, height, &mask, &error)) {
         say_bad(seeds, error.words);
         return TRUE;
     }

@@ -3,12 +3,12 @@
 
 #define GST_CAT_DEFAULT gst_rvos_seg_debug
 
-void gst_rvos_seeds_fail(GstRvosSeeds *seeds, int status, const gchar *what)
+gboolean gst_rvos_seeds_fail(GstRvosSeeds *seeds, int status, const gchar *what)
 {
     GstRvosFailure failure = {0};
 
     gst_rvos_model_explain(seeds->model, status, what, &failure);
-    gst_rvos_notices_fail(seeds->notices, &failure);
+    return gst_rvos_notices_fail(seeds->notices, &failure);
 }
 
 guint32 gst_rvos_seeds_busy(const GstRvosSeeds *seeds, guint32 taken)

@@ -14,8 +14,6 @@
 #include "gstrvosresult.h"
 #include "gstrvosshape.h"
 
-G_BEGIN_DECLS
-
 typedef struct {
     /* Parts of the video's state; borrowed from open to close. */
     GstRvosModel *model; /* for error details */
@@ -49,8 +47,8 @@ GstRvosShown gst_rvos_seeds_show(GstRvosSeeds *seeds, const GstRvosMask *mask,
 /* The slots that cannot take a new object. */
 guint32 gst_rvos_seeds_busy(const GstRvosSeeds *seeds, guint32 taken);
 
-/* Adds the error of a failed librvos call to the notices. */
-void gst_rvos_seeds_fail(GstRvosSeeds *seeds, int status, const gchar *what);
+/* Adds the error of a failed librvos call to the notices. Returns FALSE. */
+gboolean gst_rvos_seeds_fail(GstRvosSeeds *seeds, int status, const gchar *what);
 
 /* Warns once why the network does not run. */
 void gst_rvos_seeds_explain_rest(GstRvosSeeds *seeds);
@@ -81,5 +79,4 @@ typedef struct {
 gboolean gst_rvos_detect_apply(GstRvosSeeds *seeds, GstRvosSeeded *seeded,
                                GstBuffer *buffer, guint32 *taken);
 
-G_END_DECLS
 #endif

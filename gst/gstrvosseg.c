@@ -62,13 +62,11 @@ static gboolean stop(GstBaseTransform *trans)
 }
 
 static gboolean set_info(GstVideoFilter *filter, GstCaps *incaps, GstVideoInfo *in,
-                         GstCaps *outcaps, GstVideoInfo *out)
+                         G_GNUC_UNUSED GstCaps *outcaps, G_GNUC_UNUSED GstVideoInfo *out)
 {
     GstRvosSeg *self = GST_RVOS_SEG(filter);
     gboolean good;
 
-    (void)outcaps;
-    (void)out;
     self->caps_info = *in;
     self->caps_cuda = gst_rvos_frame_caps_in_cuda(incaps);
     gst_rvos_segmenter_set_info(self->segmenter, in, self->caps_cuda);
@@ -138,9 +136,9 @@ static void before_transform(GstBaseTransform *trans, GstBuffer *buffer)
 
 static void count(GstRvosSeg *self, guint64 *counter)
 {
-    GST_OBJECT_LOCK(self);
+    GST_RVOS_OBJECT_LOCKED(self);
+
     ++*counter;
-    GST_OBJECT_UNLOCK(self);
 }
 
 /* Handles a frame that is passed on or dropped without a mask. */
@@ -269,21 +267,18 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
 
 static GstClockTime clock_time(GstElement *element)
 {
-    GstClock *clock = gst_element_get_clock(element);
-    GstClockTime time = clock ? gst_clock_get_time(clock) : GST_CLOCK_TIME_NONE;
+    g_autoptr(GstClock) clock = gst_element_get_clock(element);
 
-    gst_clear_object(&clock);
-    return time;
+    return clock ? gst_clock_get_time(clock) : GST_CLOCK_TIME_NONE;
 }
 
 static gboolean upstream_is_live(GstRvosSeg *self)
 {
-    GstQuery *query = gst_query_new_latency();
+    g_autoptr(GstQuery) query = gst_query_new_latency();
     gboolean live = FALSE;
 
     if (gst_pad_peer_query(GST_BASE_TRANSFORM_SINK_PAD(self), query))
         gst_query_parse_latency(query, &live, NULL, NULL);
-    gst_query_unref(query);
     return live;
 }
 
@@ -359,7 +354,7 @@ static void finalize(GObject *object)
     gst_rvos_mask_alloc_clear(&self->masks);
     gst_rvos_mask_pad_finalize(self);
     gst_rvos_gpu_drop_context(self); /* a context that was set but never used */
-    gst_rvos_props_clear(self);
+    gst_rvos_strings_clear(&self->strings);
     gst_rvos_caps_clear(self);
     G_OBJECT_CLASS(gst_rvos_seg_parent_class)->finalize(object);
 }

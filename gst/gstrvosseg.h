@@ -20,23 +20,18 @@
 #ifndef GST_RVOS_SEG_H
 #define GST_RVOS_SEG_H
 
+#include <gst/base/base.h>
 #include <gst/video/gstvideofilter.h>
 #include <gst/video/video.h>
 #include <rvos.h>
 
-#include "gstrvoscaps.h"
-#include "gstrvosgpu.h"
 #include "gstrvosmaskalloc.h"
-#include "gstrvosmaskpad.h"
-#include "gstrvosmessage.h"
 #include "gstrvosmeta.h"
 #include "gstrvosmodel.h"
 #include "gstrvosprops.h"
 #include "gstrvossegmenter.h"
 #include "gstrvostext.h"
 #include "gstrvostime.h"
-
-G_BEGIN_DECLS
 
 #define GST_TYPE_RVOS_SEG (gst_rvos_seg_get_type())
 G_DECLARE_FINAL_TYPE(GstRvosSeg, gst_rvos_seg, GST, RVOS_SEG, GstVideoFilter)
@@ -45,6 +40,56 @@ G_DECLARE_FINAL_TYPE(GstRvosSeg, gst_rvos_seg, GST, RVOS_SEG, GstVideoFilter)
 #define GST_RVOS_SEG_CAST(object) ((GstRvosSeg *)(object))
 
 GST_ELEMENT_REGISTER_DECLARE(rvosseg)
+
+typedef struct {
+    /* Under the object lock. */
+    gint shown;       /* `output` before it became alpha; used until frames have an alpha
+                         channel */
+    GstCaps *refused; /* the last refused caps; NULL: none since accepted ones came */
+    gboolean said;    /* a message was posted for them */
+    gboolean mask_said;
+    guint waited; /* frames without an alpha channel since output became alpha; counts up
+                     to a limit */
+} GstRvosNegotiation;
+
+/* The request pad `mask`, the index mask as a video: a second source pad on a
+ * GstVideoFilter, which supports only one. So our sink_event sends events to it, the
+ * streaming thread sends it late sticky events, and our chain function combines the flow
+ * returns of both pads.
+ *
+ * Flushes come from another thread than data, and a third thread requests, links, unlinks
+ * and releases pads. This rule avoids deadlocks: a peer that got FLUSH_START from us gets
+ * FLUSH_STOP. A peer that did not get FLUSH_START gets both at FLUSH_STOP. A pad
+ * requested in between starts flushing.
+ *
+ * Locks: `pad` is read under the element's object lock and written under `lock` too.
+ * Neither is held over a push. Order: `lock`, then the object lock of element or pad. */
+typedef struct {
+    /* Under the object lock. */
+    GstPad *pad;         /* NULL: not requested */
+    gboolean taken;      /* from the start of a request to the end of the release */
+    gboolean sticky_due; /* the pad still needs the stream's sticky events */
+
+    GMutex lock;
+    GstFlowCombiner *combiner; /* of `src` and `mask` */
+    gboolean flushing;         /* between FLUSH_START and FLUSH_STOP */
+    GSList *flushed;           /* peers (GstPad) that got FLUSH_START */
+    GstPad *inside;            /* the peer that the streaming thread is in; NULL: none */
+    GstPad *src;               /* borrowed */
+
+    /* Used by the streaming thread only. */
+    GstPadChainFunction parent_chain;
+    gboolean pool_due; /* ask the peer for a pool, because the peer or the caps are new */
+} GstRvosMaskPad;
+
+/* Counts since start; protected by the object lock. */
+typedef struct {
+    guint64 frames_in, dropped_late, gaps, map_failures;
+    GstRvosCounts counts; /* copy of the segmenter's counts */
+    /* What the element runs on; the strings live as long as the model. */
+    const gchar *engine, *library, *isa, *device;
+    gsize weights_bytes, state_bytes;
+} GstRvosStats;
 
 /* The state of the current frame, from before_transform to the push. */
 typedef struct {
@@ -70,6 +115,7 @@ struct _GstRvosSeg {
     guint32 seek_seqnum;        /* of the last SEEK that passed */
     gboolean seek_seen;
     GstRvosStats stats;
+    GstObject *cuda_context;    /* from start to stop; NULL: none */
     GstClockTime latency;       /* as reported to the pipeline */
     gboolean live;              /* the source is live */
     GstClockTime whole_latency; /* the pipeline's latency, from its LATENCY event; NONE */
@@ -91,14 +137,12 @@ struct _GstRvosSeg {
 
     GstRvosMaskAlloc masks;
     GstRvosMaskPad mask;
-    GstRvosGpu gpu;
     GstRvosNegotiation negotiation;
 };
 
 /* ---- gstrvosvalues.c --------------------------------------------------------------- */
 
 void gst_rvos_props_init(GstRvosSeg *self);
-void gst_rvos_props_clear(GstRvosSeg *self);
 void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
 void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
 
@@ -117,8 +161,8 @@ gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
 
 gboolean gst_rvos_seg_open(GstRvosSeg *self);
 void gst_rvos_seg_close(GstRvosSeg *self);
-/* Reopens the model and the stream in gpu.context while frames flow. The state is lost,
- * so a reset follows. */
+/* Reopens the model and the stream in `cuda_context` while frames flow. The state is
+ * lost, so a reset follows. */
 gboolean gst_rvos_seg_reopen(GstRvosSeg *self);
 
 /* ---- gstrvosrun.c ------------------------------------------------------------------ */
@@ -130,5 +174,124 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
 /* Called after the frame is unmapped: messages, metadata, mask pad. */
 void gst_rvos_run_tell(GstRvosSeg *self, GstBuffer *buffer);
 
-G_END_DECLS
+/* ---- gstrvosmaskpad.c: the request pad --------------------------------------------- */
+
+void gst_rvos_mask_pad_init(GstRvosSeg *self);
+void gst_rvos_mask_pad_finalize(GstRvosSeg *self);
+
+GstPad *gst_rvos_mask_pad_request(GstElement *element, GstPadTemplate *templ,
+                                  const gchar *name, const GstCaps *caps);
+void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad);
+
+/* Called at PAUSED to READY: the next stream sends its events again. */
+void gst_rvos_mask_pad_stop(GstRvosSeg *self);
+
+/* ---- gstrvosmaskevents.c: the stream's events on the request pad ------------------- */
+
+/* The pad's caps in system memory and, if `cuda`, also in CUDA memory; a new
+ * reference. */
+GstCaps *gst_rvos_mask_pad_caps(gboolean cuda);
+/* The mask's caps for the frames' caps; a new reference. */
+GstCaps *gst_rvos_mask_pad_gray_caps(GstPad *pad, const GstCaps *caps);
+/* The pad, a new reference, or NULL. */
+GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self);
+/* Sends an event of the sink pad to the mask pad, translated; borrows it. */
+void gst_rvos_mask_pad_event(GstRvosSeg *self, GstEvent *event);
+/* Sends the sticky events, if due. The streaming thread calls it before serialized events
+ * and buffers. */
+void gst_rvos_mask_pad_send_sticky(GstRvosSeg *self, GstPad *pad);
+/* Called before and after anything that may block in the branch. */
+void gst_rvos_mask_pad_enter(GstRvosSeg *self, GstPad *pad);
+void gst_rvos_mask_pad_leave(GstRvosSeg *self);
+/* Ends a flush that got no FLUSH_STOP. */
+void gst_rvos_mask_pad_end_flush(GstRvosSeg *self);
+
+/* ---- gstrvosmaskpush.c: masks on the request pad ----------------------------------- */
+
+/* Called before a mask in system memory is made: asks the peer for a pool, if due. */
+void gst_rvos_mask_pad_prepare(GstRvosSeg *self);
+/* Pushes the result's mask with the time of `frame`. A mask in CUDA memory is copied to
+ * system memory unless the peer accepts CUDA memory. */
+void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame);
+/* Sends a gap event for a frame without a mask, so that sinks do not wait. */
+void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration);
+
+/* ---- gstrvoscaps.c: formats, messages about refused ones, output=alpha ------------- */
+
+/* A query about caps alone causes no message, because many elements ask and then convert.
+ * A message is posted if the answer ends the stream. */
+
+/* Called at start, at stop and in finalize. */
+void gst_rvos_caps_clear(GstRvosSeg *self);
+
+GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans, GstPadDirection direction,
+                                 GstCaps *caps, GstCaps *filter);
+
+/* Called after a query on the sink pad was answered: remembers refused caps, and posts a
+ * message if the refusal ends the stream. */
+void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query);
+/* Called after a CAPS event on the sink pad was handled. */
+void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good);
+/* Called at EOS: posts which caps were refused if no others ever came. */
+void gst_rvos_caps_ended(GstRvosSeg *self);
+/* Called after a failed push on the mask pad: posts a message if its caps are the
+ * reason. */
+void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad);
+
+/* Called before the property `output` is set. FALSE, with a warning: output=alpha needs
+ * frames with an alpha channel, and the neighbours have none. */
+gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output);
+/* Sets the frame's output to the former one until frames have an alpha channel. */
+void gst_rvos_caps_settle_output(GstRvosSeg *self);
+
+/* Removes metadata that change the picture's shape from an ALLOCATION query's answer. */
+void gst_rvos_caps_filter_metas(GstQuery *query);
+
+/* ---- gstrvosgpu.c: frames on the GPU (docs/element.md, "Frames on the GPU") ---------
+ */
+
+/* The model, the masks and the frames use one CUDA context at a time. The element gets it
+ * in start, from its neighbours or the application if they have one. If frames come in
+ * another context, the element moves to that one. */
+
+/* Whether frames in CUDA memory can be accepted, as far as is known. Called with the
+ * object lock held. */
+gboolean gst_rvos_gpu_usable(const GstRvosSeg *self);
+
+/* Called in start before the model is opened: finds a context, if the engine may be
+ * CUDA. */
+void gst_rvos_gpu_find_context(GstRvosSeg *self);
+void gst_rvos_gpu_drop_context(GstRvosSeg *self);
+void gst_rvos_gpu_set_context(GstElement *element, GstContext *context);
+gboolean gst_rvos_gpu_answer_context(GstRvosSeg *self, GstQuery *query);
+
+gboolean gst_rvos_gpu_propose_pool(GstRvosSeg *self, GstQuery *query);
+
+/* The effect of a frame's context on the model. */
+typedef enum {
+    GST_RVOS_GPU_STAY,
+    GST_RVOS_GPU_MOVE,    /* `cuda_context` is now the frame's: reopen the model */
+    GST_RVOS_GPU_REFUSED, /* not the GPU that the user wants; an error is posted */
+} GstRvosGpuMove;
+GstRvosGpuMove gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer);
+
+/* ---- gstrvosmessage.c: bus messages and `stats` ------------------------------------ */
+
+/* To be freed. */
+GstStructure *gst_rvos_stats_report(GstRvosSeg *self);
+
+/* None of these may be called under the object lock. */
+
+/* Posts a failure as an error and clears it. */
+void gst_rvos_message_failure(GstRvosSeg *self, GstRvosFailure *failure);
+/* The same for a failed call of librvos. */
+void gst_rvos_message_status(GstRvosSeg *self, int status, const gchar *what);
+/* Posts all notices and empties the list. */
+void gst_rvos_message_notices(GstRvosSeg *self, GstRvosNotices *notices);
+/* Updates `stats`, then posts the segmenter's notices. */
+void gst_rvos_message_segmenter(GstRvosSeg *self);
+/* The same after a frame; also posts its objects if post-messages=all. */
+void gst_rvos_message_frame(GstRvosSeg *self);
+void gst_rvos_message_late(GstRvosSeg *self, GstBuffer *buffer);
+
 #endif

@@ -143,12 +143,11 @@ static gboolean make_masks(GstRvosSegmenter *self, const rvos_image *image,
     gst_rvos_segmenter_clear_held(self);
     self->held.labels = labels;
     self->held.alpha = alpha;
-    if (status == RVOS_OK) {
-        count_readback(self, image->memory);
-        return TRUE;
-    }
-    gst_rvos_seeds_fail(&self->seeds, status, "A frame could not be segmented");
-    return FALSE;
+    if (status != RVOS_OK)
+        return gst_rvos_seeds_fail(&self->seeds, status,
+                                   "A frame could not be segmented");
+    count_readback(self, image->memory);
+    return TRUE;
 }
 
 /* Whether this frame can show the last frame's masks: all needed masks exist, and in a

@@ -17,9 +17,8 @@
 
 #include "gstrvosmaskalloc.h"
 #include "gstrvosresult.h"
-#include "gstrvosstream.h"
-
-G_BEGIN_DECLS
+#include "gstrvosmodel.h"
+#include "gstrvosprops.h"
 
 typedef struct _GstRvosSegmenter GstRvosSegmenter;
 
@@ -42,6 +41,14 @@ typedef struct {
     GstRvosTimes times;
     GstClockTime earliest; /* running time up to which frames are late; NONE */
 } GstRvosInput;
+
+/* The model and the settings for a video; borrowed. */
+typedef struct {
+    GstRvosModel *model;
+    const gchar *path; /* of the model, for messages */
+    const GstRvosSettings *settings;
+    const gchar *init_mask_location; /* NULL: none */
+} GstRvosOpen;
 
 /* `masks` is borrowed. */
 GstRvosSegmenter *gst_rvos_segmenter_new(GstRvosMaskAlloc *masks);
@@ -118,5 +125,4 @@ gboolean gst_rvos_segmenter_drop_object(GstRvosSegmenter *self, guint slot);
  */
 gboolean gst_rvos_segmenter_waits(GstRvosSegmenter *self);
 
-G_END_DECLS
 #endif

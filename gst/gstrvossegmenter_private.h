@@ -10,8 +10,6 @@
 #include "gstrvosrequests.h"
 #include "gstrvossegmenter.h"
 
-G_BEGIN_DECLS
-
 /* The masks that frames show until the network runs again. */
 typedef struct {
     GstBuffer *labels; /* GRAY8, frame size; NULL: none since the last reset */
@@ -61,5 +59,4 @@ void gst_rvos_segmenter_clear_held(GstRvosSegmenter *self);
 guint gst_rvos_segmenter_min_age(const GstRvosSegmenter *self,
                                  const GstRvosSettings *settings);
 
-G_END_DECLS
 #endif

@@ -51,6 +51,12 @@ static gdouble height_for(gdouble width, gdouble other_width, gdouble other_heig
     return other_width > 0 ? width * other_height / other_width : 0;
 }
 
+gdouble gst_rvos_shape_shown_width(const GstVideoInfo *info)
+{
+    return (gdouble)GST_VIDEO_INFO_WIDTH(info) * GST_VIDEO_INFO_PAR_N(info) /
+           MAX(GST_VIDEO_INFO_PAR_D(info), 1);
+}
+
 gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width,
                               gdouble other_height)
 {
@@ -71,9 +77,7 @@ static gchar *words_for(const GstRvosShape *shape, const GstVideoInfo *info, gin
                         gint height)
 {
     gint w = GST_VIDEO_INFO_WIDTH(info), h = GST_VIDEO_INFO_HEIGHT(info);
-    /* The displayed width; pixels need not be square. */
-    gdouble shown = gst_util_guint64_to_gdouble((guint64)w) * GST_VIDEO_INFO_PAR_N(info) /
-                    MAX(GST_VIDEO_INFO_PAR_D(info), 1);
+    gdouble shown = gst_rvos_shape_shown_width(info);
     gboolean same = fits(width, height, w, h) || fits(width, height, shown, h);
     gboolean exchanged = fits(height, width, w, h) || fits(height, width, shown, h);
 
@@ -102,7 +106,7 @@ static gchar *words_for(const GstRvosShape *shape, const GstVideoInfo *info, gin
 void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gint width,
                                gint height, GstRvosNotices *notices)
 {
-    gchar *words;
+    g_autofree gchar *words = NULL;
 
     if (shape->mask_said || width <= 0 || height <= 0)
         return;
@@ -111,7 +115,6 @@ void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gi
         return;
     shape->mask_said = TRUE;
     GST_RVOS_WARN(notices, STREAM, FORMAT, "%s", words);
-    g_free(words);
 }
 
 /* ---- cropped frames --------------------------------------------------------------- */
@@ -173,16 +176,17 @@ void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
                            GstRvosFailure *failure)
 {
     const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(frame->buffer);
-    gchar *part = crop ? g_strdup_printf(", cropped to %ux%u at %u,%u", crop->width,
-                                         crop->height, crop->x, crop->y)
-                       : g_strdup("");
+    g_autofree gchar *part =
+        crop ? g_strdup_printf(", cropped to %ux%u at %u,%u", crop->width, crop->height,
+                               crop->x, crop->y)
+             : NULL;
 
     GST_RVOS_FAILURE_SET(failure, STREAM, FORMAT, NULL,
                          "A frame is %dx%d%s, but its caps say %dx%d: the element before "
                          "rvosseg makes frames that do not match their caps.",
                          GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame),
-                         part, GST_VIDEO_INFO_WIDTH(caps), GST_VIDEO_INFO_HEIGHT(caps));
-    g_free(part);
+                         part ? part : "", GST_VIDEO_INFO_WIDTH(caps),
+                         GST_VIDEO_INFO_HEIGHT(caps));
 }
 
 /* ---- turned frames ---------------------------------------------------------------- */

@@ -9,8 +9,6 @@
 
 #include "gstrvosnotice.h"
 
-G_BEGIN_DECLS
-
 typedef struct {
     gchar *orientation; /* the stream's tag `image-orientation`; NULL: none */
     gboolean mask_said, affine_said; /* warnings that were added since start */
@@ -26,6 +24,8 @@ void gst_rvos_shape_event(GstRvosShape *shape, GstEvent *event);
 void gst_rvos_shape_check_mask(GstRvosShape *shape, const GstVideoInfo *info, gint width,
                                gint height, GstRvosNotices *notices);
 
+/* The displayed width, in units of pixel height: pixels need not be square. */
+gdouble gst_rvos_shape_shown_width(const GstVideoInfo *info);
 /* Whether two sizes have the same shape, up to rounding to whole pixels. */
 gboolean gst_rvos_shape_alike(gdouble width, gdouble height, gdouble other_width,
                               gdouble other_height);
@@ -46,5 +46,4 @@ void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
 void gst_rvos_shape_check_affine(GstRvosShape *shape, GstBuffer *buffer,
                                  GstRvosNotices *notices);
 
-G_END_DECLS
 #endif

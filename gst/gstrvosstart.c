@@ -11,12 +11,6 @@
 
 #define MIN_NETWORK_SIDE 32
 
-static gboolean settings_error(GstRvosFailure *failure, const gchar *words)
-{
-    GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL, "%s", words);
-    return FALSE;
-}
-
 /* Checks what no setter can refuse: values that depend on other properties, and gaps in
  * the range of a param spec. */
 static gboolean check(const GstRvosSettings *settings, const gchar *palette,
@@ -26,15 +20,15 @@ static gboolean check(const GstRvosSettings *settings, const gchar *palette,
 
     if ((settings->network_width > 0 && settings->network_width < MIN_NETWORK_SIDE) ||
         (settings->network_height > 0 && settings->network_height < MIN_NETWORK_SIDE))
-        return settings_error(failure, "network-width and network-height must be 0 or at "
-                                       "least 32.");
-    if (gst_rvos_palette_parse(palette, &colours))
-        return TRUE;
-    GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
-                         "The palette \"%s\" cannot be read: set davis or a list such as "
-                         "#ff0000,#00ff00.",
-                         palette ? palette : "");
-    return FALSE;
+        return GST_RVOS_FAILURE_SET(
+            failure, RESOURCE, SETTINGS, NULL,
+            "network-width and network-height must be 0 or at least 32.");
+    return gst_rvos_palette_parse(palette, &colours) ||
+           GST_RVOS_FAILURE_SET(
+               failure, RESOURCE, SETTINGS, NULL,
+               "The palette \"%s\" cannot be read: set davis or a list such as "
+               "#ff0000,#00ff00.",
+               palette ? palette : "");
 }
 
 /* Warns if some threads could not be started. */
@@ -73,26 +67,16 @@ static void tell_precision(GstRvosSeg *self, gint precision, GstRvosModel *model
 
 static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
 {
-    const GstRvosSettings *settings = &self->settings;
-    gboolean cuda = gst_rvos_model_tries_cuda(settings->engine);
-    GstRvosModelParams params = {
-        .path = path,
-        .engine = settings->engine,
-        .precision = settings->precision,
-        .cuda_device = settings->cuda_device_id,
-        .threads = settings->n_threads,
-        .width = settings->network_width,
-        .height = settings->network_height,
-        .max_batch = settings->max_batch,
-        .batch_timeout = settings->batch_timeout,
-        .share = settings->share_model,
-    };
+    GstRvosModelParams params = {.path = path};
     GstRvosModel *model;
-    gchar *fallback;
+    g_autofree gchar *fallback = NULL;
 
-    if (cuda) {
+    GST_OBJECT_LOCK(self);
+    params.settings = self->settings;
+    GST_OBJECT_UNLOCK(self);
+    if (gst_rvos_model_tries_cuda(params.settings.engine)) {
         gst_rvos_gpu_find_context(self);
-        params.cuda_context = self->gpu.context;
+        params.cuda_context = self->cuda_context;
     }
     model = gst_rvos_model_acquire(&params, &fallback, failure);
     if (model && fallback)
@@ -101,11 +85,10 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
                              "to choose it without this warning.",
                              fallback),
                             (NULL));
-    g_free(fallback);
-    if (model)
+    if (model) {
         tell_threads(self, model);
-    if (model)
-        tell_precision(self, settings->precision, model);
+        tell_precision(self, params.settings.precision, model);
+    }
     GST_OBJECT_LOCK(self);
     self->model = model;
     GST_OBJECT_UNLOCK(self);
@@ -172,30 +155,27 @@ static gboolean try_open(GstRvosSeg *self, const GstRvosStrings *strings,
         .init_mask_location = strings->init_mask_location,
     };
     GstClockTime cost = 0;
-    gchar *path;
+    g_autofree gchar *path = NULL;
     gboolean good;
 
     if (!check(&self->settings, strings->palette, failure))
         return FALSE;
     path = gst_rvos_model_find(strings->model, failure);
-    good = path && open_model(self, path, failure);
-    if (good) {
-        open.model = self->model;
-        open.path = path;
-        good = gst_rvos_segmenter_open(self->segmenter, &open, &cost, failure);
-        gst_rvos_message_notices(self, gst_rvos_segmenter_notices(self->segmenter));
-    }
+    if (!path || !open_model(self, path, failure))
+        return FALSE;
+    open.model = self->model;
+    open.path = path;
+    good = gst_rvos_segmenter_open(self->segmenter, &open, &cost, failure);
+    gst_rvos_message_notices(self, gst_rvos_segmenter_notices(self->segmenter));
     if (good)
         publish(self, path, cost);
-    g_free(path);
     return good;
 }
 
 gboolean gst_rvos_seg_open(GstRvosSeg *self)
 {
     GstRvosFailure failure = {0};
-    GstRvosStrings strings;
-    gboolean good;
+    g_auto(GstRvosStrings) strings = {0};
 
     GST_OBJECT_LOCK(self);
     self->started = TRUE; /* from now on READY-only properties cannot change */
@@ -204,11 +184,7 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
     strings.palette = g_strdup(self->strings.palette);
     GST_OBJECT_UNLOCK(self);
     clear_state(self);
-    good = try_open(self, &strings, &failure);
-    g_free(strings.model);
-    g_free(strings.init_mask_location);
-    g_free(strings.palette);
-    if (!good) {
+    if (!try_open(self, &strings, &failure)) {
         gst_rvos_seg_close(self);
         gst_rvos_message_failure(self, &failure);
         return FALSE;
@@ -239,7 +215,8 @@ static void close_model(GstRvosSeg *self)
 gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
 {
     GstRvosFailure failure = {0};
-    gchar *path = g_strdup(self->model_in_use); /* only start and stop change it */
+    /* only start and stop change it */
+    g_autofree gchar *path = g_strdup(self->model_in_use);
     GstRvosOpen open = {.path = path, .settings = &self->settings};
     GstClockTime cost = 0;
     gboolean good;
@@ -249,7 +226,6 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
     good = open_model(self, path, &failure);
     open.model = self->model;
     good = good && gst_rvos_segmenter_enter(self->segmenter, &open, &cost, &failure);
-    g_free(path);
     if (!good) {
         close_model(self);
         gst_rvos_message_failure(self, &failure);
@@ -264,7 +240,7 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
 static void log_stats(GstRvosSeg *self)
 {
     const GstRvosMeter *work = &self->work;
-    GstStructure *stats;
+    g_autoptr(GstStructure) stats = NULL;
 
     if (work->count == 0)
         return;
@@ -275,7 +251,6 @@ static void log_stats(GstRvosSeg *self)
                     " us in the engine; %" GST_PTR_FORMAT,
                     work->count, work->sum / work->count / 1000,
                     self->stats.counts.inference_avg / 1000, (void *)stats);
-    gst_structure_free(stats);
 }
 
 void gst_rvos_seg_close(GstRvosSeg *self)

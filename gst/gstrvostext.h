@@ -14,8 +14,6 @@
 
 #include "gstrvosresult.h"
 
-G_BEGIN_DECLS
-
 typedef struct _GstRvosText GstRvosText;
 
 /* Whether the plugin is built with Pango. If not, nothing is written. */
@@ -31,5 +29,4 @@ gint gst_rvos_text_draw(GstRvosText *text, rvos_device *device,
                         const GstVideoFrame *frame, const GstRvosResult *result,
                         const rvos_palette *palette, guint what);
 
-G_END_DECLS
 #endif

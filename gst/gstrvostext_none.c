@@ -2,6 +2,8 @@
 /* gstrvostext_none.c - a build without Pango: no text on the picture. */
 #include "gstrvostext.h"
 
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 const gboolean gst_rvos_text_built = FALSE;
 
 GstRvosText *gst_rvos_text_new(void)
@@ -11,18 +13,11 @@ GstRvosText *gst_rvos_text_new(void)
 
 void gst_rvos_text_free(GstRvosText *text)
 {
-    (void)text;
 }
 
 gint gst_rvos_text_draw(GstRvosText *text, rvos_device *device,
                         const GstVideoFrame *frame, const GstRvosResult *result,
                         const rvos_palette *palette, guint what)
 {
-    (void)text;
-    (void)device;
-    (void)frame;
-    (void)result;
-    (void)palette;
-    (void)what;
     return RVOS_OK;
 }

@@ -9,8 +9,6 @@
 
 #include <gst/gst.h>
 
-G_BEGIN_DECLS
-
 /* ---- arithmetic -------------------------------------------------------------------- */
 
 /* Times in events, queries, segments and properties can have any 64-bit value, so all
@@ -129,5 +127,4 @@ void gst_rvos_latency_start(GstRvosLatency *latency, GstClockTime warm_up);
 /* TRUE: `reported` has changed. */
 gboolean gst_rvos_latency_update(GstRvosLatency *latency, GstClockTime p95);
 
-G_END_DECLS
 #endif

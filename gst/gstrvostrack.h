@@ -11,8 +11,6 @@
 #include <gst/gst.h>
 #include <rvos.h>
 
-G_BEGIN_DECLS
-
 typedef struct {
     guint slot;
     guint64 tracking_id;
@@ -92,5 +90,4 @@ guint32 gst_rvos_tracker_occupied(const GstRvosTracker *tracker);
 guint gst_rvos_tracker_news(const GstRvosTracker *tracker);
 guint gst_rvos_tracker_alive(const GstRvosTracker *tracker);
 
-G_END_DECLS
 #endif

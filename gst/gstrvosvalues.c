@@ -14,13 +14,6 @@ void gst_rvos_props_init(GstRvosSeg *self)
     self->strings.palette = g_strdup("davis");
 }
 
-void gst_rvos_props_clear(GstRvosSeg *self)
-{
-    g_clear_pointer(&self->strings.model, g_free);
-    g_clear_pointer(&self->strings.init_mask_location, g_free);
-    g_clear_pointer(&self->strings.palette, g_free);
-}
-
 /* With the object lock. */
 static void replace_string(gchar **string, const GValue *value)
 {

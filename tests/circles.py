@@ -21,7 +21,7 @@ ROOMS = {
                 "analytics", "cuda", "cuda_none", "cut", "frame", "image", "maskalloc",
                 "meta", "model", "notice", "numbers", "props", "result", "shape", "time", "track")),
             tuple(f"gstrvos{name}." for name in (
-                "detect", "maskfiles", "requests", "seedmeta", "seeds", "stream")),
+                "detect", "maskfiles", "requests", "seedmeta", "seeds")),
             "gstrvossegment"],
 }
 

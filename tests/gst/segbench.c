@@ -21,7 +21,7 @@ static GstRvosModel *open_model(const gchar *tasks)
 {
     gchar *path = rig_model(tasks), *fallback;
     GstRvosModelParams params = {
-        .path = path, .engine = GST_RVOS_SEG_ENGINE_CPU, .max_batch = 1};
+        .path = path, .settings = {.engine = GST_RVOS_SEG_ENGINE_CPU, .max_batch = 1}};
     GstRvosFailure failure = {0};
     GstRvosModel *model = gst_rvos_model_acquire(&params, &fallback, &failure);
 
