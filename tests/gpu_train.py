@@ -26,7 +26,7 @@ PARTS = ("numbers", "speed", "learn", "compiled")  # "all"; recipe is not one of
 TARGET_MS, PROTOTYPE_MS = 80, 154  # of a step; the latter as measured on one H100
 BARS = {"loss one-shot": 0.30, "loss zero-shot": 0.80}
 STEPS, JUDGED = 9700, 3000  # steps of the schedule; the step whose losses are checked
-TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=3, objects=3, warmup=2,
+TINY = dict(hidden=8, base_width=8, size="64x48", batch=2, length=2, objects=2, warmup=2,
             cut_outs=2, log_every=4, steps=40, check_every=5)
 TINY_JUDGED = 12
 # (name, settings): the second is compared with the first
@@ -150,7 +150,7 @@ def one_way(a, values, data):
         torch.cuda.reset_peak_memory_stats()
     t = make_trainer(a, values, data)
     first = {k: v.item() for k, v in t.advance().items()}
-    warm, steps = (14, 20) if a.gpu else (1, 2)
+    warm, steps = (14, 20) if a.gpu else (1, 1)
     for _ in range(warm):
         t.advance()
     times = measure(a, t, steps)
@@ -212,7 +212,7 @@ def profile(a, t, name):
     kind = "cuda" if a.gpu else "cpu"
     with torch.profiler.profile(activities=[getattr(ProfilerActivity,
                                                     kind.upper())]) as p:
-        for _ in range(3):
+        for _ in range(3 if a.gpu else 1):
             t.advance()
         wait(a)
     path = os.path.join(a.out, f"profile-{re.sub('[^a-z]+', '-', name)}.txt")

@@ -38,5 +38,7 @@ mkdir -p "$1" || exit 2
 out=$(cd "$1" && pwd)
 export PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 python=${PYTHON:-python3}
-"$python" -c 'import torch, scipy, yaml, PIL' 2>> "$out/train.log" || python=/usr/bin/python3
+if [ -z "${PYTHON:-}" ]; then
+  "$python" -c 'import torch, scipy, yaml, PIL' 2>> "$out/train.log" || python=/usr/bin/python3
+fi
 exec "$python" "$root/tests/gpu_train.py" "$out" --minutes "${2:-8}" --part "${3:-all}"

@@ -15,13 +15,9 @@ import torch
 import golden
 from rvos_train import model
 
-PEER = os.path.join(common.ROOT, "tests", "bench", "pytorch_peer.py")
-
-
-def peer(*args, text=""):
-    return subprocess.run([sys.executable, PEER, *args], input=text, text=True,
-                          timeout=120,
-                          stdout=subprocess.PIPE, check=True).stdout
+BENCH = os.path.join(common.ROOT, "tests", "bench")
+sys.path.insert(0, BENCH)
+import pytorch_peer
 
 
 class Peer(unittest.TestCase):
@@ -44,17 +40,18 @@ class Peer(unittest.TestCase):
                 want = [s.prob.numpy() for s in
                         model.run(net, task, frames, 2, size=(64, 96), seeds=seeds)]
             for eager in ((), ("--eager",)):
-                peer(self.file, "--task", task, "--size", "96x64", "--objects", "2",
-                     "--frames",
-                     path("frames"), "--init-mask", path("mask"), "--probs",
-                     path("out"), *eager)
+                pytorch_peer.main([self.file, "--task", task, "--size", "96x64", "--objects",
+                                   "2", "--frames", path("frames"), "--init-mask",
+                                   path("mask"), "--probs", path("out"), *eager])
                 # The error of a probability is at most a quarter of its logit's.
                 self.assertLess(np.abs(np.load(path("out")) - want).max(), 5e-5)
 
     def test_serve(self):
-        lines = peer(self.file, "--size", "96x64", "--objects", "2", "--serve",
-                     "--threads", "1",
-                     text="run\nreset\nrun\njump\nquit\nrun\n").splitlines()
+        lines = subprocess.run(
+            [sys.executable, os.path.join(BENCH, "pytorch_peer.py"), self.file, "--size",
+             "96x64", "--objects", "2", "--serve", "--threads", "1"], timeout=120, check=True,
+            input="run\nreset\nrun\njump\nquit\nrun\n", text=True,
+            stdout=subprocess.PIPE).stdout.splitlines()
         self.assertEqual(lines[0], f"ready {torch.__version__} 1")
         self.assertEqual((lines[2], lines[4]), ("ok", "error: unknown request 'jump'"))
         for line in (lines[1], lines[3]):
