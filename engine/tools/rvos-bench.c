@@ -61,8 +61,11 @@ struct list {
     int count;
 };
 
+/* The dimensions, from the one that varies fastest. */
+enum { MAX_BATCH, STREAMS, OBJECTS, THREADS, SIZE, TASK, PRECISION, ENGINE, LISTS };
+
 struct command {
-    struct list engine, precision, task, objects, size, streams, max_batch, threads;
+    struct list list[LISTS];
     int batch_wait_us;
     struct bench_options options;
     char *const *file; /* models, or files of results */
@@ -71,129 +74,61 @@ struct command {
     bool compare, serve;
 };
 
-static int cut(struct list *list, char *words, struct fault *fault)
+static bool read_list(const struct tool_option *option, char *words)
 {
+    struct list *list = option->to;
+
     list->count = 0;
     for (char *next; words; words = next) {
         next = strchr(words, ',');
         if (next)
             *next++ = 0;
         if (list->count == MOST)
-            return fault_set(fault, TOOL_USAGE, NULL, "a list has up to %d values", MOST);
+            return false;
         list->word[list->count++] = words;
     }
-    return 0;
+    return true;
 }
 
-static int one_number(int *number, const char *name, const char *word,
-                      struct fault *fault)
+static bool read_peak(const struct tool_option *option, char *word)
 {
-    if (parse_number(word, 1, 1000000, number))
-        return 0;
-    return fault_set(fault, TOOL_USAGE, NULL, "%s takes a number from 1, not \"%s\"",
-                     name, word);
-}
+    struct bench_options *options = option->to;
 
-static int set_peak(struct bench_options *options, const char *word, struct fault *fault)
-{
     options->peak = atof(word);
     options->peak_given = options->peak > 0;
-    if (options->peak_given)
-        return 0;
-    return fault_set(fault, TOOL_USAGE, NULL,
-                     "--peak takes GFLOP/s, more than 0, not \"%s\"", word);
+    return options->peak_given;
 }
 
-static int one_option(struct command *c, int option, char *word, struct fault *fault)
-{
-    switch (option) {
-    case 'e':
-        return cut(&c->engine, word, fault);
-    case 'p':
-        return cut(&c->precision, word, fault);
-    case 't':
-        return cut(&c->task, word, fault);
-    case 'n':
-        return cut(&c->objects, word, fault);
-    case 's':
-        return cut(&c->size, word, fault);
-    case 'S':
-        return cut(&c->streams, word, fault);
-    case 'b':
-        return cut(&c->max_batch, word, fault);
-    case 'u':
-        return one_number(&c->batch_wait_us, "--batch-wait", word, fault);
-    case 'j':
-        return cut(&c->threads, word, fault);
-    case 'f':
-        return one_number(&c->options.frames, "--frames", word, fault);
-    case 'w':
-        return one_number(&c->options.warm_up, "--warm-up", word, fault);
-    case 'r':
-        return one_number(&c->options.repeats, "--repeats", word, fault);
-    case 'i':
-        c->options.folder = word;
-        return 0;
-    case 'z':
-        if (!parse_size(word, &c->options.frame_width, &c->options.frame_height))
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "--frame-size takes a size such as 854x480, not \"%s\"",
-                             word);
-        return 0;
-    case 'k':
-        return set_peak(&c->options, word, fault);
-    case 'J':
-        c->json = word;
-        return 0;
-    case 'C':
-        c->compare = true;
-        return 0;
-    case 'v':
-        c->serve = true;
-        return 0;
-    case 'x':
-        c->options.steps = true;
-        return 0;
-    case 'P':
-        c->plot = word;
-        return 0;
-    case 'h':
-        fputs(usage, stdout);
-        return -1;
-    default:
-        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-bench --help");
-    }
-}
+#define LIST_WORDS "a list of up to 16 values"
 
 static int parse(struct command *c, int argc, char **argv, struct fault *fault)
 {
-    static const struct option options[] = {{"engine", required_argument, NULL, 'e'},
-                                            {"precision", required_argument, NULL, 'p'},
-                                            {"task", required_argument, NULL, 't'},
-                                            {"objects", required_argument, NULL, 'n'},
-                                            {"size", required_argument, NULL, 's'},
-                                            {"streams", required_argument, NULL, 'S'},
-                                            {"max-batch", required_argument, NULL, 'b'},
-                                            {"batch-wait", required_argument, NULL, 'u'},
-                                            {"threads", required_argument, NULL, 'j'},
-                                            {"frames", required_argument, NULL, 'f'},
-                                            {"warm-up", required_argument, NULL, 'w'},
-                                            {"repeats", required_argument, NULL, 'r'},
-                                            {"images", required_argument, NULL, 'i'},
-                                            {"frame-size", required_argument, NULL, 'z'},
-                                            {"peak", required_argument, NULL, 'k'},
-                                            {"steps", no_argument, NULL, 'x'},
-                                            {"json", required_argument, NULL, 'J'},
-                                            {"compare", no_argument, NULL, 'C'},
-                                            {"plot", required_argument, NULL, 'P'},
-                                            {"serve", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int option, err = 0;
+    struct bench_options *o = &c->options;
+    const struct tool_option options[] = {
+        {"engine", 'e', read_list, &c->list[ENGINE], LIST_WORDS},
+        {"precision", 'p', read_list, &c->list[PRECISION], LIST_WORDS},
+        {"task", 't', read_list, &c->list[TASK], LIST_WORDS},
+        {"objects", 'n', read_list, &c->list[OBJECTS], LIST_WORDS},
+        {"size", 's', read_list, &c->list[SIZE], LIST_WORDS},
+        {"streams", 'S', read_list, &c->list[STREAMS], LIST_WORDS},
+        {"max-batch", 'b', read_list, &c->list[MAX_BATCH], LIST_WORDS},
+        {"batch-wait", 0, read_number, &c->batch_wait_us, NULL, 1, 1000000},
+        {"threads", 'j', read_list, &c->list[THREADS], LIST_WORDS},
+        {"frames", 'f', read_number, &o->frames, NULL, 1, 1000000},
+        {"warm-up", 'w', read_number, &o->warm_up, NULL, 1, 1000000},
+        {"repeats", 'r', read_number, &o->repeats, NULL, 1, 1000000},
+        {"images", 'i', read_word, &o->folder},
+        {"frame-size", 0, read_size, &o->frame_width, SIZE_WORDS,
+         .height = &o->frame_height},
+        {"peak", 0, read_peak, o, "GFLOP/s, more than 0"},
+        {"steps", 0, NULL, &o->steps},
+        {"json", 'J', read_word, &c->json},
+        {"compare", 'C', NULL, &c->compare},
+        {"plot", 'P', read_word, &c->plot},
+        {"serve", 0, NULL, &c->serve},
+        {0}};
+    int err = tool_options(options, usage, argc, argv, fault);
 
-    while (!err && (option = getopt_long(argc, argv, "e:p:t:n:s:S:b:j:f:w:r:i:J:CP:h",
-                                         options, NULL)) != -1)
-        err = one_option(c, option, optarg, fault);
     c->file = argv + optind;
     c->files = argc - optind;
     return err;
@@ -201,7 +136,7 @@ static int parse(struct command *c, int argc, char **argv, struct fault *fault)
 
 /* ---- measuring ---------------------------------------------------------- */
 
-static const char *choose(const struct list *list, int *index)
+static char *choose(const struct list *list, int *index)
 {
     int n = list->count ? list->count : 1, at = *index % n;
 
@@ -213,33 +148,27 @@ static const char *choose(const struct list *list, int *index)
 static int make_case(const struct command *c, int index, struct bench_case *out,
                      struct fault *fault)
 {
-    const char *max_batch = choose(&c->max_batch, &index);
-    const char *streams = choose(&c->streams, &index),
-               *objects = choose(&c->objects, &index);
-    const char *threads = choose(&c->threads, &index), *size = choose(&c->size, &index);
-    const char *task = choose(&c->task, &index);
-    const char *precision = choose(&c->precision, &index);
-    const char *engine = choose(&c->engine, &index);
+    const struct tool_option option[LISTS] = {
+        {"max-batch", 0, read_number, &out->session.max_batch, NULL, 1, RVOS_MAX_BATCH},
+        {"streams", 0, read_number, &out->streams, NULL, 1, 256},
+        {"objects", 0, read_number, &out->objects, NULL, 1, RVOS_MAX_OBJECTS},
+        {"threads", 0, read_number, &out->session.threads, NULL, 1, 1024},
+        {"size", 0, read_size, &out->session.width, SIZE_WORDS,
+         .height = &out->session.height},
+        {"task", 0, read_task, &out->task, TASK_WORDS},
+        {"precision", 0, read_precision, &out->session.precision, PRECISION_WORDS},
+        {"engine", 0, read_engine, &out->session.engine, ENGINE_WORDS}};
 
     *out = (struct bench_case){.task = RVOS_TASK_ZERO_SHOT, .streams = 1};
     out->session.batch_wait_us = c->batch_wait_us;
+    for (int i = 0; i < LISTS; i++) {
+        char *word = choose(&c->list[i], &index);
+        int err = word ? tool_set(&option[i], word, fault) : 0;
+
+        if (err)
+            return err;
+    }
     out->session.model = c->files ? c->file[index] : session_default_model();
-    if (streams && !parse_number(streams, 1, 256, &out->streams))
-        return fault_set(fault, TOOL_USAGE, NULL, "--streams: not \"%s\"", streams);
-    if (max_batch && !parse_number(max_batch, 1, RVOS_MAX_BATCH, &out->session.max_batch))
-        return fault_set(fault, TOOL_USAGE, NULL, "--max-batch: not \"%s\"", max_batch);
-    if (objects && !parse_number(objects, 1, RVOS_MAX_OBJECTS, &out->objects))
-        return fault_set(fault, TOOL_USAGE, NULL, "--objects: not \"%s\"", objects);
-    if (threads && !parse_number(threads, 1, 1024, &out->session.threads))
-        return fault_set(fault, TOOL_USAGE, NULL, "--threads: not \"%s\"", threads);
-    if (size && !parse_size(size, &out->session.width, &out->session.height))
-        return fault_set(fault, TOOL_USAGE, NULL, "--size: not \"%s\"", size);
-    if (task && !parse_task(task, &out->task))
-        return fault_set(fault, TOOL_USAGE, NULL, "--task: not \"%s\"", task);
-    if (precision && !parse_precision(precision, &out->session.precision))
-        return fault_set(fault, TOOL_USAGE, NULL, "--precision: not \"%s\"", precision);
-    if (engine && !parse_engine(engine, &out->session.engine))
-        return fault_set(fault, TOOL_USAGE, NULL, "--engine: not \"%s\"", engine);
     if (!out->session.model)
         return fault_set(fault, TOOL_USAGE, NULL, "no model: name a .safetensors file");
     return 0;
@@ -247,12 +176,10 @@ static int make_case(const struct command *c, int index, struct bench_case *out,
 
 static int case_count(const struct command *c)
 {
-    const struct list *all[] = {&c->max_batch, &c->streams, &c->objects,   &c->threads,
-                                &c->size,      &c->task,    &c->precision, &c->engine};
     int n = c->files ? c->files : 1;
 
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        n *= all[i]->count ? all[i]->count : 1;
+    for (int i = 0; i < LISTS; i++)
+        n *= c->list[i].count ? c->list[i].count : 1;
     return n;
 }
 
@@ -354,7 +281,7 @@ static int check_results(const struct command *c, struct fault *fault)
     return err;
 }
 
-static int run(struct command *c, struct fault *fault)
+static int bench(struct command *c, struct fault *fault)
 {
     json_t *root, *results;
     int bad, err = check_results(c, fault);
@@ -391,7 +318,7 @@ static int run(struct command *c, struct fault *fault)
     return err ? err : bad;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct fault *fault)
 {
     struct command command = {.batch_wait_us = 2000,
                               .options = {.warm_up = 10,
@@ -399,16 +326,13 @@ int main(int argc, char **argv)
                                           .repeats = 1,
                                           .frame_width = 854,
                                           .frame_height = 480}};
-    struct fault fault = {0};
-    int err;
+    int err = parse(&command, argc, argv, fault);
 
-    tool_begin();
     json_begin();
-    err = parse(&command, argc, argv, &fault);
-    if (err < 0)
-        return tool_end("rvos-bench", TOOL_OK);
-    if (!err)
-        err = run(&command, &fault);
-    err = err > 0 ? fault_print(&fault, "rvos-bench") : -err;
-    return tool_end("rvos-bench", err);
+    return err ? err : bench(&command, fault);
+}
+
+int main(int argc, char **argv)
+{
+    return tool_main("rvos-bench", argc, argv, run);
 }

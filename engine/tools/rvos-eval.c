@@ -11,7 +11,6 @@
 #include "report.h"
 #include "report_run.h"
 #include "seeds.h"
-#include "session.h"
 #include "tool.h"
 
 static const char usage[] =
@@ -57,82 +56,34 @@ struct command {
     bool quiet;
 };
 
-static int one_option(struct command *c, int option, const char *word,
-                      struct fault *fault)
+static bool read_protocol(const struct tool_option *option, char *word)
 {
-    switch (option) {
-    case 'p':
-        c->protocol = protocol_find(word);
-        if (!c->protocol)
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "no protocol \"%s\"; see rvos-eval --help", word);
-        break;
-    case 'a':
-        c->options.all_annotated = true;
-        break;
-    case 'l':
-        c->list = word;
-        break;
-    case 'm':
-        c->options.meta = word;
-        break;
-    case 'k':
-        c->options.seen = word;
-        break;
-    case 'J':
-        c->json = word;
-        break;
-    case 'C':
-        c->csv = word;
-        break;
-    case 'H':
-        c->html = word;
-        break;
-    case 'f':
-        c->frames = word;
-        break;
-    case 'j':
-        if (!parse_number(word, 1, 1024, &c->options.threads))
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "--threads takes a number from 1 to 1024, not \"%s\"", word);
-        break;
-    case 'S':
-        c->options.strict = true;
-        break;
-    case 'q':
-        c->quiet = true;
-        break;
-    case 'h':
-        fputs(usage, stdout);
-        return -1;
-    default:
-        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-eval --help");
-    }
-    return 0;
+    const struct protocol **protocol = option->to;
+
+    *protocol = protocol_find(word);
+    return *protocol;
 }
 
 static int parse(struct command *c, int argc, char **argv, struct fault *fault)
 {
-    static const struct option options[] = {{"protocol", required_argument, NULL, 'p'},
-                                            {"all-annotated", no_argument, NULL, 'a'},
-                                            {"sequences", required_argument, NULL, 'l'},
-                                            {"meta", required_argument, NULL, 'm'},
-                                            {"seen", required_argument, NULL, 'k'},
-                                            {"json", required_argument, NULL, 'J'},
-                                            {"csv", required_argument, NULL, 'C'},
-                                            {"html", required_argument, NULL, 'H'},
-                                            {"frames", required_argument, NULL, 'f'},
-                                            {"threads", required_argument, NULL, 'j'},
-                                            {"strict", no_argument, NULL, 'S'},
-                                            {"quiet", no_argument, NULL, 'q'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    int option, err = 0;
+    const struct tool_option options[] = {
+        {"protocol", 'p', read_protocol, &c->protocol, "a protocol that --help names"},
+        {"all-annotated", 'a', NULL, &c->options.all_annotated},
+        {"sequences", 'l', read_word, &c->list},
+        {"meta", 'm', read_word, &c->options.meta},
+        {"seen", 'k', read_word, &c->options.seen},
+        {"json", 'J', read_word, &c->json},
+        {"csv", 'C', read_word, &c->csv},
+        {"html", 'H', read_word, &c->html},
+        {"frames", 'f', read_word, &c->frames},
+        {"threads", 'j', read_number, &c->options.threads, NULL, 1, 1024},
+        {"strict", 'S', NULL, &c->options.strict},
+        {"quiet", 'q', NULL, &c->quiet},
+        {0}};
+    int err;
 
     c->protocol = protocol_find("davis2017");
-    while (!err && (option = getopt_long(argc, argv, "p:al:m:k:J:C:H:f:j:Sqh", options,
-                                         NULL)) != -1)
-        err = one_option(c, option, optarg, fault);
+    err = tool_options(options, usage, argc, argv, fault);
     if (err)
         return err;
     if (argc - optind != 2)
@@ -293,21 +244,19 @@ static int score_folders(struct command *c, struct fault *fault)
     return err ? err : -bad;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct fault *fault)
 {
     struct command command = {0};
-    struct fault fault = {0};
-    int err;
+    int err = parse(&command, argc, argv, fault);
 
-    tool_begin();
     json_begin();
-    err = parse(&command, argc, argv, &fault);
-    if (err < 0)
-        return tool_end("rvos-eval", TOOL_OK);
-    if (!err)
-        err = is_file(command.truth) ? score_pair(&command, &fault)
-                                     : score_folders(&command, &fault);
-    /* A negative status: the faults of sequences are already printed. */
-    err = err > 0 ? fault_print(&fault, "rvos-eval") : -err;
-    return tool_end("rvos-eval", err);
+    if (err)
+        return err;
+    return is_file(command.truth) ? score_pair(&command, fault)
+                                  : score_folders(&command, fault);
+}
+
+int main(int argc, char **argv)
+{
+    return tool_main("rvos-eval", argc, argv, run);
 }

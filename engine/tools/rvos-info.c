@@ -94,35 +94,26 @@ static int show_file(const char *path, struct fault *fault)
     return 0;
 }
 
-static int run(int argc, char **argv)
+static int run(int argc, char **argv, struct fault *fault)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct tool_option options[] = {{0}};
     static const char *const engines[] = {"cpu", "cuda", "reference"};
-    struct fault fault = {0};
-    int option;
+    int err = tool_options(options, usage, argc, argv, fault);
 
-    while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            return TOOL_OK;
-        }
-        return TOOL_USAGE;
-    }
-    if (argc - optind > 1) {
-        fprintf(stderr, "rvos-info: one file at a time; see rvos-info --help\n");
-        return TOOL_USAGE;
-    }
-    if (argc > optind && show_file(argv[optind], &fault))
-        return fault_print(&fault, "rvos-info");
+    if (!err && argc - optind > 1)
+        err = fault_set(fault, TOOL_USAGE, NULL,
+                        "one file at a time; see rvos-info --help");
+    if (!err && argc > optind)
+        err = show_file(argv[optind], fault);
+    if (err)
+        return err;
     printf("engines of this build\n");
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++)
         print_engine(engines[i]);
-    return TOOL_OK;
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
-    tool_begin();
-    return tool_end("rvos-info", run(argc, argv));
+    return tool_main("rvos-info", argc, argv, run);
 }

@@ -68,9 +68,6 @@ static const char usage[] =
     "2 a frame or mask cannot be used, 3 the model or the device cannot run it, or\n"
     "memory has run out, 4 a result cannot be written.\n";
 
-/* Options without a letter. */
-enum { LIVE_SLOTS = 256, DISCOVERY, THROUGH_GST, SPLIT, SEQUENCES, JOBS, STRICT, FORCE };
-
 struct command {
     struct session_options session;
     struct sequence_options sequence;
@@ -79,129 +76,23 @@ struct command {
     bool quiet;
 };
 
-static int data_set_option(struct command *c, int option, const char *word,
-                           struct fault *fault)
+static bool read_data_set(const struct tool_option *option, char *word)
 {
-    switch (option) {
-    case 'D':
-        c->campaign.rules = dataset_find(word);
-        if (!c->campaign.rules)
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "--dataset takes davis2016, davis2017 or youtube-vos, not "
-                             "\"%s\"",
-                             word);
-        break;
-    case SPLIT:
-        c->campaign.split = word;
-        break;
-    case SEQUENCES:
-        c->campaign.list = word;
-        break;
-    case JOBS:
-        if (!parse_number(word, 1, 64, &c->campaign.jobs))
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "--jobs takes a number from 1 to 64, not \"%s\"", word);
-        break;
-    case STRICT:
-        c->campaign.strict = true;
-        break;
-    case FORCE:
-        c->campaign.force = true;
-        break;
-    case LIVE_SLOTS:
-        c->sequence.live_slots = true;
-        break;
-    case DISCOVERY:
-        if (!parse_number(word, 0, 1000000, &c->sequence.discovery_interval))
-            return fault_set(fault, TOOL_USAGE, NULL,
-                             "--discovery-interval takes a number from 0, not \"%s\"",
-                             word);
-        if (!c->sequence.discovery_interval)
-            c->sequence.discovery_interval = -1;
-        break;
-    case THROUGH_GST:
-        c->campaign.through_gst = true;
-        break;
-    default: /* getopt_long has named the option */
-        return fault_set(fault, TOOL_USAGE, NULL, "see rvos-segment --help");
-    }
-    return 0;
+    const struct dataset_rules **rules = option->to;
+
+    *rules = dataset_find(word);
+    return *rules;
 }
 
-/* The expected value of an option, for messages. */
-static const char *expected(int option)
+/* As in rvos_stream_params. */
+static bool read_interval(const struct tool_option *option, char *word)
 {
-    switch (option) {
-    case 't':
-        return "zero-shot, one-shot or auto";
-    case 'n':
-        return "a number from 1 to 32";
-    case 'v':
-        return "spatio-temporal, spatial or temporal";
-    case 'e':
-        return "auto, cpu, cuda or reference";
-    case 'p':
-        return "auto, fp32, tf32, fp16, bf16 or int16";
-    case 's':
-        return "a size such as 448x256, each from 32 to 4096";
-    default:
-        return "a number from 1 to 1024";
-    }
-}
+    int *interval = option->to;
 
-/* 0, a tool_exit, or -1 after --help. */
-static int one_option(struct command *c, int option, const char *word,
-                      struct fault *fault)
-{
-    bool ok = true;
-
-    switch (option) {
-    case 'm':
-        c->session.model = word;
-        break;
-    case 't':
-        ok = parse_task(word, &c->sequence.task);
-        break;
-    case 'i':
-        c->sequence.init_mask = word;
-        break;
-    case 'n':
-        ok = parse_number(word, 1, RVOS_MAX_OBJECTS, &c->sequence.objects);
-        break;
-    case 'v':
-        ok = parse_variant(word, &c->sequence.variant);
-        break;
-    case 'e':
-        ok = parse_engine(word, &c->session.engine);
-        break;
-    case 'p':
-        ok = parse_precision(word, &c->session.precision);
-        break;
-    case 's':
-        ok = parse_size(word, &c->session.width, &c->session.height);
-        break;
-    case 'j':
-        ok = parse_number(word, 1, 1024, &c->session.threads);
-        break;
-    case 'a':
-        c->sequence.assign = word;
-        break;
-    case 'd':
-        c->sequence.probs = word;
-        break;
-    case 'q':
-        c->quiet = true;
-        break;
-    case 'h':
-        fputs(usage, stdout);
-        return -1;
-    default:
-        return data_set_option(c, option, word, fault);
-    }
-    if (ok)
-        return 0;
-    return fault_set(fault, TOOL_USAGE, NULL, "-%c takes %s, not \"%s\"", option,
-                     expected(option), word);
+    if (!read_number(option, word))
+        return false;
+    *interval = *interval ? *interval : -1;
+    return true;
 }
 
 static int complete_data_set(struct command *c, struct fault *fault)
@@ -251,35 +142,34 @@ static int complete(struct command *c, struct fault *fault)
 
 static int parse(struct command *c, int argc, char **argv, struct fault *fault)
 {
-    static const struct option options[] = {
-        {"model", required_argument, NULL, 'm'},
-        {"task", required_argument, NULL, 't'},
-        {"init-mask", required_argument, NULL, 'i'},
-        {"objects", required_argument, NULL, 'n'},
-        {"variant", required_argument, NULL, 'v'},
-        {"engine", required_argument, NULL, 'e'},
-        {"precision", required_argument, NULL, 'p'},
-        {"size", required_argument, NULL, 's'},
-        {"threads", required_argument, NULL, 'j'},
-        {"assign", required_argument, NULL, 'a'},
-        {"dump-probs", required_argument, NULL, 'd'},
-        {"dataset", required_argument, NULL, 'D'},
-        {"split", required_argument, NULL, SPLIT},
-        {"sequences", required_argument, NULL, SEQUENCES},
-        {"jobs", required_argument, NULL, JOBS},
-        {"strict", no_argument, NULL, STRICT},
-        {"force", no_argument, NULL, FORCE},
-        {"live-slots", no_argument, NULL, LIVE_SLOTS},
-        {"discovery-interval", required_argument, NULL, DISCOVERY},
-        {"through-gst", no_argument, NULL, THROUGH_GST},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0}};
-    int option, err = 0;
+    const struct tool_option options[] = {
+        {"model", 'm', read_word, &c->session.model},
+        {"task", 't', read_task, &c->sequence.task, TASK_WORDS},
+        {"init-mask", 'i', read_word, &c->sequence.init_mask},
+        {"objects", 'n', read_number, &c->sequence.objects, NULL, 1, RVOS_MAX_OBJECTS},
+        {"variant", 'v', read_variant, &c->sequence.variant, VARIANT_WORDS},
+        {"engine", 'e', read_engine, &c->session.engine, ENGINE_WORDS},
+        {"precision", 'p', read_precision, &c->session.precision, PRECISION_WORDS},
+        {"size", 's', read_size, &c->session.width, SIZE_WORDS,
+         .height = &c->session.height},
+        {"threads", 'j', read_number, &c->session.threads, NULL, 1, 1024},
+        {"assign", 'a', read_word, &c->sequence.assign},
+        {"dump-probs", 'd', read_word, &c->sequence.probs},
+        {"dataset", 'D', read_data_set, &c->campaign.rules,
+         "davis2016, davis2017 or youtube-vos"},
+        {"split", 0, read_word, &c->campaign.split},
+        {"sequences", 0, read_word, &c->campaign.list},
+        {"jobs", 0, read_number, &c->campaign.jobs, NULL, 1, 64},
+        {"strict", 0, NULL, &c->campaign.strict},
+        {"force", 0, NULL, &c->campaign.force},
+        {"live-slots", 0, NULL, &c->sequence.live_slots},
+        {"discovery-interval", 0, read_interval, &c->sequence.discovery_interval, NULL, 0,
+         1000000},
+        {"through-gst", 0, NULL, &c->campaign.through_gst},
+        {"quiet", 'q', NULL, &c->quiet},
+        {0}};
+    int err = tool_options(options, usage, argc, argv, fault);
 
-    while (!err && (option = getopt_long(argc, argv, "m:t:i:n:v:e:p:s:j:a:d:D:qh",
-                                         options, NULL)) != -1)
-        err = one_option(c, option, optarg, fault);
     if (err)
         return err;
     if (argc - optind != 2)
@@ -337,7 +227,7 @@ static int run_folder(const struct command *c, const struct frame_list *frames,
     return err;
 }
 
-static int run(const struct command *c, struct fault *fault)
+static int segment(const struct command *c, struct fault *fault)
 {
     struct frame_list frames;
     struct progress progress;
@@ -363,19 +253,15 @@ static int run(const struct command *c, struct fault *fault)
     return err;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv, struct fault *fault)
 {
     struct command command = {.sequence.mask_kind = MASK_SLOTS};
-    struct fault fault = {0};
-    int err;
+    int err = parse(&command, argc, argv, fault);
 
-    tool_begin();
-    err = parse(&command, argc, argv, &fault);
-    if (err < 0)
-        return tool_end("rvos-segment", TOOL_OK);
-    if (!err)
-        err = run(&command, &fault);
-    /* If the text is empty, the faults of sequences are already printed. */
-    err = err && fault.code ? fault_print(&fault, "rvos-segment") : err;
-    return tool_end("rvos-segment", err);
+    return err ? err : segment(&command, fault);
+}
+
+int main(int argc, char **argv)
+{
+    return tool_main("rvos-segment", argc, argv, run);
 }

@@ -156,29 +156,6 @@ struct word {
     int value;
 };
 
-static bool find_word(const struct word *table, const char *word, int *value)
-{
-    for (; table->word; table++)
-        if (!strcmp(table->word, word)) {
-            *value = table->value;
-            return true;
-        }
-    return false;
-}
-
-bool parse_engine(const char *word, const char **engine)
-{
-    static const char *const known[] = {"cpu", "cuda", "reference"};
-
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(known[i], word)) {
-            *engine = known[i];
-            return true;
-        }
-    *engine = NULL;
-    return !strcmp(word, "auto");
-}
-
 static const struct word tasks[] = {{"zero-shot", RVOS_TASK_ZERO_SHOT},
                                     {"one-shot", RVOS_TASK_ONE_SHOT},
                                     {"auto", RVOS_TASK_AUTO},
@@ -195,6 +172,13 @@ static const struct word precisions[] = {{"auto", RVOS_PRECISION_DEFAULT},
                                          {"bf16", RVOS_PRECISION_BF16},
                                          {"int16", RVOS_PRECISION_INT16},
                                          {NULL, 0}};
+
+static const struct word *find_word(const struct word *table, const char *word)
+{
+    while (table->word && strcmp(table->word, word))
+        table++;
+    return table->word ? table : NULL;
+}
 
 static const char *word_of(const struct word *table, int value)
 {
@@ -218,56 +202,41 @@ const char *precision_word(rvos_precision precision)
     return word_of(precisions, (int)precision);
 }
 
-bool parse_task(const char *word, rvos_task *task)
+bool read_engine(const struct tool_option *option, char *word)
 {
-    int value;
-    bool ok = find_word(tasks, word, &value);
+    static const char *const known[] = {"auto", "cpu", "cuda", "reference"};
 
-    if (ok)
-        *task = (rvos_task)value;
-    return ok;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (!strcmp(known[i], word)) {
+            *(const char **)option->to = i ? known[i] : NULL;
+            return true;
+        }
+    return false;
 }
 
-bool parse_variant(const char *word, rvos_variant *variant)
+bool read_task(const struct tool_option *option, char *word)
 {
-    int value;
-    bool ok = find_word(variants, word, &value);
+    const struct word *found = find_word(tasks, word);
 
-    if (ok)
-        *variant = (rvos_variant)value;
-    return ok;
+    if (found)
+        *(rvos_task *)option->to = (rvos_task)found->value;
+    return found;
 }
 
-bool parse_precision(const char *word, rvos_precision *precision)
+bool read_variant(const struct tool_option *option, char *word)
 {
-    int value;
-    bool ok = find_word(precisions, word, &value);
+    const struct word *found = find_word(variants, word);
 
-    if (ok)
-        *precision = (rvos_precision)value;
-    return ok;
+    if (found)
+        *(rvos_variant *)option->to = (rvos_variant)found->value;
+    return found;
 }
 
-bool parse_number(const char *word, int min, int max, int *number)
+bool read_precision(const struct tool_option *option, char *word)
 {
-    char *end;
-    long n = strtol(word, &end, 10);
+    const struct word *found = find_word(precisions, word);
 
-    if (end == word || *end || n < min || n > max)
-        return false;
-    *number = (int)n;
-    return true;
-}
-
-bool parse_size(const char *word, int *width, int *height)
-{
-    char first[8];
-    size_t n = strcspn(word, "xX");
-
-    if (!word[n] || n >= sizeof first)
-        return false;
-    memcpy(first, word, n);
-    first[n] = 0;
-    return parse_number(first, 32, 4096, width) &&
-           parse_number(word + n + 1, 32, 4096, height);
+    if (found)
+        *(rvos_precision *)option->to = (rvos_precision)found->value;
+    return found;
 }

@@ -8,7 +8,7 @@
 
 #include <rvos.h>
 
-#include "fault.h"
+#include "tool.h"
 
 struct session_options {
     const char *model;  /* file */
@@ -46,16 +46,20 @@ int session_fail(struct session *s, int status, struct fault *fault);
 int session_open_stream(struct session *s, const rvos_stream_params *params,
                         rvos_stream **out, struct fault *fault);
 
-/* Words of the command line. Return false for an unknown word. */
-bool parse_engine(const char *word, const char **engine);
-bool parse_task(const char *word, rvos_task *task);
+/* Words of the command line, for tool_option. */
+bool read_engine(const struct tool_option *option, char *word); /* to const char * */
+bool read_task(const struct tool_option *option, char *word);
+bool read_variant(const struct tool_option *option, char *word);
+bool read_precision(const struct tool_option *option, char *word);
+#define ENGINE_WORDS "auto, cpu, cuda or reference"
+#define TASK_WORDS "zero-shot, one-shot or auto"
+#define VARIANT_WORDS "spatio-temporal, spatial or temporal"
+#define PRECISION_WORDS "auto, fp32, tf32, fp16, bf16 or int16"
+#define SIZE_WORDS "a size such as 448x256, each from 32 to 4096"
+
 /* The words for them. */
 const char *task_word(rvos_task task);
 const char *variant_word(rvos_variant variant);
 const char *precision_word(rvos_precision precision);
-bool parse_variant(const char *word, rvos_variant *variant);
-bool parse_precision(const char *word, rvos_precision *precision);
-bool parse_size(const char *word, int *width, int *height); /* WxH, 32..4096 each */
-bool parse_number(const char *word, int min, int max, int *number);
 
 #endif

@@ -424,7 +424,7 @@ class BadData(common.ToolTest):
 
     def test_command_line(self):
         gt, pred = make_set(scratch("bad"))
-        self.fault(1, "no protocol", "rvos-eval", "-p", "davis2015", gt, pred)
+        self.fault(1, "takes a protocol", "rvos-eval", "-p", "davis2015", gt, pred)
         self.fault(1, "give the folder", "rvos-eval", gt)
         self.fault(1, "--meta", "rvos-eval", "--seen", "x", gt, pred)
         self.fault(1, "--threads", "rvos-eval", "-j", "0", gt, pred)
