@@ -5,10 +5,7 @@
 #include <string.h>
 
 #include "conv/cache.h"
-#include "conv/conv.h"
-#include "conv/conv_search.h"
 #include "conv/conv_tile.h"
-#include "conv/conv_time.h"
 #include "idle_device.h"
 #include "../test.h"
 
@@ -16,9 +13,7 @@
 
 static struct {
     float tile[TILINGS], library; /* ms; library below 0: there is none */
-    double clock, share;          /* seconds; each timing takes one */
     int timed[TILINGS], timed_library;
-    bool no_memory;
 } world;
 
 static rvos_device device;
@@ -34,11 +29,6 @@ static struct rv_conv own, other = {-1};
 static int create_own(struct rv_conv **out, rvos_device *dev, void *opened,
                       const struct rv_conv_shape *s, struct rv_weights *w, int index)
 {
-    (void)dev;
-    (void)opened;
-    (void)s;
-    (void)w;
-    (void)index;
     *out = &own;
     return 0;
 }
@@ -53,8 +43,6 @@ static int create_other(struct rv_conv **out, rvos_device *dev, void *opened,
 
 static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stream)
 {
-    (void)io;
-    (void)stream;
     if (c == &other)
         world.timed_library++;
     else
@@ -64,13 +52,11 @@ static int run(struct rv_conv *c, const struct rv_conv_io *io, cudaStream_t stre
 
 static size_t workspace_bytes(const struct rv_conv *c)
 {
-    (void)c;
     return 0;
 }
 
 static void destroy(struct rv_conv *c)
 {
-    (void)c;
 }
 
 const struct rv_conv_engine rv_conv_tile = {.create = create_own,
@@ -85,7 +71,6 @@ const struct rv_conv_engine rv_conv_plain;
 
 int rv_conv_tilings(const struct rv_conv_shape *s, struct rv_tiling out[RV_TILINGS])
 {
-    (void)s;
     for (int i = 0; i < TILINGS; i++)
         out[i] = (struct rv_tiling){64, 64, 1 + i};
     return TILINGS;
@@ -103,7 +88,6 @@ int rv_tiling_code(struct rv_tiling tiling)
 
 bool rv_tiling_of_code(const struct rv_conv_shape *s, int code, struct rv_tiling *out)
 {
-    (void)s;
     *out = (struct rv_tiling){64, 64, code - 100};
     return code > 100 && code <= 100 + TILINGS;
 }
@@ -115,55 +99,19 @@ float rv_conv_time(rvos_device *dev, int (*f)(void *opaque, cudaStream_t stream)
 {
     int before = world.timed_library;
 
-    (void)dev;
     f(opaque, NULL);
-    world.clock += 1;
+    idle.clock += 1; /* each timing takes a second */
     return world.timed_library > before ? world.library : world.tile[own.tiling];
-}
-
-double rv_conv_clock(void)
-{
-    return world.clock;
-}
-
-double rv_conv_search_begin(rvos_device *dev)
-{
-    (void)dev;
-    return world.clock + world.share;
-}
-
-void rv_conv_search_end(rvos_device *dev)
-{
-    (void)dev;
-}
-
-void rv_conv_search_reset(rvos_device *dev)
-{
-    (void)dev;
 }
 
 const char *rv_driver_name(const struct rv_driver *driver)
 {
-    (void)driver;
     return "GPU";
 }
 
 int rv_driver_capability(const struct rv_driver *driver)
 {
-    (void)driver;
     return 90;
-}
-
-cudaError_t cudaMalloc(void **p, size_t size)
-{
-    (void)size;
-    *p = world.no_memory ? NULL : malloc(1);
-    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaGetLastError(void)
-{
-    return cudaSuccess;
 }
 
 /* ---- runs ------------------------------------------------------------------------- */
@@ -179,12 +127,12 @@ static int take(int width, double share)
 
     memset(world.timed, 0, sizeof(world.timed));
     world.timed_library = 0;
-    world.share = share;
+    idle.share = share;
     cuda.best = rv_conv_best_open(&device);
     cuda.search_share = 0.5;
     CHECK(rv_conv_make(&device, &s, NULL, 0, &made) == 0);
     tiling = made.engine == &library ? -1 : made.conv->tiling;
-    if (!world.no_memory) {
+    if (!idle.no_memory) {
         int timed = world.timed_library + world.timed[0];
 
         cuda.search_share = 0;
@@ -236,9 +184,9 @@ static void in_parts(void)
     CHECK(take(5, 100) == -1 && world.timed[0] == 1 && all_timed() == 5);
     world.library = 9;
     /* Without memory nothing is measured and nothing is stored. */
-    world.no_memory = true;
+    idle.no_memory = true;
     CHECK(take(6, 100) == -1 && all_timed() == 0);
-    world.no_memory = false;
+    idle.no_memory = false;
     CHECK(take(6, 100) == 3);
 }
 

@@ -6,8 +6,6 @@
 
 #include "conv/conv_compare.h"
 #include "conv/conv_cudnn.h"
-#include "conv/conv_search.h"
-#include "conv/conv_time.h"
 #include "idle_device.h"
 #include "../test.h"
 
@@ -22,9 +20,8 @@ struct engine {
 static struct {
     const struct engine *engine, *ran; /* all; the one that ran last */
     int n;
-    double clock, share; /* seconds */
     int asked, made, restored, refs, runs;
-    bool no_memory, runs_fail, unsaved;
+    bool runs_fail, unsaved;
     int trials; /* runs of candidate plans */
 } world;
 
@@ -36,8 +33,6 @@ static struct rv_weights some_weights;
 cudnnBackendDescriptor_t rv_dnn_graph(const struct rv_dnn *dnn,
                                       const struct rv_conv_shape *s, enum rv_form form)
 {
-    (void)dnn;
-    (void)s;
     world.asked++;
     world.refs++;
     return (char *)0x1000 + form;
@@ -48,7 +43,6 @@ int rv_dnn_configs(const struct rv_dnn *dnn, cudnnBackendDescriptor_t graph,
 {
     int n = 0;
 
-    (void)dnn;
     for (int i = 0; i < world.n && n < most; i++)
         if ((char *)graph == (char *)0x1000 + world.engine[i].form) {
             config[n++] = (void *)&world.engine[i];
@@ -59,7 +53,6 @@ int rv_dnn_configs(const struct rv_dnn *dnn, cudnnBackendDescriptor_t graph,
 
 bool rv_dnn_suits(cudnnBackendDescriptor_t config, const struct rv_conv_shape *s)
 {
-    (void)s;
     return !((struct engine *)config)->unfit;
 }
 
@@ -73,9 +66,8 @@ cudnnBackendDescriptor_t rv_dnn_plan(const struct rv_dnn *dnn,
 {
     struct engine *e = config;
 
-    (void)dnn;
     CHECK(!e->unfit);
-    world.clock += e->compiles ? 1 : 0;
+    idle.clock += e->compiles ? 1 : 0;
     if (e->unmakeable)
         return NULL;
     *workspace = e->workspace;
@@ -98,7 +90,6 @@ cudnnBackendDescriptor_t rv_cudnn_restore(struct rv_cudnn *o, const char *text,
 {
     int i;
 
-    (void)o;
     if (world.unsaved)
         return NULL;
     if (size < 6 || sscanf(text, "plan %d", &i) != 1)
@@ -124,7 +115,6 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
                                const struct rv_conv_io *io, cudaStream_t stream,
                                cudaError_t *launched)
 {
-    (void)stream;
     CHECK(made->plan && io->x && io->y && io->workspace);
     CHECK(!io->add == !c->shape.sum && (io->add == io->y) == c->shape.in_place);
     *launched = cudaSuccess;
@@ -138,16 +128,13 @@ cudnnStatus_t rv_cudnn_execute(struct rv_conv *c, const struct rv_cudnn_plan *ma
 
 size_t rv_cudnn_sums(const struct rv_conv_shape *s, enum rv_form form)
 {
-    (void)s;
-    (void)form;
     return 0;
 }
 
 float rv_conv_time(rvos_device *dev, int (*run)(void *opaque, cudaStream_t stream),
                    void *opaque)
 {
-    (void)dev;
-    world.clock += 0.002;
+    idle.clock += 0.002;
     return run(opaque, NULL) ? -1 : world.ran->ms;
 }
 
@@ -156,8 +143,6 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *shape,
                     int (*run)(void *opaque, cudaStream_t stream), void *opaque,
                     struct rv_difference *out)
 {
-    (void)dev;
-    (void)shape;
     CHECK(weights == &some_weights && index == 7 && io->x && io->y);
     if (run(opaque, NULL))
         return RVOS_ERR_UNSUPPORTED;
@@ -165,44 +150,10 @@ int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *shape,
     return 0;
 }
 
-double rv_conv_clock(void)
-{
-    return world.clock;
-}
-
-double rv_conv_search_begin(rvos_device *dev)
-{
-    (void)dev;
-    return world.clock + world.share;
-}
-
-void rv_conv_search_end(rvos_device *dev)
-{
-    (void)dev;
-}
-
-void rv_conv_search_reset(rvos_device *dev)
-{
-    (void)dev;
-}
-
-cudaError_t cudaMalloc(void **p, size_t size)
-{
-    *p = world.no_memory ? NULL : malloc(size ? 64 : 1);
-    return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaGetLastError(void)
-{
-    return cudaSuccess;
-}
-
 /* ---- one shape at a time ---------------------------------------------------------- */
 
 static void on_log(void *opaque, rvos_log_level level, const char *line)
 {
-    (void)opaque;
-    (void)level;
     snprintf(logged, sizeof(logged), "%s", line);
 }
 
@@ -259,9 +210,10 @@ static int take(enum rv_tune tune, int width, enum rv_type type)
 static void be(const struct engine *engine, int n, double share)
 {
     memset(&world, 0, sizeof(world));
+    memset(&idle, 0, sizeof(idle));
     world.engine = engine;
     world.n = n;
-    world.share = share;
+    idle.share = share;
 }
 
 #define BE(engines, share) be(engines, (int)(sizeof(engines) / sizeof(*(engines))), share)
@@ -293,7 +245,7 @@ static void chosen(void)
     BE(several, 100); /* not timed, but run */
     CHECK(take(RV_TUNE_NOT, 6, RV_F16) == 0 && world.runs == 1);
     BE(several, 100);
-    world.no_memory = true; /* for trying: as if it were not to be tried */
+    idle.no_memory = true; /* for trying: as if it were not to be tried */
     CHECK(take(RV_TUNE, 7, RV_F16) == 0 && world.runs == 0);
     BE(several, 0.4); /* what is added is where it will be */
     sum = true;

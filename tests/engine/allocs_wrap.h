@@ -33,13 +33,6 @@ static void *counted(void *block)
     return block;
 }
 
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-char *__wrap_strdup(const char *text);
-void __wrap_free(void *block);
-
 void *__wrap_malloc(size_t size)
 {
     return granted() ? counted(__real_malloc(size)) : NULL;
@@ -123,12 +116,8 @@ static bool call_fails(struct calls *c)
 typedef void *thread_main(void *arg);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           thread_main *start, void *arg);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
-                          thread_main *start, void *arg);
 ssize_t __real_pread64(int fd, void *out, size_t n, off_t at);
-ssize_t __wrap_pread64(int fd, void *out, size_t n, off_t at);
 ssize_t __real_pread(int fd, void *out, size_t n, off_t at);
-ssize_t __wrap_pread(int fd, void *out, size_t n, off_t at);
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                           thread_main *start, void *arg)

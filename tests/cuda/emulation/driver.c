@@ -22,6 +22,9 @@
 #include "../../../engine/src/cuda/conv/conv.h"
 #include "../../../engine/src/cuda/kernels/kernels.h"
 
+/* A fake takes what it does not use. */
+#pragma GCC diagnostic ignored "-Wunused-parameter"
+
 struct rv_driver {
     void *context, *library; /* NULL: none */
     int (*push)(void *context);
@@ -95,13 +98,11 @@ int rv_driver_capability(const struct rv_driver *driver)
 {
     const char *sm = getenv("RVOS_EMULATED_SM");
 
-    (void)driver;
     return sm ? atoi(sm) : 0;
 }
 
 const char *rv_driver_name(const struct rv_driver *driver)
 {
-    (void)driver;
     return "emulated GPU";
 }
 
@@ -122,7 +123,6 @@ size_t rv_driver_granularity(const struct rv_driver *driver)
 {
     const char *text = getenv("RVOS_EMULATED_GRANULARITY");
 
-    (void)driver;
     return text ? (size_t)atol(text) : 65536;
 }
 
@@ -134,14 +134,12 @@ bool rv_driver_reserve(struct rv_driver *driver, size_t size, char **at)
                   : mmap(NULL, size, PROT_NONE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    (void)driver;
     *at = p == MAP_FAILED ? NULL : p;
     return *at != NULL;
 }
 
 void rv_driver_unreserve(struct rv_driver *driver, char *at, size_t size)
 {
-    (void)driver;
     munmap(at, size);
 }
 
@@ -151,7 +149,6 @@ bool rv_driver_new_memory(struct rv_driver *driver, size_t size, uint64_t *memor
     int file = rv_emulated_fails() ? -1 : memfd_create("rvos", MFD_CLOEXEC);
     char *p = MAP_FAILED;
 
-    (void)driver;
     if (file >= 0 && !ftruncate(file, (off_t)size))
         p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     if (p == MAP_FAILED) {
@@ -173,8 +170,6 @@ bool rv_driver_retain(struct rv_driver *driver, char *at, uint64_t memory,
 {
     int file = rv_emulated_fails() ? -1 : dup((int)memory);
 
-    (void)driver;
-    (void)at;
     if (file < 0)
         return false;
     lseek(file, 1, SEEK_CUR);
@@ -187,7 +182,6 @@ void rv_driver_release(struct rv_driver *driver, uint64_t memory)
     int file = (int)memory;
     struct stat status;
 
-    (void)driver;
     if (lseek(file, -1, SEEK_CUR) == 0 && !fstat(file, &status))
         rv_emulated_counts()->physical -= (long)status.st_size;
     close(file);
@@ -195,14 +189,12 @@ void rv_driver_release(struct rv_driver *driver, uint64_t memory)
 
 bool rv_driver_map(struct rv_driver *driver, char *at, size_t size, uint64_t memory)
 {
-    (void)driver;
     return !rv_emulated_fails() && mmap(at, size, PROT_READ | PROT_WRITE,
                                         MAP_SHARED | MAP_FIXED, (int)memory, 0) == at;
 }
 
 void rv_driver_unmap(struct rv_driver *driver, char *at, size_t size)
 {
-    (void)driver;
     rv_emulated_unmapped(at, size);
     mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
          0);
@@ -246,7 +238,6 @@ static int create(struct rv_conv **out, rvos_device *dev, void *opened,
     const void *kernel;
     int ret = RVOS_ERR_MEMORY;
 
-    (void)opened;
     *out = NULL;
     for (rv_emulated_hold()[1] += rv_emulated_hold()[0] != 0; rv_emulated_hold()[0];)
         usleep(1000);
@@ -299,7 +290,6 @@ error:
 
 static void leave(void *opened, cudaStream_t stream)
 {
-    (void)opened;
     rv_emulated_forget(stream);
 }
 

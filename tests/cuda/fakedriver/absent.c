@@ -8,8 +8,7 @@
 
 #define NOT_SUPPORTED 801 /* CUDA_ERROR_NOT_SUPPORTED */
 #define ABSENT(name)                                                                     \
-    FAKECUDA int name(void);                                                             \
-    int name(void)                                                                       \
+    FAKECUDA int name(void)                                                              \
     {                                                                                    \
         return NOT_SUPPORTED;                                                            \
     }
@@ -32,8 +31,7 @@ ABSENT(cuModuleUnload)
 ABSENT(cuTexObjectCreate)
 ABSENT(cuTexObjectDestroy)
 
-FAKECUDA int cuDriverGetVersion(int *version);
-int cuDriverGetVersion(int *version)
+FAKECUDA int cuDriverGetVersion(int *version)
 {
     const char *text = getenv("FAKE_CUDA_VERSION");
 
@@ -42,8 +40,7 @@ int cuDriverGetVersion(int *version)
 }
 
 /* Answers for one GPU, and for two without peer access. */
-FAKECUDA int cuDeviceCanAccessPeer(int *can, int device, int peer);
-int cuDeviceCanAccessPeer(int *can, int device, int peer)
+FAKECUDA int cuDeviceCanAccessPeer(int *can, int device, int peer)
 {
     (void)device;
     (void)peer;
@@ -51,8 +48,7 @@ int cuDeviceCanAccessPeer(int *can, int device, int peer)
     return 0;
 }
 
-FAKECUDA int cuGetErrorName(int error, const char **text);
-int cuGetErrorName(int error, const char **text)
+FAKECUDA int cuGetErrorName(int error, const char **text)
 {
     static const struct {
         int error;
@@ -74,8 +70,7 @@ int cuGetErrorName(int error, const char **text)
     return 0;
 }
 
-FAKECUDA int cuGetErrorString(int error, const char **text);
-int cuGetErrorString(int error, const char **text)
+FAKECUDA int cuGetErrorString(int error, const char **text)
 {
     return cuGetErrorName(error, text);
 }
