@@ -6,7 +6,7 @@
  * Bars: masks' IoU 0.99 in the mean and 0.97 in the worst frame, labels 99.5 %. */
 #include <string.h>
 
-#include "../test.h"
+#include "../log.h"
 #include "rvos.h"
 
 struct side {
@@ -14,13 +14,6 @@ struct side {
     rvos_stream *stream;
     uint8_t *labels;
 };
-
-static void on_log(void *opaque, rvos_log_level level, const char *line)
-{
-    (void)opaque;
-    if (level <= RVOS_LOG_WARNING)
-        fprintf(stderr, "%s\n", line);
-}
 
 static bool open_side(struct side *s, rvos_device *device, const char *path,
                       rvos_precision precision, rvos_model_info *info)
@@ -73,7 +66,8 @@ int main(int argc, char **argv)
     if (argc < 3 || !(f = fopen(argv[2], "rb")))
         return test_skip("usage: cuda-agree MODEL FRAMES.rgb");
     if (!CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = "cuda",
-                                                               .log = on_log}) == 0) ||
+                                                               .log = print_warnings}) ==
+               0) ||
         !CHECK(open_side(&exact, device, argv[1], RVOS_PRECISION_FP32, &info)) ||
         !CHECK(open_side(&half, device, argv[1], RVOS_PRECISION_FP16, &info)))
         return test_done();

@@ -9,7 +9,7 @@
 
 #include "order.h"
 #include "places.h"
-#include "../test.h"
+#include "../log.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);
 struct counts {
@@ -204,19 +204,13 @@ static void count_resnet101(rvos_device *dev, struct network *n)
     rv_program_free(&p);
 }
 
-static void on_log(void *opaque, rvos_log_level level, const char *line)
-{
-    (void)opaque;
-    if (level <= RVOS_LOG_WARNING)
-        fprintf(stderr, "%s\n", line);
-}
-
 int main(int argc, char **argv)
 {
     static const char *const bases[] = {"resnet18", "resnet34", "resnet50", "resnet101",
                                         "vgg16"};
     enum rv_type type = argc < 2 || strcmp(argv[1], "fp32") ? RV_F16 : RV_F32;
-    rvos_device dev = {.fn = rv_backend_cuda(RV_BACKEND_ABI), .params = {.log = on_log}};
+    rvos_device dev = {.fn = rv_backend_cuda(RV_BACKEND_ABI),
+                       .params = {.log = print_warnings}};
 
     if (!CHECK(dev.fn && dev.fn->open(&dev) == 0))
         return test_done();

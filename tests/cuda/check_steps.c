@@ -15,43 +15,32 @@ static void on_any(void *opaque, rvos_log_level level, const char *line)
     on_log(opaque, level, line);
 }
 
-static void one_frame(rvos_stream *stream, int t)
-{
-    static uint8_t label[NET_W * NET_H];
-    rvos_labels labels = {
-        .width = NET_W, .height = NET_H, .data = label, .stride = NET_W};
-
-    CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels}) == 0);
-}
-
 /* Runs three frames; the kernel `skip` does nothing in the second one. */
 static void run(const char *folder, rvos_precision precision, const char *skip,
                 const char *words)
 {
+    static uint8_t labels[NET_W * NET_H];
     rvos_device *device = NULL;
-    rvos_model *model = NULL;
-    rvos_stream *stream = NULL;
-    char path[1024];
+    rvos_model *model;
+    rvos_stream *stream;
 
     agreed = 0;
     log_ = (struct log){.quiet = skip != NULL};
-    snprintf(path, sizeof(path), "%s/r18-h64.safetensors", folder);
     CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = "cuda",
                                                           .log = on_any,
                                                           .log_opaque = &log_}) == 0);
-    CHECK(rvos_model_load(&model, device, path,
-                          &(rvos_model_params){.width = NET_W,
-                                               .height = NET_H,
-                                               .precision = precision}) == 0);
+    model = load_with(
+        device, folder, "r18-h64",
+        (rvos_model_params){.width = NET_W, .height = NET_H, .precision = precision});
     stream = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
     CHECK(seed_objects(stream, 3, 3) == 0);
-    one_frame(stream, 0);
+    CHECK(process_labels(stream, 0, labels) == 0);
     CHECK(!log_.errors);
     if (skip)
         setenv("RVOS_EMULATED_SKIP", skip, 1);
-    one_frame(stream, 1);
+    CHECK(process_labels(stream, 1, labels) == 0);
     unsetenv("RVOS_EMULATED_SKIP");
-    one_frame(stream, 2);
+    CHECK(process_labels(stream, 2, labels) == 0);
     test_note(CHECK(log_.errors == (skip != NULL)), "%s: %d errors",
               skip ? skip : "nothing", log_.errors);
     if (skip)

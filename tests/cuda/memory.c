@@ -226,14 +226,13 @@ static void frugal(rvos_model *model)
 {
     rvos_stream *stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
     uint8_t labels[NET_W * NET_H];
-    rvos_labels l = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
     struct counts before;
 
-    CHECK(process_frame(stream, 0, &(rvos_output){.labels = &l}) == 0);
+    CHECK(process_labels(stream, 0, labels) == 0);
     before = *counts();
     CHECK(before.mallocs > 0 && before.graphs > 0 && before.nodes > 50);
     for (int t = 1; t < 5; t++)
-        CHECK(process_frame(stream, t, &(rvos_output){.labels = &l}) == 0);
+        CHECK(process_labels(stream, t, labels) == 0);
     CHECK(!memcmp(&before, counts(), offsetof(struct counts, copied)));
     printf("%ld nodes in the graph\n", before.nodes);
     rvos_stream_close(&stream);
@@ -241,15 +240,9 @@ static void frugal(rvos_model *model)
 
 static rvos_model *load_batched(rvos_device *cuda, const char *folder, int max_batch)
 {
-    rvos_model *model = NULL;
-    char path[1024];
-
-    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
-    CHECK(rvos_model_load(&model, cuda, path,
-                          &(rvos_model_params){.max_batch = max_batch,
-                                               .width = NET_W,
-                                               .height = NET_H}) == 0);
-    return model;
+    return load_with(
+        cuda, folder, "r18",
+        (rvos_model_params){.max_batch = max_batch, .width = NET_W, .height = NET_H});
 }
 
 /* Frames of a model whose plan cannot capture the first `failures` times, on a GPU of
@@ -263,12 +256,8 @@ static void play_uncaptured(rvos_device *cuda, const char *folder, const char *f
     setenv("RVOS_EMULATED_UNCAPTURED", failures, 1);
     setenv("RVOS_EMULATED_SM", sm, 1);
     stream = open_stream(model, RVOS_TASK_ZERO_SHOT, 3);
-    for (int t = 0; t < 4; t++) {
-        rvos_labels l = {
-            .width = NET_W, .height = NET_H, .data = labels[t], .stride = NET_W};
-
-        CHECK(process_frame(stream, t, &(rvos_output){.labels = &l}) == 0);
-    }
+    for (int t = 0; t < 4; t++)
+        CHECK(process_labels(stream, t, labels[t]) == 0);
     unsetenv("RVOS_EMULATED_UNCAPTURED");
     unsetenv("RVOS_EMULATED_SM");
     rvos_stream_close(&stream);
@@ -438,16 +427,9 @@ int main(int argc, char **argv)
     draw_as_cpu(cpu, cuda);
     alpha_as_cpu(cpu, cuda);
     a = load_model(cpu, argv[1], "r18", NET_W, NET_H);
-    {
-        char path[1024];
-
-        snprintf(path, sizeof(path), "%s/r18.safetensors", argv[1]);
-        CHECK(rvos_model_load(&b, cuda, path,
-                              &(rvos_model_params){.width = NET_W,
-                                                   .height = NET_H,
-                                                   .precision = RVOS_PRECISION_FP32}) ==
-              0);
-    }
+    b = load_with(cuda, argv[1], "r18",
+                  (rvos_model_params){
+                      .width = NET_W, .height = NET_H, .precision = RVOS_PRECISION_FP32});
     formats(a, b);
     other_formats(cuda, b);
     if (find_counts()) {

@@ -14,7 +14,7 @@
 #include "order.h"
 #include "places.h"
 #include "program/plan.h"
-#include "../test.h"
+#include "../log.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);
 void rv_emulated_poison(char *at, size_t size);
@@ -52,13 +52,6 @@ static int some_weights(const struct rv_weights *weights, int index, float *kern
     for (int i = 0; i < w->out; i++)
         bias[i] = (float)(test_random(&seed) % 2001) / 1000 - 1;
     return 0;
-}
-
-static void on_log(void *opaque, rvos_log_level level, const char *line)
-{
-    (void)opaque;
-    if (level <= RVOS_LOG_WARNING)
-        fprintf(stderr, "%s\n", line);
 }
 
 /* The state after `frames` frames, the first of which runs step by step. */
@@ -135,7 +128,8 @@ int main(int argc, char **argv)
     struct rv_plan *plan = NULL;
     char *want, *got;
 
-    dev = (rvos_device){.fn = rv_backend_cuda(RV_BACKEND_ABI), .params = {.log = on_log}};
+    dev = (rvos_device){.fn = rv_backend_cuda(RV_BACKEND_ABI),
+                        .params = {.log = print_warnings}};
     if (!CHECK(dev.fn && dev.fn->open(&dev) == 0) ||
         !CHECK(rv_net_list(&net, program.decoders) == 0 &&
                rv_program_build(&program, &net) == 0 && rv_places(&program, true) == 0))

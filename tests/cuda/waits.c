@@ -38,13 +38,11 @@ struct video {
 static void play(struct video *v, int from, int to)
 {
     for (int t = from; t < to; t++) {
-        rvos_labels l = {
-            .width = NET_W, .height = NET_H, .data = v->labels[t], .stride = NET_W};
         rvos_stream_info info;
 
         if (t < SLOTS)
             CHECK(seed_objects(v->stream, 1u << t, 1u << t) == 0);
-        CHECK(process_frame(v->stream, t, &(rvos_output){.labels = &l}) == 0);
+        CHECK(process_labels(v->stream, t, v->labels[t]) == 0);
         rvos_stream_get_info(v->stream, &info);
         CHECK(info.frames == t + 1 && info.live == (t < SLOTS ? t + 1 : SLOTS));
     }
@@ -67,9 +65,8 @@ static void *open_one_more(void *opaque)
 static void load_another(rvos_device *device, const char *folder)
 {
     rvos_model *other = load_model(device, folder, "r18-h64", NET_W, NET_H);
-    rvos_stream *alone = NULL;
+    rvos_stream *alone = open_with(other, (rvos_stream_params){.objects = 1});
 
-    CHECK(rvos_stream_open(&alone, other, &(rvos_stream_params){.objects = 1}) == 0);
     CHECK(process_frame(alone, 0, NULL) == 0);
     rvos_stream_close(&alone);
     rvos_model_close(&other);
@@ -117,18 +114,6 @@ static void same_plan(rvos_device *device, atomic_int *hold, const char *folder)
     rvos_stream_close(&c.stream);
 }
 
-static rvos_model *load_batched(rvos_device *device, const char *folder)
-{
-    rvos_model *m = NULL;
-    char path[1024];
-
-    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
-    CHECK(rvos_model_load(&m, device, path,
-                          &(rvos_model_params){
-                              .max_batch = 4, .width = NET_W, .height = NET_H}) == 0);
-    return m;
-}
-
 int main(int argc, char **argv)
 {
     atomic_int *(*hold)(void) = NULL, *(*hold_capture)(void) = NULL;
@@ -148,7 +133,9 @@ int main(int argc, char **argv)
         *(void **)&hold_capture = dlsym(module, "rv_emulated_hold_capture");
     if (!CHECK(device && hold && hold_capture))
         return test_done();
-    model = load_batched(device, argv[1]);
+    model =
+        load_with(device, argv[1], "r18",
+                  (rvos_model_params){.max_batch = 4, .width = NET_W, .height = NET_H});
     stream = open_stream(model, RVOS_TASK_ONE_SHOT, 4);
     CHECK(seed_objects(stream, 1, 1) == 0);
     CHECK(process_frame(stream, 0, NULL) == 0);

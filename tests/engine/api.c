@@ -186,7 +186,7 @@ static void model_info(rvos_device *device)
     rvos_model_close(&model);
 }
 
-static int open_with(rvos_model *model, rvos_stream_params params)
+static int try_open(rvos_model *model, rvos_stream_params params)
 {
     rvos_stream *stream = (void *)1;
     int ret = rvos_stream_open(&stream, model, &params);
@@ -203,13 +203,13 @@ static void streams(rvos_model *model)
 
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(NULL, model, NULL));
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(&stream, NULL, NULL));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 3}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.task = 8}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.variant = 3}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.variant = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.objects = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, open_with(model, (rvos_stream_params){.objects = 33}));
-    EXPECT(0, 0, open_with(model, (rvos_stream_params){.objects = 32}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.task = 3}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.task = 8}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.variant = 3}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.variant = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.objects = -1}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.objects = 33}));
+    EXPECT(0, 0, try_open(model, (rvos_stream_params){.objects = 32}));
     rvos_stream_close(NULL);
     rvos_stream_close(&stream);
     rvos_stream_get_info(NULL, NULL);
@@ -339,10 +339,10 @@ static void tasks(rvos_device *device)
     rvos_stream_info info;
 
     EXPECT(RVOS_ERR_WRONG_TASK, 1,
-           open_with(model, (rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT}));
+           try_open(model, (rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT}));
     CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "zero-shot"));
     EXPECT(RVOS_ERR_WRONG_TASK, 1,
-           open_with(model, (rvos_stream_params){.task = RVOS_TASK_AUTO}));
+           try_open(model, (rvos_stream_params){.task = RVOS_TASK_AUTO}));
     CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "no zero-shot") &&
           strstr(log_.last, "auto"));
     CHECK(rvos_stream_open(&stream, model, NULL) == 0);

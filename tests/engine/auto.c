@@ -22,22 +22,15 @@ struct picture {
 
 static rvos_stream *open_auto(int objects, int interval)
 {
-    rvos_stream *stream = NULL;
-
-    CHECK(rvos_stream_open(&stream, model,
-                           &(rvos_stream_params){.task = RVOS_TASK_AUTO,
+    return open_with(model, (rvos_stream_params){.task = RVOS_TASK_AUTO,
                                                  .objects = objects,
-                                                 .discovery_interval = interval}) == 0);
-    return stream;
+                                                 .discovery_interval = interval});
 }
 
 static void step(rvos_stream *stream, int t, struct picture *out)
 {
-    rvos_labels labels = {.width = NET_W, .height = NET_H, .stride = NET_W};
-    rvos_labels alpha = labels;
+    rvos_labels labels = net_labels(out->labels), alpha = net_labels(out->alpha);
 
-    labels.data = out->labels;
-    alpha.data = out->alpha;
     memset(out, 77, sizeof(*out)); /* all of it must be overwritten */
     CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels, .alpha = &alpha}) ==
           0);
@@ -241,7 +234,7 @@ static void boxed(void)
     rvos_stream *find = open_auto(2, -1),
                 *zero = open_stream(model, RVOS_TASK_ZERO_SHOT, 2),
                 *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
-    rvos_labels masks = {.width = NET_W, .height = NET_H, .data = mask, .stride = NET_W};
+    rvos_labels masks = net_labels(mask);
     rvos_object object;
 
     CHECK(seed_objects(find, 1, 1) == 0 && seed_objects(follow, 1, 1) == 0);
@@ -289,7 +282,7 @@ static void hidden(void)
     static struct picture all;
     static uint8_t some[PIXELS];
     rvos_stream *a = open_auto(SLOTS, -1), *b = open_auto(SLOTS, -1);
-    rvos_labels labels = {.width = NET_W, .height = NET_H, .data = some, .stride = NET_W};
+    rvos_labels labels = net_labels(some);
 
     for (int t = 0; t < START + 3; t++) {
         step(a, t, &all);
@@ -334,17 +327,13 @@ static void variants(void)
     static struct picture out;
 
     for (int v = RVOS_VARIANT_SPATIAL; v <= RVOS_VARIANT_TEMPORAL; v++) {
-        rvos_stream *stream = NULL, *zero = NULL;
+        rvos_stream_params params = {
+            .task = RVOS_TASK_AUTO, .variant = (rvos_variant)v, .objects = SLOTS};
+        rvos_stream *stream = open_with(model, params), *zero;
         static struct picture want;
 
-        CHECK(rvos_stream_open(&stream, model,
-                               &(rvos_stream_params){.task = RVOS_TASK_AUTO,
-                                                     .variant = (rvos_variant)v,
-                                                     .objects = SLOTS}) == 0);
-        CHECK(rvos_stream_open(&zero, model,
-                               &(rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT,
-                                                     .variant = (rvos_variant)v,
-                                                     .objects = SLOTS}) == 0);
+        params.task = RVOS_TASK_ZERO_SHOT;
+        zero = open_with(model, params);
         CHECK(rvos_stream_warm_up(stream) == 0);
         for (int t = 0; t < START + 2; t++) {
             step(stream, t, &out);
@@ -374,18 +363,15 @@ struct caller {
 static void *call(void *opaque)
 {
     struct caller *c = opaque;
-    rvos_labels labels = {.width = NET_W, .height = NET_H, .stride = NET_W};
 
     for (int t = 0; t < FRAMES; t++) {
-        labels.data = c->labels[t];
         if (t == c->number)
             rvos_stream_reset(c->stream);
         if (t == 4 && c->number % 2)
             CHECK(seed_objects(c->stream, 2, 2) == 0);
         if (t == START && c->number == 3)
             CHECK(rvos_stream_drop(c->stream, 2) == 0);
-        CHECK(process_frame(c->stream, 100 * c->number + t,
-                            &(rvos_output){.labels = &labels}) == 0);
+        CHECK(process_labels(c->stream, 100 * c->number + t, c->labels[t]) == 0);
         for (int k = 0; k < SLOTS; k++)
             CHECK(rvos_stream_get_object(c->stream, k + 1, &c->object[t][k]) == 0);
     }
@@ -396,10 +382,9 @@ static void open_callers(struct caller *c, rvos_model *of, int n)
 {
     for (int i = 0; i < n; i++) {
         c[i].number = i;
-        CHECK(rvos_stream_open(&c[i].stream, of,
-                               &(rvos_stream_params){.task = RVOS_TASK_AUTO,
-                                                     .objects = SLOTS,
-                                                     .discovery_interval = 3}) == 0);
+        c[i].stream = open_with(of, (rvos_stream_params){.task = RVOS_TASK_AUTO,
+                                                         .objects = SLOTS,
+                                                         .discovery_interval = 3});
     }
 }
 
@@ -407,19 +392,18 @@ static void together(rvos_device *device)
 {
     static struct caller alone[STREAMS], group[STREAMS];
     rvos_model_info info;
-    rvos_model *batched = NULL;
-    char path[1024];
+    rvos_model *batched;
 
-    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
     open_callers(alone, model, STREAMS);
     for (int i = 0; i < STREAMS; i++)
         call(&alone[i]);
     for (int n = 2; n <= STREAMS; n += 2) {
-        if (!CHECK(rvos_model_load(&batched, device, path,
-                                   &(rvos_model_params){.max_batch = STREAMS,
-                                                        .batch_wait_us = 20000000,
-                                                        .width = NET_W,
-                                                        .height = NET_H}) == 0))
+        batched = load_with(device, folder, "r18",
+                            (rvos_model_params){.max_batch = STREAMS,
+                                                .batch_wait_us = 20000000,
+                                                .width = NET_W,
+                                                .height = NET_H});
+        if (!batched)
             return;
         open_callers(group, batched, n);
         for (int i = 0; i < n; i++)

@@ -77,15 +77,13 @@ static rvos_device *open_any(const char *backend)
 
 static rvos_model *load(rvos_device *device, int max_batch, int wait_us)
 {
-    rvos_model *model = NULL;
-    char path[1024];
+    rvos_model *model = load_with(device, folder, "r18",
+                                  (rvos_model_params){.max_batch = max_batch,
+                                                      .batch_wait_us = wait_us,
+                                                      .width = NET_W,
+                                                      .height = NET_H});
 
-    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
-    if (!CHECK(rvos_model_load(&model, device, path,
-                               &(rvos_model_params){.max_batch = max_batch,
-                                                    .batch_wait_us = wait_us,
-                                                    .width = NET_W,
-                                                    .height = NET_H}) == 0))
+    if (!model)
         exit(1);
     return model;
 }
@@ -158,9 +156,8 @@ static void open_caller(struct caller *c, rvos_model *model, rvos_task task,
                         rvos_variant variant, int script)
 {
     *c = (struct caller){.task = task, .script = script};
-    CHECK(rvos_stream_open(&c->stream, model,
-                           &(rvos_stream_params){
-                               .task = task, .variant = variant, .objects = SLOTS}) == 0);
+    c->stream = open_with(
+        model, (rvos_stream_params){.task = task, .variant = variant, .objects = SLOTS});
 }
 
 static void run_alone(rvos_device *device, rvos_task task, rvos_variant variant,

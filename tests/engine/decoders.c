@@ -48,8 +48,7 @@ static void run_machine(struct machine *m, int t, int zero, int one, uint32_t se
     static uint8_t rgb[PIXELS * 3], masks[PIXELS];
     static uint32_t bits[PIXELS];
     rvos_image image = rgb_image(rgb, NET_W, NET_H);
-    rvos_labels labels = {
-        .width = NET_W, .height = NET_H, .data = m->labels, .stride = NET_W};
+    rvos_labels labels = net_labels(m->labels);
     rvos_output out = {.labels = &labels};
     struct rv_job job = {.state = m->state,
                          .pixels = m->pixels,

@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../test.h"
 #include "rvos.h"
@@ -45,27 +46,35 @@ static inline rvos_device *open_device(const char *backend, int threads, struct 
     return device;
 }
 
-static inline rvos_model *load_model(rvos_device *device, const char *folder,
-                                     const char *name, int width, int height)
+static inline rvos_model *load_with(rvos_device *device, const char *folder,
+                                    const char *name, rvos_model_params params)
 {
     rvos_model *model = NULL;
     char path[1024];
 
     snprintf(path, sizeof(path), "%s/%s.safetensors", folder, name);
-    test_note(CHECK(rvos_model_load(
-                        &model, device, path,
-                        &(rvos_model_params){.width = width, .height = height}) == 0),
-              "%s", path);
+    test_note(CHECK(rvos_model_load(&model, device, path, &params) == 0), "%s", path);
     return model;
+}
+
+static inline rvos_model *load_model(rvos_device *device, const char *folder,
+                                     const char *name, int width, int height)
+{
+    return load_with(device, folder, name,
+                     (rvos_model_params){.width = width, .height = height});
+}
+
+static inline rvos_stream *open_with(rvos_model *model, rvos_stream_params params)
+{
+    rvos_stream *stream = NULL;
+
+    CHECK(rvos_stream_open(&stream, model, &params) == 0);
+    return stream;
 }
 
 static inline rvos_stream *open_stream(rvos_model *model, rvos_task task, int objects)
 {
-    rvos_stream *stream = NULL;
-
-    CHECK(rvos_stream_open(&stream, model,
-                           &(rvos_stream_params){.task = task, .objects = objects}) == 0);
-    return stream;
+    return open_with(model, (rvos_stream_params){.task = task, .objects = objects});
 }
 
 /* Frame t of a video of blocks that move over a gradient, with noise; w * h * 3 bytes. */
@@ -103,6 +112,19 @@ static inline int process_frame(rvos_stream *stream, int t, const rvos_output *o
     return rvos_stream_process(stream, &image, out);
 }
 
+static inline rvos_labels net_labels(uint8_t *data)
+{
+    return (rvos_labels){.width = NET_W, .height = NET_H, .data = data, .stride = NET_W};
+}
+
+/* The same with labels only, NET_W * NET_H of them. */
+static inline int process_labels(rvos_stream *stream, int t, uint8_t *labels)
+{
+    rvos_labels out = net_labels(labels);
+
+    return process_frame(stream, t, &(rvos_output){.labels = &out});
+}
+
 /* A label map with a rectangle for each bit of `objects`. Lower objects cover higher
  * ones, so an object looks the same whatever is behind it. */
 static inline void make_masks(uint8_t *labels, int w, int h, uint32_t objects)
@@ -119,12 +141,10 @@ static inline void make_masks(uint8_t *labels, int w, int h, uint32_t objects)
 static inline int seed_objects(rvos_stream *stream, uint32_t objects, uint32_t slots)
 {
     uint8_t labels[NET_W * NET_H];
+    rvos_labels view = net_labels(labels);
 
     make_masks(labels, NET_W, NET_H, objects);
-    return rvos_stream_seed(
-        stream,
-        &(rvos_labels){.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W},
-        slots);
+    return rvos_stream_seed(stream, &view, slots);
 }
 
 #define HALF_W (2 * ((NET_W + 3) / 4))
@@ -150,6 +170,19 @@ static inline bool same_object(const rvos_object *a, const rvos_object *b)
     return a->present == b->present && a->x == b->x && a->y == b->y &&
            a->width == b->width && a->height == b->height && a->area == b->area &&
            !memcmp(&a->score, &b->score, sizeof(a->score)) && a->serial == b->serial;
+}
+
+/* Bytes of the process: all, or those in memory; 0: there is no /proc. */
+static inline long process_bytes(bool resident)
+{
+    long pages[2] = {0};
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    if (f && fscanf(f, "%ld %ld", &pages[0], &pages[1]) != 2)
+        pages[0] = pages[1] = 0;
+    if (f)
+        fclose(f);
+    return pages[resident] * sysconf(_SC_PAGESIZE);
 }
 
 /* The largest difference; a NaN counts as infinite. */

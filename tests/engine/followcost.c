@@ -156,9 +156,7 @@ int main(int argc, char **argv)
         CHECK(rvos_model_load(&model, device, argv[1],
                               &(rvos_model_params){.width = w, .height = h}) == 0);
     for (int i = 0; model && i < 2; i++)
-        CHECK(rvos_stream_open(
-                  &side[i].stream, model,
-                  &(rvos_stream_params){.task = side[i].task, .objects = SLOTS}) == 0);
+        side[i].stream = open_stream(model, side[i].task, SLOTS);
     for (int pass = 0; side[0].stream && side[1].stream && pass < passes; pass++)
         play(side, w, h, frames, pass);
     if (side[0].stream && side[1].stream && passes > 0)

@@ -41,7 +41,7 @@ static int use(rvos_stream *stream)
     static uint8_t rgb[NET_W * NET_H * 3], labels[NET_W * NET_H];
     static float plane[NET_W * NET_H];
     rvos_image image = rgb_image(rgb, NET_W, NET_H);
-    rvos_labels l = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
+    rvos_labels l = net_labels(labels);
     rvos_stream *another = stream;
     rvos_model *second = model;
     rvos_model_info info;
@@ -101,9 +101,8 @@ static int use_and_close(rvos_stream *stream)
 static int own_frame(uint8_t *labels, rvos_model *m)
 {
     rvos_stream *s = open_stream(m, RVOS_TASK_ZERO_SHOT, 2);
-    rvos_labels l = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
 
-    CHECK(process_frame(s, 0, &(rvos_output){.labels = &l}) == 0);
+    CHECK(process_labels(s, 0, labels) == 0);
     rvos_stream_close(&s);
     return test_failures;
 }

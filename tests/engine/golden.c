@@ -7,108 +7,21 @@
  * A case is a .safetensors file, see tests/golden/README.md. Each is run twice on one
  * stream with a reset in between, and must give the same bits twice. With --int16
  * products are of integers, and bounds are wider. */
-#include <string.h>
-
 #include "cpu/winograd.h"
-#include "rvos.h"
-#include "safetensors.h"
-#include "tensor.h"
-#include "test.h"
+#include "golden_case.h"
 
 #define INT16_LOGIT 5e-2 /* of random networks */
 #define INT16_PROB 1e-2
 #define INT16_LABELS 1e-2 /* share of those that may differ */
 
-struct golden {
-    const char *path;
-    struct rv_st *file;
-    int frames, objects, width, height; /* of the network */
-    const struct rv_st_tensor *images, *half, *probs, *labels;
-    uint8_t *pixels, *expected; /* bytes of images and labels */
-    double tolerance_logit, tolerance_prob, tolerance_labels;
+struct bounds {
+    double logit, prob, labels;
 };
 
 struct worst {
     double logit, prob;
     long labels, compared;
 };
-
-static void on_log(void *opaque, rvos_log_level level, const char *line)
-{
-    (void)opaque;
-    if (level <= RVOS_LOG_WARNING)
-        fprintf(stderr, "%s\n", line);
-}
-
-static const char *meta(const struct golden *g, const char *key)
-{
-    const char *text = rv_st_meta(g->file, key);
-
-    return text ? text : "";
-}
-
-static bool open_case(struct golden *g, const char *path)
-{
-    char why[256] = "";
-
-    *g = (struct golden){.path = path};
-    if (!CHECK(rv_st_open(&g->file, path, why, sizeof(why)) == 0))
-        return test_note(false, "%s", why);
-    g->frames = atoi(meta(g, "case.frames"));
-    g->objects = atoi(meta(g, "case.objects"));
-    g->width = atoi(meta(g, "case.width"));
-    g->height = atoi(meta(g, "case.height"));
-    g->tolerance_logit = atof(meta(g, "case.tolerance_logit"));
-    g->tolerance_prob = atof(meta(g, "case.tolerance_prob"));
-    g->images = rv_st_find(g->file, "frames");
-    g->half = rv_st_find(g->file, "logits_half");
-    g->probs = rv_st_find(g->file, "probs");
-    g->labels = rv_st_find(g->file, "labels");
-    if (!CHECK(g->frames > 0 && g->objects > 0 && g->images && g->half &&
-               g->tolerance_logit > 0))
-        return false;
-    g->pixels = tensor_bytes(g->file, g->images);
-    g->expected = g->labels ? tensor_bytes(g->file, g->labels) : NULL;
-    return true;
-}
-
-static rvos_variant variant_of(const struct golden *g)
-{
-    const char *v = meta(g, "case.variant");
-
-    return !strcmp(v, "spatial")    ? RVOS_VARIANT_SPATIAL
-           : !strcmp(v, "temporal") ? RVOS_VARIANT_TEMPORAL
-                                    : RVOS_VARIANT_SPATIO_TEMPORAL;
-}
-
-static void show_seed(const struct golden *g, rvos_stream *stream, int t)
-{
-    char name[32];
-    const struct rv_st_tensor *seed, *slots;
-    uint8_t *mask, *shown;
-    uint32_t bits = 0;
-
-    snprintf(name, sizeof(name), "seed.%d", t);
-    seed = rv_st_find(g->file, name);
-    if (!seed)
-        return;
-    snprintf(name, sizeof(name), "slots.%d", t);
-    slots = rv_st_find(g->file, name);
-    if (!CHECK(slots))
-        return;
-    mask = tensor_bytes(g->file, seed);
-    shown = tensor_bytes(g->file, slots);
-    for (int i = 0; i < slots->count; i++)
-        bits |= (uint32_t)(shown[i] != 0) << i;
-    CHECK(rvos_stream_seed(stream,
-                           &(rvos_labels){.data = mask,
-                                          .width = (int)seed->dim[1],
-                                          .height = (int)seed->dim[0],
-                                          .stride = seed->dim[1]},
-                           bits) == 0);
-    free(mask);
-    free(shown);
-}
 
 /* Largest difference of a plane from its expected values; a NaN counts as infinite. */
 static double difference(const struct golden *g, const struct rv_st_tensor *want,
@@ -177,72 +90,47 @@ static void compare(const struct golden *g, rvos_stream *stream, int t, uint8_t 
 static void run(const struct golden *g, rvos_stream *stream, uint8_t *labels,
                 struct worst *w)
 {
-    int h = (int)g->images->dim[1], width = (int)g->images->dim[2];
-
     for (int t = 0; t < g->frames; t++) {
-        rvos_image image = {.format = RVOS_RGB,
-                            .width = width,
-                            .height = h,
-                            .stride = {3 * (ptrdiff_t)width}};
-        rvos_labels out = {.width = width, .height = h, .data = labels, .stride = width};
-
-        image.plane[0] = g->pixels + (size_t)t * h * width * 3;
-        show_seed(g, stream, t);
-        CHECK(rvos_stream_process(stream, &image, &(rvos_output){.labels = &out}) == 0);
+        golden_frame(g, stream, t, labels);
         compare(g, stream, t, labels, w);
     }
 }
 
-static void check_worst(const struct golden *g, const struct worst *w)
+static void check_worst(const struct golden *g, const struct worst *w, struct bounds most)
 {
     const char *name = strrchr(g->path, '/');
-    double labels = g->tolerance_labels * (double)w->compared;
+    double labels = most.labels * (double)w->compared;
 
-    test_note(CHECK(w->logit <= g->tolerance_logit), "%s: logits", g->path);
-    test_note(CHECK(w->prob <= g->tolerance_prob), "%s: probabilities", g->path);
+    test_note(CHECK(w->logit <= most.logit), "%s: logits", g->path);
+    test_note(CHECK(w->prob <= most.prob), "%s: probabilities", g->path);
     test_note(CHECK((double)w->labels <= labels), "%s: %ld labels differ", g->path,
               w->labels);
     printf("%-34s logit %.2e (<= %.0e)  probability %.2e (<= %.0e)  labels %ld of %ld\n",
-           name ? name + 1 : g->path, w->logit, g->tolerance_logit, w->prob,
-           g->tolerance_prob, w->labels, w->compared);
+           name ? name + 1 : g->path, w->logit, most.logit, w->prob, most.prob, w->labels,
+           w->compared);
 }
 
 static void run_case(rvos_device *device, const char *models, const char *path, int most,
                      rvos_precision precision)
 {
+    struct bounds bounds = {INT16_LOGIT, INT16_PROB, INT16_LABELS};
     struct golden g;
     struct worst first = {0}, again = {0};
     rvos_model *model = NULL;
     rvos_stream *stream = NULL;
-    const char *name;
-    char file[1024];
     uint8_t *labels = NULL, *labels_again = NULL;
-    size_t size = 0;
+    size_t size;
 
-    if (!open_case(&g, path))
+    if (!golden_open(&g, path, most))
         goto out;
-    g.frames = most && most < g.frames ? most : g.frames;
-    if (precision == RVOS_PRECISION_INT16) {
-        g.tolerance_logit = INT16_LOGIT;
-        g.tolerance_prob = INT16_PROB;
-        g.tolerance_labels = INT16_LABELS;
-    }
-    size = (size_t)(g.images->dim[1] * g.images->dim[2]);
-    name = meta(&g, "case.model");
-    snprintf(file, sizeof(file), "%s/%s", name[0] == '/' ? "" : models, name);
-    CHECK(rvos_model_load(&model, device, file,
-                          &(rvos_model_params){.width = g.width,
-                                               .height = g.height,
-                                               .precision = precision}) == 0);
+    if (precision != RVOS_PRECISION_INT16)
+        bounds = (struct bounds){atof(golden_meta(&g, "case.tolerance_logit")),
+                                 atof(golden_meta(&g, "case.tolerance_prob")), 0};
+    CHECK(bounds.logit > 0);
+    model = golden_model(&g, device, models, precision);
     CHECK(rvos_model_precision(model) == precision);
-    CHECK(rvos_stream_open(
-              &stream, model,
-              &(rvos_stream_params){.task = strcmp(meta(&g, "case.task"), "one-shot")
-                                                ? RVOS_TASK_ZERO_SHOT
-                                                : RVOS_TASK_ONE_SHOT,
-                                    .variant = variant_of(&g),
-                                    .objects = g.objects,
-                                    .all_slots = atoi(meta(&g, "case.all_slots"))}) == 0);
+    stream = golden_stream(&g, model);
+    size = (size_t)(g.images->dim[1] * g.images->dim[2]);
     labels = calloc(1, size);
     labels_again = calloc(1, size);
     if (!stream || !labels || !labels_again)
@@ -250,18 +138,16 @@ static void run_case(rvos_device *device, const char *models, const char *path, 
     run(&g, stream, labels, &first);
     rvos_stream_reset(stream);
     run(&g, stream, labels_again, &again);
-    check_worst(&g, &first);
+    check_worst(&g, &first, bounds);
     test_note(CHECK(first.logit == again.logit && first.prob == again.prob &&
                     !memcmp(labels, labels_again, size)),
               "%s: the second run differs from the first", path);
 out:
-    free(g.pixels);
-    free(g.expected);
     free(labels);
     free(labels_again);
     rvos_stream_close(&stream);
     rvos_model_close(&model);
-    rv_st_close(&g.file);
+    golden_close(&g);
 }
 
 int main(int argc, char **argv)
@@ -282,7 +168,8 @@ int main(int argc, char **argv)
     if (argc < at + 2)
         return test_skip("usage: golden BACKEND [--frames N] MODEL_DIR CASE...");
     if (!CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = argv[1],
-                                                               .log = on_log}) == 0))
+                                                               .log = print_warnings}) ==
+               0))
         return test_done();
     for (int i = at + 1; i < argc; i++)
         run_case(device, argv[at], argv[i], most, precision);

@@ -62,14 +62,7 @@ static void make_scene(uint8_t *rgb, int w, int h, int t)
 
 static long resident_kib(void)
 {
-    long all = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-
-    if (f && fscanf(f, "%ld %ld", &all, &resident) != 2)
-        resident = 0;
-    if (f)
-        fclose(f);
-    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+    return process_bytes(true) / 1024;
 }
 
 struct tally {
@@ -145,9 +138,7 @@ int main(int argc, char **argv)
         CHECK(rvos_model_load(&model, device, argv[1],
                               &(rvos_model_params){.width = w, .height = h}) == 0);
     if (model)
-        CHECK(rvos_stream_open(
-                  &stream, model,
-                  &(rvos_stream_params){.task = RVOS_TASK_AUTO, .objects = SLOTS}) == 0);
+        stream = open_stream(model, RVOS_TASK_AUTO, SLOTS);
     if (stream)
         play(stream, w, h, (int)(minutes * 60 * FPS));
     rvos_stream_close(&stream);

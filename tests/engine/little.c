@@ -13,18 +13,6 @@ enum { FINE = 10, MEMORY, OTHER };
 
 static const char *backend, *models;
 
-static size_t address_space(void)
-{
-    FILE *f = fopen("/proc/self/statm", "r");
-    unsigned long pages = 0;
-
-    if (!f || fscanf(f, "%lu", &pages) != 1)
-        pages = 0;
-    if (f)
-        fclose(f);
-    return pages * (size_t)sysconf(_SC_PAGESIZE);
-}
-
 static int run(void)
 {
     static struct log log;
@@ -69,7 +57,7 @@ static int with(size_t more)
         struct rlimit limit = {0, 0};
 
         setrlimit(RLIMIT_CORE, &limit);
-        limit.rlim_cur = limit.rlim_max = address_space() + more;
+        limit.rlim_cur = limit.rlim_max = (size_t)process_bytes(false) + more;
         setrlimit(RLIMIT_AS, &limit);
         _exit(run());
     }
@@ -88,7 +76,7 @@ int main(int argc, char **argv)
         return test_skip("usage: little BACKEND MODEL_DIR");
     backend = argv[1];
     models = argv[2];
-    if (!address_space())
+    if (!process_bytes(false))
         return test_skip("no /proc here");
     for (size_t mega = 0; mega < 1000 && fine < 3; mega += 4) {
         int end = with(mega << 20);

@@ -159,7 +159,7 @@ static void zero_shot_drop(void)
 static void unseeded(void)
 {
     static uint8_t labels[NET_W * NET_H], alpha[31 * 17];
-    rvos_labels l = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
+    rvos_labels l = net_labels(labels);
     rvos_labels a = {.width = 31, .height = 17, .data = alpha, .stride = 31};
     static frame x, zero;
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS), *other;
@@ -198,7 +198,7 @@ static void unseeded(void)
 static void too_many(struct log *log)
 {
     static uint8_t labels[NET_W * NET_H];
-    rvos_labels view = {.width = NET_W, .height = NET_H, .data = labels, .stride = NET_W};
+    rvos_labels view = net_labels(labels);
     rvos_stream *a = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS),
                 *b = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
     int errors;

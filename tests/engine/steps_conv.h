@@ -8,17 +8,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "../test.h"
+#include "../log.h"
 #include "cpu/conv.h"
 #include "cpu/kernels.h"
 #include "cpu/winograd.h"
-
-static void on_log(void *opaque, rvos_log_level level, const char *line)
-{
-    (void)opaque;
-    if (level <= RVOS_LOG_WARNING)
-        fprintf(stderr, "%s\n", line);
-}
 
 extern const struct rv_conv_engine rv_engine_winograd;
 
@@ -31,7 +24,7 @@ static const struct rv_conv_engine *onednn_engine(void)
     return NULL;
 }
 
-static rvos_device device = {.params = {.log = on_log}};
+static rvos_device device = {.params = {.log = print_warnings}};
 
 static void *alloc(size_t floats)
 {

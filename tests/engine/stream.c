@@ -34,9 +34,9 @@ static void run(rvos_stream *stream, int n, const uint32_t seeds[FRAMES], video 
 
 static void run_new(rvos_stream_params params, const uint32_t seeds[FRAMES], video *out)
 {
-    rvos_stream *stream = NULL;
+    rvos_stream *stream = open_with(model, params);
 
-    if (CHECK(rvos_stream_open(&stream, model, &params) == 0))
+    if (stream)
         run(stream, params.objects, seeds, out);
     rvos_stream_close(&stream);
 }
@@ -119,10 +119,9 @@ static void live_slots(void)
     rvos_stream_get_info(stream, &info);
     CHECK(info.live == 0 && info.frames == 0);
     rvos_stream_close(&stream);
-    CHECK(rvos_stream_open(&stream, model,
-                           &(rvos_stream_params){.task = RVOS_TASK_ONE_SHOT,
-                                                 .objects = 6,
-                                                 .all_slots = true}) == 0);
+    stream = open_with(model, (rvos_stream_params){.task = RVOS_TASK_ONE_SHOT,
+                                                   .objects = 6,
+                                                   .all_slots = true});
     CHECK(seed_objects(stream, 1, 1) == 0 && process_frame(stream, 0, NULL) == 0);
     rvos_stream_get_info(stream, &info);
     CHECK(info.live == 6);

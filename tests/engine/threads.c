@@ -47,14 +47,7 @@ static void expect_threads(int n)
 
 static long resident_pages(void)
 {
-    long size = 0, resident = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-
-    if (f && fscanf(f, "%ld %ld", &size, &resident) != 2)
-        resident = 0;
-    if (f)
-        fclose(f);
-    return resident;
+    return process_bytes(true) / sysconf(_SC_PAGESIZE);
 }
 
 struct caller {
@@ -145,11 +138,9 @@ static void run_alone(struct caller alone[2])
 
 static void *run_one(void *opaque)
 {
-    rvos_stream *stream = NULL;
+    rvos_stream *stream = open_with(
+        opaque, (rvos_stream_params){.variant = RVOS_VARIANT_SPATIAL, .objects = N});
 
-    CHECK(rvos_stream_open(
-              &stream, opaque,
-              &(rvos_stream_params){.variant = RVOS_VARIANT_SPATIAL, .objects = N}) == 0);
     for (int t = 0; t < 15; t++)
         CHECK(process_frame(stream, t, NULL) == 0);
     rvos_stream_close(&stream);
@@ -167,14 +158,14 @@ static void open_while_running(void)
 
         CHECK(pthread_create(&thread, NULL, run_one, model) == 0);
         for (int k = 0; k < 5; k++) {
-            rvos_stream *stream = NULL;
+            rvos_stream *stream;
             rvos_stream_params params = {.task = k % 2 ? RVOS_TASK_ONE_SHOT
                                                        : RVOS_TASK_ZERO_SHOT,
                                          .variant = (rvos_variant)(k % 3),
                                          .objects = 1 + k};
 
             usleep(2000);
-            CHECK(rvos_stream_open(&stream, model, &params) == 0);
+            stream = open_with(model, params);
             rvos_stream_close(&stream);
         }
         pthread_join(thread, NULL);
@@ -210,9 +201,7 @@ static void open_and_close(void)
 
 static void many_frames(void)
 {
-    static uint8_t bytes[NET_W * NET_H];
-    rvos_labels labels = {
-        .width = NET_W, .height = NET_H, .data = bytes, .stride = NET_W};
+    static uint8_t labels[NET_W * NET_H];
     rvos_device *device = open_device(backend, 2, &log_);
     rvos_model *model = load_model(device, folder, "r18", 33, 32);
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, N);
@@ -222,7 +211,7 @@ static void many_frames(void)
     for (int t = 0; t < 1100; t++) {
         if (t % 100 == 0)
             CHECK(seed_objects(stream, 3, 1u << (t / 100 % 2)) == 0);
-        if (!CHECK(process_frame(stream, t, &(rvos_output){.labels = &labels}) == 0))
+        if (!CHECK(process_labels(stream, t, labels) == 0))
             break;
         if (t == 99)
             pages = resident_pages();
