@@ -41,7 +41,7 @@ SHARED = {"rvos.h", "backend.h", "f16.h", "log.h", "turn.h", "net/program.h",
 LIBRARIES = {
     r"dnnl|omp\.h": r"engine/src/cpu/conv_onednn\.c",
     r"cuda|cudnn|cublas": r"engine/src/cuda/|gst/gstrvos.*cuda|tests/",
-    r"png\.h|jpeglib|jerror": r"engine/pictures/|engine/tools/codec_|tests/",
+    r"png\.h|jpeglib|jerror": r"engine/pictures/|engine/tools/frames\.c|tests/",
     r"pango|cairo": r"gst/gstrvostext\.c",
     r"gst/|glib|gio/": r"gst/|tests/gst/|engine/tools/through_gst\.c|tests/bench/",
 }

@@ -56,7 +56,4 @@ void bench_print_head(void);
 void bench_print(const json_t *result);
 int bench_compare(const char *a, const char *b, struct fault *fault);
 
-/* A text that describes a result's case, for people and to find equal cases. */
-char *bench_label(const json_t *result);
-
 #endif

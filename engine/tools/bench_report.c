@@ -31,7 +31,8 @@ static double latency(const json_t *result, const char *key)
     return real(json_object_get(result, "latency_ms"), key);
 }
 
-char *bench_label(const json_t *result)
+/* A text that describes a result's case, for people and to find equal cases. */
+static char *bench_label(const json_t *result)
 {
     char batch[16] = "", encoder[64], task[64], precision[64];
 
@@ -170,4 +171,79 @@ int bench_compare(const char *a_path, const char *b_path, struct fault *fault)
     if (pairs)
         return 0;
     return fault_set(fault, TOOL_INPUT, b_path, "has no result like one of %s", a_path);
+}
+
+/* ---- steps -------------------------------------------------------------- */
+
+/* Times are CPU time of all threads, so rates and peak are those of one thread. */
+static json_t *step_json(const rvos_step *s, double peak)
+{
+    json_t *out = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f}", "name", s->name, "way",
+                            s->way, "parts", s->parts, "ms", 1e3 * s->seconds, "mb",
+                            1e-6 * s->bytes, "gmacs", 1e-9 * s->macs);
+
+    if (!out || s->seconds <= 0 || s->flops <= 0)
+        return out;
+    json_object_set_new(out, "gflops", json_real(1e-9 * s->flops / s->seconds));
+    if (peak > 0)
+        json_object_set_new(out, "of_peak",
+                            json_real(1e-9 * s->flops / s->seconds / peak));
+    return out;
+}
+
+json_t *bench_steps(rvos_stream *stream, double peak, int *status)
+{
+    int n = rvos_stream_read_steps(stream, NULL, 0);
+    rvos_step *step = n < 0 ? NULL : calloc((size_t)n + 1, sizeof *step);
+    json_t *out = NULL;
+
+    *status = n < 0 ? n : step ? 0 : RVOS_ERR_MEMORY;
+    if (!*status)
+        n = rvos_stream_read_steps(stream, step, n);
+    if (!*status && n < 0)
+        *status = n;
+    if (!*status)
+        out = json_array();
+    for (int i = 0; i < n && out; i++)
+        json_array_append_new(out, step_json(&step[i], peak));
+    free(step);
+    return out;
+}
+
+static void print_one(const json_t *step, double all)
+{
+    char name[128], way[64], peak[16] = "-", rate[16] = "-";
+
+    escape_text(name, sizeof name, json_string_value(json_object_get(step, "name")));
+    escape_text(way, sizeof way, json_string_value(json_object_get(step, "way")));
+    if (json_object_get(step, "gflops"))
+        snprintf(rate, sizeof rate, "%.1f", real(step, "gflops"));
+    if (json_object_get(step, "of_peak"))
+        snprintf(peak, sizeof peak, "%.0f", 100 * real(step, "of_peak"));
+    printf("  %-36s %-14s %5.0f %8.3f %6.1f %8.3f %8s %6s %8.2f %7.1f\n", name, way,
+           real(step, "parts"), real(step, "ms"),
+           all > 0 ? 100 * real(step, "ms") / all : 0, real(step, "gmacs"), rate, peak,
+           real(step, "mb"),
+           real(step, "ms") > 0 ? real(step, "mb") / real(step, "ms") : 0);
+}
+
+void bench_print_steps(const json_t *result)
+{
+    const json_t *steps = json_object_get(result, "steps");
+    double all = 0;
+
+    for (size_t i = 0; i < json_array_size(steps); i++)
+        all += real(json_array_get(steps, i), "ms");
+    if (!json_array_size(steps))
+        return;
+    printf("  %-36s %-14s %5s %8s %6s %8s %8s %6s %8s %7s\n", "step", "convolution by",
+           "parts", "ms", "%", "GMAC", "GFLOP/s", "peak %", "MB", "GB/s");
+    for (size_t i = 0; i < json_array_size(steps); i++)
+        print_one(json_array_get(steps, i), all);
+    printf("  %-36s %-14s %5s %8.3f  ms of CPU time of all threads; %.3f for each of "
+           "%d\n",
+           "together", "", "", all,
+           all / (double)json_integer_value(json_object_get(result, "threads")),
+           (int)json_integer_value(json_object_get(result, "threads")));
+    fflush(stdout);
 }

@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "parallel.h"
-#include "results.h"
 #include "through_gst.h"
 
 #define SETTINGS ".rvos-segment" /* in the result folder */

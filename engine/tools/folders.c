@@ -16,20 +16,13 @@
 char *text_format(const char *format, ...)
 {
     va_list args;
-    char *text = NULL;
+    char *text;
     int n;
 
     va_start(args, format);
-    n = vsnprintf(NULL, 0, format, args);
+    n = vasprintf(&text, format, args);
     va_end(args);
-    if (n >= 0)
-        text = malloc((size_t)n + 1);
-    if (text) {
-        va_start(args, format);
-        vsnprintf(text, (size_t)n + 1, format, args);
-        va_end(args);
-    }
-    return text;
+    return n < 0 ? NULL : text;
 }
 
 bool is_folder(const char *path)

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "codec.h"
+#include <png.h>
+
 #include "folders.h"
 #include "output.h"
 
@@ -77,29 +78,31 @@ int mask_read(struct picture *out, const char *path, enum mask_kind kind,
     return err;
 }
 
-int picture_write(const char *path, const struct picture *picture, struct fault *fault)
+int mask_write(const char *path, const uint8_t *labels, int width, int height,
+               struct fault *fault)
 {
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)width,
+                       .height = (png_uint_32)height,
+                       .format = PNG_FORMAT_RGB_COLORMAP,
+                       .colormap_entries = 256};
+    uint8_t colours[256][3];
     struct output out;
     int err = output_open(&out, path, fault);
 
     if (err)
         return err;
+    for (int i = 0; i < 256; i++)
+        davis_colour(i, colours[i]);
     errno = 0;
-    err = png_encode(out.file, picture, path, fault);
-    if (err && errno && ferror(out.file)) /* libpng gives no reason */
-        output_failed(path, fault);
-    if (err)
-        output_discard(&out);
-    return err ? err : output_commit(&out, false, fault);
-}
-
-int mask_write(const char *path, const uint8_t *labels, int width, int height,
-               struct fault *fault)
-{
-    /* The picture is only read. */
-    struct picture picture = {width, height, 1, (uint8_t *)(uintptr_t)labels};
-
-    return picture_write(path, &picture, fault);
+    if (png_image_write_to_stdio(&image, out.file, 0, labels, 0, colours))
+        return output_commit(&out, false, fault);
+    if (errno && ferror(out.file)) /* libpng gives no reason */
+        err = output_failed(path, fault);
+    else
+        err = fault_set(fault, TOOL_OUTPUT, path, "cannot be written: %s", image.message);
+    output_discard(&out);
+    return err;
 }
 
 /* ---- folders ------------------------------------------------------------ */

@@ -39,9 +39,6 @@ int mask_read_raw(struct picture *out, const char *path, enum mask_kind kind,
 int mask_write(const char *path, const uint8_t *labels, int width, int height,
                struct fault *fault);
 
-/* The same for RGB. */
-int picture_write(const char *path, const struct picture *picture, struct fault *fault);
-
 /* Whether a file name has a picture's extension. */
 bool picture_is_named(const char *name);
 

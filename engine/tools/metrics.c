@@ -38,7 +38,8 @@ static int64_t count_both(const uint64_t *a, const uint64_t *b, size_t words)
     return n;
 }
 
-int contour_tolerance(int width, int height)
+/* The allowed distance in pixels between contours: 0.008 of the diagonal, rounded up. */
+static int contour_tolerance(int width, int height)
 {
     return (int)ceil(TOLERANCE * sqrt((double)width * width + (double)height * height));
 }

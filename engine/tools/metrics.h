@@ -27,9 +27,6 @@ int outline_make(struct outline *out, const uint8_t *labels, int width, int heig
                  int count);
 void outline_free(struct outline *outline);
 
-/* The allowed distance in pixels between contours: 0.008 of the diagonal, rounded up. */
-int contour_tolerance(int width, int height);
-
 /* Object a of one picture against object b of another of the same size, both counted from
  * 1. Two empty masks give 1. */
 double region_similarity(const struct outline *truth, int a, const struct outline *guess,

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "campaign.h"
-#include "results.h"
 #include "tool.h"
 #include "through_gst.h"
 

@@ -3,11 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "assign.h"
 #include "folders.h"
 #include "npy.h"
-#include "results.h"
 
 struct run {
     struct session *session;
@@ -308,4 +308,40 @@ int sequence_run(struct session *session, const struct sequence_options *options
         err = npy_close(&run.npy, fault);
     finish(&run);
     return err;
+}
+
+/* ---- results ------------------------------------------------------------ */
+
+char *results_path(const char *out, const struct frame_file *frame)
+{
+    return text_format("%s/%s.png", out, frame->stem);
+}
+
+int results_check(struct guard *guard, const char *out, const struct frame_list *frames,
+                  struct fault *fault)
+{
+    int err = guard_check_folder(guard, out, fault);
+
+    for (int i = 0; i < frames->count && !err && is_folder(out); i++) {
+        char *path = results_path(out, &frames->file[i]);
+
+        err = path ? guard_check(guard, path, fault)
+                   : fault_set(fault, TOOL_ENGINE, out, "out of memory");
+        free(path);
+    }
+    return err;
+}
+
+bool results_linked(const char *out, const struct frame_list *frames)
+{
+    bool linked = false;
+
+    for (int i = 0; i < frames->count && !linked && is_folder(out); i++) {
+        char *path = results_path(out, &frames->file[i]);
+        struct stat st;
+
+        linked = path && !lstat(path, &st) && (S_ISLNK(st.st_mode) || st.st_nlink > 1);
+        free(path);
+    }
+    return linked;
 }

@@ -4,6 +4,7 @@
 #define RV_TOOLS_SEQUENCE_H
 
 #include "frames.h"
+#include "guard.h"
 #include "progress.h"
 #include "seeds.h"
 #include "session.h"
@@ -35,5 +36,18 @@ void sequence_check_shape(const struct picture *mask, const char *path, int widt
 int sequence_seeds(struct seeds *out, const struct sequence_options *options,
                    const struct frame_list *frames, struct progress *progress,
                    struct fault *fault);
+
+/* -- the paths of a video's masks: OUT/STEM.png for each frame -- */
+
+/* To be freed; NULL: out of memory. */
+char *results_path(const char *out, const struct frame_file *frame);
+
+/* TOOL_USAGE if the command reads OUT or one of its masks. */
+int results_check(struct guard *guard, const char *out, const struct frame_list *frames,
+                  struct fault *fault);
+
+/* Whether a file with a mask's name also has another name. Then it may be a file that is
+ * read. */
+bool results_linked(const char *out, const struct frame_list *frames);
 
 #endif

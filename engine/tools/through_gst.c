@@ -12,7 +12,6 @@
 #include <gst/video/video.h>
 
 #include "folders.h"
-#include "results.h"
 #include "seeds.h"
 
 #define FRAME_TIME (GST_SECOND / 25) /* any rate will do: every frame is processed */
