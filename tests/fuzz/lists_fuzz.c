@@ -8,15 +8,9 @@
 #include "../../engine/tools/escape.h"
 #include "../../engine/tools/lists.h"
 
+#include "fuzz.h"
+
 #include <limits.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static long accepted;
 
 static void must(bool ok)
 {
@@ -106,77 +100,45 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 #ifndef RV_LIBFUZZER
 
-static uint64_t state;
-
-static size_t below(size_t n)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return n ? (size_t)(state % n) : 0;
-}
-
-static size_t mutate(uint8_t *text, size_t size, size_t room)
-{
-    static const char *const piece[] = {"\n",
-                                        "\r",
-                                        "\r\n",
-                                        "/",
-                                        "..",
-                                        ".",
-                                        "../",
-                                        "#",
-                                        " ",
-                                        "\t",
-                                        "a/..",
-                                        ".png",
-                                        "b",
-                                        "/",
-                                        "\x1b",
-                                        "\xe2\x80\xae",
-                                        "\xef\xbb\xbf",
-                                        "\xff\xfe",
-                                        "\xc3"};
-    const char *chosen = piece[below(sizeof piece / sizeof *piece)];
-    size_t at = below(size + 1), n = strlen(chosen);
-
-    switch (below(4)) {
-    case 0:
-        if (at < size)
-            text[at] = (uint8_t)below(256);
-        return size;
-    case 1:
-        n = below(4) < size - at ? below(4) : 0;
-        n = n < size - at ? n : size - at;
-        memmove(text + at, text + at + n, size - at - n);
-        return size - n;
-    default:
-        if (size + n > room)
-            return size;
-        memmove(text + at + n, text + at, size - at);
-        memcpy(text + at, chosen, n);
-        return size + n;
-    }
-}
+static const char *const pieces[] = {"\n",
+                                     "\r",
+                                     "\r\n",
+                                     "/",
+                                     "..",
+                                     ".",
+                                     "../",
+                                     "#",
+                                     " ",
+                                     "\t",
+                                     "a/..",
+                                     ".png",
+                                     "b",
+                                     "/",
+                                     "\x1b",
+                                     "\xe2\x80\xae",
+                                     "\xef\xbb\xbf",
+                                     "\xff\xfe",
+                                     "\xc3"};
 
 int main(int argc, char **argv)
 {
-    static const char *const seed[] = {
+    static const char *const lists[] = {
         "ant\nbee\n", "\xef\xbb\xbf\x61nt\r\n\r\n# x\r\nbee",
         "/J/480p/ant/00000.jpg /A/480p/ant/00000.png\n", "ant\rbee\r", " a/b \n\tc/\n"};
     long rounds = argc > 1 ? atol(argv[1]) : 20000;
+    uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
     uint8_t text[6000];
 
-    state = argc > 2 ? strtoull(argv[2], NULL, 10) | 1 : 88172645463325252u;
     for (long i = 0; i < rounds; i++) {
-        const char *from = seed[below(sizeof seed / sizeof *seed)];
+        const char *from = lists[next(&seed) % (sizeof lists / sizeof *lists)];
         size_t size = strlen(from);
 
         memcpy(text, from, size);
-        for (size_t k = below(12); k; k--)
-            size = mutate(text, size, sizeof text);
-        if (!below(200)) /* a long line */
-            memset(text, 'x', size = sizeof text - below(4000));
+        for (uint64_t k = next(&seed) % 12; k; k--)
+            size = fuzz_text(text, size, sizeof text, pieces,
+                             sizeof pieces / sizeof *pieces, &seed);
+        if (next(&seed) % 200 == 0) /* a long line */
+            memset(text, 'x', size = sizeof text - next(&seed) % 4000);
         LLVMFuzzerTestOneInput(text, size);
     }
     printf("%ld of %ld lists taken\n", accepted, 2 * rounds);

@@ -5,18 +5,11 @@
  *
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * of seeded inputs: masks_fuzz ROUNDS. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <rvos.h>
 
+#include "fuzz.h"
 #include "reader.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static long accepted;
 
 struct input {
     const uint8_t *data;
@@ -138,15 +131,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef RV_LIBFUZZER
-
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 int main(int argc, char **argv)
 {

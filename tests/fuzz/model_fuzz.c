@@ -6,19 +6,11 @@
  * with a small model. Otherwise a program that feeds it seeded mutations of one, to run
  * with the other tests: model_fuzz MODEL [rounds [seed]]. */
 #include <stdatomic.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "fuzz.h"
 #include "rvos.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static atomic_int errors;
-static long accepted;
-
 static void on_log(void *opaque, rvos_log_level level, const char *line)
 {
     (void)opaque;
@@ -52,26 +44,16 @@ static void process(rvos_model *model, rvos_task task)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static rvos_device *device;
-    static int fd = -1;
-    static char path[] = "/tmp/rvos-fuzz-XXXXXX", by_fd[32];
     rvos_model *model = NULL;
     rvos_model_info info;
     int status;
 
-    if (fd < 0) {
-        fd = mkstemp(path);
-        if (fd < 0 ||
-            rvos_device_open(&device, &(rvos_device_params){.backend = "reference",
-                                                            .threads = 1,
-                                                            .log = on_log}))
-            abort();
-        unlink(path);
-        snprintf(by_fd, sizeof(by_fd), "/dev/fd/%d", fd);
-    }
-    if (pwrite(fd, data, size, 0) != (ssize_t)size || ftruncate(fd, (off_t)size))
+    if (!device && rvos_device_open(&device, &(rvos_device_params){.backend = "reference",
+                                                                   .threads = 1,
+                                                                   .log = on_log}))
         abort();
     atomic_store(&errors, 0);
-    status = rvos_model_load(&model, device, by_fd,
+    status = rvos_model_load(&model, device, fuzz_file(data, size),
                              &(rvos_model_params){.width = 32, .height = 32});
     if ((status == 0) != (model != NULL) || atomic_load(&errors) != (status != 0))
         abort();
@@ -89,12 +71,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 /* ---- mutations of the header -------------------------------------------- */
-
-static uint64_t next(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return *seed >> 33;
-}
 
 /* Words that may replace each other, so that many files are nearly right. */
 static const char *const words[] = {

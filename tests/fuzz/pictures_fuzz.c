@@ -5,19 +5,12 @@
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target, to be given a copy
  * of the folder pictures/. Otherwise a program that feeds seeded mutations of its files:
  * pictures_fuzz ROUNDS FILE... */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "fuzz.h"
 #include "reader.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Larger ones only take time. */
 #define MAX_PIXELS ((size_t)1 << 16)
-
-static long accepted;
 
 static void check_words(const struct pic_error *error)
 {
@@ -153,15 +146,6 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t room, unsigned
 }
 
 #else
-
-static uint64_t next(uint64_t *state)
-{
-    uint64_t z = *state += 0x9e3779b97f4a7c15u;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
 
 static size_t mutate(uint8_t *file, size_t size, uint64_t *seed)
 {

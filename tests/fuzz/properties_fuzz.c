@@ -5,13 +5,8 @@
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * of seeded texts: properties_fuzz [rounds [seed]].
  */
+#include "fuzz.h"
 #include "gstrvosseg.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* GLib keeps all names in a table. When it makes a larger table, it keeps the old one for
  * readers in other threads, and LeakSanitizer reports that. To suppress the report by the
@@ -28,8 +23,6 @@ const char *__lsan_default_suppressions(void)
 {
     return "leak:g_quark_from_\nleak:g_intern_\nleak:call_init\nleak:_dl_init";
 }
-
-static long accepted;
 
 /* A palette is davis, or 1 to 32 colours that repeat. */
 static void check_palette(const gchar *text)
@@ -96,12 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifndef RV_LIBFUZZER
-
-static uint64_t next(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return *seed >> 33;
-}
 
 int main(int argc, char **argv)
 {

@@ -4,19 +4,9 @@
  * With clang's -fsanitize=fuzzer -DRV_LIBFUZZER: a libFuzzer target. Otherwise a program
  * that feeds it a few thousand seeded mutations of small files, to run with the other
  * tests, best under the address sanitizer: safetensors_fuzz [rounds [seed]]. */
-#define _DEFAULT_SOURCE
 #include "../../engine/src/safetensors.h"
+#include "fuzz.h"
 #include "rvos.h"
-
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static long accepted;
 
 /* Reads all tensors of an accepted file. */
 static void use(struct rv_st *st)
@@ -45,19 +35,9 @@ static void use(struct rv_st *st)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static int fd = -1;
-    static char path[] = "/tmp/rvos-fuzz-XXXXXX", by_fd[32], err[200];
-    if (fd < 0) {
-        fd = mkstemp(path);
-        if (fd < 0)
-            abort();
-        unlink(path);
-        snprintf(by_fd, sizeof by_fd, "/dev/fd/%d", fd);
-    }
-    if (pwrite(fd, data, size, 0) != (ssize_t)size || ftruncate(fd, (off_t)size))
-        abort();
+    static char err[200];
     struct rv_st *st;
-    int status = rv_st_open(&st, by_fd, err, sizeof err);
+    int status = rv_st_open(&st, fuzz_file(data, size), err, sizeof err);
     if (status ? st != NULL || !*err : st == NULL)
         abort();
     if (st) {
@@ -109,40 +89,6 @@ static const char *const pieces[] = {
     "null",
 };
 
-static uint64_t next(uint64_t *seed)
-{
-    *seed = *seed * 6364136223846793005u + 1442695040888963407u;
-    return *seed >> 33;
-}
-
-/* Changes, removes, inserts or copies a few of the n bytes in text, which has `room`. */
-static size_t mutate(uint8_t *text, size_t n, size_t room, uint64_t *seed)
-{
-    const char *piece = pieces[next(seed) % (sizeof pieces / sizeof *pieces)];
-    size_t at = next(seed) % (n + 1), length = strlen(piece);
-    switch (next(seed) % 4) {
-    case 0:
-        if (at < n)
-            text[at] = (uint8_t)next(seed);
-        return n;
-    case 1:
-        length = next(seed) % 8;
-        length = length < n - at ? length : n - at;
-        memmove(text + at, text + at + length, n - at - length);
-        return n - length;
-    case 2:
-        length = length < n - at ? length : n - at;
-        memcpy(text + at, piece, length);
-        return n;
-    default:
-        if (n + length > room)
-            return n;
-        memmove(text + at + length, text + at, n - at);
-        memcpy(text + at, piece, length);
-        return n + length;
-    }
-}
-
 int main(int argc, char **argv)
 {
     static uint8_t file[8 + 1024 + 64];
@@ -153,7 +99,8 @@ int main(int argc, char **argv)
         size_t n = strlen(from);
         memcpy(file + 8, from, n);
         for (uint64_t k = next(&seed) % 6; k > 0; k--)
-            n = mutate(file + 8, n, 1024, &seed);
+            n = fuzz_text(file + 8, n, 1024, pieces, sizeof pieces / sizeof *pieces,
+                          &seed);
         /* Mostly use the right length, so that the header is parsed. */
         uint64_t length = next(&seed) % 8 ? n : n + next(&seed) % 9 - 4;
         for (int b = 0; b < 8; b++)
