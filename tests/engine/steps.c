@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* steps.c - compares each step, in plain C, in the fast kernels and by oneDNN, on random
- * shapes, with the definition in double.
- *
- *     steps            compares
- *     steps --bench    times the implementations side by side */
+ * shapes, with the definition in double. rvos-bench --steps times them in a frame. */
 #include "steps_conv.h"
 #include "steps_int16.h"
 
@@ -332,59 +329,10 @@ static void planes(uint64_t *seed)
     }
 }
 
-static void bench_kernels(void)
-{
-    uint64_t seed = 1;
-    int h = 64, w = 112, hid = 16;
-    struct rv_cell_views m = {0};
-    float *gates = random_floats((size_t)h * w * 4 * hid, &seed, -4, 4),
-          *line = alloc((size_t)w * 5 * hid), *out = alloc((size_t)4 * h * w),
-          *kernel = random_floats((size_t)9 * hid, &seed, -1, 1), *scratch;
-
-    m.h = new_view(&seed, h, w, hid, 0, RV_F32, 1);
-    m.c = new_view(&seed, h, w, hid, 0, RV_F32, 1);
-    m.c_left = new_view(&seed, h, w, hid, 0, RV_F32, 1);
-    m.time = new_view(&seed, h, w, 4 * hid, 0, RV_F32, 1);
-    m.skip = new_view(&seed, h, w, 4 * hid, 0, RV_F32, 1);
-    scratch = alloc(rv_mask_scratch(&m.h, 3));
-    for (int t = 0; t < 2; t++) {
-        double best[3] = {1e9, 1e9, 1e9}, at[4];
-
-        for (int i = 0; i < 9; i++) {
-            at[0] = now();
-            tables[t]->cell_update(&m, 0, h, gates, line);
-            at[1] = now();
-            tables[t]->mask_half(&m.h, kernel, 0, 3, 0, 2 * h, out, scratch);
-            at[2] = now();
-            tables[t]->sigmoid(out, out, (size_t)4 * h * w);
-            at[3] = now();
-            for (int k = 0; k < 3; k++)
-                best[k] = fmin(best[k], at[k + 1] - at[k]);
-        }
-        printf("%dx%dx%d, %-5s  cell %7.3f ms  mask %7.3f ms  sigmoid %7.3f ms\n", h, w,
-               hid, names[t], best[0], best[1], best[2]);
-    }
-    free(m.h.data);
-    free(m.c.data);
-    free(m.c_left.data);
-    free(m.time.data);
-    free(m.skip.data);
-    free(gates);
-    free(line);
-    free(out);
-    free(kernel);
-    free(scratch);
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
     uint64_t seed = 11;
 
-    if (argc > 1 && !strcmp(argv[1], "--bench")) {
-        bench_convolutions();
-        bench_kernels();
-        return 0;
-    }
     convolutions(&seed);
     for (int i = 0; i < 3; i++) { /* the best instruction set up to these */
         static const char *const sets[] = {"plain", "avx2", "avx512"};

@@ -6,7 +6,6 @@
 #define RV_STEPS_CONV_H
 
 #include <string.h>
-#include <time.h>
 
 #include "../log.h"
 #include "cpu/conv.h"
@@ -44,14 +43,6 @@ static float *random_floats(size_t n, uint64_t *seed, float low, float high)
     for (size_t i = 0; i < n; i++)
         p[i] = test_random_float(seed, low, high);
     return p;
-}
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 /* ---- convolution -------------------------------------------------------- */
@@ -173,38 +164,29 @@ static struct rv_conv_shape whole_shape(const struct conv_case *c)
                                   .int16 = c->int16};
 }
 
-/* One band, or one part of its outputs; `in` and `to` are the whole maps. Returns
- * milliseconds. */
-static double run_band(const struct rv_conv_order *order, int row0, int row1,
-                       const char *in, const char *add, char *to, int repeat)
+/* One band, or one part of its outputs; `in` and `to` are the whole maps. */
+static void run_band(const struct rv_conv_order *order, int row0, int row1,
+                     const char *in, const char *add, char *to)
 {
     const struct rv_conv_shape *s = &order->shape;
     size_t in_row = (size_t)s->iw * s->ic * rv_type_bytes(s->in),
            at = (size_t)row0 * s->ow * s->oc * rv_type_bytes(s->out);
     struct rv_conv *conv = NULL;
-    double ms = 0;
     void *scratch;
 
     if (!CHECK(rv_conv_create(order, row0, row1, &conv) == 0))
-        return 0;
+        return;
     scratch = alloc(conv->scratch_bytes / sizeof(float) + 1);
-    for (int i = 0; i < repeat; i++) {
-        double start = now(), took;
-
-        CHECK(conv->engine->run(conv, in + conv->in0 * in_row, s->sum ? add + at : NULL,
-                                to + at, scratch) == 0);
-        took = now() - start;
-        ms = i == 0 || took < ms ? took : ms;
-    }
+    CHECK(conv->engine->run(conv, in + conv->in0 * in_row, s->sum ? add + at : NULL,
+                            to + at, scratch) == 0);
     rv_conv_destroy(conv);
     free(scratch);
-    return ms;
 }
 
 /* All rows in bands that end at the rows whose bit is set; what is added lies in the
- * output or, if bit 0 is set, elsewhere. Returns milliseconds. */
-static double run_conv(const struct rv_conv_engine *engine, const struct conv_case *c,
-                       uint64_t cuts, int repeat, float *out)
+ * output or, if bit 0 is set, elsewhere. */
+static void run_conv(const struct rv_conv_engine *engine, const struct conv_case *c,
+                     uint64_t cuts, float *out)
 {
     struct rv_net net = {.n_weights = 1};
     struct rv_weight weight = {.out = c->oc,
@@ -223,7 +205,6 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
     size_t n_in = (size_t)c->h * c->w * c->ic, n_out = (size_t)c->oh * c->ow * c->oc;
     char *in = alloc(n_in), *to = alloc(n_out), *add = alloc(n_out);
     bool apart = cuts & 1;
-    double ms = 0;
 
     net.weight = &weight;
     rv_store_row(in, c->in, c->in_type, n_in);
@@ -234,7 +215,7 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
              row1 < c->oh && !(cuts >> row1 % 64 & 1 && row1 % order.split.rows == 0);)
             row1++;
         for (order.part = 0; order.part < order.split.parts; order.part++)
-            ms += run_band(&order, row0, row1, in, apart ? add : to, to, repeat);
+            run_band(&order, row0, row1, in, apart ? add : to, to);
     }
     rv_load_row(out, to, c->out_type, n_out);
     rv_prepared_free(&weights);
@@ -243,7 +224,6 @@ static double run_conv(const struct rv_conv_engine *engine, const struct conv_ca
     free(add);
     free(in);
     free(to);
-    return ms;
 }
 
 /* Of all outputs the largest sum of magnitudes: integers are rounded by the largest value
@@ -269,7 +249,7 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
 
     if (engine->library)
         engine->library(name, sizeof(name));
-    run_conv(engine, c, cuts, 1, out);
+    run_conv(engine, c, cuts, out);
     for (size_t i = 0; i < n; i++) {
         double magnitude,
             want = conv_at(c, (int)(i / c->oc / c->ow), (int)(i / c->oc % c->ow),
@@ -346,9 +326,9 @@ static void winograd(uint64_t *seed)
         c.sum = test_random(seed) % 2;
         c.rows = i % 2 ? 4 : 2;
         check_conv(&rv_engine_winograd, &c, 0);
-        run_conv(&rv_engine_winograd, &c, 0, 1, whole);
+        run_conv(&rv_engine_winograd, &c, 0, whole);
         c.parts = test_random_int(seed, 1, 3);
-        run_conv(&rv_engine_winograd, &c, test_random(seed), 1, cut);
+        run_conv(&rv_engine_winograd, &c, test_random(seed), cut);
         test_note(CHECK(!memcmp(whole, cut, n * sizeof(float))),
                   "%dx%dx%d to %d, tile %d, %d parts", c.h, c.w, c.ic, c.oc, c.rows,
                   c.parts);
@@ -393,50 +373,6 @@ static void winograd_shapes(void)
     CHECK(winograd_tile(&s) == 0);
     s = usual, s.oh = s.ow = 1;
     CHECK(winograd_tile(&s) == 0);
-}
-
-static void bench_conv(int h, int w, int ic, int oc, int size, int stride)
-{
-    const struct rv_conv_engine *onednn = onednn_engine();
-    uint64_t seed = 1;
-    struct conv_case c = new_conv(&seed, h, w, ic, oc, size, stride, RV_F32);
-    double macs = (double)c.oh * c.ow * oc * ic * size * size;
-    float *out = alloc((size_t)c.oh * c.ow * oc);
-    double plain = run_conv(&rv_engine_plain, &c, 0, 2, out), fast;
-
-    printf("conv %3dx%3dx%4d -> %4d, %dx%d/%d  plain %8.2f ms %5.1f GMAC/s", h, w, ic, oc,
-           size, size, stride, plain, macs / plain / 1e6);
-    if (onednn) {
-        fast = run_conv(onednn, &c, 0, 9, out);
-        printf("  oneDNN %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
-        if (onednn->suits(&(struct rv_conv_shape){.in = RV_BF16})) {
-            c.in_type = c.out_type = RV_BF16;
-            fast = run_conv(onednn, &c, 0, 9, out);
-            printf("  bf16 %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
-            c.in_type = c.out_type = RV_F32;
-        }
-    }
-    if (size == 3 && stride == 1) {
-        c.rows = 4;
-        fast = run_conv(&rv_engine_winograd, &c, 0, 9, out);
-        printf("  Winograd %7.2f ms %5.1f GMAC/s", fast, macs / fast / 1e6);
-    }
-    printf("\n");
-    free(out);
-    free_conv(&c);
-}
-
-static void bench_convolutions(void)
-{
-    if (onednn_engine() && onednn_engine()->set_threads)
-        onednn_engine()->set_threads(1);
-    bench_conv(256, 448, 3, 64, 7, 2);
-    bench_conv(64, 112, 64, 64, 3, 1);
-    bench_conv(32, 56, 128, 128, 3, 1);
-    bench_conv(16, 28, 256, 256, 3, 1);
-    bench_conv(16, 28, 1024, 256, 1, 1);
-    bench_conv(8, 14, 256, 512, 3, 1);
-    bench_conv(64, 112, 32, 64, 3, 1);
 }
 
 #endif

@@ -54,12 +54,12 @@ static void winograd_int16(uint64_t *seed)
         c.sum = test_random(seed) % 2;
         c.rows = i % 2 ? 4 : 2;
         check_conv(&rv_engine_winograd, &c, 0);
-        run_conv(&rv_engine_winograd, &c, 0, 1, whole);
+        run_conv(&rv_engine_winograd, &c, 0, whole);
         c.parts = test_random_int(seed, 1, 3);
-        run_conv(&rv_engine_winograd, &c, test_random(seed), 1, cut);
+        run_conv(&rv_engine_winograd, &c, test_random(seed), cut);
         CHECK(!memcmp(whole, cut, n * sizeof(float)));
         c.int16 = false;
-        run_conv(&rv_engine_winograd, &c, 0, 1, cut);
+        run_conv(&rv_engine_winograd, &c, 0, cut);
         CHECK(memcmp(whole, cut, n * sizeof(float)) != 0);
         free(whole);
         free(cut);

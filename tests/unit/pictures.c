@@ -78,6 +78,17 @@ static void test_rule(void)
     CHECK(rule(PAIRS({0, 9}, {254, 1}), published, never) == MASK_NUMBERS);
 }
 
+static const char *digits_of(struct picture *mask, char *text)
+{
+    int n = mask->width * mask->height;
+
+    for (int i = 0; i < n; i++)
+        text[i] = mask->pixels[i] == 255 ? 'i' : (char)('0' + mask->pixels[i]);
+    text[n] = 0;
+    picture_free(mask);
+    return text;
+}
+
 /* The object numbers of a plane of values, as a string of digits; "!": refused. */
 static const char *become(const uint8_t *data, int width, int height,
                           struct mask_facts *facts)
@@ -91,11 +102,7 @@ static const char *become(const uint8_t *data, int width, int height,
         snprintf(text, sizeof text, "!%s", error.words);
         return text;
     }
-    for (int i = 0; i < width * height; i++)
-        text[i] = mask.pixels[i] == 255 ? 'i' : (char)('0' + mask.pixels[i]);
-    text[width * height] = 0;
-    picture_free(&mask);
-    return text;
+    return digits_of(&mask, text);
 }
 
 #define BECOME(width, ...)                                                               \
@@ -264,11 +271,7 @@ static const char *mask_of(const char *path)
         snprintf(text, sizeof text, "%d %s", error.status, error.words);
         return text;
     }
-    for (int i = 0; i < mask.width * mask.height; i++)
-        text[i] = mask.pixels[i] == 255 ? 'i' : (char)('0' + mask.pixels[i]);
-    text[mask.width * mask.height] = 0;
-    picture_free(&mask);
-    return text;
+    return digits_of(&mask, text);
 }
 
 #define BYTES(text) (text), sizeof(text) - 1
