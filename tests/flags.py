@@ -4,6 +4,7 @@
 distributor sets.
 
 It sets up builds and reads their command lines, without compiling. The last -O of a line wins.
+Cases with the same CFLAGS share a folder, which is set up once more with each one's options.
 """
 import json
 import os
@@ -23,8 +24,8 @@ CASES = {
     "-O2 -g": ("-O2 -g", ["--buildtype=plain"], "-O3"),
     "-O0": ("-O0", [], "-O3"),
     "-Os": ("-Os", ["--buildtype=plain"], "-O3"),
+    "none": ("", [], "-O3"),  # before those with options, which the folder would keep
     "none, plain": ("", ["--buildtype=plain"], "-O3"),
-    "none": ("", [], "-O3"),
     "none, release": ("", ["--buildtype=release"], "-O3"),
     # a debug build is asked for by Meson's option
     "none, debug": ("", ["--buildtype=debug"], "-O0"),
@@ -36,16 +37,17 @@ def last_level(command):
     return levels[-1] if levels else "-O0"
 
 
-def check(name, cflags, options, wanted):
+def check(top, name, cflags, options, wanted):
     """The number of files of the library with a wrong level."""
-    with tempfile.TemporaryDirectory() as folder:
-        setup = subprocess.run([meson, "setup", folder, str(root), *OFF, *options],
-                               env={**os.environ, "CFLAGS": cflags}, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        if setup.returncode:
-            print(setup.stdout)
-            sys.exit(f"{name}: meson setup fails")
-        commands = json.loads((pathlib.Path(folder) / "compile_commands.json").read_text())
+    folder = pathlib.Path(top, cflags.replace("/", "_") or "none")
+    again = ["--reconfigure"] if folder.exists() else []
+    setup = subprocess.run([meson, "setup", folder, root, *again, *OFF, *options],
+                           env={**os.environ, "CFLAGS": cflags}, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if setup.returncode:
+        print(setup.stdout)
+        sys.exit(f"{name}: meson setup fails")
+    commands = json.loads((folder / "compile_commands.json").read_text())
     files = bad = winograd = 0
     for entry in commands:
         path = pathlib.Path(entry["directory"], entry["file"]).resolve()
@@ -64,6 +66,7 @@ def check(name, cflags, options, wanted):
     return bad
 
 
-bad = sum(check(name, *case) for name, case in CASES.items())
+with tempfile.TemporaryDirectory() as folder:
+    bad = sum(check(folder, name, *case) for name, case in CASES.items())
 print(f"{len(CASES)} setups, {bad} files with the wrong level")
 sys.exit(1 if bad else 0)

@@ -9,7 +9,7 @@ import time
 from rvos import _archive_work as work
 
 FOLDER = os.environ["RVOS_TEST_HANG"]
-HOW = {"clip-05.mp4": "kill", "clip-15.mp4": "stop", "clip-25.mp4": "sleep", "clip-35.mp4": "gil"}
+HOW = {"clip-03.mp4": "kill", "clip-09.mp4": "stop", "clip-15.mp4": "sleep", "clip-21.mp4": "gil"}
 
 
 def hang(self, frames):
