@@ -5,8 +5,6 @@
 
 #include <gst/base/gstbasesrc.h>
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 /* What output=alpha wants. */
 #define ALPHA_ON_BOTH_SIDES                                                              \
     GST_RVOS_ALPHA_WORDS                                                                 \
@@ -57,8 +55,7 @@ static GstCaps *taken_of(GstRvosSeg *self, GstCaps *caps, gboolean alpha)
 
 /* With output=alpha, only formats with an alpha channel, if that is possible, so that
  * neighbours that can convert do so. Otherwise all formats stay allowed, and frames from
- * before the change may still come.
- */
+ * before the change may still come. */
 GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans,
                                  G_GNUC_UNUSED GstPadDirection direction, GstCaps *caps,
                                  GstCaps *filter)
@@ -169,8 +166,7 @@ static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 
 /* The sink pad of an element that forwards what it gets and cannot convert, given its
  * source pad: queues, tees, bins, and base transforms, which ask only for caps about
- * which they have no choice. A new reference; NULL: the element is of another kind.
- */
+ * which they have no choice. A new reference; NULL: the element is of another kind. */
 static GstPad *pad_behind(GstPad *src)
 {
     GstPad *found = NULL;
@@ -320,9 +316,8 @@ void gst_rvos_caps_ended(GstRvosSeg *self)
     if (caps)
         post_refused(self, caps, FALSE);
     else if (alpha) /* some elements promise formats that they cannot make */
-        GST_ELEMENT_WARNING(self, STREAM, FORMAT,
-                            ("No frames came: output=alpha wants " ALPHA_ON_BOTH_SIDES),
-                            (NULL));
+        GST_RVOS_SEG_WARN(self, STREAM, FORMAT,
+                          "No frames came: output=alpha wants " ALPHA_ON_BOTH_SIDES);
 }
 
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
@@ -332,11 +327,10 @@ void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 
     if (caps && !gst_pad_peer_query_accept_caps(pad, caps) &&
         first_time(self, &self->negotiation.mask_said))
-        GST_ELEMENT_ERROR(self, STREAM, FORMAT,
-                          ("What is linked to the pad mask does not take %s: put "
-                           "videoconvert between them.",
-                           text),
-                          (NULL));
+        GST_RVOS_SEG_FAIL(self, STREAM, FORMAT,
+                          "What is linked to the pad mask does not take %s: put "
+                          "videoconvert between them.",
+                          text);
 }
 
 /* ---- output=alpha ------------------------------------------------------------------ */
@@ -379,10 +373,9 @@ gboolean gst_rvos_caps_allow_output(GstRvosSeg *self, gint output)
     self->negotiation.waited = allowed && !has ? 0 : MAX_WAITED;
     GST_OBJECT_UNLOCK(self);
     if (!allowed)
-        GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
-                            ("The property output stays as it is: output=alpha wants "
-                             "frames in " ALPHA_ON_BOTH_SIDES),
-                            (NULL));
+        GST_RVOS_SEG_WARN(self, RESOURCE, SETTINGS,
+                          "The property output stays as it is: output=alpha wants "
+                          "frames in " ALPHA_ON_BOTH_SIDES);
     return allowed;
 }
 
@@ -402,11 +395,9 @@ void gst_rvos_caps_settle_output(GstRvosSeg *self)
         negotiation->waited++;
     GST_OBJECT_UNLOCK(self);
     if (say)
-        GST_ELEMENT_WARNING(
-            self, RESOURCE, SETTINGS,
-            ("output=alpha has no effect, as frames come without an alpha "
-             "channel: it wants " ALPHA_ON_BOTH_SIDES),
-            (NULL));
+        GST_RVOS_SEG_WARN(self, RESOURCE, SETTINGS,
+                          "output=alpha has no effect, as frames come without an alpha "
+                          "channel: it wants " ALPHA_ON_BOTH_SIDES);
 }
 
 /* ---- metadata --------------------------------------------------------------------- */

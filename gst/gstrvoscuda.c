@@ -14,8 +14,6 @@
 #include <gst/cuda/gstcudamemory.h>
 #include <gst/cuda/gstcudautils.h>
 
-const gboolean gst_rvos_cuda_built = TRUE;
-
 /* Nearly all functions of gst-cuda abort if the driver's library is not loaded. */
 static gboolean load(void)
 {
@@ -96,8 +94,7 @@ gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
     GstCudaMemory *memory = memory_of(buffer);
 
     /* Rows on the GPU are padded. gst-cuda's own pool describes this in a meta, other
-     * pools may not.
-     */
+     * pools may not. */
     if (memory && !gst_buffer_get_video_meta(buffer)) {
         padded.size = memory->info.size;
         for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(info); i++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvoscuda.h - the parts of gst-cuda that the element needs: contexts, memory and
- * pools. gstrvoscuda.c is for builds with gst-cuda. gstrvoscuda_none.c is for builds
- * without it, where nothing is ever in CUDA memory.
+ * pools. In a build without gst-cuda (NO_GST_CUDA) nothing is ever in CUDA memory.
  *
  * A context is a GstCudaContext, passed as its parent class GstObject, so that no other
  * file needs the headers of gst-cuda and CUDA.
@@ -16,7 +15,24 @@
 #define GST_RVOS_CUDA_FORMATS "{ NV12, I420, RGBA, BGRA, RGBx, BGRx, RGB, BGR }"
 #define GST_RVOS_CUDA_ALPHA_FORMATS "{ RGBA, BGRA }"
 
-extern const gboolean gst_rvos_cuda_built;
+#ifdef NO_GST_CUDA
+
+#define gst_rvos_cuda_built FALSE
+#define gst_rvos_cuda_find(element, device, context) ((void)(device), FALSE)
+#define gst_rvos_cuda_take(element, context, device)                                     \
+    ((void)(element), (void)(context), (void)(device), (GstObject *)NULL)
+#define gst_rvos_cuda_answer(element, query, context) ((void)(query), FALSE)
+#define gst_rvos_cuda_handle(context) ((gpointer)NULL)
+#define gst_rvos_cuda_device(context) (-1)
+#define gst_rvos_cuda_context_of(buffer) ((void)(buffer), (GstObject *)NULL)
+#define gst_rvos_cuda_stream_of(buffer) NULL
+#define gst_rvos_cuda_map(frame, info, buffer, flags) FALSE
+#define gst_rvos_cuda_pool_new(context, caps, size) ((void)(size), (GstBufferPool *)NULL)
+#define gst_rvos_cuda_is_pool(pool) ((void)(pool), FALSE)
+
+#else
+
+#define gst_rvos_cuda_built TRUE
 
 /* If *context is NULL, sets it to the context of a neighbour or the application, else to
  * a new one on GPU `device` (-1: any; a new context is made on the first). A neighbour's
@@ -48,5 +64,7 @@ gboolean gst_rvos_cuda_map(GstVideoFrame *frame, const GstVideoInfo *info,
  * because rows are padded. NULL: it cannot make such buffers. */
 GstBufferPool *gst_rvos_cuda_pool_new(GstObject *context, GstCaps *caps, guint *size);
 gboolean gst_rvos_cuda_is_pool(GstBufferPool *pool);
+
+#endif
 
 #endif

@@ -21,19 +21,17 @@ void gst_rvos_cut_clear(GstRvosCut *cut)
 
 static void prepare(GstRvosCut *cut, const GstVideoInfo *from)
 {
-    GstVideoInfo to;
-
     if (cut->convert && gst_video_info_is_equal(&cut->from, from))
         return;
     gst_rvos_cut_clear(cut);
     cut->from = *from;
-    gst_video_info_set_format(&to, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
+    gst_video_info_set_format(&cut->to, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
                               GST_RVOS_CUT_SIDE);
-    to.fps_n = from->fps_n; /* the converter requires this */
-    to.fps_d = from->fps_d;
+    cut->to.fps_n = from->fps_n; /* the converter requires this */
+    cut->to.fps_d = from->fps_d;
     /* Nearest neighbour reads 1024 pixels for any frame size. */
     cut->convert = gst_video_converter_new(
-        &cut->from, &to,
+        &cut->from, &cut->to,
         gst_structure_new("options", GST_VIDEO_CONVERTER_OPT_RESAMPLER_METHOD,
                           GST_TYPE_VIDEO_RESAMPLER_METHOD,
                           GST_VIDEO_RESAMPLER_METHOD_NEAREST, NULL));
@@ -55,15 +53,12 @@ static gdouble difference(GstRvosCut *cut, const GstVideoFrame *thumbnail)
 gboolean gst_rvos_cut_check(GstRvosCut *cut, const GstVideoFrame *frame)
 {
     GstVideoFrame thumbnail;
-    GstVideoInfo info;
     gdouble change;
     gboolean is_cut;
 
     prepare(cut, &frame->info);
-    gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
-                              GST_RVOS_CUT_SIDE);
     if (!cut->convert ||
-        !gst_video_frame_map(&thumbnail, &info, cut->now, GST_MAP_READWRITE))
+        !gst_video_frame_map(&thumbnail, &cut->to, cut->now, GST_MAP_READWRITE))
         return FALSE;
     gst_video_converter_frame(cut->convert, frame, &thumbnail);
     change = difference(cut, &thumbnail);

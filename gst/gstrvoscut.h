@@ -9,7 +9,7 @@
 
 typedef struct {
     GstVideoConverter *convert; /* frame to thumbnail; NULL: before the first frame */
-    GstVideoInfo from;
+    GstVideoInfo from, to;
     GstBuffer *now; /* GRAY8, SIDE x SIDE */
     guint8 last[GST_RVOS_CUT_SIDE * GST_RVOS_CUT_SIDE];
     gboolean seen; /* `last` holds a frame */

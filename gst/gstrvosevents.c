@@ -9,7 +9,6 @@
 
 #include "gstrvosframe.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
 #define PARENT(self) GST_BASE_TRANSFORM_CLASS(g_type_class_peek(GST_TYPE_VIDEO_FILTER))
 
 /* ---- downstream ------------------------------------------------------------------- */

@@ -16,21 +16,16 @@
 
 GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha)
 {
-    GstCaps *system =
-        gst_caps_from_string(alpha    ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
-                             : engine ? GST_VIDEO_CAPS_MAKE(GST_RVOS_CUDA_SYSTEM_FORMATS)
-                                      : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS));
-    GstCaps *caps;
+    const gchar *gpu = alpha ? GST_VIDEO_CAPS_MAKE_WITH_FEATURES(
+                                   GST_RVOS_CUDA_MEMORY, GST_RVOS_CUDA_ALPHA_FORMATS)
+                             : GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_RVOS_CUDA_MEMORY,
+                                                                 GST_RVOS_CUDA_FORMATS);
+    const gchar *system = alpha    ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
+                          : engine ? GST_VIDEO_CAPS_MAKE(GST_RVOS_CUDA_SYSTEM_FORMATS)
+                                   : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS);
+    g_autofree gchar *text = cuda ? g_strconcat(gpu, "; ", system, NULL) : NULL;
 
-    if (!cuda)
-        return system;
-    caps = gst_caps_from_string(
-        alpha ? GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_RVOS_CUDA_MEMORY,
-                                                  GST_RVOS_CUDA_ALPHA_FORMATS)
-              : GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_RVOS_CUDA_MEMORY,
-                                                  GST_RVOS_CUDA_FORMATS));
-    gst_caps_append(caps, system);
-    return caps;
+    return gst_caps_from_string(text ? text : system);
 }
 
 gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps)
@@ -73,13 +68,13 @@ static gboolean to_format(GstVideoFormat format, rvos_format *out)
         {GST_VIDEO_FORMAT_P010_10LE, RVOS_P010},
     };
 
-    for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
-        if (formats[i].gst == format) {
-            *out = formats[i].rvos;
-            return TRUE;
-        }
-    }
-    return FALSE;
+    guint i = 0;
+
+    while (i < G_N_ELEMENTS(formats) && formats[i].gst != format)
+        i++;
+    if (i < G_N_ELEMENTS(formats))
+        *out = formats[i].rvos;
+    return i < G_N_ELEMENTS(formats);
 }
 
 static rvos_colorimetry to_colorimetry(const GstVideoColorimetry *in)
@@ -114,16 +109,4 @@ gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
         image->stride[i] = GST_VIDEO_FRAME_PLANE_STRIDE(frame, from);
     }
     return TRUE;
-}
-
-void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_memory memory,
-                              rvos_labels *labels)
-{
-    *labels = (rvos_labels){
-        .memory = memory,
-        .width = GST_VIDEO_FRAME_WIDTH(frame),
-        .height = GST_VIDEO_FRAME_HEIGHT(frame),
-        .data = GST_VIDEO_FRAME_PLANE_DATA(frame, 0),
-        .stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, 0),
-    };
 }

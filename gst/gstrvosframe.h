@@ -18,8 +18,4 @@ gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps);
 gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,
                                  rvos_image *image);
 
-/* For a GRAY8 frame. */
-void gst_rvos_frame_to_labels(const GstVideoFrame *frame, rvos_memory memory,
-                              rvos_labels *labels);
-
 #endif

@@ -3,8 +3,6 @@
 #include "gstrvosframe.h"
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 gboolean gst_rvos_gpu_usable(const GstRvosSeg *self)
 {
     if (!gst_rvos_cuda_built)
@@ -80,11 +78,10 @@ gboolean gst_rvos_gpu_answer_context(GstRvosSeg *self, GstQuery *query)
 
 static void refuse(GstRvosSeg *self, gint theirs, gint wanted)
 {
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                      ("The frames are on GPU %d, but cuda-device-id is %d: set it to -1 "
-                       "to follow them, or the same on all elements.",
-                       theirs, wanted),
-                      (NULL));
+    GST_RVOS_SEG_FAIL(self, RESOURCE, SETTINGS,
+                      "The frames are on GPU %d, but cuda-device-id is %d: set it to -1 "
+                      "to follow them, or the same on all elements.",
+                      theirs, wanted);
 }
 
 GstRvosGpuMove gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer)

@@ -13,6 +13,16 @@ void gst_rvos_mask_clear(GstRvosMask *mask)
     *mask = (GstRvosMask){0};
 }
 
+guint32 gst_rvos_mask_slots(const GstRvosMask *mask, guint n_slots)
+{
+    guint32 slots = 0;
+
+    for (guint slot = 1; slot <= n_slots; slot++)
+        if (mask->facts.has[slot])
+            slots |= 1u << (slot - 1);
+    return slots;
+}
+
 static gint code_of(enum pic_status status)
 {
     return status == PIC_NOT_FOUND   ? GST_RESOURCE_ERROR_NOT_FOUND
@@ -22,34 +32,35 @@ static gint code_of(enum pic_status status)
 }
 
 static gboolean explain(const struct pic_error *error, const gchar *path,
-                        GstRvosFailure *failure)
+                        GstRvosNotices *notices)
 {
-    return gst_rvos_failure_set(failure, GST_RESOURCE_ERROR, code_of(error->status), NULL,
-                                "The mask file \"%s\" %s.", path, error->words);
+    return gst_rvos_notices_say(notices, GST_RVOS_NOTICE_ERROR, GST_RESOURCE_ERROR,
+                                code_of(error->status), NULL, "The mask file \"%s\" %s.",
+                                path, error->words);
 }
 
-gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask, GstRvosFailure *failure)
+gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask, GstRvosNotices *notices)
 {
     struct mask_rules rules = MASK_RULES_SLOTS;
     struct pic_error error;
 
     *mask = (GstRvosMask){0};
     return !pic_read_mask(&mask->picture, path, &rules, &mask->facts, &error) ||
-           explain(&error, path, failure);
+           explain(&error, path, notices);
 }
 
 gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
-                                    GstRvosFailure *failure)
+                                    GstRvosNotices *notices)
 {
     struct pic_error error;
 
-    if (!gst_rvos_mask_read(path, mask, failure))
+    if (!gst_rvos_mask_read(path, mask, notices))
         return FALSE;
     if (mask->facts.highest > 0)
         return TRUE;
     mask_say_empty(&mask->facts, &error);
     gst_rvos_mask_clear(mask);
-    return explain(&error, path, failure);
+    return explain(&error, path, notices);
 }
 
 /* ---- buffers ---------------------------------------------------------------------- */

@@ -17,12 +17,15 @@ typedef struct {
 
 void gst_rvos_mask_clear(GstRvosMask *mask);
 
-/* FALSE: `failure` or `error` has the reason and names the file. */
+/* The mask's slots up to this number, as a bit mask. */
+guint32 gst_rvos_mask_slots(const GstRvosMask *mask, guint n_slots);
+
+/* FALSE: an error was added, or `error` has the reason. */
 gboolean gst_rvos_mask_read(const gchar *path, GstRvosMask *mask,
-                            GstRvosFailure *failure);
+                            GstRvosNotices *notices);
 /* The same, but a mask without an object is an error. */
 gboolean gst_rvos_mask_read_objects(const gchar *path, GstRvosMask *mask,
-                                    GstRvosFailure *failure);
+                                    GstRvosNotices *notices);
 /* From GRAY8 of this size. The buffer's GstVideoMeta and GstVideoCropMeta take
  * precedence. */
 gboolean gst_rvos_mask_from_buffer(GstBuffer *buffer, guint width, guint height,

@@ -189,7 +189,13 @@ gboolean gst_rvos_mask_alloc_map(const GstRvosMaskAlloc *alloc, GstBuffer *mask,
                           : gst_video_frame_map(frame, &alloc->info, mask, flags);
 
     if (mapped)
-        gst_rvos_frame_to_labels(frame, memory, labels);
+        *labels = (rvos_labels){
+            .memory = memory,
+            .width = GST_VIDEO_FRAME_WIDTH(frame),
+            .height = GST_VIDEO_FRAME_HEIGHT(frame),
+            .data = GST_VIDEO_FRAME_PLANE_DATA(frame, 0),
+            .stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, 0),
+        };
     return mapped;
 }
 

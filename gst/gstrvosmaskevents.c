@@ -4,8 +4,6 @@
 #include "gstrvosframe.h"
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 GstPad *gst_rvos_mask_pad_ref(GstRvosSeg *self)
 {
     GST_RVOS_OBJECT_LOCKED(self);
@@ -37,12 +35,10 @@ static GstEvent *rewrite_stream_start(GstEvent *event)
 
 GstCaps *gst_rvos_mask_pad_caps(gboolean cuda)
 {
-    GstCaps *caps = gst_caps_from_string(GST_VIDEO_CAPS_MAKE("GRAY8"));
-
-    if (cuda)
-        gst_caps_append(caps, gst_caps_from_string(GST_VIDEO_CAPS_MAKE_WITH_FEATURES(
-                                  GST_RVOS_CUDA_MEMORY, "GRAY8")));
-    return caps;
+    return gst_caps_from_string(
+        cuda ? GST_VIDEO_CAPS_MAKE("GRAY8") "; " GST_VIDEO_CAPS_MAKE_WITH_FEATURES(
+                   GST_RVOS_CUDA_MEMORY, "GRAY8")
+             : GST_VIDEO_CAPS_MAKE("GRAY8"));
 }
 
 /* Whether the peer prefers CUDA memory. A peer that accepts anything does not know CUDA
@@ -91,16 +87,12 @@ static GstEvent *translate(GstPad *pad, GstEvent *event)
 {
     GstEvent *out;
 
-    switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_STREAM_START:
+    if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START)
         out = rewrite_stream_start(event);
-        break;
-    case GST_EVENT_CAPS:
+    else if (GST_EVENT_TYPE(event) == GST_EVENT_CAPS)
         out = rewrite_caps(pad, event);
-        break;
-    default:
+    else
         return gst_event_ref(event);
-    }
     gst_event_set_seqnum(out, gst_event_get_seqnum(event));
     return out;
 }
@@ -190,8 +182,7 @@ static void flush_start(GstRvosSeg *self, GstEvent *event)
 }
 
 /* A branch that was unlinked during the flush needs its FLUSH_STOP, or it refuses all
- * later data. A branch that has another source or was stopped gets none from us.
- */
+ * later data. A branch that has another source or was stopped gets none from us. */
 static void release_from_flush(GstPad *peer, GstEvent *stop)
 {
     if (!gst_pad_is_linked(peer) && GST_PAD_IS_ACTIVE(peer) && GST_PAD_IS_FLUSHING(peer))
@@ -213,32 +204,25 @@ static void flush_stop_pad(GstPad *pad, GstEvent *stop)
     gst_pad_push_event(pad, gst_event_ref(stop));
 }
 
-static void flush_stop(GstRvosSeg *self, GstEvent *event)
+GSList *gst_rvos_mask_pad_end_flush(GstRvosSeg *self, GstPad **pad)
 {
-    GSList *flushed;
-    g_autoptr(GstPad) pad = NULL;
+    GST_RVOS_LOCKED(&self->mask.lock);
 
-    g_mutex_lock(&self->mask.lock);
     gst_flow_combiner_reset(self->mask.combiner);
     self->mask.flushing = FALSE;
-    flushed = g_steal_pointer(&self->mask.flushed);
-    pad = gst_rvos_mask_pad_ref(self);
-    g_mutex_unlock(&self->mask.lock);
+    *pad = gst_rvos_mask_pad_ref(self);
+    return g_steal_pointer(&self->mask.flushed);
+}
+
+static void flush_stop(GstRvosSeg *self, GstEvent *event)
+{
+    g_autoptr(GstPad) pad = NULL;
+    GSList *flushed = gst_rvos_mask_pad_end_flush(self, &pad);
+
     if (pad)
         flush_stop_pad(pad, event);
     for (GSList *each = flushed; each; each = each->next)
         release_from_flush(GST_PAD(each->data), event);
-    g_slist_free_full(flushed, gst_object_unref);
-}
-
-void gst_rvos_mask_pad_end_flush(GstRvosSeg *self)
-{
-    GSList *flushed;
-
-    g_mutex_lock(&self->mask.lock);
-    self->mask.flushing = FALSE;
-    flushed = g_steal_pointer(&self->mask.flushed);
-    g_mutex_unlock(&self->mask.lock);
     g_slist_free_full(flushed, gst_object_unref);
 }
 

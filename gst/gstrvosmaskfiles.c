@@ -4,7 +4,7 @@
  * A folder is listed once, also for a pattern, so that a missing file does not cost a
  * system call per frame.
  */
-#include "gstrvosmaskfiles.h"
+#include "gstrvosseeds.h"
 
 #include <string.h>
 
@@ -12,11 +12,11 @@
  * used for up to this many later pictures. */
 #define CARRY 10
 
-static gboolean not_found(GstRvosFailure *failure, const gchar *location,
+static gboolean not_found(GstRvosNotices *notices, const gchar *location,
                           const gchar *words, const gchar *debug)
 {
-    return GST_RVOS_FAILURE_SET(failure, RESOURCE, NOT_FOUND, debug,
-                                "init-mask-location \"%s\" %s.", location, words);
+    return GST_RVOS_EXPLAIN(notices, RESOURCE, NOT_FOUND, debug,
+                            "init-mask-location \"%s\" %s.", location, words);
 }
 
 /* Matches any PNG or PGM whose name is a number, with or without leading zeros. */
@@ -73,7 +73,7 @@ static void sort(GstRvosMaskFiles *files)
 
 /* If `pattern` is NULL, lists every number. */
 static gboolean list(GstRvosMaskFiles *files, const gchar *location, const gchar *folder,
-                     const struct mask_pattern *pattern, GstRvosFailure *failure)
+                     const struct mask_pattern *pattern, GstRvosNotices *notices)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GDir) dir = g_dir_open(folder, 0, &error);
@@ -81,7 +81,7 @@ static gboolean list(GstRvosMaskFiles *files, const gchar *location, const gchar
     const gchar *name;
 
     if (!dir)
-        return not_found(failure, location, "is in a folder that cannot be listed",
+        return not_found(notices, location, "is in a folder that cannot be listed",
                          error->message);
     files->files = g_array_new(FALSE, FALSE, sizeof(GstRvosMaskFile));
     g_array_set_clear_func(files->files, clear_file);
@@ -93,21 +93,20 @@ static gboolean list(GstRvosMaskFiles *files, const gchar *location, const gchar
         }
     sort(files);
     return files->files->len > 0 ||
-           not_found(failure, location, "names no mask file", NULL);
+           not_found(notices, location, "names no mask file", NULL);
 }
 
 static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
-                             GstRvosFailure *failure)
+                             GstRvosNotices *notices)
 {
     struct mask_pattern pattern;
     struct pic_error error;
     gboolean good;
 
     if (mask_pattern_parse(&pattern, location, &error))
-        return GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, NULL,
-                                    "init-mask-location \"%s\" %s.", location,
-                                    error.words);
-    good = list(files, location, pattern.folder, &pattern, failure);
+        return GST_RVOS_ERROR(notices, RESOURCE, SETTINGS,
+                              "init-mask-location \"%s\" %s.", location, error.words);
+    good = list(files, location, pattern.folder, &pattern, notices);
     mask_pattern_free(&pattern);
     return good;
 }
@@ -115,48 +114,42 @@ static gboolean open_pattern(GstRvosMaskFiles *files, const gchar *location,
 /* An existing path is used as it is. Only the last part of a path that does not exist can
  * be a pattern. */
 static gboolean open_location(GstRvosMaskFiles *files, const gchar *location,
-                              GstRvosFailure *failure)
+                              GstRvosNotices *notices)
 {
     if (g_file_test(location, G_FILE_TEST_IS_DIR))
-        return list(files, location, location, NULL, failure);
+        return list(files, location, location, NULL, notices);
     if (!g_file_test(location, G_FILE_TEST_EXISTS) && strchr(location, '%'))
-        return open_pattern(files, location, failure);
-    return gst_rvos_mask_read_objects(location, &files->single, failure);
+        return open_pattern(files, location, notices);
+    return gst_rvos_mask_read_objects(location, &files->single, notices);
 }
 
-static gboolean all_above(GstRvosFailure *failure, const gchar *path,
+static gboolean all_above(GstRvosNotices *notices, const gchar *path,
                           const struct mask_facts *facts, guint n_slots)
 {
-    return GST_RVOS_FAILURE_SET(
-        failure, RESOURCE, SETTINGS, NULL,
-        "The mask file \"%s\" holds the values %s, and there are %u "
-        "slots: none of its objects can be followed. Set objects=%d.",
-        path, facts->values, n_slots, facts->highest);
+    return GST_RVOS_ERROR(notices, RESOURCE, SETTINGS,
+                          "The mask file \"%s\" holds the values %s, and there are %u "
+                          "slots: none of its objects can be followed. Set objects=%d.",
+                          path, facts->values, n_slots, facts->highest);
 }
 
 /* Checks the mask against the number of slots, if it is known before the model is
  * opened. */
 static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
-                            GstRvosFailure *failure)
+                            GstRvosNotices *notices)
 {
-    const struct mask_facts *facts = &files->single.facts;
-
-    if (!files->single.picture.pixels || n_slots == 0)
-        return TRUE;
-    for (guint slot = 1; slot <= n_slots; slot++)
-        if (facts->has[slot])
-            return TRUE;
-    return all_above(failure, files->location, facts, n_slots);
+    return !files->single.picture.pixels || n_slots == 0 ||
+           gst_rvos_mask_slots(&files->single, n_slots) != 0 ||
+           all_above(notices, files->location, &files->single.facts, n_slots);
 }
 
 gboolean gst_rvos_mask_files_open(GstRvosMaskFiles *files, const gchar *location,
-                                  guint n_slots, GstRvosFailure *failure)
+                                  guint n_slots, GstRvosNotices *notices)
 {
     *files = (GstRvosMaskFiles){.first_time = GST_CLOCK_TIME_NONE};
     if (!location || !*location)
         return TRUE;
     files->location = g_strdup(location);
-    if (!open_location(files, location, failure) || !check_slots(files, n_slots, failure))
+    if (!open_location(files, location, notices) || !check_slots(files, n_slots, notices))
         return FALSE;
     if (files->files)
         gst_rvos_numbers_open(&files->numbers, nth(files, files->files->len - 1)->number);
@@ -257,14 +250,11 @@ gboolean gst_rvos_mask_files_wait(const GstRvosMaskFiles *files)
 static gboolean show(GstRvosSeeds *seeds, const GstRvosMask *mask, const gchar *path,
                      guint32 *taken)
 {
-    GstRvosFailure failure = {0};
-
     switch (gst_rvos_seeds_show(seeds, mask, G_MAXUINT32, taken)) {
     case GST_RVOS_FAILED:
         return FALSE;
     case GST_RVOS_ABOVE:
-        all_above(&failure, path, &mask->facts, seeds->n_slots);
-        return gst_rvos_notices_fail(seeds->notices, &failure);
+        return all_above(seeds->notices, path, &mask->facts, seeds->n_slots);
     default:
         return TRUE;
     }
@@ -292,7 +282,6 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
                                    guint32 *taken)
 {
     GstRvosMaskFile *file = files->due;
-    GstRvosFailure failure = {0};
     GstRvosMask mask;
     gboolean good;
 
@@ -303,8 +292,8 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
         return TRUE;
     files->due = NULL;
     file->used = TRUE;
-    if (!gst_rvos_mask_read(file->path, &mask, &failure))
-        return gst_rvos_notices_fail(seeds->notices, &failure);
+    if (!gst_rvos_mask_read(file->path, &mask, seeds->notices))
+        return FALSE;
     good = show(seeds, &mask, file->path, taken);
     gst_rvos_mask_clear(&mask);
     return good;

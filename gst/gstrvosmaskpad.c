@@ -3,8 +3,6 @@
  * and the sink pad's chain function. */
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 /* ---- functions of the pads --------------------------------------------------------- */
 
 static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
@@ -83,10 +81,9 @@ void gst_rvos_mask_pad_finalize(GstRvosSeg *self)
 
 void gst_rvos_mask_pad_stop(GstRvosSeg *self)
 {
-    g_mutex_lock(&self->mask.lock);
-    gst_flow_combiner_reset(self->mask.combiner);
-    g_mutex_unlock(&self->mask.lock);
-    gst_rvos_mask_pad_end_flush(self);
+    g_autoptr(GstPad) pad = NULL;
+
+    g_slist_free_full(gst_rvos_mask_pad_end_flush(self, &pad), gst_object_unref);
     GST_OBJECT_LOCK(self);
     self->mask.sticky_due = self->mask.pad != NULL;
     GST_OBJECT_UNLOCK(self);

@@ -4,8 +4,6 @@
 #include "gstrvosframe.h"
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 /* A pad that was requested between a FLUSH_STOP and the SEGMENT that follows it may have
  * missed that SEGMENT. Data needs a SEGMENT first. An ALLOCATION query needs it too: a
  * queue that still holds the EOS of an earlier pad would stop at that EOS and keep the

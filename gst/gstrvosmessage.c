@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 /* Late frames until the application is told, once, that the machine is too slow. */
 #define SLOW_FRAMES 10
 
@@ -56,26 +54,12 @@ static void add_times(GstRvosSeg *self, GstStructure *s)
                       NULL);
 }
 
-static void post_words(GstRvosSeg *self, GstMessageType type, GstRvosFailure *words)
+static void post_words(GstRvosSeg *self, GstMessageType type, GstRvosNotice *notice)
 {
-    gst_element_message_full(GST_ELEMENT(self), type, words->error->domain,
-                             words->error->code, g_strdup(words->error->message),
-                             g_steal_pointer(&words->debug), __FILE__, GST_FUNCTION,
+    gst_element_message_full(GST_ELEMENT(self), type, notice->error->domain,
+                             notice->error->code, g_strdup(notice->error->message),
+                             g_steal_pointer(&notice->debug), __FILE__, GST_FUNCTION,
                              __LINE__);
-    gst_rvos_failure_clear(words);
-}
-
-void gst_rvos_message_failure(GstRvosSeg *self, GstRvosFailure *failure)
-{
-    post_words(self, GST_MESSAGE_ERROR, failure);
-}
-
-void gst_rvos_message_status(GstRvosSeg *self, int status, const gchar *what)
-{
-    GstRvosFailure failure = {0};
-
-    gst_rvos_model_explain(self->model, status, what, &failure);
-    gst_rvos_message_failure(self, &failure);
 }
 
 static void post_reset(GstRvosSeg *self, GstRvosReset reason, guint64 epoch)
@@ -106,37 +90,39 @@ static void post_object(GstRvosSeg *self, const gchar *event, const GstRvosObjec
     post(self, s);
 }
 
-/* A reset or an object: from the streaming thread only, which has the frame's times. */
-static void post_event(GstRvosSeg *self, const GstRvosNotice *notice)
+static void post_notice(GstRvosSeg *self, GstRvosNotice *notice)
 {
     static const gchar *const changes[] = {"appeared", "lost", "recovered"};
 
-    if (self->frame.settings.post_messages == GST_RVOS_SEG_POST_MESSAGES_NONE)
+    if (notice->kind == GST_RVOS_NOTICE_ERROR)
+        post_words(self, GST_MESSAGE_ERROR, notice);
+    else if (notice->kind == GST_RVOS_NOTICE_WARNING)
+        post_words(self, GST_MESSAGE_WARNING, notice);
+    /* The others come from the streaming thread only, which has the frame's times. */
+    else if (self->frame.settings.post_messages == GST_RVOS_SEG_POST_MESSAGES_NONE)
         return;
-    if (notice->kind == GST_RVOS_NOTICE_RESET)
+    else if (notice->kind == GST_RVOS_NOTICE_RESET)
         post_reset(self, notice->reason, notice->epoch);
     else
         post_object(self, changes[notice->change.change], &notice->change.object);
-}
-
-static void post_notice(GstRvosSeg *self, GstRvosNotice *notice)
-{
-    if (notice->kind == GST_RVOS_NOTICE_ERROR)
-        post_words(self, GST_MESSAGE_ERROR, &notice->words);
-    else if (notice->kind == GST_RVOS_NOTICE_WARNING)
-        post_words(self, GST_MESSAGE_WARNING, &notice->words);
-    else
-        post_event(self, notice);
 }
 
 void gst_rvos_message_notices(GstRvosSeg *self, GstRvosNotices *notices)
 {
     GstRvosNotice *notice;
 
-    while ((notice = gst_rvos_notices_take(notices)) != NULL) {
+    while ((notice = g_queue_pop_head(notices)) != NULL) {
         post_notice(self, notice);
         gst_rvos_notice_free(notice);
     }
+}
+
+void gst_rvos_message_status(GstRvosSeg *self, int status, const gchar *what)
+{
+    GstRvosNotices notices = G_QUEUE_INIT;
+
+    gst_rvos_model_explain(self->model, status, what, &notices);
+    gst_rvos_message_notices(self, &notices);
 }
 
 void gst_rvos_message_segmenter(GstRvosSeg *self)

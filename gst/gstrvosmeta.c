@@ -22,8 +22,7 @@ static void append(GValue *array, GType type, ...)
 /* ---- the custom meta in other elements ------------------------- */
 
 /* Scales by nearest neighbour, because slot numbers cannot be interpolated, and counts
- * each slot's pixels.
- */
+ * each slot's pixels. */
 static void scale_rows(const GstVideoFrame *from, GstVideoFrame *to, guint64 area[256])
 {
     guint64 w = (guint64)GST_VIDEO_FRAME_WIDTH(from);

@@ -5,7 +5,17 @@
 
 #include <gst/video/video.h>
 
-#include "gstrvosresult.h"
+#include "gstrvostrack.h"
+
+#define GST_RVOS_META_NAME "GstRvosSegMeta"
+#define GST_RVOS_ROI_OBJECT "rvos-object" /* roi_type of our objects */
+#define GST_RVOS_ROI_INIT "rvos-init"     /* roi_type of boxes to follow */
+
+/* A box in pixels of the frame; its label, in UTF-8, may be 0. */
+typedef struct {
+    gint x, y, width, height;
+    GQuark label;
+} GstRvosDetection;
 
 /* Once per process, from plugin_init. */
 void gst_rvos_meta_register(void);

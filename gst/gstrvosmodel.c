@@ -22,7 +22,7 @@ struct _GstRvosModel {
     gchar *key; /* NULL: not in the table, because it is not shared or has failed */
     guint users;
     enum state state;
-    GstRvosFailure failure; /* if FAILED; copied to all waiting elements */
+    GstRvosNotices failure; /* if FAILED: one error, copied to all waiting elements */
 
     GMutex words_lock;
     gchar *words;
@@ -38,7 +38,7 @@ static struct {
 
 /* ---- finding --------------------------------------------------------------------- */
 
-gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure)
+gchar *gst_rvos_model_find(const gchar *wanted, GstRvosNotices *notices)
 {
     static const gchar *const shipped[] = {
         GST_RVOS_INSTALLED_MODEL,
@@ -54,10 +54,10 @@ gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure)
         if (g_file_test(shipped[i], G_FILE_TEST_EXISTS))
             path = shipped[i];
     if (!path || !*path) {
-        GST_RVOS_FAILURE_SET(failure, RESOURCE, NOT_FOUND,
-                             GST_RVOS_INSTALLED_MODEL " is missing",
-                             "There is no model: install rvos-models, or set the "
-                             "property model or RVOS_MODEL to a model file.");
+        GST_RVOS_EXPLAIN(notices, RESOURCE, NOT_FOUND,
+                         GST_RVOS_INSTALLED_MODEL " is missing",
+                         "There is no model: install rvos-models, or set the "
+                         "property model or RVOS_MODEL to a model file.");
         return NULL;
     }
     return g_strdup(path);
@@ -113,16 +113,15 @@ static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params
     if (status == RVOS_OK)
         return TRUE;
     if (status == RVOS_ERR_MEMORY)
-        return GST_RVOS_FAILURE_SET(&self->failure, RESOURCE, NO_SPACE_LEFT, why,
-                                    "There is not enough memory to start the engine %s.",
-                                    device.backend);
-    return GST_RVOS_FAILURE_SET(&self->failure, LIBRARY, INIT, why,
-                                "The engine %s does not start (%s).%s", device.backend,
-                                why,
-                                params->settings.engine == GST_RVOS_SEG_ENGINE_CUDA
-                                    ? " Install librvos-cuda and libcudnn9, or set "
-                                      "engine=cpu."
-                                    : "");
+        return GST_RVOS_EXPLAIN(&self->failure, RESOURCE, NO_SPACE_LEFT, why,
+                                "There is not enough memory to start the engine %s.",
+                                device.backend);
+    return GST_RVOS_EXPLAIN(&self->failure, LIBRARY, INIT, why,
+                            "The engine %s does not start (%s).%s", device.backend, why,
+                            params->settings.engine == GST_RVOS_SEG_ENGINE_CUDA
+                                ? " Install librvos-cuda and libcudnn9, or set "
+                                  "engine=cpu."
+                                : "");
 }
 
 /* The last log line of librvos without the file's name, which our message already has. */
@@ -164,8 +163,8 @@ static void explain_load(GstRvosModel *self, const GstRvosModelParams *params, i
 
     while (faults[i].status != status && faults[i].status != RVOS_OK)
         i++;
-    gst_rvos_failure_set(
-        &self->failure, faults[i].domain(), faults[i].code,
+    gst_rvos_notices_say(
+        &self->failure, GST_RVOS_NOTICE_ERROR, faults[i].domain(), faults[i].code,
         self->words ? self->words : rvos_strerror(status), "The model \"%s\" %s%s%s.",
         params->path, faults[i].what, faults[i].has_reason ? ": " : "",
         faults[i].has_reason ? words_about(self, params->path, status) : "");
@@ -198,7 +197,7 @@ static void free_model(GstRvosModel *self)
     rvos_model_close(&self->model);
     rvos_device_close(&self->device);
     gst_clear_object(&self->context);
-    gst_rvos_failure_clear(&self->failure);
+    gst_rvos_notices_clear(&self->failure);
     g_mutex_clear(&self->words_lock);
     g_free(self->words);
     g_free(self->key);
@@ -271,7 +270,7 @@ static GstRvosModel *enter(gchar *key, gboolean *mine)
     return self;
 }
 
-static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *failure)
+static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosNotices *notices)
 {
     gchar *key = make_key(params);
     GstRvosModel *self;
@@ -291,9 +290,12 @@ static GstRvosModel *acquire(const GstRvosModelParams *params, GstRvosFailure *f
     while (self->state == LOADING)
         g_cond_wait(&table.changed, &table.lock);
     good = self->state == READY;
-    if (!good)
-        *failure = (GstRvosFailure){g_error_copy(self->failure.error),
-                                    g_strdup(self->failure.debug)};
+    if (!good) {
+        const GstRvosNotice *why = g_queue_peek_head(&self->failure);
+
+        gst_rvos_notices_say(notices, why->kind, why->error->domain, why->error->code,
+                             why->debug, "%s", why->error->message);
+    }
     g_mutex_unlock(&table.lock);
     if (good)
         return self;
@@ -308,28 +310,42 @@ gboolean gst_rvos_model_tries_cuda(gint engine)
             strcmp(rvos_default_backend(), "cuda") == 0);
 }
 
-GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
-                                     GstRvosFailure *failure)
+GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params,
+                                     GstRvosNotices *notices)
 {
+    GstRvosNotices failure = G_QUEUE_INIT;
     GstRvosModelParams concrete = *params;
+    g_autofree gchar *fallback = NULL;
     GstRvosModel *self;
 
-    *fallback = NULL;
     if (params->settings.engine != GST_RVOS_SEG_ENGINE_AUTO)
-        return acquire(params, failure);
+        return acquire(params, notices);
     if (gst_rvos_model_tries_cuda(params->settings.engine)) {
+        const GstRvosNotice *why;
+
         concrete.settings.engine = GST_RVOS_SEG_ENGINE_CUDA;
-        self = acquire(&concrete, failure);
-        /* Fall back to the CPU if the device fails, but not for a bad model file. */
-        if (self ||
-            !g_error_matches(failure->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT))
+        self = acquire(&concrete, &failure);
+        if (self)
             return self;
-        *fallback = g_strdup(failure->debug);
-        gst_rvos_failure_clear(failure);
+        /* Fall back to the CPU if the device fails, but not for a bad model file. */
+        why = g_queue_peek_head(&failure);
+        if (!g_error_matches(why->error, GST_LIBRARY_ERROR, GST_LIBRARY_ERROR_INIT)) {
+            g_queue_push_tail(notices, g_queue_pop_head(&failure));
+            return NULL;
+        }
+        fallback = g_strdup(why->debug);
+        gst_rvos_notices_clear(&failure);
     }
     concrete.settings.engine = GST_RVOS_SEG_ENGINE_CPU;
     concrete.cuda_context = NULL;
-    return acquire(&concrete, failure);
+    self = acquire(&concrete, notices);
+    if (self && fallback)
+        GST_RVOS_WARN(
+            notices, LIBRARY, INIT,
+            "CUDA does not start (%s): the CPU is used. Set engine=cpu to choose "
+            "it without this warning.",
+            fallback);
+    return self;
 }
 
 void gst_rvos_model_release(GstRvosModel *self)
@@ -374,14 +390,14 @@ gchar *gst_rvos_model_last_words(GstRvosModel *self)
     return g_strdup(self->words);
 }
 
-void gst_rvos_model_explain(GstRvosModel *self, int status, const gchar *what,
-                            GstRvosFailure *failure)
+gboolean gst_rvos_model_explain(GstRvosModel *self, int status, const gchar *what,
+                                GstRvosNotices *notices)
 {
     g_autofree gchar *words = gst_rvos_model_last_words(self);
     gboolean memory = status == RVOS_ERR_MEMORY;
 
-    gst_rvos_failure_set(failure, memory ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR,
-                         memory ? (gint)GST_RESOURCE_ERROR_NO_SPACE_LEFT
-                                : (gint)GST_LIBRARY_ERROR_FAILED,
-                         words, "%s: %s.", what, rvos_strerror(status));
+    return gst_rvos_notices_say(
+        notices, GST_RVOS_NOTICE_ERROR, memory ? GST_RESOURCE_ERROR : GST_LIBRARY_ERROR,
+        memory ? (gint)GST_RESOURCE_ERROR_NO_SPACE_LEFT : (gint)GST_LIBRARY_ERROR_FAILED,
+        words, "%s: %s.", what, rvos_strerror(status));
 }

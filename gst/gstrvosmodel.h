@@ -22,16 +22,16 @@ typedef struct {
 } GstRvosModelParams;
 
 /* The path to use: `wanted`, else RVOS_MODEL in the environment, else the installed
- * model, else the build tree's. NULL, with `failure` set: none. */
-gchar *gst_rvos_model_find(const gchar *wanted, GstRvosFailure *failure);
+ * model, else the build tree's. NULL: none; an error was added. */
+gchar *gst_rvos_model_find(const gchar *wanted, GstRvosNotices *notices);
 
 /* Whether this GstRvosSegEngine uses CUDA if it starts. */
 gboolean gst_rvos_model_tries_cuda(gint engine);
 
 /* Blocks while the model is loaded, possibly by another element, whose failure is then
- * shared. With engine auto, *fallback is the reason why CUDA is not used, or NULL. */
-GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params, gchar **fallback,
-                                     GstRvosFailure *failure);
+ * shared. NULL: an error was added. */
+GstRvosModel *gst_rvos_model_acquire(const GstRvosModelParams *params,
+                                     GstRvosNotices *notices);
 void gst_rvos_model_release(GstRvosModel *model);
 
 rvos_device *gst_rvos_model_device(GstRvosModel *model);
@@ -47,9 +47,9 @@ guint gst_rvos_model_users(GstRvosModel *model);
 /* The last warning or error that librvos logged, to be freed; may be NULL. */
 gchar *gst_rvos_model_last_words(GstRvosModel *model);
 
-/* Sets the failure of a librvos call while frames flow: `what`, the status, the last log
- * line. */
-void gst_rvos_model_explain(GstRvosModel *model, int status, const gchar *what,
-                            GstRvosFailure *failure);
+/* Adds the error of a librvos call while frames flow: `what`, the status, the last log
+ * line. Returns FALSE. */
+gboolean gst_rvos_model_explain(GstRvosModel *model, int status, const gchar *what,
+                                GstRvosNotices *notices);
 
 #endif

@@ -12,30 +12,7 @@ void gst_rvos_debug_init(void)
                             "what librvos logs");
 }
 
-/* ---- failures --------------------------------------------------------------------- */
-
-void gst_rvos_failure_clear(GstRvosFailure *failure)
-{
-    g_clear_error(&failure->error);
-    g_clear_pointer(&failure->debug, g_free);
-}
-
-gboolean gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
-                              const gchar *debug, const gchar *format, ...)
-{
-    va_list args;
-
-    gst_rvos_failure_clear(failure);
-    va_start(args, format);
-    failure->error = g_error_new_valist(domain, code, format, args);
-    va_end(args);
-    failure->debug = g_strdup(debug);
-    return FALSE;
-}
-
-/* ---- notices ---------------------------------------------------------------------- */
-
-static GstRvosNotice *add(GstRvosNotices *notices, GstRvosNoticeKind kind)
+GstRvosNotice *gst_rvos_notices_add(GstRvosNotices *notices, GstRvosNoticeKind kind)
 {
     GstRvosNotice *notice = g_new0(GstRvosNotice, 1);
 
@@ -48,44 +25,20 @@ gboolean gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind,
                               GQuark domain, gint code, const gchar *debug,
                               const gchar *format, ...)
 {
-    GstRvosNotice *notice = add(notices, kind);
+    GstRvosNotice *notice = gst_rvos_notices_add(notices, kind);
     va_list args;
 
     va_start(args, format);
-    notice->words.error = g_error_new_valist(domain, code, format, args);
+    notice->error = g_error_new_valist(domain, code, format, args);
     va_end(args);
-    notice->words.debug = g_strdup(debug);
+    notice->debug = g_strdup(debug);
     return FALSE;
-}
-
-gboolean gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure)
-{
-    add(notices, GST_RVOS_NOTICE_ERROR)->words = *failure;
-    *failure = (GstRvosFailure){0};
-    return FALSE;
-}
-
-void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch)
-{
-    GstRvosNotice *notice = add(notices, GST_RVOS_NOTICE_RESET);
-
-    notice->reason = reason;
-    notice->epoch = epoch;
-}
-
-void gst_rvos_notices_object(GstRvosNotices *notices, const GstRvosTrackEvent *change)
-{
-    add(notices, GST_RVOS_NOTICE_OBJECT)->change = *change;
-}
-
-GstRvosNotice *gst_rvos_notices_take(GstRvosNotices *notices)
-{
-    return g_queue_pop_head(notices);
 }
 
 void gst_rvos_notice_free(GstRvosNotice *notice)
 {
-    gst_rvos_failure_clear(&notice->words);
+    g_clear_error(&notice->error);
+    g_free(notice->debug);
     g_free(notice);
 }
 

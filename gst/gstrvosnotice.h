@@ -24,23 +24,6 @@ void gst_rvos_debug_init(void);
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(mutex)
 #define GST_RVOS_OBJECT_LOCKED(object) GST_RVOS_LOCKED(GST_OBJECT_GET_LOCK(object))
 
-/* The contents of an element error. */
-typedef struct {
-    GError *error; /* domain, code and text for users; NULL: no error */
-    gchar *debug;  /* details from librvos; may be NULL */
-} GstRvosFailure;
-
-void gst_rvos_failure_clear(GstRvosFailure *failure);
-
-/* Sets `failure` to a text and details from librvos (may be NULL). Returns FALSE. */
-gboolean gst_rvos_failure_set(GstRvosFailure *failure, GQuark domain, gint code,
-                              const gchar *debug, const gchar *format, ...)
-    G_GNUC_PRINTF(5, 6);
-/* Domain and code as for GST_ELEMENT_ERROR, here and below. */
-#define GST_RVOS_FAILURE_SET(failure, domain, code, debug, ...)                          \
-    gst_rvos_failure_set(failure, GST_##domain##_ERROR, GST_##domain##_ERROR_##code,     \
-                         debug, __VA_ARGS__)
-
 typedef enum {
     GST_RVOS_NOTICE_ERROR,
     GST_RVOS_NOTICE_WARNING,
@@ -50,32 +33,32 @@ typedef enum {
 
 typedef struct {
     GstRvosNoticeKind kind;
-    GstRvosFailure words;     /* for errors and warnings */
+    GError *error;            /* for errors and warnings: domain, code, text for users */
+    gchar *debug;             /* for these: details from librvos; may be NULL */
     GstRvosReset reason;      /* for resets */
     guint64 epoch;            /* for resets: the new epoch */
     GstRvosTrackEvent change; /* for objects */
 } GstRvosNotice;
 
-/* Initialise with G_QUEUE_INIT or zeroes. */
+/* The oldest is the head. Initialise with G_QUEUE_INIT or zeroes. */
 typedef GQueue GstRvosNotices;
 
 /* `kind` is an error or a warning. Returns FALSE. */
 gboolean gst_rvos_notices_say(GstRvosNotices *notices, GstRvosNoticeKind kind,
                               GQuark domain, gint code, const gchar *debug,
                               const gchar *format, ...) G_GNUC_PRINTF(6, 7);
-#define GST_RVOS_ERROR(notices, domain, code, ...)                                       \
+/* Domain and code as for GST_ELEMENT_ERROR. */
+#define GST_RVOS_EXPLAIN(notices, domain, code, debug, ...)                              \
     gst_rvos_notices_say(notices, GST_RVOS_NOTICE_ERROR, GST_##domain##_ERROR,           \
-                         GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
+                         GST_##domain##_ERROR_##code, debug, __VA_ARGS__)
+#define GST_RVOS_ERROR(notices, domain, code, ...)                                       \
+    GST_RVOS_EXPLAIN(notices, domain, code, NULL, __VA_ARGS__)
 #define GST_RVOS_WARN(notices, domain, code, ...)                                        \
     gst_rvos_notices_say(notices, GST_RVOS_NOTICE_WARNING, GST_##domain##_ERROR,         \
                          GST_##domain##_ERROR_##code, NULL, __VA_ARGS__)
-/* Adds an error; takes over the contents of `failure`. Returns FALSE. */
-gboolean gst_rvos_notices_fail(GstRvosNotices *notices, GstRvosFailure *failure);
-void gst_rvos_notices_reset(GstRvosNotices *notices, GstRvosReset reason, guint64 epoch);
-void gst_rvos_notices_object(GstRvosNotices *notices, const GstRvosTrackEvent *change);
+/* Adds a notice of another kind, to be filled. */
+GstRvosNotice *gst_rvos_notices_add(GstRvosNotices *notices, GstRvosNoticeKind kind);
 
-/* Takes the oldest notice, or NULL. */
-GstRvosNotice *gst_rvos_notices_take(GstRvosNotices *notices);
 void gst_rvos_notice_free(GstRvosNotice *notice);
 void gst_rvos_notices_clear(GstRvosNotices *notices);
 

@@ -41,18 +41,18 @@ static GstClockTime period(const GstRvosNumbers *numbers)
  * distance to its neighbours, or of the frame rate's period. */
 static gboolean is_near(const GstRvosNumbers *numbers, guint64 number, GstClockTime time)
 {
-    GstClockTime own = time_at(numbers, number), gap = period(numbers), side;
+    /* Before number 0 is none: its number overflows, which is above all. */
+    const GstClockTime sides[] = {time_at(numbers, number - 1),
+                                  time_at(numbers, number + 1)};
+    GstClockTime own = time_at(numbers, number), gap = period(numbers);
 
     if (!GST_CLOCK_TIME_IS_VALID(own))
         return FALSE;
     if (gap == 0)
         gap = 4 * GST_MSECOND;
-    side = number > 0 ? time_at(numbers, number - 1) : GST_CLOCK_TIME_NONE;
-    if (GST_CLOCK_TIME_IS_VALID(side))
-        gap = MIN(gap, gst_rvos_time_distance(own, side));
-    side = time_at(numbers, number + 1);
-    if (GST_CLOCK_TIME_IS_VALID(side))
-        gap = MIN(gap, gst_rvos_time_distance(own, side));
+    for (guint i = 0; i < G_N_ELEMENTS(sides); i++)
+        if (GST_CLOCK_TIME_IS_VALID(sides[i]))
+            gap = MIN(gap, gst_rvos_time_distance(own, sides[i]));
     return gst_rvos_time_distance(own, time) <= gap / 4;
 }
 

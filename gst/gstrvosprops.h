@@ -127,8 +127,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(GstRvosStrings, gst_rvos_strings_clear)
 
 /* Property ids: an id of its own, or the offset of a field of GstRvosSettings. */
 enum {
-    GST_RVOS_PROP_0,
-    GST_RVOS_PROP_MODEL,
+    GST_RVOS_PROP_MODEL = 1,
     GST_RVOS_PROP_ACTUAL_ENGINE,
     GST_RVOS_PROP_PALETTE,
     GST_RVOS_PROP_INIT_MASK_LOCATION,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvosrequests.h"
+#include "gstrvosseeds.h"
 
 #include <gst/video/video.h>
 
@@ -96,15 +96,6 @@ static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *ma
     return refuse(notices, error.words);
 }
 
-static guint lowest(const GstRvosMask *mask)
-{
-    guint slot = 1;
-
-    while (slot <= MASK_MAX_SLOT && !mask->facts.has[slot])
-        slot++;
-    return slot;
-}
-
 static gboolean refuse_above(GstRvosNotices *notices, const GstRvosMask *mask,
                              guint n_slots)
 {
@@ -129,7 +120,7 @@ static gboolean has_a_slot(GstRvosRequests *requests, const GstRvosMask *mask,
     g_mutex_lock(&requests->lock);
     n_slots = slots_of(requests);
     g_mutex_unlock(&requests->lock);
-    return mask->facts.highest == 0 || lowest(mask) <= n_slots ||
+    return mask->facts.highest == 0 || gst_rvos_mask_slots(mask, n_slots) != 0 ||
            refuse_above(notices, mask, n_slots);
 }
 

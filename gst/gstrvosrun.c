@@ -10,8 +10,6 @@
 #include "gstrvosframe.h"
 #include "gstrvosshape.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 static gboolean wants_alpha(const GstRvosSeg *self)
 {
     return self->frame.settings.output == GST_RVOS_SEG_OUTPUT_ALPHA;
@@ -104,25 +102,19 @@ static gboolean draw_result(GstRvosSeg *self, const rvos_image *image)
     return status == RVOS_OK;
 }
 
-/* Why text cannot be written on the frame in hand, or NULL. */
-static const gchar *no_text(const GstRvosSeg *self)
-{
-    if (!gst_rvos_text_built)
-        return "this build of rvosseg has no Pango";
-    return self->frame.cuda ? "frames are in CUDA memory: put cudadownload before rvosseg"
-                            : NULL;
-}
-
 static gboolean draw_text(GstRvosSeg *self, const GstVideoFrame *frame)
 {
     const GstRvosSettings *settings = &self->frame.settings;
-    const gchar *reason = no_text(self);
+    const gchar *reason =
+        !gst_rvos_text_built ? "this build of rvosseg has no Pango"
+        : self->frame.cuda ? "frames are in CUDA memory: put cudadownload before rvosseg"
+                           : NULL;
     gint status;
 
     if (reason) {
         if (!self->text_said)
-            GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
-                                ("overlay-text has no effect: %s.", reason), (NULL));
+            GST_RVOS_SEG_WARN(self, RESOURCE, SETTINGS, "overlay-text has no effect: %s.",
+                              reason);
         self->text_said = TRUE;
         return TRUE;
     }
@@ -134,12 +126,6 @@ static gboolean draw_text(GstRvosSeg *self, const GstVideoFrame *frame)
     if (status != RVOS_OK)
         gst_rvos_message_status(self, status, "The objects' text could not be drawn");
     return status == RVOS_OK;
-}
-
-static gboolean wants_text(const GstRvosSeg *self)
-{
-    return self->frame.settings.overlay_text != 0 &&
-           self->frame.settings.output == GST_RVOS_SEG_OUTPUT_OVERLAY;
 }
 
 /* ---- the frame --------------------------------------------------------------------- */
@@ -189,13 +175,12 @@ static gboolean process(GstRvosSeg *self, GstBuffer *buffer, const rvos_image *i
 GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolean draw)
 {
     GstClockTime begin = gst_util_get_timestamp();
-    GstRvosFailure failure = {0};
     rvos_image image;
 
     self->frame.mapped = TRUE;
     if (!gst_rvos_shape_crop(frame, &self->caps_info)) {
-        gst_rvos_shape_refuse(&self->caps_info, frame, &failure);
-        gst_rvos_message_failure(self, &failure);
+        gst_rvos_shape_refuse(&self->caps_info, frame,
+                              gst_rvos_segmenter_notices(self->segmenter));
         return GST_FLOW_ERROR;
     }
     if (!gst_rvos_frame_to_image(frame, memory_of(self), &image))
@@ -206,7 +191,8 @@ GstFlowReturn gst_rvos_run_frame(GstRvosSeg *self, GstVideoFrame *frame, gboolea
         return GST_FLOW_ERROR;
     if (draw && !draw_result(self, &image))
         return GST_FLOW_ERROR;
-    if (draw && wants_text(self) && !draw_text(self, frame))
+    if (draw && self->frame.settings.output == GST_RVOS_SEG_OUTPUT_OVERLAY &&
+        self->frame.settings.overlay_text != 0 && !draw_text(self, frame))
         return GST_FLOW_ERROR;
     if (self->result.inferred)
         measure(self, gst_util_get_timestamp() - begin);

@@ -5,24 +5,13 @@
 
 gboolean gst_rvos_seeds_fail(GstRvosSeeds *seeds, int status, const gchar *what)
 {
-    GstRvosFailure failure = {0};
-
-    gst_rvos_model_explain(seeds->model, status, what, &failure);
-    return gst_rvos_notices_fail(seeds->notices, &failure);
-}
-
-guint32 gst_rvos_seeds_busy(const GstRvosSeeds *seeds, guint32 taken)
-{
-    return seeds->followed | gst_rvos_tracker_occupied(seeds->tracker) | taken;
+    return gst_rvos_model_explain(seeds->model, status, what, seeds->notices);
 }
 
 static guint32 slots_of(GstRvosSeeds *seeds, const GstRvosMask *mask)
 {
-    guint32 slots = 0;
+    guint32 slots = gst_rvos_mask_slots(mask, seeds->n_slots);
 
-    for (guint slot = 1; slot <= seeds->n_slots; slot++)
-        if (mask->facts.has[slot])
-            slots |= 1u << (slot - 1);
     if (slots != 0 && mask->facts.highest > (int)seeds->n_slots && !seeds->above_said) {
         seeds->above_said = TRUE;
         GST_RVOS_WARN(

@@ -37,8 +37,6 @@
 #include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 G_DEFINE_TYPE(GstRvosSeg, gst_rvos_seg, GST_TYPE_VIDEO_FILTER)
 GST_ELEMENT_REGISTER_DEFINE(rvosseg, "rvosseg", GST_RANK_NONE, GST_TYPE_RVOS_SEG)
 
@@ -162,8 +160,7 @@ static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_di
     return flow;
 }
 
-/* Handles a frame that is not segmented: it is a gap, or the element is disabled.
- */
+/* Handles a frame that is not segmented: it is a gap, or the element is disabled. */
 static GstFlowReturn pass(GstRvosSeg *self)
 {
     if (self->frame.settings.enabled) {

@@ -2,18 +2,8 @@
 /* gstrvosseg.h - the element's instance struct, shared by the files that know the
  * element.
  *
- * Files call only files further down (docs/architecture.md, "The element"):
- *
- *     gstrvosseg.c        the functions of the base class
- *     gstrvosrun.c        one frame: segment, draw, tell
- *     gstrvosmaskpad.c    the request pad: how it comes and goes
- *     gstrvosevents.c     events and queries
- *     gstrvosstart.c      start and stop: model, segmenter, latency
- *     gstrvosvalues.c     properties; gstrvosprops.c declares them
- *     gstrvosmaskpush.c   masks on the request pad; gstrvosmaskevents.c: events on it
- *     gstrvoscaps.c       formats, words about refused ones, output=alpha
- *     gstrvosgpu.c        CUDA contexts and pools of frames
- *     gstrvosmessage.c    bus messages and `stats`
+ * The functions stand below by file. Files call only files further down
+ * (docs/architecture.md, "The element").
  *
  * All other files know no element; gstrvossegmenter.h is the largest module.
  */
@@ -91,6 +81,14 @@ typedef struct {
     gsize weights_bytes, state_bytes;
 } GstRvosStats;
 
+/* As GST_ELEMENT_WARNING and GST_ELEMENT_ERROR, without details. */
+#define GST_RVOS_SEG_WARN(self, domain, code, ...)                                       \
+    GST_ELEMENT_WARNING(self, domain, code, (__VA_ARGS__), (NULL))
+#define GST_RVOS_SEG_FAIL(self, domain, code, ...)                                       \
+    GST_ELEMENT_ERROR(self, domain, code, (__VA_ARGS__), (NULL))
+
+#define GST_CAT_DEFAULT gst_rvos_seg_debug
+
 /* The state of the current frame, from before_transform to the push. */
 typedef struct {
     GstRvosSettings settings; /* snapshot of the settings */
@@ -140,32 +138,7 @@ struct _GstRvosSeg {
     GstRvosNegotiation negotiation;
 };
 
-/* ---- gstrvosvalues.c --------------------------------------------------------------- */
-
-void gst_rvos_props_init(GstRvosSeg *self);
-void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
-void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
-
-/* ---- gstrvosevents.c --------------------------------------------------------------- */
-
-gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event);
-gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event);
-gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
-                            GstQuery *query);
-/* For upstream events of both source pads: TRUE if this SEEK has passed already. */
-gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event);
-void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event);
-gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
-
-/* ---- gstrvosstart.c: model, segmenter and warm-up; posts errors -------- */
-
-gboolean gst_rvos_seg_open(GstRvosSeg *self);
-void gst_rvos_seg_close(GstRvosSeg *self);
-/* Reopens the model and the stream in `cuda_context` while frames flow. The state is
- * lost, so a reset follows. */
-gboolean gst_rvos_seg_reopen(GstRvosSeg *self);
-
-/* ---- gstrvosrun.c ------------------------------------------------------------------ */
+/* ---- gstrvosrun.c: one frame: segment, draw, tell ---------------------------------- */
 
 /* Called before a frame: checks for a scene cut. */
 void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer);
@@ -186,6 +159,41 @@ void gst_rvos_mask_pad_release(GstElement *element, GstPad *pad);
 /* Called at PAUSED to READY: the next stream sends its events again. */
 void gst_rvos_mask_pad_stop(GstRvosSeg *self);
 
+/* ---- gstrvosevents.c: events and queries ------------------------------------------- */
+
+gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event);
+gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event);
+gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
+                            GstQuery *query);
+/* For upstream events of both source pads: TRUE if this SEEK has passed already. */
+gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event);
+void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event);
+gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
+
+/* ---- gstrvosstart.c: model, segmenter and warm-up; posts errors -------------------- */
+
+gboolean gst_rvos_seg_open(GstRvosSeg *self);
+void gst_rvos_seg_close(GstRvosSeg *self);
+/* Reopens the model and the stream in `cuda_context` while frames flow. The state is
+ * lost, so a reset follows. */
+gboolean gst_rvos_seg_reopen(GstRvosSeg *self);
+
+/* ---- gstrvosvalues.c: properties, which gstrvosprops.c declares -------------------- */
+
+void gst_rvos_props_init(GstRvosSeg *self);
+void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSpec *spec);
+void gst_rvos_props_get(GObject *object, guint id, GValue *value, GParamSpec *spec);
+
+/* ---- gstrvosmaskpush.c: masks on the request pad ----------------------------------- */
+
+/* Called before a mask in system memory is made: asks the peer for a pool, if due. */
+void gst_rvos_mask_pad_prepare(GstRvosSeg *self);
+/* Pushes the result's mask with the time of `frame`. A mask in CUDA memory is copied to
+ * system memory unless the peer accepts CUDA memory. */
+void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame);
+/* Sends a gap event for a frame without a mask, so that sinks do not wait. */
+void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration);
+
 /* ---- gstrvosmaskevents.c: the stream's events on the request pad ------------------- */
 
 /* The pad's caps in system memory and, if `cuda`, also in CUDA memory; a new
@@ -203,18 +211,9 @@ void gst_rvos_mask_pad_send_sticky(GstRvosSeg *self, GstPad *pad);
 /* Called before and after anything that may block in the branch. */
 void gst_rvos_mask_pad_enter(GstRvosSeg *self, GstPad *pad);
 void gst_rvos_mask_pad_leave(GstRvosSeg *self);
-/* Ends a flush that got no FLUSH_STOP. */
-void gst_rvos_mask_pad_end_flush(GstRvosSeg *self);
-
-/* ---- gstrvosmaskpush.c: masks on the request pad ----------------------------------- */
-
-/* Called before a mask in system memory is made: asks the peer for a pool, if due. */
-void gst_rvos_mask_pad_prepare(GstRvosSeg *self);
-/* Pushes the result's mask with the time of `frame`. A mask in CUDA memory is copied to
- * system memory unless the peer accepts CUDA memory. */
-void gst_rvos_mask_pad_push(GstRvosSeg *self, GstBuffer *frame);
-/* Sends a gap event for a frame without a mask, so that sinks do not wait. */
-void gst_rvos_mask_pad_gap(GstRvosSeg *self, GstClockTime time, GstClockTime duration);
+/* Ends a flush, and resets the flow. Returns the peers that got FLUSH_START, and the pad
+ * or NULL, all with references. */
+GSList *gst_rvos_mask_pad_end_flush(GstRvosSeg *self, GstPad **pad);
 
 /* ---- gstrvoscaps.c: formats, messages about refused ones, output=alpha ------------- */
 
@@ -247,8 +246,7 @@ void gst_rvos_caps_settle_output(GstRvosSeg *self);
 /* Removes metadata that change the picture's shape from an ALLOCATION query's answer. */
 void gst_rvos_caps_filter_metas(GstQuery *query);
 
-/* ---- gstrvosgpu.c: frames on the GPU (docs/element.md, "Frames on the GPU") ---------
- */
+/* ---- gstrvosgpu.c (docs/element.md, "Frames on the GPU") --------------------------- */
 
 /* The model, the masks and the frames use one CUDA context at a time. The element gets it
  * in start, from its neighbours or the application if they have one. If frames come in
@@ -282,9 +280,7 @@ GstStructure *gst_rvos_stats_report(GstRvosSeg *self);
 
 /* None of these may be called under the object lock. */
 
-/* Posts a failure as an error and clears it. */
-void gst_rvos_message_failure(GstRvosSeg *self, GstRvosFailure *failure);
-/* The same for a failed call of librvos. */
+/* Posts the error of a failed call of librvos. */
 void gst_rvos_message_status(GstRvosSeg *self, int status, const gchar *what);
 /* Posts all notices and empties the list. */
 void gst_rvos_message_notices(GstRvosSeg *self, GstRvosNotices *notices);

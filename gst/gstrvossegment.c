@@ -23,6 +23,8 @@ static GstRvosReset take_pending(GstRvosSegmenter *self)
 
 static void reset(GstRvosSegmenter *self, GstRvosReset reason)
 {
+    GstRvosNotice *notice = gst_rvos_notices_add(&self->notices, GST_RVOS_NOTICE_RESET);
+
     GST_DEBUG("reset: %s", gst_rvos_reset_name(reason));
     rvos_stream_reset(self->stream);
     gst_rvos_tracker_reset(&self->tracker, self->n_slots);
@@ -35,7 +37,8 @@ static void reset(GstRvosSegmenter *self, GstRvosReset reason)
     self->counts.last_reset = reason;
     self->counts.epoch = self->tracker.epoch;
     self->counts.objects_alive = 0;
-    gst_rvos_notices_reset(&self->notices, reason, self->tracker.epoch);
+    notice->reason = reason;
+    notice->epoch = self->tracker.epoch;
 }
 
 /* Resets at most once per frame, with the first reason. */
@@ -182,17 +185,6 @@ GstBuffer *gst_rvos_segmenter_read_mask(GstRvosSegmenter *self)
 
 /* ---- the frame --------------------------------------------------------------------- */
 
-static GstRvosPaceRules rules_of(const GstRvosSettings *settings)
-{
-    return (GstRvosPaceRules){
-        .interval = settings->inference_interval,
-        .rate_n = settings->rate_n,
-        .rate_d = settings->rate_d,
-        .max_gap = settings->max_gap,
-        .reuse_late = settings->late_policy == GST_RVOS_SEG_LATE_POLICY_REUSE,
-    };
-}
-
 static gboolean is_late(const GstRvosInput *input)
 {
     return GST_CLOCK_TIME_IS_VALID(input->earliest) &&
@@ -241,13 +233,13 @@ static void count_inferred(GstRvosSegmenter *self)
 }
 
 static gboolean infer(GstRvosSegmenter *self, const GstRvosInput *input,
-                      const GstRvosSettings *settings, const GstRvosPaceRules *rules)
+                      const GstRvosSettings *settings)
 {
     const GstRvosTimes *times = &input->times;
 
     if (!make_masks(self, input->image, settings))
         return FALSE;
-    gst_rvos_pace_ran(&self->pace, rules, times->stream_time, times->running_time);
+    gst_rvos_pace_ran(&self->pace, settings, times->stream_time, times->running_time);
     look_at_objects(self, settings, times->running_time);
     count_inferred(self);
     return TRUE;
@@ -298,7 +290,8 @@ static void fill(GstRvosSegmenter *self, GstRvosResult *result)
         result->object[result->n++] = track->object;
     }
     for (guint i = 0; i < tracker->n_events; i++)
-        gst_rvos_notices_object(&self->notices, &tracker->event[i]);
+        gst_rvos_notices_add(&self->notices, GST_RVOS_NOTICE_OBJECT)->change =
+            tracker->event[i];
     tracker->n_events = 0;
 }
 
@@ -314,7 +307,6 @@ static gboolean rest(GstRvosSegmenter *self, const GstRvosInput *input,
 static gboolean segment(GstRvosSegmenter *self, const GstRvosInput *input,
                         const GstRvosSettings *settings, GstRvosResult *result)
 {
-    GstRvosPaceRules rules = rules_of(settings);
     GstRvosPaceVerdict verdict = GST_RVOS_PACE_RUN;
     const GstRvosTimes *times = &input->times;
     gboolean changed;
@@ -325,12 +317,12 @@ static gboolean segment(GstRvosSegmenter *self, const GstRvosInput *input,
     if (self->task == RVOS_TASK_ONE_SHOT && self->seeds.followed == 0)
         return rest(self, input, settings, changed);
     if (!changed && can_hold(self, input->image, settings))
-        verdict = gst_rvos_pace_decide(&self->pace, &rules, times->stream_time,
+        verdict = gst_rvos_pace_decide(&self->pace, settings, times->stream_time,
                                        times->running_time, is_late(input));
     result->inferred = verdict == GST_RVOS_PACE_RUN;
     result->late = verdict == GST_RVOS_PACE_LATE;
     if (result->inferred)
-        return infer(self, input, settings, &rules);
+        return infer(self, input, settings);
     hold(self, result->late);
     return TRUE;
 }

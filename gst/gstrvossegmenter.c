@@ -51,7 +51,7 @@ static const gchar *task_names(unsigned tasks)
     return tasks & RVOS_TASK_ONE_SHOT ? "one-shot" : "zero-shot";
 }
 
-static void explain(const GstRvosOpen *open, int status, GstRvosFailure *failure)
+static void explain(const GstRvosOpen *open, int status, GstRvosNotices *notices)
 {
     g_autofree gchar *words = gst_rvos_model_last_words(open->model);
     const gchar *path = open->path;
@@ -59,20 +59,20 @@ static void explain(const GstRvosOpen *open, int status, GstRvosFailure *failure
 
     rvos_model_get_info(gst_rvos_model_model(open->model), &info);
     if (status == RVOS_ERR_WRONG_TASK)
-        GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, words,
-                             "The model \"%s\" is for %s only: set another mode or "
-                             "model.",
-                             path, task_names(info.tasks));
+        GST_RVOS_EXPLAIN(notices, RESOURCE, SETTINGS, words,
+                         "The model \"%s\" is for %s only: set another mode or "
+                         "model.",
+                         path, task_names(info.tasks));
     else if (status == RVOS_ERR_MEMORY)
-        GST_RVOS_FAILURE_SET(failure, RESOURCE, NO_SPACE_LEFT, words,
-                             "There is not enough memory to run the model \"%s\".", path);
+        GST_RVOS_EXPLAIN(notices, RESOURCE, NO_SPACE_LEFT, words,
+                         "There is not enough memory to run the model \"%s\".", path);
     else if (status == RVOS_ERR_ARGUMENT)
-        GST_RVOS_FAILURE_SET(failure, RESOURCE, SETTINGS, words,
-                             "The model \"%s\" cannot be run with these settings.", path);
+        GST_RVOS_EXPLAIN(notices, RESOURCE, SETTINGS, words,
+                         "The model \"%s\" cannot be run with these settings.", path);
     else
-        GST_RVOS_FAILURE_SET(failure, LIBRARY, INIT, words,
-                             "The model \"%s\" cannot be run: %s.", path,
-                             rvos_strerror(status));
+        GST_RVOS_EXPLAIN(notices, LIBRARY, INIT, words,
+                         "The model \"%s\" cannot be run: %s.", path,
+                         rvos_strerror(status));
 }
 
 /* The first run also pays for touching memory for the first time. The second run takes as
@@ -109,10 +109,10 @@ static rvos_task task_of(const GstRvosOpen *open, GstRvosNotices *notices)
     return info.tasks & RVOS_TASK_ONE_SHOT ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
 }
 
-/* Opens the stream and runs it on scratch state to measure *cost. NULL: `failure` has the
- * reason. */
+/* Opens the stream and runs it on scratch state to measure *cost. NULL: an error was
+ * added. */
 static rvos_stream *open_stream(const GstRvosOpen *open, GstClockTime *cost,
-                                GstRvosNotices *notices, GstRvosFailure *failure)
+                                GstRvosNotices *notices)
 {
     static const rvos_variant variants[] = {
         [GST_RVOS_SEG_VARIANT_SPATIO_TEMPORAL] = RVOS_VARIANT_SPATIO_TEMPORAL,
@@ -133,7 +133,7 @@ static rvos_stream *open_stream(const GstRvosOpen *open, GstClockTime *cost,
         status = warm_up(stream, cost);
     if (status == RVOS_OK)
         return stream;
-    explain(open, status, failure);
+    explain(open, status, notices);
     rvos_stream_close(&stream);
     return NULL;
 }
@@ -178,8 +178,7 @@ void gst_rvos_segmenter_free(GstRvosSegmenter *self)
     g_free(self);
 }
 
-static gboolean open_seeds(GstRvosSegmenter *self, const GstRvosOpen *open,
-                           GstRvosFailure *failure)
+static gboolean open_seeds(GstRvosSegmenter *self, const GstRvosOpen *open)
 {
     const gchar *location = open->init_mask_location;
     gboolean given = location && *location;
@@ -188,7 +187,7 @@ static gboolean open_seeds(GstRvosSegmenter *self, const GstRvosOpen *open,
     if (takes_masks(open->settings->mode)) {
         self->seeds.given = given;
         if (!gst_rvos_mask_files_open(&self->files, location, open->settings->objects,
-                                      failure))
+                                      &self->notices))
             return FALSE;
         g_atomic_int_set(&self->waits, gst_rvos_mask_files_wait(&self->files));
         return TRUE;
@@ -209,12 +208,12 @@ static gboolean open_seeds(GstRvosSegmenter *self, const GstRvosOpen *open,
 }
 
 gboolean gst_rvos_segmenter_enter(GstRvosSegmenter *self, const GstRvosOpen *open,
-                                  GstClockTime *cost, GstRvosFailure *failure)
+                                  GstClockTime *cost)
 {
     rvos_device_info device;
     rvos_stream_info info;
 
-    self->stream = open_stream(open, cost, &self->notices, failure);
+    self->stream = open_stream(open, cost, &self->notices);
     if (!self->stream)
         return FALSE;
     self->model = open->model;
@@ -237,11 +236,10 @@ gboolean gst_rvos_segmenter_enter(GstRvosSegmenter *self, const GstRvosOpen *ope
 }
 
 gboolean gst_rvos_segmenter_open(GstRvosSegmenter *self, const GstRvosOpen *open,
-                                 GstClockTime *cost, GstRvosFailure *failure)
+                                 GstClockTime *cost)
 {
     clear_state(self);
-    if (!open_seeds(self, open, failure) ||
-        !gst_rvos_segmenter_enter(self, open, cost, failure))
+    if (!open_seeds(self, open) || !gst_rvos_segmenter_enter(self, open, cost))
         return FALSE;
     self->counts = (GstRvosCounts){.epoch = self->tracker.epoch};
     return TRUE;
@@ -300,7 +298,6 @@ gboolean gst_rvos_segmenter_prepare(GstRvosSegmenter *self)
     gint height = GST_VIDEO_INFO_HEIGHT(&self->info);
     int status = rvos_stream_prepare(self->stream, width, height);
     gboolean said = self->unprepared_said;
-    GstRvosFailure failure = {0};
 
     self->unprepared_said = status != RVOS_OK;
     if (status == RVOS_OK)
@@ -309,14 +306,11 @@ gboolean gst_rvos_segmenter_prepare(GstRvosSegmenter *self)
     if (said)
         return FALSE;
     if (status == RVOS_ERR_MEMORY)
-        GST_RVOS_FAILURE_SET(&failure, RESOURCE, NO_SPACE_LEFT, rvos_strerror(status),
-                             "There is not enough memory for frames of %dx%d.", width,
-                             height);
-    else
-        gst_rvos_model_explain(self->model, status,
-                               "Frames of this size cannot be segmented", &failure);
-    gst_rvos_notices_fail(&self->notices, &failure);
-    return FALSE;
+        return GST_RVOS_EXPLAIN(
+            &self->notices, RESOURCE, NO_SPACE_LEFT, rvos_strerror(status),
+            "There is not enough memory for frames of %dx%d.", width, height);
+    return gst_rvos_model_explain(
+        self->model, status, "Frames of this size cannot be segmented", &self->notices);
 }
 
 static void on_stream_start(GstRvosSegmenter *self, GstEvent *event)

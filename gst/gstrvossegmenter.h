@@ -16,7 +16,7 @@
 #include <gst/video/video.h>
 
 #include "gstrvosmaskalloc.h"
-#include "gstrvosresult.h"
+#include "gstrvostrack.h"
 #include "gstrvosmodel.h"
 #include "gstrvosprops.h"
 
@@ -56,17 +56,17 @@ void gst_rvos_segmenter_free(GstRvosSegmenter *self);
 
 /* ---- the streaming thread --------------------------------------------------------- */
 
-/* Sets *cost to the expected time of a frame. FALSE: `failure` has the reason; close the
- * segmenter. */
+/* Sets *cost to the expected time of a frame. FALSE: an error was added to the
+ * notices; close the segmenter. */
 gboolean gst_rvos_segmenter_open(GstRvosSegmenter *self, const GstRvosOpen *open,
-                                 GstClockTime *cost, GstRvosFailure *failure);
+                                 GstClockTime *cost);
 void gst_rvos_segmenter_close(GstRvosSegmenter *self);
 
 /* To continue with another model: leave, then enter. The objects are forgotten, but not
  * which masks were given. */
 void gst_rvos_segmenter_leave(GstRvosSegmenter *self);
 gboolean gst_rvos_segmenter_enter(GstRvosSegmenter *self, const GstRvosOpen *open,
-                                  GstClockTime *cost, GstRvosFailure *failure);
+                                  GstClockTime *cost);
 
 /* Whether there is a stream; FALSE after a failed `enter`. */
 gboolean gst_rvos_segmenter_is_open(const GstRvosSegmenter *self);
@@ -121,8 +121,7 @@ gboolean gst_rvos_segmenter_set_mask(GstRvosSegmenter *self, GstSample *sample, 
                                      GstRvosNotices *notices);
 gboolean gst_rvos_segmenter_drop_object(GstRvosSegmenter *self, guint slot);
 
-/* Whether mask files wait for coming pictures, so that upstream should drop none.
- */
+/* Whether mask files wait for coming pictures, so that upstream should drop none. */
 gboolean gst_rvos_segmenter_waits(GstRvosSegmenter *self);
 
 #endif

@@ -6,8 +6,6 @@
 
 #include "gstrvoscut.h"
 #include "gstrvosseeds.h"
-#include "gstrvosmaskfiles.h"
-#include "gstrvosrequests.h"
 #include "gstrvossegmenter.h"
 
 /* The masks that frames show until the network runs again. */

@@ -173,7 +173,7 @@ gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps)
 }
 
 void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
-                           GstRvosFailure *failure)
+                           GstRvosNotices *notices)
 {
     const GstVideoCropMeta *crop = gst_buffer_get_video_crop_meta(frame->buffer);
     g_autofree gchar *part =
@@ -181,12 +181,12 @@ void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
                                crop->x, crop->y)
              : NULL;
 
-    GST_RVOS_FAILURE_SET(failure, STREAM, FORMAT, NULL,
-                         "A frame is %dx%d%s, but its caps say %dx%d: the element before "
-                         "rvosseg makes frames that do not match their caps.",
-                         GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame),
-                         part ? part : "", GST_VIDEO_INFO_WIDTH(caps),
-                         GST_VIDEO_INFO_HEIGHT(caps));
+    GST_RVOS_ERROR(notices, STREAM, FORMAT,
+                   "A frame is %dx%d%s, but its caps say %dx%d: the element before "
+                   "rvosseg makes frames that do not match their caps.",
+                   GST_VIDEO_FRAME_WIDTH(frame), GST_VIDEO_FRAME_HEIGHT(frame),
+                   part ? part : "", GST_VIDEO_INFO_WIDTH(caps),
+                   GST_VIDEO_INFO_HEIGHT(caps));
 }
 
 /* ---- turned frames ---------------------------------------------------------------- */

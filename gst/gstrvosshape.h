@@ -38,9 +38,9 @@ gboolean gst_rvos_shape_part(GstVideoFrame *frame, guint x, guint y, guint width
 /* Reduces a mapped frame to the picture that the caps describe: all of it, or the part in
  * its GstVideoCropMeta. It can be unmapped as before. FALSE: neither matches. */
 gboolean gst_rvos_shape_crop(GstVideoFrame *frame, const GstVideoInfo *caps);
-/* Sets the error for that case. */
+/* Adds the error for that case. */
 void gst_rvos_shape_refuse(const GstVideoInfo *caps, const GstVideoFrame *frame,
-                           GstRvosFailure *failure);
+                           GstRvosNotices *notices);
 
 /* Warns once if a frame is to be rotated when it is displayed. */
 void gst_rvos_shape_check_affine(GstRvosShape *shape, GstBuffer *buffer,

@@ -7,25 +7,23 @@
  */
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 #define MIN_NETWORK_SIDE 32
 
 /* Checks what no setter can refuse: values that depend on other properties, and gaps in
  * the range of a param spec. */
 static gboolean check(const GstRvosSettings *settings, const gchar *palette,
-                      GstRvosFailure *failure)
+                      GstRvosNotices *notices)
 {
     rvos_palette colours;
 
     if ((settings->network_width > 0 && settings->network_width < MIN_NETWORK_SIDE) ||
         (settings->network_height > 0 && settings->network_height < MIN_NETWORK_SIDE))
-        return GST_RVOS_FAILURE_SET(
-            failure, RESOURCE, SETTINGS, NULL,
+        return GST_RVOS_ERROR(
+            notices, RESOURCE, SETTINGS,
             "network-width and network-height must be 0 or at least 32.");
     return gst_rvos_palette_parse(palette, &colours) ||
-           GST_RVOS_FAILURE_SET(
-               failure, RESOURCE, SETTINGS, NULL,
+           GST_RVOS_ERROR(
+               notices, RESOURCE, SETTINGS,
                "The palette \"%s\" cannot be read: set davis or a list such as "
                "#ff0000,#00ff00.",
                palette ? palette : "");
@@ -57,19 +55,16 @@ static void tell_precision(GstRvosSeg *self, gint precision, GstRvosModel *model
     if (precision == GST_RVOS_SEG_PRECISION_INT16 && got != RVOS_PRECISION_INT16)
         why = "int16 is not faster on this processor";
     if (why)
-        GST_ELEMENT_WARNING(
-            self, LIBRARY, SETTINGS,
-            ("%s: float32 is used. Set precision=fp32 to choose it without "
-             "this warning.",
-             why),
-            (NULL));
+        GST_RVOS_SEG_WARN(self, LIBRARY, SETTINGS,
+                          "%s: float32 is used. Set precision=fp32 to choose it without "
+                          "this warning.",
+                          why);
 }
 
-static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *failure)
+static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosNotices *notices)
 {
     GstRvosModelParams params = {.path = path};
     GstRvosModel *model;
-    g_autofree gchar *fallback = NULL;
 
     GST_OBJECT_LOCK(self);
     params.settings = self->settings;
@@ -78,14 +73,9 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosFailure *
         gst_rvos_gpu_find_context(self);
         params.cuda_context = self->cuda_context;
     }
-    model = gst_rvos_model_acquire(&params, &fallback, failure);
-    if (model && fallback)
-        GST_ELEMENT_WARNING(self, LIBRARY, INIT,
-                            ("CUDA does not start (%s): the CPU is used. Set engine=cpu "
-                             "to choose it without this warning.",
-                             fallback),
-                            (NULL));
+    model = gst_rvos_model_acquire(&params, notices);
     if (model) {
+        gst_rvos_message_notices(self, notices);
         tell_threads(self, model);
         tell_precision(self, params.settings.precision, model);
     }
@@ -148,7 +138,7 @@ static void publish(GstRvosSeg *self, const gchar *path, GstClockTime cost)
 }
 
 static gboolean try_open(GstRvosSeg *self, const GstRvosStrings *strings,
-                         GstRvosFailure *failure)
+                         GstRvosNotices *notices)
 {
     GstRvosOpen open = {
         .settings = &self->settings,
@@ -158,23 +148,24 @@ static gboolean try_open(GstRvosSeg *self, const GstRvosStrings *strings,
     g_autofree gchar *path = NULL;
     gboolean good;
 
-    if (!check(&self->settings, strings->palette, failure))
+    if (!check(&self->settings, strings->palette, notices))
         return FALSE;
-    path = gst_rvos_model_find(strings->model, failure);
-    if (!path || !open_model(self, path, failure))
+    path = gst_rvos_model_find(strings->model, notices);
+    if (!path || !open_model(self, path, notices))
         return FALSE;
     open.model = self->model;
     open.path = path;
-    good = gst_rvos_segmenter_open(self->segmenter, &open, &cost, failure);
-    gst_rvos_message_notices(self, gst_rvos_segmenter_notices(self->segmenter));
-    if (good)
+    good = gst_rvos_segmenter_open(self->segmenter, &open, &cost);
+    if (good) {
+        gst_rvos_message_notices(self, notices);
         publish(self, path, cost);
+    }
     return good;
 }
 
 gboolean gst_rvos_seg_open(GstRvosSeg *self)
 {
-    GstRvosFailure failure = {0};
+    GstRvosNotices *notices = gst_rvos_segmenter_notices(self->segmenter);
     g_auto(GstRvosStrings) strings = {0};
 
     GST_OBJECT_LOCK(self);
@@ -184,9 +175,9 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
     strings.palette = g_strdup(self->strings.palette);
     GST_OBJECT_UNLOCK(self);
     clear_state(self);
-    if (!try_open(self, &strings, &failure)) {
+    if (!try_open(self, &strings, notices)) {
         gst_rvos_seg_close(self);
-        gst_rvos_message_failure(self, &failure);
+        gst_rvos_message_notices(self, notices);
         return FALSE;
     }
     /* Looking for the fonts would make the first frame late. */
@@ -214,7 +205,7 @@ static void close_model(GstRvosSeg *self)
 
 gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
 {
-    GstRvosFailure failure = {0};
+    GstRvosNotices *notices = gst_rvos_segmenter_notices(self->segmenter);
     /* only start and stop change it */
     g_autofree gchar *path = g_strdup(self->model_in_use);
     GstRvosOpen open = {.path = path, .settings = &self->settings};
@@ -223,12 +214,12 @@ gboolean gst_rvos_seg_reopen(GstRvosSeg *self)
 
     close_model(self);
     gst_rvos_mask_alloc_drop_cuda(&self->masks);
-    good = open_model(self, path, &failure);
+    good = open_model(self, path, notices);
     open.model = self->model;
-    good = good && gst_rvos_segmenter_enter(self->segmenter, &open, &cost, &failure);
+    good = good && gst_rvos_segmenter_enter(self->segmenter, &open, &cost);
     if (!good) {
         close_model(self);
-        gst_rvos_message_failure(self, &failure);
+        gst_rvos_message_notices(self, notices);
         return FALSE;
     }
     publish_model(self, cost);

@@ -18,17 +18,22 @@
  * is the plate, LEVELS the letters, and those between are their smooth edges. */
 #define LEVELS 16
 
+/* What a tag is made for; compared as bytes, so without padding. */
 typedef struct {
-    /* What the tag was made for. */
-    GQuark label;
     guint64 id;
+    GQuark label;
     guint what;
     gint frame_width, frame_height;
+} Key;
 
+typedef struct {
+    Key key;
     gint width, height; /* even; 0: no text */
     gsize room;         /* bytes allocated at `levels` */
     guint8 *levels;     /* width x height */
 } Tag;
+
+G_STATIC_ASSERT(sizeof(Key) == 24);
 
 struct _GstRvosText {
     PangoFontMap *fonts;
@@ -36,8 +41,6 @@ struct _GstRvosText {
     PangoLayout *layout;
     Tag tag[RVOS_MAX_OBJECTS];
 };
-
-const gboolean gst_rvos_text_built = TRUE;
 
 GstRvosText *gst_rvos_text_new(void)
 {
@@ -134,14 +137,14 @@ static gboolean paint(Tag *tag, PangoLayout *layout, gint margin)
 
 static void make(GstRvosText *text, Tag *tag, const GstRvosObject *object)
 {
-    gchar *words = words_of(object, tag->what);
+    g_autofree gchar *words = words_of(object, tag->key.what);
     PangoRectangle extents;
     gint margin;
     gsize size;
 
     tag->width = tag->height = 0;
     if (*words) {
-        margin = lay_out(text->layout, words, tag->frame_height);
+        margin = lay_out(text->layout, words, tag->key.frame_height);
         pango_layout_get_pixel_extents(text->layout, NULL, &extents);
         tag->width = even(extents.width + 2 * margin);
         tag->height = even(extents.height + 2 * margin);
@@ -153,22 +156,17 @@ static void make(GstRvosText *text, Tag *tag, const GstRvosObject *object)
         if (!paint(tag, text->layout, margin))
             tag->width = tag->height = 0;
     }
-    g_free(words);
 }
 
 static const Tag *tag_of(GstRvosText *text, const GstRvosObject *object,
                          const GstVideoFrame *frame, guint what)
 {
     Tag *tag = &text->tag[object->slot - 1];
-    gint width = GST_VIDEO_FRAME_WIDTH(frame), height = GST_VIDEO_FRAME_HEIGHT(frame);
+    Key key = {object->tracking_id, object->label, what, GST_VIDEO_FRAME_WIDTH(frame),
+               GST_VIDEO_FRAME_HEIGHT(frame)};
 
-    if (tag->label != object->label || tag->id != object->tracking_id ||
-        tag->what != what || tag->frame_width != width || tag->frame_height != height) {
-        tag->label = object->label;
-        tag->id = object->tracking_id;
-        tag->what = what;
-        tag->frame_width = width;
-        tag->frame_height = height;
+    if (memcmp(&tag->key, &key, sizeof(key)) != 0) {
+        tag->key = key;
         make(text, tag, object);
     }
     return tag;

@@ -12,14 +12,23 @@
 #include <gst/video/video.h>
 #include <rvos.h>
 
-#include "gstrvosresult.h"
+#include "gstrvostrack.h"
 
 typedef struct _GstRvosText GstRvosText;
 
-/* Whether the plugin is built with Pango. If not, nothing is written. */
-extern const gboolean gst_rvos_text_built;
+#ifdef NO_PANGO /* nothing is written */
 
-/* Finds the fonts, which takes some milliseconds. NULL: not built. */
+#define gst_rvos_text_built FALSE
+#define gst_rvos_text_new() NULL
+#define gst_rvos_text_free g_free
+#define gst_rvos_text_draw(text, device, frame, result, palette, what)                   \
+    ((void)(palette), RVOS_OK)
+
+#else
+
+#define gst_rvos_text_built TRUE
+
+/* Finds the fonts, which takes some milliseconds. */
 GstRvosText *gst_rvos_text_new(void);
 void gst_rvos_text_free(GstRvosText *text);
 
@@ -29,4 +38,5 @@ gint gst_rvos_text_draw(GstRvosText *text, rvos_device *device,
                         const GstVideoFrame *frame, const GstRvosResult *result,
                         const rvos_palette *palette, guint what);
 
+#endif
 #endif

@@ -102,13 +102,13 @@ void gst_rvos_pace_clear(GstRvosPace *pace)
     pace->last_run = GST_CLOCK_TIME_NONE;
 }
 
-static GstClockTime period(const GstRvosPaceRules *rules)
+static GstClockTime period(const GstRvosSettings *rules)
 {
     return gst_util_uint64_scale(GST_SECOND, (guint64)rules->rate_d,
                                  (guint64)rules->rate_n);
 }
 
-static gboolean rate_allows(const GstRvosPace *pace, const GstRvosPaceRules *rules,
+static gboolean rate_allows(const GstRvosPace *pace, const GstRvosSettings *rules,
                             GstClockTime time)
 {
     if (rules->rate_n == 0 || !GST_CLOCK_TIME_IS_VALID(pace->due) ||
@@ -120,13 +120,14 @@ static gboolean rate_allows(const GstRvosPace *pace, const GstRvosPaceRules *rul
 }
 
 GstRvosPaceVerdict gst_rvos_pace_decide(const GstRvosPace *pace,
-                                        const GstRvosPaceRules *rules,
+                                        const GstRvosSettings *rules,
                                         GstClockTime stream_time,
                                         GstClockTime running_time, gboolean late)
 {
-    if (pace->held + 1 < rules->interval || !rate_allows(pace, rules, stream_time))
+    if (pace->held + 1 < rules->inference_interval ||
+        !rate_allows(pace, rules, stream_time))
         return GST_RVOS_PACE_HOLD;
-    if (!late || !rules->reuse_late)
+    if (!late || rules->late_policy != GST_RVOS_SEG_LATE_POLICY_REUSE)
         return GST_RVOS_PACE_RUN;
     /* A stream that is always late must still advance from time to time. */
     if (!GST_CLOCK_TIME_IS_VALID(running_time) ||
@@ -136,7 +137,7 @@ GstRvosPaceVerdict gst_rvos_pace_decide(const GstRvosPace *pace,
     return GST_RVOS_PACE_LATE;
 }
 
-void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosPaceRules *rules,
+void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosSettings *rules,
                        GstClockTime stream_time, GstClockTime running_time)
 {
     pace->held = 0;

@@ -7,7 +7,7 @@
 #ifndef GST_RVOS_TIME_H
 #define GST_RVOS_TIME_H
 
-#include <gst/gst.h>
+#include "gstrvosprops.h"
 
 /* ---- arithmetic -------------------------------------------------------------------- */
 
@@ -68,8 +68,7 @@ GstRvosReset gst_rvos_timeline_check(const GstRvosTimeline *timeline, GstClockTi
 void gst_rvos_timeline_advance(GstRvosTimeline *timeline, GstClockTime time,
                                GstClockTime length);
 
-/* ---- which frames are segmented (docs/element.md)
- * --------------------------------------- */
+/* ---- which frames are segmented (docs/element.md) ---------------------------------- */
 
 typedef enum {
     GST_RVOS_PACE_RUN,
@@ -83,21 +82,14 @@ typedef struct {
     GstClockTime last_run; /* running time; NONE: none since the reset */
 } GstRvosPace;
 
-typedef struct {
-    guint interval;
-    gint rate_n, rate_d; /* rate_n 0: no limit */
-    GstClockTime max_gap;
-    gboolean reuse_late;
-} GstRvosPaceRules;
-
 void gst_rvos_pace_clear(GstRvosPace *pace);
 
-/* `late`: the frame is already too late. */
+/* The settings are the rules. `late`: the frame is already too late. */
 GstRvosPaceVerdict gst_rvos_pace_decide(const GstRvosPace *pace,
-                                        const GstRvosPaceRules *rules,
+                                        const GstRvosSettings *rules,
                                         GstClockTime stream_time,
                                         GstClockTime running_time, gboolean late);
-void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosPaceRules *rules,
+void gst_rvos_pace_ran(GstRvosPace *pace, const GstRvosSettings *rules,
                        GstClockTime stream_time, GstClockTime running_time);
 void gst_rvos_pace_held(GstRvosPace *pace);
 

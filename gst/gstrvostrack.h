@@ -90,4 +90,20 @@ guint32 gst_rvos_tracker_occupied(const GstRvosTracker *tracker);
 guint gst_rvos_tracker_news(const GstRvosTracker *tracker);
 guint gst_rvos_tracker_alive(const GstRvosTracker *tracker);
 
+/* The result of one frame. Buffers are borrowed and valid until the next call of the
+ * segmenter. */
+typedef struct {
+    GstBuffer *mask;  /* GRAY8, frame size, in system or CUDA memory */
+    GstBuffer *alpha; /* the soft foreground in the same form; NULL unless output=alpha */
+    guint width, height;
+    guint64 epoch;
+    gboolean inferred; /* the network has run on this frame */
+    gboolean late;     /* the network did not run, because the frame is late */
+    gboolean stale;    /* the mask was made for an earlier frame */
+    guint age;         /* number of frames since then */
+    guint n;
+    GstRvosObject object[RVOS_MAX_OBJECTS]; /* the visible objects */
+    gboolean lost[RVOS_MAX_OBJECTS];        /* whether object[i] is lost */
+} GstRvosResult;
+
 #endif

@@ -6,8 +6,6 @@
  */
 #include "gstrvosseg.h"
 
-#define GST_CAT_DEFAULT gst_rvos_seg_debug
-
 void gst_rvos_props_init(GstRvosSeg *self)
 {
     gst_rvos_settings_init(&self->settings, G_OBJECT_GET_CLASS(self));
@@ -37,11 +35,10 @@ static void set_palette(GstRvosSeg *self, const GValue *value)
     }
     GST_OBJECT_UNLOCK(self);
     if (refused)
-        GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
-                            ("The palette \"%s\" is refused: set davis or a list such as "
-                             "#ff0000,#00ff00.",
-                             g_value_get_string(value)),
-                            (NULL));
+        GST_RVOS_SEG_WARN(self, RESOURCE, SETTINGS,
+                          "The palette \"%s\" is refused: set davis or a list such as "
+                          "#ff0000,#00ff00.",
+                          g_value_get_string(value));
 }
 
 static void after_set(GstRvosSeg *self, guint id, const GValue *value)
@@ -81,11 +78,10 @@ void gst_rvos_props_set(GObject *object, guint id, const GValue *value, GParamSp
     GST_OBJECT_UNLOCK(self);
     if (refused) {
         GST_WARNING_OBJECT(self, "%s can be set up to READY only", spec->name);
-        GST_ELEMENT_WARNING(self, RESOURCE, SETTINGS,
-                            ("The property %s can be set in the states NULL and READY "
-                             "only; it stays as it is.",
-                             spec->name),
-                            (NULL));
+        GST_RVOS_SEG_WARN(self, RESOURCE, SETTINGS,
+                          "The property %s can be set in the states NULL and READY "
+                          "only; it stays as it is.",
+                          spec->name);
         return;
     }
     after_set(self, id, value);

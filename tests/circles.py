@@ -18,10 +18,10 @@ ROOMS = {
     "engine/src/cuda": ["kernels/", "device/", "conv/", "program/"],
     # Leaves, given masks, the segmenter; the element is above them.
     "gst": [tuple(f"gstrvos{name}." for name in (
-                "analytics", "cuda", "cuda_none", "cut", "frame", "image", "maskalloc",
-                "meta", "model", "notice", "numbers", "props", "result", "shape", "time", "track")),
+                "analytics", "cuda", "cut", "frame", "image", "maskalloc",
+                "meta", "model", "notice", "numbers", "props", "shape", "time", "track")),
             tuple(f"gstrvos{name}." for name in (
-                "detect", "maskfiles", "requests", "seedmeta", "seeds")),
+                "maskfiles", "requests", "seedmeta", "seeds")),
             "gstrvossegment"],
 }
 

@@ -19,18 +19,18 @@ static GstRvosSettings settings_of(gint mode)
 
 static GstRvosModel *open_model(const gchar *tasks)
 {
-    gchar *path = rig_model(tasks), *fallback;
+    gchar *path = rig_model(tasks);
     GstRvosModelParams params = {
         .path = path, .settings = {.engine = GST_RVOS_SEG_ENGINE_CPU, .max_batch = 1}};
-    GstRvosFailure failure = {0};
-    GstRvosModel *model = gst_rvos_model_acquire(&params, &fallback, &failure);
+    GstRvosNotices notices = G_QUEUE_INIT;
+    GstRvosModel *model = gst_rvos_model_acquire(&params, &notices);
 
     fail_unless(model != NULL);
     g_free(path);
     return model;
 }
 
-gboolean open_bench(Bench *b, const gchar *location, GstRvosFailure *failure)
+gboolean open_bench(Bench *b, const gchar *location)
 {
     GstRvosOpen open = {.model = b->model,
                         .path = "the model",
@@ -38,7 +38,7 @@ gboolean open_bench(Bench *b, const gchar *location, GstRvosFailure *failure)
                         .init_mask_location = location};
     GstClockTime cost;
 
-    return gst_rvos_segmenter_open(b->segmenter, &open, &cost, failure);
+    return gst_rvos_segmenter_open(b->segmenter, &open, &cost);
 }
 
 void set_size(Bench *b, guint width, guint height)
@@ -67,9 +67,8 @@ Bench *closed_bench(gint mode)
 Bench *bench(gint mode, const gchar *location)
 {
     Bench *b = closed_bench(mode);
-    GstRvosFailure failure = {0};
 
-    fail_unless(open_bench(b, location, &failure));
+    fail_unless(open_bench(b, location));
     set_size(b, RIG_WIDTH, RIG_HEIGHT);
     return b;
 }
@@ -124,7 +123,7 @@ gchar *bench_told(Bench *b)
     GString *text = g_string_new(NULL);
     GstRvosNotice *notice;
 
-    while ((notice = gst_rvos_notices_take(notices)) != NULL) {
+    while ((notice = g_queue_pop_head(notices)) != NULL) {
         g_string_append(text, text->len ? "," : "");
         if (notice->kind == GST_RVOS_NOTICE_RESET)
             g_string_append_printf(text, "reset:%s", gst_rvos_reset_name(notice->reason));

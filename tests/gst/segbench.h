@@ -17,7 +17,7 @@ typedef struct {
     guint8 pixels[RIG_WIDTH * RIG_HEIGHT];
 } Bench;
 
-gboolean open_bench(Bench *b, const gchar *location, GstRvosFailure *failure);
+gboolean open_bench(Bench *b, const gchar *location);
 void set_size(Bench *b, guint width, guint height);
 Bench *closed_bench(gint mode);
 Bench *bench(gint mode, const gchar *location);

@@ -211,10 +211,9 @@ GST_END_TEST;
 GST_START_TEST(test_seeds_before_open)
 {
     Bench *b = closed_bench(GST_RVOS_SEG_MODE_ONE_SHOT);
-    GstRvosFailure failure = {0};
 
     fail_unless(set_mask(b, FALSE, BOXES(BOX(3))));
-    fail_unless(open_bench(b, NULL, &failure));
+    fail_unless(open_bench(b, NULL));
     set_size(b, RIG_WIDTH, RIG_HEIGHT);
     bench_frame(b, 0, BOXES(BOX(3)));
     assert_string(bench_told(b), "reset:start,appeared:3");
@@ -224,7 +223,7 @@ GST_START_TEST(test_seeds_before_open)
     b->settings.mode = GST_RVOS_SEG_MODE_ZERO_SHOT;
     fail_unless(!set_mask(b, FALSE, BOXES(BOX(3))));
     assert_string(bench_told(b), "warning");
-    fail_unless(open_bench(b, "masks", &failure)); /* two masks that are of no use */
+    fail_unless(open_bench(b, "masks")); /* two masks that are of no use */
     assert_string(bench_told(b), "warning,warning");
     set_size(b, RIG_WIDTH, RIG_HEIGHT);
     bench_frame(b, 0, NOTHING);
@@ -300,7 +299,7 @@ GST_END_TEST;
 GST_START_TEST(test_failures)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
-    GstRvosFailure failure = {0};
+    const GstRvosNotice *notice;
 
     scripted_fail("rvos_stream_process", RVOS_ERR_DEVICE);
     fail_unless(!try_frame(b, 0, NOTHING));
@@ -313,11 +312,12 @@ GST_START_TEST(test_failures)
     gst_rvos_segmenter_close(b->segmenter);
 
     scripted_fail("rvos_stream_open", RVOS_ERR_MEMORY);
-    fail_unless(!open_bench(b, NULL, &failure));
-    fail_unless(g_error_matches(failure.error, GST_RESOURCE_ERROR,
+    fail_unless(!open_bench(b, NULL));
+    notice = g_queue_peek_tail(gst_rvos_segmenter_notices(b->segmenter));
+    fail_unless(g_error_matches(notice->error, GST_RESOURCE_ERROR,
                                 GST_RESOURCE_ERROR_NO_SPACE_LEFT));
+    assert_string(bench_told(b), "error");
     fail_unless(!gst_rvos_segmenter_is_open(b->segmenter));
-    gst_rvos_failure_clear(&failure);
     free_bench(b);
 }
 GST_END_TEST;
@@ -328,7 +328,6 @@ GST_START_TEST(test_another_model)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ONE_SHOT, NULL);
     GstRvosOpen open = {.model = b->model, .path = "", .settings = &b->settings};
-    GstRvosFailure failure = {0};
     GstClockTime cost;
 
     set_mask(b, FALSE, BOXES(BOX(1)));
@@ -336,7 +335,7 @@ GST_START_TEST(test_another_model)
     assert_string(bench_told(b), "reset:start,appeared:1");
     gst_rvos_segmenter_leave(b->segmenter);
     fail_unless_equals_int(scripted_get().streams, 0);
-    fail_unless(gst_rvos_segmenter_enter(b->segmenter, &open, &cost, &failure));
+    fail_unless(gst_rvos_segmenter_enter(b->segmenter, &open, &cost));
     bench_frame(b, 1, BOXES(BOX(1)));
     assert_string(bench_told(b), "reset:start,warning"); /* what was followed is gone */
     fail_unless_equals_int(b->result.n, 0);

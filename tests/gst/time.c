@@ -108,10 +108,11 @@ GST_END_TEST;
 /* Times at the end of the range: the pace still decides. */
 GST_START_TEST(test_pace_extremes)
 {
-    const GstRvosPaceRules slow = {
-        .interval = 1, .rate_n = 1, .rate_d = G_MAXINT, .max_gap = G_MAXUINT64};
-    const GstRvosPaceRules late = {
-        .interval = G_MAXUINT, .max_gap = G_MAXUINT64, .reuse_late = TRUE};
+    const GstRvosSettings slow = {
+        .inference_interval = 1, .rate_n = 1, .rate_d = G_MAXINT, .max_gap = G_MAXUINT64};
+    const GstRvosSettings late = {.inference_interval = G_MAXUINT,
+                                  .max_gap = G_MAXUINT64,
+                                  .late_policy = GST_RVOS_SEG_LATE_POLICY_REUSE};
     GstRvosPace pace;
 
     gst_rvos_pace_clear(&pace);
@@ -151,7 +152,7 @@ GST_START_TEST(test_timeline_advance)
 }
 GST_END_TEST;
 
-static guint runs_in(guint frames, const GstRvosPaceRules *rules)
+static guint runs_in(guint frames, const GstRvosSettings *rules)
 {
     GstRvosPace pace;
     guint runs = 0;
@@ -173,19 +174,19 @@ static guint runs_in(guint frames, const GstRvosPaceRules *rules)
 
 GST_START_TEST(test_pace)
 {
-    GstRvosPaceRules rules = {.interval = 1, .rate_d = 1, .max_gap = MAX_GAP};
+    GstRvosSettings rules = {.inference_interval = 1, .rate_d = 1, .max_gap = MAX_GAP};
 
     fail_unless_equals_int(runs_in(300, &rules), 300);
-    rules.interval = 3;
+    rules.inference_interval = 3;
     fail_unless_equals_int(runs_in(300, &rules), 100);
-    rules.interval = 1;
+    rules.inference_interval = 1;
     rules.rate_n = 7;
     rules.rate_d = 2;
     fail_unless_equals_int(runs_in(300, &rules), 35); /* 10 s at 3.5 a second */
     rules.rate_n = 60;
     rules.rate_d = 1;
     fail_unless_equals_int(runs_in(300, &rules), 300);
-    rules.interval = 20;
+    rules.inference_interval = 20;
     rules.rate_n = 10;
     fail_unless_equals_int(runs_in(300, &rules), 15); /* both must allow it */
 }
@@ -193,8 +194,10 @@ GST_END_TEST;
 
 GST_START_TEST(test_late)
 {
-    GstRvosPaceRules rules = {
-        .interval = 1, .rate_d = 1, .max_gap = MAX_GAP, .reuse_late = TRUE};
+    GstRvosSettings rules = {.inference_interval = 1,
+                             .rate_d = 1,
+                             .max_gap = MAX_GAP,
+                             .late_policy = GST_RVOS_SEG_LATE_POLICY_REUSE};
     GstRvosPace pace;
 
     gst_rvos_pace_clear(&pace);
@@ -210,7 +213,7 @@ GST_START_TEST(test_late)
                            GST_RVOS_PACE_LATE);
     fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 501 * MS, 501 * MS, TRUE),
                            GST_RVOS_PACE_RUN);
-    rules.reuse_late = FALSE;
+    rules.late_policy = GST_RVOS_SEG_LATE_POLICY_PROCESS;
     fail_unless_equals_int(gst_rvos_pace_decide(&pace, &rules, 40 * MS, 40 * MS, TRUE),
                            GST_RVOS_PACE_RUN);
 }
@@ -218,7 +221,7 @@ GST_END_TEST;
 
 GST_START_TEST(test_rate_after_a_step_back)
 {
-    GstRvosPaceRules rules = {.interval = 1, .rate_n = 1, .rate_d = 1};
+    GstRvosSettings rules = {.inference_interval = 1, .rate_n = 1, .rate_d = 1};
     GstRvosPace pace;
 
     gst_rvos_pace_clear(&pace);
