@@ -27,7 +27,8 @@
 #define gst_rvos_cuda_context_of(buffer) ((void)(buffer), (GstObject *)NULL)
 #define gst_rvos_cuda_stream_of(buffer) NULL
 #define gst_rvos_cuda_map(frame, info, buffer, flags) FALSE
-#define gst_rvos_cuda_pool_new(context, caps, size) ((void)(size), (GstBufferPool *)NULL)
+#define gst_rvos_cuda_pool_new(context, caps, size)                                      \
+    ((void)(context), (void)(size), (GstBufferPool *)NULL)
 #define gst_rvos_cuda_is_pool(pool) ((void)(pool), FALSE)
 
 #else

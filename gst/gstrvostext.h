@@ -22,7 +22,7 @@ typedef struct _GstRvosText GstRvosText;
 #define gst_rvos_text_new() NULL
 #define gst_rvos_text_free g_free
 #define gst_rvos_text_draw(text, device, frame, result, palette, what)                   \
-    ((void)(palette), RVOS_OK)
+    ((void)(frame), (void)(palette), RVOS_OK)
 
 #else
 
