@@ -6,7 +6,6 @@
 #include "../engine/fixture.h"
 
 static atomic_int agreed;
-static struct log log_;
 
 static void on_any(void *opaque, rvos_log_level level, const char *line)
 {

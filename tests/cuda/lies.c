@@ -8,8 +8,6 @@
 
 #include "../engine/fixture.h"
 
-static struct log log_;
-
 static float *run(const char *folder, const char *conv, int *warnings)
 {
     rvos_device *device;

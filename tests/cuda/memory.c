@@ -14,8 +14,6 @@ struct counts {
     long physical; /* bytes of virtual memory */
 };
 
-static struct log log_;
-
 struct picture {
     rvos_image image;
     uint8_t *bytes;

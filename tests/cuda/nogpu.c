@@ -4,26 +4,8 @@
  *     nogpu loaded|absent|lacking      with and without the module in LD_LIBRARY_PATH,
  * and with one that lacks a library of its own */
 #include <dlfcn.h>
-#include <string.h>
 
-#include "rvos.h"
-#include "../test.h"
-
-struct log {
-    int errors, warnings;
-    char line[1024];
-};
-
-static void on_log(void *opaque, rvos_log_level level, const char *line)
-{
-    struct log *log = opaque;
-
-    if (level > RVOS_LOG_WARNING)
-        return;
-    snprintf(log->line, sizeof(log->line), "%s", line);
-    fprintf(stderr, "%s\n", line);
-    *(level == RVOS_LOG_ERROR ? &log->errors : &log->warnings) += 1;
-}
+#include "../engine/fixture.h"
 
 static bool gpu_is_there(void)
 {
@@ -36,26 +18,26 @@ static bool gpu_is_there(void)
     return init && init(0) == 0;
 }
 
-static rvos_device *open_device(const char *backend, int status, struct log *log)
+static rvos_device *try_device(const char *name, int status, struct log *log)
 {
-    rvos_device *device = (void *)1;
+    rvos_device *opened = (void *)1;
 
     *log = (struct log){0};
-    CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = backend,
+    CHECK(rvos_device_open(&opened, &(rvos_device_params){.backend = name,
                                                           .threads = 1,
                                                           .log = on_log,
                                                           .log_opaque = log}) == status);
-    CHECK((status == 0) == (device != NULL));
-    return device;
+    CHECK((status == 0) == (opened != NULL));
+    return opened;
 }
 
-static void check_is_cpu(rvos_device *device)
+static void check_is_cpu(rvos_device *opened)
 {
     rvos_device_info info;
 
-    rvos_device_get_info(device, &info);
+    rvos_device_get_info(opened, &info);
     CHECK(!strcmp(info.backend, "cpu"));
-    rvos_device_close(&device);
+    rvos_device_close(&opened);
 }
 
 int main(int argc, char **argv)
@@ -67,16 +49,16 @@ int main(int argc, char **argv)
     if (gpu_is_there())
         return test_skip("there is a GPU");
     unsetenv("RVOS_CUDA");
-    check_is_cpu(open_device(NULL, 0, &log));
+    check_is_cpu(try_device(NULL, 0, &log));
     CHECK(!log.errors && !log.warnings);
     for (int i = 0; i < 2; i++) { /* and again, with the module still loaded */
-        open_device("cuda", RVOS_ERR_UNSUPPORTED, &log);
+        try_device("cuda", RVOS_ERR_UNSUPPORTED, &log);
         CHECK(log.errors == 1 && !log.warnings);
-        CHECK(strstr(log.line, absent || lacking ? "no CUDA engine" : "cuda: no"));
-        CHECK(!lacking || strstr(log.line, "needs librvos-nowhere.so.9"));
+        CHECK(strstr(log.last, absent || lacking ? "no CUDA engine" : "cuda: no"));
+        CHECK(!lacking || strstr(log.last, "needs librvos-nowhere.so.9"));
     }
     setenv("RVOS_CUDA", "1", 1);
-    check_is_cpu(open_device(NULL, 0, &log));
+    check_is_cpu(try_device(NULL, 0, &log));
     CHECK(!log.errors && log.warnings == (absent ? 0 : 1));
     return test_done();
 }

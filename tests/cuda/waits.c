@@ -11,9 +11,6 @@
 
 #include "../engine/fixture.h"
 
-static struct log log_;
-static rvos_model *model;
-
 /* A stream with another number of objects, which needs a plan of its own. */
 static void *open_another(void *opaque)
 {

@@ -11,8 +11,6 @@
 #include "fixture.h"
 #include "allocs_wrap.h"
 
-static struct log log_;
-static const char *backend;
 static char path[1024];
 
 /* The streams to open, and the result. */

@@ -4,8 +4,6 @@
  *     api BACKEND BROKEN_DIR */
 #include "fixture.h"
 
-static struct log log_;
-static const char *backend, *folder;
 static char path[1024];
 
 /* The call must fail with this status and one line of log (none without a device). */

@@ -12,10 +12,6 @@
 #define PIXELS (NET_W * NET_H)
 #define START 16 /* frames of discovery at the beginning */
 
-static struct log log_;
-static const char *folder;
-static rvos_model *model;
-
 struct picture {
     uint8_t labels[PIXELS], alpha[PIXELS];
 };
@@ -388,7 +384,7 @@ static void open_callers(struct caller *c, rvos_model *of, int n)
     }
 }
 
-static void together(rvos_device *device)
+static void together(void)
 {
     static struct caller alone[STREAMS], group[STREAMS];
     rvos_model_info info;
@@ -431,31 +427,23 @@ static void together(rvos_device *device)
 
 int main(int argc, char **argv)
 {
-    rvos_device *device;
+    int status = begin(argc, argv, 2);
 
-    if (argc < 3)
-        return test_skip("usage: auto BACKEND MODEL_DIR");
-    folder = argv[2];
-    device = open_device(argv[1], 2, &log_);
-    if (device)
-        model = load_model(device, folder, "r18", NET_W, NET_H);
-    if (!model)
-        return test_done();
+    if (status)
+        return status;
     start();
     given();
     reset();
     /* These test the rules, which are the same code for each backend. On the emulated GPU
      * under a sanitizer they take a minute. */
-    if (!TEST_SANITIZED || strcmp(argv[1], "cuda")) {
+    if (!TEST_SANITIZED || strcmp(backend, "cuda")) {
         intervals();
         hidden();
         boxed();
         refusals();
         variants();
     }
-    together(device);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
-    CHECK(log_.errors == 0 && log_.warnings == 0);
-    return test_done();
+    together();
+    CHECK(log_.warnings == 0);
+    return end();
 }

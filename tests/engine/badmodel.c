@@ -8,9 +8,6 @@
 
 #include "fixture.h"
 
-static struct log log_;
-static const char *folder;
-
 static void expect(rvos_device *device, const char *path, int status, const char *word)
 {
     rvos_model *model = (void *)1;

@@ -19,8 +19,6 @@
 #define WHOLE 720720      /* can be divided by 1 to 16 */
 #define PATIENCE 20000000 /* microseconds; long enough to count as forever */
 
-static struct log log_;
-static const char *folder;
 static bool looped;
 
 /* ---- a backend that counts, and fails when told to --------------------------- */

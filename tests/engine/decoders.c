@@ -9,9 +9,6 @@
 #define SLOTS 3
 #define PIXELS (NET_W * NET_H)
 
-static struct log log_;
-static rvos_model *model;
-
 /* A plan with a state, and the outputs of each decoder. */
 struct machine {
     struct rv_model_plan *plan;
@@ -155,18 +152,11 @@ static void decoders(void)
 
 int main(int argc, char **argv)
 {
-    rvos_device *device;
+    int status = begin(argc, argv, 2);
 
-    if (argc < 3)
-        return test_skip("usage: decoders BACKEND MODEL_DIR");
-    device = open_device(argv[1], 2, &log_);
-    if (device)
-        model = load_model(device, argv[2], "r18", NET_W, NET_H);
-    if (!model)
-        return test_done();
+    if (status)
+        return status;
     decoders();
-    rvos_model_close(&model);
-    rvos_device_close(&device);
-    CHECK(log_.errors == 0 && log_.warnings == 0);
-    return test_done();
+    CHECK(log_.warnings == 0);
+    return end();
 }

@@ -12,8 +12,6 @@
 #define MOST_H 96
 #define PIXELS (MOST_W * MOST_H)
 
-static struct log log_;
-
 /* Half-size logits are -20 to 15 here; golden cases allow 1e-3 for the same model. */
 #define TOLERANCE 2e-4
 

@@ -77,6 +77,35 @@ static inline rvos_stream *open_stream(rvos_model *model, rvos_task task, int ob
     return open_with(model, (rvos_stream_params){.task = task, .objects = objects});
 }
 
+/* ---- a test of one backend and the model r18 ------------------------------------ */
+
+static struct log log_;
+static const char *backend, *folder; /* of the command line: BACKEND MODEL_DIR */
+static rvos_device *device;
+static rvos_model *model;
+
+/* The status to end with, if it is not 0. */
+static inline int begin(int argc, char **argv, int threads)
+{
+    if (argc < 3)
+        return test_skip("usage: TEST BACKEND MODEL_DIR");
+    backend = argv[1];
+    folder = argv[2];
+    device = open_device(backend, threads, &log_);
+    model = device ? load_model(device, folder, "r18", NET_W, NET_H) : NULL;
+    return model ? 0 : test_done();
+}
+
+static inline int end(void)
+{
+    rvos_model_close(&model);
+    rvos_device_close(&device);
+    CHECK(log_.errors == 0);
+    return test_done();
+}
+
+/* ---- frames and results ------------------------------------------------------------ */
+
 /* Frame t of a video of blocks that move over a gradient, with noise; w * h * 3 bytes. */
 static inline void make_frame(uint8_t *rgb, int w, int h, int t)
 {

@@ -14,8 +14,6 @@
 
 enum { SLOTS = 5, WARM_UP = 20, MOST = 1000 };
 
-static struct log log_;
-
 struct side {
     rvos_task task;
     rvos_stream *stream;

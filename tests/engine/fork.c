@@ -13,11 +13,6 @@
 
 #define SECONDS 60 /* limit for a child, which needs far less */
 
-static struct log log_;
-static const char *backend, *models;
-static rvos_device *device;
-static rvos_model *model;
-
 /* Runs `child` in a child process; it must return 0. No exit handlers run there. */
 static void in_child(int (*child)(rvos_stream *stream), rvos_stream *stream,
                      const char *name)
@@ -51,7 +46,7 @@ static int use(rvos_stream *stream)
     char path[1024];
     int w, h, errors = log_.errors, step = 0;
 
-    snprintf(path, sizeof(path), "%s/r18.safetensors", models);
+    snprintf(path, sizeof(path), "%s/r18.safetensors", folder);
 #define FAILS(call)                                                                      \
     do {                                                                                 \
         step++;                                                                          \
@@ -113,7 +108,7 @@ static int open_anew(rvos_stream *stream)
 {
     static uint8_t labels[NET_W * NET_H];
     rvos_device *d = open_device(backend, 2, &log_);
-    rvos_model *m = load_model(d, models, "r18", NET_W, NET_H);
+    rvos_model *m = load_model(d, folder, "r18", NET_W, NET_H);
     int failed = own_frame(labels, m);
 
     rvos_model_close(&m);
@@ -157,14 +152,11 @@ static void while_others_run(rvos_stream *idle)
 
 int main(int argc, char **argv)
 {
+    int status = begin(argc, argv, 2);
     rvos_stream *stream;
 
-    if (argc < 3)
-        return test_skip("usage: fork BACKEND MODEL_DIR");
-    backend = argv[1];
-    models = argv[2];
-    device = open_device(backend, 2, &log_);
-    model = load_model(device, models, "r18", NET_W, NET_H);
+    if (status)
+        return status;
     stream = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
     CHECK(seed_objects(stream, 3, 3) == 0 && process_frame(stream, 0, NULL) == 0);
     own_frame(expected, model);

@@ -12,8 +12,6 @@
 
 enum { SLOTS = 5, ACTORS = 4, FPS = 30 };
 
-static struct log log_;
-
 /* An object that enters at a side, stays, leaves at the other side, and stays away. */
 static const struct actor {
     int period, phase; /* frames */

@@ -10,7 +10,6 @@
 
 #include "fixture.h"
 
-static struct log log_;
 static const char *models;
 static char words[4096]; /* all error lines after a change */
 
@@ -23,7 +22,7 @@ static void collect(void *opaque, rvos_log_level level, const char *line)
         snprintf(words + n, sizeof(words) - n, "%s; ", line);
 }
 
-static char folder[] = "/tmp/rvos-modelfile-XXXXXX", path[64], other[64];
+static char made[] = "/tmp/rvos-modelfile-XXXXXX", path[64], other[64];
 
 /* Overwrites the file in place, as cp does: the inode stays. */
 static void copy(const char *from, const char *to)
@@ -105,7 +104,7 @@ static void change(rvos_device *device, void (*what)(void), const char *name,
     copy(from, path);
     log_.errors = log_.warnings = 0;
     words[0] = 0;
-    model = load_model(device, folder, "model", NET_W, NET_H);
+    model = load_model(device, made, "model", NET_W, NET_H);
     if (!model)
         return;
     if (first_stream)
@@ -148,10 +147,10 @@ int main(int argc, char **argv)
         return test_skip("usage: modelfile BACKEND MODEL_DIR");
     models = argv[2];
     log_.quiet = true;
-    if (!CHECK(mkdtemp(folder)))
+    if (!CHECK(mkdtemp(made)))
         return test_done();
-    snprintf(path, sizeof(path), "%s/model.safetensors", folder);
-    snprintf(other, sizeof(other), "%s/other", folder);
+    snprintf(path, sizeof(path), "%s/model.safetensors", made);
+    snprintf(other, sizeof(other), "%s/other", made);
     CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = argv[1],
                                                           .threads = 2,
                                                           .log = collect,
@@ -160,6 +159,6 @@ int main(int argc, char **argv)
         for (int first = 0; first < 2; first++)
             change(device, changes[i].what, changes[i].name, changes[i].word, first);
     rvos_device_close(&device);
-    rmdir(folder);
+    rmdir(made);
     return test_done();
 }

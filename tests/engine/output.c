@@ -9,8 +9,6 @@
 #define W NET_W
 #define H NET_H
 
-static rvos_model *model;
-
 /* Bilinear, corners aligned: sample i of `out` along an axis of `in`. */
 static double place(int i, int in, int out)
 {
@@ -324,7 +322,7 @@ static void scores_and_masks(rvos_stream *stream)
     free(labels.memory);
 }
 
-static void bad_outputs(rvos_stream *stream, bool cuda, struct log *log)
+static void bad_outputs(rvos_stream *stream, bool cuda)
 {
     static uint8_t bytes[64 * 64];
     rvos_labels good = {.width = 16, .height = 16, .data = bytes, .stride = 16};
@@ -333,7 +331,7 @@ static void bad_outputs(rvos_stream *stream, bool cuda, struct log *log)
                           {.threshold = 1.1f},
                           {.threshold = NAN},
                           {.min_object_size = -1}};
-    int errors = log->errors;
+    int errors = log_.errors;
     rvos_stream_info before, after;
 
     for (int i = 0; i < 8; i++)
@@ -346,7 +344,7 @@ static void bad_outputs(rvos_stream *stream, bool cuda, struct log *log)
     bad[5].step = 2; /* and the stride of step 1 */
     bad[6].width = 1 << 30;
     bad[7].memory = RVOS_MEMORY_CUDA; /* which CUDA's backend takes */
-    log->quiet = true;
+    log_.quiet = true;
     rvos_stream_get_info(stream, &before);
     for (int i = 0; i < (cuda ? 7 : 8); i++) {
         int status = i == 7 ? RVOS_ERR_UNSUPPORTED : RVOS_ERR_ARGUMENT;
@@ -356,14 +354,14 @@ static void bad_outputs(rvos_stream *stream, bool cuda, struct log *log)
     }
     for (int i = 0; i < 4; i++)
         CHECK(process_frame(stream, 0, &out[i]) == RVOS_ERR_ARGUMENT);
-    CHECK(log->errors == errors + (cuda ? 18 : 20));
+    CHECK(log_.errors == errors + (cuda ? 18 : 20));
     rvos_stream_get_info(stream, &after);
     CHECK(before.frames == after.frames); /* none of them was run */
     CHECK(rvos_labels_slots(NULL, NULL) == 0);
     for (int i = 0; i < 8; i++) /* a view that is not valid holds nothing */
         CHECK(rvos_labels_slots(&bad[i], NULL) == 0);
-    log->quiet = false;
-    log->errors = errors;
+    log_.quiet = false;
+    log_.errors = errors;
 }
 
 static void label_slots(void)
@@ -388,26 +386,18 @@ static void label_slots(void)
 
 int main(int argc, char **argv)
 {
-    struct log log = {0};
-    rvos_device *device;
+    int status = begin(argc, argv, 3);
     rvos_stream *stream;
 
-    if (argc < 3)
-        return test_skip("usage: output BACKEND MODEL_DIR");
-    device = open_device(argv[1], 3, &log);
-    model = load_model(device, argv[2], "r18", W, H);
-    if (!model)
-        return test_done();
+    if (status)
+        return status;
     stream = open_stream(model, RVOS_TASK_ZERO_SHOT, N);
     sizes(stream);
     thresholds(stream);
     scores_and_masks(stream);
     unshown();
-    bad_outputs(stream, !strcmp(argv[1], "cuda"), &log);
+    bad_outputs(stream, !strcmp(backend, "cuda"));
     label_slots();
     rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
-    CHECK(log.errors == 0);
-    return test_done();
+    return end();
 }

@@ -6,8 +6,6 @@
 
 #define SLOTS 3
 
-static rvos_model *model;
-
 /* One frame's logits of all slots. */
 typedef float frame[SLOTS * PLANE];
 
@@ -195,7 +193,7 @@ static void unseeded(void)
 }
 
 /* Labels above the stream's objects are background in all slots, an error by name. */
-static void too_many(struct log *log)
+static void too_many(void)
 {
     static uint8_t labels[NET_W * NET_H];
     rvos_labels view = net_labels(labels);
@@ -212,33 +210,28 @@ static void too_many(struct log *log)
     check_same(a, b, 0, 2);
     close_both(&a, &b);
     a = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
-    errors = log->errors;
-    log->quiet = true;
+    errors = log_.errors;
+    log_.quiet = true;
     CHECK(seed_objects(a, 8, 8) == RVOS_ERR_ARGUMENT);
-    CHECK(log->errors == errors + 1 && strstr(log->last, "3"));
+    CHECK(log_.errors == errors + 1 && strstr(log_.last, "3"));
     CHECK(seed_objects(a, 7, 0x80000001u) == RVOS_ERR_ARGUMENT);
     CHECK(rvos_stream_seed(a, NULL, 1) == RVOS_ERR_ARGUMENT);
-    CHECK(log->errors == errors + 3);
+    CHECK(log_.errors == errors + 3);
     CHECK(rvos_stream_drop(a, 0) == RVOS_ERR_ARGUMENT);
     CHECK(rvos_stream_drop(a, 4) == RVOS_ERR_ARGUMENT);
     b = open_stream(model, RVOS_TASK_ZERO_SHOT, SLOTS);
-    errors = log->errors;
-    CHECK(seed_objects(b, 1, 1) == RVOS_ERR_WRONG_TASK && log->errors == errors + 1);
-    log->quiet = false;
+    errors = log_.errors;
+    CHECK(seed_objects(b, 1, 1) == RVOS_ERR_WRONG_TASK && log_.errors == errors + 1);
+    log_.quiet = false;
     close_both(&a, &b);
 }
 
 int main(int argc, char **argv)
 {
-    struct log log = {0};
-    rvos_device *device;
+    int status = begin(argc, argv, 2);
 
-    if (argc < 3)
-        return test_skip("usage: seeds BACKEND MODEL_DIR");
-    device = open_device(argv[1], 2, &log);
-    model = load_model(device, argv[2], "r18", NET_W, NET_H);
-    if (!model)
-        return test_done();
+    if (status)
+        return status;
     views();
     replaced();
     shown_twice();
@@ -246,9 +239,8 @@ int main(int argc, char **argv)
     dropped_early();
     zero_shot_drop();
     unseeded();
-    CHECK(log.errors == 0);
-    too_many(&log);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
-    return test_done();
+    CHECK(log_.errors == 0);
+    too_many();
+    log_.errors = 0;
+    return end();
 }

@@ -10,8 +10,6 @@
 /* Logits of a video: [frame][object][pixel]. */
 typedef float video[FRAMES][MOST][PLANE];
 
-static rvos_model *model;
-
 static video *new_video(void)
 {
     video *v = calloc(1, sizeof(*v));
@@ -220,15 +218,10 @@ static void changing_sizes(void)
 
 int main(int argc, char **argv)
 {
-    struct log log = {0};
-    rvos_device *device;
+    int status = begin(argc, argv, 2);
 
-    if (argc < 3)
-        return test_skip("usage: stream BACKEND MODEL_DIR");
-    device = open_device(argv[1], 2, &log);
-    model = load_model(device, argv[2], "r18", NET_W, NET_H);
-    if (!model)
-        return test_done();
+    if (status)
+        return status;
     for (int v = RVOS_VARIANT_SPATIO_TEMPORAL; v <= RVOS_VARIANT_TEMPORAL; v++) {
         first_rows(RVOS_TASK_ZERO_SHOT, (rvos_variant)v);
         first_rows(RVOS_TASK_ONE_SHOT, (rvos_variant)v);
@@ -239,8 +232,5 @@ int main(int argc, char **argv)
     live_slots();
     interleaved();
     changing_sizes();
-    rvos_model_close(&model);
-    rvos_device_close(&device);
-    CHECK(log.errors == 0);
-    return test_done();
+    return end();
 }

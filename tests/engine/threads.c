@@ -15,8 +15,6 @@
 #define WORKERS 3 /* of each device */
 #define N 2
 
-static struct log log_;
-static const char *backend, *folder;
 static atomic_int most_threads;
 static int own_threads; /* the main thread, and those of a sanitizer */
 

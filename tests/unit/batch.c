@@ -82,9 +82,37 @@ static struct rv_plan *new_plan(int size)
     return plan;
 }
 
-/* A batch with plans of 1, 2, 4 ... up to `largest` frames; nothing is held. */
-static void open_batch(struct rv_batch *batch, int max, int largest, int wait_us)
+struct stream {
+    struct rv_batch *batch;
+    struct rv_member member;
+    int id, state, frames, status;
+    bool warm_up;
+    pthread_t thread;
+};
+
+static struct stream stream[MOST];
+static int streams;
+
+static void open_streams(struct rv_batch *batch, int n)
 {
+    streams = n;
+    for (int i = 0; i < n; i++) {
+        stream[i] = (struct stream){.batch = batch, .id = i, .frames = 1};
+        rv_member_init(&stream[i].member);
+    }
+}
+
+static void close_streams(void)
+{
+    while (streams)
+        rv_member_finish(&stream[--streams].member);
+}
+
+/* A batch with plans of 1, 2, 4 ... up to `largest` frames, and n streams; nothing is
+ * held. */
+static void open_batch(struct rv_batch *batch, int max, int largest, int wait_us, int n)
+{
+    open_streams(batch, n);
     stub.held = false;
     stub.permits = stub.passes = stub.destroyed = 0;
     stub.bad = -1;
@@ -97,33 +125,10 @@ static void close_batch(struct rv_batch *batch)
 {
     int plans = batch->plans;
 
+    close_streams();
     CHECK(!batch->first && !batch->busy && !batch->queued && !batch->awaited);
     rv_batch_finish(batch);
     CHECK(stub.destroyed == plans);
-}
-
-struct stream {
-    struct rv_batch *batch;
-    struct rv_member member;
-    int id, state, frames, status;
-    bool warm_up;
-    pthread_t thread;
-};
-
-static struct stream stream[MOST];
-
-static void open_streams(struct rv_batch *batch, int n)
-{
-    for (int i = 0; i < n; i++) {
-        stream[i] = (struct stream){.batch = batch, .id = i, .frames = 1};
-        rv_member_init(&stream[i].member);
-    }
-}
-
-static void close_streams(int n)
-{
-    for (int i = 0; i < n; i++)
-        rv_member_finish(&stream[i].member);
 }
 
 static void *process(void *opaque)
@@ -150,6 +155,13 @@ static void join(int first, int end)
 {
     for (int i = first; i < end; i++)
         pthread_join(stream[i].thread, NULL);
+}
+
+/* A stream's next frames, to their end. */
+static void run(int i)
+{
+    start(i);
+    join(i, i + 1);
 }
 
 /* Waits until so many are queued, or until the leader waits. */
@@ -212,14 +224,14 @@ static void behind_a_pass(struct rv_batch *batch, int n)
     for (int i = 0; i <= n; i++)
         CHECK(stream[i].status == 0 && stream[i].state == 1);
     expect_pass(0, 1, 0, 1);
-    close_streams(n + 1);
+    close_streams();
 }
 
 static void turns(void)
 {
     struct rv_batch batch;
 
-    open_batch(&batch, 1, 1, FOREVER);
+    open_batch(&batch, 1, 1, FOREVER, 0);
     behind_a_pass(&batch, 9);
     CHECK(stub.passes == 10);
     for (int i = 0; i < 10; i++)
@@ -235,7 +247,7 @@ static void sizes(void)
         int size = n > 8 ? 16 : n > 4 ? 8 : n > 2 ? 4 : n;
         int64_t frames, passes;
 
-        open_batch(&batch, 16, 16, 0);
+        open_batch(&batch, 16, 16, 0, 0);
         behind_a_pass(&batch, n);
         CHECK(stub.passes == 2);
         expect_pass(1, size, 1, n);
@@ -250,13 +262,13 @@ static void limits(void)
 {
     struct rv_batch batch;
 
-    open_batch(&batch, 3, 4, 0); /* fewer than the plan could */
+    open_batch(&batch, 3, 4, 0, 0); /* fewer than the plan could */
     behind_a_pass(&batch, 5);
     CHECK(stub.passes == 3);
     expect_pass(1, 4, 1, 3);
     expect_pass(2, 2, 4, 2);
     close_batch(&batch);
-    open_batch(&batch, 16, 2, 0); /* there was no memory for more */
+    open_batch(&batch, 16, 2, 0, 0); /* there was no memory for more */
     behind_a_pass(&batch, 5);
     CHECK(stub.passes == 4);
     for (int i = 1; i < 4; i++)
@@ -269,7 +281,7 @@ static void fairness(void)
 {
     struct rv_batch batch;
 
-    open_batch(&batch, 16, 16, 0);
+    open_batch(&batch, 16, 16, 0, 0);
     behind_a_pass(&batch, 63);
     CHECK(stub.passes == 5);
     for (int i = 1; i < 5; i++)
@@ -282,17 +294,14 @@ static void fairness(void)
     join(0, MOST);
     for (int i = 0; i < MOST; i++)
         CHECK(stream[i].state == 30 && stream[i].status == 0);
-    close_streams(MOST);
     close_batch(&batch);
 }
 
 /* Each runs a frame, so that all are awaited from now on. */
 static void first_frames(int n)
 {
-    for (int i = 0; i < n; i++) {
-        start(i);
-        join(i, i + 1);
-    }
+    for (int i = 0; i < n; i++)
+        run(i);
     stub.passes = 0;
 }
 
@@ -301,10 +310,8 @@ static void wait_for_all(void)
 {
     struct rv_batch batch;
 
-    open_batch(&batch, 16, 16, FOREVER);
-    open_streams(&batch, 3);
-    start(0); /* no other stream is awaited yet */
-    join(0, 1);
+    open_batch(&batch, 16, 16, FOREVER, 3);
+    run(0); /* no other stream is awaited yet */
     batch.wait_us = 0;
     first_frames(3);
     batch.wait_us = FOREVER;
@@ -316,7 +323,6 @@ static void wait_for_all(void)
     join(0, 3);
     expect_pass(0, 4, 0, 3);
     CHECK(batch.round == 1); /* no wait was in vain */
-    close_streams(3);
     close_batch(&batch);
 }
 
@@ -325,8 +331,7 @@ static void wait_until_full(void)
 {
     struct rv_batch batch;
 
-    open_batch(&batch, 2, 2, 0);
-    open_streams(&batch, 3);
+    open_batch(&batch, 2, 2, 0, 3);
     first_frames(3);
     batch.wait_us = FOREVER;
     start(0);
@@ -340,7 +345,6 @@ static void wait_until_full(void)
     join(2, 3);
     join(0, 1);
     CHECK(stub.pass[1].n == 2 && stub.pass[1].stream[0] == 2);
-    close_streams(3);
     close_batch(&batch);
 }
 
@@ -349,17 +353,14 @@ static void idle_stream(void)
 {
     struct rv_batch batch;
 
-    open_batch(&batch, 4, 4, 0);
-    open_streams(&batch, 2);
+    open_batch(&batch, 4, 4, 0, 2);
     first_frames(2);
     batch.wait_us = 20000;
-    start(0);
-    join(0, 1);
+    run(0);
     expect_pass(0, 1, 0, 1);
     CHECK(batch.round == 2 && batch.awaited == 1);
     batch.wait_us = FOREVER;
-    start(0); /* 1 is not awaited */
-    join(0, 1);
+    run(0); /* 1 is not awaited */
     expect_pass(1, 1, 0, 1);
     CHECK(batch.round == 2);
     for (int i = 1; i >= 0; i--) {
@@ -370,7 +371,6 @@ static void idle_stream(void)
         CHECK(stub.passes == 4 - i && stub.pass[3 - i].n == 2);
     }
     CHECK(batch.round == 2 && batch.awaited == 2);
-    close_streams(2);
     close_batch(&batch);
 }
 
@@ -379,23 +379,20 @@ static void close_while_others_wait(void)
 {
     struct rv_batch batch, other;
 
-    open_batch(&other, 4, 4, 0);
-    open_batch(&batch, 4, 4, 0);
-    open_streams(&batch, 3);
+    open_batch(&other, 4, 4, 0, 0);
+    open_batch(&batch, 4, 4, 0, 3);
     first_frames(3);
     batch.wait_us = FOREVER;
     start(0);
     until_queued(&batch, 1, true);
-    rv_member_finish(&stream[2].member);
+    rv_member_finish(&stream[--streams].member);
     rv_member_move(&stream[1].member, &other);
     join(0, 1);
     expect_pass(0, 1, 0, 1);
     CHECK(other.awaited == 1 && batch.awaited == 1);
-    start(0); /* alone by now */
-    join(0, 1);
+    run(0); /* alone by now */
     rv_member_move(&stream[1].member, &batch);
     CHECK(other.awaited == 0 && batch.awaited == 2);
-    close_streams(2);
     close_batch(&batch);
     stub.destroyed = 0;
     close_batch(&other);
@@ -408,8 +405,7 @@ static void failing(int why)
     bool dead = why == RVOS_ERR_DEVICE;
     int64_t frames, passes;
 
-    open_batch(&batch, 4, 4, 0);
-    open_streams(&batch, 4);
+    open_batch(&batch, 4, 4, 0, 4);
     hold(true);
     start(0);
     until_passes(1);
@@ -430,10 +426,8 @@ static void failing(int why)
     rv_batch_count(&batch, &frames, &passes);
     CHECK(frames == (dead ? 1 : 3) && passes == (dead ? 2 : 4));
     stub.bad = -1;
-    start(2); /* and goes on */
-    join(2, 3);
+    run(2); /* and goes on */
     CHECK(stream[2].status == 0);
-    close_streams(4);
     close_batch(&batch);
 }
 
@@ -443,8 +437,7 @@ static void warm_ups(void)
     struct rv_batch batch;
     int64_t frames, passes;
 
-    open_batch(&batch, 4, 4, 0);
-    open_streams(&batch, 6);
+    open_batch(&batch, 4, 4, 0, 6);
     hold(true);
     start(0);
     until_passes(1);
@@ -460,9 +453,7 @@ static void warm_ups(void)
     rv_batch_count(&batch, &frames, &passes);
     CHECK(frames == 4 && passes == 3 && batch.awaited == 4);
     batch.wait_us = FOREVER;
-    start(2);
-    join(2, 3);
-    close_streams(6);
+    run(2);
     close_batch(&batch);
 }
 
