@@ -3,7 +3,7 @@
 #include "gstrvosmeta.h"
 
 #include <gst/analytics/analytics.h>
-#include <gst/check/gstcheck.h>
+#include "suite.h"
 #include <gst/video/video.h>
 
 static GstAnalyticsRelationMeta meta;
@@ -136,7 +136,7 @@ gboolean gst_analytics_od_mtd_get_location(const GstAnalyticsODMtd *instance, gi
     return instance->id != 2;
 }
 
-GST_START_TEST(test_detections)
+SUITE_TEST(test_detections)
 {
     GstBuffer *buffer = gst_buffer_new();
     GstRvosDetection found[4];
@@ -155,7 +155,7 @@ GST_START_TEST(test_detections)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_record)
+SUITE_TEST(test_record)
 {
     GstBuffer *buffer = gst_buffer_new(), *mask = gst_buffer_new();
     GstRvosResult result = {
@@ -193,15 +193,4 @@ GST_START_TEST(test_record)
 }
 GST_END_TEST;
 
-static Suite *analytics_suite(void)
-{
-    Suite *s = suite_create("analytics");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_record);
-    tcase_add_test(tc, test_detections);
-    return s;
-}
-
-GST_CHECK_MAIN(analytics)
+SUITE_MAIN("analytics", 0, NULL, NULL)

@@ -22,7 +22,7 @@ static void find_box(GstAnalyticsRelationMeta *meta, guint n, GstAnalyticsODMtd 
             meta, &state, gst_analytics_od_mtd_get_mtd_type(), box));
 }
 
-GST_START_TEST(test_boxes_and_tracking)
+SUITE_TEST(test_boxes_and_tracking)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer;
@@ -95,7 +95,7 @@ static void check_mask(GstBuffer *buffer)
     gst_buffer_unref(mask);
 }
 
-GST_START_TEST(test_mask)
+SUITE_TEST(test_mask)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer = rig_push(rig, 0, BOXES(BOX(2), {4, 30, 20, 6, 5}));
@@ -106,7 +106,7 @@ GST_START_TEST(test_mask)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_mask_of_a_plain_pool)
+SUITE_TEST(test_mask_of_a_plain_pool)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer;
@@ -121,18 +121,4 @@ GST_START_TEST(test_mask_of_a_plain_pool)
 GST_END_TEST;
 #endif
 
-static Suite *analytics_suite(void)
-{
-    Suite *s = suite_create("analytics, real");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_boxes_and_tracking);
-#if GST_CHECK_VERSION(1, 26, 0)
-    tcase_add_test(tc, test_mask);
-    tcase_add_test(tc, test_mask_of_a_plain_pool);
-#endif
-    return s;
-}
-
-GST_CHECK_MAIN(analytics)
+SUITE_MAIN("analytics, real", 0, NULL, NULL)

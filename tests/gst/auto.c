@@ -35,7 +35,7 @@ static guint64 next_id(Rig *rig, const gchar *event, guint slot)
     return id;
 }
 
-GST_START_TEST(test_stream)
+SUITE_TEST(test_stream)
 {
     static const struct {
         const gchar *wanted;
@@ -53,7 +53,7 @@ GST_START_TEST(test_stream)
 GST_END_TEST;
 
 /* min-age has no effect: it belongs to zero-shot mode. */
-GST_START_TEST(test_shown_at_once)
+SUITE_TEST(test_shown_at_once)
 {
     Rig *rig = automatic("30");
     GstBuffer *buffer;
@@ -73,7 +73,7 @@ GST_END_TEST;
 
 /* When a slot gets another object, the old one is lost first, the new one has a new id,
  * and the neighbours keep theirs. */
-GST_START_TEST(test_slot_is_used_again)
+SUITE_TEST(test_slot_is_used_again)
 {
     Rig *rig = automatic("30");
     guint64 old, other, young;
@@ -101,7 +101,7 @@ GST_START_TEST(test_slot_is_used_again)
 GST_END_TEST;
 
 /* An object that is occluded for a while comes back under its id. */
-GST_START_TEST(test_comes_back)
+SUITE_TEST(test_comes_back)
 {
     Rig *rig = automatic("30");
     guint64 id;
@@ -117,7 +117,7 @@ GST_START_TEST(test_comes_back)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_set_mask_and_drop)
+SUITE_TEST(test_set_mask_and_drop)
 {
     Rig *rig = automatic("30");
     gboolean good;
@@ -136,7 +136,7 @@ GST_START_TEST(test_set_mask_and_drop)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_init_mask)
+SUITE_TEST(test_init_mask)
 {
     gchar *dir = folder("auto-mask"), *path = g_build_filename(dir, "m.pgm", NULL);
     Rig *rig;
@@ -154,7 +154,7 @@ GST_START_TEST(test_init_mask)
 GST_END_TEST;
 
 /* A region without an id takes a slot that no found object has. */
-GST_START_TEST(test_region_takes_a_free_slot)
+SUITE_TEST(test_region_takes_a_free_slot)
 {
     Rig *rig = automatic("30");
     GstBuffer *buffer;
@@ -169,7 +169,7 @@ GST_START_TEST(test_region_takes_a_free_slot)
 GST_END_TEST;
 
 /* Masks of another rvosseg are not taken, because auto finds the objects itself. */
-GST_START_TEST(test_takes_no_mask_from_upstream)
+SUITE_TEST(test_takes_no_mask_from_upstream)
 {
     Rig *before = rig_new(rig_element("min-age", "0", NULL)), *rig = automatic("30");
     GstBuffer *buffer = rig_push(before, 0, BOXES(BOX(1)));
@@ -181,7 +181,7 @@ GST_START_TEST(test_takes_no_mask_from_upstream)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_reset)
+SUITE_TEST(test_reset)
 {
     Rig *rig = automatic("30");
     guint64 id;
@@ -206,7 +206,7 @@ static void push_grey(Rig *rig, guint n, guint8 grey)
 }
 
 /* Without scene-cut, a change of the scene starts a search and resets nothing. */
-GST_START_TEST(test_scene_cut)
+SUITE_TEST(test_scene_cut)
 {
     Rig *rig = automatic("0");
     guint n = 0;
@@ -230,7 +230,7 @@ GST_START_TEST(test_scene_cut)
 GST_END_TEST;
 
 /* A model with one decoder, like many published checkpoints. */
-GST_START_TEST(test_model_of_one_task)
+SUITE_TEST(test_model_of_one_task)
 {
     static const struct {
         const gchar *tasks;
@@ -254,25 +254,4 @@ GST_START_TEST(test_model_of_one_task)
 }
 GST_END_TEST;
 
-static Suite *auto_suite(void)
-{
-    Suite *s = suite_create("auto");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_stream);
-    tcase_add_test(tc, test_shown_at_once);
-    tcase_add_test(tc, test_slot_is_used_again);
-    tcase_add_test(tc, test_comes_back);
-    tcase_add_test(tc, test_set_mask_and_drop);
-    tcase_add_test(tc, test_init_mask);
-    tcase_add_test(tc, test_region_takes_a_free_slot);
-    tcase_add_test(tc, test_takes_no_mask_from_upstream);
-    tcase_add_test(tc, test_reset);
-    tcase_add_test(tc, test_scene_cut);
-    tcase_add_test(tc, test_model_of_one_task);
-    return s;
-}
-
-GST_CHECK_MAIN(auto)
+SUITE_MAIN("auto", 0, scripted_clear, NULL)

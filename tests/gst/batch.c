@@ -88,7 +88,7 @@ static guint users(GstHarness *h)
     return n;
 }
 
-GST_START_TEST(test_together)
+SUITE_TEST(test_together)
 {
     Stream alone[STREAMS], s[STREAMS];
     guint same = 0, marked = 0;
@@ -123,15 +123,4 @@ GST_START_TEST(test_together)
 }
 GST_END_TEST;
 
-static Suite *batch_suite(void)
-{
-    Suite *s = suite_create("batch");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, test_together);
-    return s;
-}
-
-GST_CHECK_MAIN(batch)
+SUITE_MAIN("batch", 120, NULL, NULL)

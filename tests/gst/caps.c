@@ -17,7 +17,7 @@ static const struct {
     {"Y444_10LE", RVOS_Y444_10}, {"P010_10LE", RVOS_P010},
 };
 
-GST_START_TEST(test_formats_reach_the_engine)
+SUITE_TEST(test_formats_reach_the_engine)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstVideoInfo info;
@@ -38,7 +38,7 @@ GST_START_TEST(test_formats_reach_the_engine)
 GST_END_TEST;
 
 /* Strides and offsets of the meta override those of the caps. */
-GST_START_TEST(test_padding)
+SUITE_TEST(test_padding)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer = gst_buffer_new_allocate(NULL, 10000, NULL);
@@ -62,7 +62,7 @@ GST_START_TEST(test_padding)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_colorimetry)
+SUITE_TEST(test_colorimetry)
 {
     static const struct {
         const gchar *name;
@@ -121,7 +121,7 @@ static gchar *asked(Rig *rig, const gchar *text)
     return format;
 }
 
-GST_START_TEST(test_accept_caps)
+SUITE_TEST(test_accept_caps)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
 
@@ -141,7 +141,7 @@ GST_START_TEST(test_accept_caps)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_smallest_frame)
+SUITE_TEST(test_smallest_frame)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
 
@@ -154,7 +154,7 @@ GST_START_TEST(test_smallest_frame)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_alpha)
+SUITE_TEST(test_alpha)
 {
     Rig *rig = rig_new(
         rig_element("min-age", "0", "output", "alpha", "inference-interval", "2", NULL));
@@ -180,7 +180,7 @@ GST_END_TEST;
 
 /* While playing, upstream is asked for an alpha channel, and switches to it. Frames that
  * come before the switch give no warning. */
-GST_START_TEST(test_alpha_while_playing)
+SUITE_TEST(test_alpha_while_playing)
 {
     static const gchar *const launches[] = {
         "videotestsrc ! videoconvert ! rvosseg name=r ! fakesink sync=true",
@@ -227,21 +227,4 @@ GST_START_TEST(test_alpha_while_playing)
 }
 GST_END_TEST;
 
-static Suite *caps_suite(void)
-{
-    Suite *s = suite_create("caps");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_formats_reach_the_engine);
-    tcase_add_test(tc, test_padding);
-    tcase_add_test(tc, test_colorimetry);
-    tcase_add_test(tc, test_accept_caps);
-    tcase_add_test(tc, test_smallest_frame);
-    tcase_add_test(tc, test_alpha);
-    tcase_add_test(tc, test_alpha_while_playing);
-    return s;
-}
-
-GST_CHECK_MAIN(caps)
+SUITE_MAIN("caps", 0, scripted_clear, NULL)

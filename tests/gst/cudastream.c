@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests gst/gstrvoscuda.c compiled for GStreamer 1.24 and newer, with a shim of its API.
  * Memory has a stream there, and librvos must wait for it. */
-#include <gst/check/gstcheck.h>
+#include "suite.h"
 
 #include "../../gst/gstrvoscuda.h"
 #include "shim/gst/cuda/shim.h"
@@ -138,7 +138,7 @@ static GstBuffer *on_the_gpu(GstCudaStream *stream)
 
 /* ---- tests ------------------------------------------------------------------------- */
 
-GST_START_TEST(test_stream)
+SUITE_TEST(test_stream)
 {
     int handle;
     GstCudaStream stream = {.handle = &handle};
@@ -155,7 +155,7 @@ GST_START_TEST(test_stream)
 GST_END_TEST;
 
 /* If the buffer does not give strides, the memory's count. */
-GST_START_TEST(test_map)
+SUITE_TEST(test_map)
 {
     GstBuffer *buffer = on_the_gpu(NULL);
     GstVideoFrame frame;
@@ -172,7 +172,7 @@ GST_START_TEST(test_map)
 GST_END_TEST;
 
 /* Without the driver's library gst-cuda is not called. */
-GST_START_TEST(test_no_driver)
+SUITE_TEST(test_no_driver)
 {
     GstContext *context = gst_context_new(GST_CUDA_CONTEXT_TYPE, TRUE);
     GstObject *found = NULL;
@@ -186,16 +186,4 @@ GST_START_TEST(test_no_driver)
 }
 GST_END_TEST;
 
-static Suite *stream_suite(void)
-{
-    Suite *s = suite_create("cuda-1.24");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_stream);
-    tcase_add_test(tc, test_map);
-    tcase_add_test(tc, test_no_driver);
-    return s;
-}
-
-GST_CHECK_MAIN(stream)
+SUITE_MAIN("cuda-1.24", 0, NULL, NULL)

@@ -42,7 +42,7 @@ static void expect_message(Rig *rig, const gchar *label)
 
 /* A box starts an object once, in the first free slot. Its name is in the messages from
  * `appeared` on. */
-GST_START_TEST(test_new)
+SUITE_TEST(test_new)
 {
     Rig *rig = playing("auto");
     scripted_state state;
@@ -67,7 +67,7 @@ GST_START_TEST(test_new)
 GST_END_TEST;
 
 /* Bytes that are no UTF-8 are replaced, as structures do not take them. */
-GST_START_TEST(test_label_not_utf8)
+SUITE_TEST(test_label_not_utf8)
 {
     Rig *rig = playing("auto");
 
@@ -79,7 +79,7 @@ GST_START_TEST(test_label_not_utf8)
 GST_END_TEST;
 
 /* A box that is off by a tenth of its size still fits the object, which gets its name. */
-GST_START_TEST(test_fits_an_object)
+SUITE_TEST(test_fits_an_object)
 {
     Rig *rig = playing("auto");
     GstBuffer *buffer;
@@ -119,7 +119,7 @@ GST_START_TEST(test_fits_an_object)
 GST_END_TEST;
 
 /* A box that started no object is tried again, but not at once. */
-GST_START_TEST(test_patience)
+SUITE_TEST(test_patience)
 {
     Rig *rig = playing("auto");
     guint n = 0;
@@ -134,7 +134,7 @@ GST_START_TEST(test_patience)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_one_shot)
+SUITE_TEST(test_one_shot)
 {
     Rig *rig = playing("one-shot");
 
@@ -152,7 +152,7 @@ GST_START_TEST(test_one_shot)
 GST_END_TEST;
 
 /* Other regions, and detections while detector-seeds is off. */
-GST_START_TEST(test_not_taken)
+SUITE_TEST(test_not_taken)
 {
     Rig *rig = playing("auto");
 
@@ -172,20 +172,4 @@ GST_START_TEST(test_not_taken)
 }
 GST_END_TEST;
 
-static Suite *detect_suite(void)
-{
-    Suite *s = suite_create("detect");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_new);
-    tcase_add_test(tc, test_label_not_utf8);
-    tcase_add_test(tc, test_fits_an_object);
-    tcase_add_test(tc, test_patience);
-    tcase_add_test(tc, test_one_shot);
-    tcase_add_test(tc, test_not_taken);
-    return s;
-}
-
-GST_CHECK_MAIN(detect)
+SUITE_MAIN("detect", 0, scripted_clear, NULL)

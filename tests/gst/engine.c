@@ -90,7 +90,7 @@ static guint objects_in(const guint8 *labels)
     return n;
 }
 
-GST_START_TEST(test_zero_shot)
+SUITE_TEST(test_zero_shot)
 {
     GstVideoInfo info = real_info("RGB", WIDTH, HEIGHT, NULL);
     Engine e = open_engine(RVOS_TASK_ZERO_SHOT);
@@ -114,7 +114,7 @@ GST_START_TEST(test_zero_shot)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_one_shot)
+SUITE_TEST(test_one_shot)
 {
     GstVideoInfo info = real_info("RGB", WIDTH, HEIGHT, NULL);
     Engine e = open_engine(RVOS_TASK_ONE_SHOT);
@@ -164,7 +164,7 @@ static void flush(GstHarness *h)
 
 /* A second run of a clip repeats the first. After a seek the masks are those of a run
  * that starts there. */
-GST_START_TEST(test_again_and_after_a_seek)
+SUITE_TEST(test_again_and_after_a_seek)
 {
     GstVideoInfo info = real_info("RGB", WIDTH, HEIGHT, NULL);
     GstHarness *mask, *h = element(&mask, &info, "zero-shot");
@@ -195,7 +195,7 @@ GST_START_TEST(test_again_and_after_a_seek)
 GST_END_TEST;
 
 /* Two elements on one model, interleaved: neither disturbs the other. */
-GST_START_TEST(test_two_streams)
+SUITE_TEST(test_two_streams)
 {
     GstVideoInfo info = real_info("RGB", WIDTH, HEIGHT, NULL);
     GstHarness *mask[2], *h[2];
@@ -228,7 +228,7 @@ GST_END_TEST;
 
 /* Supported precisions start, others are errors. Without bf16 or int16 float32 is used,
  * with a warning. */
-GST_START_TEST(test_precision)
+SUITE_TEST(test_precision)
 {
     static const struct {
         const gchar *precision;
@@ -272,19 +272,4 @@ GST_START_TEST(test_precision)
 }
 GST_END_TEST;
 
-static Suite *engine_suite(void)
-{
-    Suite *s = suite_create("engine");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_test(tc, test_zero_shot);
-    tcase_add_test(tc, test_one_shot);
-    tcase_add_test(tc, test_again_and_after_a_seek);
-    tcase_add_test(tc, test_two_streams);
-    tcase_add_test(tc, test_precision);
-    return s;
-}
-
-GST_CHECK_MAIN(engine)
+SUITE_MAIN("engine", 120, NULL, NULL)

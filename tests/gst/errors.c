@@ -39,7 +39,7 @@ static void expect_start_error(GstElement *element, GQuark domain, gint code)
     fail_unless_equals_int(scripted_get().streams, 0);
 }
 
-GST_START_TEST(test_no_such_model)
+SUITE_TEST(test_no_such_model)
 {
     expect_start_error(rig_element("model", "/no/such/file", NULL), GST_RESOURCE_ERROR,
                        GST_RESOURCE_ERROR_NOT_FOUND);
@@ -50,7 +50,7 @@ GST_START_TEST(test_no_such_model)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_unreadable_model)
+SUITE_TEST(test_unreadable_model)
 {
     gchar *path = rig_model("unreadable");
 
@@ -66,7 +66,7 @@ GST_START_TEST(test_unreadable_model)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_not_a_model)
+SUITE_TEST(test_not_a_model)
 {
     gchar *path = rig_model("nonsense");
 
@@ -77,7 +77,7 @@ GST_START_TEST(test_not_a_model)
 GST_END_TEST;
 
 /* The message itself, not only its debug text, has librvos' finding about the file. */
-GST_START_TEST(test_words_about_model)
+SUITE_TEST(test_words_about_model)
 {
     gchar *path = rig_model("nonsense"), *debug;
     GstElement *element = rig_element("model", path, NULL);
@@ -106,7 +106,7 @@ GST_START_TEST(test_words_about_model)
 GST_END_TEST;
 
 /* If fewer threads start than asked for, a warning says what helps, and frames come. */
-GST_START_TEST(test_few_threads)
+SUITE_TEST(test_few_threads)
 {
     gchar *path = rig_model("zero-shot one-shot"), *debug;
     GstElement *element = rig_element("model", path, NULL);
@@ -135,7 +135,7 @@ GST_START_TEST(test_few_threads)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_mode_against_model)
+SUITE_TEST(test_mode_against_model)
 {
     gchar *path = rig_model("zero-shot");
 
@@ -145,7 +145,7 @@ GST_START_TEST(test_mode_against_model)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_settings)
+SUITE_TEST(test_settings)
 {
     expect_start_error(rig_element("network-width", "31", NULL), GST_RESOURCE_ERROR,
                        GST_RESOURCE_ERROR_SETTINGS);
@@ -158,14 +158,14 @@ GST_START_TEST(test_settings)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_cuda_never_falls_back)
+SUITE_TEST(test_cuda_never_falls_back)
 {
     expect_start_error(rig_element("engine", "cuda", NULL), GST_LIBRARY_ERROR,
                        GST_LIBRARY_ERROR_INIT);
 }
 GST_END_TEST;
 
-GST_START_TEST(test_auto_is_the_cpu)
+SUITE_TEST(test_auto_is_the_cpu)
 {
     Rig *rig = rig_new(rig_element("engine", "auto", NULL));
     gchar *engine;
@@ -177,7 +177,7 @@ GST_START_TEST(test_auto_is_the_cpu)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_auto_falls_back_with_one_warning)
+SUITE_TEST(test_auto_falls_back_with_one_warning)
 {
     Rig *rig;
     GstMessage *message;
@@ -203,7 +203,7 @@ GST_START_TEST(test_auto_falls_back_with_one_warning)
 GST_END_TEST;
 
 /* A bad file must not make the element try the other engine. */
-GST_START_TEST(test_auto_and_bad_model)
+SUITE_TEST(test_auto_and_bad_model)
 {
     gchar *path = rig_model("nonsense");
 
@@ -213,7 +213,7 @@ GST_START_TEST(test_auto_and_bad_model)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_memory)
+SUITE_TEST(test_memory)
 {
     scripted_fail("rvos_model_load", RVOS_ERR_MEMORY);
     expect_start_error(rig_element(NULL, NULL), GST_RESOURCE_ERROR,
@@ -230,7 +230,7 @@ GST_START_TEST(test_memory)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_memory_for_the_frame)
+SUITE_TEST(test_memory_for_the_frame)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
 
@@ -258,7 +258,7 @@ static void expect_run_error(const gchar *function, int status, GQuark domain, g
     rig_free(rig);
 }
 
-GST_START_TEST(test_while_running)
+SUITE_TEST(test_while_running)
 {
     expect_run_error("rvos_stream_process", RVOS_ERR_DEVICE, GST_LIBRARY_ERROR,
                      GST_LIBRARY_ERROR_FAILED);
@@ -278,7 +278,7 @@ static void expect_mask_error(const gchar *location, GQuark domain, gint code)
         code);
 }
 
-GST_START_TEST(test_mask_locations)
+SUITE_TEST(test_mask_locations)
 {
     const gchar *folder = g_getenv("RVOSSEG_TEST_DIR");
     gchar *text = g_build_filename(folder, "mask.txt", NULL);
@@ -306,29 +306,4 @@ GST_START_TEST(test_mask_locations)
 }
 GST_END_TEST;
 
-static Suite *errors_suite(void)
-{
-    Suite *s = suite_create("errors");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_no_such_model);
-    tcase_add_test(tc, test_unreadable_model);
-    tcase_add_test(tc, test_not_a_model);
-    tcase_add_test(tc, test_words_about_model);
-    tcase_add_test(tc, test_few_threads);
-    tcase_add_test(tc, test_mode_against_model);
-    tcase_add_test(tc, test_settings);
-    tcase_add_test(tc, test_cuda_never_falls_back);
-    tcase_add_test(tc, test_auto_is_the_cpu);
-    tcase_add_test(tc, test_auto_falls_back_with_one_warning);
-    tcase_add_test(tc, test_auto_and_bad_model);
-    tcase_add_test(tc, test_memory);
-    tcase_add_test(tc, test_memory_for_the_frame);
-    tcase_add_test(tc, test_while_running);
-    tcase_add_test(tc, test_mask_locations);
-    return s;
-}
-
-GST_CHECK_MAIN(errors)
+SUITE_MAIN("errors", 0, scripted_clear, NULL)

@@ -245,7 +245,7 @@ static void expect_failure(const gchar *function, gint status, const gchar *outp
     session_close(&session);
 }
 
-GST_START_TEST(test_every_status)
+SUITE_TEST(test_every_status)
 {
     static const gchar *const functions[] = {
         "rvos_device_open",    "rvos_model_load",     "rvos_stream_open",
@@ -262,7 +262,7 @@ GST_END_TEST;
 
 /* The n-th call fails, for each n. There is at most one error; without an error all
  * frames must come. */
-GST_START_TEST(test_every_call)
+SUITE_LOOP(test_every_call, G_N_ELEMENTS(outputs))
 {
     guint n = 0, told = 0;
     gboolean reached = TRUE;
@@ -288,17 +288,4 @@ GST_START_TEST(test_every_call)
 }
 GST_END_TEST;
 
-static Suite *faults_suite(void)
-{
-    Suite *s = suite_create("faults");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_every_status);
-    tcase_add_loop_test(tc, test_every_call, 0, G_N_ELEMENTS(outputs));
-    return s;
-}
-
-GST_CHECK_MAIN(faults)
+SUITE_MAIN("faults", 120, scripted_clear, NULL)

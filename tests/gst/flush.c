@@ -125,22 +125,10 @@ static const gchar *const lists[][2] = {
     {"ul", "hFGfSB"}, {"ul", "BFfCSB"},
 };
 
-GST_START_TEST(test_all_orders)
+SUITE_LOOP(test_all_orders, G_N_ELEMENTS(lists))
 {
     all_orders(lists[__i__][0], lists[__i__][1]);
 }
 GST_END_TEST;
 
-static Suite *flush_suite(void)
-{
-    Suite *s = suite_create("flush");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_loop_test(tc, test_all_orders, 0, G_N_ELEMENTS(lists));
-    return s;
-}
-
-GST_CHECK_MAIN(flush)
+SUITE_MAIN("flush", 120, scripted_clear, NULL)

@@ -15,7 +15,7 @@ static guint64 id_of_message(Rig *rig, const gchar *event)
     return id;
 }
 
-GST_START_TEST(test_not_before_min_age)
+SUITE_TEST(test_not_before_min_age)
 {
     Rig *rig = rig_new(rig_element("min-age", "3", NULL));
     GstBuffer *buffer;
@@ -40,7 +40,7 @@ GST_START_TEST(test_not_before_min_age)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_appeared_lost_recovered)
+SUITE_TEST(test_appeared_lost_recovered)
 {
     Rig *rig = rig_new(rig_element("min-age", "2", "lost-frames", "3", NULL));
 
@@ -58,7 +58,7 @@ GST_START_TEST(test_appeared_lost_recovered)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_message_fields)
+SUITE_TEST(test_message_fields)
 {
     Rig *rig = rig_new(rig_element("min-age", "1", NULL));
     GstStructure *s;
@@ -86,7 +86,7 @@ GST_START_TEST(test_message_fields)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_ids_over_resets_and_null)
+SUITE_TEST(test_ids_over_resets_and_null)
 {
     Rig *rig = rig_new(rig_element("min-age", "1", NULL));
     guint64 last = 0, id;
@@ -116,7 +116,7 @@ GST_START_TEST(test_ids_over_resets_and_null)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_colour_follows_slot)
+SUITE_TEST(test_colour_follows_slot)
 {
     Rig *rig =
         rig_new(rig_element("min-age", "0", "palette", "#010000,#410000,#810000", NULL));
@@ -134,7 +134,7 @@ GST_START_TEST(test_colour_follows_slot)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_all_messages)
+SUITE_TEST(test_all_messages)
 {
     Rig *rig = rig_new(rig_element("min-age", "1", "post-messages", "all",
                                    "inference-interval", "2", NULL));
@@ -146,7 +146,7 @@ GST_START_TEST(test_all_messages)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_drop_object)
+SUITE_TEST(test_drop_object)
 {
     Rig *rig = rig_new(rig_element("min-age", "1", "objects", "4", NULL));
     gboolean good;
@@ -167,7 +167,7 @@ GST_START_TEST(test_drop_object)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_small_objects_are_none)
+SUITE_TEST(test_small_objects_are_none)
 {
     Rig *rig = rig_new(rig_element("min-age", "1", "min-object-size", "30", NULL));
 
@@ -177,22 +177,4 @@ GST_START_TEST(test_small_objects_are_none)
 }
 GST_END_TEST;
 
-static Suite *ids_suite(void)
-{
-    Suite *s = suite_create("ids");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_not_before_min_age);
-    tcase_add_test(tc, test_appeared_lost_recovered);
-    tcase_add_test(tc, test_message_fields);
-    tcase_add_test(tc, test_ids_over_resets_and_null);
-    tcase_add_test(tc, test_colour_follows_slot);
-    tcase_add_test(tc, test_all_messages);
-    tcase_add_test(tc, test_drop_object);
-    tcase_add_test(tc, test_small_objects_are_none);
-    return s;
-}
-
-GST_CHECK_MAIN(ids)
+SUITE_MAIN("ids", 0, scripted_clear, NULL)

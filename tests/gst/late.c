@@ -23,7 +23,7 @@ static gboolean stale(GstBuffer *buffer, guint *age)
     return stale_;
 }
 
-GST_START_TEST(test_qos_is_off)
+SUITE_TEST(test_qos_is_off)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     gboolean qos;
@@ -51,7 +51,7 @@ static void send_qos(Rig *rig, GstClockTimeDiff diff, GstClockTime time)
 }
 
 /* Sums that overflow 64 bits are clamped. */
-GST_START_TEST(test_qos_extremes)
+SUITE_TEST(test_qos_extremes)
 {
     Rig *rig = rig_new(rig_element("max-gap", "18446744073709551615", NULL));
     GstClockTimeDiff jitter;
@@ -78,7 +78,7 @@ GST_START_TEST(test_qos_extremes)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_reuse)
+SUITE_TEST(test_reuse)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer;
@@ -130,14 +130,14 @@ static void late_by_clock(gboolean live, guint64 expected)
     rig_free(rig);
 }
 
-GST_START_TEST(test_live_without_reports)
+SUITE_TEST(test_live_without_reports)
 {
     late_by_clock(TRUE, 4);
     late_by_clock(FALSE, 0);
 }
 GST_END_TEST;
 
-GST_START_TEST(test_always_late_still_advances)
+SUITE_TEST(test_always_late_still_advances)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
 
@@ -150,7 +150,7 @@ GST_START_TEST(test_always_late_still_advances)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_slowness_is_said_once)
+SUITE_TEST(test_slowness_is_said_once)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstMessage *message;
@@ -166,7 +166,7 @@ GST_START_TEST(test_slowness_is_said_once)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_process)
+SUITE_TEST(test_process)
 {
     Rig *rig = rig_new(rig_element("late-policy", "process", NULL));
 
@@ -178,7 +178,7 @@ GST_START_TEST(test_process)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_drop)
+SUITE_TEST(test_drop)
 {
     Rig *rig = rig_new(rig_element("late-policy", "drop", NULL));
     GstEvent *event;
@@ -201,7 +201,7 @@ GST_START_TEST(test_drop)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_flush_forgets_lateness)
+SUITE_TEST(test_flush_forgets_lateness)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstSegment segment;
@@ -286,7 +286,7 @@ static guint64 late_frames(GstClockTime cost)
 
 /* Where a source is kept up with on average, looking for objects makes no frame miss its
  * network run: the latency that is told covers the dearest frame. */
-GST_START_TEST(test_discovery_is_not_late)
+SUITE_TEST(test_discovery_is_not_late)
 {
     fail_unless_equals_uint64(late_frames(18 * GST_MSECOND), 0);
     fail_unless_equals_uint64(late_frames(25 * GST_MSECOND), 0);
@@ -295,24 +295,4 @@ GST_START_TEST(test_discovery_is_not_late)
 }
 GST_END_TEST;
 
-static Suite *late_suite(void)
-{
-    Suite *s = suite_create("late");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_qos_is_off);
-    tcase_add_test(tc, test_qos_extremes);
-    tcase_add_test(tc, test_reuse);
-    tcase_add_test(tc, test_live_without_reports);
-    tcase_add_test(tc, test_discovery_is_not_late);
-    tcase_add_test(tc, test_always_late_still_advances);
-    tcase_add_test(tc, test_slowness_is_said_once);
-    tcase_add_test(tc, test_process);
-    tcase_add_test(tc, test_drop);
-    tcase_add_test(tc, test_flush_forgets_lateness);
-    return s;
-}
-
-GST_CHECK_MAIN(late)
+SUITE_MAIN("late", 0, scripted_clear, NULL)

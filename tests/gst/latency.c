@@ -22,7 +22,7 @@ static GstClockTime min_of(GstHarness *h)
     return min;
 }
 
-GST_START_TEST(test_both_pads)
+SUITE_TEST(test_both_pads)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstClockTime min, max, ours = rig_stat(rig, "latency-ns");
@@ -46,7 +46,7 @@ GST_START_TEST(test_both_pads)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_maximum)
+SUITE_TEST(test_maximum)
 {
     Rig *rig = rig_new(rig_element("latency", "5000000", NULL));
     GstQuery *query = gst_query_new_latency();
@@ -63,7 +63,7 @@ GST_START_TEST(test_maximum)
 GST_END_TEST;
 
 /* Latencies whose sum overflows. */
-GST_START_TEST(test_extremes)
+SUITE_TEST(test_extremes)
 {
     Rig *rig = rig_new(rig_element("latency", "9223372036854775807", NULL));
 
@@ -75,7 +75,7 @@ GST_START_TEST(test_extremes)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_property)
+SUITE_TEST(test_property)
 {
     Rig *rig = rig_new(rig_element("latency", "0", NULL));
     GstMessage *message;
@@ -93,7 +93,7 @@ GST_START_TEST(test_property)
 GST_END_TEST;
 
 /* The warm-up gives the time of a frame before the first one. */
-GST_START_TEST(test_warm_up)
+SUITE_TEST(test_warm_up)
 {
     Rig *rig;
 
@@ -106,7 +106,7 @@ GST_START_TEST(test_warm_up)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_slower_than_told)
+SUITE_TEST(test_slower_than_told)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstClockTime slower;
@@ -126,20 +126,4 @@ GST_START_TEST(test_slower_than_told)
 }
 GST_END_TEST;
 
-static Suite *latency_suite(void)
-{
-    Suite *s = suite_create("latency");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_both_pads);
-    tcase_add_test(tc, test_maximum);
-    tcase_add_test(tc, test_extremes);
-    tcase_add_test(tc, test_property);
-    tcase_add_test(tc, test_warm_up);
-    tcase_add_test(tc, test_slower_than_told);
-    return s;
-}
-
-GST_CHECK_MAIN(latency)
+SUITE_MAIN("latency", 0, scripted_clear, NULL)

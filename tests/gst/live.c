@@ -68,7 +68,7 @@ static Seen run(const gchar *policy, guint64 *inferred, guint64 *late)
 
 /* At least 99 % of the frames come out, each has the age of its mask, and the network
  * runs often enough. */
-GST_START_TEST(test_reuse_stays_smooth)
+SUITE_TEST(test_reuse_stays_smooth)
 {
     guint64 inferred, late;
     Seen seen = run("reuse", &inferred, &late);
@@ -83,7 +83,7 @@ GST_START_TEST(test_reuse_stays_smooth)
 GST_END_TEST;
 
 /* late-policy=drop: the base class drops late frames. */
-GST_START_TEST(test_drop_loses_frames)
+SUITE_TEST(test_drop_loses_frames)
 {
     guint64 inferred, late;
     Seen seen = run("drop", &inferred, &late);
@@ -93,17 +93,4 @@ GST_START_TEST(test_drop_loses_frames)
 }
 GST_END_TEST;
 
-static Suite *live_suite(void)
-{
-    Suite *s = suite_create("live");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_reuse_stays_smooth);
-    tcase_add_test(tc, test_drop_loses_frames);
-    return s;
-}
-
-GST_CHECK_MAIN(live)
+SUITE_MAIN("live", 120, scripted_clear, NULL)

@@ -31,7 +31,7 @@ static void flush(Rig *rig)
 }
 
 /* The first picture comes late, and the rate is not the caps'. */
-GST_START_TEST(test_counted)
+SUITE_TEST(test_counted)
 {
     static const guint ms[] = {900, 933, 1500, 1533, 3000, 3033};
     gchar *dir = folder("masks-count");
@@ -60,7 +60,7 @@ GST_START_TEST(test_counted)
 GST_END_TEST;
 
 /* A gap is a picture, too; its mask goes to the next one. */
-GST_START_TEST(test_mask_of_a_gap)
+SUITE_TEST(test_mask_of_a_gap)
 {
     gchar *dir = folder("masks-gap");
     gchar *a = write_values(dir, "1.pgm", "\0\1\1\0", 4);
@@ -83,7 +83,7 @@ GST_START_TEST(test_mask_of_a_gap)
 GST_END_TEST;
 
 /* A picture that is dropped as late, before the element sees it, counts too. */
-GST_START_TEST(test_mask_of_a_late_picture)
+SUITE_TEST(test_mask_of_a_late_picture)
 {
     gchar *dir = folder("masks-late");
     gchar *a = write_values(dir, "2.pgm", "\0\1\1\0", 4);
@@ -109,7 +109,7 @@ GST_START_TEST(test_mask_of_a_late_picture)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_seek_to_an_unknown_picture)
+SUITE_TEST(test_seek_to_an_unknown_picture)
 {
     gchar *dir = folder("masks-seek");
     gchar *a = write_values(dir, "0.pgm", "\0\1\1\0", 4);
@@ -136,7 +136,7 @@ GST_START_TEST(test_seek_to_an_unknown_picture)
 GST_END_TEST;
 
 /* A warning names masks without a picture; if nothing was followed, it is an error. */
-GST_START_TEST(test_left_over)
+SUITE_TEST(test_left_over)
 {
     gchar *dir = folder("masks-left");
     gchar *a = write_values(dir, "07.pgm", "\0\1\1\0", 4);
@@ -164,7 +164,7 @@ GST_START_TEST(test_left_over)
 GST_END_TEST;
 
 /* While masks wait, no QOS event goes to the decoder. */
-GST_START_TEST(test_qos_stays_here)
+SUITE_TEST(test_qos_stays_here)
 {
     gchar *dir = folder("masks-qos");
     gchar *a = write_values(dir, "0.pgm", "\0\1\1\0", 4);
@@ -192,7 +192,7 @@ GST_END_TEST;
 
 /* ---- paths ------------------------------------------------------------------------ */
 
-GST_START_TEST(test_per_cent)
+SUITE_TEST(test_per_cent)
 {
     gchar *dir = folder("masks-50%");
     gchar *a = write_values(dir, "at 100%.pgm", "\0\1\1\0", 4);
@@ -222,7 +222,7 @@ GST_START_TEST(test_per_cent)
 GST_END_TEST;
 
 /* Only regular files are read; a pipe must not block. */
-GST_START_TEST(test_fifo)
+SUITE_TEST(test_fifo)
 {
     gchar *dir = folder("masks-fifo");
     gchar *path = g_build_filename(dir, "0.png", NULL);
@@ -245,22 +245,4 @@ GST_START_TEST(test_fifo)
 }
 GST_END_TEST;
 
-static Suite *maskorder_suite(void)
-{
-    Suite *s = suite_create("maskorder");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_counted);
-    tcase_add_test(tc, test_mask_of_a_gap);
-    tcase_add_test(tc, test_mask_of_a_late_picture);
-    tcase_add_test(tc, test_seek_to_an_unknown_picture);
-    tcase_add_test(tc, test_left_over);
-    tcase_add_test(tc, test_qos_stays_here);
-    tcase_add_test(tc, test_per_cent);
-    tcase_add_test(tc, test_fifo);
-    return s;
-}
-
-GST_CHECK_MAIN(maskorder)
+SUITE_MAIN("maskorder", 0, scripted_clear, NULL)

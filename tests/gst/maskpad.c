@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-GST_START_TEST(test_nobody_is_linked)
+SUITE_TEST(test_nobody_is_linked)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstPad *mask = gst_element_request_pad_simple(rig->element, "mask");
@@ -25,7 +25,7 @@ GST_START_TEST(test_nobody_is_linked)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_one_pad_only)
+SUITE_TEST(test_one_pad_only)
 {
     GstElement *element = rig_element(NULL, NULL);
     GstPadTemplate *templ = gst_element_get_pad_template(element, "mask");
@@ -42,7 +42,7 @@ GST_START_TEST(test_one_pad_only)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_events)
+SUITE_TEST(test_events)
 {
     static const GstEventType order[] = {GST_EVENT_STREAM_START, GST_EVENT_CAPS,
                                          GST_EVENT_SEGMENT,      GST_EVENT_TAG,
@@ -90,7 +90,7 @@ GST_START_TEST(test_events)
 GST_END_TEST;
 
 /* The caps change between the request and the first buffer; then while running. */
-GST_START_TEST(test_caps_change)
+SUITE_TEST(test_caps_change)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer;
@@ -116,7 +116,7 @@ GST_START_TEST(test_caps_change)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_pixel_is_slot)
+SUITE_TEST(test_pixel_is_slot)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstVideoFrame frame;
@@ -146,7 +146,7 @@ GST_END_TEST;
 
 /* A write into a mask that the frame's meta also holds must not change the meta's mask.
  */
-GST_START_TEST(test_masks_are_not_shared_for_writing)
+SUITE_TEST(test_masks_are_not_shared_for_writing)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", "inference-interval", "2", NULL));
     GstBuffer *mask;
@@ -166,7 +166,7 @@ GST_START_TEST(test_masks_are_not_shared_for_writing)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_upstream_events)
+SUITE_TEST(test_upstream_events)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstEvent *event;
@@ -192,7 +192,7 @@ GST_START_TEST(test_upstream_events)
 GST_END_TEST;
 
 /* The same SEEK comes from two sinks. */
-GST_START_TEST(test_one_seek)
+SUITE_TEST(test_one_seek)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstEvent *seek = gst_event_new_seek(1, GST_FORMAT_TIME, GST_SEEK_FLAG_FLUSH,
@@ -225,7 +225,7 @@ static GstFlowReturn chain_flow(GstPad *pad, GstObject *parent, GstBuffer *buffe
 }
 
 /* The mask branch's flow returns, and the result that upstream gets. */
-GST_START_TEST(test_flow)
+SUITE_TEST(test_flow)
 {
     static const GstFlowReturn cases[][2] = {
         {GST_FLOW_OK, GST_FLOW_OK},       {GST_FLOW_NOT_LINKED, GST_FLOW_OK},
@@ -248,24 +248,4 @@ GST_START_TEST(test_flow)
 }
 GST_END_TEST;
 
-static Suite *maskpad_suite(void)
-{
-    Suite *s = suite_create("maskpad");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_nobody_is_linked);
-    tcase_add_test(tc, test_one_pad_only);
-    tcase_add_test(tc, test_events);
-    tcase_add_test(tc, test_caps_change);
-    tcase_add_test(tc, test_pixel_is_slot);
-    tcase_add_test(tc, test_masks_are_not_shared_for_writing);
-    tcase_add_test(tc, test_upstream_events);
-    tcase_add_test(tc, test_one_seek);
-    tcase_add_test(tc, test_flow);
-    return s;
-}
-
-GST_CHECK_MAIN(maskpad)
+SUITE_MAIN("maskpad", 120, scripted_clear, NULL)

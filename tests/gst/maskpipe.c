@@ -62,7 +62,7 @@ static void run_to_eos(gint frames, const gchar *rest)
     end(bin);
 }
 
-GST_START_TEST(test_who_is_linked)
+SUITE_TEST(test_who_is_linked)
 {
     run_to_eos(20, "r.src ! queue ! fakesink r.mask ! queue ! fakesink");
     run_to_eos(20, "r.src ! fakesink r.mask ! queue ! fakesink");
@@ -73,7 +73,7 @@ GST_END_TEST;
 
 /* Without a queue on the mask's branch both sinks preroll in one thread, as with a tee. A
  * queue on the picture's branch does not help, because the mask is pushed first. */
-GST_START_TEST(test_no_queue_does_not_preroll)
+SUITE_TEST(test_no_queue_does_not_preroll)
 {
     static const gchar *const rest[] = {"r.src ! fakesink r.mask ! fakesink",
                                         "r.src ! queue ! fakesink r.mask ! fakesink"};
@@ -91,7 +91,7 @@ GST_END_TEST;
 
 /* The branch's element goes to NULL without a release of the pad: the stream continues.
  */
-GST_START_TEST(test_branch_goes_to_null)
+SUITE_TEST(test_branch_goes_to_null)
 {
     GstElement *bin = pipeline(-1, "r.src ! queue ! fakesink name=s sync=false "
                                    "r.mask ! queue name=q ! fakesink name=m async=false");
@@ -132,7 +132,7 @@ static void on_handoff(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointe
 }
 
 /* 100 times: request, link, see a mask, unlink, release; the picture never stops. */
-GST_START_TEST(test_come_and_go)
+SUITE_TEST(test_come_and_go)
 {
     GstElement *bin = pipeline(-1, "r.src ! queue ! fakesink sync=false");
     GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
@@ -180,7 +180,7 @@ static void check_time(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointe
         g_atomic_int_inc((gint *)user);
 }
 
-GST_START_TEST(test_seek_storm)
+SUITE_TEST(test_seek_storm)
 {
     GstElement *bin =
         pipeline(1000000, "r.src ! queue ! fakesink name=s signal-handoffs=1 "
@@ -208,7 +208,7 @@ GST_START_TEST(test_seek_storm)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_two_sinks_seek_is_one_reset)
+SUITE_TEST(test_two_sinks_seek_is_one_reset)
 {
     GstElement *bin = pipeline(1000000, "r.src ! queue ! fakesink sync=true "
                                         "r.mask ! queue ! fakesink sync=true");
@@ -231,7 +231,7 @@ GST_START_TEST(test_two_sinks_seek_is_one_reset)
 GST_END_TEST;
 
 /* A release while a push is blocked downstream must not wait for it. */
-GST_START_TEST(test_release_while_blocked)
+SUITE_TEST(test_release_while_blocked)
 {
     GstElement *bin = pipeline(-1, "r.src ! queue ! fakesink sync=false async=false "
                                    "r.mask ! queue name=q max-size-buffers=1 ! "
@@ -254,22 +254,4 @@ GST_START_TEST(test_release_while_blocked)
 }
 GST_END_TEST;
 
-static Suite *maskpipe_suite(void)
-{
-    Suite *s = suite_create("maskpipe");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_who_is_linked);
-    tcase_add_test(tc, test_no_queue_does_not_preroll);
-    tcase_add_test(tc, test_branch_goes_to_null);
-    tcase_add_test(tc, test_come_and_go);
-    tcase_add_test(tc, test_seek_storm);
-    tcase_add_test(tc, test_two_sinks_seek_is_one_reset);
-    tcase_add_test(tc, test_release_while_blocked);
-    return s;
-}
-
-GST_CHECK_MAIN(maskpipe)
+SUITE_MAIN("maskpipe", 120, scripted_clear, NULL)

@@ -48,7 +48,7 @@ static guint32 seeds_of(const gchar *values, guint n, const gchar *words)
     return seeded;
 }
 
-GST_START_TEST(test_values)
+SUITE_TEST(test_values)
 {
     fail_unless_equals_int(seeds_of("\0\377\377\0", 4, NULL), 1);
     fail_unless_equals_int(seeds_of("\0\200\200\0", 4, NULL), 1);
@@ -63,7 +63,7 @@ GST_START_TEST(test_values)
 GST_END_TEST;
 
 /* With a folder, in the middle of a stream. */
-GST_START_TEST(test_values_in_a_folder)
+SUITE_TEST(test_values_in_a_folder)
 {
     gchar *dir = folder("masks-folder");
     gchar *a = write_values(dir, "1.pgm", "\0\377\377\0", 4);
@@ -116,7 +116,7 @@ static gboolean give(Rig *rig, GstBuffer *buffer, gint width, gint height,
     return good;
 }
 
-GST_START_TEST(test_rows)
+SUITE_TEST(test_rows)
 {
     Rig *rig = rig_one_shot(NULL);
 
@@ -143,7 +143,7 @@ GST_START_TEST(test_rows)
 GST_END_TEST;
 
 /* The buffer's metadata overrides its size, but must stay within its memory. */
-GST_START_TEST(test_meta_of_the_buffer)
+SUITE_TEST(test_meta_of_the_buffer)
 {
     Rig *rig = rig_one_shot(NULL);
     gsize offset[GST_VIDEO_MAX_PLANES] = {10};
@@ -179,7 +179,7 @@ GST_START_TEST(test_meta_of_the_buffer)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_refused_signals)
+SUITE_TEST(test_refused_signals)
 {
     Rig *rig = rig_one_shot(NULL);
 
@@ -196,7 +196,7 @@ GST_START_TEST(test_refused_signals)
 GST_END_TEST;
 
 /* A request of one mode does not fail in another. */
-GST_START_TEST(test_mode_changed_since)
+SUITE_TEST(test_mode_changed_since)
 {
     GstElement *element = rig_element("mode", "one-shot", NULL);
     Rig rig = {.element = element, .bus = gst_bus_new()}, *whole;
@@ -222,7 +222,7 @@ GST_START_TEST(test_mode_changed_since)
 GST_END_TEST;
 
 /* Fewer slots than when the mask was given. */
-GST_START_TEST(test_objects_lowered_since)
+SUITE_TEST(test_objects_lowered_since)
 {
     GstElement *element = rig_element("mode", "one-shot", NULL);
     Rig rig = {.element = element}, *whole;
@@ -238,7 +238,7 @@ GST_START_TEST(test_objects_lowered_since)
 GST_END_TEST;
 
 /* The mask in a frame's metadata has a layout of its own. */
-GST_START_TEST(test_mask_in_metadata)
+SUITE_TEST(test_mask_in_metadata)
 {
     Rig *rig = rig_one_shot(NULL);
 
@@ -259,22 +259,4 @@ GST_START_TEST(test_mask_in_metadata)
 }
 GST_END_TEST;
 
-static Suite *masks_suite(void)
-{
-    Suite *s = suite_create("masks");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_values);
-    tcase_add_test(tc, test_values_in_a_folder);
-    tcase_add_test(tc, test_rows);
-    tcase_add_test(tc, test_meta_of_the_buffer);
-    tcase_add_test(tc, test_refused_signals);
-    tcase_add_test(tc, test_mode_changed_since);
-    tcase_add_test(tc, test_objects_lowered_since);
-    tcase_add_test(tc, test_mask_in_metadata);
-    return s;
-}
-
-GST_CHECK_MAIN(masks)
+SUITE_MAIN("masks", 0, scripted_clear, NULL)

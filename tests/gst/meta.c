@@ -27,7 +27,7 @@ static guint count_regions(GstBuffer *buffer)
     return gst_buffer_get_n_meta(buffer, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE);
 }
 
-GST_START_TEST(test_custom)
+SUITE_TEST(test_custom)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer = rig_push(rig, 0, BOXES(BOX(2), {4, 30, 20, 6, 5}));
@@ -69,7 +69,7 @@ GST_START_TEST(test_custom)
 GST_END_TEST;
 
 /* Readers find the mask's rows, whatever pool it comes from. */
-GST_START_TEST(test_plain_pool)
+SUITE_TEST(test_plain_pool)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer, *mask;
@@ -91,7 +91,7 @@ GST_START_TEST(test_plain_pool)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_regions)
+SUITE_TEST(test_regions)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer;
@@ -118,7 +118,7 @@ GST_START_TEST(test_regions)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_kinds)
+SUITE_TEST(test_kinds)
 {
     static const struct {
         const gchar *flags;
@@ -158,7 +158,7 @@ static GstBuffer *through(const gchar *element, const gchar *in, const gchar *ou
 #define RGB_CAPS "video/x-raw,format=RGB,width=64,height=48,framerate=30/1"
 
 /* Conversion, copies and elements that do not touch pixels keep the meta as it is. */
-GST_START_TEST(test_kept)
+SUITE_TEST(test_kept)
 {
     static const struct {
         const gchar *element, *out;
@@ -184,7 +184,7 @@ GST_START_TEST(test_kept)
 GST_END_TEST;
 
 /* Elements that turn or crop, and those that scale to another shape, drop it. */
-GST_START_TEST(test_dropped)
+SUITE_TEST(test_dropped)
 {
     static const struct {
         const gchar *element, *out;
@@ -214,7 +214,7 @@ GST_START_TEST(test_dropped)
 GST_END_TEST;
 
 /* Scaling scales it; `left` is where the object begins. */
-GST_START_TEST(test_scaled)
+SUITE_TEST(test_scaled)
 {
     static const struct {
         const gchar *out;
@@ -263,7 +263,7 @@ GST_START_TEST(test_scaled)
 GST_END_TEST;
 
 /* Through a converter and a scaler in one go. */
-GST_START_TEST(test_survives_conversion)
+SUITE_TEST(test_survives_conversion)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstHarness *convert = gst_harness_new_parse("videoconvert ! videoscale");
@@ -284,7 +284,7 @@ GST_START_TEST(test_survives_conversion)
 GST_END_TEST;
 
 /* Two elements in a row: the last one's meta is on the frame, once. */
-GST_START_TEST(test_replaced)
+SUITE_TEST(test_replaced)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *buffer = rig_frame(rig, 0, BOXES(BOX(1)));
@@ -306,23 +306,4 @@ GST_START_TEST(test_replaced)
 }
 GST_END_TEST;
 
-static Suite *meta_suite(void)
-{
-    Suite *s = suite_create("meta");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_custom);
-    tcase_add_test(tc, test_plain_pool);
-    tcase_add_test(tc, test_regions);
-    tcase_add_test(tc, test_kinds);
-    tcase_add_test(tc, test_kept);
-    tcase_add_test(tc, test_dropped);
-    tcase_add_test(tc, test_scaled);
-    tcase_add_test(tc, test_survives_conversion);
-    tcase_add_test(tc, test_replaced);
-    return s;
-}
-
-GST_CHECK_MAIN(meta)
+SUITE_MAIN("meta", 0, scripted_clear, NULL)

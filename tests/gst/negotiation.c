@@ -53,7 +53,7 @@ static void offer(Rig *rig, const gchar *text)
 #define GRAY16 "video/x-raw,format=GRAY16_LE,width=64,height=48,framerate=30/1"
 #define RGB "video/x-raw,format=RGB,width=64,height=48,framerate=30/1"
 
-GST_START_TEST(test_caps_event)
+SUITE_TEST(test_caps_event)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
 
@@ -71,7 +71,7 @@ GST_START_TEST(test_caps_event)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_features)
+SUITE_TEST(test_features)
 {
     static const struct {
         const gchar *caps, *word;
@@ -101,7 +101,7 @@ GST_START_TEST(test_features)
 GST_END_TEST;
 
 /* Elements ask and then convert: no message. */
-GST_START_TEST(test_questions)
+SUITE_TEST(test_questions)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstPad *sink = gst_element_get_static_pad(rig->element, "sink");
@@ -180,7 +180,7 @@ static void push(Line *line, const gchar *format, guint n)
 }
 
 /* Elements between rvosseg and the sender of the caps do not matter. */
-GST_START_TEST(test_from_afar)
+SUITE_TEST(test_from_afar)
 {
     static const gchar *const between[] = {"identity",          "queue",
                                            "queue ! identity",  "tee",
@@ -206,7 +206,7 @@ GST_START_TEST(test_from_afar)
 GST_END_TEST;
 
 /* A source that asks first sends no caps at all. */
-GST_START_TEST(test_source_that_asks)
+SUITE_TEST(test_source_that_asks)
 {
     Line line = line_new("videotestsrc ! capsfilter name=c ! rvosseg name=r ! fakesink");
 
@@ -219,7 +219,7 @@ GST_START_TEST(test_source_that_asks)
 GST_END_TEST;
 
 /* videoconvert asks, too, and finds something. */
-GST_START_TEST(test_converted)
+SUITE_TEST(test_converted)
 {
     Line line = line_new("appsrc name=a format=time ! queue ! videoconvert ! "
                          "rvosseg name=r ! fakesink async=false");
@@ -240,7 +240,7 @@ GST_START_TEST(test_converted)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_behind)
+SUITE_TEST(test_behind)
 {
     Line line =
         line_new("appsrc name=a format=time ! rvosseg name=r ! capsfilter name=c ! "
@@ -255,7 +255,7 @@ GST_START_TEST(test_behind)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_behind_mask)
+SUITE_TEST(test_behind_mask)
 {
     Line line = line_new("appsrc name=a format=time ! rvosseg name=r ! fakesink "
                          "r.mask ! queue ! capsfilter name=c ! fakesink");
@@ -280,7 +280,7 @@ static gint output_of(GstElement *element)
 }
 
 /* If one side cannot, property and frames stay as they are. */
-GST_START_TEST(test_alpha_refused)
+SUITE_TEST(test_alpha_refused)
 {
     static const gchar *const launches[] = {
         "videotestsrc ! video/x-raw,format=I420 ! rvosseg name=r ! fakesink name=s",
@@ -333,7 +333,7 @@ static guint8 last_byte(GstElement *sink)
 
 /* Set before the start, frames without an alpha channel pass unchanged, with a warning.
  */
-GST_START_TEST(test_alpha_before_start)
+SUITE_TEST(test_alpha_before_start)
 {
     static const gchar *const launches[] = {
         "appsrc name=a format=time ! rvosseg name=r ! fakesink name=s",
@@ -364,7 +364,7 @@ GST_START_TEST(test_alpha_before_start)
 GST_END_TEST;
 
 /* An element that names more formats than it can convert to: its failure comes first. */
-GST_START_TEST(test_alpha_promised)
+SUITE_TEST(test_alpha_promised)
 {
     Line line = line_new("videotestsrc ! video/x-raw,format=YUY2 ! deinterlace ! "
                          "rvosseg name=r ! fakesink");
@@ -389,7 +389,7 @@ GST_START_TEST(test_alpha_promised)
 GST_END_TEST;
 
 /* No element behind takes an alpha channel, and upstream is unknown. */
-GST_START_TEST(test_alpha_behind)
+SUITE_TEST(test_alpha_behind)
 {
     Line line = line_new("videotestsrc ! rvosseg name=r ! capsfilter name=c ! fakesink");
 
@@ -418,7 +418,7 @@ static gboolean any_caps(GstPad *pad, GstObject *parent, GstQuery *query)
 
 /* Upstream accepts an alpha channel but does not switch: frames are drawn as before.
  * After more frames than queues can hold, a warning says so. */
-GST_START_TEST(test_alpha_never_comes)
+SUITE_TEST(test_alpha_never_comes)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", "palette", "#010203", NULL));
     GstBuffer *buffer;
@@ -448,27 +448,4 @@ GST_START_TEST(test_alpha_never_comes)
 }
 GST_END_TEST;
 
-static Suite *negotiation_suite(void)
-{
-    Suite *s = suite_create("negotiation");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_caps_event);
-    tcase_add_test(tc, test_features);
-    tcase_add_test(tc, test_questions);
-    tcase_add_test(tc, test_from_afar);
-    tcase_add_test(tc, test_source_that_asks);
-    tcase_add_test(tc, test_converted);
-    tcase_add_test(tc, test_behind);
-    tcase_add_test(tc, test_behind_mask);
-    tcase_add_test(tc, test_alpha_refused);
-    tcase_add_test(tc, test_alpha_before_start);
-    tcase_add_test(tc, test_alpha_promised);
-    tcase_add_test(tc, test_alpha_behind);
-    tcase_add_test(tc, test_alpha_never_comes);
-    return s;
-}
-
-GST_CHECK_MAIN(negotiation)
+SUITE_MAIN("negotiation", 0, scripted_clear, NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests the numbers of pictures, counted and after a seek, without an element. */
-#include <gst/check/gstcheck.h>
+#include "suite.h"
 
 #include "gstrvosnumbers.h"
 
@@ -13,7 +13,7 @@ static guint64 picture(GstRvosNumbers *n, GstClockTime time)
 }
 
 /* Time stamps do not matter. */
-GST_START_TEST(test_count)
+SUITE_TEST(test_count)
 {
     static const GstClockTime times[] = {MS(2000), MS(2100), MS(2900),
                                          GST_CLOCK_TIME_NONE, MS(100)};
@@ -27,7 +27,7 @@ GST_START_TEST(test_count)
 GST_END_TEST;
 
 /* A constant rate tells the number of a picture that was never seen. */
-GST_START_TEST(test_constant_rate)
+SUITE_TEST(test_constant_rate)
 {
     GstRvosNumbers n;
 
@@ -54,7 +54,7 @@ GST_START_TEST(test_constant_rate)
 GST_END_TEST;
 
 /* A variable rate does not, but a picture that was seen has a known number. */
-GST_START_TEST(test_variable_rate)
+SUITE_TEST(test_variable_rate)
 {
     static const guint times[] = {0, 100, 200, 700, 1200, 1700};
     GstRvosNumbers n;
@@ -76,7 +76,7 @@ GST_START_TEST(test_variable_rate)
 GST_END_TEST;
 
 /* If the rate turns out to be variable after a seek, the number becomes unknown. */
-GST_START_TEST(test_wrong_guess)
+SUITE_TEST(test_wrong_guess)
 {
     GstRvosNumbers n;
 
@@ -91,7 +91,7 @@ GST_START_TEST(test_wrong_guess)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_backward)
+SUITE_TEST(test_backward)
 {
     GstRvosNumbers n;
 
@@ -107,7 +107,7 @@ GST_START_TEST(test_backward)
 GST_END_TEST;
 
 /* Without a frame rate, and before the first picture. */
-GST_START_TEST(test_no_rate)
+SUITE_TEST(test_no_rate)
 {
     GstRvosNumbers n;
 
@@ -125,19 +125,4 @@ GST_START_TEST(test_no_rate)
 }
 GST_END_TEST;
 
-static Suite *numbers_suite(void)
-{
-    Suite *s = suite_create("numbers");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_count);
-    tcase_add_test(tc, test_constant_rate);
-    tcase_add_test(tc, test_variable_rate);
-    tcase_add_test(tc, test_wrong_guess);
-    tcase_add_test(tc, test_backward);
-    tcase_add_test(tc, test_no_rate);
-    return s;
-}
-
-GST_CHECK_MAIN(numbers)
+SUITE_MAIN("numbers", 0, NULL, NULL)

@@ -14,7 +14,7 @@ static guint gaps_on_mask(Rig *rig)
     return gaps;
 }
 
-GST_START_TEST(test_interval)
+SUITE_TEST(test_interval)
 {
     Rig *rig = rig_new(rig_element("inference-interval", "4", "min-age", "0", NULL));
     GstBuffer *buffer;
@@ -36,7 +36,7 @@ GST_START_TEST(test_interval)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_rate)
+SUITE_TEST(test_rate)
 {
     Rig *rig = rig_new(rig_element("max-inference-rate", "7/2", NULL));
 
@@ -46,7 +46,7 @@ GST_START_TEST(test_rate)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_enabled)
+SUITE_TEST(test_enabled)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *in, *out;
@@ -72,7 +72,7 @@ GST_START_TEST(test_enabled)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_gap_event_goes_to_both_pads)
+SUITE_TEST(test_gap_event_goes_to_both_pads)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstEvent *event;
@@ -92,7 +92,7 @@ GST_START_TEST(test_gap_event_goes_to_both_pads)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_gap_buffer_is_not_segmented)
+SUITE_TEST(test_gap_buffer_is_not_segmented)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstBuffer *in, *out;
@@ -119,19 +119,4 @@ GST_START_TEST(test_gap_buffer_is_not_segmented)
 }
 GST_END_TEST;
 
-static Suite *pace_suite(void)
-{
-    Suite *s = suite_create("pace");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_interval);
-    tcase_add_test(tc, test_rate);
-    tcase_add_test(tc, test_enabled);
-    tcase_add_test(tc, test_gap_event_goes_to_both_pads);
-    tcase_add_test(tc, test_gap_buffer_is_not_segmented);
-    return s;
-}
-
-GST_CHECK_MAIN(pace)
+SUITE_MAIN("pace", 0, scripted_clear, NULL)

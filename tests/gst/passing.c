@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-GST_START_TEST(test_times_flags_metas)
+SUITE_TEST(test_times_flags_metas)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstReferenceTimestampMeta *meta;
@@ -43,7 +43,7 @@ GST_START_TEST(test_times_flags_metas)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_shared_input_stays)
+SUITE_TEST(test_shared_input_stays)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     GstBuffer *in = rig_frame(rig, 0, BOXES(BOX(1))), *out;
@@ -59,7 +59,7 @@ GST_START_TEST(test_shared_input_stays)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_none_copies_no_pixels)
+SUITE_TEST(test_none_copies_no_pixels)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", "output", "none", NULL));
     GstBuffer *in = rig_frame(rig, 0, BOXES(BOX(1))), *out;
@@ -77,7 +77,7 @@ GST_START_TEST(test_none_copies_no_pixels)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_unmappable_frame)
+SUITE_TEST(test_unmappable_frame)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     GstBuffer *buffer;
@@ -94,7 +94,7 @@ GST_START_TEST(test_unmappable_frame)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_frames_without_time)
+SUITE_TEST(test_frames_without_time)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
 
@@ -129,8 +129,9 @@ static guint too_short_words(Rig *rig, gchar **text)
     return n;
 }
 
-/* Objects that are not shown because the stream ends before they are min-age frames old. */
-GST_START_TEST(test_too_short_for_min_age)
+/* Objects that are not shown because the stream ends before they are min-age frames old.
+ */
+SUITE_TEST(test_too_short_for_min_age)
 {
     static const struct {
         const gchar *min_age, *mode;
@@ -158,7 +159,7 @@ GST_START_TEST(test_too_short_for_min_age)
 GST_END_TEST;
 
 /* In a slide show each reset ends a stream that was too short. */
-GST_START_TEST(test_slide_show)
+SUITE_TEST(test_slide_show)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     gchar *text = NULL;
@@ -179,21 +180,4 @@ GST_START_TEST(test_slide_show)
 }
 GST_END_TEST;
 
-static Suite *passing_suite(void)
-{
-    Suite *s = suite_create("passing");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_times_flags_metas);
-    tcase_add_test(tc, test_shared_input_stays);
-    tcase_add_test(tc, test_none_copies_no_pixels);
-    tcase_add_test(tc, test_unmappable_frame);
-    tcase_add_test(tc, test_frames_without_time);
-    tcase_add_test(tc, test_too_short_for_min_age);
-    tcase_add_test(tc, test_slide_show);
-    return s;
-}
-
-GST_CHECK_MAIN(passing)
+SUITE_MAIN("passing", 0, scripted_clear, NULL)

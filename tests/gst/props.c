@@ -50,7 +50,7 @@ static const struct {
     {"stats", 0},
 };
 
-GST_START_TEST(test_flags)
+SUITE_TEST(test_flags)
 {
     GstElement *element = rig_element(NULL, NULL);
     GObjectClass *klass = G_OBJECT_GET_CLASS(element);
@@ -79,7 +79,7 @@ GST_START_TEST(test_flags)
 GST_END_TEST;
 
 /* Every writable property takes a value and gives it back. */
-GST_START_TEST(test_values)
+SUITE_TEST(test_values)
 {
     static const gchar *const values[][2] = {
         {"mode", "one-shot"},
@@ -137,7 +137,7 @@ GST_START_TEST(test_values)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_defaults)
+SUITE_TEST(test_defaults)
 {
     GstElement *element = gst_element_factory_make("rvosseg", NULL);
     GObjectClass *klass = G_OBJECT_GET_CLASS(element);
@@ -157,7 +157,7 @@ GST_START_TEST(test_defaults)
 GST_END_TEST;
 
 /* Refused while running, with a warning; the value stays. */
-GST_START_TEST(test_too_late)
+SUITE_TEST(test_too_late)
 {
     Rig *rig = rig_new(rig_element("objects", "7", NULL));
     GObjectClass *klass = G_OBJECT_GET_CLASS(rig->element);
@@ -205,7 +205,7 @@ GST_START_TEST(test_too_late)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_bad_palette_while_running)
+SUITE_TEST(test_bad_palette_while_running)
 {
     Rig *rig = rig_new(rig_element("palette", "#0a0b0c", NULL));
     gchar *palette;
@@ -222,7 +222,7 @@ GST_START_TEST(test_bad_palette_while_running)
 GST_END_TEST;
 
 /* A controller moves them from frame to frame. */
-GST_START_TEST(test_controller)
+SUITE_TEST(test_controller)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
     static const gchar *const names[] = {"overlay-alpha", "threshold", "enabled"};
@@ -253,7 +253,7 @@ GST_START_TEST(test_controller)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_drawing)
+SUITE_TEST(test_drawing)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", "overlay-alpha", "0.25",
                                    "contour-width", "7", "palette", "#ff0102", NULL));
@@ -273,7 +273,7 @@ GST_START_TEST(test_drawing)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_variant)
+SUITE_TEST(test_variant)
 {
     static const struct {
         const gchar *name;
@@ -291,7 +291,7 @@ GST_START_TEST(test_variant)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_paths_and_engine_can_be_read)
+SUITE_TEST(test_paths_and_engine_can_be_read)
 {
     gchar *path = rig_model("zero-shot"), *got;
     GstElement *element = rig_element("model", "", NULL);
@@ -314,23 +314,4 @@ GST_START_TEST(test_paths_and_engine_can_be_read)
 }
 GST_END_TEST;
 
-static Suite *props_suite(void)
-{
-    Suite *s = suite_create("props");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_flags);
-    tcase_add_test(tc, test_values);
-    tcase_add_test(tc, test_defaults);
-    tcase_add_test(tc, test_too_late);
-    tcase_add_test(tc, test_bad_palette_while_running);
-    tcase_add_test(tc, test_controller);
-    tcase_add_test(tc, test_drawing);
-    tcase_add_test(tc, test_variant);
-    tcase_add_test(tc, test_paths_and_engine_can_be_read);
-    return s;
-}
-
-GST_CHECK_MAIN(props)
+SUITE_MAIN("props", 0, scripted_clear, NULL)

@@ -3,9 +3,10 @@
 #ifndef REAL_H
 #define REAL_H
 
-#include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
+
+#include "suite.h"
 
 /* The network's file, from RVOSSEG_TEST_MODEL. */
 const gchar *real_model(void);

@@ -45,7 +45,7 @@ static void push_stream_start(Rig *rig, const gchar *id, guint group)
     fail_unless(gst_harness_push_event(rig->h, event));
 }
 
-GST_START_TEST(test_flush)
+SUITE_TEST(test_flush)
 {
     Rig *rig = playing();
 
@@ -58,7 +58,7 @@ GST_START_TEST(test_flush)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_stream_start)
+SUITE_TEST(test_stream_start)
 {
     Rig *rig = playing();
 
@@ -77,7 +77,7 @@ GST_START_TEST(test_stream_start)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_caps)
+SUITE_TEST(test_caps)
 {
     Rig *rig = playing();
 
@@ -100,7 +100,7 @@ GST_START_TEST(test_caps)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_segment)
+SUITE_TEST(test_segment)
 {
     Rig *rig = playing();
 
@@ -117,7 +117,7 @@ GST_START_TEST(test_segment)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_jumps)
+SUITE_TEST(test_jumps)
 {
     Rig *rig = playing();
     GstBuffer *buffer;
@@ -140,7 +140,7 @@ GST_START_TEST(test_jumps)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_max_gap_is_a_property)
+SUITE_TEST(test_max_gap_is_a_property)
 {
     Rig *rig = playing();
 
@@ -153,7 +153,7 @@ GST_START_TEST(test_max_gap_is_a_property)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_gap_event)
+SUITE_TEST(test_gap_event)
 {
     Rig *rig = playing();
 
@@ -165,7 +165,7 @@ GST_START_TEST(test_gap_event)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_eos_keeps)
+SUITE_TEST(test_eos_keeps)
 {
     Rig *rig = playing();
 
@@ -176,7 +176,7 @@ GST_START_TEST(test_eos_keeps)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_request)
+SUITE_TEST(test_request)
 {
     Rig *rig = playing();
 
@@ -189,7 +189,7 @@ GST_START_TEST(test_request)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_pause)
+SUITE_TEST(test_pause)
 {
     Rig *rig = playing();
 
@@ -211,7 +211,7 @@ GST_START_TEST(test_pause)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_disabled)
+SUITE_TEST(test_disabled)
 {
     Rig *rig = playing();
 
@@ -227,7 +227,7 @@ GST_START_TEST(test_disabled)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_skipped_frames_keep)
+SUITE_TEST(test_skipped_frames_keep)
 {
     Rig *rig = playing();
 
@@ -247,7 +247,7 @@ GST_START_TEST(test_skipped_frames_keep)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_start_and_stop)
+SUITE_TEST(test_start_and_stop)
 {
     Rig *rig = playing();
     guint64 epoch = rig_stat(rig, "epoch");
@@ -264,7 +264,7 @@ GST_START_TEST(test_start_and_stop)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_key_unit)
+SUITE_TEST(test_key_unit)
 {
     Rig *rig = playing();
 
@@ -290,7 +290,7 @@ static void push_grey(Rig *rig, guint n, guint8 grey)
     fail_unless_equals_int(gst_harness_push(rig->h, buffer), GST_FLOW_OK);
 }
 
-GST_START_TEST(test_scene_cut)
+SUITE_TEST(test_scene_cut)
 {
     Rig *rig = playing();
     guint n = 3;
@@ -323,7 +323,7 @@ GST_START_TEST(test_scene_cut)
 GST_END_TEST;
 
 /* A chain of events is one reset, with the first one's reason. */
-GST_START_TEST(test_one_reset_for_many_reasons)
+SUITE_TEST(test_one_reset_for_many_reasons)
 {
     Rig *rig = playing();
 
@@ -338,7 +338,7 @@ GST_START_TEST(test_one_reset_for_many_reasons)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_messages_can_be_off)
+SUITE_TEST(test_messages_can_be_off)
 {
     Rig *rig = rig_new(rig_element("post-messages", "none", NULL));
 
@@ -349,31 +349,4 @@ GST_START_TEST(test_messages_can_be_off)
 }
 GST_END_TEST;
 
-static Suite *reset_suite(void)
-{
-    Suite *s = suite_create("reset");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_flush);
-    tcase_add_test(tc, test_stream_start);
-    tcase_add_test(tc, test_caps);
-    tcase_add_test(tc, test_segment);
-    tcase_add_test(tc, test_jumps);
-    tcase_add_test(tc, test_max_gap_is_a_property);
-    tcase_add_test(tc, test_gap_event);
-    tcase_add_test(tc, test_eos_keeps);
-    tcase_add_test(tc, test_request);
-    tcase_add_test(tc, test_pause);
-    tcase_add_test(tc, test_disabled);
-    tcase_add_test(tc, test_skipped_frames_keep);
-    tcase_add_test(tc, test_start_and_stop);
-    tcase_add_test(tc, test_key_unit);
-    tcase_add_test(tc, test_scene_cut);
-    tcase_add_test(tc, test_one_reset_for_many_reasons);
-    tcase_add_test(tc, test_messages_can_be_off);
-    return s;
-}
-
-GST_CHECK_MAIN(reset)
+SUITE_MAIN("reset", 0, scripted_clear, NULL)

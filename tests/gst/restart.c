@@ -22,7 +22,7 @@ static GstElement *two_elements(void)
     return bin;
 }
 
-GST_START_TEST(test_20_times)
+SUITE_TEST(test_20_times)
 {
     GstElement *bin = two_elements();
     GstBus *bus = gst_element_get_bus(bin);
@@ -51,7 +51,7 @@ GST_START_TEST(test_20_times)
 GST_END_TEST;
 
 /* Stopped in the middle, at once, or before it has begun. */
-GST_START_TEST(test_stopped_any_time)
+SUITE_TEST(test_stopped_any_time)
 {
     GstElement *bin = two_elements();
 
@@ -66,17 +66,4 @@ GST_START_TEST(test_stopped_any_time)
 }
 GST_END_TEST;
 
-static Suite *restart_suite(void)
-{
-    Suite *s = suite_create("restart");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_20_times);
-    tcase_add_test(tc, test_stopped_any_time);
-    return s;
-}
-
-GST_CHECK_MAIN(restart)
+SUITE_MAIN("restart", 120, scripted_clear, NULL)

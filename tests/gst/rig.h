@@ -7,11 +7,11 @@
 #ifndef RIG_H
 #define RIG_H
 
-#include <gst/check/gstcheck.h>
 #include <gst/check/gstharness.h>
 #include <gst/video/video.h>
 
 #include "scripted.h"
+#include "suite.h"
 
 #define RIG_WIDTH 64
 #define RIG_HEIGHT 48

@@ -32,7 +32,7 @@ static guint warnings(Rig *rig)
     return n;
 }
 
-GST_START_TEST(test_kinds_of_files)
+SUITE_TEST(test_kinds_of_files)
 {
     gchar *dir = folder("seeds-kinds");
     static const struct {
@@ -65,7 +65,7 @@ GST_START_TEST(test_kinds_of_files)
 GST_END_TEST;
 
 /* Wrong files are refused at the start, with a helpful message. */
-GST_START_TEST(test_refused_files)
+SUITE_TEST(test_refused_files)
 {
     gchar *dir = folder("seeds-refused");
     gchar *path[4];
@@ -131,7 +131,7 @@ static void run_listed(const gchar *location)
     scripted_clear();
 }
 
-GST_START_TEST(test_late_objects)
+SUITE_TEST(test_late_objects)
 {
     gchar *dir = folder("seeds-listed");
     gchar *pattern = g_build_filename(dir, "%05d.png", NULL);
@@ -184,7 +184,7 @@ static void flush(Rig *rig)
 }
 
 /* Pictures are counted; after a seek the frame rate tells the number. */
-GST_START_TEST(test_number_after_a_seek)
+SUITE_TEST(test_number_after_a_seek)
 {
     gchar *dir = folder("seeds-number");
     gchar *a = g_build_filename(dir, "40.png", NULL);
@@ -208,7 +208,7 @@ GST_START_TEST(test_number_after_a_seek)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_looping)
+SUITE_TEST(test_looping)
 {
     gchar *dir = folder("seeds-loop");
     gchar *path = g_build_filename(dir, "m.png", NULL);
@@ -229,7 +229,7 @@ GST_START_TEST(test_looping)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_without_a_mask)
+SUITE_TEST(test_without_a_mask)
 {
     Rig *rig = one_shot(NULL);
     GstBuffer *buffer;
@@ -257,7 +257,7 @@ static gpointer emit(gpointer data)
     return NULL;
 }
 
-GST_START_TEST(test_signal)
+SUITE_TEST(test_signal)
 {
     Rig *rig = one_shot(NULL);
     GstSample *wrong;
@@ -299,7 +299,7 @@ GST_START_TEST(test_signal)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_signal_with_a_time)
+SUITE_TEST(test_signal_with_a_time)
 {
     Rig *rig = one_shot(NULL);
 
@@ -315,7 +315,7 @@ GST_START_TEST(test_signal_with_a_time)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_of_another_size)
+SUITE_TEST(test_of_another_size)
 {
     Rig *rig = one_shot(NULL);
     GstSample *sample =
@@ -331,7 +331,7 @@ GST_START_TEST(test_of_another_size)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_more_ids_than_slots)
+SUITE_TEST(test_more_ids_than_slots)
 {
     Rig *rig = rig_new(rig_element("mode", "one-shot", "objects", "3", NULL));
 
@@ -355,7 +355,7 @@ static void add_region(GstBuffer *buffer, gint id, guint x)
         id;
 }
 
-GST_START_TEST(test_regions)
+SUITE_TEST(test_regions)
 {
     Rig *rig = one_shot(NULL);
     GstBuffer *buffer = rig_frame(rig, 0, BOXES(BOX(1), BOX(2)));
@@ -377,7 +377,7 @@ GST_START_TEST(test_regions)
 GST_END_TEST;
 
 /* A zero-shot element finds, a one-shot element behind it follows. */
-GST_START_TEST(test_metadata_of_another_rvosseg)
+SUITE_TEST(test_metadata_of_another_rvosseg)
 {
     Rig *first = rig_new(rig_element("min-age", "0", "output", "none", NULL));
     Rig *second = one_shot(NULL);
@@ -393,7 +393,7 @@ GST_START_TEST(test_metadata_of_another_rvosseg)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_precedence)
+SUITE_TEST(test_precedence)
 {
     gchar *dir = folder("seeds-order");
     gchar *path = g_build_filename(dir, "0.png", NULL);
@@ -418,7 +418,7 @@ GST_START_TEST(test_precedence)
 GST_END_TEST;
 
 /* A reset loses the objects; the network does not run until a new mask comes. */
-GST_START_TEST(test_reset_loses_objects)
+SUITE_TEST(test_reset_loses_objects)
 {
     Rig *rig = one_shot(NULL);
 
@@ -435,7 +435,7 @@ GST_START_TEST(test_reset_loses_objects)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_drop_the_last)
+SUITE_TEST(test_drop_the_last)
 {
     Rig *rig = one_shot(NULL);
     GstBuffer *buffer;
@@ -452,29 +452,4 @@ GST_START_TEST(test_drop_the_last)
 }
 GST_END_TEST;
 
-static Suite *seeds_suite(void)
-{
-    Suite *s = suite_create("seeds");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_kinds_of_files);
-    tcase_add_test(tc, test_refused_files);
-    tcase_add_test(tc, test_late_objects);
-    tcase_add_test(tc, test_number_after_a_seek);
-    tcase_add_test(tc, test_looping);
-    tcase_add_test(tc, test_without_a_mask);
-    tcase_add_test(tc, test_signal);
-    tcase_add_test(tc, test_signal_with_a_time);
-    tcase_add_test(tc, test_of_another_size);
-    tcase_add_test(tc, test_more_ids_than_slots);
-    tcase_add_test(tc, test_regions);
-    tcase_add_test(tc, test_metadata_of_another_rvosseg);
-    tcase_add_test(tc, test_precedence);
-    tcase_add_test(tc, test_reset_loses_objects);
-    tcase_add_test(tc, test_drop_the_last);
-    return s;
-}
-
-GST_CHECK_MAIN(seeds)
+SUITE_MAIN("seeds", 0, scripted_clear, NULL)

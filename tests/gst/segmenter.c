@@ -10,7 +10,7 @@ static gpointer ask(gpointer segmenter)
     return NULL;
 }
 
-GST_START_TEST(test_reset)
+SUITE_TEST(test_reset)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
     GstSegment segment;
@@ -50,7 +50,7 @@ GST_START_TEST(test_reset)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_reset_by_streams)
+SUITE_TEST(test_reset_by_streams)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
 
@@ -81,7 +81,7 @@ GST_END_TEST;
 
 /* ---- pace ------------------------------------------------------------------------- */
 
-GST_START_TEST(test_pace)
+SUITE_TEST(test_pace)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
     const GstRvosCounts *counts = gst_rvos_segmenter_counts(b->segmenter);
@@ -104,7 +104,7 @@ GST_START_TEST(test_pace)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_late)
+SUITE_TEST(test_late)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
     const GstRvosCounts *counts = gst_rvos_segmenter_counts(b->segmenter);
@@ -133,7 +133,7 @@ GST_END_TEST;
 
 /* ---- hold ------------------------------------------------------------------------- */
 
-GST_START_TEST(test_hold)
+SUITE_TEST(test_hold)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
     GstRvosTimes times = {2 * RIG_FRAME, 2 * RIG_FRAME, 2 * RIG_FRAME, RIG_FRAME};
@@ -174,7 +174,7 @@ GST_END_TEST;
 
 /* ---- seeds ------------------------------------------------------------------------ */
 
-GST_START_TEST(test_seeds)
+SUITE_TEST(test_seeds)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ONE_SHOT, NULL);
 
@@ -208,7 +208,7 @@ GST_START_TEST(test_seeds)
 GST_END_TEST;
 
 /* A request before the open waits for it. */
-GST_START_TEST(test_seeds_before_open)
+SUITE_TEST(test_seeds_before_open)
 {
     Bench *b = closed_bench(GST_RVOS_SEG_MODE_ONE_SHOT);
 
@@ -235,7 +235,7 @@ GST_END_TEST;
 /* ---- late objects ------------------------------------------------------------------ */
 
 /* A mask for a late object does not change the others. */
-GST_START_TEST(test_late_object)
+SUITE_TEST(test_late_object)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ONE_SHOT, NULL);
 
@@ -255,7 +255,7 @@ GST_START_TEST(test_late_object)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_found_later)
+SUITE_TEST(test_found_later)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
     const GstRvosCounts *counts = gst_rvos_segmenter_counts(b->segmenter);
@@ -281,7 +281,7 @@ GST_START_TEST(test_found_later)
 GST_END_TEST;
 
 /* A stream in which nothing was shown says so at its end. */
-GST_START_TEST(test_too_short)
+SUITE_TEST(test_too_short)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
 
@@ -296,7 +296,7 @@ GST_END_TEST;
 
 /* ---- what goes wrong --------------------------------------------------------------- */
 
-GST_START_TEST(test_failures)
+SUITE_TEST(test_failures)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ZERO_SHOT, NULL);
     const GstRvosNotice *notice;
@@ -324,7 +324,7 @@ GST_END_TEST;
 
 /* Another model takes over: the objects are forgotten, but it is known that a mask came.
  */
-GST_START_TEST(test_another_model)
+SUITE_TEST(test_another_model)
 {
     Bench *b = bench(GST_RVOS_SEG_MODE_ONE_SHOT, NULL);
     GstRvosOpen open = {.model = b->model, .path = "", .settings = &b->settings};
@@ -344,26 +344,4 @@ GST_START_TEST(test_another_model)
 }
 GST_END_TEST;
 
-static Suite *segmenter_suite(void)
-{
-    Suite *s = suite_create("segmenter");
-    TCase *tc = tcase_create("segmenter");
-
-    gst_rvos_debug_init();
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_reset);
-    tcase_add_test(tc, test_reset_by_streams);
-    tcase_add_test(tc, test_pace);
-    tcase_add_test(tc, test_late);
-    tcase_add_test(tc, test_hold);
-    tcase_add_test(tc, test_seeds);
-    tcase_add_test(tc, test_seeds_before_open);
-    tcase_add_test(tc, test_late_object);
-    tcase_add_test(tc, test_found_later);
-    tcase_add_test(tc, test_too_short);
-    tcase_add_test(tc, test_failures);
-    tcase_add_test(tc, test_another_model);
-    return s;
-}
-
-GST_CHECK_MAIN(segmenter);
+SUITE_MAIN("segmenter", 0, gst_rvos_debug_init, NULL)

@@ -39,7 +39,7 @@ static gboolean answers(Rig *rig, GType api)
 
 /* Downstream accepts all metas; those that would change the picture's shape are removed.
  */
-GST_START_TEST(test_allocation)
+SUITE_TEST(test_allocation)
 {
     for (guint i = 0; i < 3; i++) {
         Rig *rig = rig_new(rig_element("enabled", i == 1 ? "false" : "true", "output",
@@ -86,7 +86,7 @@ static GstPadProbeReturn answer(GstPad *pad, GstPadProbeInfo *info, gpointer use
 }
 
 /* Rows of a pool's masks may be padded: it is used if the peer can know of it. */
-GST_START_TEST(test_mask_allocation)
+SUITE_TEST(test_mask_allocation)
 {
     for (guint i = 0; i < 2; i++) {
         Rig *rig = rig_new(rig_element(NULL, NULL));
@@ -178,7 +178,7 @@ static void one_crop(const gchar *format, const guint *at)
 
 static const guint corners[][2] = {{30, 10}, {36, 22}, {0, 0}, {31, 11}};
 
-GST_START_TEST(test_cropped_by_meta)
+SUITE_TEST(test_cropped_by_meta)
 {
     static const gchar *const formats[] = {"RGB",       "I420",      "NV12", "RGBA",
                                            "NV21",      "Y42B",      "Y444", "GRAY8",
@@ -191,7 +191,7 @@ GST_START_TEST(test_cropped_by_meta)
 GST_END_TEST;
 
 /* Of packed 4:2:2 a picture cannot begin within a pair: chroma would be luma. */
-GST_START_TEST(test_cropped_within_a_pair)
+SUITE_TEST(test_cropped_within_a_pair)
 {
     static const gchar *const formats[] = {"YUY2", "UYVY"};
 
@@ -206,7 +206,7 @@ GST_START_TEST(test_cropped_within_a_pair)
 GST_END_TEST;
 
 /* The caps are the whole picture's: the meta is for whoever shows it. */
-GST_START_TEST(test_crop_is_for_others)
+SUITE_TEST(test_crop_is_for_others)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
 
@@ -217,7 +217,7 @@ GST_START_TEST(test_crop_is_for_others)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_crop_of_another_size)
+SUITE_TEST(test_crop_of_another_size)
 {
     static const guint boxes[][4] = {
         {30, 10, 60, 48}, {37, 10, 64, 48}, {30, 23, 64, 48}, {0xffffffff, 0, 64, 48}};
@@ -241,7 +241,7 @@ GST_END_TEST;
 
 /* ---- turned frames ---------------------------------------------------------------- */
 
-GST_START_TEST(test_affine)
+SUITE_TEST(test_affine)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
     gchar *text;
@@ -291,7 +291,7 @@ static const struct {
     {72, 48, ",pixel-aspect-ratio=8/9", NULL, 90, 48, {"90x48", "another shape"}},
 };
 
-GST_START_TEST(test_mask_shapes)
+SUITE_TEST(test_mask_shapes)
 {
     for (guint i = 0; i < G_N_ELEMENTS(mask_shapes); i++) {
         Rig *rig = rig_new(rig_element("mode", "one-shot", NULL));
@@ -327,7 +327,7 @@ GST_START_TEST(test_mask_shapes)
 GST_END_TEST;
 
 /* Another stream has another orientation. */
-GST_START_TEST(test_orientation_ends_with_stream)
+SUITE_TEST(test_orientation_ends_with_stream)
 {
     Rig *rig = rig_new(rig_element("mode", "one-shot", NULL));
     GstSample *sample = rig_mask(64, 48, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1)));
@@ -345,23 +345,4 @@ GST_START_TEST(test_orientation_ends_with_stream)
 }
 GST_END_TEST;
 
-static Suite *shape_suite(void)
-{
-    Suite *s = suite_create("shape");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_allocation);
-    tcase_add_test(tc, test_mask_allocation);
-    tcase_add_test(tc, test_cropped_by_meta);
-    tcase_add_test(tc, test_cropped_within_a_pair);
-    tcase_add_test(tc, test_crop_is_for_others);
-    tcase_add_test(tc, test_crop_of_another_size);
-    tcase_add_test(tc, test_affine);
-    tcase_add_test(tc, test_mask_shapes);
-    tcase_add_test(tc, test_orientation_ends_with_stream);
-    return s;
-}
-
-GST_CHECK_MAIN(shape)
+SUITE_MAIN("shape", 0, scripted_clear, NULL)

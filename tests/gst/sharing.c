@@ -26,7 +26,7 @@ static guint users(GstElement *element)
     return n;
 }
 
-GST_START_TEST(test_weights_once_state_twice)
+SUITE_TEST(test_weights_once_state_twice)
 {
     GstElement *a = start(rig_element(NULL, NULL)), *b = start(rig_element(NULL, NULL));
 
@@ -44,7 +44,7 @@ GST_START_TEST(test_weights_once_state_twice)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_modes_and_objects_share)
+SUITE_TEST(test_modes_and_objects_share)
 {
     GstElement *a = start(rig_element("objects", "3", NULL));
     GstElement *b = start(rig_element("mode", "one-shot", NULL));
@@ -56,7 +56,7 @@ GST_START_TEST(test_modes_and_objects_share)
 GST_END_TEST;
 
 /* Settings that need other weights, or disable sharing. */
-GST_START_TEST(test_not_shared)
+SUITE_TEST(test_not_shared)
 {
     static const gchar *const others[][2] = {
         {"share-model", "false"}, {"engine", "reference"}, {"network-width", "64"},
@@ -75,7 +75,7 @@ GST_START_TEST(test_not_shared)
 GST_END_TEST;
 
 /* Two links to one file are one file; a replaced file is another. */
-GST_START_TEST(test_file_identity)
+SUITE_TEST(test_file_identity)
 {
     const gchar *dir = g_getenv("RVOSSEG_TEST_DIR");
     gchar *path = g_build_filename(dir, "sharing.script", NULL);
@@ -113,7 +113,7 @@ static void start_two(GstElement *a, GstElement *b, GstStateChangeReturn wanted)
     fail_unless_equals_int(scripted_get().loads, 1);
 }
 
-GST_START_TEST(test_waiting)
+SUITE_TEST(test_waiting)
 {
     GstElement *a = rig_element(NULL, NULL), *b = rig_element(NULL, NULL);
     gchar *model;
@@ -137,19 +137,4 @@ GST_START_TEST(test_waiting)
 }
 GST_END_TEST;
 
-static Suite *sharing_suite(void)
-{
-    Suite *s = suite_create("sharing");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-    tcase_add_test(tc, test_weights_once_state_twice);
-    tcase_add_test(tc, test_modes_and_objects_share);
-    tcase_add_test(tc, test_not_shared);
-    tcase_add_test(tc, test_file_identity);
-    tcase_add_test(tc, test_waiting);
-    return s;
-}
-
-GST_CHECK_MAIN(sharing)
+SUITE_MAIN("sharing", 0, scripted_clear, NULL)

@@ -72,7 +72,7 @@ static GstVideoRectangle written(const gchar *text, const gchar *output, RigBox 
 }
 
 /* Above the box, at its left edge. */
-GST_START_TEST(test_label)
+SUITE_TEST(test_label)
 {
     const RigBox box = {1, 8, 30, 20, 12};
     GstVideoRectangle where = written("label", "overlay", box, "car");
@@ -87,7 +87,7 @@ GST_START_TEST(test_label)
 GST_END_TEST;
 
 /* The plate's colour, and letters on it. */
-GST_START_TEST(test_letters)
+SUITE_TEST(test_letters)
 {
     Rig *rig = playing("label", "overlay");
     const RigBox box = {1, 8, 30, 20, 12};
@@ -107,7 +107,7 @@ GST_START_TEST(test_letters)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_words)
+SUITE_TEST(test_words)
 {
     const RigBox box = {1, 2, 30, 20, 12};
     GstVideoRectangle id = written("id", "overlay", box, NULL);
@@ -122,7 +122,7 @@ GST_START_TEST(test_words)
 GST_END_TEST;
 
 /* Not above the frame's edge, nor beyond its sides. */
-GST_START_TEST(test_edges)
+SUITE_TEST(test_edges)
 {
     GstVideoRectangle where = written("label", "overlay", (RigBox){1, 2, 4, 9, 9}, "car");
 
@@ -136,7 +136,7 @@ GST_START_TEST(test_edges)
 GST_END_TEST;
 
 /* The part of a tag that does not fit is cut off, odd sizes too. */
-GST_START_TEST(test_small_frame)
+SUITE_TEST(test_small_frame)
 {
     Rig *rig = playing("label+id", "overlay");
 
@@ -148,7 +148,7 @@ GST_START_TEST(test_small_frame)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_overlay_only)
+SUITE_TEST(test_overlay_only)
 {
     const RigBox box = {1, 8, 30, 20, 12};
 
@@ -158,7 +158,7 @@ GST_START_TEST(test_overlay_only)
 GST_END_TEST;
 
 /* While it plays: on, another name, a name that is no UTF-8, off. */
-GST_START_TEST(test_changes)
+SUITE_TEST(test_changes)
 {
     Rig *rig = playing("0", "overlay");
     const RigBox box = {1, 8, 30, 20, 12};
@@ -184,7 +184,7 @@ GST_END_TEST;
 #else
 
 /* One warning that says why, and frames flow on. */
-GST_START_TEST(test_not_built)
+SUITE_TEST(test_not_built)
 {
     Rig *rig = rig_new(rig_element("overlay-text", "id", "min-age", "0", NULL));
     GstMessage *message;
@@ -205,25 +205,4 @@ GST_END_TEST;
 
 #endif
 
-static Suite *text_suite(void)
-{
-    Suite *s = suite_create("text");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, scripted_clear, NULL);
-#ifdef HAVE_TEXT
-    tcase_add_test(tc, test_label);
-    tcase_add_test(tc, test_letters);
-    tcase_add_test(tc, test_words);
-    tcase_add_test(tc, test_edges);
-    tcase_add_test(tc, test_small_frame);
-    tcase_add_test(tc, test_overlay_only);
-    tcase_add_test(tc, test_changes);
-#else
-    tcase_add_test(tc, test_not_built);
-#endif
-    return s;
-}
-
-GST_CHECK_MAIN(text)
+SUITE_MAIN("text", 0, scripted_clear, NULL)

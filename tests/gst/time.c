@@ -2,7 +2,7 @@
 /* Tests when to reset and when to run, as pure functions of time. */
 #include "gstrvostime.h"
 
-#include <gst/check/gstcheck.h>
+#include "suite.h"
 
 #define MS GST_MSECOND
 #define MAX_GAP (500 * MS)
@@ -12,7 +12,7 @@ static GstRvosTimeline at(GstClockTime last, GstClockTime length)
     return (GstRvosTimeline){.last = last, .length = length};
 }
 
-GST_START_TEST(test_timeline)
+SUITE_TEST(test_timeline)
 {
     GstRvosTimeline t = at(1000 * MS, 40 * MS);
 
@@ -43,7 +43,7 @@ GST_START_TEST(test_timeline)
 GST_END_TEST;
 
 /* Times at the limits of 64 bits. */
-GST_START_TEST(test_timeline_extremes)
+SUITE_TEST(test_timeline_extremes)
 {
     static const GstClockTime far[] = {G_MAXINT64, (GstClockTime)G_MAXINT64 + 1,
                                        (GstClockTime)G_MAXINT64 + 2, GST_RVOS_TIME_MAX};
@@ -74,7 +74,7 @@ GST_START_TEST(test_timeline_extremes)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_arithmetic)
+SUITE_TEST(test_arithmetic)
 {
     const GstClockTime max = GST_RVOS_TIME_MAX;
 
@@ -106,7 +106,7 @@ GST_START_TEST(test_arithmetic)
 GST_END_TEST;
 
 /* Times at the end of the range: the pace still decides. */
-GST_START_TEST(test_pace_extremes)
+SUITE_TEST(test_pace_extremes)
 {
     const GstRvosSettings slow = {
         .inference_interval = 1, .rate_n = 1, .rate_d = G_MAXINT, .max_gap = G_MAXUINT64};
@@ -130,7 +130,7 @@ GST_START_TEST(test_pace_extremes)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_timeline_advance)
+SUITE_TEST(test_timeline_advance)
 {
     GstRvosTimeline t = {0};
 
@@ -172,7 +172,7 @@ static guint runs_in(guint frames, const GstRvosSettings *rules)
     return runs;
 }
 
-GST_START_TEST(test_pace)
+SUITE_TEST(test_pace)
 {
     GstRvosSettings rules = {.inference_interval = 1, .rate_d = 1, .max_gap = MAX_GAP};
 
@@ -192,7 +192,7 @@ GST_START_TEST(test_pace)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_late)
+SUITE_TEST(test_late)
 {
     GstRvosSettings rules = {.inference_interval = 1,
                              .rate_d = 1,
@@ -219,7 +219,7 @@ GST_START_TEST(test_late)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_rate_after_a_step_back)
+SUITE_TEST(test_rate_after_a_step_back)
 {
     GstRvosSettings rules = {.inference_interval = 1, .rate_n = 1, .rate_d = 1};
     GstRvosPace pace;
@@ -233,7 +233,7 @@ GST_START_TEST(test_rate_after_a_step_back)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_meter)
+SUITE_TEST(test_meter)
 {
     GstRvosMeter meter;
 
@@ -252,7 +252,7 @@ GST_START_TEST(test_meter)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_latency)
+SUITE_TEST(test_latency)
 {
     GstRvosLatency l;
 
@@ -273,23 +273,4 @@ GST_START_TEST(test_latency)
 }
 GST_END_TEST;
 
-static Suite *time_suite(void)
-{
-    Suite *s = suite_create("time");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_arithmetic);
-    tcase_add_test(tc, test_timeline);
-    tcase_add_test(tc, test_timeline_extremes);
-    tcase_add_test(tc, test_pace_extremes);
-    tcase_add_test(tc, test_timeline_advance);
-    tcase_add_test(tc, test_pace);
-    tcase_add_test(tc, test_late);
-    tcase_add_test(tc, test_rate_after_a_step_back);
-    tcase_add_test(tc, test_meter);
-    tcase_add_test(tc, test_latency);
-    return s;
-}
-
-GST_CHECK_MAIN(time)
+SUITE_MAIN("time", 0, NULL, NULL)

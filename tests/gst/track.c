@@ -2,7 +2,7 @@
 /* Tests objects and their ids over frames. */
 #include "gstrvostrack.h"
 
-#include <gst/check/gstcheck.h>
+#include "suite.h"
 
 #define SLOTS 3
 
@@ -27,7 +27,7 @@ static void expect(const GstRvosTracker *t, guint n, GstRvosTrackChange change,
     fail_unless_equals_int(t->event[0].object.slot, slot);
 }
 
-GST_START_TEST(test_min_age)
+SUITE_TEST(test_min_age)
 {
     GstRvosTracker t;
 
@@ -61,7 +61,7 @@ GST_START_TEST(test_min_age)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_lost_and_recovered)
+SUITE_TEST(test_lost_and_recovered)
 {
     GstRvosTracker t;
     guint64 id;
@@ -88,7 +88,7 @@ GST_START_TEST(test_lost_and_recovered)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_ids_are_never_used_twice)
+SUITE_TEST(test_ids_are_never_used_twice)
 {
     GstRvosTracker t;
     guint64 last = 0;
@@ -126,7 +126,7 @@ static void serials(GstRvosTracker *t, guint32 serial)
     gst_rvos_tracker_update(t, seen, 0, 5, 0);
 }
 
-GST_START_TEST(test_serials)
+SUITE_TEST(test_serials)
 {
     GstRvosTracker t;
     guint64 id, other;
@@ -162,7 +162,7 @@ GST_START_TEST(test_serials)
 GST_END_TEST;
 
 /* Pieces that are shown before the stream has made objects of them keep their ids. */
-GST_START_TEST(test_serial_comes_late)
+SUITE_TEST(test_serial_comes_late)
 {
     GstRvosTracker t;
     rvos_object seen[SLOTS] = {{.present = true}};
@@ -184,7 +184,7 @@ GST_START_TEST(test_serial_comes_late)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_many_drops)
+SUITE_TEST(test_many_drops)
 {
     GstRvosTracker t;
 
@@ -200,19 +200,4 @@ GST_START_TEST(test_many_drops)
 }
 GST_END_TEST;
 
-static Suite *track_suite(void)
-{
-    Suite *s = suite_create("track");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_test(tc, test_min_age);
-    tcase_add_test(tc, test_lost_and_recovered);
-    tcase_add_test(tc, test_ids_are_never_used_twice);
-    tcase_add_test(tc, test_serials);
-    tcase_add_test(tc, test_serial_comes_late);
-    tcase_add_test(tc, test_many_drops);
-    return s;
-}
-
-GST_CHECK_MAIN(track)
+SUITE_MAIN("track", 0, NULL, NULL)

@@ -39,7 +39,7 @@ static void expect_both(const gchar *engine, const gchar *before, const gchar *a
     gst_object_unref(element);
 }
 
-GST_START_TEST(test_by_engine)
+SUITE_TEST(test_by_engine)
 {
     expect_both("cuda", "cuda system", "cuda system");
     expect_both("cpu", "system", "system");
@@ -55,7 +55,7 @@ GST_START_TEST(test_by_engine)
 GST_END_TEST;
 
 /* Without a context of gst-cuda the engine runs, with system memory. */
-GST_START_TEST(test_without_context)
+SUITE_TEST(test_without_context)
 {
     fake_cuda_fail("cuCtxCreate_v2", CUDA_ERROR_OUT_OF_MEMORY, 0);
     expect_both("cuda", "cuda system", "system");
@@ -100,7 +100,7 @@ static void expect_asked(GstElement *element, const gchar *text, const gchar *wa
     g_free(formats);
 }
 
-GST_START_TEST(test_accept_caps)
+SUITE_TEST(test_accept_caps)
 {
     static const gchar *const rest = "width=9,height=9,framerate=30/1";
     static const struct {
@@ -155,7 +155,7 @@ static GstBufferPool *ask(Gpu *gpu, guint *size, gboolean *meta)
 }
 
 /* Without a pool downstream, ours is in our context, with padded rows. */
-GST_START_TEST(test_proposes_pool)
+SUITE_TEST(test_proposes_pool)
 {
     GstCudaContext *context = gpu_context(1);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, "NV12", 98, 70);
@@ -195,7 +195,7 @@ static GstPadProbeReturn offer(GstPad *pad, GstPadProbeInfo *info, gpointer user
 }
 
 /* Downstream's pool is passed on; one for system memory is not. */
-GST_START_TEST(test_downstreams_pool)
+SUITE_TEST(test_downstreams_pool)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, "NV12", 98, 70);
@@ -219,19 +219,4 @@ GST_START_TEST(test_downstreams_pool)
 }
 GST_END_TEST;
 
-static Suite *caps_suite(void)
-{
-    Suite *s = suite_create("cuda-caps");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_add_checked_fixture(tc, gpu_setup, gpu_teardown);
-    tcase_add_test(tc, test_by_engine);
-    tcase_add_test(tc, test_without_context);
-    tcase_add_test(tc, test_accept_caps);
-    tcase_add_test(tc, test_proposes_pool);
-    tcase_add_test(tc, test_downstreams_pool);
-    return s;
-}
-
-GST_CHECK_MAIN(caps)
+SUITE_MAIN("cuda-caps", 0, gpu_setup, gpu_teardown)

@@ -25,7 +25,7 @@ static guint device_of(GstContext *context)
 }
 
 /* Alone, it asks by a message, then makes a context on the given GPU, and says so. */
-GST_START_TEST(test_messages)
+SUITE_TEST(test_messages)
 {
     for (gint wanted = -1; wanted < 2; wanted++) {
         gchar *id = g_strdup_printf("%d", wanted);
@@ -49,7 +49,7 @@ GST_START_TEST(test_messages)
 GST_END_TEST;
 
 /* If a context is set before, it sends no message and makes none; neighbours get it. */
-GST_START_TEST(test_given)
+SUITE_TEST(test_given)
 {
     GstCudaContext *context = gpu_context(1), *got;
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
@@ -75,7 +75,7 @@ GST_START_TEST(test_given)
 GST_END_TEST;
 
 /* A context of another GPU is not taken. */
-GST_START_TEST(test_given_of_another_gpu)
+SUITE_TEST(test_given_of_another_gpu)
 {
     GstCudaContext *context = gpu_context(1);
     GstContext *wrapped = gst_context_new_cuda_context(context);
@@ -91,7 +91,7 @@ GST_START_TEST(test_given_of_another_gpu)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_given_and_never_started)
+SUITE_TEST(test_given_and_never_started)
 {
     GstCudaContext *context = gpu_context(0);
     GstContext *wrapped = gst_context_new_cuda_context(context);
@@ -106,7 +106,7 @@ GST_START_TEST(test_given_and_never_started)
 GST_END_TEST;
 
 /* Without the CUDA engine there is no context. */
-GST_START_TEST(test_none_on_the_cpu)
+SUITE_TEST(test_none_on_the_cpu)
 {
     GstCudaContext *context = gpu_context(0);
     GstContext *wrapped = gst_context_new_cuda_context(context);
@@ -127,7 +127,7 @@ GST_START_TEST(test_none_on_the_cpu)
 GST_END_TEST;
 
 /* Two elements of a pipeline share a context and a model. */
-GST_START_TEST(test_shared)
+SUITE_TEST(test_shared)
 {
     GstElement *bin = gst_parse_launch(
         "videotestsrc num-buffers=3 ! video/x-raw,format=NV12,width=64,height=48 ! "
@@ -160,7 +160,7 @@ GST_START_TEST(test_shared)
 GST_END_TEST;
 
 /* Elements in two contexts do not share weights. */
-GST_START_TEST(test_models_by_context)
+SUITE_TEST(test_models_by_context)
 {
     GstCudaContext *contexts[2] = {gpu_context(0), gpu_context(0)};
     Gpu *a = gpu_new(gpu_element(NULL, NULL), contexts[0], TRUE, NV12);
@@ -188,7 +188,7 @@ static void expect_resets(Gpu *gpu, const gchar *wanted)
 }
 
 /* Upstream does not tell the context of its frames before they come. */
-GST_START_TEST(test_follows)
+SUITE_TEST(test_follows)
 {
     GstCudaContext *contexts[3] = {gpu_context(0), gpu_context(1), gpu_context(1)};
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), contexts[0], FALSE, NV12);
@@ -218,7 +218,7 @@ GST_START_TEST(test_follows)
 GST_END_TEST;
 
 /* A given number is kept, in any context of that GPU. */
-GST_START_TEST(test_follows_on_its_gpu_only)
+SUITE_TEST(test_follows_on_its_gpu_only)
 {
     GstCudaContext *contexts[2] = {gpu_context(1), gpu_context(0)};
     Gpu *gpu =
@@ -247,7 +247,7 @@ static guint times(void)
 }
 
 /* 20 times NULL to PLAYING, with frames, in a given context. */
-GST_START_TEST(test_20_times)
+SUITE_TEST(test_20_times)
 {
     GstCudaContext *context = gpu_context(1);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
@@ -269,7 +269,7 @@ GST_START_TEST(test_20_times)
 GST_END_TEST;
 
 /* In a pipeline: each start makes a context, or finds the one that the bin has kept. */
-GST_START_TEST(test_pipeline_20_times)
+SUITE_TEST(test_pipeline_20_times)
 {
     GstElement *bin = gst_parse_launch(
         "videotestsrc num-buffers=2 ! video/x-raw,format=NV12,width=64,height=48 ! "
@@ -298,7 +298,7 @@ GST_START_TEST(test_pipeline_20_times)
 GST_END_TEST;
 
 /* A flushing seek forgets the objects, and nothing else. */
-GST_START_TEST(test_flush)
+SUITE_TEST(test_flush)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
@@ -322,7 +322,7 @@ GST_END_TEST;
 
 /* Frames in system memory with the CUDA engine: librvos copies them, so gst-cuda counts
  * no copies. */
-GST_START_TEST(test_system_memory)
+SUITE_TEST(test_system_memory)
 {
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), NULL, FALSE, NV12);
     gchar *engine;
@@ -344,28 +344,4 @@ GST_START_TEST(test_system_memory)
 }
 GST_END_TEST;
 
-static Suite *contexts_suite(void)
-{
-    Suite *s = suite_create("cuda-contexts");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, gpu_setup, gpu_teardown);
-    tcase_add_test(tc, test_messages);
-    tcase_add_test(tc, test_given);
-    tcase_add_test(tc, test_given_of_another_gpu);
-    tcase_add_test(tc, test_given_and_never_started);
-    tcase_add_test(tc, test_none_on_the_cpu);
-    tcase_add_test(tc, test_shared);
-    tcase_add_test(tc, test_models_by_context);
-    tcase_add_test(tc, test_follows);
-    tcase_add_test(tc, test_follows_on_its_gpu_only);
-    tcase_add_test(tc, test_20_times);
-    tcase_add_test(tc, test_pipeline_20_times);
-    tcase_add_test(tc, test_flush);
-    tcase_add_test(tc, test_system_memory);
-    return s;
-}
-
-GST_CHECK_MAIN(contexts)
+SUITE_MAIN("cuda-contexts", 120, gpu_setup, gpu_teardown)

@@ -21,14 +21,14 @@ static void expect_no_start(const gchar *property, const gchar *value, const gch
     gst_object_unref(element);
 }
 
-GST_START_TEST(test_no_such_gpu)
+SUITE_TEST(test_no_such_gpu)
 {
     expect_no_start("cuda-device-id", "2", "no GPU 2");
 }
 GST_END_TEST;
 
 /* engine=auto with RVOS_CUDA=1, but CUDA does not start: the CPU, and one warning. */
-GST_START_TEST(test_falls_back)
+SUITE_TEST(test_falls_back)
 {
     GstMessage *message;
     GError *error;
@@ -77,7 +77,7 @@ static void lose(const gchar *function, gint result, GQuark domain, gint code)
     gst_object_unref(context);
 }
 
-GST_START_TEST(test_device_lost)
+SUITE_TEST(test_device_lost)
 {
     lose("cuCtxPushCurrent_v2", CUDA_ERROR_LAUNCH_FAILED, GST_LIBRARY_ERROR,
          GST_LIBRARY_ERROR_FAILED);
@@ -85,7 +85,7 @@ GST_START_TEST(test_device_lost)
 GST_END_TEST;
 
 /* The third mask of a reader that keeps all masks does not fit. */
-GST_START_TEST(test_out_of_device_memory)
+SUITE_TEST(test_out_of_device_memory)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, NV12);
@@ -108,7 +108,7 @@ GST_END_TEST;
 
 /* On the way to the frames' context the engine does not start: an error, no crash, also
  * at the frame after. */
-GST_START_TEST(test_cannot_follow)
+SUITE_TEST(test_cannot_follow)
 {
     GstCudaContext *contexts[2] = {gpu_context(0), gpu_context(1)};
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), contexts[0], TRUE, NV12);
@@ -130,20 +130,4 @@ GST_START_TEST(test_cannot_follow)
 }
 GST_END_TEST;
 
-static Suite *faults_suite(void)
-{
-    Suite *s = suite_create("cuda-faults");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, gpu_setup, gpu_teardown);
-    tcase_add_test(tc, test_no_such_gpu);
-    tcase_add_test(tc, test_falls_back);
-    tcase_add_test(tc, test_device_lost);
-    tcase_add_test(tc, test_out_of_device_memory);
-    tcase_add_test(tc, test_cannot_follow);
-    return s;
-}
-
-GST_CHECK_MAIN(faults)
+SUITE_MAIN("cuda-faults", 120, gpu_setup, gpu_teardown)

@@ -51,7 +51,7 @@ static void compare(const gchar *format, gint width, gint height, const gchar *o
     g_free(what);
 }
 
-GST_START_TEST(test_same_pixels)
+SUITE_TEST(test_same_pixels)
 {
     /* With an odd number of rows, the planes of gst-cuda 1.22's I420 overlap. */
     for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
@@ -67,7 +67,7 @@ GST_START_TEST(test_same_pixels)
 GST_END_TEST;
 
 /* A decoder's frame is drawn on in place. */
-GST_START_TEST(test_no_host_copy)
+SUITE_TEST(test_no_host_copy)
 {
     enum { FRAMES = 12 };
     GstCudaContext *context = gpu_context(0);
@@ -125,7 +125,7 @@ static void push_shared(const gchar *output, glong copies)
     gst_object_unref(context);
 }
 
-GST_START_TEST(test_shared_frame)
+SUITE_TEST(test_shared_frame)
 {
     push_shared("overlay", 1);
     fake_cuda_clear();
@@ -134,7 +134,7 @@ GST_START_TEST(test_shared_frame)
 GST_END_TEST;
 
 /* The meta's mask is on the GPU until it is mapped. */
-GST_START_TEST(test_mask_in_metadata)
+SUITE_TEST(test_mask_in_metadata)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, "NV12", 97, 71);
@@ -167,7 +167,7 @@ GST_END_TEST;
 
 /* Frames come in system memory, then in CUDA memory, then in system memory: no reset, and
  * the held mask moves along. */
-GST_START_TEST(test_other_memory_in_mid_stream)
+SUITE_TEST(test_other_memory_in_mid_stream)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = gpu_new(gpu_element("inference-interval", "100", NULL), context, TRUE,
@@ -195,7 +195,7 @@ GST_START_TEST(test_other_memory_in_mid_stream)
 GST_END_TEST;
 
 /* The size and format change, as in a playlist. */
-GST_START_TEST(test_other_caps_in_mid_stream)
+SUITE_TEST(test_other_caps_in_mid_stream)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = gpu_new(gpu_element(NULL, NULL), context, TRUE, "NV12", 64, 48);
@@ -221,7 +221,7 @@ GST_START_TEST(test_other_caps_in_mid_stream)
 GST_END_TEST;
 
 /* scene-cut=detect compares pictures on the CPU, which costs a copy of each frame. */
-GST_START_TEST(test_scene_cut_copies)
+SUITE_TEST(test_scene_cut_copies)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu =
@@ -236,7 +236,7 @@ GST_START_TEST(test_scene_cut_copies)
 GST_END_TEST;
 
 /* Disabled, and flagged as gaps: untouched. */
-GST_START_TEST(test_untouched)
+SUITE_TEST(test_untouched)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu =
@@ -258,23 +258,4 @@ GST_START_TEST(test_untouched)
 }
 GST_END_TEST;
 
-static Suite *frames_suite(void)
-{
-    Suite *s = suite_create("cuda-frames");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 300);
-    tcase_add_checked_fixture(tc, gpu_setup, gpu_teardown);
-    tcase_add_test(tc, test_same_pixels);
-    tcase_add_test(tc, test_no_host_copy);
-    tcase_add_test(tc, test_shared_frame);
-    tcase_add_test(tc, test_mask_in_metadata);
-    tcase_add_test(tc, test_other_memory_in_mid_stream);
-    tcase_add_test(tc, test_other_caps_in_mid_stream);
-    tcase_add_test(tc, test_scene_cut_copies);
-    tcase_add_test(tc, test_untouched);
-    return s;
-}
-
-GST_CHECK_MAIN(frames)
+SUITE_MAIN("cuda-frames", 300, gpu_setup, gpu_teardown)

@@ -66,7 +66,7 @@ static gboolean pad_in_cuda(GstHarness *mask)
 }
 
 /* A new mask is copied once, a held mask is not copied. */
-GST_START_TEST(test_in_system_memory)
+SUITE_TEST(test_in_system_memory)
 {
     GstCudaContext *context = gpu_context(0);
     guint8 *wanted = wanted_labels(1);
@@ -97,7 +97,7 @@ GST_START_TEST(test_in_system_memory)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_held)
+SUITE_TEST(test_held)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = on_gpu(context, "4");
@@ -114,7 +114,7 @@ GST_START_TEST(test_held)
 }
 GST_END_TEST;
 
-GST_START_TEST(test_in_cuda_memory)
+SUITE_TEST(test_in_cuda_memory)
 {
     GstCudaContext *context = gpu_context(0);
     guint8 *wanted = wanted_labels(0);
@@ -138,7 +138,7 @@ GST_START_TEST(test_in_cuda_memory)
 GST_END_TEST;
 
 /* A peer that accepts both gets its first choice. */
-GST_START_TEST(test_peers_wish)
+SUITE_TEST(test_peers_wish)
 {
     static const struct {
         const gchar *caps;
@@ -164,7 +164,7 @@ GST_START_TEST(test_peers_wish)
 GST_END_TEST;
 
 /* A pad that is requested but not linked costs no copy. */
-GST_START_TEST(test_unlinked)
+SUITE_TEST(test_unlinked)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = on_gpu(context, "1");
@@ -180,7 +180,7 @@ GST_START_TEST(test_unlinked)
 GST_END_TEST;
 
 /* The GPU is lost while a mask is copied. */
-GST_START_TEST(test_copy_fails)
+SUITE_TEST(test_copy_fails)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = on_gpu(context, "1");
@@ -200,7 +200,7 @@ GST_START_TEST(test_copy_fails)
 GST_END_TEST;
 
 /* While frames flow, the peer changes, and another comes late. */
-GST_START_TEST(test_another_peer)
+SUITE_TEST(test_another_peer)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *gpu = on_gpu(context, "1");
@@ -230,7 +230,7 @@ GST_START_TEST(test_another_peer)
 GST_END_TEST;
 
 /* The mask of an element is the initial mask of one behind it. */
-GST_START_TEST(test_seeds_from_cuda_memory)
+SUITE_TEST(test_seeds_from_cuda_memory)
 {
     GstCudaContext *context = gpu_context(0);
     Gpu *finder = on_gpu(context, "1");
@@ -250,23 +250,4 @@ GST_START_TEST(test_seeds_from_cuda_memory)
 }
 GST_END_TEST;
 
-static Suite *masks_suite(void)
-{
-    Suite *s = suite_create("cuda-masks");
-    TCase *tc = tcase_create("general");
-
-    suite_add_tcase(s, tc);
-    tcase_set_timeout(tc, 120);
-    tcase_add_checked_fixture(tc, gpu_setup, gpu_teardown);
-    tcase_add_test(tc, test_in_system_memory);
-    tcase_add_test(tc, test_held);
-    tcase_add_test(tc, test_in_cuda_memory);
-    tcase_add_test(tc, test_peers_wish);
-    tcase_add_test(tc, test_unlinked);
-    tcase_add_test(tc, test_copy_fails);
-    tcase_add_test(tc, test_another_peer);
-    tcase_add_test(tc, test_seeds_from_cuda_memory);
-    return s;
-}
-
-GST_CHECK_MAIN(masks)
+SUITE_MAIN("cuda-masks", 120, gpu_setup, gpu_teardown)
