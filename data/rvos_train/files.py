@@ -91,11 +91,10 @@ def read_text(path, most=MAX_LIST):
     """Read a regular file of at most `most` bytes."""
     try:
         with open_regular(path) as f:
-            # read(most + 1) would allocate all of that
-            data = f.read() if os.fstat(f.fileno()).st_size <= most else None
+            data = f.read(most + 1)
     except OSError as e:
         raise FileError(f"{show(path)}: {e.strerror}") from None
-    if data is None or len(data) > most:
+    if len(data) > most:
         raise FileError(f"{show(path)}: is too large: more than {most >> 20} MiB")
     found = impostor(data[:100])
     if found:

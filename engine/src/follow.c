@@ -19,6 +19,13 @@ const struct rv_follow_rules rv_follow_rules = {
     .back_soon = true,
     .reach = 2,
     .shrinks = 0.75,
+    .covers = 0.75,
+    .step = 6,
+    .drift = 0.35,
+    .fits = 0.8,
+    .comes_out = 0.05,
+    .comes_most = 1.25,
+    .comes_near = 1,
     .fade = 0.98,
     .missed = 30,
     .hurry = 5,
@@ -160,10 +167,11 @@ int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *para
     f->grown = malloc(n);
     f->past = malloc(n);
     f->dropped = malloc(n);
+    f->shapes = malloc(n * sizeof(*f->shapes));
     f->queue = malloc(n * sizeof(*f->queue));
     f->next_serial = 1;
     if (!f->masks || !f->shown || !f->before || !f->near || !f->side || !f->scratch ||
-        !f->grown || !f->past || !f->dropped || !f->queue ||
+        !f->grown || !f->past || !f->dropped || !f->shapes || !f->queue ||
         rv_pieces_init(&f->pieces, params->width, params->height) ||
         rv_pieces_init(&f->cores, params->width, params->height)) {
         rv_follow_destroy(out);
@@ -191,6 +199,7 @@ void rv_follow_destroy(struct rv_follow **follow)
     free(f->grown);
     free(f->past);
     free(f->dropped);
+    free(f->shapes);
     free(f->queue);
     free(f);
 }
@@ -205,6 +214,7 @@ void rv_follow_reset(struct rv_follow *f)
     memset(f->shown, 0, f->pixels);
     memset(f->before, 0, f->pixels);
     memset(f->past, 0, f->pixels);
+    memset(f->shapes, 0, f->pixels * sizeof(*f->shapes));
     memset(f->dropped, 0, f->pixels);
     memset(f->sighting, 0, sizeof(f->sighting));
     f->past_frame = 0;
@@ -334,10 +344,8 @@ static void find_places(const struct rv_follow *f,
         }
 }
 
-/* Whether a box lies where the object of a slot may be: near the place of its last whole
- * view, or that of the last frame. */
-static bool in_reach(const struct rv_follow *f, const struct slot *slot, int x0, int y0,
-                     int x1, int y1)
+bool rv_in_reach(const struct rv_follow *f, const struct slot *slot, int x0, int y0,
+                 int x1, int y1)
 {
     return offset(x0, y0, x1, y1, &slot->at, &slot->whole) <= f->rules.reach ||
            offset(x0, y0, x1, y1, &slot->last, &slot->whole) <= f->rules.reach;
@@ -350,8 +358,8 @@ static bool may_stray(const struct rv_follow *f, int s, const struct place *now)
 
     return slot->serial && !slot->given && now->area && slot->at.area &&
            slot->last.area &&
-           !(in_reach(f, slot, now->x0, now->y0, now->x0, now->y0) &&
-             in_reach(f, slot, now->x1, now->y1, now->x1, now->y1));
+           !(rv_in_reach(f, slot, now->x0, now->y0, now->x0, now->y0) &&
+             rv_in_reach(f, slot, now->x1, now->y1, now->x1, now->y1));
 }
 
 /* No object jumps: what its slot holds far from where the object was is not a part of it.
@@ -375,7 +383,7 @@ static void cut_strays(struct rv_follow *f, struct place places[RV_FOLLOW_SLOTS 
 
         becomes[k] = piece->label;
         if (!(may >> s & 1) ||
-            in_reach(f, &f->slot[s], piece->x0, piece->y0, piece->x1, piece->y1))
+            rv_in_reach(f, &f->slot[s], piece->x0, piece->y0, piece->x1, piece->y1))
             continue;
         if (piece->area >= f->rules.least_later * f->pixels &&
             piece->area >= f->rules.separate * f->slot[s].at.area)
@@ -439,6 +447,8 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
             memcpy(f->masks, frame->followed, f->pixels);
             find_places(f, places);
             cut_strays(f, places, decision);
+            if (rv_follow_uncover(f, places, decision))
+                find_places(f, places);
             rv_follow_check(f, decision);
             free_lost(f, places, decision);
         }

@@ -35,9 +35,20 @@ struct rv_follow_rules {
     double reach;   /* distance of a part from where the object was, at most, in sizes of
                        the object */
     double shrinks; /* part of its recent area below which an object is being occluded */
-    double fade;    /* of the recent area, what is left of it one frame later */
-    int hurry;      /* frames between discoveries while nothing is followed */
-    int missed;     /* or while an object has been away for at most so many frames */
+    double covers;  /* part of what is missing of an object that another one must cover to
+                       occlude it */
+    int step;     /* pixels by which the shape of an object may leave its steady motion in
+                     one frame, in x and in y */
+    double drift; /* price of one of them: pixels, against the square root of its area */
+    double fits;  /* least part of the shape that must lie on followed objects */
+    double comes_out;  /* size of what comes out from behind it, against it, at least;
+                          above 1: nothing does */
+    double comes_most; /* and against the occluded object, at most */
+    double comes_near; /* distance of that from where the occluded object should be, at
+                          most, in sizes of it */
+    double fade;       /* of the recent area, what is left of it one frame later */
+    int hurry;         /* frames between discoveries while nothing is followed */
+    int missed;        /* or while an object has been away for at most so many frames */
     int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
                    */
     int apart;    /* frames for which a part of an object must be apart from the rest

@@ -23,6 +23,11 @@ struct slot {
     struct place last;  /* in the last frame; area 0: nowhere */
     struct place home;  /* its first place */
     bool moved;         /* it has moved, so it is not scenery */
+    struct place shape; /* where it last touched no other object; area 0: unknown */
+    int64_t shaped;     /* the frame of that */
+    int dx, dy;         /* by how much its shape has moved since then */
+    double vx, vy;      /* and how fast it moves: pixels a frame */
+    uint32_t behind;    /* slots whose objects occlude it */
     int apart;          /* consecutive checks that found it in two pieces */
     int unseen;         /* consecutive discoveries that did not find it */
     int joined;         /* consecutive frames in one piece with a larger object */
@@ -51,7 +56,8 @@ struct rv_follow {
     uint8_t *masks, *shown, *before, *near, *grown, *scratch, *past, *dropped;
     int64_t dropped_until;
     int64_t past_frame;
-    int *queue; /* of pixels */
+    uint32_t *shapes; /* bit s: a pixel of the shape of slot s */
+    int *queue;       /* of pixels */
     struct sighting sighting[RV_MAX_PIECES + 1];
     int overlap[RV_OVERLAP_LABELS][RV_OVERLAP_LABELS];
 };
@@ -72,6 +78,10 @@ int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece);
 /* Gives a new piece a slot and returns it; -1: none. If the piece looks like an absent
  * object, it gets that object's slot. */
 int rv_slot_take(struct rv_follow *f, const struct rv_piece *piece);
+/* Whether a box lies where the object of a slot may be: near the place of its last whole
+ * view, or that of the last frame. */
+bool rv_in_reach(const struct rv_follow *f, const struct slot *slot, int x0, int y0,
+                 int x1, int y1);
 void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABELS]);
 
 /* -- follow_start.c -- */
@@ -82,6 +92,13 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
 /* -- follow_check.c -- */
 /* Checks the followed objects: theft, and parts that came off, since the last check. */
 void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision);
+
+/* -- follow_occluded.c -- */
+/* Gives objects that come out from behind others their pixels. `places` are those of
+ * f->masks. True if f->masks changed. */
+bool rv_follow_uncover(struct rv_follow *f,
+                       const struct place places[RV_FOLLOW_SLOTS + 1],
+                       struct rv_follow_decision *decision);
 
 /* -- follow_discover.c -- */
 /* Evaluates a discovery. True if the next frame must be a discovery, too. */

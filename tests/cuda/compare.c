@@ -4,7 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "conv/conv.h"
+#include "conv/conv_compare.h"
+#include "conv/conv_tile.h"
 #include "f16.h"
 #include "../test.h"
 

@@ -22,8 +22,7 @@ static void collect(void *opaque, rvos_log_level level, const char *line)
         snprintf(words + n, sizeof(words) - n, "%s; ", line);
 }
 
-static const char *made;
-static char path[64], other[64];
+static char made[] = "/tmp/rvos-modelfile-XXXXXX", path[64], other[64];
 
 /* Overwrites the file in place, as cp does: the inode stays. */
 static void copy(const char *from, const char *to)
@@ -148,7 +147,8 @@ int main(int argc, char **argv)
         return test_skip("usage: modelfile BACKEND MODEL_DIR");
     models = argv[2];
     log_.quiet = true;
-    made = test_folder();
+    if (!CHECK(mkdtemp(made)))
+        return test_done();
     snprintf(path, sizeof(path), "%s/model.safetensors", made);
     snprintf(other, sizeof(other), "%s/other", made);
     CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = argv[1],
@@ -159,5 +159,6 @@ int main(int argc, char **argv)
         for (int first = 0; first < 2; first++)
             change(device, changes[i].what, changes[i].name, changes[i].word, first);
     rvos_device_close(&device);
+    rmdir(made);
     return test_done();
 }

@@ -348,7 +348,9 @@ static void test_limits(void)
 
 int main(void)
 {
-    if (chdir(test_folder()))
+    char folder[] = "/tmp/rvos-pictures-XXXXXX";
+
+    if (!mkdtemp(folder) || chdir(folder))
         return 1;
     test_rule();
     test_values();
@@ -359,5 +361,7 @@ int main(void)
     test_names();
     test_kinds_of_masks();
     test_limits();
+    if (chdir("/") || rmdir(folder))
+        return 1;
     return test_done();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "conv.h"
+#include "conv_compare.h"
 
 #include <math.h>
 #include <stdlib.h>
