@@ -12,23 +12,23 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
 
-# Segments all frames up to FRAME with one output, and keeps the last picture.
-picture() {
-    name=$1
-    shift
-    # shellcheck disable=SC2086
-    gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
-        identity eos-after=$((frame + 1)) ! "$@" ! videoconvert ! videoscale ! \
-        video/x-raw,format=RGB,width=480,height=360 ! jpegenc quality=88 ! \
-        multifilesink location="$work/$name.jpg" post-messages=false
-    mv "$work/$name.jpg" "$out/element-$name.jpg"
-}
-
-picture overlay rvosseg mode=zero-shot engine=cpu
-picture contour rvosseg mode=zero-shot engine=cpu overlay-alpha=0 contour-width=4
-picture mask rvosseg mode=zero-shot engine=cpu output=mask
-picture none rvosseg mode=zero-shot engine=cpu output=none
-picture text rvosseg mode=zero-shot engine=cpu overlay-text=id
+# Segments all frames up to FRAME with each output, and keeps the last pictures.
+set --
+while read -r name properties; do
+    # shellcheck disable=SC2086 # several properties
+    set -- "$@" t. ! queue ! rvosseg mode=zero-shot engine=cpu $properties ! videoconvert ! \
+        videoscale ! video/x-raw,format=RGB,width=480,height=360 ! jpegenc quality=88 ! \
+        multifilesink location="$work/element-$name.jpg" post-messages=false
+done <<'END'
+overlay
+contour overlay-alpha=0 contour-width=4
+mask output=mask
+none output=none
+text overlay-text=id
+END
+gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
+    identity eos-after=$((frame + 1)) ! tee name=t "$@"
+mv "$work"/element-*.jpg "$out"
 
 # The alpha channel, over a green background: one frame, repeated.
 gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \

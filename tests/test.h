@@ -71,6 +71,26 @@ static inline float test_random_float(uint64_t *seed, float low, float high)
     return low + (high - low) * (float)(test_random(seed) >> 40) * 0x1p-24f;
 }
 
+static char test_folder_path[] = "/tmp/rvos-test-XXXXXX";
+
+static inline void test_folder_remove(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof(command), "rm -rf %s", test_folder_path);
+    if (system(command))
+        fprintf(stderr, "%s is left\n", test_folder_path);
+}
+
+/* Makes the test's own folder; it goes with all in it when the test ends. Call it once.
+ */
+static inline const char *test_folder(void)
+{
+    if (!mkdtemp(test_folder_path) || atexit(test_folder_remove))
+        exit(1);
+    return test_folder_path;
+}
+
 /* return test_done(); at the end of main. A test that checked nothing has failed. */
 static inline int test_done(void)
 {

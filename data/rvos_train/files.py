@@ -91,10 +91,11 @@ def read_text(path, most=MAX_LIST):
     """Read a regular file of at most `most` bytes."""
     try:
         with open_regular(path) as f:
-            data = f.read(most + 1)
+            # read(most + 1) would allocate all of that
+            data = f.read() if os.fstat(f.fileno()).st_size <= most else None
     except OSError as e:
         raise FileError(f"{show(path)}: {e.strerror}") from None
-    if len(data) > most:
+    if data is None or len(data) > most:
         raise FileError(f"{show(path)}: is too large: more than {most >> 20} MiB")
     found = impostor(data[:100])
     if found:

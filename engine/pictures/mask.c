@@ -66,13 +66,7 @@ enum mask_meaning mask_rule(const uint32_t *count, unsigned white,
 
 static unsigned at(const struct raw *raw, int x, int y)
 {
-    size_t i = (size_t)y * (size_t)raw->width + (size_t)x;
-    uint16_t wide;
-
-    if (raw->bytes == 1)
-        return raw->pixels[i];
-    memcpy(&wide, raw->pixels + 2 * i, 2);
-    return wide;
+    return raw_sample(raw, (size_t)y * (size_t)raw->width + (size_t)x);
 }
 
 /* Whether a pixel has a darker and a brighter neighbour, as on an edge from black to
@@ -143,16 +137,9 @@ static uint8_t meant(enum mask_meaning meaning, unsigned v, unsigned white)
 static void apply(struct raw *raw, struct mask_facts *facts)
 {
     size_t n = (size_t)raw->width * (size_t)raw->height;
-    uint16_t wide;
 
     for (size_t i = 0; i < n; i++) {
-        unsigned v = raw->pixels[i];
-
-        if (raw->bytes == 2) {
-            memcpy(&wide, raw->pixels + 2 * i, 2);
-            v = wide;
-        }
-        raw->pixels[i] = meant(facts->meaning, v, raw->white);
+        raw->pixels[i] = meant(facts->meaning, raw_sample(raw, i), raw->white);
         facts->has[raw->pixels[i]] = true;
     }
     raw->bytes = 1;

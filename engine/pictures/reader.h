@@ -4,6 +4,7 @@
 #define RV_PICTURES_READER_H
 
 #include <stdio.h>
+#include <string.h>
 
 #include "pictures.h"
 
@@ -18,6 +19,16 @@ struct raw {
     int orientation;        /* EXIF orientation: 1 (upright) to 8 */
     uint8_t *pixels;        /* malloc, rows without gaps */
 };
+
+static inline unsigned raw_sample(const struct raw *raw, size_t at)
+{
+    uint16_t wide;
+
+    if (raw->bytes == 1)
+        return raw->pixels[at];
+    memcpy(&wide, raw->pixels + 2 * at, 2);
+    return wide;
+}
 
 /* An open file, and a limit that tests may set lower. */
 struct source {

@@ -4,16 +4,6 @@
 
 #include <string.h>
 
-static unsigned sample(const struct raw *raw, size_t at)
-{
-    uint16_t wide;
-
-    if (raw->bytes == 1)
-        return raw->pixels[at];
-    memcpy(&wide, raw->pixels + 2 * at, 2);
-    return wide;
-}
-
 static void put(struct raw *raw, size_t at, unsigned value)
 {
     if (raw->bytes == 1)
@@ -34,10 +24,10 @@ static void drop_alpha(struct raw *raw)
     size_t n = n_pixels(raw), channels = (size_t)raw->channels;
 
     for (size_t i = 0, to = 0; i < n; i++) {
-        bool visible = 2 * sample(raw, channels * i + channels - 1) >= raw->white;
+        bool visible = 2 * raw_sample(raw, channels * i + channels - 1) >= raw->white;
 
         for (size_t k = 0; k + 1 < channels; k++)
-            put(raw, to++, visible ? sample(raw, channels * i + k) : 0);
+            put(raw, to++, visible ? raw_sample(raw, channels * i + k) : 0);
     }
     raw->channels--;
 }
@@ -47,8 +37,8 @@ static bool is_gray(const struct raw *raw)
     size_t n = n_pixels(raw);
 
     for (size_t i = 0; i < n; i++)
-        if (sample(raw, 3 * i) != sample(raw, 3 * i + 1) ||
-            sample(raw, 3 * i) != sample(raw, 3 * i + 2))
+        if (raw_sample(raw, 3 * i) != raw_sample(raw, 3 * i + 1) ||
+            raw_sample(raw, 3 * i) != raw_sample(raw, 3 * i + 2))
             return false;
     return true;
 }
@@ -58,7 +48,7 @@ static void keep_first_channel(struct raw *raw)
     size_t n = n_pixels(raw), channels = (size_t)raw->channels;
 
     for (size_t i = 0; i < n; i++)
-        put(raw, i, sample(raw, channels * i));
+        put(raw, i, raw_sample(raw, channels * i));
     raw->channels = 1;
 }
 
@@ -111,7 +101,7 @@ static int name_colours(struct raw *raw, struct pic_error *error)
         uint32_t colour = 0;
 
         for (size_t k = 0; k < 3; k++)
-            colour = colour << 8 | (sample(raw, 3 * i + k) >> shift & 255);
+            colour = colour << 8 | (raw_sample(raw, 3 * i + k) >> shift & 255);
         if (colour != last) {
             last = colour;
             number = davis_number(colour);

@@ -173,25 +173,31 @@ static bool by_backend(const rvos_device *device, const rvos_image *image)
     return image->memory != RVOS_MEMORY_HOST || !device->fn->device_memory;
 }
 
-int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
-              const rvos_draw_params *params)
+static int check_views(rvos_device *device, const rvos_image *image,
+                       const rvos_labels *labels, const char *function)
 {
-    rvos_draw_params p = {.opacity = 0.5f, .contour = 2};
     int ret;
 
     if (!device)
         return RVOS_ERR_ARGUMENT;
     if (rv_device_forked(device))
         return RVOS_ERR_DEVICE;
+    ret = rv_image_check(device, image, function);
+    return ret ? ret : rv_labels_check(device, labels, function);
+}
+
+int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
+              const rvos_draw_params *params)
+{
+    rvos_draw_params p = {.opacity = 0.5f, .contour = 2};
+    int ret = check_views(device, image, labels, "rvos_draw");
+
+    if (ret)
+        return ret;
     if (params)
         p = *params;
     if (!p.palette)
         p.palette = &rvos_davis_palette;
-    ret = rv_image_check(device, image, "rvos_draw");
-    if (!ret)
-        ret = rv_labels_check(device, labels, "rvos_draw");
-    if (ret)
-        return ret;
     if (!(p.opacity >= 0 && p.opacity <= 1) || p.contour < 0 || p.contour > 64) {
         rv_log(device, RVOS_LOG_ERROR,
                "rvos_draw: opacity must be 0..1 and the contour 0..64 pixels");
@@ -210,15 +216,8 @@ int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *l
 
 int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labels *alpha)
 {
-    int ret;
+    int ret = check_views(device, image, alpha, "rvos_set_alpha");
 
-    if (!device)
-        return RVOS_ERR_ARGUMENT;
-    if (rv_device_forked(device))
-        return RVOS_ERR_DEVICE;
-    ret = rv_image_check(device, image, "rvos_set_alpha");
-    if (!ret)
-        ret = rv_labels_check(device, alpha, "rvos_set_alpha");
     if (ret)
         return ret;
     if (image->format < RVOS_RGBA || image->format > RVOS_ABGR ||

@@ -48,13 +48,8 @@ static int process(const struct measurement *m, rvos_stream *stream, int t,
                    uint8_t *labels)
 {
     const struct picture *p = frame_at(m, t);
-    rvos_image image = {.format = RVOS_RGB,
-                        .width = p->width,
-                        .height = p->height,
-                        .plane = {p->pixels},
-                        .stride = {3 * (ptrdiff_t)p->width}};
-    rvos_labels out = {
-        .width = p->width, .height = p->height, .data = labels, .stride = p->width};
+    rvos_image image = image_of(p);
+    rvos_labels out = labels_of(labels, p->width, p->height);
 
     return rvos_stream_process(stream, &image,
                                labels ? &(rvos_output){.labels = &out} : NULL);
@@ -65,6 +60,7 @@ static int show_objects(rvos_stream *stream, int objects)
 {
     int width = 32 * objects, height = 32, status;
     uint8_t *mask = calloc((size_t)width * (size_t)height, 1);
+    rvos_labels view = labels_of(mask, width, height);
 
     if (!mask)
         return RVOS_ERR_MEMORY;
@@ -72,10 +68,7 @@ static int show_objects(rvos_stream *stream, int objects)
         for (int x = 0; x < width; x++)
             if (x % 32 >= 8 && x % 32 < 24)
                 mask[y * width + x] = (uint8_t)(x / 32 + 1);
-    status = rvos_stream_seed(
-        stream,
-        &(rvos_labels){.width = width, .height = height, .data = mask, .stride = width},
-        RVOS_ALL_SLOTS);
+    status = rvos_stream_seed(stream, &view, RVOS_ALL_SLOTS);
     free(mask);
     return status;
 }
@@ -247,8 +240,6 @@ static json_t *latency_json(const double *ms, int n)
 
 static json_t *case_json(const struct measurement *m, const rvos_stream_info *stream)
 {
-    static const char *const precision[] = {"auto", "fp32", "tf32",
-                                            "fp16", "bf16", "int16"};
     const struct session *s = &m->session;
 
     return json_pack(
@@ -256,9 +247,9 @@ static json_t *case_json(const struct measurement *m, const rvos_stream_info *st
         "s:i}",
         "engine", s->device_info.backend, "processor", s->device_info.name, "library",
         s->device_info.library, "isa", s->device_info.isa, "threads",
-        s->device_info.threads, "precision", precision[s->options.precision], "model",
-        s->options.model, "encoder", s->info.encoder, "hidden", s->info.hidden, "width",
-        s->info.width, "height", s->info.height, "task", task_word(stream->task),
+        s->device_info.threads, "precision", precision_word(s->options.precision),
+        "model", s->options.model, "encoder", s->info.encoder, "hidden", s->info.hidden,
+        "width", s->info.width, "height", s->info.height, "task", task_word(stream->task),
         "objects", stream->objects, "streams", m->c->streams, "max_batch",
         s->info.max_batch, "frames", m->options->frames * m->c->streams);
 }

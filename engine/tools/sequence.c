@@ -150,6 +150,7 @@ static int show_masks(struct run *run, int frame)
 {
     const struct seed *seed = seeds_at(&run->seeds, frame);
     struct picture mask;
+    rvos_labels view;
     uint32_t slots = 0;
     int status, err;
 
@@ -163,12 +164,8 @@ static int show_masks(struct run *run, int frame)
             slots |= (uint32_t)1 << (i - 1);
     sequence_check_shape(&mask, seed->path, run->labels.width, run->labels.height,
                          run->progress);
-    status = rvos_stream_seed(run->stream,
-                              &(rvos_labels){.width = mask.width,
-                                             .height = mask.height,
-                                             .data = mask.pixels,
-                                             .stride = mask.width},
-                              slots);
+    view = labels_of(mask.pixels, mask.width, mask.height);
+    status = rvos_stream_seed(run->stream, &view, slots);
     picture_free(&mask);
     return status ? session_fail(run->session, status, run->fault) : 0;
 }
@@ -238,15 +235,8 @@ static int same_size(struct run *run, const struct picture *frame, const char *p
 
 static int segment(struct run *run, const struct picture *frame)
 {
-    rvos_image image = {.format = RVOS_RGB,
-                        .width = frame->width,
-                        .height = frame->height,
-                        .plane = {frame->pixels},
-                        .stride = {3 * (ptrdiff_t)frame->width}};
-    rvos_labels labels = {.width = frame->width,
-                          .height = frame->height,
-                          .data = run->labels.pixels,
-                          .stride = frame->width};
+    rvos_image image = image_of(frame);
+    rvos_labels labels = labels_of(run->labels.pixels, frame->width, frame->height);
     rvos_output out = {.labels = run->options->assign ? NULL : &labels};
     int status = rvos_stream_process(run->stream, &image, &out);
 

@@ -149,6 +149,20 @@ int session_open_stream(struct session *s, const rvos_stream_params *params,
     return status ? session_fail(s, status, fault) : 0;
 }
 
+rvos_image image_of(const struct picture *frame)
+{
+    return (rvos_image){.format = RVOS_RGB,
+                        .width = frame->width,
+                        .height = frame->height,
+                        .plane = {frame->pixels},
+                        .stride = {3 * (ptrdiff_t)frame->width}};
+}
+
+rvos_labels labels_of(uint8_t *mask, int width, int height)
+{
+    return (rvos_labels){.width = width, .height = height, .data = mask, .stride = width};
+}
+
 /* ---- words -------------------------------------------------------------- */
 
 struct word {

@@ -8,6 +8,7 @@
 
 #include <rvos.h>
 
+#include "frames.h"
 #include "tool.h"
 
 struct session_options {
@@ -45,6 +46,10 @@ int session_fail(struct session *s, int status, struct fault *fault);
 
 int session_open_stream(struct session *s, const rvos_stream_params *params,
                         rvos_stream **out, struct fault *fault);
+
+/* Views of an RGB picture, and of a mask. */
+rvos_image image_of(const struct picture *frame);
+rvos_labels labels_of(uint8_t *mask, int width, int height);
 
 /* Words of the command line, for tool_option. */
 bool read_engine(const struct tool_option *option, char *word); /* to const char * */

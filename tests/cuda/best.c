@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "conv/cache.h"
-#include "conv/conv_tile.h"
 #include "idle_device.h"
 #include "../test.h"
 
@@ -192,11 +191,7 @@ static void in_parts(void)
 
 int main(void)
 {
-    char folder[64] = "/tmp/rvos-best-XXXXXX", command[100];
-
-    if (!CHECK(mkdtemp(folder)))
-        return test_done();
-    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv("XDG_CACHE_HOME", test_folder(), 1);
     cuda.store = rv_cache_open("t");
     device.priv = &cuda;
     cuda.engine = &library;
@@ -205,7 +200,5 @@ int main(void)
     whole();
     in_parts();
     rv_cache_close(cuda.store);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    CHECK(system(command) == 0);
     return test_done();
 }

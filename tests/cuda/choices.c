@@ -4,11 +4,8 @@
 #include "conv/cache.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "../test.h"
-
-static char folder[64] = "/tmp/rvos-choices-XXXXXX";
 
 static int get(struct rv_choices *c, const char *key)
 {
@@ -83,18 +80,13 @@ static void no_folder(const char *cache)
 int main(void)
 {
     struct rv_cache *store;
-    char command[100];
 
-    if (!CHECK(mkdtemp(folder)))
-        return test_done();
-    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv("XDG_CACHE_HOME", test_folder(), 1);
     store = rv_cache_open("t");
     kept(store);
     many(store);
     broken(store);
     rv_cache_close(store);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    CHECK(system(command) == 0);
     unsetenv("HOME");
     no_folder("/nowhere/at/all");
     no_folder("relative");

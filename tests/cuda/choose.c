@@ -4,7 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "conv/conv_compare.h"
 #include "conv/conv_cudnn.h"
 #include "idle_device.h"
 #include "../test.h"
@@ -408,11 +407,7 @@ static void continued(void)
 
 int main(void)
 {
-    char folder[64] = "/tmp/rvos-choose-XXXXXX", command[100];
-
-    if (!CHECK(mkdtemp(folder)))
-        return test_done();
-    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv("XDG_CACHE_HOME", test_folder(), 1);
     chosen();
     last_resorts();
     untimed();
@@ -420,7 +415,5 @@ int main(void)
     on_disk();
     continued();
     unsaved();
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    CHECK(system(command) == 0);
     return test_done();
 }

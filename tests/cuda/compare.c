@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "conv/conv_compare.h"
-#include "conv/conv_tile.h"
+#include "conv/conv.h"
 #include "f16.h"
 #include "../test.h"
 

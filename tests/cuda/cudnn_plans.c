@@ -247,14 +247,6 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
     rv_net_free(&net);
 }
 
-static void clear(const char *folder)
-{
-    char command[200];
-
-    snprintf(command, sizeof(command), "rm -rf '%s'", folder);
-    CHECK(system(command) == 0);
-}
-
 static int print_version(void)
 {
     char version[64];
@@ -269,7 +261,6 @@ int main(int argc, char **argv)
     const char *base = argc > 1 ? argv[1] : "resnet18";
     int objects = argc > 2 ? atoi(argv[2]) : 5;
     const char *name = argc > 3 ? argv[3] : "H200", *how = argc > 4 ? argv[4] : "fp16";
-    char folder[64] = "/tmp/rvos-plans-XXXXXX";
     struct rv_dnn dnn = {NULL, NULL};
     struct rv_cache *cache;
 
@@ -280,9 +271,7 @@ int main(int argc, char **argv)
             dnn.device = describe(&gpus[i]);
     if (!dnn.device)
         return test_skip("this cuDNN plans for no GPU that is not there");
-    if (!CHECK(mkdtemp(folder)))
-        return test_done();
-    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv("XDG_CACHE_HOME", test_folder(), 1);
     cache = rv_cache_open("plans");
     for (int task = 0; task < 2; task++)
         check_program(&dnn, base, objects, task, strcmp(how, "fp16") ? RV_F32 : RV_F16,
@@ -292,6 +281,5 @@ int main(int argc, char **argv)
            total.plans, total.compiled, total.asking, total.making, total.keeping);
     rv_cache_close(cache);
     rv_dnn_destroy(&dnn.device);
-    clear(folder);
     return test_done();
 }

@@ -3,7 +3,6 @@
  * handle of its plan, and no handle keeps a destroyed stream. cuDNN and the rest of the
  * engine are fakes. */
 #include "conv/conv_cudnn.h"
-#include "conv/conv_compare.h"
 #include "conv/conv_time.h"
 #include "kernels/kernels.h"
 #include "../test.h"

@@ -63,7 +63,8 @@ class Machine:
             (tools / name).parent.mkdir(exist_ok=True)
             (tools / name).write_text("#!/bin/sh\nexit 0\n")
             (tools / name).chmod(0o755)
-        (tools / "python3").write_text('#!/bin/sh\ncase "$*" in *peers.py* | *torch*) exit 0 ;; esac\n'
+        # With numpy, or gpu.sh takes another Python, and PyTorch is imported.
+        (tools / "python3").write_text('#!/bin/sh\ncase "$*" in *peers.py* | *torch* | *numpy*) exit 0 ;; esac\n'
                                        f'exec {sys.executable} "$@"\n')
         (tools / "python3").chmod(0o755)
         (tools / "nvidia-smi").write_text("#!/bin/sh\n" + ("echo GPU 0: made up, 90\n" if gpu else "exit 9\n"))

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 import unittest
 import zipfile
 
@@ -191,6 +192,17 @@ class Lists(FilesTest):
                                                  "git-lfs")):
             with self.assertRaisesRegex(FileError, words):
                 files.sequences(self.put("l", text))
+
+    def test_sizes(self):
+        """A file may be as large as the limit; a small one takes little memory."""
+        path = self.put("l", b"x" * (1 << 20))
+        self.assertEqual(len(files.read_text(path, 1 << 20)), 1 << 20)
+        with self.assertRaisesRegex(FileError, "too large: more than 0 MiB"):
+            files.read_text(path, (1 << 20) - 1)
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        files.read_text(path, 1 << 30)
+        self.assertLess(tracemalloc.get_traced_memory()[1], 1 << 23)
 
     def test_no_file(self):
         os.mkfifo(self.path("pipe"))

@@ -22,7 +22,8 @@ static void collect(void *opaque, rvos_log_level level, const char *line)
         snprintf(words + n, sizeof(words) - n, "%s; ", line);
 }
 
-static char made[] = "/tmp/rvos-modelfile-XXXXXX", path[64], other[64];
+static const char *made;
+static char path[64], other[64];
 
 /* Overwrites the file in place, as cp does: the inode stays. */
 static void copy(const char *from, const char *to)
@@ -147,8 +148,7 @@ int main(int argc, char **argv)
         return test_skip("usage: modelfile BACKEND MODEL_DIR");
     models = argv[2];
     log_.quiet = true;
-    if (!CHECK(mkdtemp(made)))
-        return test_done();
+    made = test_folder();
     snprintf(path, sizeof(path), "%s/model.safetensors", made);
     snprintf(other, sizeof(other), "%s/other", made);
     CHECK(rvos_device_open(&device, &(rvos_device_params){.backend = argv[1],
@@ -159,6 +159,5 @@ int main(int argc, char **argv)
         for (int first = 0; first < 2; first++)
             change(device, changes[i].what, changes[i].name, changes[i].word, first);
     rvos_device_close(&device);
-    rmdir(made);
     return test_done();
 }

@@ -182,6 +182,9 @@ class Examples:
         text = run(self.built / "click-to-segment", "--headless", "--frames=10",
                    "--click=80,60,3", self.clip())
         check("object 1: a disc at 80,60" in text, "the click became a mask")
+
+    def click_to_segment_auto(self):
+        """By the shipped model, which takes long under a sanitizer."""
         need("avdec_h264")
         root = self.examples.parent.parent
         shown = {"RVOS_MODEL": str(root / "data/models/rvos-resnet18-h128.safetensors")}

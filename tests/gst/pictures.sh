@@ -18,7 +18,7 @@ done
 for element in avdec_h264 qtdemux jpegenc pngenc compositor; do
     gst-inspect-1.0 "$element" >/dev/null 2>&1 || skip "no element $element here"
 done
-sh "$root/docs/element_pictures.sh" "$out" 7 # an early frame is faster and shows as much
+sh "$root/docs/element_pictures.sh" "$out" 3 # an early frame is faster and shows as much
 exec /usr/bin/python3 - "$out" <<'END'
 import sys
 import numpy as np

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char root[] = "/tmp/rvos-cores-XXXXXX";
+static const char *root;
 
 /* Writes a file below the root, and makes its folders. */
 static void put(const char *name, const char *text)
@@ -138,12 +138,10 @@ static void both(void)
 
 int main(void)
 {
-    if (!CHECK(mkdtemp(root)))
-        return test_done();
+    root = test_folder();
     version2();
     version1();
     broken();
     both();
-    rmdir(root);
     return test_done();
 }

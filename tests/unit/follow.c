@@ -11,10 +11,8 @@
  */
 static bool start(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     s->shape[1].found = 1; /* far away pieces are two, whatever their slot */
     for (int t = 0; t < START; t++) {
         step(s);
@@ -80,10 +78,8 @@ static bool start_flicker(const struct rv_follow_rules *rules)
  */
 static bool leave(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 10);
     s->shape[1].absent = true;
     run(s, 80);
@@ -97,10 +93,8 @@ static bool leave(const struct rv_follow_rules *rules)
 /* Away for a short time only: the slot waits. */
 static bool come_back(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 10);
     s->shape[1].absent = true;
     run(s, 30);
@@ -112,10 +106,8 @@ static bool come_back(const struct rv_follow_rules *rules)
 /* One object passes in front of the other: nobody steals. */
 static bool cross(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START);
     for (int t = 0; t < 60; t++) {
         s->shape[1].x -= 2;
@@ -128,11 +120,8 @@ static bool cross(const struct rv_follow_rules *rules)
 /* Two objects touch for a moment of the start. */
 static bool touch(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(20, 30, 2));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].found = 2;
     for (int t = 0; t < START; t++) {
         s->shape[1].x = t >= START - 3 ? 50 : 60;
         step(s);
@@ -144,12 +133,8 @@ static bool touch(const struct rv_follow_rules *rules)
 /* One object comes apart into two large parts: the larger one keeps the number. */
 static bool separate(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 20, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[1].w = 20;
     run(s, START + 2);
     if (id(s, 0) != 1 || id(s, 1) != 1)
         return false;
@@ -190,12 +175,8 @@ static bool near_part(const struct rv_follow_rules *rules)
 /* A slot lost a part of its object. Discoveries see the object as a whole. */
 static bool lose_parts(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 20, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[1].w = 20;
     run(s, START + 2);
     s->owns[slot_with(s, 1)] &= ~UINT32_C(2);
     run(s, 2 * INTERVAL);
@@ -209,9 +190,7 @@ static bool mend_flicker(const struct rv_follow_rules *rules)
 
     s->shape[0] = left;
     run(s, START + 2);
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[1].w = 20;
+    s->shape[1] = tall(50, 20, 1);
     for (int t = 0; t < 60; t++) {
         s->shape[1].found = ~s->looks & 1;
         step(s);
@@ -222,14 +201,9 @@ static bool mend_flicker(const struct rv_follow_rules *rules)
 /* The smaller object's slot creeps onto the larger object, and has to give it back. */
 static bool creep(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 30, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[2] = left;
-    s->shape[2].x = 100;
-    s->shape[2].w = 20;
+    s->shape[2] = tall(100, 20, 1);
     run(s, START + 8);
     if (id(s, 1) != 1 || id(s, 2) != 2)
         return false;
@@ -242,13 +216,9 @@ static bool creep(const struct rv_follow_rules *rules)
 /* A slot that was empty appears on another object: it goes. */
 static bool creep_from_nowhere(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 30, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[2] = left;
-    s->shape[2].x = 100;
+    s->shape[2] = tall(100, 30, 1);
     run(s, START);
     s->shape[2].absent = true;
     run(s, 10);
@@ -262,10 +232,8 @@ static bool creep_from_nowhere(const struct rv_follow_rules *rules)
  * it has moved `by` pixels. Its number in the end. */
 static uint32_t unseen(const struct rv_follow_rules *rules, int by)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 2);
     s->shape[1].x += by;
     s->shape[1].found = 0;
@@ -290,12 +258,9 @@ static bool unseen_mover(const struct rv_follow_rules *rules)
 /* No slot is free. An object that has been away gives way to a new one. */
 static bool full_slots(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 2, INTERVAL);
+    struct scene *s = begin_two(rules, 2, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
-    s->shape[2] = left;
-    s->shape[2].x = 90;
+    s->shape[2] = tall(90, 30, 1);
     s->shape[2].absent = true;
     run(s, START + 2);
     s->shape[2].absent = false;
@@ -310,11 +275,9 @@ static bool full_slots(const struct rv_follow_rules *rules)
 /* The user drops an object: it is not found again at its place for a while. */
 static bool drop(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
     int slot;
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 8);
     slot = slot_with(s, 1);
     rv_follow_dropped(s->follow, slot);
@@ -367,10 +330,8 @@ static bool few_slots(const struct rv_follow_rules *rules)
  */
 static void given(void)
 {
-    struct scene *s = begin(NULL, 4, INTERVAL);
+    struct scene *s = begin_two(NULL, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     rv_follow_given(s->follow, 4);
     s->held = 4;
     s->owns[2] = 1;
@@ -414,10 +375,8 @@ static void given_in_start(void)
 
 static void reset(void)
 {
-    struct scene *s = begin(NULL, 4, INTERVAL);
+    struct scene *s = begin_two(NULL, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 5);
     CHECK(objects(s) == 2);
     rv_follow_reset(s->follow);
@@ -456,8 +415,7 @@ static void schedule(void)
     s->shape[0] = left;
     s->shape[1] = right;
     run(s, START);
-    s->shape[2] = left;
-    s->shape[2].x = 90;
+    s->shape[2] = tall(90, 30, 1);
     run(s, 10 * INTERVAL);
     CHECK(s->looks == START + 10);
 }

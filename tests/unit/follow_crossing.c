@@ -4,16 +4,16 @@
 #include "follow_scene.h"
 
 static const struct shape small = {.x = 97, .y = 60, .w = 20, .h = 28, .found = 2};
-static const struct shape tall = {.x = 20, .y = 40, .w = 30, .h = 60, .found = 1};
+static const struct shape front = {.x = 20, .y = 40, .w = 30, .h = 60, .found = 1};
 
-/* Object 1, `tall`, moves by `by` pixels a frame in front of object 2, `small`, and stops
- * when it covers it. Its slot then holds both. Shape 2 is not in the picture. */
+/* Object 1, `front`, moves by `by` pixels a frame in front of object 2, `small`, and
+ * stops when it covers it. Its slot then holds both. Shape 2 is not in the picture. */
 static struct scene *cover(const struct rv_follow_rules *rules, int by)
 {
     struct scene *s = begin(rules, 4, 0);
 
     s->shape[0] = small;
-    s->shape[1] = tall;
+    s->shape[1] = front;
     s->shape[2].absent = true;
     run(s, START + 4);
     while (s->shape[1].x < 88) {
@@ -55,8 +55,8 @@ static bool passes_alike(const struct rv_follow_rules *rules)
 {
     struct scene *s = cover(rules, 4);
 
-    s->shape[0].y = tall.y;
-    s->shape[0].h = tall.h;
+    s->shape[0].y = front.y;
+    s->shape[0].h = front.h;
     while (s->shape[1].x < 110) {
         s->shape[1].x += 4;
         step(s);
@@ -70,7 +70,7 @@ static bool passes_on_one_leg(const struct rv_follow_rules *rules)
     struct scene *s = begin(rules, 4, 0);
 
     s->shape[0] = small;
-    s->shape[1] = s->shape[2] = tall;
+    s->shape[1] = s->shape[2] = front;
     s->shape[1].h -= 10;
     s->shape[2].y += s->shape[1].h;
     s->shape[2].h = 10;
@@ -136,7 +136,7 @@ static bool beside(const struct rv_follow_rules *rules)
     struct scene *s = begin(rules, 4, 0);
 
     s->shape[0] = (struct shape){.x = 120, .y = 50, .w = 30, .h = 40, .found = 2};
-    s->shape[1] = tall;
+    s->shape[1] = front;
     s->shape[2].absent = true;
     run(s, START + 4);
     while (s->shape[1].x < 88) {
@@ -157,7 +157,7 @@ static void given_passes(void)
     struct scene *s = begin(NULL, 4, 0);
 
     s->shape[0] = small;
-    s->shape[1] = tall;
+    s->shape[1] = front;
     run(s, START + 1);
     rv_follow_given(s->follow, UINT32_C(1) << slot_with(s, 1));
     while (s->shape[1].x < 110) {

@@ -28,11 +28,8 @@ static bool divided(const struct rv_follow_rules *rules)
 /* A followed object beside the gap occludes nothing. */
 static bool divided_beside(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 30, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
     s->shape[2] = (struct shape){.x = 20, .y = 82, .w = 100, .h = 20, .found = 2};
     run(s, START + 2);
     for (int t = 0; t < 30; t++) {
@@ -46,10 +43,8 @@ static bool divided_beside(const struct rv_follow_rules *rules)
  * The one-shot decoder has forgotten it. Its number then; 0: it is not found. */
 static uint32_t seen_again(const struct rv_follow_rules *rules, int by, int h)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 10);
     for (int t = 0; t < 20; t++) { /* it goes behind something */
         s->shape[1].h -= 2;
@@ -78,10 +73,8 @@ static bool occluded_slowly(const struct rv_follow_rules *rules)
 /* An object is occluded by another one, whose slot takes it when it is seen again. */
 static bool swallowed(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, right, left);
 
-    s->shape[0] = right;
-    s->shape[1] = left;
     run(s, START + 10);
     s->shape[0].absent = true;
     s->owns[slot_with(s, 0)] = 0;
@@ -95,11 +88,8 @@ static bool swallowed(const struct rv_follow_rules *rules)
 /* It is on its own from the first check on that sees it apart. */
 static bool swallowed_shortly(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, right, tall(60, 30, 1));
 
-    s->shape[0] = right;
-    s->shape[1] = left;
-    s->shape[1].x = 60;
     run(s, START + 10);
     s->shape[0].absent = true;
     s->owns[slot_with(s, 0)] = 0;
@@ -115,10 +105,8 @@ static bool swallowed_shortly(const struct rv_follow_rules *rules)
  * widths from there. */
 static bool occluded_sideways(void)
 {
-    struct scene *s = begin(NULL, 4, INTERVAL);
+    struct scene *s = begin_two(NULL, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + 10);
     for (int t = 0; t < 12; t++) {
         s->shape[1].w -= 2;
@@ -192,10 +180,8 @@ static void half_occluded(void)
 /* An object is away for a frame: the next look comes soon. */
 static bool looked_for(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, INTERVAL);
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     run(s, START + INTERVAL + 2);
     s->shape[1].absent = true;
     s->owns[slot_with(s, 1)] = 0;

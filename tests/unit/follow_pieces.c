@@ -6,12 +6,8 @@
 /* Parts that have grown together are one object, with the number of the larger. */
 static bool merge(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(20, 20, 2));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].w = 20;
-    s->shape[1].found = 2;
     for (int t = 0; t < START; t++) {
         s->shape[1].x = t >= START - 8 ? 50 : 60;
         step(s);
@@ -24,13 +20,8 @@ static bool merge(const struct rv_follow_rules *rules)
  * height of `h` pixels. `one`: they are one object at once. */
 static bool bridged_by(const struct rv_follow_rules *rules, int h, bool *one)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(80, 20, 2));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 80;
-    s->shape[1].w = 20;
-    s->shape[1].found = 2;
     s->shape[2] = (struct shape){.x = 50, .y = 40, .w = 30, .h = h, .found = 1};
     s->shape[2].absent = true;
     run(s, 8);
@@ -78,12 +69,8 @@ static bool narrow_bridge(const struct rv_follow_rules *rules)
 /* Two that run into each other by some pixels a frame are two. */
 static bool quick_touch(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(60, 30, 2));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 60;
-    s->shape[1].found = 2;
     run(s, 8);
     s->shape[1].x = 50;
     step(s);
@@ -95,8 +82,7 @@ static bool wall(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
 
-    s->shape[0] = left;
-    s->shape[0].w = 100;
+    s->shape[0] = tall(20, 100, 1);
     s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 24, .h = H, .absent = true};
     for (int t = 0; t < START; t++) {
         s->shape[1].absent = t < START - 3;
@@ -113,8 +99,7 @@ static bool pole(const struct rv_follow_rules *rules)
 {
     struct scene *s = begin(rules, 4, 0);
 
-    s->shape[0] = left;
-    s->shape[0].w = 60;
+    s->shape[0] = tall(20, 60, 1);
     s->shape[1] = (struct shape){.x = 50, .y = 0, .w = 6, .h = H};
     run(s, START + 2);
     return id(s, 0) == 1 && objects(s) == 1;
@@ -123,12 +108,8 @@ static bool pole(const struct rv_follow_rules *rules)
 /* What has only just come up is a part of what it meets. */
 static bool newcomer(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(20, 20, 2));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].w = 20;
-    s->shape[1].found = 2;
     for (int t = 0; t < START; t++) {
         s->shape[1].absent = t < START - 4;
         s->shape[1].x = t >= START - 1 ? 50 : 60;
@@ -141,10 +122,8 @@ static bool newcomer(const struct rv_follow_rules *rules)
 /* A narrow neck between two large pieces does not make one of them. */
 static bool neck(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, right);
 
-    s->shape[0] = left;
-    s->shape[1] = right;
     s->shape[2] = (struct shape){.x = 50, .y = 58, .w = 100, .h = 3, .found = 1};
     run(s, START + 2);
     return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
@@ -154,11 +133,8 @@ static bool neck(const struct rv_follow_rules *rules)
  * the pixels between them than of either. */
 static bool border(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 30, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
     s->shape[0].border = s->shape[1].border = 2;
     run(s, START + 2);
     return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1) && objects(s) == 2;
@@ -167,12 +143,8 @@ static bool border(const struct rv_follow_rules *rules)
 /* The border between the two comes up later: the larger one keeps the number. */
 static bool late_border(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 20, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
-    s->shape[1].w = 20;
     for (int t = 0; t < START; t++) {
         s->shape[0].border = s->shape[1].border = t < 5 ? 0 : 2;
         step(s);
@@ -196,11 +168,8 @@ static bool small_part(const struct rv_follow_rules *rules)
 /* Of most of an object the decoder is not sure: that is no border. */
 static bool unsure(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin(rules, 4, 0);
+    struct scene *s = begin_two(rules, 4, 0, left, tall(50, 30, 1));
 
-    s->shape[0] = left;
-    s->shape[1] = left;
-    s->shape[1].x = 50;
     s->shape[0].border = s->shape[1].border = 8;
     run(s, START + 2);
     return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;

@@ -54,6 +54,24 @@ static inline struct scene *begin(const struct rv_follow_rules *rules, int objec
     return &scene;
 }
 
+/* A scene of two shapes. */
+static inline struct scene *begin_two(const struct rv_follow_rules *rules, int objects,
+                                      int interval, struct shape first,
+                                      struct shape second)
+{
+    struct scene *s = begin(rules, objects, interval);
+
+    s->shape[0] = first;
+    s->shape[1] = second;
+    return s;
+}
+
+/* As high as `left`, which ends at x = 50. */
+static inline struct shape tall(int x, int w, int found)
+{
+    return (struct shape){.x = x, .y = 40, .w = w, .h = 40, .found = found};
+}
+
 static inline uint32_t serial(const struct scene *s, int slot)
 {
     return rv_follow_serials(s->follow)[slot];

@@ -348,9 +348,7 @@ static void test_limits(void)
 
 int main(void)
 {
-    char folder[] = "/tmp/rvos-pictures-XXXXXX";
-
-    if (!mkdtemp(folder) || chdir(folder))
+    if (chdir(test_folder()))
         return 1;
     test_rule();
     test_values();
@@ -361,7 +359,5 @@ int main(void)
     test_names();
     test_kinds_of_masks();
     test_limits();
-    if (chdir("/") || rmdir(folder))
-        return 1;
     return test_done();
 }

@@ -77,6 +77,53 @@ static inline void rv_conv_stream_destroy(const rvos_device *dev, cudaStream_t s
     cudaStreamDestroy(stream);
 }
 
+/* -- conv_tile.c: our own tensor core kernel, and its tilings -- */
+/* A block computes m pixels by n outputs; columns are split into `parts`. */
+struct rv_tiling {
+    int m, n, parts;
+};
+#define RV_TILINGS 12
+
+/* For fp16 operands with input and output channels in multiples of 8. Created with its
+ * first tiling. */
+extern const struct rv_conv_engine rv_conv_tile;
+/* The tilings worth trying, most promising first; returns their number. */
+int rv_conv_tilings(const struct rv_conv_shape *shape, struct rv_tiling out[RV_TILINGS]);
+void rv_conv_tile_set(struct rv_conv *conv, struct rv_tiling tiling);
+/* A tiling as a number above 0, and back. False: the shape has no such tiling. */
+int rv_tiling_code(struct rv_tiling tiling);
+bool rv_tiling_of_code(const struct rv_conv_shape *shape, int code,
+                       struct rv_tiling *out);
+
+/* -- conv_compare.c: checks whether a convolution agrees with the plain kernel --
+ *
+ * Both sum the same products in float32, in different orders. The allowed difference is
+ * relative to the result's own size or to the root mean square of all results, whichever
+ * is larger. It is far more than rounding, and far less than the effect of a wrong tap,
+ * tile or stride. */
+static inline float rv_agreement(enum rv_type operands, bool tf32)
+{
+    return operands == RV_F16 || tf32 ? 0.03f : 1e-3f;
+}
+
+struct rv_difference {
+    size_t at; /* index of the element with the largest difference */
+    float got, want;
+    float share; /* difference / allowed difference; above 1 or NaN: they disagree */
+};
+
+/* Elements are RV_F32 or RV_F16, in host memory. */
+struct rv_difference rv_differ(const void *got, const void *want, size_t n,
+                               enum rv_type type, float allowed);
+
+/* Runs `run` and then the plain kernel on random operands at `io`, which is overwritten.
+ * `io` points to device memory of the sizes in `shape`; io->add may be io->y. Returns 0,
+ * or an error if `run` failed (not logged) or nothing could be compared. */
+int rv_conv_compare(rvos_device *dev, const struct rv_conv_shape *shape,
+                    struct rv_weights *weights, int index, const struct rv_conv_io *io,
+                    int (*run)(void *opaque, cudaStream_t stream), void *opaque,
+                    struct rv_difference *out);
+
 /* -- conv_best.c: picks the fastest engine for a convolution, by measurement -- */
 /* A convolution and its engine. */
 struct rv_made {

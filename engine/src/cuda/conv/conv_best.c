@@ -7,7 +7,6 @@
 
 #include "cache.h"
 #include "conv_search.h"
-#include "conv_tile.h"
 
 #define LIBRARY 0 /* kept in place of a tiling's code: the library was faster */
 

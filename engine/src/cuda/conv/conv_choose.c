@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conv_compare.h"
 #include "conv_search.h"
 #include "conv_time.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "conv_compare.h"
+#include "conv.h"
 
 #include <math.h>
 #include <stdlib.h>

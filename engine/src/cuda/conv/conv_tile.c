@@ -6,12 +6,11 @@
  * (taps x channels, some thousand) are split as well, into as many parts as fill the GPU.
  * conv_best.c measures the best tiling. The order here is a guess, used if there is no
  * time to measure. */
-#include "conv_tile.h"
+#include "conv.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "conv.h"
 #include "../kernels/kernels.h"
 
 #define STEP 32     /* columns per step, as in conv_tile.cu */

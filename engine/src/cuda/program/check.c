@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../conv/conv_compare.h"
 #include "../../f16.h"
 #include "plan.h"
 
