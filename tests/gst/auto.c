@@ -8,17 +8,6 @@ static Rig *automatic(const gchar *interval)
     return rig_new(rig_element("mode", "auto", "discovery-interval", interval, NULL));
 }
 
-static gboolean set_mask(Rig *rig, const RigBox *boxes)
-{
-    GstSample *sample =
-        rig_mask(RIG_WIDTH, RIG_HEIGHT, GST_CLOCK_TIME_NONE, FALSE, boxes);
-    gboolean good;
-
-    g_signal_emit_by_name(rig->element, "set-mask", sample, &good);
-    gst_sample_unref(sample);
-    return good;
-}
-
 /* The slot and the id of the next rvosseg-object message of that event. */
 static guint64 next_id(Rig *rig, const gchar *event, guint slot)
 {
@@ -123,7 +112,7 @@ SUITE_TEST(test_set_mask_and_drop)
     gboolean good;
 
     rig_run(rig, 0, 2, BOXES(BOX(1)));
-    fail_unless(set_mask(rig, BOXES(BOX(4))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(4))));
     rig_run(rig, 2, 3, BOXES(BOX(1), BOX(4)));
     fail_unless_equals_int(scripted_get().seeded, 1 << 3);
     assert_string(rig_objects(rig), "appeared:1,appeared:4");
@@ -245,7 +234,8 @@ SUITE_TEST(test_model_of_one_task)
         fail_unless(message != NULL);
         gst_message_unref(message);
         fail_unless_equals_int(scripted_get().stream.task, all[i].task);
-        fail_unless_equals_int(set_mask(rig, BOXES(BOX(1))), i == 1);
+        fail_unless_equals_int(
+            rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))), i == 1);
         rig_run(rig, 0, 3, BOXES(BOX(1)));
         assert_string(rig_objects(rig), "appeared:1");
         rig_free(rig);

@@ -32,16 +32,6 @@ static void open_stream(Stream *s, guint number, const gchar *max_batch)
     gst_harness_set_src_caps(s->h, gst_video_info_to_caps(&info));
 }
 
-static void seek(GstHarness *h)
-{
-    GstSegment segment;
-
-    gst_harness_push_event(h, gst_event_new_flush_start());
-    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(h, gst_event_new_segment(&segment));
-}
-
 /* Stream 1 ends early but stays; stream 2 seeks; stream 3 is removed early. */
 static gpointer run(gpointer opaque)
 {
@@ -51,7 +41,7 @@ static gpointer run(gpointer opaque)
 
     for (guint n = 0; n < frames; n++) {
         if (s->number == 2 && n == 4)
-            seek(s->h);
+            suite_flush(s->h);
         if (gst_harness_push(s->h, real_picture(&info, n + 5 * s->number, 0)) !=
             GST_FLOW_OK)
             break;

@@ -193,15 +193,13 @@ SUITE_TEST(test_alpha_while_playing)
     };
 
     for (guint l = 0; l < G_N_ELEMENTS(launches); l++) {
-        GstElement *bin = gst_parse_launch(launches[l], NULL);
+        GstElement *bin = rig_pipeline(launches[l]);
         GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
         GstPad *src = gst_element_get_static_pad(r, "src");
         GstBus *bus = gst_element_get_bus(bin);
-        gchar *model = rig_model("zero-shot one-shot");
         gboolean alpha = FALSE;
 
-        g_object_set(r, "model", model, "engine", 1, NULL);
-        g_free(model);
+        g_object_set(r, "engine", 1, NULL);
         gst_element_set_state(bin, GST_STATE_PLAYING);
         fail_unless_equals_int(gst_element_get_state(bin, NULL, NULL, 20 * GST_SECOND),
                                GST_STATE_CHANGE_SUCCESS);

@@ -130,9 +130,8 @@ static void report(void)
 }
 
 static void on_log(const gchar *domain, GLogLevelFlags level, const gchar *text,
-                   gpointer user)
+                   G_GNUC_UNUSED gpointer user)
 {
-    (void)user;
     if (level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING))
         g_atomic_int_inc(&complaints);
     printf("%s: %s\n", domain ? domain : "", text);

@@ -12,13 +12,13 @@
 
 /* ---- a pipeline -------------------------------------------------------------------- */
 
-static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer user)
+static GstBusSyncReply on_message(G_GNUC_UNUSED GstBus *bus, GstMessage *message,
+                                  gpointer user)
 {
     ChaosBench *bench = user;
     gchar *details = NULL;
     GError *error = NULL;
 
-    (void)bus;
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
         gst_message_parse_error(message, &error, &details);
         if (g_atomic_int_add(&bench->errors, 1) < 4)
@@ -31,10 +31,9 @@ static GstBusSyncReply on_message(GstBus *bus, GstMessage *message, gpointer use
     return GST_BUS_DROP;
 }
 
-static GstPadProbeReturn count(GstPad *pad, GstPadProbeInfo *info, gpointer counter)
+static GstPadProbeReturn count(G_GNUC_UNUSED GstPad *pad,
+                               G_GNUC_UNUSED GstPadProbeInfo *info, gpointer counter)
 {
-    (void)pad;
-    (void)info;
     g_atomic_int_inc((gint *)counter);
     return GST_PAD_PROBE_OK;
 }
@@ -144,9 +143,8 @@ static void do_locked(ChaosBench *bench, void (*act)(ChaosBench *))
     g_mutex_unlock(&bench->lock);
 }
 
-static void do_request(ChaosBench *bench, GRand *rand)
+static void do_request(ChaosBench *bench, G_GNUC_UNUSED GRand *rand)
 {
-    (void)rand;
     do_locked(bench, request);
 }
 
@@ -163,12 +161,11 @@ static void do_link(ChaosBench *bench, GRand *rand)
     do_locked(bench, g_rand_boolean(rand) ? link_mask : unlink_mask);
 }
 
-static void query(ChaosBench *bench, GRand *rand)
+static void query(ChaosBench *bench, G_GNUC_UNUSED GRand *rand)
 {
     GstQuery *latency = gst_query_new_latency();
     gint64 position;
 
-    (void)rand;
     gst_element_query(bench->pipe, latency);
     gst_query_unref(latency);
     gst_element_query_position(bench->pipe, GST_FORMAT_TIME, &position);

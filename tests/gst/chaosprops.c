@@ -88,13 +88,12 @@ static void set_any(ChaosBench *bench, GRand *rand)
 }
 
 /* All of them. */
-static void get(ChaosBench *bench, GRand *rand)
+static void get(ChaosBench *bench, G_GNUC_UNUSED GRand *rand)
 {
     GObjectClass *klass = G_OBJECT_GET_CLASS(bench->element);
     guint n;
     GParamSpec **specs = g_object_class_list_properties(klass, &n);
 
-    (void)rand;
     for (guint i = 0; i < n; i++) {
         GValue value = G_VALUE_INIT;
 
@@ -144,9 +143,8 @@ static void drop_object(ChaosBench *bench, GRand *rand)
                           (guint)g_rand_int_range(rand, 0, 6), &good);
 }
 
-static void reset(ChaosBench *bench, GRand *rand)
+static void reset(ChaosBench *bench, G_GNUC_UNUSED GRand *rand)
 {
-    (void)rand;
     g_signal_emit_by_name(bench->element, "reset");
 }
 

@@ -42,38 +42,32 @@ gpointer gst_cuda_context_get_handle(GstCudaContext *ctx)
     return ctx;
 }
 
-gboolean gst_cuda_ensure_element_context(GstElement *element, gint device_id,
-                                         GstCudaContext **cuda_ctx)
+gboolean gst_cuda_ensure_element_context(G_GNUC_UNUSED GstElement *element,
+                                         G_GNUC_UNUSED gint device_id,
+                                         G_GNUC_UNUSED GstCudaContext **cuda_ctx)
 {
-    (void)element;
-    (void)device_id;
-    (void)cuda_ctx;
     fail_unless(loaded && initialised);
     return TRUE;
 }
 
-gboolean gst_cuda_handle_set_context(GstElement *element, GstContext *context,
-                                     gint device_id, GstCudaContext **cuda_ctx)
+gboolean gst_cuda_handle_set_context(G_GNUC_UNUSED GstElement *element,
+                                     G_GNUC_UNUSED GstContext *context,
+                                     G_GNUC_UNUSED gint device_id,
+                                     G_GNUC_UNUSED GstCudaContext **cuda_ctx)
 {
-    (void)element;
-    (void)context;
-    (void)device_id;
-    (void)cuda_ctx;
     fail_unless(loaded);
     return FALSE;
 }
 
-gboolean gst_cuda_handle_context_query(GstElement *element, GstQuery *query,
+gboolean gst_cuda_handle_context_query(G_GNUC_UNUSED GstElement *element,
+                                       G_GNUC_UNUSED GstQuery *query,
                                        GstCudaContext *cuda_ctx)
 {
-    (void)element;
-    (void)query;
     return cuda_ctx != NULL;
 }
 
-GstBufferPool *gst_cuda_buffer_pool_new(GstCudaContext *context)
+GstBufferPool *gst_cuda_buffer_pool_new(G_GNUC_UNUSED GstCudaContext *context)
 {
-    (void)context;
     return gst_object_ref(shim_pool);
 }
 
@@ -83,17 +77,15 @@ GstBufferPool *gst_cuda_buffer_pool_new(GstCudaContext *context)
 
 static guint8 pixels[SIZE];
 
-static gpointer map(GstMemory *mem, gsize maxsize, GstMapFlags flags)
+static gpointer map(G_GNUC_UNUSED GstMemory *mem, G_GNUC_UNUSED gsize maxsize,
+                    GstMapFlags flags)
 {
-    (void)mem;
-    (void)maxsize;
     mapped = flags;
     return pixels;
 }
 
-static void unmap(GstMemory *mem)
+static void unmap(G_GNUC_UNUSED GstMemory *mem)
 {
-    (void)mem;
 }
 
 typedef GstAllocator Shim;
@@ -101,9 +93,8 @@ typedef GstAllocatorClass ShimClass;
 GType shim_get_type(void);
 G_DEFINE_TYPE(Shim, shim, GST_TYPE_ALLOCATOR)
 
-static void free_memory(GstAllocator *allocator, GstMemory *memory)
+static void free_memory(G_GNUC_UNUSED GstAllocator *allocator, GstMemory *memory)
 {
-    (void)allocator;
     g_free(memory);
 }
 

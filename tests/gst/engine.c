@@ -152,16 +152,6 @@ SUITE_TEST(test_one_shot)
 }
 GST_END_TEST;
 
-static void flush(GstHarness *h)
-{
-    GstSegment segment;
-
-    gst_harness_push_event(h, gst_event_new_flush_start());
-    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(h, gst_event_new_segment(&segment));
-}
-
 /* A second run of a clip repeats the first. After a seek the masks are those of a run
  * that starts there. */
 SUITE_TEST(test_again_and_after_a_seek)
@@ -173,10 +163,10 @@ SUITE_TEST(test_again_and_after_a_seek)
 
     for (guint n = 0; n < 4; n++)
         run[n] = push(h, mask, &info, n);
-    flush(h);
+    suite_flush(h);
     for (guint n = 0; n < 4; n++)
         expect(h, mask, &info, n, run[n]);
-    flush(h);
+    suite_flush(h);
     for (guint n = 2; n < 5; n++) {
         process(&e, &info, n, labels);
         expect(h, mask, &info, n, labels);

@@ -74,11 +74,11 @@ typedef struct {
     gint frames;                      /* that came out */
 } Session;
 
-static GstFlowReturn swallow(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+static GstFlowReturn swallow(GstPad *pad, G_GNUC_UNUSED GstObject *parent,
+                             GstBuffer *buffer)
 {
     Session *session = gst_pad_get_element_private(pad);
 
-    (void)parent;
     session->frames++;
     gst_buffer_unref(buffer);
     return GST_FLOW_OK;

@@ -34,11 +34,11 @@ static void see_event(Bench *bench, GstEvent *event)
     }
 }
 
-static GstPadProbeReturn see(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+static GstPadProbeReturn see(G_GNUC_UNUSED GstPad *pad, GstPadProbeInfo *info,
+                             gpointer user)
 {
     Bench *bench = user;
 
-    (void)pad;
     g_mutex_lock(&bench->lock);
     if (GST_PAD_PROBE_INFO_TYPE(info) & GST_PAD_PROBE_TYPE_BUFFER) {
         if (!bench->segment)
@@ -206,12 +206,11 @@ static void wait_until_held(Bench *bench)
 }
 
 /* A probe of the element's sink pad. */
-static GstPadProbeReturn wait_at_sink(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+static GstPadProbeReturn wait_at_sink(G_GNUC_UNUSED GstPad *pad,
+                                      G_GNUC_UNUSED GstPadProbeInfo *info, gpointer user)
 {
     Bench *bench = user;
 
-    (void)pad;
-    (void)info;
     while (g_atomic_int_get(&bench->hold)) {
         g_atomic_int_set(&bench->held, TRUE);
         g_usleep(100);
@@ -285,10 +284,9 @@ void bench_stream_step(Bench *bench, gchar step)
 
 /* ---- lifetime -------------------------------------------------------------- */
 
-static GstFlowReturn swallow(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+static GstFlowReturn swallow(G_GNUC_UNUSED GstPad *pad, G_GNUC_UNUSED GstObject *parent,
+                             GstBuffer *buffer)
 {
-    (void)pad;
-    (void)parent;
     gst_buffer_unref(buffer);
     return GST_FLOW_OK;
 }

@@ -204,16 +204,12 @@ GST_END_TEST;
 SUITE_TEST(test_flush_forgets_lateness)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
-    GstSegment segment;
 
     rig_run(rig, 0, 1, NOTHING);
     late_until(rig, 1000);
     rig_run(rig, 1, 2, NOTHING);
     fail_unless_equals_int(scripted_get().runs, 1);
-    gst_harness_push_event(rig->h, gst_event_new_flush_start());
-    gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
+    suite_flush(rig->h);
     rig_run(rig, 2, 6, NOTHING);
     fail_unless_equals_int(scripted_get().runs, 5);
     rig_free(rig);

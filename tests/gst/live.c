@@ -6,15 +6,14 @@ typedef struct {
     guint frames, stale, without, oldest;
 } Seen;
 
-static void on_frame(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer user)
+static void on_frame(G_GNUC_UNUSED GstElement *sink, GstBuffer *buffer,
+                     G_GNUC_UNUSED GstPad *pad, gpointer user)
 {
     GstCustomMeta *meta = gst_buffer_get_custom_meta(buffer, "GstRvosSegMeta");
     Seen *seen = user;
     gboolean stale;
     guint age;
 
-    (void)sink;
-    (void)pad;
     seen->frames++;
     if (!meta ||
         !gst_structure_get(gst_custom_meta_get_structure(meta), "stale", G_TYPE_BOOLEAN,
@@ -35,23 +34,16 @@ static Seen run(const gchar *policy, guint64 *inferred, guint64 *late)
                         "rvosseg name=r engine=cpu late-policy=%s latency=0 ! "
                         "fakesink name=s sync=true qos=true signal-handoffs=true",
                         policy);
-    GstElement *bin = gst_parse_launch(text, NULL), *r, *s;
-    gchar *model = rig_model("zero-shot one-shot");
+    GstElement *bin = rig_pipeline(text), *r, *s;
     GstStructure *stats;
-    GstMessage *message;
-    GstBus *bus = gst_element_get_bus(bin);
     Seen seen = {0};
 
     r = gst_bin_get_by_name(GST_BIN(bin), "r");
     s = gst_bin_get_by_name(GST_BIN(bin), "s");
-    g_object_set(r, "model", model, NULL);
     g_signal_connect(s, "handoff", G_CALLBACK(on_frame), &seen);
     scripted_delay_us(100000); /* three frames long */
     gst_element_set_state(bin, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, 30 * GST_SECOND,
-                                         GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-    fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
-    gst_message_unref(message);
+    suite_wait_for_eos(bin, 30);
     g_object_get(r, "stats", &stats, NULL);
     gst_structure_get_uint64(stats, "inferred", inferred);
     gst_structure_get_uint64(stats, "reused-late", late);
@@ -59,10 +51,8 @@ static Seen run(const gchar *policy, guint64 *inferred, guint64 *late)
     gst_element_set_state(bin, GST_STATE_NULL);
     gst_object_unref(r);
     gst_object_unref(s);
-    gst_object_unref(bus);
     gst_object_unref(bin);
     g_free(text);
-    g_free(model);
     return seen;
 }
 

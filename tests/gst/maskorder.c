@@ -20,16 +20,6 @@ static void push_at(Rig *rig, GstClockTime time, GstBufferFlags flags)
         gst_buffer_unref(buffer);
 }
 
-static void flush(Rig *rig)
-{
-    GstSegment segment;
-
-    gst_harness_push_event(rig->h, gst_event_new_flush_start());
-    gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
-}
-
 /* The first picture comes late, and the rate is not the caps'. */
 SUITE_TEST(test_counted)
 {
@@ -119,12 +109,12 @@ SUITE_TEST(test_seek_to_an_unknown_picture)
     push_at(rig, 0, 0);
     push_at(rig, 5 * RIG_FRAME, 0); /* no constant rate */
     rig_expect_warning(rig, NULL);
-    flush(rig);
+    suite_flush(rig->h);
     for (guint i = 0; i < 3; i++)
         push_at(rig, (8 + i) * RIG_FRAME, 0);
     fail_unless_equals_int(scripted_get().seeds, 1);
     rig_expect_warning(rig, "the number of a picture is not known");
-    flush(rig);
+    suite_flush(rig->h);
     push_at(rig, 0, 0); /* known again */
     fail_unless_equals_int(scripted_get().seeds, 2);
     gst_harness_push_event(rig->h, gst_event_new_eos());

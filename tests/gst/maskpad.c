@@ -216,10 +216,9 @@ SUITE_TEST(test_one_seek)
 GST_END_TEST;
 
 static GstFlowReturn flow;
-static GstFlowReturn chain_flow(GstPad *pad, GstObject *parent, GstBuffer *buffer)
+static GstFlowReturn chain_flow(G_GNUC_UNUSED GstPad *pad,
+                                G_GNUC_UNUSED GstObject *parent, GstBuffer *buffer)
 {
-    (void)pad;
-    (void)parent;
     gst_buffer_unref(buffer);
     return flow;
 }

@@ -10,34 +10,10 @@
 static GstElement *pipeline(gint frames, const gchar *rest)
 {
     gchar *text = g_strdup_printf(SOURCE "%s", frames, rest);
-    GstElement *bin = gst_parse_launch(text, NULL);
-    GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
-    gchar *model = rig_model("zero-shot one-shot");
+    GstElement *bin = rig_pipeline(text);
 
-    g_object_set(r, "model", model, NULL);
-    g_free(model);
     g_free(text);
-    gst_object_unref(r);
     return bin;
-}
-
-/* Waits for a message of these types; fails after 20 s, which is a hang. */
-static void wait_for(GstElement *bin, GstMessageType types)
-{
-    GstBus *bus = gst_element_get_bus(bin);
-    GstMessage *message =
-        gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND, types | GST_MESSAGE_ERROR);
-
-    fail_unless(message != NULL, "nothing happens");
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
-        GError *error;
-        gchar *debug;
-
-        gst_message_parse_error(message, &error, &debug);
-        fail("%s (%s)", error->message, debug);
-    }
-    gst_message_unref(message);
-    gst_object_unref(bus);
 }
 
 static void set_state(GstElement *bin, GstState state)
@@ -58,7 +34,7 @@ static void run_to_eos(gint frames, const gchar *rest)
     GstElement *bin = pipeline(frames, rest);
 
     gst_element_set_state(bin, GST_STATE_PLAYING);
-    wait_for(bin, GST_MESSAGE_EOS);
+    suite_wait_for_eos(bin, 20);
     end(bin);
 }
 
@@ -123,11 +99,9 @@ SUITE_TEST(test_branch_goes_to_null)
 }
 GST_END_TEST;
 
-static void on_handoff(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer user)
+static void on_handoff(G_GNUC_UNUSED GstElement *sink, G_GNUC_UNUSED GstBuffer *buffer,
+                       G_GNUC_UNUSED GstPad *pad, gpointer user)
 {
-    (void)sink;
-    (void)buffer;
-    (void)pad;
     g_atomic_int_inc((gint *)user);
 }
 
@@ -169,13 +143,12 @@ SUITE_TEST(test_come_and_go)
 GST_END_TEST;
 
 /* Times on both sinks after many flushing seeks, none of which may hang. */
-static void check_time(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer user)
+static void check_time(G_GNUC_UNUSED GstElement *sink, GstBuffer *buffer,
+                       G_GNUC_UNUSED GstPad *pad, gpointer user)
 {
     GstClockTime frame =
         gst_util_uint64_scale_round(GST_BUFFER_PTS(buffer), 30, GST_SECOND);
 
-    (void)sink;
-    (void)pad;
     if (GST_BUFFER_PTS(buffer) != gst_util_uint64_scale(frame, GST_SECOND, 30))
         g_atomic_int_inc((gint *)user);
 }

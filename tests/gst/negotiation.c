@@ -131,16 +131,11 @@ typedef struct {
 /* A pipeline with an rvosseg of the name r. */
 static Line line_new(const gchar *launch)
 {
-    GError *error = NULL;
-    Line line = {.bin = gst_parse_launch(launch, &error)};
-    gchar *model = rig_model("zero-shot one-shot");
+    Line line = {.bin = rig_pipeline(launch)};
 
-    fail_unless(error == NULL, "%s: %s", launch, error ? error->message : "");
     line.r = gst_bin_get_by_name(GST_BIN(line.bin), "r");
     line.bus = gst_element_get_bus(line.bin);
-    g_object_set(line.r, "model", model, NULL);
     gst_util_set_object_arg(G_OBJECT(line.r), "engine", "cpu");
-    g_free(model);
     return line;
 }
 

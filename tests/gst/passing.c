@@ -114,17 +114,13 @@ GST_END_TEST;
 
 static guint too_short_words(Rig *rig, gchar **text)
 {
-    GstMessage *message;
-    GError *error;
+    gchar *words;
     guint n = 0;
 
-    while ((message = rig_pop(rig, GST_MESSAGE_WARNING)) != NULL) {
-        gst_message_parse_warning(message, &error, NULL);
+    while ((words = rig_words(rig->bus, GST_MESSAGE_WARNING, 0, 0)) != NULL) {
         g_free(*text);
-        *text = g_strdup(error->message);
-        n += strstr(error->message, "min-age=0") != NULL;
-        g_error_free(error);
-        gst_message_unref(message);
+        *text = words;
+        n += strstr(words, "min-age=0") != NULL;
     }
     return n;
 }

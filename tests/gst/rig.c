@@ -232,21 +232,57 @@ GstMessage *rig_pop(Rig *rig, GstMessageType type)
     return gst_bus_pop_filtered(rig->bus, type);
 }
 
+/* Takes ownership of the message. */
+static gchar *words_of(GstMessage *message, GQuark domain, gint code)
+{
+    GError *error;
+    gchar *debug, *words;
+
+    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR)
+        gst_message_parse_error(message, &error, &debug);
+    else
+        gst_message_parse_warning(message, &error, &debug);
+    GST_INFO("%s (%s)", error->message, debug);
+    fail_unless(domain == 0 || g_error_matches(error, domain, code), "%s %d: %s",
+                g_quark_to_string(error->domain), error->code, error->message);
+    words = g_strdup(error->message);
+    g_error_free(error);
+    g_free(debug);
+    gst_message_unref(message);
+    return words;
+}
+
+gchar *rig_words(GstBus *bus, GstMessageType type, GQuark domain, gint code)
+{
+    GstMessage *message = gst_bus_pop_filtered(bus, type);
+
+    return message ? words_of(message, domain, code) : NULL;
+}
+
 void rig_expect_error(GstBus *bus, GQuark domain, gint code)
 {
     GstMessage *message =
         gst_bus_timed_pop_filtered(bus, 5 * GST_SECOND, GST_MESSAGE_ERROR);
-    GError *error;
-    gchar *debug;
 
     fail_unless(message != NULL, "no error message");
-    gst_message_parse_error(message, &error, &debug);
-    GST_INFO("%s (%s)", error->message, debug);
-    fail_unless(error->domain == domain && error->code == code, "%s %d: %s",
-                g_quark_to_string(error->domain), error->code, error->message);
-    g_error_free(error);
-    g_free(debug);
-    gst_message_unref(message);
+    g_free(words_of(message, domain, code));
+}
+
+gchar *rig_refused(GstElement *element, GQuark domain, gint code)
+{
+    GstBus *bus = gst_bus_new();
+    gchar *words;
+
+    gst_element_set_bus(element, bus);
+    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
+                           GST_STATE_CHANGE_FAILURE);
+    words = rig_words(bus, GST_MESSAGE_ERROR, domain, code);
+    fail_unless(words != NULL);
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_element_set_bus(element, NULL);
+    gst_object_unref(bus);
+    gst_object_unref(element);
+    return words;
 }
 
 GstSample *rig_mask(guint width, guint height, GstClockTime pts, gboolean replace,
@@ -268,4 +304,34 @@ GstSample *rig_mask(guint width, guint height, GstClockTime pts, gboolean replac
     gst_caps_unref(caps);
     gst_buffer_unref(buffer);
     return sample;
+}
+
+gboolean rig_set_mask(Rig *rig, GstClockTime pts, gboolean replace, const RigBox *boxes)
+{
+    GstSample *sample = rig_mask(RIG_WIDTH, RIG_HEIGHT, pts, replace, boxes);
+    gboolean good;
+
+    g_signal_emit_by_name(rig->element, "set-mask", sample, &good);
+    gst_sample_unref(sample);
+    return good;
+}
+
+static void set_model(const GValue *item, gpointer model)
+{
+    g_object_set(g_value_get_object(item), "model", model, NULL);
+}
+
+GstElement *rig_pipeline(const gchar *launch)
+{
+    GError *error = NULL;
+    GstElement *bin = gst_parse_launch(launch, &error);
+    gchar *model = rig_model("zero-shot one-shot");
+    GstIterator *all;
+
+    fail_unless(error == NULL, "%s: %s", launch, error ? error->message : "");
+    all = gst_bin_iterate_all_by_element_factory_name(GST_BIN(bin), "rvosseg");
+    gst_iterator_foreach(all, set_model, model);
+    gst_iterator_free(all);
+    g_free(model);
+    return bin;
 }

@@ -86,12 +86,26 @@ gchar *rig_objects(Rig *rig);
 /* The next message of that type, or NULL; others are thrown away. */
 GstMessage *rig_pop(Rig *rig, GstMessageType type);
 
+/* The words of the next message of that type (errors, warnings), to be freed, or NULL.
+ * Its domain and code must be these; domain 0: any. */
+gchar *rig_words(GstBus *bus, GstMessageType type, GQuark domain, gint code);
+
+/* The element must refuse to start, with one such error. Its words, to be freed. Takes
+ * ownership. */
+gchar *rig_refused(GstElement *element, GQuark domain, gint code);
+
 /* The bus must have an error with this domain and code. */
 void rig_expect_error(GstBus *bus, GQuark domain, gint code);
 
 /* A GRAY8 mask with boxes, as the sample that set-mask takes. */
 GstSample *rig_mask(guint width, guint height, GstClockTime pts, gboolean replace,
                     const RigBox *boxes);
+
+/* Emits set-mask with such a mask of the rig's size. */
+gboolean rig_set_mask(Rig *rig, GstClockTime pts, gboolean replace, const RigBox *boxes);
+
+/* A pipeline, whose rvosseg elements get a model. */
+GstElement *rig_pipeline(const gchar *launch);
 
 #define assert_string(text, wanted)                                                      \
     G_STMT_START                                                                         \

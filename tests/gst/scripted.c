@@ -152,19 +152,16 @@ void rvos_stream_get_info(const rvos_stream *stream, rvos_stream_info *info)
     };
 }
 
-int rvos_stream_warm_up(rvos_stream *stream)
+int rvos_stream_warm_up(G_GNUC_UNUSED rvos_stream *stream)
 {
-    (void)stream;
     COUNT(warm_ups, 1);
     g_usleep(delay);
     return scripted_failure("rvos_stream_warm_up");
 }
 
-int rvos_stream_prepare(rvos_stream *stream, int frame_width, int frame_height)
+int rvos_stream_prepare(G_GNUC_UNUSED rvos_stream *stream, G_GNUC_UNUSED int frame_width,
+                        G_GNUC_UNUSED int frame_height)
 {
-    (void)stream;
-    (void)frame_width;
-    (void)frame_height;
     COUNT(prepares, 1);
     return scripted_failure("rvos_stream_prepare");
 }
@@ -367,12 +364,11 @@ uint32_t rvos_labels_slots(const rvos_labels *labels, int *highest)
 const rvos_palette rvos_davis_palette = {{{0, 0, 0}, {128, 0, 0}, {0, 128, 0}}};
 
 /* Draws only on the first byte of a pixel, which is enough for the tests. */
-int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *labels,
-              const rvos_draw_params *params)
+int rvos_draw(G_GNUC_UNUSED rvos_device *device, const rvos_image *image,
+              const rvos_labels *labels, const rvos_draw_params *params)
 {
     int step = bytes_per_pixel(image->format);
 
-    (void)device;
     for (int y = 0; y < image->height; y++) {
         uint8_t *row = (uint8_t *)image->plane[0] + y * image->stride[0];
 
@@ -391,11 +387,11 @@ int rvos_draw(rvos_device *device, const rvos_image *image, const rvos_labels *l
     return scripted_failure("rvos_draw");
 }
 
-int rvos_set_alpha(rvos_device *device, const rvos_image *image, const rvos_labels *alpha)
+int rvos_set_alpha(G_GNUC_UNUSED rvos_device *device, const rvos_image *image,
+                   const rvos_labels *alpha)
 {
     int offset = image->format == RVOS_ARGB || image->format == RVOS_ABGR ? 0 : 3;
 
-    (void)device;
     for (int y = 0; y < image->height; y++)
         for (int x = 0; x < image->width; x++)
             ((uint8_t *)image->plane[0])[y * image->stride[0] + x * 4 + offset] =

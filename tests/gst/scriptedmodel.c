@@ -120,9 +120,8 @@ void rvos_model_close(rvos_model **model)
     *model = NULL;
 }
 
-rvos_precision rvos_model_precision(const rvos_model *model)
+rvos_precision rvos_model_precision(G_GNUC_UNUSED const rvos_model *model)
 {
-    (void)model;
     return RVOS_PRECISION_BF16; /* as requested */
 }
 

@@ -5,23 +5,6 @@
 
 #include <string.h>
 
-static Rig *one_shot(const gchar *location)
-{
-    return rig_new(rig_element("mode", "one-shot", "init-mask-location",
-                               location ? location : "", NULL));
-}
-
-static gboolean set_mask(Rig *rig, GstClockTime pts, gboolean replace,
-                         const RigBox *boxes)
-{
-    GstSample *sample = rig_mask(RIG_WIDTH, RIG_HEIGHT, pts, replace, boxes);
-    gboolean good;
-
-    g_signal_emit_by_name(rig->element, "set-mask", sample, &good);
-    gst_sample_unref(sample);
-    return good;
-}
-
 static guint warnings(Rig *rig)
 {
     GstMessage *message;
@@ -50,7 +33,7 @@ SUITE_TEST(test_kinds_of_files)
         else
             write_png(path, kinds[i].type, kinds[i].depth, RIG_WIDTH, RIG_HEIGHT,
                       BOXES(BOX(2)));
-        rig = one_shot(path);
+        rig = rig_one_shot(path);
         rig_run(rig, 0, 3, BOXES(BOX(2)));
         fail_unless_equals_int(scripted_get().seeded, 1 << 1);
         fail_unless_equals_int(scripted_get().seeds, 1);
@@ -85,29 +68,14 @@ SUITE_TEST(test_refused_files)
         g_free(bytes);
     }
     for (guint i = 0; i < 4; i++) {
-        GstElement *element =
-            rig_element("mode", "one-shot", "init-mask-location", path[i], NULL);
-        GstBus *bus = gst_bus_new();
-        GstMessage *message;
-        GError *error;
+        gchar *words = rig_refused(
+            rig_element("mode", "one-shot", "init-mask-location", path[i], NULL),
+            GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS);
 
-        gst_element_set_bus(element, bus);
-        fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
-                               GST_STATE_CHANGE_FAILURE);
-        message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
-        fail_unless(message != NULL);
-        gst_message_parse_error(message, &error, NULL);
-        fail_unless(
-            g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_SETTINGS));
         if (i == 0)
-            fail_unless(strstr(error->message, "has colours") != NULL);
-        fail_unless(strstr(error->message, path[i]) != NULL);
-        g_error_free(error);
-        gst_message_unref(message);
-        gst_element_set_state(element, GST_STATE_NULL);
-        gst_element_set_bus(element, NULL);
-        gst_object_unref(bus);
-        gst_object_unref(element);
+            fail_unless(strstr(words, "has colours") != NULL);
+        fail_unless(strstr(words, path[i]) != NULL);
+        g_free(words);
         g_free(path[i]);
     }
     g_free(dir);
@@ -117,7 +85,7 @@ GST_END_TEST;
 /* With a pattern or a folder objects appear later; other objects continue. */
 static void run_listed(const gchar *location)
 {
-    Rig *rig = one_shot(location);
+    Rig *rig = rig_one_shot(location);
 
     for (guint n = 0; n < 8; n++) {
         gst_buffer_unref(rig_push(rig, n, BOXES(BOX(1), BOX(3))));
@@ -147,18 +115,11 @@ SUITE_TEST(test_late_objects)
     run_listed(pattern);
     run_listed(dir);
     /* A pattern names files exactly: 2.png is not there. */
-    {
-        GstElement *element =
-            rig_element("mode", "one-shot", "init-mask-location", loose, NULL);
-
-        fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED),
-                               GST_STATE_CHANGE_FAILURE);
-        gst_element_set_state(element, GST_STATE_NULL);
-        gst_object_unref(element);
-    }
+    g_free(rig_refused(rig_element("mode", "one-shot", "init-mask-location", loose, NULL),
+                       GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND));
     /* A file that is bad is an error when its frame comes. */
     write_png(b, RGB, 8, 20, 20, BOXES({1, 0, 0, 5, 5}, {2, 9, 0, 5, 5}));
-    rig = one_shot(dir);
+    rig = rig_one_shot(dir);
     rig_run(rig, 0, 5, BOXES(BOX(1)));
     fail_unless_equals_int(gst_harness_push(rig->h, rig_frame(rig, 5, NOTHING)),
                            GST_FLOW_ERROR);
@@ -173,16 +134,6 @@ SUITE_TEST(test_late_objects)
 }
 GST_END_TEST;
 
-static void flush(Rig *rig)
-{
-    GstSegment segment;
-
-    gst_harness_push_event(rig->h, gst_event_new_flush_start());
-    gst_harness_push_event(rig->h, gst_event_new_flush_stop(TRUE));
-    gst_segment_init(&segment, GST_FORMAT_TIME);
-    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
-}
-
 /* Pictures are counted; after a seek the frame rate tells the number. */
 SUITE_TEST(test_number_after_a_seek)
 {
@@ -191,15 +142,15 @@ SUITE_TEST(test_number_after_a_seek)
     Rig *rig;
 
     write_png(a, GRAY, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(1)));
-    rig = one_shot(dir);
+    rig = rig_one_shot(dir);
     rig_run(rig, 0, 1, NOTHING);
     fail_unless_equals_int(scripted_get().seeds, 0);
     rig_run(rig, 40, 41, NOTHING); /* a jump in time, but still the second picture */
     fail_unless_equals_int(scripted_get().seeds, 0);
     rig_free(rig);
-    rig = one_shot(dir);
+    rig = rig_one_shot(dir);
     rig_run(rig, 0, 1, NOTHING);
-    flush(rig);
+    suite_flush(rig->h);
     rig_run(rig, 40, 41, NOTHING);
     fail_unless_equals_int(scripted_get().seeds, 1);
     rig_free(rig);
@@ -215,12 +166,12 @@ SUITE_TEST(test_looping)
     Rig *rig;
 
     write_png(path, GRAY, 8, RIG_WIDTH, RIG_HEIGHT, BOXES(BOX(1)));
-    rig = one_shot(path);
+    rig = rig_one_shot(path);
     rig_run(rig, 0, 5, NOTHING);
-    flush(rig);
+    suite_flush(rig->h);
     rig_run(rig, 3, 4, NOTHING); /* elsewhere: no mask */
     fail_unless_equals_int(scripted_get().seeds, 1);
-    flush(rig);
+    suite_flush(rig->h);
     rig_run(rig, 0, 2, NOTHING);
     fail_unless_equals_int(scripted_get().seeds, 2);
     rig_free(rig);
@@ -231,7 +182,7 @@ GST_END_TEST;
 
 SUITE_TEST(test_without_a_mask)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
     GstBuffer *buffer;
 
     rig_add_mask(rig);
@@ -253,13 +204,13 @@ GST_END_TEST;
 
 static gpointer emit(gpointer data)
 {
-    fail_unless(set_mask(data, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(2))));
+    fail_unless(rig_set_mask(data, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(2))));
     return NULL;
 }
 
 SUITE_TEST(test_signal)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
     GstSample *wrong;
     GstCaps *caps;
     gboolean good;
@@ -274,12 +225,12 @@ SUITE_TEST(test_signal)
     assert_string(rig_objects(rig), "appeared:2");
     /* Another object joins, the first goes on. */
     epoch = rig_stat(rig, "epoch");
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(3))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(3))));
     rig_run(rig, 4, 5, BOXES(BOX(2), BOX(3)));
     assert_string(rig_objects(rig), "appeared:3");
     fail_unless_equals_uint64(rig_stat(rig, "epoch"), epoch);
     /* This one replaces all. */
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, TRUE, BOXES(BOX(1))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, TRUE, BOXES(BOX(1))));
     rig_run(rig, 5, 6, BOXES(BOX(1), BOX(2), BOX(3)));
     fail_unless_equals_uint64(rig_stat(rig, "epoch"), epoch + 1);
     fail_unless_equals_int(scripted_get().seeded, 1);
@@ -294,17 +245,17 @@ SUITE_TEST(test_signal)
     rig_free(rig);
 
     rig = rig_new(rig_element(NULL, NULL));
-    fail_if(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1)))); /* zero-shot */
+    fail_if(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1)))); /* zero-shot */
     rig_free(rig);
 }
 GST_END_TEST;
 
 SUITE_TEST(test_signal_with_a_time)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
 
-    fail_unless(set_mask(rig, 5 * RIG_FRAME - 1000, FALSE, BOXES(BOX(2))));
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    fail_unless(rig_set_mask(rig, 5 * RIG_FRAME - 1000, FALSE, BOXES(BOX(2))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
     rig_run(rig, 0, 5, NOTHING);
     fail_unless_equals_int(scripted_get().seeds, 1);
     fail_unless_equals_int(scripted_get().seeded, 1);
@@ -317,7 +268,7 @@ GST_END_TEST;
 
 SUITE_TEST(test_of_another_size)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
     GstSample *sample =
         rig_mask(20, 10, GST_CLOCK_TIME_NONE, FALSE, BOXES({1, 0, 0, 5, 5}));
     gboolean good;
@@ -335,13 +286,13 @@ SUITE_TEST(test_more_ids_than_slots)
 {
     Rig *rig = rig_new(rig_element("mode", "one-shot", "objects", "3", NULL));
 
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE,
-                         BOXES(BOX(2), BOX(4), {255, 50, 0, 5, 5})));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE,
+                             BOXES(BOX(2), BOX(4), {255, 50, 0, 5, 5})));
     rig_run(rig, 0, 1, NOTHING);
     fail_unless_equals_int(scripted_get().seeded, 2);
     fail_unless_equals_int(warnings(rig), 1);
     /* Nothing of it can be followed. */
-    fail_if(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(9))));
+    fail_if(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(9))));
     rig_run(rig, 1, 2, NOTHING);
     fail_unless_equals_int(warnings(rig), 1);
     fail_unless_equals_int(scripted_get().seeds, 1);
@@ -357,7 +308,7 @@ static void add_region(GstBuffer *buffer, gint id, guint x)
 
 SUITE_TEST(test_regions)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
     GstBuffer *buffer = rig_frame(rig, 0, BOXES(BOX(1), BOX(2)));
 
     add_region(buffer, 0, 4);
@@ -380,7 +331,7 @@ GST_END_TEST;
 SUITE_TEST(test_metadata_of_another_rvosseg)
 {
     Rig *first = rig_new(rig_element("min-age", "0", "output", "none", NULL));
-    Rig *second = one_shot(NULL);
+    Rig *second = rig_one_shot(NULL);
 
     for (guint n = 0; n < 3; n++)
         gst_harness_push(
@@ -401,8 +352,8 @@ SUITE_TEST(test_precedence)
     Rig *rig;
 
     write_png(path, GRAY, 8, 30, 30, BOXES({1, 0, 0, 5, 5}, {2, 10, 0, 5, 5}));
-    rig = one_shot(dir);
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    rig = rig_one_shot(dir);
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
     buffer = rig_frame(rig, 0, NOTHING);
     add_region(buffer, 2, 40);
     add_region(buffer, 3, 50);
@@ -420,15 +371,15 @@ GST_END_TEST;
 /* A reset loses the objects; the network does not run until a new mask comes. */
 SUITE_TEST(test_reset_loses_objects)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
 
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
     rig_run(rig, 0, 2, BOXES(BOX(1)));
     fail_unless_equals_int(scripted_get().runs, 2);
     g_signal_emit_by_name(rig->element, "reset");
     rig_run(rig, 2, 5, BOXES(BOX(1)));
     fail_unless_equals_int(scripted_get().runs, 2);
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
     rig_run(rig, 5, 6, BOXES(BOX(1)));
     fail_unless_equals_int(scripted_get().runs, 3);
     rig_free(rig);
@@ -437,11 +388,11 @@ GST_END_TEST;
 
 SUITE_TEST(test_drop_the_last)
 {
-    Rig *rig = one_shot(NULL);
+    Rig *rig = rig_one_shot(NULL);
     GstBuffer *buffer;
     gboolean good;
 
-    fail_unless(set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
+    fail_unless(rig_set_mask(rig, GST_CLOCK_TIME_NONE, FALSE, BOXES(BOX(1))));
     rig_run(rig, 0, 2, BOXES(BOX(1)));
     g_signal_emit_by_name(rig->element, "drop-object", 1u, &good);
     buffer = rig_push(rig, 2, BOXES(BOX(1)));

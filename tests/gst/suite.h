@@ -10,6 +10,7 @@
 #define SUITE_H
 
 #include <gst/check/gstcheck.h>
+#include <gst/check/gstharness.h>
 
 static void (*suite_tests[64])(TCase *tc) G_GNUC_UNUSED;
 static guint suite_lines[64] G_GNUC_UNUSED, suite_n G_GNUC_UNUSED;
@@ -55,5 +56,31 @@ static guint suite_lines[64] G_GNUC_UNUSED, suite_n G_GNUC_UNUSED;
             suite_tests[i](tc);                                                          \
         return gst_check_run_suite(s, name, __FILE__);                                   \
     }
+
+/* Flushes, and begins a segment from 0. */
+G_GNUC_UNUSED static void suite_flush(GstHarness *h)
+{
+    GstSegment segment;
+
+    gst_harness_push_event(h, gst_event_new_flush_start());
+    gst_harness_push_event(h, gst_event_new_flush_stop(TRUE));
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    gst_harness_push_event(h, gst_event_new_segment(&segment));
+}
+
+/* Waits for the end of a pipeline's stream; an error, or no end in that time, is a fault.
+ */
+G_GNUC_UNUSED static void suite_wait_for_eos(GstElement *bin, guint seconds)
+{
+    GstBus *bus = gst_element_get_bus(bin);
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, seconds * GST_SECOND,
+                                                     GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+
+    fail_unless(message != NULL, "nothing happens");
+    fail_unless(GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS, "%" GST_PTR_FORMAT,
+                (void *)message);
+    gst_message_unref(message);
+    gst_object_unref(bus);
+}
 
 #endif

@@ -182,12 +182,11 @@ GST_END_TEST;
 
 static GstBufferPool *offered;
 
-static GstPadProbeReturn offer(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+static GstPadProbeReturn offer(G_GNUC_UNUSED GstPad *pad, GstPadProbeInfo *info,
+                               G_GNUC_UNUSED gpointer user)
 {
     GstQuery *query = GST_PAD_PROBE_INFO_QUERY(info);
 
-    (void)pad;
-    (void)user;
     if (GST_QUERY_TYPE(query) != GST_QUERY_ALLOCATION)
         return GST_PAD_PROBE_OK;
     gst_query_add_allocation_pool(query, offered, 1000, 2, 7);

@@ -134,8 +134,6 @@ SUITE_TEST(test_shared)
         "tee name=t t. ! queue ! rvosseg name=a engine=cuda ! fakesink async=false "
         "t. ! queue ! rvosseg name=b engine=cuda ! fakesink async=false",
         NULL);
-    GstBus *bus = gst_element_get_bus(bin);
-    GstMessage *message;
     GstElement *r;
 
     for (guint i = 0; i < 2; i++) {
@@ -145,16 +143,12 @@ SUITE_TEST(test_shared)
         gst_object_unref(r);
     }
     gst_element_set_state(bin, GST_STATE_PLAYING);
-    message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND,
-                                         GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-    fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
-    gst_message_unref(message);
+    suite_wait_for_eos(bin, 20);
     fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
     r = gst_bin_get_by_name(GST_BIN(bin), "a");
     fail_unless_equals_uint64(gpu_stat(&(Gpu){.element = r}, "model-users"), 2);
     gst_object_unref(r);
     gst_element_set_state(bin, GST_STATE_NULL);
-    gst_object_unref(bus);
     gst_object_unref(bin);
 }
 GST_END_TEST;
@@ -276,23 +270,16 @@ SUITE_TEST(test_pipeline_20_times)
         "rvosseg name=r engine=cuda ! fakesink",
         NULL);
     GstElement *r = gst_bin_get_by_name(GST_BIN(bin), "r");
-    GstBus *bus = gst_element_get_bus(bin);
 
     g_object_set(r, "model", real_model(), "network-width", 32, "network-height", 32,
                  NULL);
     for (guint i = 0; i < times(); i++) {
-        GstMessage *message;
-
         gst_element_set_state(bin, GST_STATE_PLAYING);
-        message = gst_bus_timed_pop_filtered(bus, 20 * GST_SECOND,
-                                             GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
-        fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
-        gst_message_unref(message);
+        suite_wait_for_eos(bin, 20);
         fail_unless_equals_int(fake_cuda_get().live_contexts, 1);
         gst_element_set_state(bin, GST_STATE_NULL);
     }
     gst_object_unref(r);
-    gst_object_unref(bus);
     gst_object_unref(bin);
 }
 GST_END_TEST;
@@ -307,9 +294,7 @@ SUITE_TEST(test_flush)
     gpu_run(gpu, 0, 3);
     allocs = fake_cuda_get().allocs;
     for (guint i = 0; i < 3; i++) {
-        gst_harness_push_event(gpu->h, gst_event_new_flush_start());
-        gst_harness_push_event(gpu->h, gst_event_new_flush_stop(TRUE));
-        gpu_push_segment(gpu);
+        suite_flush(gpu->h);
         gpu_run(gpu, 0, 3);
     }
     expect_resets(gpu, "start,flush,flush,flush");
