@@ -123,7 +123,7 @@ static void segment(rvos_model *model, rvos_task task, const struct picture *p,
                                              .alpha = &a,
                                              .threshold = 0.3f,
                                              .min_object_size = 5}) == 0);
-    CHECK(rvos_stream_get_object(stream, 1, object) == 0);
+    *object = object_of(stream, 1);
     rvos_stream_close(&stream);
 }
 

@@ -40,7 +40,7 @@ static void play(struct video *v, int from, int to)
         if (t < SLOTS)
             CHECK(seed_objects(v->stream, 1u << t, 1u << t) == 0);
         CHECK(process_labels(v->stream, t, v->labels[t]) == 0);
-        rvos_stream_get_info(v->stream, &info);
+        info = info_of(v->stream);
         CHECK(info.frames == t + 1 && info.live == (t < SLOTS ? t + 1 : SLOTS));
     }
 }
@@ -117,7 +117,6 @@ int main(int argc, char **argv)
     void *module;
     rvos_device *device;
     rvos_stream *stream;
-    rvos_stream_info info;
     pthread_t thread;
 
     if (argc < 2)
@@ -145,8 +144,7 @@ int main(int argc, char **argv)
     CHECK(process_frame(stream, 1, NULL) == 0);
     CHECK(seed_objects(stream, 2, 2) == 0); /* two slots: another graph */
     CHECK(process_frame(stream, 2, NULL) == 0);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.live == 2 && info.frames == 3);
+    CHECK(info_of(stream).live == 2 && info_of(stream).frames == 3);
     hold()[0] = 0;
     pthread_join(thread, NULL);
     same_plan(device, hold_capture(), argv[1]);

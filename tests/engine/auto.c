@@ -32,27 +32,18 @@ static void step(rvos_stream *stream, int t, struct picture *out)
           0);
 }
 
-static bool discovering(rvos_stream *stream)
-{
-    rvos_stream_info info;
-
-    rvos_stream_get_info(stream, &info);
-    return info.discovering;
-}
-
 /* The first frames show the zero-shot foreground, without pieces that are too small. */
 static void start(void)
 {
     static struct picture got, zero;
     rvos_stream *a = open_auto(SLOTS, -1),
                 *z = open_stream(model, RVOS_TASK_ZERO_SHOT, SLOTS);
-    rvos_object object;
     int missing = 0, shown = 0;
 
     for (int t = 0; t < START; t++) {
         step(a, t, &got);
         step(z, t, &zero);
-        CHECK(discovering(a));
+        CHECK(info_of(a).discovering);
         for (int i = 0; i < PIXELS; i++) {
             CHECK(!got.labels[i] || zero.labels[i]);
             shown += got.labels[i] > 0;
@@ -61,9 +52,9 @@ static void start(void)
                 CHECK(abs(got.alpha[i] - zero.alpha[i]) <= (got.labels[i] ? 1 : 255));
         }
         for (int k = 1; k <= SLOTS; k++) {
+            rvos_object object = object_of(a, k);
             int area = 0;
 
-            CHECK(rvos_stream_get_object(a, k, &object) == 0);
             for (int i = 0; i < PIXELS; i++)
                 area += got.labels[i] == k;
             CHECK(object.area == area && object.present == (area > 0));
@@ -84,8 +75,6 @@ static void given(void)
     static struct picture a, b;
     rvos_stream *find = open_auto(2, -1),
                 *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
-    rvos_stream_info info;
-    rvos_object object;
 
     CHECK(seed_objects(find, 3, RVOS_ALL_SLOTS) == 0);
     CHECK(seed_objects(follow, 3, RVOS_ALL_SLOTS) == 0);
@@ -101,25 +90,21 @@ static void given(void)
         read_logits(follow, 2, y);
         test_note(CHECK(!memcmp(x, y, sizeof(x))), "frame %d: %g", t,
                   difference(x, y, 2 * PLANE));
-        rvos_stream_get_info(find, &info);
-        CHECK(info.live == 2 && info.frames == t + 1);
-        for (int k = 1; k <= 2; k++) {
-            CHECK(rvos_stream_get_object(find, k, &object) == 0);
-            CHECK(object.serial == (uint32_t)k);
-        }
+        CHECK(info_of(find).live == 2 && info_of(find).frames == t + 1);
+        for (int k = 1; k <= 2; k++)
+            CHECK(object_of(find, k).serial == (uint32_t)k);
     }
-    CHECK(rvos_stream_get_object(follow, 1, &object) == 0 && object.serial == 0);
+    CHECK(object_of(follow, 1).serial == 0);
     /* The slot below a dropped one continues as before. */
     CHECK(rvos_stream_drop(find, 2) == 0 && rvos_stream_drop(follow, 2) == 0);
-    CHECK(rvos_stream_get_object(find, 2, &object) == 0 && !object.serial);
+    CHECK(!object_of(find, 2).serial);
     for (int t = START + 4; t < START + 8; t++) {
         step(find, t, &a);
         step(follow, t, &b);
         read_logits(find, 1, x);
         read_logits(follow, 1, y);
         CHECK(!memcmp(x, y, PLANE * sizeof(*x)));
-        rvos_stream_get_info(find, &info);
-        CHECK(info.live == 1);
+        CHECK(info_of(find).live == 1);
         for (int i = 0; i < PIXELS; i++)
             CHECK(a.labels[i] <= 1);
     }
@@ -127,9 +112,8 @@ static void given(void)
     CHECK(seed_objects(find, 0, 1) == 0);
     for (int t = START + 8; t < START + 10; t++) {
         step(find, t, &a);
-        rvos_stream_get_info(find, &info);
-        if (!info.discovering) {
-            CHECK(info.live == 0);
+        if (!info_of(find).discovering) {
+            CHECK(info_of(find).live == 0);
             for (int i = 0; i < PIXELS; i++)
                 CHECK(!a.labels[i] && !a.alpha[i]);
         }
@@ -145,7 +129,6 @@ static void reset(void)
     static struct picture first[FRAMES], again;
     rvos_stream *stream = open_auto(SLOTS, 0);
     uint32_t highest = 0;
-    rvos_object object;
 
     for (int round = 0; round < 2; round++) {
         uint32_t seen = highest;
@@ -156,15 +139,16 @@ static void reset(void)
                 test_note(CHECK(!memcmp(&again, &first[t], sizeof(again))), "frame %d",
                           t);
             for (int k = 1; k <= SLOTS; k++) {
-                CHECK(rvos_stream_get_object(stream, k, &object) == 0);
-                CHECK(!object.serial || object.serial > seen);
-                highest = object.serial > highest ? object.serial : highest;
+                uint32_t serial = object_of(stream, k).serial;
+
+                CHECK(!serial || serial > seen);
+                highest = serial > highest ? serial : highest;
             }
         }
         CHECK(highest > seen);
         rvos_stream_reset(stream);
-        CHECK(!discovering(stream));
-        CHECK(rvos_stream_get_object(stream, 1, &object) == 0 && !object.serial);
+        CHECK(!info_of(stream).discovering);
+        CHECK(!object_of(stream, 1).serial);
     }
     /* The state advances even without outputs. */
     for (int t = 0; t < FRAMES - 1; t++)
@@ -184,17 +168,17 @@ static void intervals(void)
     CHECK(seed_objects(stream, 1, 1) == 0);
     for (int t = 0; t < START + 40; t++) {
         step(stream, t, &out);
-        CHECK(discovering(stream) == (t < START));
+        CHECK(info_of(stream).discovering == (t < START));
     }
     CHECK(rvos_stream_discover(stream) == 0);
     step(stream, 0, &out);
-    CHECK(discovering(stream));
+    CHECK(info_of(stream).discovering);
     rvos_stream_close(&stream);
     stream = open_auto(1, 7);
     CHECK(seed_objects(stream, 1, 1) == 0);
     for (int t = 0; t < START + 28; t++) {
         step(stream, t, &out);
-        seen += t >= START && discovering(stream);
+        seen += t >= START && info_of(stream).discovering;
     }
     test_note(CHECK(seen >= 3 && seen < 28), "%d of 28 frames", seen);
     rvos_stream_close(&stream);
@@ -231,7 +215,6 @@ static void boxed(void)
                 *zero = open_stream(model, RVOS_TASK_ZERO_SHOT, 2),
                 *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
     rvos_labels masks = net_labels(mask);
-    rvos_object object;
 
     CHECK(seed_objects(find, 1, 1) == 0 && seed_objects(follow, 1, 1) == 0);
     for (int t = 0; t < WHEN + 4; t++) { /* later the rules may change it */
@@ -239,13 +222,12 @@ static void boxed(void)
             CHECK(rvos_stream_seed_box(find, 2, &box) == 0);
         step(find, t, &a);
         step(follow, t, &b);
-        CHECK(discovering(find) == (t < START || t == WHEN));
+        CHECK(info_of(find).discovering == (t < START || t == WHEN));
         if (t >= START)
             test_note(CHECK(!memcmp(&a, &b, sizeof(a))), "frame %d", t);
         if (t == START - 1) /* pieces may have been there */
             CHECK(rvos_stream_drop(find, 2) == 0);
-        CHECK(rvos_stream_get_object(find, 2, &object) == 0);
-        CHECK(t < START || (object.serial != 0) == (t >= WHEN));
+        CHECK(t < START || (object_of(find, 2).serial != 0) == (t >= WHEN));
         if (t == WHEN) {
             step(zero, t, &z);
             box_mask(z.labels, b.labels, mask);
@@ -256,7 +238,7 @@ static void boxed(void)
     CHECK(rvos_stream_seed_box(find, 1, &box) == 0);
     for (int t = WHEN + 4; t < WHEN + 7; t++) {
         step(find, t, &a);
-        CHECK(rvos_stream_get_object(find, 1, &object) == 0 && object.serial == 1);
+        CHECK(object_of(find, 1).serial == 1);
     }
     rvos_stream_close(&find);
     rvos_stream_close(&zero);
@@ -266,8 +248,7 @@ static void boxed(void)
     CHECK(rvos_stream_seed_box(find, 3, &box) == 0);
     for (int t = 0; t < START + 2; t++) {
         step(find, t, &a);
-        CHECK(rvos_stream_get_object(find, 3, &object) == 0);
-        CHECK(object.serial == 1);
+        CHECK(object_of(find, 3).serial == 1);
     }
     rvos_stream_close(&find);
 }
@@ -369,7 +350,7 @@ static void *call(void *opaque)
             CHECK(rvos_stream_drop(c->stream, 2) == 0);
         CHECK(process_labels(c->stream, 100 * c->number + t, c->labels[t]) == 0);
         for (int k = 0; k < SLOTS; k++)
-            CHECK(rvos_stream_get_object(c->stream, k + 1, &c->object[t][k]) == 0);
+            c->object[t][k] = object_of(c->stream, k + 1);
     }
     return NULL;
 }

@@ -128,7 +128,7 @@ static void frame(struct caller *c, int t)
     make_frame(rgb, w, h, 7 * i + t);
     CHECK(rvos_stream_process(c->stream, &image, &(rvos_output){.labels = &labels}) == 0);
     for (int k = 0; k < SLOTS; k++)
-        CHECK(rvos_stream_get_object(c->stream, k + 1, &c->got.object[t][k]) == 0);
+        c->got.object[t][k] = object_of(c->stream, k + 1);
     rvos_stream_get_info(c->stream, &info);
     CHECK((info.frames == 0) == (info.batch == 0) && info.batch <= 16);
     c->frames += info.batch > 0;
@@ -403,7 +403,7 @@ static void *latecomer(void *opaque)
     struct caller *c = opaque;
 
     frame(c, 0);
-    rvos_stream_get_info(c->stream, &latecomer_info);
+    latecomer_info = info_of(c->stream);
     rvos_stream_close(&c->stream);
     latecomer_is_done = true;
     return NULL;
@@ -414,16 +414,13 @@ static void *latecomer(void *opaque)
 static void shared_passes(rvos_device *device, struct caller *c)
 {
     rvos_model *model = load(device, 16, PATIENCE);
-    rvos_stream_info info;
     rvos_model_info batches;
 
     rvos_model_get_info(model, &batches);
     open_many(model, 2, RVOS_VARIANT_SPATIO_TEMPORAL, c);
-    rvos_stream_get_info(c[0].stream, &info);
-    CHECK(info.batch == 0);
+    CHECK(info_of(c[0].stream).batch == 0);
     frame(&c[0], 0);
-    rvos_stream_get_info(c[0].stream, &info);
-    CHECK(info.batch == 1);
+    CHECK(info_of(c[0].stream).batch == 1);
     latecomer_is_done = false;
     CHECK(!pthread_create(&c[1].thread, NULL, latecomer, &c[1]));
     while (!latecomer_is_done)

@@ -176,6 +176,22 @@ static inline int seed_objects(rvos_stream *stream, uint32_t objects, uint32_t s
     return rvos_stream_seed(stream, &view, slots);
 }
 
+static inline rvos_stream_info info_of(const rvos_stream *stream)
+{
+    rvos_stream_info info;
+
+    rvos_stream_get_info(stream, &info);
+    return info;
+}
+
+static inline rvos_object object_of(rvos_stream *stream, int slot)
+{
+    rvos_object object = {0};
+
+    CHECK(rvos_stream_get_object(stream, slot, &object) == 0);
+    return object;
+}
+
 #define HALF_W (2 * ((NET_W + 3) / 4))
 #define HALF_H (2 * ((NET_H + 3) / 4))
 #define PLANE (HALF_W * HALF_H)

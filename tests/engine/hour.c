@@ -74,9 +74,8 @@ static void look(rvos_stream *stream, struct tally *tally)
     uint64_t newest = tally->newest;
 
     for (int k = 0; k < SLOTS; k++) {
-        rvos_object object;
+        rvos_object object = object_of(stream, k + 1);
 
-        CHECK(rvos_stream_get_object(stream, k + 1, &object) == 0);
         if (object.serial == tally->serial[k])
             continue;
         if (!object.serial) {

@@ -122,10 +122,9 @@ static void check_gaps(const struct view *v)
 static void check_objects(rvos_stream *stream, const struct view *v, uint32_t hidden)
 {
     for (int n = 1; n <= N; n++) {
-        rvos_object o, e = {.x = INT32_MAX, .y = INT32_MAX};
+        rvos_object o = object_of(stream, n), e = {.x = INT32_MAX, .y = INT32_MAX};
         int right = 0, bottom = 0;
 
-        CHECK(rvos_stream_get_object(stream, n, &o) == 0);
         if (hidden >> (n - 1) & 1)
             continue;
         for (int y = 0; y < v->labels.height; y++)
@@ -244,13 +243,13 @@ static void unshown(void)
 
         compare(a, t, &all, &alpha, (rvos_output){.threshold = 0.2f});
         for (int n = 0; n < N; n++) {
-            CHECK(rvos_stream_get_object(a, n + 1, &x[n]) == 0);
+            x[n] = object_of(a, n + 1);
             if (x[n].area && (!least || x[n].area < least))
                 least = x[n].area;
         }
         compare(b, t, &some, &alpha, (rvos_output){.threshold = 0.2f, .hidden = 5});
         for (int n = 0; n < N; n++) {
-            CHECK(rvos_stream_get_object(b, n + 1, &y) == 0);
+            y = object_of(b, n + 1);
             CHECK(same_object(&x[n], &y));
         }
         rvos_stream_reset(b);
@@ -267,7 +266,7 @@ static void unshown(void)
                 break;
         }
         for (int n = 0; n < N; n++) {
-            CHECK(rvos_stream_get_object(b, n + 1, &y) == 0);
+            y = object_of(b, n + 1);
             CHECK(y.present == (x[n].area > least));
             CHECK(y.area == (x[n].area > least ? x[n].area : 0));
         }
@@ -306,17 +305,16 @@ static void scores_and_masks(rvos_stream *stream)
             }
         }
         CHECK_NEAR(worst, 0, 1e-5);
-        CHECK(rvos_stream_get_object(stream, n + 1, &o) == 0);
+        o = object_of(stream, n + 1);
         if (o.present && count > 20) /* edge pixels may differ */
             CHECK_NEAR(o.score, sum / count, 1.5 / count);
     }
     /* Objects are those of the last frame that had labels. */
     for (int n = 1; n <= N; n++) {
-        rvos_object before, after;
+        rvos_object before = object_of(stream, n), after;
 
-        CHECK(rvos_stream_get_object(stream, n, &before) == 0);
         CHECK(process_frame(stream, n, n % 2 ? NULL : &(rvos_output){0}) == 0);
-        CHECK(rvos_stream_get_object(stream, n, &after) == 0);
+        after = object_of(stream, n);
         CHECK(same_object(&before, &after));
     }
     free(labels.memory);
@@ -332,7 +330,7 @@ static void bad_outputs(rvos_stream *stream, bool cuda)
                           {.threshold = NAN},
                           {.min_object_size = -1}};
     int errors = log_.errors;
-    rvos_stream_info before, after;
+    int64_t frames = info_of(stream).frames;
 
     for (int i = 0; i < 8; i++)
         bad[i] = good;
@@ -345,7 +343,6 @@ static void bad_outputs(rvos_stream *stream, bool cuda)
     bad[6].width = 1 << 30;
     bad[7].memory = RVOS_MEMORY_CUDA; /* which CUDA's backend takes */
     log_.quiet = true;
-    rvos_stream_get_info(stream, &before);
     for (int i = 0; i < (cuda ? 7 : 8); i++) {
         int status = i == 7 ? RVOS_ERR_UNSUPPORTED : RVOS_ERR_ARGUMENT;
 
@@ -355,8 +352,7 @@ static void bad_outputs(rvos_stream *stream, bool cuda)
     for (int i = 0; i < 4; i++)
         CHECK(process_frame(stream, 0, &out[i]) == RVOS_ERR_ARGUMENT);
     CHECK(log_.errors == errors + (cuda ? 18 : 20));
-    rvos_stream_get_info(stream, &after);
-    CHECK(before.frames == after.frames); /* none of them was run */
+    CHECK(info_of(stream).frames == frames); /* none of them was run */
     CHECK(rvos_labels_slots(NULL, NULL) == 0);
     for (int i = 0; i < 8; i++) /* a view that is not valid holds nothing */
         CHECK(rvos_labels_slots(&bad[i], NULL) == 0);

@@ -161,8 +161,6 @@ static void unseeded(void)
     rvos_labels a = {.width = 31, .height = 17, .data = alpha, .stride = 31};
     static frame x, zero;
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS), *other;
-    rvos_object object;
-    rvos_stream_info info;
 
     memset(labels, 9, sizeof(labels));
     memset(alpha, 9, sizeof(alpha));
@@ -170,16 +168,13 @@ static void unseeded(void)
     for (size_t i = 0; i < sizeof(labels); i++)
         if (!CHECK(!labels[i] && !alpha[i % sizeof(alpha)]))
             break;
-    CHECK(rvos_stream_get_object(stream, 1, &object) == 0);
-    CHECK(!object.present && object.area == 0);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.frames == 0 && info.live == 0);
+    CHECK(!object_of(stream, 1).present && object_of(stream, 1).area == 0);
+    CHECK(info_of(stream).frames == 0 && info_of(stream).live == 0);
     read_logits(stream, SLOTS, x);
     CHECK(!memcmp(x, zero, sizeof(x)));
     /* Time does not count: the next frame is a first frame. An empty seed is no seed. */
     CHECK(seed_objects(stream, 0, 7) == 0 && process_frame(stream, 1, NULL) == 0);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.frames == 0);
+    CHECK(info_of(stream).frames == 0);
     CHECK(seed_objects(stream, 7, 7) == 0);
     other = open_seeded(7);
     check_same(stream, other, 0, 4);
@@ -187,8 +182,7 @@ static void unseeded(void)
     CHECK(seed_objects(stream, 7, 7) == 0);
     rvos_stream_reset(stream);
     CHECK(process_frame(stream, 0, NULL) == 0);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.frames == 0);
+    CHECK(info_of(stream).frames == 0);
     close_both(&stream, &other);
 }
 

@@ -102,27 +102,26 @@ static void live_slots(void)
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 6);
     const uint32_t seeds[FRAMES] = {0, 2, 0, 1 << 4, 1};
     const int live[FRAMES] = {0, 2, 2, 5, 5};
-    rvos_stream_info info;
 
     for (int t = 0; t < FRAMES; t++) {
+        rvos_stream_info info;
+
         if (seeds[t])
             CHECK(seed_objects(stream, seeds[t], seeds[t]) == 0);
         CHECK(process_frame(stream, t, NULL) == 0);
-        rvos_stream_get_info(stream, &info);
+        info = info_of(stream);
         test_note(CHECK(info.live == live[t]), "frame %d: %d", t, info.live);
         CHECK(info.frames == t); /* the first one did not count */
         CHECK(info.objects == 6 && info.task == RVOS_TASK_ONE_SHOT && info.state_bytes);
     }
     rvos_stream_reset(stream);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.live == 0 && info.frames == 0);
+    CHECK(info_of(stream).live == 0 && info_of(stream).frames == 0);
     rvos_stream_close(&stream);
     stream = open_with(model, (rvos_stream_params){.task = RVOS_TASK_ONE_SHOT,
                                                    .objects = 6,
                                                    .all_slots = true});
     CHECK(seed_objects(stream, 1, 1) == 0 && process_frame(stream, 0, NULL) == 0);
-    rvos_stream_get_info(stream, &info);
-    CHECK(info.live == 6);
+    CHECK(info_of(stream).live == 6);
     rvos_stream_close(&stream);
 }
 
