@@ -8,40 +8,25 @@
 #include <string.h>
 
 #include "../engine/fixture.h"
+#include "../unit/images.h"
 
 struct counts {
     long mallocs, launches, graphs, nodes, chained, copied[5];
     long physical; /* bytes of virtual memory */
 };
 
-struct picture {
-    rvos_image image;
-    uint8_t *bytes;
-    size_t size;
-};
-
-/* Odd sizes and strides wider than rows. */
-static struct picture make_picture(rvos_format format, int w, int h, uint64_t seed)
+/* Pictures of one format, size and seed are alike. */
+static struct test_image make_picture(rvos_format format, int w, int h, uint64_t seed)
 {
-    struct picture p = {.image = {.format = format, .width = w, .height = h}};
-    bool planar = format == RVOS_NV12 || format == RVOS_I420;
-    int planes = format == RVOS_NV12 ? 2 : format == RVOS_I420 ? 3 : 1;
-    ptrdiff_t row = planar ? w : w * (format <= RVOS_BGR ? 3 : 4);
-    size_t at[3] = {0};
+    return test_image_new(format, w, h, &seed);
+}
 
-    for (int i = 0; i < planes; i++) {
-        ptrdiff_t width = i == 0 ? row : (w + 1) / 2 * (format == RVOS_NV12 ? 2 : 1);
-
-        at[i] = p.size;
-        p.image.stride[i] = width + 5;
-        p.size += (size_t)p.image.stride[i] * (i ? (h + 1) / 2 : h);
-    }
-    p.bytes = malloc(p.size);
-    for (size_t i = 0; i < p.size; i++)
-        p.bytes[i] = (uint8_t)test_random(&seed);
-    for (int i = 0; i < planes; i++)
-        p.image.plane[i] = p.bytes + at[i];
-    return p;
+static bool alike(const struct test_image *a, const struct test_image *b)
+{
+    for (int i = 0; i < test_image_planes(&a->image); i++)
+        if (memcmp(a->plane[i].data, b->plane[i].data, a->plane[i].size))
+            return false;
+    return true;
 }
 
 static void draw_as_cpu(rvos_device *cpu, rvos_device *cuda)
@@ -57,8 +42,8 @@ static void draw_as_cpu(rvos_device *cpu, rvos_device *cuda)
     for (int step = 1; step <= 2; step++)
         for (int format = RVOS_RGB; format <= RVOS_I420; format++)
             for (size_t i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
-                struct picture a = make_picture((rvos_format)format, W, H, 7);
-                struct picture b = make_picture((rvos_format)format, W, H, 7);
+                struct test_image a = make_picture((rvos_format)format, W, H, 7);
+                struct test_image b = make_picture((rvos_format)format, W, H, 7);
                 rvos_labels l = {.width = W,
                                  .height = H,
                                  .data = labels,
@@ -73,10 +58,9 @@ static void draw_as_cpu(rvos_device *cpu, rvos_device *cuda)
                 CHECK(rvos_draw(cpu, &a.image, &l, &how[i]) == 0);
                 b.image.memory = l.memory = RVOS_MEMORY_CUDA;
                 CHECK(rvos_draw(cuda, &b.image, &l, &how[i]) == 0);
-                test_note(CHECK(!memcmp(a.bytes, b.bytes, a.size)), "format %d, way %zu",
-                          format, i);
-                free(a.bytes);
-                free(b.bytes);
+                test_note(CHECK(alike(&a, &b)), "format %d, way %zu", format, i);
+                test_image_free(&a);
+                test_image_free(&b);
             }
 }
 
@@ -88,21 +72,21 @@ static void alpha_as_cpu(rvos_device *cpu, rvos_device *cuda)
     for (size_t i = 0; i < sizeof(plane); i++)
         plane[i] = (uint8_t)(i * 7);
     for (int format = RVOS_RGBA; format <= RVOS_ABGR; format++) {
-        struct picture a = make_picture((rvos_format)format, 31, 17, 3);
-        struct picture b = make_picture((rvos_format)format, 31, 17, 3);
+        struct test_image a = make_picture((rvos_format)format, 31, 17, 3);
+        struct test_image b = make_picture((rvos_format)format, 31, 17, 3);
 
         alpha.memory = RVOS_MEMORY_HOST;
         CHECK(rvos_set_alpha(cpu, &a.image, &alpha) == 0);
         b.image.memory = alpha.memory = RVOS_MEMORY_CUDA;
         CHECK(rvos_set_alpha(cuda, &b.image, &alpha) == 0);
-        CHECK(!memcmp(a.bytes, b.bytes, a.size));
-        free(a.bytes);
-        free(b.bytes);
+        CHECK(alike(&a, &b));
+        test_image_free(&a);
+        test_image_free(&b);
     }
 }
 
 /* Labels and alpha of one frame, in memory of either kind. */
-static void segment(rvos_model *model, rvos_task task, const struct picture *p,
+static void segment(rvos_model *model, rvos_task task, const struct test_image *p,
                     rvos_memory memory, uint8_t *labels, uint8_t *alpha,
                     rvos_object *object)
 {
@@ -129,7 +113,7 @@ static void segment(rvos_model *model, rvos_task task, const struct picture *p,
 
 /* Host and device memory give the same result, equal to the CPU's. */
 static void compare(rvos_model *cpu, rvos_model *cuda, rvos_task task,
-                    const struct picture *p)
+                    const struct test_image *p)
 {
     uint8_t labels[3][91 * 67] = {{0}}, alpha[3][40 * 100] = {{0}};
     rvos_object object[3];
@@ -163,7 +147,7 @@ static void formats(rvos_model *cpu, rvos_model *cuda)
     static const int size[3][2] = {{163, 101}, {39, 1403}, {1203, 21}};
 
     for (int i = 0; i < 3 * (RVOS_I420 + 1); i++) {
-        struct picture p;
+        struct test_image p;
 
         if (TEST_SANITIZED && i % 3 != i / 3 % 3)
             continue;
@@ -171,7 +155,7 @@ static void formats(rvos_model *cpu, rvos_model *cuda)
         compare(cpu, cuda, RVOS_TASK_ZERO_SHOT, &p);
         if (i % 3 == 0)
             compare(cpu, cuda, RVOS_TASK_AUTO, &p);
-        free(p.bytes);
+        test_image_free(&p);
     }
 }
 
@@ -183,13 +167,10 @@ static void other_formats(rvos_device *device, rvos_model *cuda)
     rvos_labels l = {.width = 61, .height = 43, .data = plane, .stride = 61};
 
     for (int format = RVOS_I420 + 1; format <= RVOS_P010; format++) {
-        struct picture p = make_picture(RVOS_RGBA, 61, 43, 5); /* large enough for all */
+        struct test_image p = make_picture((rvos_format)format, 61, 43, 5);
         rvos_image *im = &p.image;
         int errors = log_.errors;
 
-        im->format = (rvos_format)format;
-        im->plane[1] = im->plane[2] = im->plane[0];
-        im->stride[1] = im->stride[2] = im->stride[0];
         log_.quiet = true;
         CHECK(rvos_stream_process(stream, im, &(rvos_output){.labels = &l}) ==
               RVOS_ERR_UNSUPPORTED);
@@ -201,7 +182,7 @@ static void other_formats(rvos_device *device, rvos_model *cuda)
         CHECK(log_.errors == errors + 2);
         CHECK(rvos_draw(device, im, &l, NULL) == 0); /* the CPU draws */
         log_.errors = errors;
-        free(p.bytes);
+        test_image_free(&p);
     }
     rvos_stream_close(&stream);
 }
