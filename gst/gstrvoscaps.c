@@ -64,10 +64,8 @@ GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans,
     gboolean alpha = wants_alpha(self);
     GstCaps *out = taken_of(self, caps, alpha);
 
-    if (alpha && gst_caps_is_empty(out)) {
-        gst_caps_unref(out);
-        out = taken_of(self, caps, FALSE);
-    }
+    if (alpha && gst_caps_is_empty(out))
+        gst_caps_take(&out, taken_of(self, caps, FALSE));
     if (filter)
         gst_caps_take(&out,
                       gst_caps_intersect_full(filter, out, GST_CAPS_INTERSECT_FIRST));

@@ -59,27 +59,27 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event)
 
 /* ---- upstream -------------------------------------------------------------------- */
 
-gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event)
+gboolean gst_rvos_seg_seek(GstRvosSeg *self, GstEvent *event)
 {
     guint32 seqnum = gst_event_get_seqnum(event);
-    gboolean repeated;
+    gboolean repeated, good;
 
     GST_OBJECT_LOCK(self);
     repeated = self->seek_seen && self->seek_seqnum == seqnum;
     self->seek_seen = TRUE;
     self->seek_seqnum = seqnum;
     GST_OBJECT_UNLOCK(self);
-    if (repeated)
+    if (repeated) {
         GST_DEBUG_OBJECT(self, "seek %u has passed already", seqnum);
-    return repeated;
-}
-
-void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event)
-{
-    GST_RVOS_OBJECT_LOCKED(self);
-
-    if (self->seek_seqnum == gst_event_get_seqnum(event))
+        gst_event_unref(event);
+        return TRUE;
+    }
+    good = gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), event);
+    GST_OBJECT_LOCK(self);
+    if (!good && self->seek_seqnum == seqnum)
         self->seek_seen = FALSE;
+    GST_OBJECT_UNLOCK(self);
+    return good;
 }
 
 static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
@@ -110,22 +110,18 @@ static void on_latency(GstRvosSeg *self, GstEvent *event)
 gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
 {
     GstRvosSeg *self = GST_RVOS_SEG_CAST(trans);
-    gboolean seek = GST_EVENT_TYPE(event) == GST_EVENT_SEEK, good, keep = FALSE;
+    gboolean keep = FALSE;
 
+    if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK)
+        return gst_rvos_seg_seek(self, event);
     if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
         on_qos(self, event, &keep);
     else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
         on_latency(self, event);
-    if (keep || (seek && gst_rvos_seg_seek_is_repeated(self, event))) {
-        gst_event_unref(event);
-        return TRUE;
-    }
-    gst_event_ref(event);
-    good = PARENT(self)->src_event(trans, event);
-    if (seek && !good)
-        gst_rvos_seg_seek_failed(self, event);
+    if (!keep)
+        return PARENT(self)->src_event(trans, event);
     gst_event_unref(event);
-    return good;
+    return TRUE;
 }
 
 /* ---- queries --------------------------------------------------------------------- */

@@ -76,14 +76,6 @@ gboolean gst_rvos_gpu_answer_context(GstRvosSeg *self, GstQuery *query)
 
 /* ---- frames ------------------------------------------------------------------------ */
 
-static void refuse(GstRvosSeg *self, gint theirs, gint wanted)
-{
-    GST_RVOS_SEG_FAIL(self, RESOURCE, SETTINGS,
-                      "The frames are on GPU %d, but cuda-device-id is %d: set it to -1 "
-                      "to follow them, or the same on all elements.",
-                      theirs, wanted);
-}
-
 GstRvosGpuMove gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer)
 {
     GstObject *theirs = gst_rvos_cuda_context_of(buffer);
@@ -93,7 +85,10 @@ GstRvosGpuMove gst_rvos_gpu_follow(GstRvosSeg *self, GstBuffer *buffer)
     if (!theirs || !ours || gst_rvos_cuda_handle(theirs) == gst_rvos_cuda_handle(ours))
         return GST_RVOS_GPU_STAY;
     if (wanted >= 0 && gst_rvos_cuda_device(theirs) != wanted) {
-        refuse(self, gst_rvos_cuda_device(theirs), wanted);
+        GST_RVOS_SEG_FAIL(self, RESOURCE, SETTINGS,
+                          "The frames are on GPU %d, but cuda-device-id is %d: set it to "
+                          "-1 to follow them, or the same on all elements.",
+                          gst_rvos_cuda_device(theirs), wanted);
         return GST_RVOS_GPU_REFUSED;
     }
     GST_INFO_OBJECT(self, "to the frames' context, %" GST_PTR_FORMAT, (void *)theirs);

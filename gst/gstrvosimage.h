@@ -16,6 +16,7 @@ typedef struct {
 } GstRvosMask;
 
 void gst_rvos_mask_clear(GstRvosMask *mask);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(GstRvosMask, gst_rvos_mask_clear)
 
 /* The mask's slots up to this number, as a bit mask. */
 guint32 gst_rvos_mask_slots(const GstRvosMask *mask, guint n_slots);

@@ -132,16 +132,6 @@ static gboolean all_above(GstRvosNotices *notices, const gchar *path,
                           path, facts->values, n_slots, facts->highest);
 }
 
-/* Checks the mask against the number of slots, if it is known before the model is
- * opened. */
-static gboolean check_slots(const GstRvosMaskFiles *files, guint n_slots,
-                            GstRvosNotices *notices)
-{
-    return !files->single.picture.pixels || n_slots == 0 ||
-           gst_rvos_mask_slots(&files->single, n_slots) != 0 ||
-           all_above(notices, files->location, &files->single.facts, n_slots);
-}
-
 gboolean gst_rvos_mask_files_open(GstRvosMaskFiles *files, const gchar *location,
                                   guint n_slots, GstRvosNotices *notices)
 {
@@ -149,8 +139,12 @@ gboolean gst_rvos_mask_files_open(GstRvosMaskFiles *files, const gchar *location
     if (!location || !*location)
         return TRUE;
     files->location = g_strdup(location);
-    if (!open_location(files, location, notices) || !check_slots(files, n_slots, notices))
+    if (!open_location(files, location, notices))
         return FALSE;
+    /* The number of slots may be known before the model is opened. */
+    if (files->single.picture.pixels && n_slots > 0 &&
+        gst_rvos_mask_slots(&files->single, n_slots) == 0)
+        return all_above(notices, location, &files->single.facts, n_slots);
     if (files->files)
         gst_rvos_numbers_open(&files->numbers, nth(files, files->files->len - 1)->number);
     return TRUE;
@@ -282,8 +276,7 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
                                    guint32 *taken)
 {
     GstRvosMaskFile *file = files->due;
-    GstRvosMask mask;
-    gboolean good;
+    g_auto(GstRvosMask) mask = {0};
 
     if (files->single.picture.pixels)
         return !is_first_frame(files, stream_time, duration) ||
@@ -292,11 +285,8 @@ gboolean gst_rvos_mask_files_apply(GstRvosMaskFiles *files, GstRvosSeeds *seeds,
         return TRUE;
     files->due = NULL;
     file->used = TRUE;
-    if (!gst_rvos_mask_read(file->path, &mask, seeds->notices))
-        return FALSE;
-    good = show(seeds, &mask, file->path, taken);
-    gst_rvos_mask_clear(&mask);
-    return good;
+    return gst_rvos_mask_read(file->path, &mask, seeds->notices) &&
+           show(seeds, &mask, file->path, taken);
 }
 
 void gst_rvos_mask_files_end(GstRvosMaskFiles *files, const GstRvosSeeds *seeds,

@@ -8,8 +8,6 @@
 static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
 {
     GstRvosSeg *self = GST_RVOS_SEG_CAST(parent);
-    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
-    gboolean good;
 
     switch (GST_EVENT_TYPE(event)) {
     case GST_EVENT_QOS:         /* must not throttle the main stream */
@@ -17,19 +15,10 @@ static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
         gst_event_unref(event);
         return TRUE;
     case GST_EVENT_SEEK:
-        if (gst_rvos_seg_seek_is_repeated(self, event)) {
-            gst_event_unref(event);
-            return TRUE;
-        }
-        gst_event_ref(event);
-        good = gst_pad_push_event(sink, event);
-        if (!good)
-            gst_rvos_seg_seek_failed(self, event);
-        gst_event_unref(event);
-        return good;
+        return gst_rvos_seg_seek(self, event);
     default:
         GST_LOG_OBJECT(pad, "%" GST_PTR_FORMAT, (void *)event);
-        return gst_pad_push_event(sink, event);
+        return gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), event);
     }
 }
 

@@ -92,7 +92,6 @@ static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *ma
     if (mask->facts.highest > 0 || replace)
         return TRUE;
     mask_say_empty(&mask->facts, &error);
-    gst_rvos_mask_clear(mask);
     return refuse(notices, error.words);
 }
 
@@ -133,6 +132,7 @@ static gboolean queue_mask(GstRvosRequests *requests, GstSample *sample, gboolea
 
     request->is_mask = TRUE;
     request->mask = *mask;
+    *mask = (GstRvosMask){0};
     request->replace = replace;
     request->time = GST_BUFFER_PTS(gst_sample_get_buffer(sample));
     g_mutex_lock(&requests->lock);
@@ -150,19 +150,15 @@ gboolean gst_rvos_requests_set_mask(GstRvosRequests *requests, GstSample *sample
                                     gboolean takes, GstRvosNotices *notices)
 {
     const GstStructure *options = sample ? gst_sample_get_info(sample) : NULL;
+    g_auto(GstRvosMask) mask = {0};
     gboolean replace = FALSE;
-    GstRvosMask mask;
 
     if (options)
         gst_structure_get_boolean(options, "replace", &replace);
-    if (!read_sample(sample, replace, &mask, notices))
-        return FALSE;
-    if (!has_a_slot(requests, &mask, notices)) {
-        gst_rvos_mask_clear(&mask);
-        return FALSE;
-    }
-    return queue_mask(requests, sample, replace, takes, &mask) ||
-           refuse(notices, "was given in zero-shot mode, which takes none");
+    return read_sample(sample, replace, &mask, notices) &&
+           has_a_slot(requests, &mask, notices) &&
+           (queue_mask(requests, sample, replace, takes, &mask) ||
+            refuse(notices, "was given in zero-shot mode, which takes none"));
 }
 
 gboolean gst_rvos_requests_drop_object(GstRvosRequests *requests, guint slot)

@@ -76,10 +76,9 @@ static gboolean apply_regions(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *t
 {
     GQuark wanted = g_quark_from_static_string(GST_RVOS_ROI_INIT);
     guint32 busy = busy_slots(seeds, *taken);
-    GstRvosMask mask = {0};
+    g_auto(GstRvosMask) mask = {0};
     const GstVideoRegionOfInterestMeta *roi;
     gpointer state = NULL;
-    gboolean good = TRUE;
 
     while ((roi = next_region(buffer, &state)) != NULL) {
         guint slot;
@@ -94,43 +93,33 @@ static gboolean apply_regions(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *t
         fill_box(&mask, roi, (guint8)slot);
         busy |= 1u << (slot - 1);
     }
-    if (mask.picture.pixels)
-        good = gst_rvos_seeds_show(seeds, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
-    gst_rvos_mask_clear(&mask);
-    return good;
+    return !mask.picture.pixels ||
+           gst_rvos_seeds_show(seeds, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
 }
 
 /* ---- the mask of another rvosseg -------------------------------------------------- */
-
-static void say_bad(GstRvosSeeds *seeds, const gchar *words)
-{
-    if (seeds->meta_said)
-        return;
-    seeds->meta_said = TRUE;
-    GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
-                  "The mask in a frame's metadata is not used: it %s.", words);
-}
 
 static gboolean apply_mask(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)
 {
     guint32 all = seeds->n_slots < 32 ? (1u << seeds->n_slots) - 1 : G_MAXUINT32;
     guint width, height;
     GstBuffer *buffer_of_mask = gst_rvos_meta_get_mask(buffer, &width, &height);
+    g_auto(GstRvosMask) mask = {0};
     struct pic_error error;
-    GstRvosMask mask;
-    GstRvosShown shown;
 
     /* Auto mode finds objects itself, so objects of another rvosseg would exist twice. */
     if (seeds->task == RVOS_TASK_AUTO || !buffer_of_mask || (all & ~seeds->followed) == 0)
         return TRUE;
     /* Use the size in the metadata, because the frame may have been scaled since. */
     if (!gst_rvos_mask_from_buffer(buffer_of_mask, width, height, &mask, &error)) {
-        say_bad(seeds, error.words);
+        if (!seeds->meta_said)
+            GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                          "The mask in a frame's metadata is not used: it %s.",
+                          error.words);
+        seeds->meta_said = TRUE;
         return TRUE;
     }
-    shown = gst_rvos_seeds_show(seeds, &mask, ~seeds->followed, taken);
-    gst_rvos_mask_clear(&mask);
-    return shown != GST_RVOS_FAILED;
+    return gst_rvos_seeds_show(seeds, &mask, ~seeds->followed, taken) != GST_RVOS_FAILED;
 }
 
 gboolean gst_rvos_seed_meta_apply(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *taken)
@@ -235,15 +224,12 @@ static gboolean seed_rectangle(GstRvosSeeds *seeds, const GstRvosDetection *box,
         .w = (guint)MAX(box->width + MIN(box->x, 0), 0),
         .h = (guint)MAX(box->height + MIN(box->y, 0), 0),
     };
-    GstRvosMask mask = {0};
-    gboolean good = make_mask(seeds, &mask);
+    g_auto(GstRvosMask) mask = {0};
 
-    if (good) {
-        fill_box(&mask, &region, (guint8)slot);
-        good = gst_rvos_seeds_show(seeds, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
-    }
-    gst_rvos_mask_clear(&mask);
-    return good;
+    if (!make_mask(seeds, &mask))
+        return FALSE;
+    fill_box(&mask, &region, (guint8)slot);
+    return gst_rvos_seeds_show(seeds, &mask, G_MAXUINT32, taken) != GST_RVOS_FAILED;
 }
 
 static gboolean seed_foreground(GstRvosSeeds *seeds, const GstRvosDetection *box,

@@ -399,23 +399,17 @@ static void install_signals(GstRvosSegClass *klass)
                                NULL, NULL, NULL, G_TYPE_BOOLEAN, 1, G_TYPE_UINT);
 }
 
-static void add_template(GstElementClass *klass, const gchar *name,
-                         GstPadDirection direction, GstPadPresence presence,
-                         GstCaps *caps)
-{
-    gst_element_class_add_pad_template(
-        klass, gst_pad_template_new(name, direction, presence, caps));
-    gst_caps_unref(caps);
-}
-
 static void add_templates(GstElementClass *klass)
 {
-    GstCaps *frame = gst_rvos_frame_caps(gst_rvos_cuda_built, FALSE, FALSE);
+    g_autoptr(GstCaps) frame = gst_rvos_frame_caps(gst_rvos_cuda_built, FALSE, FALSE);
+    g_autoptr(GstCaps) mask = gst_rvos_mask_pad_caps(gst_rvos_cuda_built);
 
-    add_template(klass, "sink", GST_PAD_SINK, GST_PAD_ALWAYS, gst_caps_ref(frame));
-    add_template(klass, "src", GST_PAD_SRC, GST_PAD_ALWAYS, frame);
-    add_template(klass, "mask", GST_PAD_SRC, GST_PAD_REQUEST,
-                 gst_rvos_mask_pad_caps(gst_rvos_cuda_built));
+    gst_element_class_add_pad_template(
+        klass, gst_pad_template_new("sink", GST_PAD_SINK, GST_PAD_ALWAYS, frame));
+    gst_element_class_add_pad_template(
+        klass, gst_pad_template_new("src", GST_PAD_SRC, GST_PAD_ALWAYS, frame));
+    gst_element_class_add_pad_template(
+        klass, gst_pad_template_new("mask", GST_PAD_SRC, GST_PAD_REQUEST, mask));
 }
 
 static void gst_rvos_seg_class_init(GstRvosSegClass *klass)

@@ -165,9 +165,8 @@ gboolean gst_rvos_seg_sink_event(GstBaseTransform *trans, GstEvent *event);
 gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event);
 gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
                             GstQuery *query);
-/* For upstream events of both source pads: TRUE if this SEEK has passed already. */
-gboolean gst_rvos_seg_seek_is_repeated(GstRvosSeg *self, GstEvent *event);
-void gst_rvos_seg_seek_failed(GstRvosSeg *self, GstEvent *event);
+/* Sends a SEEK of one of the source pads upstream, unless it has passed already. */
+gboolean gst_rvos_seg_seek(GstRvosSeg *self, GstEvent *event);
 gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
 
 /* ---- gstrvosstart.c: model, segmenter and warm-up; posts errors -------------------- */

@@ -147,7 +147,7 @@ static void clear_state(GstRvosSegmenter *self)
     gst_rvos_timeline_clear(&self->timeline);
     self->timeline.backward = FALSE;
     gst_rvos_pace_clear(&self->pace);
-    gst_rvos_meter_clear(&self->network);
+    self->network = (GstRvosMeter){0};
     gst_rvos_shape_clear(&self->shape);
     gst_rvos_tracker_begin(&self->tracker);
     gst_rvos_mask_files_close(&self->files);

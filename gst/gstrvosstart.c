@@ -89,7 +89,7 @@ static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosNotices *
 
 static void clear_state(GstRvosSeg *self)
 {
-    gst_rvos_meter_clear(&self->work);
+    self->work = (GstRvosMeter){0};
     gst_rvos_caps_clear(self);
     self->result = (GstRvosResult){0};
     self->slow_said = self->text_said = FALSE;

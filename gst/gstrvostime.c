@@ -163,11 +163,6 @@ void gst_rvos_pace_held(GstRvosPace *pace)
 
 /* ---- meter ----------------------------------------------------------------------- */
 
-void gst_rvos_meter_clear(GstRvosMeter *meter)
-{
-    *meter = (GstRvosMeter){0};
-}
-
 static int compare_times(const void *a, const void *b)
 {
     const GstClockTime *x = a, *y = b;

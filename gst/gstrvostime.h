@@ -103,7 +103,6 @@ typedef struct {
     GstClockTime last, sum, max, p95;
 } GstRvosMeter;
 
-void gst_rvos_meter_clear(GstRvosMeter *meter);
 void gst_rvos_meter_add(GstRvosMeter *meter, GstClockTime duration);
 
 /* The latency reported to the pipeline. It follows the meter slowly, because each change

@@ -235,9 +235,8 @@ GST_END_TEST;
 
 SUITE_TEST(test_meter)
 {
-    GstRvosMeter meter;
+    GstRvosMeter meter = {0};
 
-    gst_rvos_meter_clear(&meter);
     for (guint i = 1; i <= 100; i++)
         gst_rvos_meter_add(&meter, i);
     fail_unless_equals_uint64(meter.p95, 95);
