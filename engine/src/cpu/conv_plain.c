@@ -73,14 +73,41 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     return 0;
 }
 
-/* Adds one tap to the sums of PIXELS neighbouring output pixels, LANES outputs each. x[p]
- * is pixel p's input under this tap, zeroes beyond the border. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float))));
+/* add_tap() adds one tap to the sums of PIXELS neighbouring output pixels, LANES outputs
+ * each. x[p] is pixel p's input under this tap, zeroes beyond the border. Vectors must
+ * not be wider than the processor's: gcc keeps such sums in memory, which takes five
+ * times as long. */
+#define NARROW 4
+typedef float narrow __attribute__((vector_size(NARROW * sizeof(float))));
 
 RV_CLONES
-static void add_tap(float *sums, const float *const *x, const float *kernel, int channels)
+static void add_tap_narrow(float sums[PIXELS][LANES], const float *const *x,
+                           const float *kernel, int channels)
 {
-    lanes sum[PIXELS], k;
+    for (int part = 0; part < LANES; part += NARROW) {
+        narrow sum[PIXELS], k;
+
+        for (int p = 0; p < PIXELS; p++)
+            memcpy(&sum[p], sums[p] + part, sizeof(k));
+        for (int i = 0; i < channels; i++) {
+            memcpy(&k, kernel + (size_t)i * LANES + part, sizeof(k));
+            for (int p = 0; p < PIXELS; p++)
+                sum[p] += x[p][i] * k;
+        }
+        for (int p = 0; p < PIXELS; p++)
+            memcpy(sums[p] + part, &sum[p], sizeof(k));
+    }
+}
+
+#if defined(__x86_64__)
+typedef float wide __attribute__((vector_size(LANES * sizeof(float))));
+
+__attribute__((target("avx512f"))) static void add_tap_wide(float sums[PIXELS][LANES],
+                                                            const float *const *x,
+                                                            const float *kernel,
+                                                            int channels)
+{
+    wide sum[PIXELS], k;
 
     memcpy(sum, sums, sizeof(sum));
     for (int i = 0; i < channels; i++) {
@@ -89,6 +116,19 @@ static void add_tap(float *sums, const float *const *x, const float *kernel, int
             sum[p] += x[p][i] * k;
     }
     memcpy(sums, sum, sizeof(sum));
+}
+#endif
+
+static void add_tap(float sums[PIXELS][LANES], const float *const *x, const float *kernel,
+                    int channels)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f")) {
+        add_tap_wide(sums, x, kernel, channels);
+        return;
+    }
+#endif
+    add_tap_narrow(sums, x, kernel, channels);
 }
 
 /* The same for depthwise convolutions: each output reads its own input channel. x[p]
@@ -138,7 +178,7 @@ static void pixels(const struct plain_conv *c, const float *src, int y, int x, i
             if (s->depthwise)
                 add_tap_depthwise(sums, in, tap, n);
             else
-                add_tap(sums[0], in, tap, s->ic);
+                add_tap(sums, in, tap, s->ic);
         }
     }
     for (int p = 0; p < PIXELS && x + p < s->ow; p++)
