@@ -311,6 +311,37 @@ thread_tests()
         api-cpu golden-cpu seeds-cpu threads-cpu
 }
 
+# ---- another system -----------------------------------------------------------------------
+
+prepared()
+{
+    cat "$other_log"
+    return "$other_status"
+}
+
+other_debian()
+{
+    echo "Debian $other:"
+    if [ -z "$other_pid" ]; then
+        echo "SKIP: it installs packages, though into a folder of its own"
+        count "Debian $other" 77 "--no-install"
+        return
+    fi
+    one "Debian $other: prepare" "build-test/debian-$other-log.txt" prepared
+    [ "$one_status" = 0 ] || return
+    for part in build golden element demo package; do
+        one "Debian $other: $part" "build-test/debian-$other-$part-log.txt" \
+            sh tests/debian.sh $other "$part"
+    done
+}
+
+# Both wait often, so they run beside clang's part.
+thread_tests_and_other_debian()
+{
+    thread_tests
+    other_debian
+}
+
 # ---- clang: no warning, address and undefined-behaviour sanitizers, fuzzers -----------------
 
 # fuzz NAME: runs a fuzzer for a while, from its inputs in the tree.
@@ -326,9 +357,11 @@ fuzz()
         -artifact_prefix=build-asan/found/ "build-asan/found/$1" $seeds
 }
 
-# One build for all three: each compiles the whole tree. GPU code is only text here.
+# One build for all three: each compiles the whole tree. GPU code is only text here. The other
+# Debian's packages have been fetched since the start.
+[ -z "$other_pid" ] || { wait "$other_pid" && other_status=0 || other_status=$?; }
 mkdir -p build-tsan
-aside build-tsan/section thread_tests
+aside build-tsan/section thread_tests_and_other_debian
 section "with clang: no warning allowed, AddressSanitizer, UndefinedBehaviorSanitizer, fuzzers"
 compiler=clang fuzzers=enabled
 if ! command -v clang >/dev/null 2>&1; then
@@ -356,31 +389,5 @@ if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c+
     done
 fi
 beside
-section_end
-
-# ---- another system -----------------------------------------------------------------------
-
-section "Debian $other"
-# Its packages have been fetched since the start.
-prepared()
-{
-    wait "$other_pid"
-    prepared_status=$?
-    cat "$other_log"
-    return $prepared_status
-}
-
-if [ -z "$other_pid" ]; then
-    echo "SKIP: it installs packages, though into a folder of its own"
-    count "Debian $other" 77 "--no-install"
-else
-    one "Debian $other: prepare" "build-test/debian-$other-log.txt" prepared
-    if [ "$one_status" = 0 ]; then
-        for part in build golden element demo package; do
-            one "Debian $other: $part" "build-test/debian-$other-$part-log.txt" \
-                sh tests/debian.sh $other "$part"
-        done
-    fi
-fi
 section_end
 finish
