@@ -3,6 +3,7 @@
  * half-size logits in double: labels, alpha, objects, thresholds, sizes.
  *
  *     output BACKEND MODEL_DIR */
+#include "../unit/images.h"
 #include "fixture.h"
 
 #define N 4
@@ -80,42 +81,22 @@ static double logit(double p)
 
 struct view {
     rvos_labels labels;
-    uint8_t *memory;
-    size_t size;
+    struct test_plane plane;
 };
 
-/* A w x h image; the bytes between pixels and after rows are 0xa5. */
 static struct view new_view(int w, int h, int step)
 {
-    struct view v = {.labels = {.width = w, .height = h, .step = step}};
-    int pixel = step ? step : 1;
+    struct view v = {.plane = test_plane_new(w * (step ? step : 1), h)};
 
-    v.labels.stride = w * pixel + 3;
-    v.size = (size_t)h * v.labels.stride;
-    v.memory = malloc(v.size);
-    if (!v.memory)
-        exit(1);
-    memset(v.memory, 0xa5, v.size);
-    v.labels.data = v.memory;
+    v.labels = test_plane_labels(&v.plane, step);
     return v;
 }
 
 static int get(const struct view *v, int y, int x)
 {
-    return v->memory[y * v->labels.stride + x * (v->labels.step ? v->labels.step : 1)];
-}
-
-/* Only pixels were written. */
-static void check_gaps(const struct view *v)
-{
     int step = v->labels.step ? v->labels.step : 1;
 
-    for (size_t i = 0; i < v->size; i++) {
-        int x = (int)(i % v->labels.stride);
-
-        if ((x % step || x / step >= v->labels.width) && !CHECK(v->memory[i] == 0xa5))
-            break;
-    }
+    return v->plane.data[y * v->labels.stride + x * step];
 }
 
 /* Box, area and presence follow from the labels; scores are probabilities. */
@@ -169,8 +150,8 @@ static void compare(rvos_stream *stream, int t, struct view *labels, struct view
                 return;
         }
     check_objects(stream, labels, out.hidden);
-    check_gaps(labels);
-    check_gaps(alpha);
+    CHECK(test_plane_gaps_kept(&labels->plane, labels->labels.step));
+    CHECK(test_plane_gaps_kept(&alpha->plane, alpha->labels.step));
     if (w > 50 && h > 50)
         CHECK(seen[0] + seen[1] + seen[2] + seen[3] + seen[4] - seen[0] > w * h / 20);
 }
@@ -198,8 +179,8 @@ static void sizes(rvos_stream *stream)
 
         compare(stream, i, &labels, &alpha, (rvos_output){.threshold = 0});
         check_alpha(&alpha);
-        free(labels.memory);
-        free(alpha.memory);
+        free(labels.plane.data);
+        free(alpha.plane.data);
     }
 }
 
@@ -224,8 +205,8 @@ static void thresholds(rvos_stream *stream)
             CHECK(background == 0);
         if (i == 4)
             CHECK(background == 64 * 48);
-        free(labels.memory);
-        free(alpha.memory);
+        free(labels.plane.data);
+        free(alpha.plane.data);
     }
 }
 
@@ -276,9 +257,9 @@ static void unshown(void)
     }
     rvos_stream_close(&a);
     rvos_stream_close(&b);
-    free(all.memory);
-    free(some.memory);
-    free(alpha.memory);
+    free(all.plane.data);
+    free(some.plane.data);
+    free(alpha.plane.data);
 }
 
 /* The mean probability over an object's pixels, by the same rule at network size. */
@@ -317,7 +298,7 @@ static void scores_and_masks(rvos_stream *stream)
         after = object_of(stream, n);
         CHECK(same_object(&before, &after));
     }
-    free(labels.memory);
+    free(labels.plane.data);
 }
 
 static void bad_outputs(rvos_stream *stream, bool cuda)

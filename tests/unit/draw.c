@@ -253,11 +253,7 @@ static void alpha(void)
     for (int i = 0; i <= RVOS_P010; i++) {
         struct test_image t = test_image_new((rvos_format)i, 9, 6, &seed);
         struct test_plane plane = test_plane_new(9 * 3, 6);
-        rvos_labels labels = {.width = 9,
-                              .height = 6,
-                              .data = plane.data,
-                              .stride = plane.stride,
-                              .step = 3};
+        rvos_labels labels = test_plane_labels(&plane, 3);
         bool has = i >= RVOS_RGBA && i <= RVOS_ABGR, good = true;
         uint8_t *before = malloc(t.plane[0].size);
 

@@ -50,6 +50,16 @@ static inline bool test_plane_padding_kept(const struct test_plane *p)
     return true;
 }
 
+/* Nor do the bytes between pixels of `step` bytes. */
+static inline bool test_plane_gaps_kept(const struct test_plane *p, int step)
+{
+    for (int y = 0; y < p->height; y++)
+        for (int x = 0; x < p->width; x++)
+            if (x % (step ? step : 1) && p->data[y * p->stride + x] != MARK)
+                return false;
+    return test_plane_padding_kept(p);
+}
+
 struct test_image {
     rvos_image image;
     struct test_plane plane[3];
@@ -204,6 +214,16 @@ static inline void test_luma(const rvos_image *image, double *red, double *blue)
     *blue = k[m][1];
 }
 
+/* A plane as labels, `step` bytes a pixel. */
+static inline rvos_labels test_plane_labels(const struct test_plane *plane, int step)
+{
+    return (rvos_labels){.width = plane->width / (step ? step : 1),
+                         .height = plane->height,
+                         .data = plane->data,
+                         .stride = plane->stride,
+                         .step = step};
+}
+
 /* Labels 0..highest in blobs, `step` bytes a pixel. */
 static inline rvos_labels test_labels_new(struct test_plane *plane, int width, int height,
                                           int step, int highest, uint64_t *seed)
@@ -222,11 +242,7 @@ static inline rvos_labels test_labels_new(struct test_plane *plane, int width, i
                 if (!i || (x - x0) * (x - x0) + (y - y0) * (y - y0) < r * r)
                     plane->data[y * plane->stride + x * s] = i ? label : 0;
     }
-    return (rvos_labels){.width = width,
-                         .height = height,
-                         .data = plane->data,
-                         .stride = plane->stride,
-                         .step = step};
+    return test_plane_labels(plane, step);
 }
 
 #endif

@@ -125,26 +125,13 @@ static void check_stats(const rvos_labels *labels, int n, const struct rv_stats 
     }
 }
 
-static bool other_bytes_kept(const struct test_plane *p, int step)
-{
-    for (int y = 0; y < p->height; y++)
-        for (int x = 0; x < p->width; x++)
-            if (x % step && p->data[y * p->stride + x] != MARK)
-                return false;
-    return test_plane_padding_kept(p);
-}
-
 static void check_scene(const struct scene *s, int ow, int oh, int step, float threshold,
                         uint64_t *seed)
 {
     int stride = step ? step : 1;
     double p = threshold ? threshold : 0.5, level = log(p / (1 - p));
     struct test_plane plane = test_plane_new(ow * stride, oh);
-    rvos_labels out = {.width = ow,
-                       .height = oh,
-                       .data = plane.data,
-                       .stride = plane.stride,
-                       .step = step};
+    rvos_labels out = test_plane_labels(&plane, step);
     struct rv_stats stats[MOST], again[MOST];
     uint8_t *copy = malloc(plane.size);
     bool good = true;
@@ -158,7 +145,7 @@ static void check_scene(const struct scene *s, int ow, int oh, int step, float t
             test_note(good, "%d objects, %dx%d to %dx%d: %d at %d,%d", s->n, s->w, s->h,
                       ow, oh, label, x, y);
         }
-    CHECK(other_bytes_kept(&plane, stride));
+    CHECK(test_plane_gaps_kept(&plane, step));
     check_stats(&out, s->n, stats);
     memcpy(copy, plane.data, plane.size);
     run_labels(s, &out, threshold, 0, test_random_int(seed, 1, 9), again);
@@ -198,8 +185,7 @@ static void ties(void)
     float logits[4][9] = {{-1, 0, 0, 0, 0, 0, 0, 0, 0}, {0}, {0}, {-1}};
     struct scene s = {4, 3, 3, logits[0]};
     struct test_plane plane = test_plane_new(5, 7);
-    rvos_labels out = {
-        .width = 5, .height = 7, .data = plane.data, .stride = plane.stride};
+    rvos_labels out = test_plane_labels(&plane, 0);
     struct rv_stats stats[MOST];
 
     run_labels(&s, &out, 0, 0, 2, stats);
@@ -230,11 +216,7 @@ static void alpha(void)
         struct scene s = scene_new(test_random_int(&seed, 1, 6), w, h, &seed);
         struct rv_upsample *up = rv_upsample_create(w, h, ow, oh);
         struct test_plane plane = test_plane_new(ow * stride, oh);
-        rvos_labels out = {.width = ow,
-                           .height = oh,
-                           .data = plane.data,
-                           .stride = plane.stride,
-                           .step = step};
+        rvos_labels out = test_plane_labels(&plane, step);
         void *scratch = malloc(rv_upsample_scratch(up, s.n));
         int cut = test_random_int(&seed, 0, oh);
         bool good = true;
@@ -251,7 +233,7 @@ static void alpha(void)
                 good = CHECK_NEAR(plane.data[y * plane.stride + x * stride],
                                   255 * sigmoid(best), 0.502);
             }
-        CHECK(other_bytes_kept(&plane, stride));
+        CHECK(test_plane_gaps_kept(&plane, step));
         rv_upsample_destroy(up);
         free(scratch);
         free(plane.data);
@@ -302,13 +284,12 @@ static void scores(void)
 static void filling(void)
 {
     struct test_plane plane = test_plane_new(3 * 4, 5);
-    rvos_labels out = {
-        .width = 3, .height = 5, .data = plane.data, .stride = plane.stride, .step = 4};
+    rvos_labels out = test_plane_labels(&plane, 4);
 
     rv_labels_fill(&out, 7, 1, 4);
     for (int y = 0; y < 5; y++)
         CHECK(plane.data[y * plane.stride + 8] == (y >= 1 && y < 4 ? 7 : MARK));
-    CHECK(other_bytes_kept(&plane, 4));
+    CHECK(test_plane_gaps_kept(&plane, 4));
     out.width = 12;
     out.step = 0;
     rv_labels_fill(&out, 33, 0, 5);
