@@ -10,6 +10,7 @@
 #include "order.h"
 #include "places.h"
 #include "../log.h"
+#include "../network.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);
 struct counts {
@@ -37,13 +38,7 @@ static int no_weights(const struct rv_weights *weights, int index, float *kernel
 
 static void open_network(struct network *n, const char *base)
 {
-    *n = (struct network){.net = {.base_width = 64,
-                                  .hidden = 128,
-                                  .kernel = 3,
-                                  .skip_mode = RV_SKIP_CONCAT,
-                                  .width = 448,
-                                  .height = 256}};
-    snprintf(n->net.base, sizeof(n->net.base), "%s", base);
+    *n = (struct network){.net = test_net(base, 64, 128, 448, 256)};
     CHECK(rv_net_list(&n->net, ZERO | ONE) == 0);
     n->weights.net = &n->net;
     n->weights.read = no_weights;
@@ -69,13 +64,8 @@ static struct rv_plan *make_plan(rvos_device *dev, struct network *n, struct wan
     struct rv_plan *plan = NULL;
     size_t arena;
 
-    *p = (struct rv_program){.objects = w.objects,
-                             .decoders = w.decoders,
-                             .spatial = true,
-                             .temporal = true,
-                             .type = w.type,
-                             .align = dev->fn->state_align,
-                             .time_groups = dev->fn->time_groups * w.batch};
+    *p = test_program(w.objects, w.decoders, w.type, dev->fn->state_align);
+    p->time_groups = dev->fn->time_groups * w.batch;
     if (!CHECK(rv_program_build(p, &n->net) == 0 && rv_places(p, false) == 0))
         return NULL;
     arena = p->arena_bytes;

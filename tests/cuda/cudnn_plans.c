@@ -16,7 +16,7 @@
 
 #include "conv/cache.h"
 #include "conv/dnn.h"
-#include "net/program.h"
+#include "../network.h"
 #include "../test.h"
 
 struct gpu {
@@ -206,23 +206,12 @@ static void check_program(const struct rv_dnn *dnn, const char *base, int object
                           bool one_shot, enum rv_type type, bool tf32,
                           struct rv_cache *cache)
 {
-    struct rv_net net = {.base_width = 64,
-                         .hidden = 128,
-                         .kernel = 3,
-                         .skip_mode = RV_SKIP_CONCAT,
-                         .width = 448,
-                         .height = 256};
+    struct rv_net net = test_net(base, 64, 128, 448, 256);
     struct rv_conv_shape seen[256];
-    struct rv_program p = {.objects = objects,
-                           .decoders = 1u << (one_shot ? RV_ONE_SHOT : RV_ZERO_SHOT),
-                           .spatial = true,
-                           .temporal = true,
-                           .type = type,
-                           .align = 8,
-                           .time_groups = 1};
+    struct rv_program p =
+        test_program(objects, 1u << (one_shot ? RV_ONE_SHOT : RV_ZERO_SHOT), type, 8);
     int n = 0;
 
-    snprintf(net.base, sizeof(net.base), "%s", base);
     if (!CHECK(rv_net_list(&net, p.decoders) == 0 && rv_program_build(&p, &net) == 0))
         return;
     for (int i = 0; i < p.n_steps; i++) {

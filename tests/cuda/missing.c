@@ -15,6 +15,7 @@
 #include "places.h"
 #include "program/plan.h"
 #include "../log.h"
+#include "../network.h"
 
 const struct rv_backend *rv_backend_cuda(int abi);
 void rv_emulated_poison(char *at, size_t size);
@@ -24,20 +25,7 @@ static const char *const orders[] = {"late",   "",       "lane 0", "lane 1",
 #define ORDERS (int)(sizeof(orders) / sizeof(orders[0]))
 
 static rvos_device dev;
-static struct rv_net net = {.base = "resnet18",
-                            .base_width = 8,
-                            .hidden = 32,
-                            .kernel = 3,
-                            .skip_mode = RV_SKIP_CONCAT,
-                            .width = 64,
-                            .height = 64};
-static struct rv_program program = {.objects = 2,
-                                    .decoders = 1u << RV_ZERO_SHOT,
-                                    .spatial = true,
-                                    .temporal = true,
-                                    .type = RV_F32,
-                                    .align = 8,
-                                    .time_groups = 1};
+static struct rv_program program;
 
 static int some_weights(const struct rv_weights *weights, int index, float *kernel,
                         float *bias)
@@ -124,10 +112,12 @@ static void run_steps(struct rv_plan *plan, char *out)
 
 int main(int argc, char **argv)
 {
+    struct rv_net net = test_net("resnet18", 8, 32, 64, 64);
     struct rv_weights weights = {.net = &net, .read = some_weights};
     struct rv_plan *plan = NULL;
     char *want, *got;
 
+    program = test_program(2, 1u << RV_ZERO_SHOT, RV_F32, 8);
     dev = (rvos_device){.fn = rv_backend_cuda(RV_BACKEND_ABI),
                         .params = {.log = print_warnings}};
     if (!CHECK(dev.fn && dev.fn->open(&dev) == 0) ||

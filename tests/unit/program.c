@@ -3,18 +3,9 @@
  * counts of operations. */
 #include <string.h>
 
+#include "../network.h"
 #include "../test.h"
-#include "net/program.h"
 #include "places.h"
-
-static struct rv_net new_net(const char *base, int width, int height)
-{
-    struct rv_net net = {
-        .base_width = 64, .hidden = 128, .kernel = 3, .width = width, .height = height};
-
-    snprintf(net.base, sizeof(net.base), "%s", base);
-    return net;
-}
 
 static int build(struct rv_program *p, struct rv_net *net, int objects, int decoder,
                  bool spatial, bool temporal, int time_groups)
@@ -22,13 +13,10 @@ static int build(struct rv_program *p, struct rv_net *net, int objects, int deco
     const struct rv_weight *weight;
     int n, ret;
 
-    *p = (struct rv_program){.objects = objects,
-                             .decoders = 1u << decoder,
-                             .spatial = spatial,
-                             .temporal = temporal,
-                             .type = RV_F32,
-                             .align = 1,
-                             .time_groups = time_groups};
+    *p = test_program(objects, 1u << decoder, RV_F32, 1);
+    p->spatial = spatial;
+    p->temporal = temporal;
+    p->time_groups = time_groups;
     if (rv_net_list(net, 3))
         return -1;
     weight = net->weight;
@@ -74,7 +62,7 @@ static void encoder_macs(void)
                      32.0 * 56 * 256 * 64 * 9 / 1e6 + 64.0 * 112 * 128 * 32 * 9 / 1e6}};
 
     for (int i = 0; i < 5; i++) {
-        struct rv_net net = new_net(list[i].base, 448, 256);
+        struct rv_net net = test_net(list[i].base, 64, 128, 448, 256);
         struct rv_program p;
 
         CHECK(build(&p, &net, 1, RV_ZERO_SHOT, true, true, 1) == 0);
@@ -83,7 +71,7 @@ static void encoder_macs(void)
         rv_program_free(&p);
         rv_net_free(&net);
     }
-    struct rv_net net = new_net("resnet101", 427, 240);
+    struct rv_net net = test_net("resnet101", 64, 128, 427, 240);
     struct rv_program p;
 
     CHECK(build(&p, &net, 1, RV_ONE_SHOT, true, true, 1) == 0);
@@ -101,7 +89,7 @@ static void decoder_macs(void)
     const int n = 10;
 
     for (int one_shot = 0; one_shot < 2; one_shot++) {
-        struct rv_net net = new_net("resnet18", 448, 256);
+        struct rv_net net = test_net("resnet18", 64, 128, 448, 256);
         const char *gates = one_shot ? "one_shot.clstm" : "zero_shot.clstm";
         struct rv_program p;
         size_t arena;
@@ -256,13 +244,10 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
 
     for (int d = 0; d < RV_DECODERS; d++)
         CHECK(build(&single[d], &net, objects, d, spatial, temporal, 2) == 0);
-    p = (struct rv_program){.objects = objects,
-                            .decoders = 1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT,
-                            .spatial = spatial,
-                            .temporal = temporal,
-                            .type = RV_F32,
-                            .align = 1,
-                            .time_groups = 2};
+    p = test_program(objects, 1u << RV_ZERO_SHOT | 1u << RV_ONE_SHOT, RV_F32, 1);
+    p.spatial = spatial;
+    p.temporal = temporal;
+    p.time_groups = 2;
     CHECK(rv_program_build(&p, &net) == 0 && rv_places(&p, false) == 0);
     CHECK(p.state_bytes ==
           single[RV_ZERO_SHOT].state_bytes + single[RV_ONE_SHOT].state_bytes);
@@ -285,13 +270,8 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
 /* A weight that is not in the table cannot be used. */
 static void unlisted(void)
 {
-    struct rv_net net = new_net("resnet18", 64, 64);
-    struct rv_program p = {.objects = 1,
-                           .decoders = 1u << RV_ONE_SHOT,
-                           .spatial = true,
-                           .temporal = true,
-                           .align = 1,
-                           .time_groups = 1};
+    struct rv_net net = test_net("resnet18", 64, 128, 64, 64);
+    struct rv_program p = test_program(1, 1u << RV_ONE_SHOT, RV_F32, 1);
 
     CHECK(rv_net_list(&net, 1u << RV_ZERO_SHOT) == 0);
     CHECK(rv_program_build(&p, &net) == -1);
@@ -312,8 +292,8 @@ int main(void)
     for (int i = 0; i < 128; i++) {
         const char *base = bases[i % 8];
         bool vgg = i % 8 == 4; /* its poolings drop odd rows */
-        struct rv_net net = new_net(
-            base,
+        struct rv_net net = test_net(
+            base, 64, 128,
             vgg ? 32 * test_random_int(&seed, 1, 9) : test_random_int(&seed, 32, 300),
             vgg ? 32 * test_random_int(&seed, 1, 9) : test_random_int(&seed, 32, 300));
 

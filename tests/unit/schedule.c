@@ -3,8 +3,8 @@
  * the schedule: every element that a step reads must come from the same writer. */
 #include <string.h>
 
+#include "../network.h"
 #include "../test.h"
-#include "net/program.h"
 #include "places.h"
 
 #define UNIT 2 /* bytes that have a tag */
@@ -53,20 +53,12 @@ static void schedule(struct machine *m, bool lanes)
 static void build(struct machine *m, const struct options *o)
 {
     memset(m, 0, sizeof(*m));
-    m->net = (struct rv_net){.base_width = 8,
-                             .hidden = 8,
-                             .kernel = 3,
-                             .skip_mode = o->skip_mode,
-                             .width = o->width,
-                             .height = o->height};
-    snprintf(m->net.base, sizeof(m->net.base), "%s", o->base);
-    m->p = (struct rv_program){.objects = o->objects,
-                               .align = o->type == RV_F16 ? 8 : 1,
-                               .time_groups = o->groups,
-                               .decoders = o->decoders,
-                               .spatial = o->spatial,
-                               .temporal = o->temporal,
-                               .type = o->type};
+    m->net = test_net(o->base, 8, 8, o->width, o->height);
+    m->net.skip_mode = o->skip_mode;
+    m->p = test_program(o->objects, o->decoders, o->type, o->type == RV_F16 ? 8 : 1);
+    m->p.time_groups = o->groups;
+    m->p.spatial = o->spatial;
+    m->p.temporal = o->temporal;
     CHECK(rv_net_list(&m->net, o->decoders) == 0);
     rv_program_emit(&m->p, &m->net);
     schedule(m, o->lanes);

@@ -293,25 +293,13 @@ static void leave(void *opened, cudaStream_t stream)
     rv_emulated_forget(stream);
 }
 
-static const struct rv_conv_engine unfused = {
-    .library = library,
-    .create = create,
-    .workspace_bytes = workspace_bytes,
-    .run = run,
-    .destroy = destroy,
-    .leave = leave,
-};
+#define UNFUSED                                                                          \
+    .library = library, .create = create, .workspace_bytes = workspace_bytes,            \
+    .run = run, .destroy = destroy, .leave = leave
 
+static const struct rv_conv_engine unfused = {UNFUSED};
 /* Claims that its kernels are ours. */
-static const struct rv_conv_engine lying = {
-    .library = library,
-    .own = true,
-    .create = create,
-    .workspace_bytes = workspace_bytes,
-    .run = run,
-    .destroy = destroy,
-    .leave = leave,
-};
+static const struct rv_conv_engine lying = {UNFUSED, .own = true};
 
 const struct rv_conv_engine *rv_conv_library(void)
 {
