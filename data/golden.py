@@ -11,7 +11,6 @@
     golden.py --random-bundle resnet101 --hidden 128 -o FILE [--dtype f16|f32]
         writes a random network of full size
 """
-import argparse
 import lzma
 import os
 import shutil
@@ -402,8 +401,7 @@ def from_reference(shipped, out):
 
 
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("--models", metavar="DIR")
     p.add_argument("--cases", metavar="DIR")
     p.add_argument("--from-shared", metavar="GOLDEN")

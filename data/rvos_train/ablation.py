@@ -245,8 +245,7 @@ def arguments(argv):
     if "--" in argv:
         options = argv[argv.index("--") + 1:]
         argv = argv[:argv.index("--")]
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("dataset", choices=("davis2016", "davis2017", "youtube-vos"))
     p.add_argument("root", type=pathlib.Path, metavar="ROOT")
     p.add_argument("out", type=pathlib.Path, metavar="OUT_DIR")

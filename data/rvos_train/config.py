@@ -203,8 +203,7 @@ def dump(c):
 
 
 def parser(description):
-    p = argparse.ArgumentParser(description=description,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(description)
     p.add_argument("out",
                    help="folder of the run: settings, log, checkpoints, samples, result")
     p.add_argument("--preset", choices=tuple(PRESETS), default="rvos-resnet18")

@@ -8,8 +8,6 @@ One-shot gets the first annotation. Zero-shot follows the paper's protocol: the 
 each object is chosen on the first frame. Label maps are made at the annotation's size.
 The first and the last frame do not count.
 """
-import argparse
-import sys
 
 import numpy as np
 import torch
@@ -86,26 +84,22 @@ def evaluate(net, sequences, tasks, size, slots=10, frames=None, keep=None):
     return out
 
 
+@files.refuses("evaluate", ValueError, OSError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("model")
     p.add_argument("source")
     p.add_argument("--limit", type=int, help="videos")
     p.add_argument("--frames", type=int, help="frames of a video")
     p.add_argument("--slots", type=int, default=10, help="slots of zero-shot")
     a = p.parse_args(argv)
-    try:
-        net = model.load_bundle(a.model)
-        sequences = datasets.read_source(a.source)[0][:a.limit]
-        if torch.cuda.is_available():
-            net = net.cuda()
-        scores = evaluate(net, sequences, net.settings["tasks"], net.settings["size"],
-                          a.slots,
-                          a.frames)
-    except (ValueError, OSError) as e:
-        print(f"rvos_train evaluate: {files.show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    net = model.load_bundle(a.model)
+    sequences = datasets.read_source(a.source)[0][:a.limit]
+    if torch.cuda.is_available():
+        net = net.cuda()
+    scores = evaluate(net, sequences, net.settings["tasks"], net.settings["size"],
+                      a.slots,
+                      a.frames)
     for task, s in scores.items():
         print(f"{task}: J {s['J']:.2f}  F {s['F']:.2f}  ({s['objects']} objects)")
     return 0

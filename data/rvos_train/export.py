@@ -3,7 +3,6 @@
 
     python3 data/rvos_train export RUN -o FILE.safetensors [--dtype f16|f32]
 """
-import argparse
 import dataclasses
 import hashlib
 import json
@@ -11,7 +10,7 @@ import os
 import platform
 import re
 import subprocess
-import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -85,8 +84,7 @@ def cell(text):
 
 def card(path, c, facts, meta):
     """The model card of the bundle at `path`, in Markdown."""
-    with open(path, "rb") as f:
-        digest = hashlib.sha256(f.read()).hexdigest()
+    digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     tensors, _ = safetensors_io.read(path)
     count = sum(v.size for k, v in tensors.items() if "running_" not in k)
     kind = {v.dtype.name for v in tensors.values()}
@@ -152,30 +150,25 @@ def write(net, c, facts, path, dtype="f16"):
         f.write(card(path, c, facts, meta).encode())
 
 
+@files.refuses("export", OSError, ValueError, trainer.TrainError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("run", help="folder of a training run")
     p.add_argument("-o", "--output", required=True, metavar="FILE.safetensors")
     p.add_argument("--dtype", choices=("f16", "f32"), default="f16")
     a = p.parse_args(argv)
-    try:
-        guard = files.Guard(*(os.path.join(a.run, n)
-                              for n in ("checkpoint.pt", "facts.json", "config.yaml")))
-        for path in (a.output, card_path(a.output)):
-            guard.write(path)
-        if os.path.basename(card_path(a.output)) == os.path.basename(a.output):
-            raise ValueError(f"{a.output}: is the name of the model card: name a "
-                             ".safetensors file")
-        state = trainer.load(os.path.join(a.run, "checkpoint.pt"))
-        with open(os.path.join(a.run, "facts.json")) as f:
-            facts = json.load(f)
-        c = config.merge(yaml.safe_load(state["meta"]["config"]))
-        net = trainer.build(c, config.check(c))
-        net.load_state_dict(state["ema"] or state["net"])
-        write(net, c, facts, a.output, a.dtype)
-    except (OSError, ValueError, trainer.TrainError) as e:
-        print(f"rvos_train export: {files.show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    guard = files.Guard(*(os.path.join(a.run, n)
+                          for n in ("checkpoint.pt", "facts.json", "config.yaml")))
+    for path in (a.output, card_path(a.output)):
+        guard.write(path)
+    if os.path.basename(card_path(a.output)) == os.path.basename(a.output):
+        raise ValueError(f"{a.output}: is the name of the model card: name a "
+                         ".safetensors file")
+    state = trainer.load(os.path.join(a.run, "checkpoint.pt"))
+    facts = json.loads(Path(a.run, "facts.json").read_text())
+    c = config.merge(yaml.safe_load(state["meta"]["config"]))
+    net = trainer.build(c, config.check(c))
+    net.load_state_dict(state["ema"] or state["net"])
+    write(net, c, facts, a.output, a.dtype)
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0

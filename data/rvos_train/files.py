@@ -6,6 +6,8 @@ Guard: input is never overwritten. atomic: results appear complete or not at all
 lists of names. show: text of a file, made safe for a terminal. run: signals and the
 standard output.
 """
+import argparse
+import functools
 import os
 import re
 import secrets
@@ -297,6 +299,26 @@ class Output:
             self.stream.flush()
         except OSError as e:
             raise OutputLost(e) from None
+
+
+def parser(description):
+    """For a program's arguments; the help begins with the description as it is."""
+    return argparse.ArgumentParser(description=description,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def refuses(name, *errors):
+    """Decorates main(argv) of a command: these errors are one message and the status 1."""
+    def decorate(main):
+        @functools.wraps(main)
+        def command(argv=None):
+            try:
+                return main(argv)
+            except errors as e:
+                print(f"rvos_train {name}: {show(str(e), 1000)}", file=sys.stderr)
+                return 1
+        return command
+    return decorate
 
 
 def _end(number, _):

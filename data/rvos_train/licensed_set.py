@@ -16,7 +16,6 @@ licensed_set.sh sets up a virtual environment for it.  OUT gets
 Packs are at most 55 MB. The cache keeps all parts; a part is reused if its program and
 settings are the same. The same seed gives the same packs.
 """
-import argparse
 import csv
 import hashlib
 import io
@@ -24,7 +23,7 @@ import json
 import multiprocessing
 import os
 import shutil
-import sys
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -43,8 +42,7 @@ def key(*parts, render=False):
     h = hashlib.sha256(repr(parts).encode())
     programs = ([licensed_render.__file__] if render else [__file__, teachers.__file__])
     for path in (licensed_sources.__file__, *programs):
-        with open(path, "rb") as f:
-            h.update(f.read())
+        h.update(Path(path).read_bytes())
     return h.hexdigest()[:12]
 
 
@@ -73,8 +71,7 @@ class Cache:
             with open(os.path.join(part, "facts.json"), "w") as f:
                 json.dump(facts, f)
             os.rename(part, folder)
-        with open(os.path.join(folder, "facts.json")) as f:
-            return folder, json.load(f)
+        return folder, json.loads(Path(folder, "facts.json").read_text())
 
 
 # ---- the parts -------------------------------------------------------------------------
@@ -378,9 +375,9 @@ def build(a, say=print):
     return packs
 
 
+@files.refuses("licensed-set", OSError, ValueError, ImportError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("out")
     p.add_argument("--clips", type=int, default=300)
     p.add_argument("--frames", type=int, default=24, help="of a clip")
@@ -392,11 +389,7 @@ def main(argv=None):
     p.add_argument("--cache", default=os.path.join(
         os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "rvos-data"))
     a = p.parse_args(argv)
-    try:
-        packs = build(a)
-    except (OSError, ValueError, ImportError) as e:
-        print(f"rvos_train licensed-set: {show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    packs = build(a)
     print(f"{show(a.out)}: {len(packs)} packs, "
           f"{sum(q['bytes'] for q in packs) / 1e6:.0f} MB; licences: manifest.json, "
           "pictures.csv")

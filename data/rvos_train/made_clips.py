@@ -13,7 +13,6 @@ frame. A number belongs to one object of the clip, also when it comes back.
 subfolder). Without it, shapes with a texture are drawn. --backgrounds names another such
 folder, for the pictures behind the cut-outs. The same arguments give the same files with
 the same version of Pillow."""
-import argparse
 import glob
 import math
 import os
@@ -352,8 +351,7 @@ def write(clip, root, name):
 
 
 def parse(argv):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("out", metavar="OUT")
     p.add_argument("--clips", type=int, default=30)
     p.add_argument("--frames", type=int, default=120, help="frames of each clip")

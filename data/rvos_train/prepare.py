@@ -7,12 +7,10 @@ A pack is one zip file of JPEG and PNG pictures with a manifest.json: sources, l
 counts, and a hash of every sequence. The same input gives the same bytes. SOURCE is
 KIND:PATH, see datasets.py.
 """
-import argparse
 import hashlib
 import io
 import json
 import os
-import sys
 import zipfile
 
 import numpy as np
@@ -124,9 +122,9 @@ def verify(path):
     return bad
 
 
+@files.refuses("prepare", DataError, OSError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("source", nargs="*")
     p.add_argument("-o", "--output", metavar="FILE.zip")
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
@@ -139,19 +137,15 @@ def main(argv=None):
     p.add_argument("--verify", metavar="FILE.zip",
                    help="check a pack against its manifest")
     a = p.parse_args(argv)
-    try:
-        if a.verify:
-            bad = verify(a.verify)
-            for name in bad:
-                print(f"{show(a.verify)}: {show(name)}: damaged")
-            return bool(bad)
-        if not a.source or not a.output:
-            p.error("name sources, and the output with -o")
-        prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence,
-                a.limit,
-                a.exhaustive)
-    except (DataError, OSError) as e:
-        print(f"rvos_train prepare: {show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    if a.verify:
+        bad = verify(a.verify)
+        for name in bad:
+            print(f"{show(a.verify)}: {show(name)}: damaged")
+        return bool(bad)
+    if not a.source or not a.output:
+        p.error("name sources, and the output with -o")
+    prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence,
+            a.limit,
+            a.exhaustive)
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")
     return 0

@@ -9,8 +9,6 @@ logistic regression, one weight for each channel, is fitted on every other seque
 SOURCE. The result is the mean IoU over frames of the other sequences. BASE=random starts
 from random weights, for comparison.
 """
-import argparse
-import sys
 import time
 
 import numpy as np
@@ -74,38 +72,34 @@ def probe(base, train, test, steps):
     return 100 * float(scores.mean())
 
 
+@files.refuses("probe", OSError, ValueError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("source")
     p.add_argument("encoder", nargs="+", metavar="BASE=WEIGHTS")
     p.add_argument("--frames", type=int, default=60, help="frames of each half")
     p.add_argument("--steps", type=int, default=300)
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
     a = p.parse_args(argv)
-    try:
-        sequences = datasets.read_source(a.source)[0]
-        halves = []
-        for half in (sequences[::2], sequences[1::2]):
-            pairs = [store.decode(f, a.size[::-1]) for f in choose(half, a.frames)]
-            if not pairs:
-                raise ValueError(f"{a.source}: too few annotated sequences")
-            halves.append([np.stack(v) for v in zip(*pairs)])
-        for word in a.encoder:
-            name, _, weights = word.partition("=")
-            if name not in BASES or not weights:
-                raise ValueError(f"{word}: not BASE=WEIGHTS, with a BASE of "
-                                 + ", ".join(BASES))
-            torch.manual_seed(0)
-            base = model.make_base(name, standard_width(name)).eval()
-            if weights != "random":
-                some = halves[0][0][:24].transpose(0, 2, 3, 1)
-                encoder_init.load_encoder(base, weights, some)
-            begin = time.monotonic()
-            iou = probe(base.eval(), *halves, a.steps)
-            print(f"{name:<14} IoU {iou:5.2f}  {time.monotonic() - begin:5.0f} s  "
-                  f"{files.show(weights)}", flush=True)
-    except (OSError, ValueError) as e:
-        print(f"rvos_train probe: {files.show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    sequences = datasets.read_source(a.source)[0]
+    halves = []
+    for half in (sequences[::2], sequences[1::2]):
+        pairs = [store.decode(f, a.size[::-1]) for f in choose(half, a.frames)]
+        if not pairs:
+            raise ValueError(f"{a.source}: too few annotated sequences")
+        halves.append([np.stack(v) for v in zip(*pairs)])
+    for word in a.encoder:
+        name, _, weights = word.partition("=")
+        if name not in BASES or not weights:
+            raise ValueError(f"{word}: not BASE=WEIGHTS, with a BASE of "
+                             + ", ".join(BASES))
+        torch.manual_seed(0)
+        base = model.make_base(name, standard_width(name)).eval()
+        if weights != "random":
+            some = halves[0][0][:24].transpose(0, 2, 3, 1)
+            encoder_init.load_encoder(base, weights, some)
+        begin = time.monotonic()
+        iou = probe(base.eval(), *halves, a.steps)
+        print(f"{name:<14} IoU {iou:5.2f}  {time.monotonic() - begin:5.0f} s  "
+              f"{files.show(weights)}", flush=True)
     return 0

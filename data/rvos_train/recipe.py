@@ -17,7 +17,6 @@ After each phase the averaged weights are validated, and the best so far are kep
 OUT/best.safetensors. OUT/phase-N.zip has the results to bring back: model, card, log,
 plot, settings, sample.
 """
-import argparse
 import glob
 import json
 import math
@@ -27,7 +26,6 @@ import time
 import zipfile
 
 from . import config, encoder_init, export, files, train, trainer
-from .files import show
 from .trainer import TrainError
 
 # Minutes of a budget of 12; the rest is for starting, validation and saving.
@@ -173,9 +171,9 @@ class Recipe:
         return lines
 
 
+@files.refuses("recipe", ValueError, OSError, TrainError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("out")
     p.add_argument("--data", required=True, help="folder of packs")
     p.add_argument("--init", default="", help="model to start from")
@@ -185,13 +183,9 @@ def main(argv=None):
     p.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE",
                    help="settings of all phases, such as base=effnet-lite0 graph=true")
     a = p.parse_args(argv)
-    try:
-        more = config.load_words(a.set)
-        r = Recipe(a.out, a.data, a.init, a.validation, a.steps, more)
-        done = r.go(a.minutes)
-    except (ValueError, OSError, TrainError) as e:
-        print(f"rvos_train recipe: {show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    more = config.load_words(a.set)
+    r = Recipe(a.out, a.data, a.init, a.validation, a.steps, more)
+    done = r.go(a.minutes)
     words = " ".join(["python3 data/rvos_train recipe", *(sys.argv[1:] if argv is None else argv)])
     print("\n".join(r.summary(done, words)))
     return 0

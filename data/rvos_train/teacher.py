@@ -8,10 +8,8 @@ OUT gets each picture of the folder with a mask, NAME.jpg and NAME.png: a source
 `folder:OUT` of stills. A picture is left out if U2-Net is unsure, or finds nothing or
 everything.
 """
-import argparse
 import os
 import struct
-import sys
 
 import numpy as np
 from PIL import Image
@@ -177,42 +175,38 @@ class Teacher:
         return inside if between < UNSURE else None
 
 
+@files.refuses("teacher", OSError, ValueError, ImportError)
 def main(argv=None):
-    p = argparse.ArgumentParser(description=__doc__,
-                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p = files.parser(__doc__)
     p.add_argument("model", metavar="U2NET.onnx")
     p.add_argument("pictures", help="folder of JPEG and PNG pictures")
     p.add_argument("out")
     p.add_argument("--torch", action="store_true",
                    help="run in PyTorch, on the GPU if there is one")
     a = p.parse_args(argv)
-    try:
-        device = None
-        if a.torch:
-            import torch
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        teacher = Teacher(a.model, device)
-        names = sorted(n for n in os.listdir(a.pictures)
-                       if n.lower().endswith((".jpg", ".jpeg", ".png")))
-        guard = files.Guard(*(os.path.join(a.pictures, n) for n in names))
-        os.makedirs(a.out, exist_ok=True)
-        kept = 0
-        for name in names:
-            image = Image.open(os.path.join(a.pictures, name)).convert("RGB")
-            mask = teacher.mask(image)
-            if mask is None:
-                continue
-            stem = os.path.join(a.out, os.path.splitext(name)[0])
-            for path, picture, options in (
-                    (stem + ".jpg", image, dict(format="JPEG", quality=92)),
-                    (stem + ".png", Image.fromarray(mask.astype(np.uint8)),
-                     dict(format="PNG"))):
-                guard.write(path)
-                with files.atomic(path) as f:
-                    picture.save(f, **options)
-            kept += 1
-    except (OSError, ValueError, ImportError) as e:
-        print(f"rvos_train teacher: {files.show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    device = None
+    if a.torch:
+        import torch
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    teacher = Teacher(a.model, device)
+    names = sorted(n for n in os.listdir(a.pictures)
+                   if n.lower().endswith((".jpg", ".jpeg", ".png")))
+    guard = files.Guard(*(os.path.join(a.pictures, n) for n in names))
+    os.makedirs(a.out, exist_ok=True)
+    kept = 0
+    for name in names:
+        image = Image.open(os.path.join(a.pictures, name)).convert("RGB")
+        mask = teacher.mask(image)
+        if mask is None:
+            continue
+        stem = os.path.join(a.out, os.path.splitext(name)[0])
+        for path, picture, options in (
+                (stem + ".jpg", image, dict(format="JPEG", quality=92)),
+                (stem + ".png", Image.fromarray(mask.astype(np.uint8)),
+                 dict(format="PNG"))):
+            guard.write(path)
+            with files.atomic(path) as f:
+                picture.save(f, **options)
+        kept += 1
     print(f"{files.show(a.out)}: {kept} of {len(names)} pictures labelled")
     return 0

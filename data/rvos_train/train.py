@@ -16,7 +16,6 @@ import math
 import os
 import platform
 import signal
-import sys
 import time
 
 import torch
@@ -271,17 +270,14 @@ def start(a, say=print):
     return run
 
 
+@files.refuses("train", ValueError, OSError, TrainError)
 def main(argv=None):
     p = config.parser(__doc__)
     p.add_argument("--resume", action="store_true",
                    help="go on with the run in this folder")
     a = p.parse_args(argv)
-    try:
-        run = start(a)
-        done = run.go()
-    except (ValueError, OSError, TrainError) as e:
-        print(f"rvos_train train: {files.show(str(e), 1000)}", file=sys.stderr)
-        return 1
+    run = start(a)
+    done = run.go()
     if not done:
         print(f"stopped at step {run.trainer.step}; go on with: python3 data/rvos_train train {a.out} "
               "--resume")

@@ -7,6 +7,7 @@ works with every version of Python.
 """
 import re
 import sys
+from pathlib import Path
 
 import cffi
 
@@ -22,16 +23,13 @@ def declarations(text):
 
 def main():
     header, out = sys.argv[1:]
-    with open(header, encoding="utf-8") as f:
-        text = f.read()
+    text = Path(header).read_text(encoding="utf-8")
     ffi = cffi.FFI()
     ffi.cdef(declarations(text))
     ffi.set_source("rvos._ffi", None)
     ffi.emit_python_code(out)
-    with open(out, encoding="utf-8") as f:
-        made = f.read()
-    with open(out, "w", encoding="utf-8") as f:
-        f.write("# SPDX-License-Identifier: LGPL-2.1-or-later\n" + made)
+    made = Path(out).read_text(encoding="utf-8")
+    Path(out).write_text("# SPDX-License-Identifier: LGPL-2.1-or-later\n" + made, encoding="utf-8")
 
 
 if __name__ == "__main__":
