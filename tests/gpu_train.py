@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 import traceback
+from pathlib import Path
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(ROOT, "data"), os.path.join(ROOT, "tests", "data")]
@@ -216,9 +217,8 @@ def profile(a, t, name):
             t.advance()
         wait(a)
     path = os.path.join(a.out, f"profile-{re.sub('[^a-z]+', '-', name)}.txt")
-    with open(path, "w") as f:
-        f.write(p.key_averages().table(sort_by=f"{kind}_time_total", row_limit=40,
-                                       max_name_column_width=80))
+    Path(path).write_text(p.key_averages().table(sort_by=f"{kind}_time_total", row_limit=40,
+                                                 max_name_column_width=80))
 
 
 def look_inside(a, values, data, table):
@@ -284,8 +284,7 @@ def new_or_resumed(a):
     c = config.merge(dict(settings(a), graph=a.gpu))
     folder = os.path.join(a.work, "run")
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "config.yaml"), "w") as f:
-        f.write(config.dump(c))
+    Path(folder, "config.yaml").write_text(config.dump(c))
     run = train.Run(folder, trainer.Trainer(c, say), say)
     if os.path.exists(run.path("checkpoint.pt")):
         run.restore(trainer.load(run.path("checkpoint.pt")))

@@ -12,6 +12,7 @@ import os
 import re
 import statistics
 import sys
+from pathlib import Path
 
 FULL = "ResNet-101, 10 objects"
 
@@ -20,8 +21,7 @@ def read(folder, name):
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         return ""
-    with open(path, errors="replace") as f:
-        return f.read()
+    return Path(path).read_text(errors="replace")
 
 
 def load(folder):
@@ -34,8 +34,7 @@ def load(folder):
     peers = {}
     for path in sorted(glob.glob(os.path.join(folder, "peers-*.json"))):
         try:
-            with open(path) as f:
-                peers[os.path.basename(path)[6:-5]] = json.load(f)
+            peers[os.path.basename(path)[6:-5]] = json.loads(Path(path).read_text())
         except ValueError:
             pass
     return {"rows": rows, "peers": peers, "parts": parts(read(folder, "parts.txt"))}
@@ -278,8 +277,7 @@ def main():
     data, lines = table(folder)
     text = text_of(lines, data, folder)
     print(text)
-    with open(os.path.join(folder, "table.txt"), "w") as f:
-        f.write(text + "\n")
+    Path(folder, "table.txt").write_text(text + "\n")
     with open(os.path.join(folder, "results.json"), "w") as f:
         json.dump({**data, "table": lines}, f, indent=1)
     return 1 if any(verdict == "FAIL" for *_, verdict in lines) else 0

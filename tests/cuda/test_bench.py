@@ -9,17 +9,13 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import testing  # noqa: E402
 
 bench, models = sys.argv[1:3]
-checks = failed = 0
-
-
-def check(good, what):
-    global checks, failed
-    checks += 1
-    if not good:
-        failed += 1
-        print("failed:", what)
+check = testing.Checks()
 
 
 def run(folder, task, streams, skip=None):
@@ -46,13 +42,10 @@ def main():
         check("not the CPU's" in said, said)
         # Stored CPU results of another network must be found wrong, too.
         path = os.path.join(folder, kept[1])
-        with open(path, "rb") as f:
-            data = f.read()
-        with open(path, "wb") as f:
-            f.write(bytes(len(data)))
+        data = Path(path).read_bytes()
+        Path(path).write_bytes(bytes(len(data)))
         check(run(folder, "zero-shot", 1)[0] != 0, "logits of zero")
-    print(f"{checks} checks, {failed} failed")
-    return failed != 0
+    return check.end()
 
 
 sys.exit(main())

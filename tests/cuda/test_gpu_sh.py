@@ -15,6 +15,9 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import testing  # noqa: E402
+
 TREE_MIB = 64
 ROW = {"p50_ms": 0.7, "p99_ms": 0.75, "min_ms": 0.69, "graph_p50_ms": 0.6, "fps": 1400, "start_ms": 600,
        "context_ms": 200, "model_mb": 180, "stream_mb": 9.5, "memory": "device", "per_pass": 1,
@@ -31,15 +34,7 @@ fi
 BENCH = """[ -z "${CUDA_INJECTION64_PATH:-}" ] || printf 'kernel 10 20 7 1 shrink\\n' > "$RVOS_TRACE_FILE"
 echo '""" + json.dumps(ROW) + "'"
 
-checks = failed = 0
-
-
-def check(good, what):
-    global checks, failed
-    checks += 1
-    if not good:
-        failed += 1
-        print("failed:", what)
+check = testing.Checks()
 
 
 def stub(path, then=""):
@@ -170,8 +165,7 @@ def main():
         with tempfile.TemporaryDirectory() as tmp:
             test(pathlib.Path(tmp))
     size()
-    print(f"{checks} checks, {failed} failed")
-    return failed != 0
+    return check.end()
 
 
 sys.exit(main())

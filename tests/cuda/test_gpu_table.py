@@ -9,18 +9,11 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
-import gpu_table  # noqa: E402
+sys.path.insert(0, str(HERE.parent))
+import gpu_table
+import testing  # noqa: E402
 
-checks = failed = 0
-
-
-def check(good, what):
-    global checks, failed
-    checks += 1
-    if not good:
-        failed += 1
-        print(f"failed: {what}")
+check = testing.Checks()
 
 
 def row(what, **more):
@@ -160,5 +153,4 @@ def test_nothing(folder):
 for test in (test_good, test_bad, test_nothing):
     with tempfile.TemporaryDirectory() as tmp:
         test(tmp)
-print(f"{checks} checks, {failed} failed")
-sys.exit(1 if failed else 0)
+sys.exit(check.end())

@@ -11,18 +11,11 @@ import tempfile
 import time
 import types
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import peers  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import peers
+import testing  # noqa: E402
 
-checks = failed = 0
-
-
-def check(good, what):
-    global checks, failed
-    checks += 1
-    if not good:
-        failed += 1
-        print(f"failed: {what}")
+check = testing.Checks()
 
 
 class Side(peers.Turn):
@@ -78,8 +71,7 @@ def main():
         check(signal.getitimer(signal.ITIMER_REAL)[0] == 0, "no alarm is left")
         status, got = run(tmp, True, 60, "graph")
         check(status == 1 and "rows" in got, f"ended: {status}, {got}")
-    print(f"{checks} checks, {failed} failed")
-    return 1 if failed else 0
+    return check.end()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import tempfile
 import time
 import unittest
 import zipfile
+from pathlib import Path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data")
@@ -132,8 +133,7 @@ class CheckpointTest(unittest.TestCase):
 
     def put(self, data, name="x.pt"):
         path = os.path.join(self.folder.name, name)
-        with open(path, "wb") as f:
-            f.write(data)
+        Path(path).write_bytes(data)
         return path
 
     def refuse(self, data, words="", read=checkpoint.read_state):
@@ -250,8 +250,7 @@ def random_files(seed, rounds):
                 data, read = GOOD_ARGS, checkpoint.read_args
             else:
                 data, read = GOOD[n % 2], checkpoint.read_state
-            with open(path, "wb") as f:
-                f.write(damage(data, rng))
+            Path(path).write_bytes(damage(data, rng))
             begin = time.monotonic()
             try:
                 read(path)

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests data/convert.py and checkpoint.py: names, shapes and values of the output, and
 mistakes of users. It needs numpy; the parts that run a network need PyTorch."""
-import contextlib
 import io
 import os
 import pickle
@@ -10,6 +9,7 @@ import shutil
 import struct
 import unittest
 import zipfile
+from pathlib import Path
 
 import common
 
@@ -85,13 +85,7 @@ def args_pickle(**values):
 
 def run(*args):
     """convert.py's exit status, output and errors."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            status = convert.main(list(map(str, args)))
-        except SystemExit as e:
-            status = e.code
-    return status, out.getvalue(), err.getvalue()
+    return common.captured(convert.main, *args)
 
 
 class Marker:
@@ -222,8 +216,7 @@ class Pickles(unittest.TestCase):
                      b"Pname\n.", b")\x81.", b"R.", b"b.", b"0000.", b"",
                      b"\x80\x02", b"(((",
                      b"h\x07.", b"u.", b"t.", b"}(K\x01u.", b"N."):
-            with open(path, "wb") as f:
-                f.write(body)
+            Path(path).write_bytes(body)
             self.refuse(path, checkpoint.read_args, "ops.pkl: ")
 
     @staticmethod
@@ -265,15 +258,13 @@ class Pickles(unittest.TestCase):
         path = os.path.join(common.scratch(), "view.pt")
         for offset, size, stride, want in ((2, (3, 2), (1, 4), flat[2:].reshape(-1)[
                 [[0, 4], [1, 5], [2, 6]]]), (0, (4, 6), (6, 1), flat.reshape(4, 6))):
-            with open(path, "wb") as f:
-                f.write(state(offset, size, stride))
+            Path(path).write_bytes(state(offset, size, stride))
             np.testing.assert_array_equal(checkpoint.read_state(path)["x"], want)
         for offset, size, stride in ((20, (5,), (1,)), (0, (25,), (1,)),
                                      (0, (5, 6), (6, 1)),
                                      (0, (1000, 1000), (0, 0)), (0, (-1,), (1,)),
                                      (0, (2,), (24,)), (0, (4, 6), (6,))):
-            with open(path, "wb") as f:
-                f.write(state(offset, size, stride))
+            Path(path).write_bytes(state(offset, size, stride))
             with self.assertRaisesRegex(CheckpointError, "x does not fit"):
                 checkpoint.read_state(path)
 
@@ -282,8 +273,7 @@ class Pickles(unittest.TestCase):
         whole = legacy({"a": np.ones((3, 2), np.float32), "b": np.ones(4, np.float32)})
         path = os.path.join(common.scratch(), "cut.pt")
         for n in range(len(whole)):
-            with open(path, "wb") as f:
-                f.write(whole[:n])
+            Path(path).write_bytes(whole[:n])
             with self.assertRaisesRegex(CheckpointError, "cut.pt"):
                 checkpoint.read_state(path)
 

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Readers, packs, stores, clip samplers and the composer of synthetic clips."""
-import contextlib
-import io
 import json
 import os
 import unittest
+from pathlib import Path
 
 import common
 
@@ -155,8 +154,7 @@ class Readers(unittest.TestCase):
         root = fresh("bad")
         shapes.save(f"{root}/a", shapes.picture(*SIZE, ())[0])
         Image.fromarray(shapes.picture(*SIZE, (1,))[0]).save(f"{root}/a.png")
-        with open(f"{root}/b.jpg", "w") as f:
-            f.write("no picture")
+        Path(f"{root}/b.jpg").write_text("no picture")
         a, b = datasets.read_source(f"folder:{root}")[0]
         with self.assertRaisesRegex(DataError, "a.png: has colours"):
             a.frames[0].mask()
@@ -196,20 +194,16 @@ class Packs(unittest.TestCase):
     def test_same_bytes_and_verify(self):
         a, _ = self.make("a.zip")
         b, _ = self.make("b.zip")
-        with open(a, "rb") as f, open(b, "rb") as g:
-            data = f.read()
-            self.assertEqual(data, g.read())
+        data = Path(a).read_bytes()
+        self.assertEqual(data, Path(b).read_bytes())
         self.assertEqual(prepare.verify(a), [])
         at = data.index(b"video1/00002.png") + 60
-        with open(a, "wb") as f:
-            f.write(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
+        Path(a).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
         self.assertEqual(prepare.verify(a), ["folder-videos/video1"])
 
     def test_command(self):
-        out, err = io.StringIO(), io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = prepare.main(["folder:/no/where", "-o", "/tmp/x.zip"])
-        self.assertEqual((status, err.getvalue()),
+        status, _, err = common.captured(prepare.main, "folder:/no/where", "-o", "/tmp/x.zip")
+        self.assertEqual((status, err),
                          (1, "rvos_train prepare: /no/where: No such file or directory\n"))
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import unittest
+from pathlib import Path
 
 import common
 
@@ -27,8 +28,7 @@ class Metrics(unittest.TestCase):
     def test_golden(self):
         """All pairs of masks agree to 1e-6."""
         folder = os.path.join(GOLDEN, "j_metrics")
-        with open(os.path.join(folder, "scores.json")) as f:
-            scores = json.load(f)
+        scores = json.loads(Path(folder, "scores.json").read_text())
         load = lambda n: np.array(Image.open(os.path.join(folder, n + ".png"))) > 0
         for s in scores:
             a, b = load(s["name"] + "_pred"), load(s["name"] + "_gt")
@@ -122,8 +122,7 @@ class Report(unittest.TestCase):
             self.assertEqual(im.size, (900, 600))
         log = fresh("log.csv")
         report.write_csv(log, rows)
-        with open(log) as f:
-            self.assertEqual(f.read().splitlines()[:2], ["step,loss a,J a", "2,1.0,"])
+        self.assertEqual(Path(log).read_text().splitlines()[:2], ["step,loss a,J a", "2,1.0,"])
 
 
 if __name__ == "__main__":

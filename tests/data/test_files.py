@@ -14,6 +14,7 @@ import time
 import tracemalloc
 import unittest
 import zipfile
+from pathlib import Path
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.path.dirname(os.path.dirname(HERE)), "data")
@@ -44,13 +45,11 @@ class FilesTest(unittest.TestCase):
 
     def put(self, name, data):
         path = self.path(name)
-        with open(path, "wb") as f:
-            f.write(data if isinstance(data, bytes) else data.encode())
+        Path(path).write_bytes(data if isinstance(data, bytes) else data.encode())
         return path
 
     def get(self, path):
-        with open(path, "rb") as f:
-            return f.read()
+        return Path(path).read_bytes()
 
     def program(self, name, *args, **more):
         return subprocess.run([sys.executable, *os.path.join(DATA, name).split(), *args],
@@ -326,8 +325,7 @@ class Programs(FilesTest):
         self.assertEqual((p.returncode, len(named)), (0, 10), p.stdout)
         for name in named:
             path = os.path.join(DATA, "rvos_train", name.replace("-", "_") + ".py")
-            with open(path, encoding="utf-8") as f:
-                self.assertIn("\ndef main(argv=None):", f.read(), name)
+            self.assertIn("\ndef main(argv=None):", Path(path).read_text(encoding="utf-8"), name)
         for name, words in (("", "no command"), ("tain", "tain: one of train, ")):
             p = self.program("rvos_train " + name)
             self.assertEqual((p.returncode, len(p.stderr.splitlines())), (2, 1), p.stderr)

@@ -6,9 +6,9 @@ import argparse
 import csv
 import json
 import os
-import struct
 import unittest
 from unittest import mock
+from pathlib import Path
 
 import common
 
@@ -76,8 +76,7 @@ def build(name, cache, **more):
 def content(folder):
     out = {}
     for name in sorted(os.listdir(folder)):
-        with open(os.path.join(folder, name), "rb") as f:
-            out[name] = f.read()
+        out[name] = Path(folder, name).read_bytes()
     return out
 
 
@@ -87,8 +86,7 @@ class Set(unittest.TestCase):
         same bytes, from the cache and without it."""
         cache = fresh("cache")
         out, _ = build("set", cache)
-        with open(os.path.join(out, "manifest.json")) as f:
-            manifest = json.load(f)
+        manifest = json.loads(Path(out, "manifest.json").read_text())
         packs = {p["file"]: p for p in manifest["packs"]}
         self.assertEqual(set(packs), {"video-1.zip", "stills-1.zip", "labelled-1.zip",
                                       "backgrounds-1.zip"})
@@ -146,8 +144,7 @@ class Set(unittest.TestCase):
         s = licensed_sources.Source("thing", "pypi", "1.0", "", "MIT", "textures")
 
         def download(command, folder):
-            with open(os.path.join(folder, "thing.whl"), "w") as f:
-                f.write("wheel")
+            Path(folder, "thing.whl").write_text("wheel")
 
         with mock.patch.object(licensed_sources, "run", download):
             with self.assertRaisesRegex(ValueError, "thing.whl: does not match its SHA-256"):
@@ -287,8 +284,7 @@ def onnx_file(path, weights):
     graph = b"".join(field(1, n) for n in nodes)
     graph += b"".join(field(5, onnx_tensor(v, k)) for k, v in weights.items())
     graph += field(11, field(1, "x")) + field(12, field(1, "y"))
-    with open(path, "wb") as f:
-        f.write(field(1, 6) + field(7, graph))
+    Path(path).write_bytes(field(1, 6) + field(7, graph))
 
 
 class Graphs(unittest.TestCase):
@@ -317,8 +313,7 @@ class Graphs(unittest.TestCase):
     def test_damaged(self):
         for data in (b"", b"\x3a\xff", b"\x08\x06\x3a\x05abc", b"\xff" * 30):
             path = fresh("bad.onnx")
-            with open(path, "wb") as f:
-                f.write(data)
+            Path(path).write_bytes(data)
             with self.assertRaises(ValueError):
                 teacher.read_onnx(path)
 

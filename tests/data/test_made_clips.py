@@ -92,9 +92,13 @@ class Stories(unittest.TestCase):
 
 
 class Files(unittest.TestCase):
-    def make(self, *more):
+    def folder(self):
         root = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, root)
+        return root
+
+    def make(self, *more):
+        root = self.folder()
         made_clips.main([root, "--clips", "2", "--frames", "3", "--size", "160x96",
                          *more])
         return root
@@ -135,8 +139,7 @@ class Files(unittest.TestCase):
 
     def test_own_stills(self):
         """The cut-out is a whole object of a still, over a picture without it."""
-        root = tempfile.mkdtemp()
-        self.addCleanup(shutil.rmtree, root)
+        root = self.folder()
         picture = np.full((80, 120, 3), (40, 160, 60), np.uint8)
         mask = np.zeros((80, 120), np.uint8)
         mask[20:60, 40:80] = 3
@@ -154,10 +157,9 @@ class Files(unittest.TestCase):
 
     def test_backgrounds(self):
         """Backgrounds have a folder of their own: it gives no cut-outs, and none is blurred."""
-        roots = [tempfile.mkdtemp() for _ in range(2)]
+        roots = [self.folder() for _ in range(2)]
         stripes = np.indices((80, 120))[1] // 4 % 2 * 200
         for root, number in zip(roots, (3, 5)):
-            self.addCleanup(shutil.rmtree, root)
             mask = np.zeros((80, 120), np.uint8)
             mask[20:60, 40:80] = number
             picture = np.repeat(stripes[..., None], 3, 2) if number == 5 else mask

@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests the recipe's phases, which give the same result when interrupted and resumed, their
 output files, losses and seeds."""
-import contextlib
-import io
 import json
 import os
 import unittest
@@ -106,19 +104,18 @@ class Phases(unittest.TestCase):
 
     def test_command(self):
         """It says what to run next, and refuses bad arguments."""
-        out, text = fresh("command"), io.StringIO()
+        out = fresh("command")
         args = [out, "--data", data(), "--steps", "2", "2", "2", "--minutes", "0", "--set",
                 *(f"{k}={v}" for k, v in TINY.items())]
-        with contextlib.redirect_stdout(text):
-            self.assertEqual(recipe.main(args), 0)
-        self.assertIn("next: python3 data/rvos_train recipe " + out, text.getvalue())
+        status, text, _ = common.captured(recipe.main, *args)
+        self.assertEqual(status, 0)
+        self.assertIn("next: python3 data/rvos_train recipe " + out, text)
         for args, words in (([out, "--data", common.scratch()], "no video*.zip"),
                             ([out, "--data", data(), "--set", "nose=1"], "nose"),
                             ([out, "--data", data(), "--set", "nose"], "NAME=VALUE")):
-            err = io.StringIO()
-            with contextlib.redirect_stderr(err):
-                self.assertEqual(recipe.main(args), 1)
-            self.assertIn(words, err.getvalue())
+            status, _, err = common.captured(recipe.main, *args)
+            self.assertEqual(status, 1)
+            self.assertIn(words, err)
 
 
 class Losses(unittest.TestCase):

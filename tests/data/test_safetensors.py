@@ -5,6 +5,7 @@ import json
 import os
 import struct
 import unittest
+from pathlib import Path
 
 import common
 
@@ -60,13 +61,11 @@ class Safetensors(unittest.TestCase):
         texts = [json.dumps(h).encode() for h in headers]
         texts += [b"{", b"\xff\xfe", b'{"x":1,"x":2}', b"[" * 100000]
         for text in texts:
-            with open(self.path(), "wb") as f:
-                f.write(struct.pack("<Q", len(text)) + text + bytes(8))
+            Path(self.path()).write_bytes(struct.pack("<Q", len(text)) + text + bytes(8))
             with self.assertRaisesRegex(FormatError, "t.safetensors"):
                 safetensors_io.read(self.path())
         for raw in (b"", b"1234", struct.pack("<Q", 1 << 60) + b"{}"):
-            with open(self.path(), "wb") as f:
-                f.write(raw)
+            Path(self.path()).write_bytes(raw)
             with self.assertRaisesRegex(FormatError, "t.safetensors"):
                 safetensors_io.read(self.path())
 
@@ -74,8 +73,7 @@ class Safetensors(unittest.TestCase):
         for start, word in ((b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs"),
                             (b"<!DOCTYPE html><html>", "web page"), (b"PK\3\4" + bytes(60), "zip"),
                             (b"\x80\2}q\0." + bytes(60), "pickle"), (b"", "too short")):
-            with open(self.path(), "wb") as f:
-                f.write(start)
+            Path(self.path()).write_bytes(start)
             with self.assertRaisesRegex(FormatError, word):
                 safetensors_io.read(self.path())
         os.unlink(self.path())
@@ -90,16 +88,14 @@ class Safetensors(unittest.TestCase):
 
     def test_atomic(self):
         safetensors_io.write(self.path(), {"x": np.ones(2, np.float32)})
-        with open(self.path(), "rb") as f:
-            before = f.read()
+        before = Path(self.path()).read_bytes()
         with self.assertRaises(FormatError):
             safetensors_io.write(self.path(), {"x": np.ones(2, np.complex64)})
         with self.assertRaises(RuntimeError):
             with safetensors_io.atomic(self.path()) as f:
                 f.write(b"half of")
                 raise RuntimeError("power cut")
-        with open(self.path(), "rb") as f:
-            self.assertEqual(f.read(), before)
+        self.assertEqual(Path(self.path()).read_bytes(), before)
         self.assertEqual([n for n in os.listdir(common.scratch()) if n.endswith(".part")],
                          [])
 

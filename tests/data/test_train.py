@@ -1,9 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests the trainer: resuming, presets, export, and the exported model in librvos."""
-import contextlib
 import gc
-import io
 import os
 import shutil
 import signal
@@ -11,6 +9,7 @@ import subprocess
 import unittest
 import weakref
 from unittest import mock
+from pathlib import Path
 
 import common
 
@@ -43,13 +42,7 @@ def new_run(name, c):
 
 
 def main(*args):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            status = train.main(list(map(str, args)))
-        except SystemExit as e:
-            status = e.code
-    return status, out.getvalue(), err.getvalue()
+    return common.captured(train.main, *args)
 
 
 def same_state(test, a, b):
@@ -173,8 +166,7 @@ class Resume(unittest.TestCase):
     def test_damaged_checkpoint(self):
         path = fresh("bad.pt")
         for data in (b"", b"PK\3\4 no", b"\x80\x02}q\0."):
-            with open(path, "wb") as f:
-                f.write(data)
+            Path(path).write_bytes(data)
             with self.assertRaisesRegex(trainer.TrainError, "bad.pt"):
                 trainer.load(path)
 
@@ -288,8 +280,7 @@ class Export(unittest.TestCase):
         self.assertEqual({v.dtype.str for v in tensors.values()}, {"<f2"})
         self.assertEqual((meta["rvos.width"], meta["rvos.height"], meta["rvos.objects"],
                           meta["rvos.tasks"]), ("64", "48", "2", "zero-shot,one-shot"))
-        with open(os.path.join(path, "model.md")) as f:
-            card = f.read()
+        card = Path(path, "model.md").read_text()
         for words in ("folder:videos", "folder:stills", "validation", "seed",
                       "20 of 20 steps",
                       "J |", "unknown", "PyTorch " + torch.__version__, "hidden: 8"):
@@ -314,8 +305,7 @@ class Export(unittest.TestCase):
             self.skipTest("no rvos-segment: name it in RVOS_SEGMENT")
         path = self.path
         file, out = os.path.join(path, "f32.safetensors"), os.path.join(path, "out")
-        with contextlib.redirect_stdout(io.StringIO()):
-            self.assertEqual(export.main([path, "-o", file, "--dtype", "f32"]), 0)
+        self.assertEqual(common.captured(export.main, path, "-o", file, "--dtype", "f32")[0], 0)
         net = model.load_bundle(file)
         frames = os.path.join(common.scratch(), "png")
         os.makedirs(frames, exist_ok=True)
@@ -395,8 +385,7 @@ class Settings(unittest.TestCase):
     def test_yaml(self):
         c = settings(lr=1e-4, tasks=["one-shot"])
         path = fresh("c.yaml")
-        with open(path, "w") as f:
-            f.write(config.dump(c))
+        Path(path).write_text(config.dump(c))
         self.assertEqual(config.merge(config.load(path)), c)
         a = config.parser("").parse_args(["x", "--config", path, "--lr", "0.5",
                                           "--minutes", "3"])

@@ -13,12 +13,13 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from testing import PYTHON, need_code, need_elements, skip, wait  # noqa: E402
+
 EXAMPLE = pathlib.Path(sys.argv[1]).resolve() / "cameras.py"
-PYTHON = "/usr/bin/python3"
 CAMERA = """
 import sys, gi
 gi.require_version("Gst", "1.0"); gi.require_version("GstRtspServer", "1.0")
@@ -36,26 +37,10 @@ GLib.MainLoop().run()
 """
 
 
-def skip(why):
-    print("skipped:", why)
-    sys.exit(77)
-
-
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
-
-
-def wait(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            print(f"ok: {what}")
-            return found
-        time.sleep(0.2)
-    sys.exit(f"failed: {what} within {seconds} s")
 
 
 def get(url):
@@ -78,15 +63,9 @@ def start_camera(port):
 def needs():
     if not shutil.which("mosquitto") and not pathlib.Path("/usr/sbin/mosquitto").exists():
         skip("no mosquitto here")
-    code = ("import gi, paho.mqtt.client\n"
-            "gi.require_version('GstRtspServer', '1.0')\nfrom gi.repository import GstRtspServer")
-    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        skip(done.stderr.strip().splitlines()[-1])
-    for element in ("rtspsrc", "x264enc", "avdec_h264", "intervideosink"):
-        if subprocess.run(["gst-inspect-1.0", element], capture_output=True,
-                          check=False).returncode:
-            skip(f"no element {element}")
+    need_code("import gi, paho.mqtt.client\n"
+              "gi.require_version('GstRtspServer', '1.0')\nfrom gi.repository import GstRtspServer")
+    need_elements("rtspsrc", "x264enc", "avdec_h264", "intervideosink")
 
 
 def refusals():

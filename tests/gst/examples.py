@@ -13,19 +13,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from testing import PYTHON, need_code, need_elements as need, skip  # noqa: E402
+
 LIMIT = 120  # seconds, for a hang
-SKIPPED = 77
-
-
-def skip(why):
-    print("skipped:", why)
-    sys.exit(SKIPPED)
-
-
-def need(*elements):
-    for element in elements:
-        if subprocess.run(["gst-inspect-1.0", element], capture_output=True).returncode:
-            skip(f"no element {element}")
 
 
 def run(*command, **environment):
@@ -197,24 +188,18 @@ class Examples:
             check(f"object {clicked[1]} appeared" in text, "it is one of the objects")
 
     def count_objects(self):
-        python = "/usr/bin/python3"
-        if subprocess.run([python, "-c", "import gi; gi.require_version('Gst', '1.0')"],
-                          capture_output=True).returncode:
-            skip("no python3-gi")
-        text = run(python, self.examples / "count-objects.py", self.clip(), 10)
+        need_code("import gi; gi.require_version('Gst', '1.0')")
+        text = run(PYTHON, self.examples / "count-objects.py", self.clip(), 10)
         check(text.count(" px)") >= 5, "objects are counted")
         check("appeared: object" in text, "messages are read")
 
     def rtsp(self):
         """The client example reads from the server example."""
-        python = "/usr/bin/python3"
-        code = "import gi; gi.require_version('GstRtspServer', '1.0')"
-        if subprocess.run([python, "-c", code], capture_output=True).returncode:
-            skip("no gir1.2-gst-rtsp-server-1.0")
+        need_code("import gi; gi.require_version('GstRtspServer', '1.0')")
         self.need_encoder()
         need("rtspsrc", "rtph264pay", "rtph264depay")
         server = subprocess.Popen(
-            [python, str(self.examples / "rtsp-server.py"),
+            [PYTHON, str(self.examples / "rtsp-server.py"),
              "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=10/1", "0"],
             stdout=subprocess.PIPE, text=True)
         try:

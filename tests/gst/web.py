@@ -16,9 +16,12 @@ import time
 import urllib.error
 import urllib.request
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import testing  # noqa: E402
+from testing import PYTHON  # noqa: E402
+
 ROOT, WORK = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
 EXAMPLE = ROOT / "gst" / "examples" / "web" / "server.py"
-PYTHON = "/usr/bin/python3"
 VISITS = 10
 # The left part of the returned picture, scaled, as RGBA bytes.
 PIXELS = """
@@ -31,34 +34,18 @@ return Array.from(context.getImageData(0, 0, width, height).data);
 """
 
 
-def skip(why):
-    print("skipped:", why)
-    sys.exit(77)
-
-
 def needs():
     for program in ("chromium", "chromedriver"):
         if not shutil.which(program):
-            skip(f"no {program} here")
-    code = "import aiohttp, selenium, numpy, gi; gi.require_version('GstWebRTC', '1.0')"
-    done = subprocess.run([PYTHON, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        skip(done.stderr.strip().splitlines()[-1])
-    for element in ("webrtcbin", "nicesrc", "y4menc", "vp8enc", "avdec_h264"):
-        if subprocess.run(["gst-inspect-1.0", element], capture_output=True,
-                          check=False).returncode:
-            skip(f"no element {element}")
+            testing.skip(f"no {program} here")
+    testing.need_code("import aiohttp, selenium, numpy, gi; "
+                      "gi.require_version('GstWebRTC', '1.0')")
+    testing.need_elements("webrtcbin", "nicesrc", "y4menc", "vp8enc", "avdec_h264")
 
 
-def wait(what, condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            print(f"ok: {what}", flush=True)
-            return found
-        time.sleep(0.2)
-    sys.exit(f"failed: {what} within {seconds} s; the page says {Page.last.text('figures')!r}")
+def wait(what, condition):
+    return testing.wait(what, condition, tell=lambda: f"; the page says "
+                                                      f"{Page.last.text('figures')!r}")
 
 
 def make_camera():

@@ -3,42 +3,19 @@
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-# Reference outputs lie beside the checkout and are not part of it. Tests skip without them.
-SHARED = os.environ.get("RVOS_SHARED", os.path.join(os.path.dirname(ROOT), "shared"))
-GOLDEN = os.path.join(SHARED, "golden")
+sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "data")]
+from testing import GOLDEN, main, need, scratch  # noqa: F401
+
 MODEL = os.path.join(ROOT, "data", "models", "rvos-resnet18-h128.safetensors")
 BIN = os.environ.get("RVOS_TOOLS", "")  # folder of the built tools
-
-
-def need(*modules):
-    """Exit with 77 (skipped) if a module is not installed."""
-    for name in modules:
-        try:
-            __import__(name)
-        except ImportError as e:
-            print(f"skipped: {e}")
-            sys.exit(77)
-
-
 need("numpy", "PIL")
 import numpy as np
 from PIL import Image
 
-_folder = None
-
-
-def scratch(*parts):
-    """A path in one temporary folder for the whole run; its parents are made."""
-    global _folder
-    if _folder is None:
-        _folder = tempfile.TemporaryDirectory(prefix="rvos-test-")
-    path = os.path.join(_folder.name, *parts)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    return path
+from rvos_train import mask_rule
 
 
 def tool(name):
@@ -64,7 +41,6 @@ def need_report(kind):
 
 def tiny_model(**settings):
     """A random network of a few kilobytes, of both tasks unless told otherwise."""
-    sys.path.insert(0, os.path.join(ROOT, "data"))
     import golden
     name = "-".join(["tiny", *(f"{k}-{v}" for k, v in sorted(settings.items()))])
     path = scratch("models", "".join(c if c.isalnum() else "-" for c in name) +
@@ -77,16 +53,7 @@ def tiny_model(**settings):
 # ---- pictures --------------------------------------------------------------------------
 
 def davis_palette():
-    """Each three bits of the number are the next lower bits of red, green and blue, from the
-    top bits on."""
-    out = []
-    for i in range(256):
-        rgb = [0, 0, 0]
-        for bit in range(8):
-            for k in range(3):
-                rgb[k] |= (i >> (3 * bit + k) & 1 if 3 * bit + k < 8 else 0) << (7 - bit)
-        out += rgb
-    return out
+    return [v for n in range(256) for v in mask_rule.davis_colour(n)]
 
 
 def write_mask(path, array):
@@ -104,6 +71,11 @@ def write_frame(path, array):
 def read_mask(path):
     with Image.open(path) as image:
         return np.array(image)
+
+
+def cut(path):
+    """Leave half of a file."""
+    os.truncate(path, os.path.getsize(path) // 2)
 
 
 def disk(h, w, y, x, r):
@@ -143,22 +115,3 @@ class ToolTest(unittest.TestCase):
             self.assertIn(word, err)
         self.assertNotIn("Sanitizer", err)
         return out
-
-
-class Result(unittest.TextTestResult):
-    passed = 0
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self.passed += 1
-
-
-def main():
-    """Runs the caller's tests: 0 passed, 1 failed, 77 all skipped."""
-    runner = unittest.TextTestRunner(verbosity=1, resultclass=Result)
-    result = unittest.main(exit=False, testRunner=runner).result
-    if result.wasSuccessful() and not result.passed:
-        for _, why in result.skipped[:1]:
-            print(f"skipped: {why}")
-        sys.exit(77)
-    sys.exit(not result.wasSuccessful())

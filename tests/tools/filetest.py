@@ -2,6 +2,7 @@
 """Shared by the tests of files: compares folders before and after."""
 import os
 import shutil
+from pathlib import Path
 
 import common
 from common import scratch, tiny_model
@@ -18,8 +19,7 @@ def snapshot(folder):
             elif os.path.isdir(path):
                 out[path] = None
             else:
-                with open(path, "rb") as f:
-                    out[path] = f.read()
+                out[path] = Path(path).read_bytes()
     return out
 
 
@@ -32,8 +32,7 @@ def fresh(name):
 
 def put(path, data):
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as f:
-        f.write(data if isinstance(data, bytes) else data.encode())
+    Path(path).write_bytes(data if isinstance(data, bytes) else data.encode())
     return path
 
 

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 import common
 from common import BIN, ROOT, scratch, tiny_model
@@ -57,12 +58,10 @@ class Ablation(common.ToolTest):
         root, out = make_davis(scratch("abl")), scratch("abl-out")
         shutil.rmtree(out, ignore_errors=True)
         self.run_it("davis2017", root, out, "--checkpoint", f"RVOS-Mask-ST+={self.model}")
-        with open(os.path.join(out, "ablation.md")) as f:
-            rows = rows_of(f.read())
+        rows = rows_of(Path(out, "ablation.md").read_text())
         for row in ("RVOS-Mask-S", "RVOS-Mask-T", "RVOS-Mask-ST", "RVOS-Mask-ST+",
                     "RVOS-S", "RVOS-T", "RVOS-ST"):
-            with open(os.path.join(out, row + ".json")) as f:
-                mean = json.load(f)["mean"]
+            mean = json.loads(Path(out, row + ".json").read_text())["mean"]
             self.assertEqual(rows[row][:2],
                              [f"{100 * mean[m]['mean']:.1f}" for m in "JF"], row)
         self.assertEqual(rows["RVOS-Mask-ST"], rows["RVOS-Mask-ST+"])  # the same file
@@ -84,14 +83,11 @@ class Ablation(common.ToolTest):
         with open(meta, "w") as f:
             json.dump({"videos": {"cat": {"objects": {"1": {"category": "cat"}}}, "dog": {
                 "objects": {"1": {"category": "dog"}, "2": {"category": "emu"}}}}}, f)
-        with open(seen, "w") as f:
-            f.write("cat\ndog\n")
+        Path(seen).write_text("cat\ndog\n")
         self.run_it("youtube-vos", root, out, "--only", "RVOS-Mask-ST,RVOS-ST", "--meta",
                     meta, "--seen", seen)
-        with open(os.path.join(out, "ablation.md")) as f:
-            rows = rows_of(f.read())
-        with open(os.path.join(out, "RVOS-ST.json")) as f:
-            result = json.load(f)
+        rows = rows_of(Path(out, "ablation.md").read_text())
+        result = json.loads(Path(out, "RVOS-ST.json").read_text())
         want = [f"{100 * result[g][m]['mean']:.1f}" for m in "JF"
                 for g in ("seen", "unseen")]
         self.assertEqual(rows["RVOS-ST"], [*want, "44.7", "21.2", "45.0", "23.9"])
@@ -123,8 +119,7 @@ class Peers(common.ToolTest):
                                 2, "--task", "one-shot", "--json", ours, theirs,
                                 "--against", os.path.join(BIN, "rvos-bench"))
         self.assertEqual(code, 0, out + err)
-        with open(theirs) as f:
-            rows = json.load(f)["results"]
+        rows = json.loads(Path(theirs).read_text())["results"]
         self.assertEqual([r["engine"] for r in rows],
                          ["other rvosseg", "pytorch-jit", "pytorch-eager"])
         self.assertEqual([r["frames"] for r in rows], [3] * 3)
@@ -141,12 +136,10 @@ class Peers(common.ToolTest):
                                 "--objects", "1,2", "--task", "zero-shot,one-shot", "--json",
                                 ours, theirs)
         self.assertEqual(code, 0, out + err)
-        with open(ours) as f:
-            rows = json.load(f)["results"]
+        rows = json.loads(Path(ours).read_text())["results"]
         self.assertEqual([(r["task"], r["objects"]) for r in rows],
                          [(t, n) for t in ("zero-shot", "one-shot") for n in (1, 2)])
-        with open(theirs) as f:
-            self.assertEqual(json.load(f)["results"], [])
+        self.assertEqual(json.loads(Path(theirs).read_text())["results"], [])
 
     def test_unequal_outputs_are_not_timed(self):
         """With a tolerance of nothing, the rows are reported and left out."""

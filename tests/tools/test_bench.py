@@ -4,6 +4,7 @@
 import json
 import subprocess
 import xml.etree.ElementTree as xml
+from pathlib import Path
 
 import common
 from common import scratch, tiny_model
@@ -26,8 +27,7 @@ class Bench(common.ToolTest):
         path = scratch(name)
         self.ok("rvos-bench", "-f", 4, "-w", 1, "--frame-size", "64x48", "--json", path,
                 *args, self.model)
-        with open(path) as f:
-            return json.load(f)
+        return json.loads(Path(path).read_text())
 
     def test_one(self):
         r, = self.measure("one.json", "-n", 3, "-j", 1)["results"]
@@ -126,8 +126,7 @@ class Bench(common.ToolTest):
             self.assertEqual(code, 0, err)
             self.assertEqual(err.count(precision), 1, err)
             self.assertIn("float32 is used", err)
-            with open(path) as f:
-                self.assertEqual(json.load(f)["results"][0]["precision"], "fp32")
+            self.assertEqual(json.loads(Path(path).read_text())["results"][0]["precision"], "fp32")
 
     def test_repeats(self):
         r, = self.measure("repeats.json", "-r", 3)["results"]

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import common
 import numpy as np
@@ -102,8 +103,7 @@ class Layouts(DatasetTest):
     def test_lists(self):
         root = make_davis(scratch("lists"), years=("2017", "480p"))
         names = scratch("names.txt")
-        with open(names, "w") as f:
-            f.write("cow\n")
+        Path(names).write_text("cow\n")
         have = self.segment("lists-a", "-D", "davis2017", "--sequences", names, root)
         self.assertEqual({k.split("/")[0] for k in have}, {"cow"})
         have = self.segment("lists-b", "-D", "davis2016", root)
@@ -238,13 +238,7 @@ class BadSequences(DatasetTest):
             os.path.dirname(p.format("Annotations")), 1, H, W), "00000.png")
 
     def test_corrupt_frame(self):
-        def cut(path):
-            path = path.format("JPEGImages")
-            with open(path, "rb") as f:
-                data = f.read()
-            with open(path, "wb") as f:
-                f.write(data[:len(data) // 2])
-        self.broken("damaged", cut, "00002.png")
+        self.broken("damaged", lambda p: common.cut(p.format("JPEGImages")), "00002.png")
 
     def test_other_size(self):
         self.broken("one video", lambda p: common.write_frame(

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 import unittest
+from pathlib import Path
 
 import common
 import metrics_peer as peer
@@ -74,8 +75,7 @@ class Pairs(common.ToolTest):
     @unittest.skipUnless(os.path.isdir(common.GOLDEN), f"no {common.GOLDEN}")
     def test_golden(self):
         folder = os.path.join(common.GOLDEN, "j_metrics")
-        with open(os.path.join(folder, "scores.json")) as f:
-            scores = json.load(f)
+        scores = json.loads(Path(folder, "scores.json").read_text())
         self.assertEqual(len(scores), 15)
         for s in scores:
             paths = [os.path.join(folder, f"{s['name']}_{k}.png") for k in ("gt", "pred")]
@@ -121,8 +121,7 @@ def make_set(root, count=7, relabel=None, truth=truth_at, guess=guess_at):
 def evaluate(test, protocol, gt, pred, *more):
     out = scratch("eval.json")
     test.ok("rvos-eval", "-q", "-p", protocol, gt, pred, "--json", out, *more)
-    with open(out) as f:
-        return json.load(f)
+    return json.loads(Path(out).read_text())
 
 
 def objects_of(result):
@@ -161,8 +160,7 @@ class Protocols(ScoreTest):
 
     def names(self, *names):
         path = scratch("names.txt")
-        with open(path, "w") as f:
-            f.write("# scored\n" + "\n".join(names) + "\n")
+        Path(path).write_text("# scored\n" + "\n".join(names) + "\n")
         return path
 
     def test_davis2016(self):
@@ -266,8 +264,7 @@ class Protocols(ScoreTest):
         with open(path, "w") as f:
             json.dump(meta, f)
         seen = scratch("seen.txt")
-        with open(seen, "w") as f:
-            f.write("cat\ndog\n")
+        Path(seen).write_text("cat\ndog\n")
         result = evaluate(self, "youtube-vos", gt, pred, "--meta", path, "--seen", seen)
         o = objects_of(result)
         self.check(o["two", 1], *scores(range(1, 7), "two", 1))
@@ -310,8 +307,7 @@ class Protocols(ScoreTest):
         """If only some frames are annotated, these are scored."""
         gt, pred = make_set(scratch("fifth"), count=7)
         for s in ("one", "two"):
-            for t in (1, 3, 4, 6):
-                os.remove(os.path.join(gt, s, f"{t:05d}.png"))
+            remove(os.path.join(gt, s), (1, 3, 4, 6))
         o = objects_of(evaluate(self, "youtube-vos", gt, pred))
         self.check(o["one", 1], *scores((2, 5), "one", 1))
 
@@ -323,8 +319,7 @@ class Reports(common.ToolTest):
         table, page = scratch("rep.csv"), scratch("rep.html")
         text = self.ok("rvos-eval", "-p", "youtube-vos", gt, pred, "--csv", table,
                        "--html", page, "--json", scratch("rep.json"))
-        with open(scratch("rep.json")) as f:
-            o = objects_of(json.load(f))
+        o = objects_of(json.loads(Path(scratch("rep.json")).read_text()))
         with open(table) as f:
             rows = list(csv.DictReader(f))
         self.assertEqual(len(rows), 3)
@@ -336,8 +331,7 @@ class Reports(common.ToolTest):
                                            8)
             self.assertEqual(int(row["id_switches"]), have["id_switches"])
             self.assertIn(f"{100 * have['J']['mean']:.1f}", text)
-        with open(page) as f:
-            html = f.read()
+        html = Path(page).read_text()
         self.assertEqual(html.count("<figure><img"), 2)  # one object worst, one best
         self.assertNotIn("http://", html)
         self.assertNotIn("https://", html)
@@ -353,74 +347,40 @@ class Reports(common.ToolTest):
         self.assertEqual(one, evaluate(self, "youtube-vos-zero-shot", gt, pred, "-j", 7))
 
 
+def remove(folder, frames):
+    for t in frames:
+        os.remove(os.path.join(folder, f"{t:05d}.png"))
+
+
 class BadData(common.ToolTest):
-    def broken(self, words, spoil, protocol="youtube-vos"):
+    # words, what is broken, how, protocol
+    CASES = (
+        ("No such file", "pred/two/00003.png", os.remove, "youtube-vos"),
+        ("99x64", "pred/two/00003.png", lambda p: write_mask(p, np.zeros((64, 99))),
+         "youtube-vos"),
+        ("colours", "pred/two/00004.png", lambda p: common.write_frame(
+            p, np.arange(SIZE[0] * SIZE[1] * 3).reshape(*SIZE, 3) % 251), "youtube-vos"),
+        ("0, 1, 2, 3", "gt/two/00002.png", lambda p: Image.fromarray(np.arange(
+            SIZE[0] * SIZE[1]).reshape(SIZE).astype(np.uint16)).save(p), "youtube-vos"),
+        ("damaged", "pred/two/00001.png", common.cut, "youtube-vos"),
+        ("No such file", "pred/two/", shutil.rmtree, "youtube-vos"),
+        ("none to score", "gt/two/", lambda p: remove(p, range(2, 7)), "davis2016"),
+        # only first frames are annotated, as in YouTube-VOS' public validation set
+        ("no object has a frame to score", "gt/two/00000.png",
+         lambda p: remove(os.path.dirname(p), range(1, 7)), "youtube-vos"))
+
+    def test_broken(self):
         """One message that names the file; the other sequence is scored all the same."""
-        gt, pred = make_set(scratch("bad"))
-        name = spoil(gt, pred)
-        out = self.fault(2, [words, name], "rvos-eval", "-p", protocol, gt, pred)
-        self.assertIn("one ", out)
-        self.assertIn("means", out)
-        self.assertNotIn("two ", out)
-        self.assertEqual(self.fault(2, name, "rvos-eval", "-S", "-p", protocol, gt, pred),
-                         "")
-
-    def test_missing_frame(self):
-        def spoil(gt, pred):
-            os.remove(os.path.join(pred, "two", "00003.png"))
-            return "pred/two/00003.png"
-        self.broken("No such file", spoil)
-
-    def test_size(self):
-        def spoil(gt, pred):
-            write_mask(os.path.join(pred, "two", "00003.png"), np.zeros((64, 99)))
-            return "pred/two/00003.png"
-        self.broken("99x64", spoil)
-
-    def test_rgb(self):
-        def spoil(gt, pred):
-            common.write_frame(os.path.join(pred, "two", "00004.png"),
-                               np.arange(SIZE[0] * SIZE[1] * 3).reshape(*SIZE, 3) % 251)
-            return "pred/two/00004.png"
-        self.broken("colours", spoil)
-
-    def test_16_bit(self):
-        def spoil(gt, pred):
-            Image.fromarray(np.arange(SIZE[0] * SIZE[1]).reshape(SIZE).astype(
-                np.uint16)).save(os.path.join(gt, "two", "00002.png"))
-            return "gt/two/00002.png"
-        self.broken("0, 1, 2, 3", spoil)
-
-    def test_corrupt(self):
-        def spoil(gt, pred):
-            path = os.path.join(pred, "two", "00001.png")
-            with open(path, "rb") as f:
-                data = f.read()
-            with open(path, "wb") as f:
-                f.write(data[:len(data) // 2])
-            return "pred/two/00001.png"
-        self.broken("damaged", spoil)
-
-    def test_no_results(self):
-        def spoil(gt, pred):
-            shutil.rmtree(os.path.join(pred, "two"))
-            return "pred/two/"
-        self.broken("No such file", spoil)
-
-    def test_too_short(self):
-        def spoil(gt, pred):
-            for t in range(2, 7):
-                os.remove(os.path.join(gt, "two", f"{t:05d}.png"))
-            return "gt/two/"
-        self.broken("none to score", spoil, "davis2016")
-
-    def test_first_frames_only(self):
-        """Only first frames are annotated, as in YouTube-VOS' public validation set."""
-        def spoil(gt, pred):
-            for t in range(1, 7):
-                os.remove(os.path.join(gt, "two", f"{t:05d}.png"))
-            return "gt/two/00000.png"
-        self.broken("no object has a frame to score", spoil)
+        for words, name, spoil, protocol in self.CASES:
+            with self.subTest(words):
+                gt, pred = make_set(scratch("bad"))
+                spoil(scratch("bad", name))
+                out = self.fault(2, [words, name], "rvos-eval", "-p", protocol, gt, pred)
+                self.assertIn("one ", out)
+                self.assertIn("means", out)
+                self.assertNotIn("two ", out)
+                self.assertEqual(self.fault(2, name, "rvos-eval", "-S", "-p", protocol, gt,
+                                            pred), "")
 
     def test_command_line(self):
         gt, pred = make_set(scratch("bad"))

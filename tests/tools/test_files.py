@@ -10,6 +10,7 @@ import stat
 import struct
 import subprocess
 import time
+from pathlib import Path
 
 import common
 import numpy as np
@@ -116,8 +117,7 @@ class Writing(FileTest):
         os.symlink(self.top + "/nowhere", self.out + "/00001.png")
         code, _, err = self.segment("-d", probs)
         self.assertEqual(code, 0, err)
-        with open(target) as f:
-            self.assertEqual(f.read(), "precious")
+        self.assertEqual(Path(target).read_text(), "precious")
         self.assertFalse(os.path.exists(self.top + "/nowhere"))
         for path in (links[0], self.out + "/00001.png", probs):
             self.assertTrue(stat.S_ISREG(os.lstat(path).st_mode), path)
@@ -142,8 +142,7 @@ class Writing(FileTest):
         put(self.frames + "/00002.png", "no picture")
         code, _, err = self.segment("-d", probs)
         self.assertEqual(code, 2, err)
-        with open(probs) as f:
-            self.assertEqual(f.read(), "old")
+        self.assertEqual(Path(probs).read_text(), "old")
         self.no_leftovers(self.top)
         self.assertEqual(sorted(os.listdir(self.top)), ["frames", "out", "p.npy"])
 
@@ -282,8 +281,7 @@ class Stdout(FileTest):
                                 "-J", out + "/x.json", self.gt, self.gt],
                                stderr=subprocess.PIPE, text=True)
             self.assertEqual(p.returncode, 4, p.stderr)
-            with open(out + "/x.json") as f:
-                json.load(f)
+            json.loads(Path(out + "/x.json").read_text())
 
     def test_reader_leaves(self):
         """With `| head -1` the tool ends by SIGPIPE, silently, like other programs."""
@@ -381,10 +379,8 @@ class Escapes(FileTest):
             self.clean(out)
             self.clean(err, 1)
             for file in ("x.json", "x.html", "x.csv"):
-                with open(os.path.join(os.fsdecode(top), file), "rb") as f:
-                    self.clean(f.read().decode())
-            with open(top + b"/x.html", "rb") as f:
-                page = f.read().decode()
+                self.clean(Path(os.fsdecode(top), file).read_bytes().decode())
+            page = Path(os.fsdecode(top), "x.html").read_bytes().decode()
             self.assertNotIn("<b>&", page)
             self.assertIn('<img alt="" src="data:image/jpeg;base64,', page)
             with open(top + b"/x.json", "rb") as f:
@@ -402,8 +398,7 @@ class Escapes(FileTest):
         self.clean(out)
         code, out, err = self.run_bytes("rvos-bench", "--plot", scratch("x.svg"), path)
         self.assertEqual(code, 0, err)
-        with open(scratch("x.svg"), encoding="utf-8") as f:
-            text = f.read()
+        text = Path(scratch("x.svg")).read_text(encoding="utf-8")
         self.clean(text)
         self.assertNotIn("<x>", text)
 

@@ -11,6 +11,7 @@ import os
 import shutil
 import xml.etree.ElementTree as xml
 from html.parser import HTMLParser
+from pathlib import Path
 
 import common
 import numpy as np
@@ -72,10 +73,8 @@ class Pages(common.ToolTest):
                                   "-J", scratch("scores.json"), "-H", scratch("page.html"),
                                   "-p", "youtube-vos")
         assert code == 0, err
-        with open(scratch("page.html"), encoding="utf-8") as f:
-            cls.text = f.read()
-        with open(scratch("scores.json"), encoding="utf-8") as f:
-            cls.scores = json.load(f)
+        cls.text = Path(scratch("page.html")).read_text(encoding="utf-8")
+        cls.scores = json.loads(Path(scratch("scores.json")).read_text(encoding="utf-8"))
 
     def test_names(self):
         page = Page(self.text)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 import common
 import numpy as np
@@ -313,15 +314,13 @@ class Refusals(SegmentTest):
         self.refused(2, ["0.png", "no PNG"],
                      frames=self.folder("text", {"0.png": b"text"}))
         self.refused(2, ["0.png", "no PNG"], frames=self.folder("none", {"0.png": b""}))
-        with open(os.path.join(self.frames, "00000.png"), "rb") as f:
-            png = f.read()
+        png = Path(self.frames, "00000.png").read_bytes()
         for cut in (20, 100, len(png) - 20):
             self.refused(2, ["0.png", "damaged"],
                          frames=self.folder(f"cut{cut}", {"0.png": png[:cut]}))
         path = scratch("x.jpg")
         Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(path)
-        with open(path, "rb") as f:
-            jpeg = f.read()
+        jpeg = Path(path).read_bytes()
         self.refused(2, ["0.jpg", "damaged"],
                      frames=self.folder("cutj", {"0.jpg": jpeg[:len(jpeg) // 2]}))
         self.refused(2, ["0.ppm", "ends early"],
@@ -339,8 +338,7 @@ class Refusals(SegmentTest):
 
     def file(self, name, data):
         path = scratch(name)
-        with open(path, "wb") as f:
-            f.write(data)
+        Path(path).write_bytes(data)
         return path
 
     def folder(self, name, files=None):
@@ -355,8 +353,7 @@ class Refusals(SegmentTest):
         self.refused(3, ["empty.st"], model=self.file("empty.st", b""))
         self.refused(3, ["noise.st", "convert.py"],
                      model=self.file("noise.st", bytes(range(256)) * 9))
-        with open(self.model, "rb") as f:
-            data = f.read()
+        data = Path(self.model).read_bytes()
         self.refused(3, ["cut.st"], model=self.file("cut.st", data[:len(data) // 2]))
         zero_only = tiny_model(tasks=("zero-shot",))
         seed = scratch("seeds", "task.png")
