@@ -216,6 +216,8 @@ static void be(const struct engine *engine, int n, double share)
 }
 
 #define BE(engines, share) be(engines, (int)(sizeof(engines) / sizeof(*(engines))), share)
+/* take() with these engines only, which never ran. */
+#define TAKE(engines, share, ...) (BE(engines, share), take(__VA_ARGS__))
 
 static const struct engine several[] = {
     {.form = RV_FORM_FUSED, .ms = 5},
@@ -231,18 +233,14 @@ static const struct engine several[] = {
 
 static void chosen(void)
 {
-    BE(several, 0.4); /* no time to compile: the fastest of those that are there */
-    CHECK(take(RV_TUNE, 1, RV_F16) == 3);
-    BE(several, 100);
-    CHECK(take(RV_TUNE, 2, RV_F16) == 6);
-    BE(several, 1.6); /* time for one */
-    CHECK(take(RV_TUNE, 3, RV_F16) == 5);
-    BE(several, 0); /* no time at all: the first */
-    CHECK(take(RV_TUNE, 4, RV_F16) == 0);
-    BE(several, 0);
-    CHECK(take(RV_TUNE_ALL, 5, RV_F16) == 6);
-    BE(several, 100); /* not timed, but run */
-    CHECK(take(RV_TUNE_NOT, 6, RV_F16) == 0 && world.runs == 1);
+    /* no time to compile: the fastest of those that are there */
+    CHECK(TAKE(several, 0.4, RV_TUNE, 1, RV_F16) == 3);
+    CHECK(TAKE(several, 100, RV_TUNE, 2, RV_F16) == 6);
+    CHECK(TAKE(several, 1.6, RV_TUNE, 3, RV_F16) == 5); /* time for one */
+    CHECK(TAKE(several, 0, RV_TUNE, 4, RV_F16) == 0);   /* no time at all: the first */
+    CHECK(TAKE(several, 0, RV_TUNE_ALL, 5, RV_F16) == 6);
+    /* not timed, but run */
+    CHECK(TAKE(several, 100, RV_TUNE_NOT, 6, RV_F16) == 0 && world.runs == 1);
     BE(several, 100);
     idle.no_memory = true; /* for trying: as if it were not to be tried */
     CHECK(take(RV_TUNE, 7, RV_F16) == 0 && world.runs == 0);
@@ -250,11 +248,11 @@ static void chosen(void)
     sum = true;
     CHECK(take(RV_TUNE, 9, RV_F16) == 3 && world.asked);
     in_place = true;
-    BE(several, 0.4);
-    CHECK(take(RV_TUNE, 9, RV_F16) == 3 && world.asked); /* a choice of its own */
+    CHECK(TAKE(several, 0.4, RV_TUNE, 9, RV_F16) == 3 &&
+          world.asked); /* a choice of its own */
     sum = in_place = false;
-    BE(several, 100); /* float32: the same bias in both, and sums are sums32 */
-    CHECK(take(RV_TUNE, 8, RV_F32) == 5);
+    /* float32: the same bias in both, and sums are sums32 */
+    CHECK(TAKE(several, 100, RV_TUNE, 8, RV_F32) == 5);
 }
 
 static void last_resorts(void)
@@ -269,20 +267,14 @@ static void last_resorts(void)
         {.form = RV_FORM_SUMS, .ms = 1},
     };
 
-    BE(compiled, 0); /* exactness before time */
-    CHECK(take(RV_TUNE, 20, RV_F16) == 1);
+    CHECK(TAKE(compiled, 0, RV_TUNE, 20, RV_F16) == 1); /* exactness before time */
     optional = true; /* neither, where there are other means */
-    BE(compiled, 0);
-    CHECK(take(RV_TUNE, 23, RV_F16) == -1 && world.made == 0);
-    BE(compiled, 9);
-    CHECK(take(RV_TUNE, 24, RV_F16) == 1);
-    BE(several, 0);
-    CHECK(take(RV_TUNE, 25, RV_F16) == 0);
+    CHECK(TAKE(compiled, 0, RV_TUNE, 23, RV_F16) == -1 && world.made == 0);
+    CHECK(TAKE(compiled, 9, RV_TUNE, 24, RV_F16) == 1);
+    CHECK(TAKE(several, 0, RV_TUNE, 25, RV_F16) == 0);
     optional = false;
-    BE(sums, 0);
-    CHECK(take(RV_TUNE, 21, RV_F16) == 1);
-    BE(sums, 0);
-    CHECK(take(RV_TUNE, 22, RV_F32) == -1);
+    CHECK(TAKE(sums, 0, RV_TUNE, 21, RV_F16) == 1);
+    CHECK(TAKE(sums, 0, RV_TUNE, 22, RV_F32) == -1);
     CHECK(strstr(logged, "no engine"));
 }
 
@@ -302,15 +294,13 @@ static void untimed(void)
     };
     struct rv_cache *cache = rv_cache_open("t");
 
-    BE(broken, 100);
-    CHECK(take(RV_TUNE_NOT, 50, RV_F16) == 2 && world.runs == 3);
+    CHECK(TAKE(broken, 100, RV_TUNE_NOT, 50, RV_F16) == 2 && world.runs == 3);
     CHECK(strstr(logged, "engine 2"));
     /* A stored choice of an earlier run is checked, too. */
     rv_cache_put(cache, "gpu-n1-8x52x8-8x52x8-k3s0p0-f16f16", "0 e\nplan 1", 10);
     CHECK(take(RV_TUNE_NOT, 52, RV_F16) == 2 && world.restored == 2);
     rv_cache_close(cache);
-    BE(none, 100);
-    CHECK(take(RV_TUNE_NOT, 51, RV_F16) == -1 && world.runs == 3);
+    CHECK(TAKE(none, 100, RV_TUNE_NOT, 51, RV_F16) == -1 && world.runs == 3);
 }
 
 static void workspaces(void)
@@ -325,10 +315,8 @@ static void workspaces(void)
         {.form = RV_FORM_FUSED, .ms = 0.90f, .workspace = 2 << 20},
     };
 
-    BE(close, 10);
-    CHECK(take(RV_TUNE, 30, RV_F16) == 1);
-    BE(far, 10);
-    CHECK(take(RV_TUNE, 31, RV_F16) == 1);
+    CHECK(TAKE(close, 10, RV_TUNE, 30, RV_F16) == 1);
+    CHECK(TAKE(far, 10, RV_TUNE, 31, RV_F16) == 1);
 }
 
 static void on_disk(void)
@@ -357,8 +345,7 @@ static void on_disk(void)
     CHECK(take(RV_TUNE, 40, RV_F16) == 3 && world.asked > 0);
     CHECK(take(RV_TUNE, 40, RV_F16) == 3 && !world.asked);
     /* RVOS_CUDA_TUNE=all ignores stored choices but writes new ones. */
-    BE(several, 0);
-    CHECK(take(RV_TUNE_ALL, 40, RV_F16) == 6 && world.asked > 0);
+    CHECK(TAKE(several, 0, RV_TUNE_ALL, 40, RV_F16) == 6 && world.asked > 0);
     CHECK(take(RV_TUNE, 40, RV_F16) == 6 && !world.asked);
     /* An untimed choice is not stored. */
     CHECK(take(RV_TUNE_NOT, 41, RV_F16) == 0 && world.asked > 0);
@@ -382,18 +369,17 @@ static void continued(void)
     size_t size = 0;
     char *text;
 
-    BE(several, 1.6); /* time for one that is compiled */
-    CHECK(take(RV_TUNE, 60, RV_F16) == 5);
+    /* time for one that is compiled */
+    CHECK(TAKE(several, 1.6, RV_TUNE, 60, RV_F16) == 5);
     text = rv_cache_get(cache, key, &size);
     CHECK(text && !strncmp(text, "0~6 engine 5\n", 13));
     free(text);
     CHECK(take(RV_TUNE_NOT, 60, RV_F16) == 5 && !world.asked);
-    BE(several, 0); /* no time at all */
-    CHECK(take(RV_TUNE, 60, RV_F16) == 5 && world.made == 0);
-    BE(several, 1.6);
-    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && world.restored == 2 && world.made == 1);
-    BE(several, 1.6);
-    CHECK(take(RV_TUNE, 60, RV_F16) == 6 && !world.asked);
+    /* no time at all */
+    CHECK(TAKE(several, 0, RV_TUNE, 60, RV_F16) == 5 && world.made == 0);
+    CHECK(TAKE(several, 1.6, RV_TUNE, 60, RV_F16) == 6 && world.restored == 2 &&
+          world.made == 1);
+    CHECK(TAKE(several, 1.6, RV_TUNE, 60, RV_F16) == 6 && !world.asked);
     /* The stored choice is the best of all. */
     BE(several, 100);
     rv_cache_put(cache, key, "1~1 engine 6\nplan 6", 19);
