@@ -276,39 +276,33 @@ static const char *mask_of(const char *path)
 
 #define BYTES(text) (text), sizeof(text) - 1
 
+#define PNG_MASK(format, pixels) mask_of(write_png("a", PNG_FORMAT_##format, pixels))
+#define FILE_MASK(text) mask_of(write_bytes("a", BYTES(text)))
+
 static void test_kinds_of_masks(void)
 {
-    CHECK(!strcmp(mask_of(write_png("a", PNG_FORMAT_GRAY, "\0\1\2\377")), "012i"));
-    CHECK(!strcmp(mask_of(write_png("a", PNG_FORMAT_GRAY, "\0\377\0\377")), "0101"));
-    CHECK(!strcmp(mask_of(write_png("a", PNG_FORMAT_GA, "\1\377\0\377\1\377\2\0")),
-                  "1010"));
-    CHECK(!strcmp(mask_of(write_png("a", PNG_FORMAT_RGB, "\0\0\0\1\1\1\2\2\2\0\0\0")),
-                  "0120"));
+    CHECK(!strcmp(PNG_MASK(GRAY, "\0\1\2\377"), "012i"));
+    CHECK(!strcmp(PNG_MASK(GRAY, "\0\377\0\377"), "0101"));
+    CHECK(!strcmp(PNG_MASK(GA, "\1\377\0\377\1\377\2\0"), "1010"));
+    CHECK(!strcmp(PNG_MASK(RGB, "\0\0\0\1\1\1\2\2\2\0\0\0"), "0120"));
     /* Red of DAVIS is 1, green is 2; one other colour on black is 1; two are too many. */
-    CHECK(!strcmp(
-        mask_of(write_png("a", PNG_FORMAT_RGB, "\0\0\0\200\0\0\0\200\0\340\340\300")),
-        "012i"));
-    CHECK(!strcmp(mask_of(write_png("a", PNG_FORMAT_RGB, "\0\0\0\377\0\0\0\0\0\377\0\0")),
-                  "0101"));
-    CHECK(strstr(mask_of(write_png("a", PNG_FORMAT_RGB, "\0\0\0\377\0\0\0\377\0\0\0\0")),
+    CHECK(!strcmp(PNG_MASK(RGB, "\0\0\0\200\0\0\0\200\0\340\340\300"), "012i"));
+    CHECK(!strcmp(PNG_MASK(RGB, "\0\0\0\377\0\0\0\0\0\377\0\0"), "0101"));
+    CHECK(strstr(PNG_MASK(RGB, "\0\0\0\377\0\0\0\377\0\0\0\0"),
                  "has colours (such as #00ff00)"));
-    CHECK(!strcmp(mask_of(write_png("a", PNG_FORMAT_RGBA,
-                                    "\377\377\377\0\377\377\377\377\0\0\0\377\377\377\377"
-                                    "\177")),
+    CHECK(!strcmp(PNG_MASK(RGBA, "\377\377\377\0\377\377\377\377\0\0\0\377\377\377\377"
+                                 "\177"),
                   "0100"));
-    CHECK(
-        !strcmp(mask_of(write_bytes("a", BYTES("P5\n#x\n4 1 255\n\0\1\2\377"))), "012i"));
-    CHECK(!strcmp(mask_of(write_bytes("a", BYTES("P5 3 1 65535\n\0\0\0\2\377\377"))),
-                  "02i"));
-    CHECK(!strcmp(mask_of(write_bytes("a", BYTES("P5 3 1 65535\n\0\0\377\377\0\0"))),
-                  "010"));
-    CHECK(!strcmp(mask_of(write_bytes("a", BYTES("P2 4 1 9 0 1 2 0"))), "0120"));
-    CHECK(!strcmp(mask_of(write_bytes("a", BYTES("P1 4 1 1010"))), "0101"));
-    CHECK(!strcmp(mask_of(write_bytes("a", BYTES("P4 4 1\n\xa0"))), "0101"));
-    CHECK(strstr(mask_of(write_bytes("a", BYTES("P5 4 1 255\n\0\1"))), "ends early"));
-    CHECK(strstr(mask_of(write_bytes("a", BYTES("P5 2 1 3\n\0\4"))), "above 3"));
-    CHECK(strstr(mask_of(write_bytes("a", BYTES("\xff\xd8\xff\xe0"))), "JPEG"));
-    CHECK(strstr(mask_of(write_bytes("a", BYTES("GIF89a"))), "neither PNG nor PGM"));
+    CHECK(!strcmp(FILE_MASK("P5\n#x\n4 1 255\n\0\1\2\377"), "012i"));
+    CHECK(!strcmp(FILE_MASK("P5 3 1 65535\n\0\0\0\2\377\377"), "02i"));
+    CHECK(!strcmp(FILE_MASK("P5 3 1 65535\n\0\0\377\377\0\0"), "010"));
+    CHECK(!strcmp(FILE_MASK("P2 4 1 9 0 1 2 0"), "0120"));
+    CHECK(!strcmp(FILE_MASK("P1 4 1 1010"), "0101"));
+    CHECK(!strcmp(FILE_MASK("P4 4 1\n\xa0"), "0101"));
+    CHECK(strstr(FILE_MASK("P5 4 1 255\n\0\1"), "ends early"));
+    CHECK(strstr(FILE_MASK("P5 2 1 3\n\0\4"), "above 3"));
+    CHECK(strstr(FILE_MASK("\xff\xd8\xff\xe0"), "JPEG"));
+    CHECK(strstr(FILE_MASK("GIF89a"), "neither PNG nor PGM"));
     unlink("a");
 }
 
