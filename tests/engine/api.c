@@ -36,6 +36,7 @@ static int open_params(rvos_device_params params)
     CHECK(ret < 0 && !device);
     return ret;
 }
+#define OPEN_DEVICE(...) open_params((rvos_device_params){__VA_ARGS__})
 
 static bool is_cuda(void)
 {
@@ -48,13 +49,10 @@ static void devices(void)
     rvos_device_info info;
 
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_device_open(NULL, NULL));
-    EXPECT(RVOS_ERR_UNSUPPORTED, 1,
-           open_params((rvos_device_params){.backend = "gpu", .threads = 1}));
+    EXPECT(RVOS_ERR_UNSUPPORTED, 1, OPEN_DEVICE(.backend = "gpu", .threads = 1));
     CHECK(strstr(log_.last, "gpu"));
-    EXPECT(RVOS_ERR_ARGUMENT, 1,
-           open_params((rvos_device_params){.backend = backend, .threads = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1,
-           open_params((rvos_device_params){.backend = backend, .threads = 100000}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN_DEVICE(.backend = backend, .threads = -1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN_DEVICE(.backend = backend, .threads = 100000));
     rvos_device_close(NULL);
     rvos_device_close(&device);
     rvos_device_get_info(NULL, NULL);
@@ -87,6 +85,7 @@ static int load_params(rvos_device *device, rvos_model_params params)
     rvos_model_close(&model);
     return ret;
 }
+#define LOAD(...) load_params(device, (rvos_model_params){__VA_ARGS__})
 
 static void models(rvos_device *device)
 {
@@ -99,28 +98,18 @@ static void models(rvos_device *device)
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_model_load(&model, NULL, path, NULL));
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_model_load(&model, device, NULL, NULL));
     for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
-        EXPECT(RVOS_ERR_ARGUMENT, 1,
-               load_params(device, (rvos_model_params){.width = sides[i][0],
-                                                       .height = sides[i][1]}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1,
-           load_params(device, (rvos_model_params){.max_batch = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1,
-           load_params(device, (rvos_model_params){.max_batch = RVOS_MAX_BATCH + 1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1,
-           load_params(device, (rvos_model_params){.batch_wait_us = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1,
-           load_params(device, (rvos_model_params){.precision = -1}));
-    EXPECT(
-        RVOS_ERR_ARGUMENT, 1,
-        load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_INT16 + 1}));
+        EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.width = sides[i][0], .height = sides[i][1]));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.max_batch = -1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.max_batch = RVOS_MAX_BATCH + 1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.batch_wait_us = -1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.precision = -1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.precision = RVOS_PRECISION_INT16 + 1));
     for (int p = RVOS_PRECISION_TF32; p <= RVOS_PRECISION_FP16; p++)
         EXPECT(is_cuda() ? 0 : RVOS_ERR_UNSUPPORTED, is_cuda() ? 0 : 1,
-               load_params(device, (rvos_model_params){.precision = (rvos_precision)p}));
+               LOAD(.precision = (rvos_precision)p));
     EXPECT(0, 0,
-           load_params(device, (rvos_model_params){.max_batch = RVOS_MAX_BATCH,
-                                                   .batch_wait_us = 1000,
-                                                   .width = 32,
-                                                   .height = 33}));
+           LOAD(.max_batch = RVOS_MAX_BATCH, .batch_wait_us = 1000, .width = 32,
+                .height = 33));
     rvos_model_close(NULL);
     rvos_model_close(&model);
     rvos_model_get_info(NULL, NULL);
@@ -158,9 +147,7 @@ static void precisions(rvos_device *device)
           (is_cuda() ? RVOS_PRECISION_FP16 : RVOS_PRECISION_FP32));
     rvos_model_close(&model);
     if (is_cuda()) {
-        EXPECT(
-            RVOS_ERR_UNSUPPORTED, 1,
-            load_params(device, (rvos_model_params){.precision = RVOS_PRECISION_INT16}));
+        EXPECT(RVOS_ERR_UNSUPPORTED, 1, LOAD(.precision = RVOS_PRECISION_INT16));
         return;
     }
     optional_precision(device, RVOS_PRECISION_BF16, "bf16");
@@ -193,6 +180,7 @@ static int try_open(rvos_model *model, rvos_stream_params params)
     rvos_stream_close(&stream);
     return ret;
 }
+#define OPEN(...) try_open(model, (rvos_stream_params){__VA_ARGS__})
 
 static void streams(rvos_model *model)
 {
@@ -201,13 +189,13 @@ static void streams(rvos_model *model)
 
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(NULL, model, NULL));
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_open(&stream, NULL, NULL));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.task = 3}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.task = 8}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.variant = 3}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.variant = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.objects = -1}));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, try_open(model, (rvos_stream_params){.objects = 33}));
-    EXPECT(0, 0, try_open(model, (rvos_stream_params){.objects = 32}));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN(.task = 3));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN(.task = 8));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN(.variant = 3));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN(.variant = -1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN(.objects = -1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, OPEN(.objects = 33));
+    EXPECT(0, 0, OPEN(.objects = 32));
     rvos_stream_close(NULL);
     rvos_stream_close(&stream);
     rvos_stream_get_info(NULL, NULL);
@@ -336,11 +324,9 @@ static void tasks(rvos_device *device)
     rvos_stream *stream = NULL;
     rvos_stream_info info;
 
-    EXPECT(RVOS_ERR_WRONG_TASK, 1,
-           try_open(model, (rvos_stream_params){.task = RVOS_TASK_ZERO_SHOT}));
+    EXPECT(RVOS_ERR_WRONG_TASK, 1, OPEN(.task = RVOS_TASK_ZERO_SHOT));
     CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "zero-shot"));
-    EXPECT(RVOS_ERR_WRONG_TASK, 1,
-           try_open(model, (rvos_stream_params){.task = RVOS_TASK_AUTO}));
+    EXPECT(RVOS_ERR_WRONG_TASK, 1, OPEN(.task = RVOS_TASK_AUTO));
     CHECK(strstr(log_.last, "r18-one-only") && strstr(log_.last, "no zero-shot") &&
           strstr(log_.last, "auto"));
     CHECK(rvos_stream_open(&stream, model, NULL) == 0);
