@@ -217,19 +217,12 @@ static void frugal(rvos_model *model)
     rvos_stream_close(&stream);
 }
 
-static rvos_model *load_batched(rvos_device *cuda, const char *folder, int max_batch)
-{
-    return load_with(
-        cuda, folder, "r18",
-        (rvos_model_params){.max_batch = max_batch, .width = NET_W, .height = NET_H});
-}
-
 /* Frames of a model whose plan cannot capture the first `failures` times, on a GPU of
  * compute capability `sm`. */
 static void play_uncaptured(rvos_device *cuda, const char *folder, const char *failures,
                             const char *sm, uint8_t labels[4][NET_W * NET_H])
 {
-    rvos_model *model = load_batched(cuda, folder, 1);
+    rvos_model *model = load_batched(cuda, folder, 1, 0);
     rvos_stream *stream;
 
     setenv("RVOS_EMULATED_UNCAPTURED", failures, 1);
@@ -278,7 +271,7 @@ static void uncaptured(rvos_device *cuda, const char *folder)
  * their results. */
 static void shared(rvos_device *cuda, const char *folder)
 {
-    rvos_model *model = load_batched(cuda, folder, 8);
+    rvos_model *model = load_batched(cuda, folder, 8, 0);
     rvos_stream *stream[8];
     long after[9] = {0}; /* so many streams were opened */
 
@@ -301,7 +294,7 @@ static void shared(rvos_device *cuda, const char *folder)
 /* Without virtual memory each plan has its own. */
 static void unshared(rvos_device *cuda, const char *folder)
 {
-    rvos_model *model = load_batched(cuda, folder, 4);
+    rvos_model *model = load_batched(cuda, folder, 4, 0);
     rvos_stream *stream[3];
 
     setenv("RVOS_EMULATED_GRANULARITY", "0", 1);
@@ -324,7 +317,7 @@ static void starved_plans(rvos_device *cuda, const char *folder)
 
     log_.quiet = true;
     for (n = 1; n < 400; n += TEST_SANITIZED ? 3 : 1) {
-        rvos_model *model = load_batched(cuda, folder, 4);
+        rvos_model *model = load_batched(cuda, folder, 4, 0);
         rvos_stream *stream[3] = {0};
         int warnings = log_.warnings, ret = 0;
         long mallocs;

@@ -129,9 +129,7 @@ int main(int argc, char **argv)
         *(void **)&hold_capture = dlsym(module, "rv_emulated_hold_capture");
     if (!CHECK(device && hold && hold_capture))
         return test_done();
-    model =
-        load_with(device, argv[1], "r18",
-                  (rvos_model_params){.max_batch = 4, .width = NET_W, .height = NET_H});
+    model = load_batched(device, argv[1], 4, 0);
     stream = open_stream(model, RVOS_TASK_ONE_SHOT, 4);
     CHECK(seed_objects(stream, 1, 1) == 0);
     CHECK(process_frame(stream, 0, NULL) == 0);

@@ -16,11 +16,11 @@ struct picture {
     uint8_t labels[PIXELS], alpha[PIXELS];
 };
 
-static rvos_stream *open_auto(int objects, int interval)
+static rvos_stream *open_auto(rvos_model *of, int objects, int interval)
 {
-    return open_with(model, (rvos_stream_params){.task = RVOS_TASK_AUTO,
-                                                 .objects = objects,
-                                                 .discovery_interval = interval});
+    return open_with(of, (rvos_stream_params){.task = RVOS_TASK_AUTO,
+                                              .objects = objects,
+                                              .discovery_interval = interval});
 }
 
 static void step(rvos_stream *stream, int t, struct picture *out)
@@ -36,7 +36,7 @@ static void step(rvos_stream *stream, int t, struct picture *out)
 static void start(void)
 {
     static struct picture got, zero;
-    rvos_stream *a = open_auto(SLOTS, -1),
+    rvos_stream *a = open_auto(model, SLOTS, -1),
                 *z = open_stream(model, RVOS_TASK_ZERO_SHOT, SLOTS);
     int missing = 0, shown = 0;
 
@@ -73,7 +73,7 @@ static void given(void)
 {
     static float x[2 * PLANE], y[2 * PLANE];
     static struct picture a, b;
-    rvos_stream *find = open_auto(2, -1),
+    rvos_stream *find = open_auto(model, 2, -1),
                 *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
 
     CHECK(seed_objects(find, 3, RVOS_ALL_SLOTS) == 0);
@@ -127,7 +127,7 @@ static void reset(void)
 {
     enum { FRAMES = START + 3 };
     static struct picture first[FRAMES], again;
-    rvos_stream *stream = open_auto(SLOTS, 0);
+    rvos_stream *stream = open_auto(model, SLOTS, 0);
     uint32_t highest = 0;
 
     for (int round = 0; round < 2; round++) {
@@ -162,7 +162,7 @@ static void reset(void)
 static void intervals(void)
 {
     static struct picture out;
-    rvos_stream *stream = open_auto(1, -1);
+    rvos_stream *stream = open_auto(model, 1, -1);
     int seen = 0;
 
     CHECK(seed_objects(stream, 1, 1) == 0);
@@ -174,7 +174,7 @@ static void intervals(void)
     step(stream, 0, &out);
     CHECK(info_of(stream).discovering);
     rvos_stream_close(&stream);
-    stream = open_auto(1, 7);
+    stream = open_auto(model, 1, 7);
     CHECK(seed_objects(stream, 1, 1) == 0);
     for (int t = 0; t < START + 28; t++) {
         step(stream, t, &out);
@@ -211,7 +211,7 @@ static void boxed(void)
     static struct picture a, b, z;
     static uint8_t mask[PIXELS];
     const rvos_box box = {0.25f, 0, 0.5f, 0.2f};
-    rvos_stream *find = open_auto(2, -1),
+    rvos_stream *find = open_auto(model, 2, -1),
                 *zero = open_stream(model, RVOS_TASK_ZERO_SHOT, 2),
                 *follow = open_stream(model, RVOS_TASK_ONE_SHOT, 2);
     rvos_labels masks = net_labels(mask);
@@ -244,7 +244,7 @@ static void boxed(void)
     rvos_stream_close(&zero);
     rvos_stream_close(&follow);
     /* At the very beginning it is not a piece of the start, and stays after it. */
-    find = open_auto(SLOTS, -1);
+    find = open_auto(model, SLOTS, -1);
     CHECK(rvos_stream_seed_box(find, 3, &box) == 0);
     for (int t = 0; t < START + 2; t++) {
         step(find, t, &a);
@@ -258,7 +258,7 @@ static void hidden(void)
 {
     static struct picture all;
     static uint8_t some[PIXELS];
-    rvos_stream *a = open_auto(SLOTS, -1), *b = open_auto(SLOTS, -1);
+    rvos_stream *a = open_auto(model, SLOTS, -1), *b = open_auto(model, SLOTS, -1);
     rvos_labels labels = net_labels(some);
 
     for (int t = 0; t < START + 3; t++) {
@@ -275,7 +275,7 @@ static void refusals(void)
 {
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 1);
     const rvos_box box = {0, 0, 1, 1}, bad = {NAN, 0, 1, 1};
-    rvos_stream *find = open_auto(2, -1);
+    rvos_stream *find = open_auto(model, 2, -1);
     int errors = log_.errors;
 
     CHECK(rvos_stream_seed_box(NULL, 1, &box) == RVOS_ERR_ARGUMENT);
@@ -359,9 +359,7 @@ static void open_callers(struct caller *c, rvos_model *of, int n)
 {
     for (int i = 0; i < n; i++) {
         c[i].number = i;
-        c[i].stream = open_with(of, (rvos_stream_params){.task = RVOS_TASK_AUTO,
-                                                         .objects = SLOTS,
-                                                         .discovery_interval = 3});
+        c[i].stream = open_auto(of, SLOTS, 3);
     }
 }
 
@@ -375,11 +373,7 @@ static void together(void)
     for (int i = 0; i < STREAMS; i++)
         call(&alone[i]);
     for (int n = 2; n <= STREAMS; n += 2) {
-        batched = load_with(device, folder, "r18",
-                            (rvos_model_params){.max_batch = STREAMS,
-                                                .batch_wait_us = 20000000,
-                                                .width = NET_W,
-                                                .height = NET_H});
+        batched = load_batched(device, folder, STREAMS, 20000000);
         if (!batched)
             return;
         open_callers(group, batched, n);

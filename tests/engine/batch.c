@@ -75,11 +75,7 @@ static rvos_device *open_any(const char *backend)
 
 static rvos_model *load(rvos_device *device, int max_batch, int wait_us)
 {
-    rvos_model *model = load_with(device, folder, "r18",
-                                  (rvos_model_params){.max_batch = max_batch,
-                                                      .batch_wait_us = wait_us,
-                                                      .width = NET_W,
-                                                      .height = NET_H});
+    rvos_model *model = load_batched(device, folder, max_batch, wait_us);
 
     if (!model)
         exit(1);

@@ -64,6 +64,17 @@ static inline rvos_model *load_model(rvos_device *device, const char *folder,
                      (rvos_model_params){.width = width, .height = height});
 }
 
+/* r18, for passes of up to max_batch streams. */
+static inline rvos_model *load_batched(rvos_device *device, const char *folder,
+                                       int max_batch, int wait_us)
+{
+    return load_with(device, folder, "r18",
+                     (rvos_model_params){.max_batch = max_batch,
+                                         .batch_wait_us = wait_us,
+                                         .width = NET_W,
+                                         .height = NET_H});
+}
+
 static inline rvos_stream *open_with(rvos_model *model, rvos_stream_params params)
 {
     rvos_stream *stream = NULL;
