@@ -68,8 +68,7 @@ class Cache:
             shutil.rmtree(part, ignore_errors=True)
             os.makedirs(part)
             facts = fill(part)
-            with open(os.path.join(part, "facts.json"), "w") as f:
-                json.dump(facts, f)
+            Path(part, "facts.json").write_text(json.dumps(facts))
             os.rename(part, folder)
         return folder, json.loads(Path(folder, "facts.json").read_text())
 

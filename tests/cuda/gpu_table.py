@@ -278,8 +278,7 @@ def main():
     text = text_of(lines, data, folder)
     print(text)
     Path(folder, "table.txt").write_text(text + "\n")
-    with open(os.path.join(folder, "results.json"), "w") as f:
-        json.dump({**data, "table": lines}, f, indent=1)
+    Path(folder, "results.json").write_text(json.dumps({**data, "table": lines}, indent=1))
     return 1 if any(verdict == "FAIL" for *_, verdict in lines) else 0
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import types
+from pathlib import Path
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import peers
@@ -52,8 +53,7 @@ def run(folder, ends, seconds, kinds):
         status = peers.main()
     except SystemExit as e:
         status = e.code
-    with open(path) as f:
-        return status, json.load(f)
+    return status, json.loads(Path(path).read_text())
 
 
 def main():

@@ -11,8 +11,6 @@ import sys
 import common
 
 common.need("numpy", "torch", "PIL", "scipy", "yaml")
-import numpy as np
-import torch
 from PIL import Image
 
 from rvos_train import config, evaluate, made_clips, trainer
@@ -42,7 +40,7 @@ def write(folder):
 
 def main():
     steps = int(sys.argv[1]) if len(sys.argv) > 1 else 300
-    folder = os.path.join(common.scratch(), "clips")
+    folder = common.scratch("clips")
     write(folder)
     c = config.merge(dict(
         video=["folder:" + folder], augment="none", max_stride=1, size="x".join(map(str, SIZE)),

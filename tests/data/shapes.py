@@ -60,14 +60,14 @@ def stills(folder, count=4, h=64, w=96):
 
 def fresh(name):
     """A path in the scratch folder that does not exist."""
-    path = os.path.join(common.scratch(), name)
+    path = common.scratch(name)
     shutil.rmtree(path, ignore_errors=True)
     return path
 
 
 def folders():
     """Sources of two videos and of four stills of 64x48."""
-    moving, still = (os.path.join(common.scratch(), n) for n in ("videos", "stills"))
+    moving, still = (common.scratch(n) for n in ("videos", "stills"))
     if not os.path.isdir(moving):
         videos(moving, 2, 8, 48, 64)
         stills(still, 4, 48, 64)

@@ -66,15 +66,13 @@ def tiny_state(one_shot=False, base="resnet18", mode="concat", kernel=3, seed=0)
 
 
 def folder(name, encoder, decoder, args=None):
-    out = os.path.join(common.scratch(), name)
+    out = common.scratch(name)
     shutil.rmtree(out, ignore_errors=True)
     os.mkdir(out)
     for file, state in (("encoder.pt", encoder), ("decoder.pt", decoder)):
-        with open(os.path.join(out, file), "wb") as f:
-            f.write(state if isinstance(state, bytes) else legacy(state))
+        Path(out, file).write_bytes(state if isinstance(state, bytes) else legacy(state))
     if args is not None:
-        with open(os.path.join(out, "args.pkl"), "wb") as f:
-            f.write(args if isinstance(args, bytes) else args_pickle(**args))
+        Path(out, "args.pkl").write_bytes(args if isinstance(args, bytes) else args_pickle(**args))
     return out
 
 
@@ -140,7 +138,7 @@ class Published(unittest.TestCase):
                 self.assertTrue(all(k.startswith("module.") for k in raw))
 
     def test_truncated_encoder(self):
-        out = os.path.join(common.scratch(), "truncated")
+        out = common.scratch("truncated")
         shutil.copytree(common.golden_checkpoint("a_small_zeroshot"), out, symlinks=True)
         os.unlink(os.path.join(out, "encoder.pt"))
         shutil.copy(self.variant("encoder_truncated_missing_keys.pt"),
@@ -152,7 +150,7 @@ class Published(unittest.TestCase):
         self.assertFalse(os.path.exists(file))
 
     def test_convert(self):
-        file = os.path.join(common.scratch(), "b.safetensors")
+        file = common.scratch("b.safetensors")
         status, out, err = run(common.golden_checkpoint("b_small_oneshot"), "-o", file,
                                "--size", "112x64", "--licence", "ours",
                                "--provenance", "made")
@@ -185,8 +183,8 @@ class Pickles(unittest.TestCase):
             reader(path)
 
     def test_foreign_global_in_args(self):
-        mark = os.path.join(common.scratch(), "executed")
-        path = os.path.join(common.scratch(), "bad.pkl")
+        mark = common.scratch("executed")
+        path = common.scratch("bad.pkl")
         for protocol in (0, 2, 3, 4):
             with open(path, "wb") as f:
                 pickle.dump({"a": Marker(mark)}, f, protocol)
@@ -198,7 +196,7 @@ class Pickles(unittest.TestCase):
         os.unlink(mark)
 
     def test_foreign_global_in_state(self):
-        mark = os.path.join(common.scratch(), "executed")
+        mark = common.scratch("executed")
         evil = pickle.dumps({"a": Marker(mark)}, 2)
         enc, dec = tiny_state()
         for state in (legacy({}, evil), self.zipped(enc, evil)):
@@ -210,7 +208,7 @@ class Pickles(unittest.TestCase):
             self.assertFalse(os.path.exists(mark))
 
     def test_foreign_opcodes(self):
-        path = os.path.join(common.scratch(), "ops.pkl")
+        path = common.scratch("ops.pkl")
         for body in (b"(cos\nsystem\nS'true'\no.", b"(S'true'\nios\nsystem\n.",
                      b"\x82\x01.",
                      b"Pname\n.", b")\x81.", b"R.", b"b.", b"0000.", b"",
@@ -255,7 +253,7 @@ class Pickles(unittest.TestCase):
                           + b"".join(map(opcodes_int, size)) + b"t("
                           + b"".join(map(opcodes_int, stride)) + b"t"))
 
-        path = os.path.join(common.scratch(), "view.pt")
+        path = common.scratch("view.pt")
         for offset, size, stride, want in ((2, (3, 2), (1, 4), flat[2:].reshape(-1)[
                 [[0, 4], [1, 5], [2, 6]]]), (0, (4, 6), (6, 1), flat.reshape(4, 6))):
             Path(path).write_bytes(state(offset, size, stride))
@@ -271,7 +269,7 @@ class Pickles(unittest.TestCase):
     def test_every_truncation(self):
         """A file cut anywhere is refused with a message that names it."""
         whole = legacy({"a": np.ones((3, 2), np.float32), "b": np.ones(4, np.float32)})
-        path = os.path.join(common.scratch(), "cut.pt")
+        path = common.scratch("cut.pt")
         for n in range(len(whole)):
             Path(path).write_bytes(whole[:n])
             with self.assertRaisesRegex(CheckpointError, "cut.pt"):

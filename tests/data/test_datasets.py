@@ -172,7 +172,7 @@ class Readers(unittest.TestCase):
 class Packs(unittest.TestCase):
     def make(self, name, **options):
         root = shapes.videos(fresh("videos"), 2, 6)
-        file = os.path.join(common.scratch(), name)
+        file = common.scratch(name)
         manifest = prepare.prepare([f"folder:{root}"], file, (48, 32), say=lambda s: None,
                                    **options)
         return file, manifest

@@ -22,7 +22,7 @@ _nets = {}
 
 def net_of(name):
     if name not in _nets:
-        path = os.path.join(common.scratch(), name + ".safetensors")
+        path = common.scratch(name + ".safetensors")
         settings, dtype = golden.MODELS[name]
         golden.write_network(path, settings, dtype)
         _nets[name] = model.load_bundle(path)
@@ -103,8 +103,8 @@ class Golden(unittest.TestCase):
     @common.shared_golden
     def test_half_of_the_originals(self):
         """Missing and incomplete cases are left out; the rest is converted."""
-        golden_dir = os.path.join(common.scratch(), "half", "golden")
-        out, whole = os.path.join(common.scratch(), "cases"), "f1_small_skip_sum"
+        golden_dir = common.scratch("half", "golden")
+        out, whole = common.scratch("cases"), "f1_small_skip_sum"
         os.makedirs(os.path.join(golden_dir, "a_small_zeroshot"))
         self.assertEqual(golden.from_shared(golden_dir, out), 0)
         self.assertEqual(os.listdir(out), [])
@@ -117,7 +117,7 @@ class Golden(unittest.TestCase):
     @common.shared_model
     def test_reference_alone(self):
         """With the shipped model."""
-        shared, out = (os.path.join(common.scratch(), n) for n in ("alone", "reference"))
+        shared, out = (common.scratch(n) for n in ("alone", "reference"))
         os.makedirs(os.path.join(shared, "model"))
         os.symlink(os.path.join(common.MODEL, "reference"),
                    os.path.join(shared, "model", "reference"))

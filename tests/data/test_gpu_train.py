@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import unittest
+from pathlib import Path
 
 import common
 
@@ -51,8 +52,7 @@ class Script(unittest.TestCase):
                            "same loss at step 0, one-shot"), text)
         self.assertEqual(rows[LOSS]["verdict"], "SKIP")  # a tiny network cannot be judged
         for name in ("fused-cells-graphs", "plain-cells-graphs"):
-            with open(os.path.join(out, f"profile-{name}.txt")) as f:
-                self.assertIn("conv", f.read())
+            self.assertIn("conv", Path(out, f"profile-{name}.txt").read_text())
 
     def test_learning_in_two_calls(self):
         """With existing packs, one file each; large files stay out of OUT."""

@@ -79,7 +79,7 @@ class AgainstC(unittest.TestCase):
             yield f"bits {k}", Image.fromarray(a > 0)
 
     def test_same(self):
-        path = os.path.join(common.scratch(), "mask.png")
+        path = common.scratch("mask.png")
         for rules in ((32, 32, 0), (254, 254, 0), (0, 254, 1)):
             named = dict(zip(("single", "highest", "published"), rules))
             for name, image in self.pictures():

@@ -241,7 +241,7 @@ class Parts(unittest.TestCase):
                          [[0, 0, 2]])
 
     def test_read_labels_rejects_colour(self):
-        path = os.path.join(common.scratch(), "colour.png")
+        path = common.scratch("colour.png")
         Image.fromarray(noise(1, 4, 4)[0]).save(path)
         with self.assertRaisesRegex(ValueError, "colour.png.*colours"):
             pixels.read_labels(path)

@@ -103,7 +103,7 @@ class Kernels(unittest.TestCase):
     @needs_triton
     def test_triton_builds(self):
         env = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-        env["TRITON_CACHE_DIR"] = os.path.join(common.scratch(), "triton")
+        env["TRITON_CACHE_DIR"] = common.scratch("triton")
         done = subprocess.run([sys.executable, "-c", BUILD,
                                os.path.join(common.ROOT, "data")], env=env,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -20,7 +20,7 @@ class Learning(unittest.TestCase):
         """Soft IoU above 0.9 on one real clip, both tasks, with inference's own loop."""
         if not os.path.isdir(SAMPLE):
             self.skipTest(f"no {SAMPLE}")
-        folder = os.path.join(common.scratch(), "clip", "bear")
+        folder = common.scratch("clip", "bear")
         os.makedirs(folder, exist_ok=True)
         source = os.path.join(SAMPLE, "video", "bear")
         for name in sorted(os.listdir(source))[:6]:

@@ -22,7 +22,7 @@ import pytorch_peer
 
 class Peer(unittest.TestCase):
     def setUp(self):
-        self.file = os.path.join(common.scratch(), "r18.safetensors")
+        self.file = common.scratch("r18.safetensors")
         golden.write_network(self.file, *golden.MODELS["r18"])
 
     def test_probabilities(self):
@@ -31,7 +31,7 @@ class Peer(unittest.TestCase):
         rng = np.random.RandomState(0)
         frames = rng.randint(0, 256, (4, 64, 96, 3)).astype(np.uint8)
         labels = golden.seed_of(64, 96, 1, 2)
-        path = lambda name: os.path.join(common.scratch(), name + ".npy")
+        path = lambda name: common.scratch(name + ".npy")
         np.save(path("frames"), frames)
         np.save(path("mask"), labels)
         for task in model.TASKS:

@@ -26,7 +26,7 @@ STEPS = (4, 3, 4)
 
 def data():
     """A folder of packs."""
-    folder = os.path.join(common.scratch(), "packs")
+    folder = common.scratch("packs")
     if not os.path.isdir(folder):
         os.mkdir(folder)
         for source, name in zip(shapes.folders(), ("video", "stills")):

@@ -21,7 +21,7 @@ BUNDLE = os.path.join(MODEL, "rvos-resnet18-h128.safetensors")
 
 class Safetensors(unittest.TestCase):
     def path(self):
-        return os.path.join(common.scratch(), "t.safetensors")
+        return common.scratch("t.safetensors")
 
     def test_round_trip(self):
         rng = np.random.RandomState(0)
@@ -127,7 +127,7 @@ class Shipped(unittest.TestCase):
             self.skipTest("no PyTorch")
         tensors, meta = safetensors_io.read(BUNDLE)
         want = model.load_bundle(BUNDLE)
-        file = os.path.join(common.scratch(), "copy.safetensors")
+        file = common.scratch("copy.safetensors")
         f32 = {k: v.astype(np.float32) for k, v in tensors.items()}
         tracked = dict(f32,
                        **{"encoder.base.bn1.num_batches_tracked": np.array(3, np.int64),

@@ -307,7 +307,7 @@ class Export(unittest.TestCase):
         file, out = os.path.join(path, "f32.safetensors"), os.path.join(path, "out")
         self.assertEqual(common.captured(export.main, path, "-o", file, "--dtype", "f32")[0], 0)
         net = model.load_bundle(file)
-        frames = os.path.join(common.scratch(), "png")
+        frames = common.scratch("png")
         os.makedirs(frames, exist_ok=True)
         images = []
         for t in range(4):
@@ -315,7 +315,7 @@ class Export(unittest.TestCase):
             Image.fromarray(image).save(os.path.join(frames, f"{t:05d}.png"))
             images.append(image)
             if t == 0:
-                mask = os.path.join(common.scratch(), "mask.png")
+                mask = common.scratch("mask.png")
                 shapes.save_labels(mask, labels)
                 first = labels
         for engine in ("reference", "cpu"):

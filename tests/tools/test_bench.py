@@ -147,8 +147,7 @@ class Bench(common.ToolTest):
                     "latency_ms": {"p50": p50}, "p50_runs": [p50 - spread, p50 + spread]}
 
         def write(name, *rows):
-            with open(scratch(name), "w") as f:
-                json.dump({"results": [row(*r) for r in rows]}, f)
+            Path(scratch(name)).write_text(json.dumps({"results": [row(*r) for r in rows]}))
             return scratch(name)
         a = write("a.json", ("cpu", 5, 100, 1), ("cpu", 10, 200, 1), ("cpu", 7, 9, 1))
         b = write("b.json", ("cpu", 5, 150, 1), ("cpu", 10, 201, 1), ("torch", 10, 50, 1))

@@ -261,8 +261,7 @@ class Protocols(ScoreTest):
                            for s, o in (("one", {1: "cat"}),
                                         ("two", {1: "cat", 2: "emu"}))}}
         path = scratch("meta.json")
-        with open(path, "w") as f:
-            json.dump(meta, f)
+        Path(path).write_text(json.dumps(meta))
         seen = scratch("seen.txt")
         Path(seen).write_text("cat\ndog\n")
         result = evaluate(self, "youtube-vos", gt, pred, "--meta", path, "--seen", seen)
@@ -294,8 +293,7 @@ class Protocols(ScoreTest):
                                            for (v, i), f in frames.items() if v == s}}
                            for s in ("one", "two")}}
         path = scratch("lists.json")
-        with open(path, "w") as f:
-            json.dump(meta, f)
+        Path(path).write_text(json.dumps(meta))
         o = objects_of(evaluate(self, "youtube-vos", gt, pred, "--meta", path))
         self.check(o["one", 1], *scores((2, 4), "one", 1))
         self.check(o["two", 1], *scores((3, 5, 6), "two", 1))

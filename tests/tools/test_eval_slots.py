@@ -4,6 +4,7 @@
 and false objects, against numpy; annotations that begin late or are sparse."""
 import os
 import shutil
+from pathlib import Path
 
 import common
 import metrics_peer as peer
@@ -141,8 +142,7 @@ class Viewers(common.ToolTest):
         self.assertIn(f"id switches: {total} in 120 frames ({total / 0.4:.2f} per 300)",
                       text)
         self.assertIn("false objects: 2\n", text)
-        with open(page) as f:
-            html = f.read()
+        html = Path(page).read_text()
         self.assertIn(f"<b>{total}</b>id switches", html)
         self.assertIn("<b>2</b>false objects", html)
 
