@@ -73,7 +73,7 @@ class Place:
         assert said.returncode == 0, said.stdout + said.stderr
         line = re.search(r"Message: cuDNN: (.*)", said.stdout).group(1).replace(str(self.root) + "/", "")
         self.warned = "WARNING: cuDNN 9 is needed" in said.stdout
-        subprocess.run([meson, "compile", "-C", build], env=env, check=True, capture_output=True)
+        subprocess.run(["ninja", "-C", build], env=env, check=True, capture_output=True)
         program = build / "calls"
         if not program.exists():
             return line, None
