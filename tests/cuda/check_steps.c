@@ -48,9 +48,7 @@ static void run(const char *folder, rvos_precision precision, const char *skip,
                   "%s: \"%s\" does not say \"%s\"", skip, log_.last, words);
     else
         CHECK(agreed >= 4); /* a warm-up, and three frames */
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
 }
 
 int main(int argc, char **argv)

@@ -27,9 +27,7 @@ static float *run(const char *folder, const char *conv, int *warnings)
     CHECK(!log_.errors || log_.warnings); /* the launch that was refused */
     if (log_.warnings)
         CHECK(strstr(log_.last, "could not be captured"));
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
     return logits;
 }
 

@@ -232,8 +232,7 @@ static void play_uncaptured(rvos_device *cuda, const char *folder, const char *f
         CHECK(process_labels(stream, t, labels[t]) == 0);
     unsetenv("RVOS_EMULATED_UNCAPTURED");
     unsetenv("RVOS_EMULATED_SM");
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
+    close_handles(&stream, &model, NULL);
 }
 
 /* One failure costs one frame its graph. After a second one the steps are launched one by
@@ -377,8 +376,7 @@ static void starved(rvos_device *cuda, const char *folder)
             ret = process_frame(stream, 0, NULL);
         CHECK(ret == 0 || ret == RVOS_ERR_MEMORY);
         failed += ret != 0;
-        rvos_stream_close(&stream);
-        rvos_model_close(&model);
+        close_handles(&stream, &model, NULL);
         unsetenv("RVOS_EMULATED_FAIL");
     }
     log_.quiet = false;
@@ -415,8 +413,7 @@ int main(int argc, char **argv)
     if (counts)
         starved_plans(cuda, argv[1]);
     rvos_model_close(&a);
-    rvos_model_close(&b);
-    rvos_device_close(&cpu);
+    close_handles(NULL, &b, &cpu);
     rvos_device_close(&cuda);
     return test_done();
 }

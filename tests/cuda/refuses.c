@@ -23,7 +23,6 @@ int main(int argc, char **argv)
                   "%d errors, %s", log_.errors, log_.last);
     }
     model = load_model(device, argv[1], "r18", 0, 0);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(NULL, &model, &device);
     return test_done();
 }

@@ -47,8 +47,7 @@ static bool fail_once(rvos_device *device, const char *folder, const char *name,
         logits(stream, got);
         test_note(CHECK(!memcmp(got, want, sizeof(got))), "after %s=%d", name, n);
     }
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
+    close_handles(&stream, &model, NULL);
     return ret != 0;
 }
 
@@ -69,8 +68,7 @@ int main(int argc, char **argv)
     if (!stream)
         return test_done();
     logits(stream, want);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
+    close_handles(&stream, &model, NULL);
     log_.quiet = true;
     for (int i = 0; i < 2; i++) {
         int n = 1, failed = 0;

@@ -65,8 +65,7 @@ static void load_another(rvos_device *device, const char *folder)
     rvos_stream *alone = open_with(other, (rvos_stream_params){.objects = 1});
 
     CHECK(process_frame(alone, 0, NULL) == 0);
-    rvos_stream_close(&alone);
-    rvos_model_close(&other);
+    close_handles(&alone, &other, NULL);
 }
 
 /* Streams a and b share a plan; a third stream then needs a larger plan. */
@@ -78,8 +77,7 @@ static void same_plan(rvos_device *device, atomic_int *hold, const char *folder)
 
     want.stream = open_stream(alone, RVOS_TASK_ONE_SHOT, SLOTS);
     play(&want, 0, FRAMES);
-    rvos_stream_close(&want.stream);
-    rvos_model_close(&alone);
+    close_handles(&want.stream, &alone, NULL);
     a.stream = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
     b.stream = open_stream(model, RVOS_TASK_ONE_SHOT, SLOTS);
     play(&a, 0, 2);
@@ -107,8 +105,7 @@ static void same_plan(rvos_device *device, atomic_int *hold, const char *folder)
     CHECK(!memcmp(want.labels, c.labels, sizeof(want.labels)));
     CHECK(memcmp(want.labels[0], want.labels[SLOTS], sizeof(want.labels[0])));
     rvos_stream_close(&a.stream);
-    rvos_stream_close(&b.stream);
-    rvos_stream_close(&c.stream);
+    close_both(&b.stream, &c.stream);
 }
 
 int main(int argc, char **argv)
@@ -147,9 +144,7 @@ int main(int argc, char **argv)
     pthread_join(thread, NULL);
     same_plan(device, hold_capture(), argv[1]);
     CHECK(log_.errors == 0 && log_.warnings == 0);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
     dlclose(module);
     return test_done();
 }

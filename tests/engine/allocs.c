@@ -80,9 +80,7 @@ static void close_all(struct run *r)
 {
     CHECK(r->status || (r->device && r->model && r->stream));
     rvos_stream_close(&r->second);
-    rvos_stream_close(&r->stream);
-    rvos_model_close(&r->model);
-    rvos_device_close(&r->device);
+    close_handles(&r->stream, &r->model, &r->device);
 }
 
 /* A frame with all outputs; sizes depend on `t` / 2. */

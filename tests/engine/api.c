@@ -332,8 +332,7 @@ static void tasks(rvos_device *device)
     CHECK(rvos_stream_open(&stream, model, NULL) == 0);
     rvos_stream_get_info(stream, &info);
     CHECK(info.task == RVOS_TASK_ONE_SHOT);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
+    close_handles(&stream, &model, NULL);
 }
 
 int main(int argc, char **argv)

@@ -64,8 +64,7 @@ static void start(void)
     test_note(CHECK(shown > START * PIXELS / 20), "%d pixels shown", shown);
     test_note(CHECK(missing < shown / 2 + START * PIXELS / 10), "%d missing, %d shown",
               missing, shown);
-    rvos_stream_close(&a);
-    rvos_stream_close(&z);
+    close_both(&a, &z);
 }
 
 /* With objects of the user in all slots, the stream is a one-shot stream. */
@@ -118,8 +117,7 @@ static void given(void)
                 CHECK(!a.labels[i] && !a.alpha[i]);
         }
     }
-    rvos_stream_close(&find);
-    rvos_stream_close(&follow);
+    close_both(&find, &follow);
 }
 
 /* After a reset everything repeats, except the serials, which are new. */
@@ -241,8 +239,7 @@ static void boxed(void)
         CHECK(object_of(find, 1).serial == 1);
     }
     rvos_stream_close(&find);
-    rvos_stream_close(&zero);
-    rvos_stream_close(&follow);
+    close_both(&zero, &follow);
     /* At the very beginning it is not a piece of the start, and stays after it. */
     find = open_auto(model, SLOTS, -1);
     CHECK(rvos_stream_seed_box(find, 3, &box) == 0);
@@ -267,8 +264,7 @@ static void hidden(void)
         for (int i = 0; i < PIXELS; i++)
             CHECK(some[i] == (all.labels[i] == 1 ? 0 : all.labels[i]));
     }
-    rvos_stream_close(&a);
-    rvos_stream_close(&b);
+    close_both(&a, &b);
 }
 
 static void refusals(void)
@@ -318,8 +314,7 @@ static void variants(void)
             for (int i = 0; i < PIXELS && t < START; i++)
                 CHECK(!out.labels[i] || want.labels[i]);
         }
-        rvos_stream_close(&stream);
-        rvos_stream_close(&zero);
+        close_both(&stream, &zero);
     }
 }
 

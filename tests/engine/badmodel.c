@@ -33,8 +33,7 @@ static void good(rvos_device *device)
     rvos_stream *stream = model ? open_stream(model, RVOS_TASK_ZERO_SHOT, 1) : NULL;
 
     CHECK(stream && process_frame(stream, 0, NULL) == 0 && log_.errors == 0);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
+    close_handles(&stream, &model, NULL);
 }
 
 static void listed(rvos_device *device)

@@ -48,9 +48,7 @@ static void run(const char *backend, const char *way, int threads, const char *p
             CHECK(lw * lh <= PIXELS / 4);
         }
     }
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
 }
 
 static void compare(const char *path, rvos_task task, int w, int h)

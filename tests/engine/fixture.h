@@ -88,6 +88,21 @@ static inline rvos_stream *open_stream(rvos_model *model, rvos_task task, int ob
     return open_with(model, (rvos_stream_params){.task = task, .objects = objects});
 }
 
+static inline void close_both(rvos_stream **a, rvos_stream **b)
+{
+    rvos_stream_close(a);
+    rvos_stream_close(b);
+}
+
+/* Each may be NULL. */
+static inline void close_handles(rvos_stream **stream, rvos_model **model,
+                                 rvos_device **device)
+{
+    rvos_stream_close(stream);
+    rvos_model_close(model);
+    rvos_device_close(device);
+}
+
 /* ---- a test of one backend and the model r18 ------------------------------------ */
 
 static struct log log_;
@@ -109,8 +124,7 @@ static inline int begin(int argc, char **argv, int threads)
 
 static inline int end(void)
 {
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(NULL, &model, &device);
     CHECK(log_.errors == 0);
     return test_done();
 }

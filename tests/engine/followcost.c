@@ -161,7 +161,6 @@ int main(int argc, char **argv)
         report(&side[0], &side[1], frames);
     for (int i = 0; i < 2; i++)
         rvos_stream_close(&side[i].stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(NULL, &model, &device);
     return test_done();
 }

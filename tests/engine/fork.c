@@ -80,8 +80,7 @@ static int use(rvos_stream *stream)
 static int close_all(rvos_stream *stream)
 {
     rvos_device_close(&device);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
+    close_handles(&stream, &model, NULL);
     return device || stream || model;
 }
 
@@ -111,8 +110,7 @@ static int open_anew(rvos_stream *stream)
     rvos_model *m = load_model(d, folder, "r18", NET_W, NET_H);
     int failed = own_frame(labels, m);
 
-    rvos_model_close(&m);
-    rvos_device_close(&d);
+    close_handles(NULL, &m, &d);
     failed |= memcmp(labels, expected, sizeof(labels)) != 0;
     return failed ? 100 : use_and_close(stream);
 }

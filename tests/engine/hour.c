@@ -138,8 +138,6 @@ int main(int argc, char **argv)
         stream = open_stream(model, RVOS_TASK_AUTO, SLOTS);
     if (stream)
         play(stream, w, h, (int)(minutes * 60 * FPS));
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
     return test_done();
 }

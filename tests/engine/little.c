@@ -39,9 +39,7 @@ static int run(void)
         status = rvos_stream_warm_up(stream);
     if (!status)
         status = process_frame(stream, 0, NULL);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
     if (status && !log.errors) /* a failure says why */
         return OTHER;
     return status == RVOS_ERR_MEMORY ? MEMORY : status ? OTHER : FINE;

@@ -123,8 +123,7 @@ static void change(rvos_device *device, void (*what)(void), const char *name,
     if (first) /* its plan exists */
         CHECK(process_frame(first, 0, NULL) == 0);
     rvos_stream_close(&stream);
-    rvos_stream_close(&first);
-    rvos_model_close(&model);
+    close_handles(&first, &model, NULL);
     unlink(path);
 }
 

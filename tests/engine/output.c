@@ -255,8 +255,7 @@ static void unshown(void)
         for (int k = 0; k <= t; k++)
             CHECK(process_frame(b, k, NULL) == 0);
     }
-    rvos_stream_close(&a);
-    rvos_stream_close(&b);
+    close_both(&a, &b);
     free(all.plane.data);
     free(some.plane.data);
     free(alpha.plane.data);

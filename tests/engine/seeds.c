@@ -36,12 +36,6 @@ static void check_same(rvos_stream *a, rvos_stream *b, int from, int to)
     }
 }
 
-static void close_both(rvos_stream **a, rvos_stream **b)
-{
-    rvos_stream_close(a);
-    rvos_stream_close(b);
-}
-
 /* Padded rows, every third byte, other sizes by whole factors: all the same mask. */
 static void views(void)
 {

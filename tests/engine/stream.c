@@ -211,8 +211,7 @@ static void changing_sizes(void)
         read_logits(b, 2, logits[1]);
         CHECK(!memcmp(logits[0], logits[1], sizeof(logits[0])));
     }
-    rvos_stream_close(&a);
-    rvos_stream_close(&b);
+    close_both(&a, &b);
 }
 
 int main(int argc, char **argv)

@@ -109,8 +109,7 @@ static void together(int devices, const struct caller alone[2])
                CALLERS, devices, WORKERS, most_threads);
     expect_threads(own_threads + devices * WORKERS);
     for (int i = 0; i < devices; i++) {
-        rvos_model_close(&model[i]);
-        rvos_device_close(&device[i]);
+        close_handles(NULL, &model[i], &device[i]);
     }
     expect_threads(own_threads);
     free(caller);
@@ -129,8 +128,7 @@ static void run_alone(struct caller alone[2])
         alone[i].task = i ? RVOS_TASK_ONE_SHOT : RVOS_TASK_ZERO_SHOT;
         run(&alone[i]);
     }
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(NULL, &model, &device);
     expect_threads(own_threads);
 }
 
@@ -217,9 +215,7 @@ static void many_frames(void)
     pages = resident_pages() - pages;
     if (!TEST_SANITIZED) /* which keep what was freed: oneDNN allocates in every frame */
         test_note(CHECK(pages <= 8), "%ld pages more after 1000 frames", pages);
-    rvos_stream_close(&stream);
-    rvos_model_close(&model);
-    rvos_device_close(&device);
+    close_handles(&stream, &model, &device);
 }
 
 static void *do_nothing(void *opaque)
