@@ -62,7 +62,7 @@ unshare -m sh -c 'mount --make-rprivate / && mount -t tmpfs none /mnt' 2>/dev/nu
 mkdir -p "$cache" || exit 1
 
 # Packages for the parts. In `nothing` the commands install their own.
-packages="build-essential ca-certificates debhelper fakeroot git lintian man-db meson ninja-build
+packages="build-essential ca-certificates ccache debhelper fakeroot git lintian man-db meson ninja-build
 pkgconf libdnnl-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libpng-dev libjpeg-dev
 libjansson-dev libpango1.0-dev gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-base-apps
 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
@@ -105,6 +105,7 @@ inside()
         mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" || exit 1
         cp /etc/resolv.conf "$1/etc/resolv.conf" 2>/dev/null
         exec chroot "$1" runuser -u "$2" -- env -i LC_ALL=C.UTF-8 USER="$2" HOME="$3" \
+            CCACHE_DIR=/home/tester/.cache/ccache \
             PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             ${http_proxy:+http_proxy="$http_proxy"} sh -c "$4"
     ' sh "$chroot" "$1" "$home" "$2" </dev/null

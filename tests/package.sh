@@ -16,7 +16,9 @@ speed=''
 user=$2
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit 1
 [ "$(id -u)" = 0 ] || { echo "skipped: packages are installed by root"; exit 77; }
-work=$(mktemp -d) || exit 1
+# The same folder each time, because ccache compares its name.
+work=${TMPDIR:-/tmp}/rvosseg-package
+rm -rf "$work" && mkdir "$work" || exit 1
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 failed=0
