@@ -44,6 +44,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .occluded = 0.5,
     .far = 16,
     .separations = 2,
+    .inside = 0.5,
     .unseen = 0.3,
     .unseen_times = 4,
     .moved = 1,
@@ -166,12 +167,13 @@ int rv_follow_create(struct rv_follow **out, const struct rv_follow_params *para
     f->scratch = malloc(n);
     f->grown = malloc(n);
     f->past = malloc(n);
+    f->last = malloc(n);
     f->dropped = malloc(n);
     f->shapes = malloc(n * sizeof(*f->shapes));
     f->queue = malloc(n * sizeof(*f->queue));
     f->next_serial = 1;
     if (!f->masks || !f->shown || !f->before || !f->near || !f->side || !f->scratch ||
-        !f->grown || !f->past || !f->dropped || !f->shapes || !f->queue ||
+        !f->grown || !f->past || !f->last || !f->dropped || !f->shapes || !f->queue ||
         rv_pieces_init(&f->pieces, params->width, params->height) ||
         rv_pieces_init(&f->cores, params->width, params->height)) {
         rv_follow_destroy(out);
@@ -198,6 +200,7 @@ void rv_follow_destroy(struct rv_follow **follow)
     free(f->scratch);
     free(f->grown);
     free(f->past);
+    free(f->last);
     free(f->dropped);
     free(f->shapes);
     free(f->queue);
@@ -214,6 +217,7 @@ void rv_follow_reset(struct rv_follow *f)
     memset(f->shown, 0, f->pixels);
     memset(f->before, 0, f->pixels);
     memset(f->past, 0, f->pixels);
+    memset(f->last, 0, f->pixels);
     memset(f->shapes, 0, f->pixels * sizeof(*f->shapes));
     memset(f->dropped, 0, f->pixels);
     memset(f->sighting, 0, sizeof(f->sighting));
@@ -449,7 +453,10 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
             cut_strays(f, places, decision);
             if (rv_follow_uncover(f, places, decision))
                 find_places(f, places);
+            if (rv_follow_fill(f, places, decision))
+                find_places(f, places);
             rv_follow_check(f, decision);
+            memcpy(f->last, f->masks, f->pixels);
             free_lost(f, places, decision);
         }
         if (frame->found)

@@ -69,6 +69,8 @@ struct rv_follow_rules {
     double occluded;           /* part of the gap between them that other objects fill at
                                   most: if they fill more, they occlude the rest */
     int far;                   /* pixels: a smaller part further off is cut off */
+    double inside;             /* share of the border of a small part that another object
+                                  must have to get it; above 1: it never does */
     int separations;           /* checks in a row that must see it */
     double unseen;             /* least part of an object that a discovery must see ... */
     int unseen_times;          /* or else, so many times in a row, it is none ... */

@@ -177,6 +177,99 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
     }
 }
 
+/* What lies at the borders of the pieces, and what their pixels were in the last frame,
+ * by label. */
+struct inside {
+    int border[RV_MAX_PIECES + 1][RV_FOLLOW_SLOTS + 1];
+    int was[RV_MAX_PIECES + 1][RV_FOLLOW_SLOTS + 1];
+};
+
+static void find_inside(const struct rv_follow *f, struct inside *in)
+{
+    const int w = f->params.width;
+    const uint8_t *of = f->pieces.of;
+
+    memset(in, 0, sizeof(*in));
+    for (int i = 0; i < f->pixels; i++) {
+        in->was[of[i]][f->last[i]]++;
+        for (int d = 0; d < 2; d++) {
+            int n = d ? i + w : i + 1;
+
+            if (n >= f->pixels || (!d && n % w == 0) || f->masks[i] == f->masks[n])
+                continue;
+            in->border[of[i]][f->masks[n]]++;
+            in->border[of[n]][f->masks[i]]++;
+        }
+    }
+}
+
+/* The label of the object that a small part of another one lies in, and that most of it
+ * belonged to in the last frame; 0: there is none. */
+static uint8_t owner(const struct rv_follow *f, const struct inside *in, int piece,
+                     int largest)
+{
+    const struct rv_piece *p = &f->pieces.piece[piece];
+    int all = 0, most = 0;
+
+    if (p->area >= f->rules.separate * largest || f->slot[p->label - 1].given)
+        return 0;
+    for (int l = 0; l <= f->params.objects; l++) {
+        all += in->border[piece][l];
+        most = l && in->border[piece][l] > in->border[piece][most] ? l : most;
+    }
+    return (uint8_t)(most && in->border[piece][most] > f->rules.inside * all &&
+                             2 * in->was[piece][most] > p->area &&
+                             f->slot[most - 1].serial && !f->slot[most - 1].given
+                         ? most
+                         : 0);
+}
+
+/* Whether any object has pixels that were another one's in the last frame. */
+static bool any_moved(const struct rv_follow *f,
+                      const struct place places[RV_FOLLOW_SLOTS + 1])
+{
+    bool touch = false;
+
+    for (int a = 1; a <= f->params.objects; a++)
+        for (int b = 1; b < a; b++)
+            touch = touch || rv_places_meet(&places[a], &places[b], 1);
+    for (int i = 0; touch && i < f->pixels; i++)
+        if (f->masks[i] != f->last[i] && f->masks[i] && f->last[i])
+            return true;
+    return false;
+}
+
+bool rv_follow_fill(struct rv_follow *f, const struct place places[RV_FOLLOW_SLOTS + 1],
+                    struct rv_follow_decision *decision)
+{
+    int largest[RV_FOLLOW_SLOTS + 1] = {0};
+    uint8_t becomes[RV_MAX_PIECES + 1] = {0};
+    struct inside in;
+    bool any = false;
+
+    if (!any_moved(f, places))
+        return false;
+    rv_pieces_find(&f->pieces, f->masks, true, 1);
+    find_inside(f, &in);
+    for (int k = 1; k <= f->pieces.count; k++) {
+        int label = f->pieces.piece[k].label;
+
+        if (!largest[label])
+            largest[label] = f->pieces.piece[k].area;
+        else
+            becomes[k] = owner(f, &in, k, largest[label]);
+        if (becomes[k])
+            decision->seed |= rv_slot_bit(label - 1) | rv_slot_bit(becomes[k] - 1);
+        any = any || becomes[k];
+    }
+    for (int i = 0; any && i < f->pixels; i++)
+        if (becomes[f->pieces.of[i]])
+            f->masks[i] = f->past[i] = becomes[f->pieces.of[i]];
+    if (any)
+        decision->masks = f->masks;
+    return any;
+}
+
 void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision)
 {
     if (f->frame < f->past_frame + f->rules.theft_frames)

@@ -10,12 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool meet(const struct place *a, const struct place *b, int margin)
-{
-    return a->area && b->area && a->x0 < b->x1 + margin && b->x0 < a->x1 + margin &&
-           a->y0 < b->y1 + margin && b->y0 < a->y1 + margin;
-}
-
 /* Where an object is, or was before it was occluded. */
 static const struct place *where(const struct rv_follow *f, int s,
                                  const struct place places[RV_FOLLOW_SLOTS + 1])
@@ -32,7 +26,7 @@ static uint32_t neighbours(const struct rv_follow *f, int s,
     for (int t = 0; t < f->params.objects; t++)
         if (t != s && f->slot[t].serial &&
             (f->slot[t].behind >> s & 1 ||
-             meet(where(f, s, places), where(f, t, places), f->rules.margin)))
+             rv_places_meet(where(f, s, places), where(f, t, places), f->rules.margin)))
             near |= rv_slot_bit(t);
     return near;
 }

@@ -11,6 +11,14 @@ struct place {
     int x0, y0, x1, y1; /* box; x1 and y1 are exclusive */
 };
 
+/* Whether two boxes are at most `margin` pixels apart. */
+static inline bool rv_places_meet(const struct place *a, const struct place *b,
+                                  int margin)
+{
+    return a->area && b->area && a->x0 < b->x1 + margin && b->x0 < a->x1 + margin &&
+           a->y0 < b->y1 + margin && b->y0 < a->y1 + margin;
+}
+
 struct slot {
     uint32_t serial;    /* 0: free */
     int64_t since;      /* frame in which it got its object */
@@ -53,7 +61,7 @@ struct rv_follow {
     struct slot slot[RV_FOLLOW_SLOTS];
     struct rv_pieces pieces, cores;
     uint8_t *side; /* in the start: the piece of each pixel that a border divides */
-    uint8_t *masks, *shown, *before, *near, *grown, *scratch, *past, *dropped;
+    uint8_t *masks, *shown, *before, *near, *grown, *scratch, *past, *last, *dropped;
     int64_t dropped_until;
     int64_t past_frame;
     uint32_t *shapes; /* bit s: a pixel of the shape of slot s */
@@ -90,6 +98,10 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
                      struct rv_follow_decision *decision);
 
 /* -- follow_check.c -- */
+/* Gives small parts of objects that lie inside another one back to it. `places` are those
+ * of f->masks. True if f->masks changed. */
+bool rv_follow_fill(struct rv_follow *f, const struct place places[RV_FOLLOW_SLOTS + 1],
+                    struct rv_follow_decision *decision);
 /* Checks the followed objects: theft, and parts that came off, since the last check. */
 void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* follow_crossing.c - the automatic task where an object comes out from behind another
- * one, and the slot of the one in front takes it, on scripted masks. */
+/* follow_crossing.c - the automatic task where the slot of an object takes what is not
+ * its: what comes out from behind the object, or a part of another one. Scripted masks.
+ */
 #include "follow_scene.h"
 
 static const struct shape small = {.x = 97, .y = 60, .w = 20, .h = 28, .found = 2};
@@ -171,6 +172,42 @@ static void given_passes(void)
     CHECK(id(s, 0) == 1 && id(s, 1) == 1);
 }
 
+/* Object 2 comes to stand beside object 1. Its slot takes a part in the middle of object
+ * 1, which object 1 had or not. */
+static struct scene *take_part(const struct rv_follow_rules *rules, bool had)
+{
+    struct scene *s = begin(rules, 4, 0);
+
+    s->shape[0] = front;
+    s->shape[1] = front;
+    s->shape[1].x = front.x + front.w + 20;
+    s->shape[1].found = 2;
+    s->shape[2] = (struct shape){.x = 30, .y = 80, .w = 8, .h = 12};
+    s->shape[2].found = had;
+    run(s, START + 4);
+    s->shape[1].x -= 20;
+    run(s, 1);
+    s->owns[slot_with(s, 0)] = 1;
+    s->owns[slot_with(s, 1)] = 6;
+    run(s, 1);
+    return s;
+}
+
+static bool splinter(const struct rv_follow_rules *rules)
+{
+    struct scene *s = take_part(rules, true);
+
+    return id(s, 0) == 1 && id(s, 1) == 2 && id(s, 2) == 1;
+}
+
+/* A part that object 1 never had is seen through a gap. Object 2 keeps it. */
+static void seen_through(void)
+{
+    struct scene *s = take_part(NULL, false);
+
+    CHECK(id(s, 0) && id(s, 0) != id(s, 1) && id(s, 2) == id(s, 1));
+}
+
 int main(void)
 {
     WITHOUT(passes, comes_out, 2);
@@ -182,7 +219,9 @@ int main(void)
     WITHOUT(small_part, comes_out, 0);
     WITHOUT(bends, fits, 0);
     WITHOUT(beside, covers, 0);
+    WITHOUT(splinter, inside, 2);
     given_passes();
+    seen_through();
     rv_follow_destroy(&scene.follow);
     return test_done();
 }
