@@ -27,9 +27,9 @@ class Learning(unittest.TestCase):
             os.symlink(os.path.join(source, name), os.path.join(folder, name))
         c = config.merge(dict(
             video=["folder:" + os.path.dirname(folder)], augment="none", max_stride=1,
-            size="224x128", base_width=16, hidden=48, objects=2, batch=1, length=2,
+            size="224x128", base_width=16, hidden=32, objects=2, batch=1, length=2,
             steps=150,
-            late_length=0, lr=6e-3, lr_encoder=6e-3, warmup=10, ema=0.97,
+            late_length=0, lr=1e-2, lr_encoder=1e-2, warmup=10, ema=0.97,
             weight_decay=0.0))
         t = trainer.Trainer(c, lambda s: None)
         while t.step < c.steps:
