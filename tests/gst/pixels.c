@@ -11,6 +11,7 @@
 #include "../sanitized.h"
 
 #define OPACITY 0.5
+#define SMALL "network-width", "192", "network-height", "128"
 
 static const gchar *const formats[] = {
     "NV12", "I420", "RGBA",  "BGRA",      "RGBx",      "BGRx",      "ARGB",     "ABGR",
@@ -161,7 +162,7 @@ static void one_frame(const gchar *format, gint width, gint height, guint pad,
     GstVideoFrame before, after;
     GstHarness *mask;
     /* The random network finds less in a grey picture. */
-    GstHarness *h = real_harness(&mask, "min-age", "0", "threshold",
+    GstHarness *h = real_harness(&mask, "min-age", "0", SMALL, "threshold",
                                  GST_VIDEO_INFO_IS_GRAY(&info) ? "0.55" : "0.6",
                                  "contour-width", "0", "objects", "3", NULL);
     guint8 *labels;
@@ -265,7 +266,7 @@ GST_START_TEST(test_text)
     GstVideoInfo info = real_info(formats[format], 385, 289, NULL);
     GstHarness *mask;
     GstHarness *h =
-        real_harness(&mask, "min-age", "0", "threshold",
+        real_harness(&mask, "min-age", "0", SMALL, "threshold",
                      GST_VIDEO_INFO_IS_GRAY(&info) ? "0.55" : "0.6", "overlay-alpha", "0",
                      "contour-width", "0", "objects", "1", "overlay-text", "id", NULL);
     GstBuffer *in = real_picture(&info, 0, 37), *out;
@@ -305,8 +306,8 @@ GST_END_TEST;
 
 static GstHarness *mask_harness(const GstVideoInfo *info, GstHarness **mask)
 {
-    GstHarness *h =
-        real_harness(mask, "min-age", "0", "threshold", "0.6", "output", "none", NULL);
+    GstHarness *h = real_harness(mask, "min-age", "0", SMALL, "threshold", "0.6",
+                                 "output", "none", NULL);
 
     gst_harness_set_src_caps(h, gst_video_info_to_caps(info));
     return h;
