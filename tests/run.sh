@@ -363,13 +363,15 @@ fuzz()
 mkdir -p build-tsan
 aside build-tsan/section thread_tests_and_other_debian
 section "with clang: no warning allowed, AddressSanitizer, UndefinedBehaviorSanitizer, fuzzers"
-compiler=clang fuzzers=enabled
+# Meson puts ccache only before compilers that it finds by itself.
+compiler=clang fuzzers=enabled ccache=$(command -v ccache)
 if ! command -v clang >/dev/null 2>&1; then
     echo "SKIP: no clang here, so no fuzzers; the sanitizers are the default compiler's"
     count "clang" 77 "no clang here"
-    compiler=${CC:-cc} fuzzers=disabled
+    compiler=${CC:-cc} fuzzers=disabled ccache=''
 fi
-if CC=$compiler CXX=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c++}") \
+cxx=$([ "$compiler" = clang ] && echo clang++ || echo "${CXX:-c++}")
+if CC="${ccache:+ccache }$compiler" CXX="${ccache:+ccache }$cxx" \
     configure_and_build build-asan -Db_sanitize=address,undefined -Db_lundef=false \
     -Dwerror=true -Dfuzz=$fuzzers -Dcuda=disabled; then
     # The tools themselves handle the signal of a mapped file that shrinks.
