@@ -14,8 +14,8 @@ usage: sh tests/run.sh [--quick] [--no-install]
                  Debian 13
   --no-install   install no Debian packages
 
-It takes about 20 minutes on two cores, with --quick about 12, and on a fresh machine about 5
-more for the packages. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
+It takes about 20 minutes on two cores, or 15 if ccache has most of the objects; with --quick
+about 10. On a fresh machine the packages take about 5 more. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
 network; it is skipped where one is missing.
 
 Builds in ./build-test, ./build-asan and ./build-tsan, which may be kept or deleted; the logs are
@@ -237,10 +237,10 @@ if command -v nvcc >/dev/null 2>&1 || [ -e /usr/local/cuda/include/cudaGL.h ]; t
     cuda_packages=libgstreamer-plugins-bad1.0-dev
 fi
 if [ "$quick" ]; then
-    echo "The default build and its tests: about 12 minutes on two cores."
+    echo "The default build and its tests: about 10 minutes on two cores."
 else
     echo "Three builds with their tests, and Debian 13: about 20 minutes on two cores." \
-        "With --quick the default build only: about 12."
+        "With --quick the default build only: about 10."
 fi
 section "packages"
 # shellcheck source=data/packages.sh
@@ -301,6 +301,7 @@ section_end
 # oneDNN nor the tools.
 thread_tests()
 {
+    echo
     echo "with ThreadSanitizer, in plain C, without tools:"
     targets='tests/models.stamp tests/engine/broken.stamp gst/libgstrvosseg.so tests/gst/gst-chaos
         tests/cuda/cuda-missing tests/golden tests/unit-batch tests/unit-pool
@@ -335,13 +336,6 @@ other_debian()
     done
 }
 
-# Both wait often, so they run beside clang's part.
-thread_tests_and_other_debian()
-{
-    thread_tests
-    other_debian
-}
-
 # ---- clang: no warning, address and undefined-behaviour sanitizers, fuzzers -----------------
 
 # fuzz NAME: runs a fuzzer for a while, from its inputs in the tree.
@@ -357,11 +351,10 @@ fuzz()
         -artifact_prefix=build-asan/found/ "build-asan/found/$1" $seeds
 }
 
-# One build for all three: each compiles the whole tree. GPU code is only text here. The other
-# Debian's packages have been fetched since the start.
+# One build for all three: each compiles the whole tree. GPU code is only text here. Beside it the
+# other Debian is tested, which often waits. Its packages have been fetched since the start.
 [ -z "$other_pid" ] || { wait "$other_pid" && other_status=0 || other_status=$?; }
-mkdir -p build-tsan
-aside build-tsan/section thread_tests_and_other_debian
+aside build-test/other-debian other_debian
 section "with clang: no warning allowed, AddressSanitizer, UndefinedBehaviorSanitizer, fuzzers"
 # Meson puts ccache only before compilers that it finds by itself.
 compiler=clang fuzzers=enabled ccache=$(command -v ccache)
@@ -390,6 +383,8 @@ if CC="${ccache:+ccache }$compiler" CXX="${ccache:+ccache }$cxx" \
             one "${fuzzer##*/}" "build-asan/${fuzzer##*/}-log.txt" fuzz "${fuzzer##*/fuzz-}"
     done
 fi
+thread_tests
+echo
 beside
 section_end
 finish
