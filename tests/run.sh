@@ -15,8 +15,8 @@ usage: sh tests/run.sh [--quick] [--no-install]
   --no-install   install no Debian packages
 
 It takes about 20 minutes on two cores, or 15 if ccache has most of the objects; with --quick
-about 10. On a fresh machine the packages take about 5 more. The Debian 13 part (tests/debian.sh) needs root, mmdebstrap and the
-network; it is skipped where one is missing.
+about 10. On a fresh machine the packages take about 5 more. The Debian 13 part
+(tests/debian.sh) needs root, mmdebstrap and the network; it is skipped where one is missing.
 
 Builds in ./build-test, ./build-asan and ./build-tsan, which may be kept or deleted; the logs are
 in their folders. The exit status is 0 if nothing failed.
