@@ -31,39 +31,39 @@ static struct {
     struct pass pass[4096];
     int passes;
     int destroyed;
-} stub = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} fake = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static int plan_run(struct rv_plan *plan, const struct rv_job *jobs, int n)
 {
     struct pass *pass;
     int status = 0;
 
-    pthread_mutex_lock(&stub.lock);
-    CHECK(++stub.running == 1 && n >= 1 && n <= plan->size);
-    pass = &stub.pass[stub.passes++];
+    pthread_mutex_lock(&fake.lock);
+    CHECK(++fake.running == 1 && n >= 1 && n <= plan->size);
+    pass = &fake.pass[fake.passes++];
     *pass = (struct pass){.size = plan->size, .n = n};
     for (int i = 0; i < n; i++) {
         pass->stream[i] = jobs[i].live[0];
-        status = jobs[i].live[0] == stub.bad ? stub.why : status;
+        status = jobs[i].live[0] == fake.bad ? fake.why : status;
         for (int k = 0; k < i; k++)
             CHECK(pass->stream[k] != pass->stream[i]);
         if (jobs[i].frame)
             ++*(int *)jobs[i]
                    .state.ptr; /* no lock: only the pass uses a stream's state */
     }
-    pthread_cond_broadcast(&stub.changed);
-    while (stub.held && !stub.permits)
-        pthread_cond_wait(&stub.changed, &stub.lock);
-    if (stub.held)
-        stub.permits--;
-    stub.running--;
-    pthread_mutex_unlock(&stub.lock);
+    pthread_cond_broadcast(&fake.changed);
+    while (fake.held && !fake.permits)
+        pthread_cond_wait(&fake.changed, &fake.lock);
+    if (fake.held)
+        fake.permits--;
+    fake.running--;
+    pthread_mutex_unlock(&fake.lock);
     return status;
 }
 
 static void plan_destroy(struct rv_plan *plan)
 {
-    stub.destroyed++;
+    fake.destroyed++;
     free(plan);
 }
 
@@ -113,9 +113,9 @@ static void close_streams(void)
 static void open_batch(struct rv_batch *batch, int max, int largest, int wait_us, int n)
 {
     open_streams(batch, n);
-    stub.held = false;
-    stub.permits = stub.passes = stub.destroyed = 0;
-    stub.bad = -1;
+    fake.held = false;
+    fake.permits = fake.passes = fake.destroyed = 0;
+    fake.bad = -1;
     rv_batch_init(batch, &device, max, wait_us, new_plan(1));
     for (int size = 2; size <= largest; size *= 2)
         rv_batch_add(batch, new_plan(size), size);
@@ -128,7 +128,7 @@ static void close_batch(struct rv_batch *batch)
     close_streams();
     CHECK(!batch->first && !batch->busy && !batch->queued && !batch->awaited);
     rv_batch_finish(batch);
-    CHECK(stub.destroyed == plans);
+    CHECK(fake.destroyed == plans);
 }
 
 static void *process(void *opaque)
@@ -176,10 +176,10 @@ static void until_queued(struct rv_batch *batch, int n, bool waiting)
 
 static void until_passes(int n)
 {
-    pthread_mutex_lock(&stub.lock);
-    while (stub.passes < n)
-        pthread_cond_wait(&stub.changed, &stub.lock);
-    pthread_mutex_unlock(&stub.lock);
+    pthread_mutex_lock(&fake.lock);
+    while (fake.passes < n)
+        pthread_cond_wait(&fake.changed, &fake.lock);
+    pthread_mutex_unlock(&fake.lock);
 }
 
 /* One by one, so that the order is known. */
@@ -193,18 +193,18 @@ static void queue_up(struct rv_batch *batch, int first, int end)
 
 static void hold(bool held)
 {
-    pthread_mutex_lock(&stub.lock);
-    stub.held = held;
-    pthread_cond_broadcast(&stub.changed);
-    pthread_mutex_unlock(&stub.lock);
+    pthread_mutex_lock(&fake.lock);
+    fake.held = held;
+    pthread_cond_broadcast(&fake.changed);
+    pthread_mutex_unlock(&fake.lock);
 }
 
 static void expect_pass(int at, int size, int first, int n)
 {
-    const struct pass *p = &stub.pass[at];
+    const struct pass *p = &fake.pass[at];
 
-    test_note(CHECK(at < stub.passes && p->size == size && p->n == n),
-              "pass %d of %d: %d frames in a plan of %d, not %d in %d", at, stub.passes,
+    test_note(CHECK(at < fake.passes && p->size == size && p->n == n),
+              "pass %d of %d: %d frames in a plan of %d, not %d in %d", at, fake.passes,
               p->n, p->size, n, size);
     for (int i = 0; i < n && i < p->n; i++)
         test_note(CHECK(p->stream[i] == first + i), "pass %d: frame %d is of stream %d",
@@ -233,7 +233,7 @@ static void turns(void)
 
     open_batch(&batch, 1, 1, FOREVER, 0);
     behind_a_pass(&batch, 9);
-    CHECK(stub.passes == 10);
+    CHECK(fake.passes == 10);
     for (int i = 0; i < 10; i++)
         expect_pass(i, 1, i, 1);
     close_batch(&batch);
@@ -249,7 +249,7 @@ static void sizes(void)
 
         open_batch(&batch, 16, 16, 0, 0);
         behind_a_pass(&batch, n);
-        CHECK(stub.passes == 2);
+        CHECK(fake.passes == 2);
         expect_pass(1, size, 1, n);
         CHECK(stream[1].member.shared == n && stream[0].member.shared == 1);
         rv_batch_count(&batch, &frames, &passes);
@@ -264,13 +264,13 @@ static void limits(void)
 
     open_batch(&batch, 3, 4, 0, 0); /* fewer than the plan could */
     behind_a_pass(&batch, 5);
-    CHECK(stub.passes == 3);
+    CHECK(fake.passes == 3);
     expect_pass(1, 4, 1, 3);
     expect_pass(2, 2, 4, 2);
     close_batch(&batch);
     open_batch(&batch, 16, 2, 0, 0); /* there was no memory for more */
     behind_a_pass(&batch, 5);
-    CHECK(stub.passes == 4);
+    CHECK(fake.passes == 4);
     for (int i = 1; i < 4; i++)
         expect_pass(i, i < 3 ? 2 : 1, 2 * i - 1, i < 3 ? 2 : 1);
     close_batch(&batch);
@@ -283,7 +283,7 @@ static void fairness(void)
 
     open_batch(&batch, 16, 16, 0, 0);
     behind_a_pass(&batch, 63);
-    CHECK(stub.passes == 5);
+    CHECK(fake.passes == 5);
     for (int i = 1; i < 5; i++)
         expect_pass(i, 16, 16 * i - 15, i < 4 ? 16 : 15);
     open_streams(&batch, MOST);
@@ -302,7 +302,7 @@ static void first_frames(int n)
 {
     for (int i = 0; i < n; i++)
         run(i);
-    stub.passes = 0;
+    fake.passes = 0;
 }
 
 /* An endless wait ends when no stream is missing ... */
@@ -344,7 +344,7 @@ static void wait_until_full(void)
     start(0);
     join(2, 3);
     join(0, 1);
-    CHECK(stub.pass[1].n == 2 && stub.pass[1].stream[0] == 2);
+    CHECK(fake.pass[1].n == 2 && fake.pass[1].stream[0] == 2);
     close_batch(&batch);
 }
 
@@ -368,7 +368,7 @@ static void idle_stream(void)
         until_queued(&batch, 1, true);
         start(1 - i);
         join(0, 2);
-        CHECK(stub.passes == 4 - i && stub.pass[3 - i].n == 2);
+        CHECK(fake.passes == 4 - i && fake.pass[3 - i].n == 2);
     }
     CHECK(batch.round == 2 && batch.awaited == 2);
     close_batch(&batch);
@@ -394,7 +394,7 @@ static void close_while_others_wait(void)
     rv_member_move(&stream[1].member, &batch);
     CHECK(other.awaited == 0 && batch.awaited == 2);
     close_batch(&batch);
-    stub.destroyed = 0;
+    fake.destroyed = 0;
     close_batch(&other);
 }
 
@@ -410,11 +410,11 @@ static void failing(int why)
     start(0);
     until_passes(1);
     queue_up(&batch, 1, 4);
-    stub.bad = 2;
-    stub.why = why;
+    fake.bad = 2;
+    fake.why = why;
     hold(false);
     join(0, 4);
-    CHECK(stub.passes == (dead ? 2 : 5));
+    CHECK(fake.passes == (dead ? 2 : 5));
     expect_pass(1, 4, 1, 3);
     for (int i = 1; i < 4; i++) {
         test_note(CHECK(stream[i].status == (dead || i == 2 ? why : 0)),
@@ -425,7 +425,7 @@ static void failing(int why)
     }
     rv_batch_count(&batch, &frames, &passes);
     CHECK(frames == (dead ? 1 : 3) && passes == (dead ? 2 : 4));
-    stub.bad = -1;
+    fake.bad = -1;
     run(2); /* and goes on */
     CHECK(stream[2].status == 0);
     close_batch(&batch);
@@ -445,7 +445,7 @@ static void warm_ups(void)
     queue_up(&batch, 1, 6);
     hold(false);
     join(0, 6);
-    CHECK(stub.passes == 5);
+    CHECK(fake.passes == 5);
     expect_pass(1, 1, 1, 1);
     expect_pass(2, 1, 2, 1);
     expect_pass(3, 1, 3, 1);
