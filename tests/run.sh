@@ -45,6 +45,10 @@ for name in $(env | sed -n 's/^\(\(GST\|RVOS\|OMP\|DNNL\|ONEDNN\|G\)_[A-Z_]*\)=.
     [ "$name" = RVOS_NO_INSTALL ] || unset "$name"
 done
 
+# Let ccache reuse objects of another clone: by default it compares the name of the folder, too.
+# The objects' debug information then names the folder that compiled them first.
+export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
+
 passed=0 failed=0 skipped=0 failures='' skips=''
 began=$(date +%s)
 section_began=$began
