@@ -126,7 +126,7 @@ def measure(where, length, warn, fail, what):
 
 
 def check_sizes():
-    scripts = [p for p in sorted(root.glob("*/**/*.py"))
+    scripts = [p for p in sorted(root.glob("[!.]*/**/*.py"))
                if ".venv" not in p.parts and not p.relative_to(root).parts[0].startswith("build")]
     for path in [*sources("engine", "gst", "tests"), *scripts]:
         lines = path.read_text().split("\n")

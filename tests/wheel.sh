@@ -18,9 +18,12 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 unset PYTHONPATH RVOS_LIBRARY RVOS_MODEL
 
-# Build in pip's own folder, so that no other build interferes.
+# meson-python builds in a folder of the tree. Other tests read the tree meanwhile, so copy it.
+mkdir "$work/tree" || exit 1
+tar -C "$root" --exclude='./.*' --exclude='./build*' --exclude=./demo-output -c . |
+    tar -C "$work/tree" -x || exit 1
 "$python" -m pip wheel --quiet --no-deps --no-build-isolation --no-index \
-    --disable-pip-version-check --wheel-dir "$work" "$root" || exit 1
+    --disable-pip-version-check --wheel-dir "$work" "$work/tree" || exit 1
 ls "$work"
 # The wheel is for this kind of machine. (meson-python also ties it to the version of Python,
 # without need.)

@@ -18,6 +18,9 @@ trap 'rm -f "$log"' EXIT
 
 export CK_FORK=no CK_DEFAULT_TIMEOUT=0 CK_TIMEOUT_MULTIPLIER=20 G_SLICE=always-malloc
 unset MALLOC_PERTURB_
+# The program may run directly at the same time. Both would write the same files.
+export RVOSSEG_TEST_DIR="$RVOSSEG_TEST_DIR/$tool"
+mkdir -p "$RVOSSEG_TEST_DIR"
 
 case $tool in
 valgrind)
