@@ -95,6 +95,7 @@ static const rvos_precision precisions[] = {
     [GST_RVOS_SEG_PRECISION_FP16] = RVOS_PRECISION_FP16,
     [GST_RVOS_SEG_PRECISION_BF16] = RVOS_PRECISION_BF16,
     [GST_RVOS_SEG_PRECISION_INT16] = RVOS_PRECISION_INT16,
+    [GST_RVOS_SEG_PRECISION_INT8] = RVOS_PRECISION_INT8,
 };
 
 static gboolean open_device(GstRvosModel *self, const GstRvosModelParams *params)

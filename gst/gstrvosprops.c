@@ -57,8 +57,9 @@ static const GEnumValue precisions[] = {
     {GST_RVOS_SEG_PRECISION_FP32, "Exact float32", "fp32"},
     {GST_RVOS_SEG_PRECISION_TF32, "CUDA: float32 with products of 10 bits", "tf32"},
     {GST_RVOS_SEG_PRECISION_FP16, "CUDA: half precision, sums in float32", "fp16"},
-    {GST_RVOS_SEG_PRECISION_BF16, "CPU with oneDNN: bfloat16, coarse", "bf16"},
-    {GST_RVOS_SEG_PRECISION_INT16, "CPU with AVX2: products of 14-bit integers", "int16"},
+    {GST_RVOS_SEG_PRECISION_BF16, "CPU with AMX: bfloat16, coarse", "bf16"},
+    {GST_RVOS_SEG_PRECISION_INT16, "CPU: products of 16-bit integers", "int16"},
+    {GST_RVOS_SEG_PRECISION_INT8, "CPU: products of 8-bit and 16-bit integers", "int8"},
     {0, NULL, NULL},
 };
 
@@ -187,8 +188,9 @@ static const Property properties[] = {
     {FIELD(precision), "precision", "Precision", READY,
      ENUM("GstRvosSegPrecision", precisions, GST_RVOS_SEG_PRECISION_AUTO),
      "Of the network's numbers (default auto: fp32 on the CPU, fp16 with CUDA). What the "
-     "engine cannot do is an error, but bf16 and int16 on a CPU without: a warning, and "
-     "fp32."},
+     "engine cannot do is an error. Where bf16, int16 or int8 are not faster on a CPU, "
+     "it "
+     "uses int16 or fp32, with a warning."},
     {FIELD(cuda_device_id), "cuda-device-id", "CUDA Device ID",
      READY | GST_PARAM_CONDITIONALLY_AVAILABLE, RANGE(INT, -1, G_MAXINT, -1),
      "Number of the GPU; 0 is the first (default -1: the device of the context in use, "

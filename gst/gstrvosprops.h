@@ -39,6 +39,7 @@ typedef enum {
     GST_RVOS_SEG_PRECISION_FP16,
     GST_RVOS_SEG_PRECISION_BF16,
     GST_RVOS_SEG_PRECISION_INT16,
+    GST_RVOS_SEG_PRECISION_INT8,
 } GstRvosSegPrecision;
 
 typedef enum {

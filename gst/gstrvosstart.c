@@ -44,21 +44,27 @@ static void tell_threads(GstRvosSeg *self, GstRvosModel *model)
                             ("%d threads compute", info.threads));
 }
 
-/* Where float32 stands in for the precision that was asked for. */
+/* Where a more exact precision stands in for the one that was asked for. */
 static void tell_precision(GstRvosSeg *self, gint precision, GstRvosModel *model)
 {
     rvos_precision got = rvos_model_precision(gst_rvos_model_model(model));
-    const gchar *why = NULL;
+    const gchar *asked = precision == GST_RVOS_SEG_PRECISION_BF16    ? "bf16"
+                         : precision == GST_RVOS_SEG_PRECISION_INT16 ? "int16"
+                         : precision == GST_RVOS_SEG_PRECISION_INT8  ? "int8"
+                                                                     : NULL;
 
-    if (precision == GST_RVOS_SEG_PRECISION_BF16 && got != RVOS_PRECISION_BF16)
-        why = "This processor has no bf16";
-    if (precision == GST_RVOS_SEG_PRECISION_INT16 && got != RVOS_PRECISION_INT16)
-        why = "int16 is not faster on this processor";
-    if (why)
+    if (asked && got == RVOS_PRECISION_FP32)
         GST_RVOS_SEG_WARN(self, LIBRARY, SETTINGS,
-                          "%s: float32 is used. Set precision=fp32 to choose it without "
-                          "this warning.",
-                          why);
+                          "%s is not faster on this processor: float32 is used. Set "
+                          "precision=fp32 to choose it without this warning.",
+                          asked);
+    else if (asked && got == RVOS_PRECISION_INT16 &&
+             precision != GST_RVOS_SEG_PRECISION_INT16)
+        GST_RVOS_SEG_WARN(self, LIBRARY, SETTINGS,
+                          "%s is not faster on this processor: int16 is used, which is "
+                          "more exact. Set precision=int16 to choose it without this "
+                          "warning.",
+                          asked);
 }
 
 static gboolean open_model(GstRvosSeg *self, const gchar *path, GstRvosNotices *notices)

@@ -141,11 +141,13 @@ typedef enum rvos_precision {
     RVOS_PRECISION_FP32,        /* throughout; never TF32 */
     RVOS_PRECISION_TF32,
     RVOS_PRECISION_FP16,
-    RVOS_PRECISION_BF16, /* coarse, never a default; a CPU without bf16 logs a warning and
-                            uses FP32 */
-    RVOS_PRECISION_INT16, /* 3x3 convolutions multiply integers of 14 bits, all else is
-                             FP32; needs AVX2. A CPU without AVX2, or with AVX-512, where
-                             it is not faster, logs a warning and uses FP32 */
+    /* The next three are for speed. A CPU that is not faster with one of them logs a
+     * warning and uses a more exact one, INT16 or FP32. */
+    RVOS_PRECISION_BF16,  /* coarse; a CPU needs AMX */
+    RVOS_PRECISION_INT16, /* convolutions multiply integers of 14 to 16 bits, all else is
+                             FP32; a CPU needs AVX2, or AVX-512 with VNNI */
+    RVOS_PRECISION_INT8,  /* INT16, but all but 3x3 convolutions of stride 1 multiply
+                             integers of 8 bits; a CPU needs AVX-512 with VNNI */
 } rvos_precision;
 
 /* Batching: if max_batch is above 1, CUDA runs frames of several streams in one pass. The

@@ -8,14 +8,29 @@
 #include "log.h"
 #include "places.h"
 
-/* A processor without bfloat16, or on which int16 is not faster, uses float32, which is
- * more exact. */
+/* bf16, int16 and int8 are for speed. Where a processor is not faster with one of them, a
+ * more exact one is used. */
 static rvos_precision effective(rvos_device *device, rvos_precision precision)
 {
-    bool lacks = precision >= RVOS_PRECISION_BF16 && !device->fn->device_memory &&
-                 device->fn->type(device, precision) == RV_OTHER;
+    if (precision < RVOS_PRECISION_BF16 || device->fn->device_memory ||
+        device->fn->type(device, precision) != RV_OTHER)
+        return precision;
+    return device->fn->type(device, RVOS_PRECISION_INT16) != RV_OTHER
+               ? RVOS_PRECISION_INT16
+               : RVOS_PRECISION_FP32;
+}
 
-    return lacks ? RVOS_PRECISION_FP32 : precision;
+static void tell_precision(const rvos_device *device, rvos_precision asked,
+                           rvos_precision used)
+{
+    static const char *const names[] = {[RVOS_PRECISION_FP32] = "float32",
+                                        [RVOS_PRECISION_BF16] = "bf16",
+                                        [RVOS_PRECISION_INT16] = "int16",
+                                        [RVOS_PRECISION_INT8] = "int8"};
+
+    rv_log(device, RVOS_LOG_WARNING,
+           "%s is not faster on this processor (%s, %s): %s is used, which is more exact",
+           names[asked], device->info.library, device->info.isa, names[used]);
 }
 
 static int check_params(rvos_device *device, const rvos_model_params *p)
@@ -27,7 +42,7 @@ static int check_params(rvos_device *device, const rvos_model_params *p)
                RVOS_MAX_BATCH, p->max_batch, p->batch_wait_us);
         return RVOS_ERR_ARGUMENT;
     }
-    if (p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_INT16 ||
+    if (p->precision < RVOS_PRECISION_DEFAULT || p->precision > RVOS_PRECISION_INT8 ||
         p->width < 0 || p->height < 0) {
         rv_log(device, RVOS_LOG_ERROR, "rvos_model_load: a parameter is out of range");
         return RVOS_ERR_ARGUMENT;
@@ -106,10 +121,7 @@ int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
     model->precision = effective(device, params->precision);
     model->type = device->fn->type(device, model->precision);
     if (model->precision != params->precision)
-        rv_log(device, RVOS_LOG_WARNING, "%s (%s, %s): float32 is used instead",
-               params->precision == RVOS_PRECISION_BF16 ? "bf16 cannot be computed here"
-                                                        : "int16 is not faster here",
-               device->info.library, device->info.isa);
+        tell_precision(device, params->precision, model->precision);
     set_batch(model, params);
     model->weights =
         (struct rv_weights){.net = &model->net, .read = rv_weights_read, .opaque = model};

@@ -33,7 +33,7 @@ static const char usage[] =
     "                           masks, else the model's own\n"
     "  -v, --variant VARIANT    spatio-temporal (default), spatial or temporal\n"
     "  -e, --engine ENGINE      auto (default), cpu, cuda, or reference (slow)\n"
-    "  -p, --precision P        auto (default), fp32, tf32, fp16, bf16 or int16\n"
+    "  -p, --precision P        auto (default), fp32, tf32, fp16, bf16, int16 or int8\n"
     "  -s, --size WxH           network size; default: the model's own\n"
     "  -j, --threads N          CPU threads; default: all cores\n"
     "  -a, --assign ANNOTATION  emulate the result step of the published evaluation:\n"

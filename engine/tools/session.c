@@ -122,11 +122,13 @@ int session_open(struct session *s, const struct session_options *options,
     rvos_model_get_info(s->model, &s->info);
     if (options->precision >= RVOS_PRECISION_BF16 &&
         rvos_model_precision(s->model) != options->precision) {
-        fprintf(stderr, "warning: this processor %s (%s, %s): float32 is used\n",
-                options->precision == RVOS_PRECISION_BF16 ? "has no bf16"
-                                                          : "is not faster with int16",
-                s->device_info.library, s->device_info.isa);
         s->options.precision = rvos_model_precision(s->model);
+        fprintf(stderr,
+                "warning: %s is not faster on this processor (%s, %s): %s is used, which "
+                "is more exact\n",
+                precision_word(options->precision), s->device_info.library,
+                s->device_info.isa,
+                s->options.precision == RVOS_PRECISION_FP32 ? "float32" : "int16");
     }
     return 0;
 }
@@ -179,13 +181,11 @@ static const struct word variants[] = {{"spatio-temporal", RVOS_VARIANT_SPATIO_T
                                        {"spatial", RVOS_VARIANT_SPATIAL},
                                        {"temporal", RVOS_VARIANT_TEMPORAL},
                                        {NULL, 0}};
-static const struct word precisions[] = {{"auto", RVOS_PRECISION_DEFAULT},
-                                         {"fp32", RVOS_PRECISION_FP32},
-                                         {"tf32", RVOS_PRECISION_TF32},
-                                         {"fp16", RVOS_PRECISION_FP16},
-                                         {"bf16", RVOS_PRECISION_BF16},
-                                         {"int16", RVOS_PRECISION_INT16},
-                                         {NULL, 0}};
+static const struct word precisions[] = {
+    {"auto", RVOS_PRECISION_DEFAULT}, {"fp32", RVOS_PRECISION_FP32},
+    {"tf32", RVOS_PRECISION_TF32},    {"fp16", RVOS_PRECISION_FP16},
+    {"bf16", RVOS_PRECISION_BF16},    {"int16", RVOS_PRECISION_INT16},
+    {"int8", RVOS_PRECISION_INT8},    {NULL, 0}};
 
 static const struct word *find_word(const struct word *table, const char *word)
 {

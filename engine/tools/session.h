@@ -59,7 +59,7 @@ bool read_precision(const struct tool_option *option, char *word);
 #define ENGINE_WORDS "auto, cpu, cuda or reference"
 #define TASK_WORDS "zero-shot, one-shot or auto"
 #define VARIANT_WORDS "spatio-temporal, spatial or temporal"
-#define PRECISION_WORDS "auto, fp32, tf32, fp16, bf16 or int16"
+#define PRECISION_WORDS "auto, fp32, tf32, fp16, bf16, int16 or int8"
 #define SIZE_WORDS "a size such as 448x256, each from 32 to 4096"
 
 /* The words for them. */

@@ -103,7 +103,7 @@ static void models(rvos_device *device)
     EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.max_batch = RVOS_MAX_BATCH + 1));
     EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.batch_wait_us = -1));
     EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.precision = -1));
-    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.precision = RVOS_PRECISION_INT16 + 1));
+    EXPECT(RVOS_ERR_ARGUMENT, 1, LOAD(.precision = RVOS_PRECISION_INT8 + 1));
     for (int p = RVOS_PRECISION_TF32; p <= RVOS_PRECISION_FP16; p++)
         EXPECT(is_cuda() ? 0 : RVOS_ERR_UNSUPPORTED, is_cuda() ? 0 : 1,
                LOAD(.precision = (rvos_precision)p));
@@ -117,7 +117,8 @@ static void models(rvos_device *device)
     CHECK(info.encoder && info.skip_mode && info.licence && info.provenance);
 }
 
-/* The precision in use. A CPU without it uses float32 and says so in one line. */
+/* The precision in use. A CPU that is not faster with it uses a more exact one and says
+ * so in one line. */
 static void optional_precision(rvos_device *device, rvos_precision precision,
                                const char *name)
 {
@@ -130,10 +131,12 @@ static void optional_precision(rvos_device *device, rvos_precision precision,
     got = rvos_model_precision(model);
     if (strcmp(backend, "cpu"))
         CHECK(got == RVOS_PRECISION_FP32);
-    CHECK(got == RVOS_PRECISION_FP32 || got == precision);
-    CHECK(log_.warnings - lines == (got == RVOS_PRECISION_FP32));
-    if (got == RVOS_PRECISION_FP32)
-        CHECK(strstr(log_.last, name) && strstr(log_.last, "float32"));
+    CHECK(got == RVOS_PRECISION_FP32 || got == RVOS_PRECISION_INT16 || got == precision);
+    CHECK(log_.warnings - lines == (got != precision));
+    if (got != precision)
+        CHECK(
+            strstr(log_.last, name) &&
+            strstr(log_.last, got == RVOS_PRECISION_FP32 ? "float32" : "int16 is used"));
     rvos_model_close(&model);
 }
 
@@ -148,10 +151,12 @@ static void precisions(rvos_device *device)
     rvos_model_close(&model);
     if (is_cuda()) {
         EXPECT(RVOS_ERR_UNSUPPORTED, 1, LOAD(.precision = RVOS_PRECISION_INT16));
+        EXPECT(RVOS_ERR_UNSUPPORTED, 1, LOAD(.precision = RVOS_PRECISION_INT8));
         return;
     }
     optional_precision(device, RVOS_PRECISION_BF16, "bf16");
     optional_precision(device, RVOS_PRECISION_INT16, "int16");
+    optional_precision(device, RVOS_PRECISION_INT8, "int8");
 }
 
 static void model_info(rvos_device *device)

@@ -2,21 +2,21 @@
 /* golden.c - compares whole videos with the results of data/rvos_train/model.py or of the
  * original.
  *
- *     golden BACKEND [--frames N | --int16] MODEL_DIR CASE...
+ *     golden BACKEND [--frames N | --int16 | --int8] MODEL_DIR CASE...
  *
  * A case is a .safetensors file, see tests/golden/README.md. Each is run twice on one
- * stream with a reset in between, and must give the same bits twice. With --int16
- * products are of integers, and bounds are wider. */
-#include "cpu/winograd.h"
+ * stream with a reset in between, and must give the same bits twice. With --int16 and
+ * --int8 products are of integers, and bounds are wider. */
+#include "cpu/integers.h"
 #include "golden_case.h"
-
-#define INT16_LOGIT 5e-2 /* of random networks */
-#define INT16_PROB 1e-2
-#define INT16_LABELS 1e-2 /* share of those that may differ */
 
 struct bounds {
     double logit, prob, labels;
 };
+
+/* Of random networks: the largest differences, and the share of labels that differ. */
+static const struct bounds int16_bounds = {5e-2, 1e-2, 1e-2},
+                           int8_bounds = {1e-1, 3e-2, 3e-2};
 
 struct worst {
     double logit, prob;
@@ -113,7 +113,7 @@ static void check_worst(const struct golden *g, const struct worst *w, struct bo
 static void run_case(rvos_device *device, const char *models, const char *path, int most,
                      rvos_precision precision)
 {
-    struct bounds bounds = {INT16_LOGIT, INT16_PROB, INT16_LABELS};
+    struct bounds bounds = precision == RVOS_PRECISION_INT8 ? int8_bounds : int16_bounds;
     struct golden g;
     struct worst first = {0}, again = {0};
     rvos_model *model = NULL;
@@ -123,7 +123,7 @@ static void run_case(rvos_device *device, const char *models, const char *path, 
 
     if (!golden_open(&g, path, most))
         goto out;
-    if (precision != RVOS_PRECISION_INT16)
+    if (precision == RVOS_PRECISION_FP32)
         bounds = (struct bounds){atof(golden_meta(&g, "case.tolerance_logit")),
                                  atof(golden_meta(&g, "case.tolerance_prob")), 0};
     CHECK(bounds.logit > 0);
@@ -159,11 +159,13 @@ int main(int argc, char **argv)
     if (argc > 3 && !strcmp(argv[2], "--frames")) {
         most = atoi(argv[3]);
         at = 4;
-    } else if (argc > 2 && !strcmp(argv[2], "--int16")) {
-        precision = RVOS_PRECISION_INT16;
+    } else if (argc > 2 && !strncmp(argv[2], "--int", 5)) {
+        int bits = atoi(argv[2] + 5);
+
+        precision = bits == 8 ? RVOS_PRECISION_INT8 : RVOS_PRECISION_INT16;
         at = 3;
-        if (!rv_winograd_int16())
-            return test_skip("int16 is not to be had here");
+        if (!rv_integers(bits))
+            return test_skip("this processor is not faster with these integers");
     }
     if (argc < at + 2)
         return test_skip("usage: golden BACKEND [--frames N] MODEL_DIR CASE...");

@@ -2,7 +2,7 @@
 /* steps.c - compares each step, in plain C, in the fast kernels and by oneDNN, on random
  * shapes, with the definition in double. rvos-bench --steps times them in a frame. */
 #include "steps_conv.h"
-#include "steps_int16.h"
+#include "steps_integers.h"
 
 static const struct rv_kernels *const tables[] = {&rv_kernels_plain, &rv_kernels_fast};
 static const char *const names[] = {"plain", "fast"};
@@ -341,6 +341,9 @@ int main(void)
         winograd_shapes();
         winograd(&seed);
         winograd_int16(&seed);
+        patch_shapes();
+        patches(&seed, 16);
+        patches(&seed, 8);
     }
     unsetenv("RVOS_CPU_WINOGRAD");
     cells(&seed);

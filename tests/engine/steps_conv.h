@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* steps_conv.h - compares convolutions in plain C, by oneDNN and by Winograd's method
- * with the definition in double, whole and cut into bands at any row. A part of steps.c.
- */
+/* steps_conv.h - compares convolutions in plain C, by oneDNN, by Winograd's method and
+ * in integers with the definition in double, whole and cut into bands at any row. A part
+ * of steps.c. */
 #ifndef RV_STEPS_CONV_H
 #define RV_STEPS_CONV_H
 
@@ -9,10 +9,11 @@
 
 #include "../log.h"
 #include "cpu/conv.h"
+#include "cpu/integers.h"
 #include "cpu/kernels.h"
 #include "cpu/winograd.h"
 
-extern const struct rv_conv_engine rv_engine_winograd;
+extern const struct rv_conv_engine rv_engine_winograd, rv_engine_patches;
 
 /* NULL: this build has no such engine. */
 static const struct rv_conv_engine *onednn_engine(void)
@@ -55,7 +56,7 @@ struct conv_case {
     float *in, *before;   /* input; what is added, for sum */
     int oh, ow;
     int rows, parts; /* pieces of the cut; 0: any */
-    bool int16;
+    int bits;        /* of integers; 0: floats */
 };
 
 /* Rounds to bfloat16. */
@@ -161,7 +162,7 @@ static struct rv_conv_shape whole_shape(const struct conv_case *c)
                                   .relu6 = c->relu6,
                                   .depthwise = c->depthwise,
                                   .sum = c->sum,
-                                  .int16 = c->int16};
+                                  .bits = c->bits};
 }
 
 /* One band, or one part of its outputs; `in` and `to` are the whole maps. */
@@ -245,7 +246,7 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
     size_t n = (size_t)c->oh * c->ow * c->oc;
     float *out = alloc(n);
     char name[64] = "Winograd";
-    double most = c->int16 ? largest_magnitude(c) : 0;
+    double most = c->bits ? largest_magnitude(c) : 0;
 
     if (engine->library)
         engine->library(name, sizeof(name));
@@ -255,7 +256,8 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
             want = conv_at(c, (int)(i / c->oc / c->ow), (int)(i / c->oc % c->ow),
                            (int)(i % c->oc), &magnitude);
         /* Winograd's sums are of the whole tile. */
-        double tolerance = (c->rows ? 1e-5 : 2e-6) * magnitude + 3e-3 * most +
+        double tolerance = (c->rows ? 1e-5 : 2e-6) * magnitude +
+                           (c->bits == 8 ? 2e-2 : 3e-3) * most +
                            (c->out_type == RV_BF16 ? fabs(want) / 128 : 0);
 
         if (!test_note(CHECK_NEAR(out[i], want, tolerance),
@@ -310,15 +312,16 @@ static void convolutions(uint64_t *seed)
  * multiple of tiles. Every cut gives the same bits. */
 static void winograd(uint64_t *seed)
 {
-    int panel = rv_winograd()->panel;
+    const struct rv_winograd *k = rv_winograd();
 
-    printf("Winograd, %d outputs at a time\n", panel);
+    printf("Winograd, %d outputs at a time\n", k->panel);
 
     for (int i = 0; i < 60; i++) {
-        struct conv_case c =
-            new_conv(seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
-                     i % 3 ? test_random_int(seed, 1, 50) : 16 * (1 + i / 3 % 3),
-                     panel * test_random_int(seed, 1, 3), 3, 1, RV_F32);
+        struct conv_case c = new_conv(
+            seed, test_random_int(seed, 1, 24), test_random_int(seed, 1, 24),
+            i % 3 ? test_random_int(seed, 1, 50) : 16 * (1 + i / 3 % 3),
+            (k->narrow && i % 4 ? k->narrow : k->panel) * test_random_int(seed, 1, 3), 3,
+            1, RV_F32);
         size_t n = (size_t)c.oh * c.ow * c.oc;
         float *whole = alloc(n), *cut = alloc(n);
 
@@ -354,9 +357,9 @@ static void winograd_shapes(void)
     CHECK(winograd_tile(&s) == 4);
     s.ic = 256;
     CHECK(winograd_tile(&s) == 2);
-    s.int16 = true; /* half as many bytes to read */
-    CHECK(winograd_tile(&s) == (rv_winograd_int16() ? 4 : 2));
-    s.int16 = false;
+    s.bits = 16; /* half as many bytes to read */
+    CHECK(winograd_tile(&s) == (rv_integers(16) ? 4 : 2));
+    s.bits = 0;
     s.oh = 32, s.ow = 56;
     CHECK(winograd_tile(&s) == 4);
     s.oh = 8, s.ow = 14, s.ic = s.oc = 512;

@@ -216,15 +216,15 @@ SUITE_TEST(test_two_streams)
 }
 GST_END_TEST;
 
-/* Supported precisions start, others are errors. Without bf16 or int16 float32 is used,
- * with a warning. */
+/* Supported precisions start, others are errors. The reference engine is not
+ * faster with bf16, int16 or int8: float32 is used, with a warning. */
 SUITE_TEST(test_precision)
 {
     static const struct {
         const gchar *precision;
         gboolean can;
-    } all[] = {{"auto", TRUE},  {"fp32", TRUE}, {"tf32", FALSE},
-               {"fp16", FALSE}, {"bf16", TRUE}, {"int16", TRUE}};
+    } all[] = {{"auto", TRUE}, {"fp32", TRUE},  {"tf32", FALSE}, {"fp16", FALSE},
+               {"bf16", TRUE}, {"int16", TRUE}, {"int8", TRUE}};
 
     for (guint i = 0; i < G_N_ELEMENTS(all); i++) {
         GstElement *element = gst_element_factory_make("rvosseg", NULL);
@@ -240,8 +240,7 @@ SUITE_TEST(test_precision)
         got = gst_element_set_state(element, GST_STATE_PAUSED);
         fail_unless_equals_int(got == GST_STATE_CHANGE_FAILURE, !all[i].can);
         message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
-        fail_unless_equals_int(message != NULL,
-                               !all[i].can || g_str_has_suffix(all[i].precision, "16"));
+        fail_unless_equals_int(message != NULL, !all[i].can || i > 3);
         if (message && all[i].can) {
             gst_message_parse_warning(message, &error, NULL);
             fail_unless(strstr(error->message, "float32 is used") != NULL);

@@ -23,7 +23,8 @@ VARIANTS = {"spatio-temporal": lib.RVOS_VARIANT_SPATIO_TEMPORAL,
             "spatial": lib.RVOS_VARIANT_SPATIAL, "temporal": lib.RVOS_VARIANT_TEMPORAL}
 PRECISIONS = {None: lib.RVOS_PRECISION_DEFAULT, "fp32": lib.RVOS_PRECISION_FP32,
               "tf32": lib.RVOS_PRECISION_TF32, "fp16": lib.RVOS_PRECISION_FP16,
-              "bf16": lib.RVOS_PRECISION_BF16, "int16": lib.RVOS_PRECISION_INT16}
+              "bf16": lib.RVOS_PRECISION_BF16, "int16": lib.RVOS_PRECISION_INT16,
+              "int8": lib.RVOS_PRECISION_INT8}
 
 
 def default_threads() -> int:
@@ -137,7 +138,7 @@ class Model(_Handle):
 
     path: a .safetensors file; None: default_model(). device: None: a new device.
     size: network size (width, height); None: the file's.
-    precision: "fp32", "tf32", "fp16", "bf16" or "int16"; None: the device's.
+    precision: "fp32", "tf32", "fp16", "bf16", "int16" or "int8"; None: the device's.
     max_batch, batch_wait: most streams in one pass, and the seconds that a frame waits for
     others.
     """

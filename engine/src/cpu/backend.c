@@ -7,7 +7,7 @@
 
 #include "../log.h"
 #include "plan.h"
-#include "winograd.h"
+#include "integers.h"
 
 int rvos_default_threads(void)
 {
@@ -160,15 +160,25 @@ static enum rv_type type(rvos_device *dev, rvos_precision precision)
 {
     const struct cpu_device *cpu = dev->priv;
     const struct rv_conv_shape any = {.in = RV_BF16, .out = RV_BF16};
+    bool fast = cpu->kernels == &rv_kernels_fast;
 
-    if (precision == RVOS_PRECISION_DEFAULT || precision == RVOS_PRECISION_FP32)
+    switch (precision) {
+    case RVOS_PRECISION_DEFAULT:
+    case RVOS_PRECISION_FP32:
         return RV_F32;
-    if (precision == RVOS_PRECISION_INT16)
-        return cpu->kernels == &rv_kernels_fast && rv_winograd_int16() ? RV_F32
-                                                                       : RV_OTHER;
-    return precision == RVOS_PRECISION_BF16 && rv_conv_find(cpu->engines, &any)
-               ? RV_BF16
-               : RV_OTHER;
+    case RVOS_PRECISION_INT16:
+        return fast && rv_integers(16) ? RV_F32 : RV_OTHER;
+    case RVOS_PRECISION_INT8:
+        return fast && rv_integers(8) ? RV_F32 : RV_OTHER;
+    case RVOS_PRECISION_BF16:
+        /* Without matrix registers (AMX) 16-bit integers are as fast. */
+        return rv_conv_find(cpu->engines, &any) &&
+                       (strstr(dev->info.isa, "amx") || !rv_integers(16))
+                   ? RV_BF16
+                   : RV_OTHER;
+    default:
+        return RV_OTHER;
+    }
 }
 
 static void weights_free(rvos_device *dev, struct rv_weights *weights)

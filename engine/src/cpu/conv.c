@@ -4,15 +4,15 @@
 
 #include <stdlib.h>
 
-extern const struct rv_conv_engine rv_engine_winograd, rv_engine_onednn;
+extern const struct rv_conv_engine rv_engine_winograd, rv_engine_patches,
+    rv_engine_onednn;
 
 const struct rv_conv_engine *const rv_conv_engines[] = {
-    &rv_engine_winograd,
+    &rv_engine_winograd, &rv_engine_patches,
 #ifdef RV_ONEDNN
     &rv_engine_onednn,
 #endif
-    &rv_engine_plain,
-    NULL,
+    &rv_engine_plain,    NULL,
 };
 
 int rv_prepare(rvos_device *dev, struct rv_weights *weights, int index,

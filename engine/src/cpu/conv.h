@@ -22,7 +22,7 @@ struct rv_conv_shape {
     bool relu, relu6; /* relu6 is set together with relu and clamps outputs at 6 */
     bool depthwise;   /* oc is ic; each output channel reads one input channel */
     bool sum;         /* out = act(conv + bias + add) */
-    bool int16;       /* products of integers are exact enough; used where faster */
+    int bits; /* 16 or 8: products of such integers will do where they are faster; or 0 */
 };
 
 /* How an engine wants a whole convolution to be cut. */

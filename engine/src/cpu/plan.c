@@ -18,7 +18,7 @@ struct maker {
     struct rv_plan *plan;
     struct rv_weights *weights;
     int threads;
-    bool int16; /* of convolutions: see conv.h */
+    int bits; /* of convolutions: see conv.h */
     int status;
 };
 
@@ -92,7 +92,7 @@ static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s, int 
         .relu6 = s->relu6,
         .depthwise = weight->depthwise,
         .sum = s->op == RV_OP_CONV && s->in[1] >= 0,
-        .int16 = m->int16,
+        .bits = m->bits,
     };
     const struct rv_conv_engine *engine = rv_conv_find(cpu->engines, &whole);
     struct rv_conv_split split =
@@ -379,7 +379,9 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
     struct maker m = {.plan = plan,
                       .weights = weights,
                       .threads = rv_pool_threads(cpu->pool),
-                      .int16 = precision == RVOS_PRECISION_INT16};
+                      .bits = precision == RVOS_PRECISION_INT16  ? 16
+                              : precision == RVOS_PRECISION_INT8 ? 8
+                                                                 : 0};
 
     (void)batch; /* 1: frames of several streams run one after another */
     *out = NULL;

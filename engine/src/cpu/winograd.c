@@ -13,8 +13,10 @@
 
 #if LANES == 16
 #define VECTORS 4 /* vectors in a panel: 24 sums in 32 registers */
+#define NARROW 2
 #else
 #define VECTORS 2 /* 12 in 16 */
+#define NARROW 0
 #endif
 #define PANEL (VECTORS * LANES)
 #define ROWS 6 /* tiles whose sums are kept in registers */
@@ -66,9 +68,10 @@ INLINE void input_tile(const int n, const float *const *pixel, int channels, flo
 }
 
 INLINE void output_tile(const int n, const float *m, size_t pitch, const float *bias,
-                        const float *const *add, bool relu, float *const *pixel)
+                        const float *const *add, bool relu, float *const *pixel,
+                        int width)
 {
-    for (int o = 0; o < PANEL; o += LANES) {
+    for (int o = 0; o < width; o += LANES) {
         vec d[36], t[24], out[4];
 
         for (int i = 0; i < (n + 2) * (n + 2); i++)
@@ -108,47 +111,48 @@ static void input(int n, const float *const *pixel, int channels, float *v, size
 }
 
 static void output(int n, const float *m, size_t pitch, const float *bias,
-                   const float *const *add, bool relu, float *const *pixel)
+                   const float *const *add, bool relu, float *const *pixel, int width)
 {
     if (n == 4)
-        output_tile(4, m, pitch, bias, add, relu, pixel);
+        output_tile(4, m, pitch, bias, add, relu, pixel, width);
     else
-        output_tile(2, m, pitch, bias, add, relu, pixel);
+        output_tile(2, m, pitch, bias, add, relu, pixel, width);
 }
 
 /* ---- products --------------------------------------------------------------------- */
 
-INLINE void rows(const int n, const float *v, size_t pitch, const float *u, float *m,
-                 int channels)
+INLINE void rows(const int n, const int vectors, const float *v, size_t pitch,
+                 const float *u, float *m, int channels)
 {
+    const int width = vectors * LANES;
     vec sum[ROWS][VECTORS] = {{{0}}};
 
     for (int c = 0; c < channels; c++) {
         vec k[VECTORS];
 
-        for (int j = 0; j < VECTORS; j++)
-            k[j] = load(u + (size_t)c * PANEL + j * LANES);
+        for (int j = 0; j < vectors; j++)
+            k[j] = load(u + (size_t)c * width + j * LANES);
         for (int r = 0; r < n; r++)
-            for (int j = 0; j < VECTORS; j++)
+            for (int j = 0; j < vectors; j++)
                 sum[r][j] += v[r * pitch + c] * k[j];
     }
     for (int r = 0; r < n; r++)
-        for (int j = 0; j < VECTORS; j++)
-            store(m + r * PANEL + j * LANES, sum[r][j]);
+        for (int j = 0; j < vectors; j++)
+            store(m + r * width + j * LANES, sum[r][j]);
 }
 
-static void multiply(const float *v, size_t pitch, const float *u, float *m, int tiles,
-                     int channels)
+INLINE void all_rows(const int vectors, const float *v, size_t pitch, const float *u,
+                     float *m, int tiles, int channels)
 {
     for (; tiles >= ROWS; tiles -= ROWS) {
-        rows(ROWS, v, pitch, u, m, channels);
+        rows(ROWS, vectors, v, pitch, u, m, channels);
         v += ROWS * pitch;
-        m += ROWS * PANEL;
+        m += ROWS * vectors * LANES;
     }
     /* The number must be a compile-time constant, so that the sums stay in registers. */
 #define REST(n)                                                                          \
     if (tiles == n)                                                                      \
-    rows(n, v, pitch, u, m, channels)
+    rows(n, vectors, v, pitch, u, m, channels)
     REST(1);
     REST(2);
     REST(3);
@@ -157,4 +161,15 @@ static void multiply(const float *v, size_t pitch, const float *u, float *m, int
 #undef REST
 }
 
-const struct rv_winograd TABLE = {PANEL, input, multiply, output};
+static void multiply(const float *v, size_t pitch, const float *u, float *m, int tiles,
+                     int channels, int width)
+{
+    if (width == PANEL)
+        all_rows(VECTORS, v, pitch, u, m, tiles, channels);
+#if NARROW
+    else
+        all_rows(NARROW, v, pitch, u, m, tiles, channels);
+#endif
+}
+
+const struct rv_winograd TABLE = {PANEL, NARROW *LANES, input, multiply, output};

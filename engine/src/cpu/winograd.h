@@ -15,36 +15,31 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #define RV_WINOGRAD_MOST 4 /* n */
 #define RV_WINOGRAD_POINTS 36
 #define RV_WINOGRAD_LANES 16 /* pitches of transformed patches are multiples of this */
 
 struct rv_winograd {
-    int panel; /* outputs at a time; the number of outputs is a multiple of this */
+    int panel;  /* outputs at a time */
+    int narrow; /* the same, if the number of outputs is no multiple of panel; or 0 */
     /* Transforms one patch of (n + 2)^2 pixels of `channels` floats, row by row, to
      * v[point * pitch + channel], up to the next multiple of RV_WINOGRAD_LANES. */
     void (*input)(int n, const float *const *pixel, int channels, float *v, size_t pitch);
-    /* m[tile][panel] = v[tile * pitch + channel] * u[channel][panel]. */
+    /* m[tile][width] = v[tile * pitch + channel] * u[channel][width]; `width` is panel or
+     * narrow. */
     void (*multiply)(const float *v, size_t pitch, const float *u, float *m, int tiles,
-                     int channels);
-    /* Transforms the sums of one tile, m[point * pitch + output], back to n x n pixels,
-     * row by row, and adds the bias and `add` (NULL: nothing). A NULL pixel does not
-     * exist. */
+                     int channels, int width);
+    /* Transforms the sums of one tile, m[point * pitch + output], back to n x n pixels of
+     * `width` floats, row by row, and adds the bias and `add` (NULL: nothing). A NULL
+     * pixel does not exist. */
     void (*output)(int n, const float *m, size_t pitch, const float *bias,
-                   const float *const *add, bool relu, float *const *pixel);
+                   const float *const *add, bool relu, float *const *pixel, int width);
 };
 
-/* The fastest version for this processor. */
+/* The fastest version for this processor (isa.c). */
 const struct rv_winograd *rv_winograd(void);
-
-/* ---- products of 16-bit integers -------------------------------------------------- */
-
-/* The transforms compute in float32, the products between them in integers. The values of
- * a patch are at most RV_WINOGRAD_INT16. The weights are as large as they can be without
- * a sum over all channels that leaves 32 bits. So sums are exact. */
-#define RV_WINOGRAD_INT16 8191
+bool rv_winograd_off(void);
 
 /* How much the transform of one row or column (input4, input2) can enlarge values: the
  * sums of its absolute factors. */
@@ -56,19 +51,9 @@ static const float rv_winograd_most4[6] = {1 + 97.0f / 36 + 1,
                                            1 + 97.0f / 36 + 1};
 static const float rv_winograd_most2[4] = {2, 2, 2, 2};
 
-struct rv_winograd_int16 {
-    int panel; /* the same as in rv_winograd() */
-    /* As `input` above, to q[point * pitch + channel]. The value at point (y, x) is
-     * q * *step * most[y] * most[x]. A NaN among the pixels may become any number. */
-    void (*input)(int n, const float *const *pixel, int channels, int16_t *q,
-                  size_t pitch, float *step);
-    /* m[tile][panel] = step[tile] * unit[panel] * the sum over all channels of
-     * q[tile * pitch + channel] * u[channel / 2][panel][channel % 2]. */
-    void (*multiply)(const int16_t *q, size_t pitch, const float *step, const int16_t *u,
-                     const float *unit, float *m, int tiles, int channels);
-};
-
-/* NULL: this processor has none, or is not faster with it. */
-const struct rv_winograd_int16 *rv_winograd_int16(void);
+/* The kernels of one panel (k_oihw: of all outputs) to u[point][input][output], where the
+ * panel has `width` outputs from output `first` on. */
+void rv_winograd_weights(int n, const float *oihw, int inputs, int first, int width,
+                         float *u);
 
 #endif
