@@ -31,6 +31,9 @@ struct rv_axis {
 
 int rv_axis_init(struct rv_axis *axis, int in, int out); /* 0, or -1 if memory runs out */
 void rv_axis_finish(struct rv_axis *axis);
+/* Makes the axis in the caller's memory, rv_axis_room(out) floats. */
+struct rv_axis rv_axis_at(int in, int out, float *memory);
+size_t rv_axis_room(int out);
 
 /* A ConvLSTM cell, as in net/program.h: enum rv_cell_in. */
 struct rv_cell_views {
@@ -40,10 +43,9 @@ struct rv_cell_views {
 
 struct rv_kernels {
     /* Computes rows row0 to row1 of the hidden and cell state from gate sums. `gates`
-     * holds those rows of the convolution, packed; NULL if there is none. `line` has room
-     * for a row of gate sums. */
+     * holds those rows of the convolution, packed; NULL if there is none. */
     void (*cell_update)(const struct rv_cell_views *m, int row0, int row1,
-                        const float *gates, float *line);
+                        const float *gates);
     /* Computes rows row0 to row1 of the half-size logits (twice h's size) from the finest
      * hidden state: upsamples it, then applies conv_out with its kernel [tap][channel].
      * `scratch` has rv_mask_scratch floats. */
@@ -54,6 +56,9 @@ struct rv_kernels {
 
 extern const struct rv_kernels rv_kernels_plain, rv_kernels_fast;
 
+/* The fast table's mask_half. */
+void rv_fast_mask_half(const struct rv_view *h, const float *kernel, float bias, int size,
+                       int row0, int row1, float *out, float *scratch);
 size_t rv_mask_scratch(const struct rv_view *h, int size);
 
 /* Between float32 and RV_F32 or RV_BF16. bfloat16 is the upper 16 bits of a float32,
@@ -63,18 +68,20 @@ void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n);
 
 /* Reads row y as packed float32. */
 void rv_gather_row(float *dst, const struct rv_view *m, int y);
-/* Writes row y of `m`, upsampled to h x w pixels, to `out`, `pitch` floats per pixel.
- * `line` has room for two rows of m. */
-void rv_upsampled_row(const struct rv_view *m, int y, int h, int w, float *out, int pitch,
-                      float *line);
+/* Writes row y of `m`, upsampled to h rows and to the pixels of `x`, to `out`, `pitch`
+ * floats per pixel. `line` has room for a row of m. */
+void rv_upsampled_row(const struct rv_view *m, int y, int h, const struct rv_axis *x,
+                      float *out, int pitch, float *line);
 
 /* Writes rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul |
- * h_left ], packed, to `dst`. `line` has room for rv_cell_line floats. */
+ * h_left ], packed, to `dst`. All have the type `type`. `line` has room for
+ * rv_cell_line floats. */
 void rv_cell_input(const struct rv_cell_views *m, int row0, int row1, void *dst,
                    enum rv_type type, float *line);
 size_t rv_cell_line(const struct rv_cell_views *m);
 
-/* Windows are cut at the borders. `in` and `out` may be slices. */
+/* Windows of 2 or 3 rows and columns are cut at the borders. `in` and `out` may be
+ * slices. */
 void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, int stride,
                 int pad, int row0, int row1);
 

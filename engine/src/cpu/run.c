@@ -85,7 +85,7 @@ size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
     const struct rv_step *s = item->step;
     struct rv_cell_views cell;
     struct rv_view h;
-    size_t row, line;
+    size_t row;
     int first, last;
 
     switch (item->kind) {
@@ -94,11 +94,9 @@ size_t rv_item_scratch(const struct rv_plan *plan, const struct rv_item *item)
     case RV_ITEM_CELL:
         cell = rv_plan_cell(plan, s);
         row = (size_t)cell.h.w * cell.h.c * sizeof(float);
-        line = rv_cell_line(&cell) * sizeof(float);
-        if (line < 5 * row)
-            line = 5 * row;
         return (item->conv ? conv_input_bytes(plan, item) : 0) +
-               align64((size_t)(item->row1 - item->row0) * 4 * row) + align64(line);
+               align64((size_t)(item->row1 - item->row0) * 4 * row) +
+               align64(rv_cell_line(&cell) * sizeof(float));
     case RV_ITEM_MASK:
         h = rv_plan_view(plan, s->in[0], 0);
         rv_plan_half_rows(plan, item->row0, item->row1, &first, &last);
@@ -178,21 +176,20 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
     struct rv_cell_views m = rv_plan_cell(plan, s);
     int rows = item->row1 - item->row0, in1 = item->row1 + s->pad;
     char *input = plan->scratch[worker];
-    float *gates = NULL, *line;
-    char *rest = input;
+    float *gates = NULL;
     int ret = 0;
 
     if (item->conv) {
+        char *rest;
+
         gates = (float *)(void *)(input + conv_input_bytes(plan, item));
         rest = (char *)gates + align64((size_t)rows * m.h.w * 4 * m.h.c * sizeof(float));
-        line = (float *)(void *)rest;
         rv_cell_input(&m, item->conv->in0, in1 < m.h.h ? in1 : m.h.h, input,
-                      plan->program->type, line);
+                      plan->program->type, (float *)(void *)rest);
         ret = item->conv->engine->run(item->conv, input, NULL, gates, rest);
     }
-    line = (float *)(void *)rest;
     if (!ret)
-        plan->cpu->kernels->cell_update(&m, item->row0, item->row1, gates, line);
+        plan->cpu->kernels->cell_update(&m, item->row0, item->row1, gates);
     return ret;
 }
 
