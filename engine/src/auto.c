@@ -251,8 +251,8 @@ static void cut_out(const struct rv_auto *a, const uint8_t *pieces, int piece, s
     }
 }
 
-/* Reads each pixel's largest logit of all zero-shot slots. */
-static int read_best(rvos_stream *s)
+/* Reads each pixel's largest logit of the first `live` zero-shot slots. */
+static int read_best(rvos_stream *s, int live)
 {
     struct rv_auto *a = s->automatic;
     rvos_device *dev = s->model->device;
@@ -261,7 +261,7 @@ static int read_best(rvos_stream *s)
     size_t n = rv_stream_pixels(s), bytes = n * sizeof(float);
     int ret = 0;
 
-    for (int k = 0; k < s->params.objects && !ret; k++) {
+    for (int k = 0; k < live && !ret; k++) {
         ret = dev->fn->read(dev, &s->state, from + k * bytes, a->plane, bytes);
         for (size_t i = 0; i < n; i++)
             a->best[i] = k && a->best[i] > a->plane[i] ? a->best[i] : a->plane[i];
@@ -380,8 +380,8 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
     memcpy(a->serial, serial, sizeof(a->serial));
     if (a->boxed)
         seed_boxes(s, live[RV_ONE_SHOT] > 0);
-    if (wanted && rv_follow_starting(a->follow)) {
-        int ret = read_best(s);
+    if (wanted) {
+        int ret = read_best(s, live[RV_ZERO_SHOT]);
 
         if (ret)
             return ret;

@@ -11,10 +11,12 @@ const struct rv_follow_rules rv_follow_rules = {
     .again = 0.3,
     .margin = 4,
     .sightings = 2,
-    .more = 1,
+    .more = 2,
     .spare = 15,
     .lost = 60,
     .back_size = 0.5,
+    .back_edge = 1,
+    .back_left = 0.1,
     .back_near = 2,
     .back_soon = true,
     .reach = 2,
@@ -28,7 +30,9 @@ const struct rv_follow_rules rv_follow_rules = {
     .comes_near = 1,
     .fade = 0.98,
     .missed = 30,
+    .shrunk = 0.75,
     .hurry = 5,
+    .sure = 0.88,
     .settled = 3,
     .apart = 4,
     .near = 16,
@@ -36,6 +40,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .grown_up = 4,
     .bridge_share = 0.25,
     .bridged = 1,
+    .bridge_two = true,
     .neck = 2,
     .core = 0.005,
     .border_held = 0.55,
@@ -52,6 +57,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .mend_from = 1.15,
     .mend_to = 4,
     .mend_others = 0.1,
+    .mend_sure = 0.85,
     .mend_sightings = 2,
     .dropped = 90,
     .theft = 0.1,
@@ -101,6 +107,25 @@ static double distance(const struct rv_piece *p, const struct slot *slot)
     return offset(p->x0, p->y0, p->x1, p->y1, &slot->at, &slot->whole);
 }
 
+/* Whether a piece and the last view of an object touch the same edge of the frame: the
+ * piece may be a part of the object, which comes back. */
+static bool same_edge(const struct rv_follow *f, const struct rv_piece *p,
+                      const struct place *seen)
+{
+    const int near = f->rules.back_edge;
+    const int right = f->params.width - near, bottom = f->params.height - near;
+
+    return (p->x0 <= near && seen->x0 <= near) || (p->y0 <= near && seen->y0 <= near) ||
+           (p->x1 >= right && seen->x1 >= right) ||
+           (p->y1 >= bottom && seen->y1 >= bottom);
+}
+
+/* Whether nothing is seen of an object, or hardly anything. */
+static bool is_away(const struct rv_follow *f, const struct slot *slot)
+{
+    return slot->empty || slot->last.area < f->rules.back_left * slot->at.area;
+}
+
 /* The slot whose object was absent and is back as this piece; -1: none. */
 int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece)
 {
@@ -110,8 +135,9 @@ int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece)
     for (int s = 0; s < f->params.objects; s++) {
         const struct slot *slot = &f->slot[s];
 
-        if (!slot->serial || slot->given || !slot->empty || !slot->at.area ||
-            piece->area < f->rules.back_size * slot->at.area ||
+        if (!slot->serial || slot->given || !is_away(f, slot) || !slot->at.area ||
+            (piece->area < f->rules.back_size * slot->at.area &&
+             !same_edge(f, piece, &slot->seen)) ||
             slot->at.area < f->rules.back_size * piece->area ||
             distance(piece, slot) > nearest)
             continue;
@@ -316,7 +342,9 @@ static void plan_discovery(struct rv_follow *f)
 
         any = any || (slot->serial && slot->empty < f->rules.hurry);
         missed =
-            missed || (slot->serial && slot->empty && slot->empty <= f->rules.missed);
+            missed || (slot->serial &&
+                       (slot->empty ? slot->empty <= f->rules.missed
+                                    : slot->last.area < f->rules.shrunk * slot->full));
     }
     if (f->running)
         return;
@@ -417,6 +445,8 @@ static void free_lost(struct rv_follow *f, const struct place places[RV_FOLLOW_S
         struct slot *slot = &f->slot[s];
 
         slot->last = *now;
+        if (now->area)
+            slot->seen = *now;
         slot->empty = now->area ? 0 : slot->empty + 1;
         slot->full = now->area > fade * slot->full ? now->area : fade * slot->full;
         if (now->area && now->area >= slot->full)

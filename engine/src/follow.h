@@ -29,6 +29,9 @@ struct rv_follow_rules {
     double back_size; /* size of a piece against an object that has been away, and the
                          reverse, at least, for the piece to be that object; above 1:
                          none is */
+    int back_edge;    /* pixels: a piece so near to the edge of the frame at which the
+                         object left may be smaller; below 0: it may not */
+    double back_left; /* part of its area below which an object is away */
     double back_near; /* distance of that piece from the object's last place, at most, in
                          sizes of the object */
     bool back_soon;   /* a part that is that object needs one check, not `separations` */
@@ -49,6 +52,9 @@ struct rv_follow_rules {
     double fade;       /* of the recent area, what is left of it one frame later */
     int hurry;         /* frames between discoveries while nothing is followed */
     int missed;        /* or while an object has been away for at most so many frames */
+    double shrunk;     /* or while an object has less than this part of its recent area */
+    double sure;       /* mean probability of a new piece, against the surest piece of the
+                          frame, at least */
     int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
                    */
     int apart;    /* frames for which a part of an object must be apart from the rest
@@ -58,10 +64,11 @@ struct rv_follow_rules {
     int grown_up; /* and frames that it has been there: before, it is a part at once */
     double bridge_share; /* part of an object that the zero-shot slot of another one must
                             hold, for both to be one at once; above 1: never */
-    double bridged; /* and the length of the seam between them inside one slot, in sides
-                       of the smaller one */
-    int neck;       /* pixels: a neck of at most twice that divides a piece ... */
-    double core;    /* into parts of at least that area, the border not counted */
+    double bridged;  /* and the length of the seam between them inside one slot, in sides
+                        of the smaller one */
+    bool bridge_two; /* unless most of both is in one slot */
+    int neck;        /* pixels: a neck of at most twice that divides a piece ... */
+    double core;     /* into parts of at least that area, the border not counted */
     double border_held;        /* part of a piece that the parts on both sides of a border
                                   must hold: the decoder is sure of them */
     double border_share;       /* size of each of them, against the largest */
@@ -78,6 +85,8 @@ struct rv_follow_rules {
     double held;               /* part of an object that a piece must hold to mend it */
     double mend_from, mend_to; /* size of that piece, against the object */
     double mend_others;        /* part of the piece that others may hold */
+    double mend_sure;          /* mean probability of what the piece adds, against that of
+                                  what both share, at least */
     int mend_sightings;        /* discoveries in a row; 0: never */
     int dropped;         /* frames for which a dropped object is not found at its place */
     double theft;        /* part of an object that another one must take */
@@ -103,8 +112,7 @@ struct rv_follow_frame {
     const uint8_t *found;    /* zero-shot labels; NULL: the decoder did not run */
     /* Mean probability over each slot's pixels. */
     const float *followed_score, *found_score;
-    /* Each pixel's largest logit of all zero-shot slots; NULL: unknown. Used only by the
-     * start. */
+    /* Each pixel's largest logit of all zero-shot slots; NULL: unknown. */
     const float *found_logit;
 };
 

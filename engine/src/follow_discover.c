@@ -2,7 +2,27 @@
 /* follow_discover.c - evaluates the zero-shot decoder while objects are followed. */
 #include "follow_state.h"
 
+#include <math.h>
 #include <string.h>
+
+void rv_unsure(const struct rv_follow *f, const uint8_t *of, const float *logit,
+               bool unsure[256])
+{
+    double sum[256] = {0}, best = 0;
+    int area[256] = {0};
+
+    memset(unsure, 0, 256 * sizeof(*unsure));
+    for (int i = 0; logit && i < f->pixels; i++)
+        if (of[i]) {
+            sum[of[i]] += 1 / (1 + expf(-logit[i]));
+            area[of[i]]++;
+        }
+    for (int k = 1; k < 256; k++)
+        if (area[k] && sum[k] > best * area[k])
+            best = sum[k] / area[k];
+    for (int k = 1; k < 256; k++)
+        unsure[k] = sum[k] < f->rules.sure * best * area[k];
+}
 
 /* The piece of the last discovery that a piece overlaps most; 0: none. */
 static int last_piece(const struct rv_follow *f, int piece)
@@ -41,13 +61,34 @@ static int mended_slot(const struct rv_follow *f, int piece,
                : 0;
 }
 
+/* Whether the decoder is much less sure of what a piece would add to an object than of
+ * what both share: that is another thing. */
+static bool adds_unsure(const struct rv_follow *f, const struct rv_follow_frame *frame,
+                        int piece, int slot)
+{
+    double sum[2] = {0};
+    int area[2] = {0};
+
+    for (int i = 0; frame->found_logit && i < f->pixels; i++)
+        if (f->pieces.of[i] == piece &&
+            (!frame->followed[i] || frame->followed[i] == slot)) {
+            bool shared = frame->followed[i] == slot;
+
+            sum[shared] += 1 / (1 + expf(-frame->found_logit[i]));
+            area[shared]++;
+        }
+    return area[0] && area[1] && sum[0] / area[0] < f->rules.mend_sure * sum[1] / area[1];
+}
+
 /* Judges each piece: a new object, or more of a followed one. */
 static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
                   struct sighting now[RV_MAX_PIECES + 1])
 {
     struct rv_pieces *p = &f->pieces;
     int followed[RV_OVERLAP_LABELS] = {0};
+    bool unsure[256];
 
+    rv_unsure(f, p->of, frame->found_logit, unsure);
     memset(f->near, 0, f->pixels);
     if (frame->followed)
         rv_grow(frame->followed, f->near, f->scratch, f->params.width, f->params.height,
@@ -56,12 +97,16 @@ static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
         f->near[i] |= f->dropped[i];
     rv_overlaps(p->of, f->near, f->pixels, f->overlap);
     for (int k = 1; k <= p->count; k++)
-        now[k].seen = f->overlap[k][1] < f->rules.covered * p->piece[k].area;
+        now[k].seen = f->overlap[k][1] < f->rules.covered * p->piece[k].area &&
+                      (!unsure[k] || rv_slot_back(f, &p->piece[k]) >= 0);
     if (frame->followed && f->rules.mend_sightings) {
         rv_count_areas(frame->followed, f->pixels, followed);
         rv_overlaps(p->of, frame->followed, f->pixels, f->overlap);
-        for (int k = 1; k <= p->count; k++)
-            now[k].mends = now[k].seen ? 0 : mended_slot(f, k, followed);
+        for (int k = 1; k <= p->count; k++) {
+            int slot = now[k].seen ? 0 : mended_slot(f, k, followed);
+
+            now[k].mends = slot && !adds_unsure(f, frame, k, slot) ? slot : 0;
+        }
     }
     rv_overlaps(p->of, f->before, f->pixels, f->overlap);
     for (int k = 1; k <= p->count; k++) {
@@ -104,7 +149,7 @@ static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
 
             if (mine && mended >> (mine - 1) & 1)
                 f->masks[i] = (uint8_t)mine;
-            else if (slot_of[p->of[i]] && !mine)
+            else if (slot_of[p->of[i]] && (!mine || mine == slot_of[p->of[i]]))
                 f->masks[i] = slot_of[p->of[i]];
         }
         decision->clear |= added;

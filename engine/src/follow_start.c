@@ -124,13 +124,15 @@ static void find_held(const struct rv_follow *f, const uint8_t *found,
 
 /* Whether the zero-shot decoder sees one thing in two objects that have met: the slot of
  * one holds a good part of the other, and inside one slot the seam between them is as
- * long as the smaller one is wide. */
+ * long as the smaller one is wide. A slot that holds most of both shows nothing: it held
+ * both before they met, too. */
 static bool bridged(const struct rv_follow *f, const struct held *a, const struct held *b,
                     int seam)
 {
     int least = a->area < b->area ? a->area : b->area;
 
     return seam && seam >= f->rules.bridged * sqrt(least) &&
+           (a->most != b->most || !f->rules.bridge_two) &&
            (a->by[b->most] >= f->rules.bridge_share * a->area ||
             b->by[a->most] >= f->rules.bridge_share * b->area);
 }
@@ -341,20 +343,27 @@ static void find_parts(struct rv_follow *f, const uint8_t *found,
     }
 }
 
-/* Drops pieces that have just appeared: they are neither handed over nor shown, and their
- * slots are free again. */
-static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
+/* Drops pieces of which the decoder is not sure, and objects that have just appeared:
+ * they are neither handed over nor shown, and their slots are free again. */
+static uint32_t drop_unsettled(struct rv_follow *f, const float *logit, uint32_t used)
 {
-    uint32_t late = 0;
+    uint32_t late = 0, left = 0;
+    bool unsure[256];
 
+    rv_unsure(f, f->pieces.of, logit, unsure);
+    for (int i = 0; i < f->pixels; i++)
+        if (f->shown[i] && !unsure[f->pieces.of[i]])
+            left |= rv_slot_bit(f->shown[i] - 1);
     for (int s = 0; s < f->params.objects; s++)
-        if (used >> s & 1 && f->frame - f->slot[s].since + 1 < f->rules.settled &&
-            f->slot[s].since) {
+        if (used >> s & 1 &&
+            (!(left >> s & 1) ||
+             (f->frame - f->slot[s].since + 1 < f->rules.settled && f->slot[s].since))) {
             rv_slot_vacate(f, s);
             late |= rv_slot_bit(s);
         }
-    for (int i = 0; late && i < f->pixels; i++)
-        if (f->shown[i] && late & rv_slot_bit(f->shown[i] - 1))
+    for (int i = 0; i < f->pixels; i++)
+        if (f->shown[i] &&
+            (unsure[f->pieces.of[i]] || late & rv_slot_bit(f->shown[i] - 1)))
             f->shown[i] = 0;
     return late;
 }
@@ -363,7 +372,7 @@ static uint32_t drop_unsettled(struct rv_follow *f, uint32_t used)
 static void hand_over(struct rv_follow *f, const struct rv_follow_frame *frame,
                       struct rv_follow_decision *decision, uint32_t used)
 {
-    used &= ~drop_unsettled(f, used);
+    used &= ~drop_unsettled(f, frame->found_logit, used);
     decision->seed = decision->clear = used;
     decision->masks = f->shown;
     for (int i = 0; i < f->pixels; i++)

@@ -29,6 +29,7 @@ struct slot {
     struct place at;    /* its last place with most of its area */
     struct place whole; /* where it last had its recent area: its size */
     struct place last;  /* in the last frame; area 0: nowhere */
+    struct place seen;  /* in the last frame that showed it */
     struct place home;  /* its first place */
     bool moved;         /* it has moved, so it is not scenery */
     struct place shape; /* where it last touched no other object; area 0: unknown */
@@ -113,6 +114,11 @@ bool rv_follow_uncover(struct rv_follow *f,
                        struct rv_follow_decision *decision);
 
 /* -- follow_discover.c -- */
+/* Finds the pieces of which the decoder is much less sure than of the surest one, by the
+ * mean probability of their pixels. The bound is relative, because the decoder is less
+ * sure of everything at a small network size. */
+void rv_unsure(const struct rv_follow *f, const uint8_t *of, const float *logit,
+               bool unsure[256]);
 /* Evaluates a discovery. True if the next frame must be a discovery, too. */
 bool rv_follow_judge(struct rv_follow *f, const struct rv_follow_frame *frame,
                      struct rv_follow_decision *decision);

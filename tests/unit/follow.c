@@ -183,6 +183,20 @@ static bool lose_parts(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
+/* The decoder is much less sure of what a piece holds beside the object: that is another
+ * thing. */
+static bool mend_sure(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 20, 1));
+
+    s->shape[1].absent = true;
+    s->shape[1].border = 20;
+    run(s, START + 2);
+    s->shape[1].absent = false;
+    run(s, 3 * INTERVAL);
+    return id(s, 0) == 1 && !id(s, 1) && objects(s) == 1;
+}
+
 /* Only one discovery sees more than what is followed: that mends nothing. */
 static bool mend_flicker(const struct rv_follow_rules *rules)
 {
@@ -303,7 +317,7 @@ static bool all_lost(const struct rv_follow_rules *rules)
     return id(s, 1) == 2;
 }
 
-/* Beside one followed object a discovery runs two zero-shot slots. The start runs all,
+/* Beside one followed object a discovery runs three zero-shot slots. The start runs all,
  * and so does a discovery when there is no object. */
 static bool few_slots(const struct rv_follow_rules *rules)
 {
@@ -316,7 +330,7 @@ static bool few_slots(const struct rv_follow_rules *rules)
         step(s);
     }
     run(s, 4);
-    if (rv_follow_slots(s->follow) != 2)
+    if (rv_follow_slots(s->follow) != 3)
         return false;
     s->shape[0].absent = true;
     run(s, 70);
@@ -438,6 +452,7 @@ int main(void)
     WITHOUT(near_part, far, 0);
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(mend_flicker, mend_sightings, 1);
+    WITHOUT(mend_sure, mend_sure, 0);
     WITHOUT(creep, theft, 100);
     WITHOUT(creep_from_nowhere, theft, 100);
     WITHOUT(scenery, unseen_times, 1000000);

@@ -191,6 +191,67 @@ static bool looked_for(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 2;
 }
 
+/* An object comes back at the edge of the frame at which it left. At first only a small
+ * part of it is seen, of `w` columns. */
+static uint32_t back_at(const struct rv_follow_rules *rules, int x, int w)
+{
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
+
+    run(s, START + 2);
+    for (int t = 0; t < 36; t++) {
+        s->shape[1].x += t < 25 ? 3 : 0;
+        s->shape[1].absent = s->shape[1].x >= W;
+        step(s);
+    }
+    s->owns[slot_with(s, 1)] = 0;
+    s->shape[1].x = x;
+    s->shape[1].w = w;
+    s->shape[1].absent = false;
+    run(s, 2 * INTERVAL);
+    return id(s, 0) == 1 ? id(s, 1) : 0;
+}
+
+static bool back_at_edge(const struct rv_follow_rules *rules)
+{
+    return back_at(rules, W - 7, right.w) == 2;
+}
+
+/* What is small and not at the edge is another object. */
+static bool beside_edge(const struct rv_follow_rules *rules)
+{
+    return back_at(rules, W - 14, 7) == 3;
+}
+
+/* The one-shot decoder sees a few pixels of an object that comes back. */
+static bool back_in_part(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
+    int slot;
+
+    run(s, START + 2);
+    slot = slot_with(s, 1);
+    s->shape[1].absent = true;
+    run(s, 10);
+    s->shape[1].absent = false;
+    s->shape[2] = (struct shape){.x = 160, .y = 50, .w = 5, .h = 5, .found = 2};
+    s->owns[slot] = 4;
+    run(s, 2 * INTERVAL);
+    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
+}
+
+/* An object has lost most of its parts: the next look comes soon and repairs it. */
+static bool repaired_soon(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin(rules, 4, INTERVAL);
+
+    s->shape[0] = (struct shape){.x = 20, .y = 40, .w = 30, .h = 16, .found = 1};
+    s->shape[1] = (struct shape){.x = 20, .y = 56, .w = 30, .h = 24, .found = 1};
+    run(s, START + INTERVAL + 2);
+    s->owns[0] = 1;
+    run(s, 6);
+    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
+}
+
 /* An object that is fast stays one. */
 static bool runs_fast(const struct rv_follow_rules *rules)
 {
@@ -226,6 +287,10 @@ int main(void)
     given_strays();
     half_occluded();
     WITHOUT(looked_for, missed, 0);
+    WITHOUT(repaired_soon, shrunk, 0);
+    WITHOUT(back_at_edge, back_edge, -1);
+    WITHOUT(beside_edge, back_edge, 40);
+    WITHOUT(back_in_part, back_left, 0);
     WITHOUT(entering, reach, 1000);
     WITHOUT(entering_edge, reach, 1000);
     WITHOUT(runs_fast, reach, 0);

@@ -58,6 +58,20 @@ static bool bridges(const struct rv_follow_rules *rules)
            s->decision.shown[60 * W + 15] == s->decision.shown[60 * W + 120];
 }
 
+/* One zero-shot slot holds two things, and for a frame the gap between them, too. They
+ * stay two. */
+static bool one_slot(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, 0, left, tall(70, 60, 1));
+
+    s->shape[2] = tall(50, 20, 1);
+    for (int t = 0; t < START; t++) {
+        s->shape[2].absent = t != 8;
+        step(s);
+    }
+    return id(s, 0) == 2 && id(s, 1) == 1 && objects(s) == 2;
+}
+
 /* Where they hardly touch they stay two for some frames. */
 static bool narrow_bridge(const struct rv_follow_rules *rules)
 {
@@ -175,12 +189,50 @@ static bool unsure(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
 }
 
+/* The decoder is much less sure of one piece than of the other one. The start does not
+ * hand it over, not even as a part of an object. */
+static bool hardly_there(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, 0, left, right);
+
+    s->shape[1].border = right.h;
+    s->shape[2] = (struct shape){.x = 20, .y = 90, .w = 30, .h = 20, .found = 1};
+    s->shape[2].border = 20;
+    run(s, START + 2);
+    return id(s, 0) == 1 && !id(s, 1) && !id(s, 2) && objects(s) == 1;
+}
+
+/* Nor does a discovery make it an object. */
+static bool hardly_there_later(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
+
+    s->shape[1].border = right.h;
+    s->shape[1].absent = true;
+    run(s, START + 2);
+    s->shape[1].absent = false;
+    run(s, 3 * INTERVAL);
+    return id(s, 0) == 1 && objects(s) == 1;
+}
+
+/* It is an object if the decoder is not sure of anything: the network is small. */
+static bool all_unsure(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, right);
+
+    s->shape[0].border = left.h;
+    s->shape[1].border = right.h;
+    run(s, START + 2);
+    return id(s, 0) == 1 && id(s, 1) == 2;
+}
+
 int main(void)
 {
     WITHOUT(merge, joined, 1000000);
     WITHOUT(bridge, bridge_share, 2);
     WITHOUT(bridges, bridge_share, 2);
     WITHOUT(narrow_bridge, bridged, 0);
+    WITHOUT(one_slot, bridge_two, false);
     WITHOUT(quick_touch, bridge_share, 0);
     WITHOUT(wall, apart, 1);
     WITHOUT(pole, near, 0);
@@ -190,6 +242,9 @@ int main(void)
     WITHOUT(late_border, border_held, 2);
     WITHOUT(small_part, border_share, 0);
     WITHOUT(unsure, border_held, 0);
+    WITHOUT(hardly_there, sure, 0);
+    WITHOUT(hardly_there_later, sure, 0);
+    WITHOUT(all_unsure, sure, 1.1);
     rv_follow_destroy(&scene.follow);
     return test_done();
 }
