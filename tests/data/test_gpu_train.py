@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs tests/gpu_train.sh with a tiny network, in one call and in several."""
+import contextlib
+import io
 import json
 import os
 import subprocess
 import sys
 import unittest
 from pathlib import Path
+from unittest import mock
 
 import common
 
 common.need("numpy", "torch", "PIL", "scipy", "yaml")
 
+import gpu_train
 from rvos_train import prepare
 import shapes
 
@@ -19,18 +23,33 @@ STEP = 12  # the one that is judged, with a tiny network
 LOSS = f"one-shot loss, mean of 100 to step {STEP}"
 
 
-def call(out, *args, **env):
+def by_script(out, arguments, env):
+    done = subprocess.run([os.path.join(common.ROOT, "tests", "gpu_train.sh"), out, *arguments],
+                          env=dict(os.environ, PYTHON=sys.executable, **env),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.returncode, done.stdout
+
+
+def here(out, arguments, env):
+    """In this process: PyTorch starts longer than a part with a tiny network takes."""
+    os.makedirs(out, exist_ok=True)
+    minutes, part = arguments
+    said = io.StringIO()
+    with mock.patch.dict(os.environ, env), contextlib.redirect_stdout(said), \
+            mock.patch("sys.argv", ["gpu_train.py", out, "--minutes", minutes, "--part", part]):
+        status = gpu_train.main()
+    return status, said.getvalue()
+
+
+def call(how, out, *arguments, **env):
     """(status, what it prints, {name: row} of this call)"""
     path = os.path.join(out, "rows.jsonl")
     before = os.path.getsize(path) if os.path.exists(path) else 0
-    done = subprocess.run([os.path.join(common.ROOT, "tests", "gpu_train.sh"), out, *args],
-                          env=dict(os.environ, RVOS_TINY="1", PYTHON=sys.executable,
-                                   **env),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    status, text = how(out, arguments, dict(env, RVOS_TINY="1"))
     with open(path) as f:
         f.seek(before)
         rows = {r["name"]: r for r in map(json.loads, f)}
-    return done.returncode, done.stdout, rows
+    return status, text, rows
 
 
 class Script(unittest.TestCase):
@@ -41,7 +60,7 @@ class Script(unittest.TestCase):
     def test_all(self):
         """With synthetic data."""
         out = shapes.fresh("out")
-        status, text, rows = call(out)
+        status, text, rows = call(by_script, out)
         self.assertIn(status, (0, 77), text)
         for name in ("step: plain cells, graphs", "step: fused cells, graphs",
                      "step: plain cells, again", "step: plain / fused",
@@ -61,19 +80,19 @@ class Script(unittest.TestCase):
         for source, name in zip(shapes.folders(), ("video", "stills")):
             prepare.prepare([source], f"{data}/{name}.zip", (64, 48), say=lambda s: None)
         env = dict(RVOS_TRAIN_DATA=data, RVOS_TRAIN_WORK=work)
-        status, text, rows = call(out, "0", "learn", **env)
+        status, text, rows = call(by_script, out, "0", "learn", **env)
         self.assertIn(status, (0, 77), text)
         self.assertEqual((rows["training run"]["verdict"], rows["training run"]["value"]),
                          ("SKIP", f"step 0 of {STEP + 1}"))
         # the packs may have moved meanwhile
         os.rename(data, data + "-moved")
         env["RVOS_TRAIN_DATA"] = data + "-moved"
-        status, text, rows = call(out, "1", "learn", **env)
+        status, text, rows = call(here, out, "1", "learn", **env)
         self.assertIn(status, (0, 77), text)
         self.assertIn("goes on at step 0", text)
         self.passed(rows, ("training run", "model, card, plot, samples"), text)
         # another call only checks the bars
-        again = call(out, "1", "learn", **env)[2]
+        again = call(here, out, "1", "learn", **env)[2]
         self.assertEqual(again[LOSS]["value"], rows[LOSS]["value"])
         self.assertTrue(os.path.exists(f"{work}/run/checkpoint.pt"))
         self.assertEqual(set(os.listdir(out)), {
@@ -83,11 +102,11 @@ class Script(unittest.TestCase):
     def test_recipe(self):
         """Each call says what to run next; each phase's result is in OUT."""
         out, env = shapes.fresh("recipe"), dict(RVOS_TRAIN_VALIDATION=shapes.folders()[0])
-        status, text, rows = call(out, "0", "recipe", **env)
+        status, text, rows = call(by_script, out, "0", "recipe", **env)
         self.assertIn(status, (0, 77), text)
         self.assertIn(f"next: tests/gpu_train.sh {out} 0 recipe", text)
         self.assertEqual(rows["recipe"]["verdict"], "SKIP")
-        status, text, rows = call(out, "9", "recipe", **env)
+        status, text, rows = call(here, out, "9", "recipe", **env)
         self.assertIn("done: ", text)
         self.passed(rows, ("recipe", "recipe: short", "recipe: rollouts", "recipe: long"),
                     text)
@@ -98,7 +117,7 @@ class Script(unittest.TestCase):
         """The table has the error, and the log the details."""
         empty = shapes.fresh("empty")
         os.mkdir(empty)
-        status, text, rows = call(shapes.fresh("failed"), "1", "learn",
+        status, text, rows = call(here, shapes.fresh("failed"), "1", "learn",
                                   RVOS_TRAIN_DATA=empty)
         self.assertEqual((status, rows["learn"]["verdict"]), (1, "FAIL"))
         self.assertIn("no video*.zip", rows["learn"]["value"])

@@ -175,19 +175,19 @@ class Learning(unittest.TestCase):
     def test_variants_and_presets(self):
         """Every variant, and the paper's stages, run and learn something."""
         video, _ = folders()
-        base = dict(TINY, video=[video], steps=30, lr=3e-3, lr_encoder=3e-3)
+        base = dict(TINY, video=[video], steps=30)
         cases = [dict(base, variant=v) for v in model.VARIANTS]
         paper = {k: v for k,
                  v in config.PRESETS["paper"].items() if k not in ("epochs", "base")}
         cases += [dict(base, **dict(paper, feed=f)) for f in ("true", "own")]
         cases += [dict(base, **dict(paper, tasks=["zero-shot"]))]
         for values in cases:
-            values = dict(values, lr=3e-3, lr_encoder=3e-3, length=2, batch=2, objects=2,
+            values = dict(values, lr=1e-2, lr_encoder=1e-2, length=2, batch=2, objects=2,
                           augment="none", schedule="constant")
             t = trainer.Trainer(config.merge(values), lambda s: None)
             before = [p.clone() for p in t.net.parameters()]
             plan = t.data.plan(0, 2)  # the same clips each time
-            found = [sum(v.item() for v in t.advance(plan).values()) for _ in range(26)]
+            found = [sum(v.item() for v in t.advance(plan).values()) for _ in range(14)]
             self.assertLess(np.mean(found[-3:]), 0.985 * np.mean(found[:3]), values)
             moved = sum(not torch.equal(a, b) for a, b in zip(before, t.net.parameters()))
             self.assertEqual(moved, len(before))

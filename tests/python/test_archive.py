@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """test_archive.py MODEL: tests rvos-archive on small synthetic clips."""
+import contextlib
 import fractions
+import io
 import json
 import os
 import pathlib
@@ -26,6 +28,7 @@ except ImportError as missing:
     sys.exit(77)
 
 import rvos
+import rvos.archive
 from rvos import _archive_work as work
 
 MODEL = os.path.abspath(sys.argv[1])
@@ -58,6 +61,21 @@ def archive(*arguments, env=None, **options):
                           env={**os.environ, **(env or {})}, check=False, **options)
     print(done.stdout)
     return done
+
+
+def here(*arguments):
+    """As archive, in this process: for runs that end before they start workers."""
+    said = io.StringIO()
+    before = signal.getsignal(signal.SIGTERM)
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            status = rvos.archive.main(list(map(str, arguments)))
+        except SystemExit as end:
+            status = end.code
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    print(said.getvalue())
+    return subprocess.CompletedProcess(arguments, status, said.getvalue())
 
 
 def read(path):
@@ -321,8 +339,8 @@ class Cluster(Folders):
 
 
 class Refusals(Folders):
-    def refused(self, words, *arguments, status=2):
-        done = archive(*arguments)
+    def refused(self, words, *arguments, status=2, how=here):
+        done = how(*arguments)
         self.assertEqual(done.returncode, status)
         self.assertRegex(done.stdout, words)
         self.assertEqual(len(done.stdout.splitlines()), 1)
@@ -352,9 +370,9 @@ class Refusals(Folders):
             s.bind(("127.0.0.1", 0))  # nobody listens there
             address = f"tcp://127.0.0.1:{s.getsockname()[1]}"
             self.refused(f"no Dask scheduler answers at {address}", "--scheduler", address,
-                         "-o", self.out, self.videos)
+                         "-o", self.out, self.videos, how=archive)
         self.refused("no Dask scheduler answers at nonsense", "--scheduler", "nonsense",
-                     "-o", self.out, self.videos)
+                     "-o", self.out, self.videos, how=archive)
         done = archive("-o", self.out, "--retries", "-1", self.videos)
         self.assertEqual(done.returncode, 2)
         self.assertIn("--retries must not be negative", done.stdout)
@@ -368,7 +386,8 @@ class Refusals(Folders):
         (left / "half").touch()
         folder = Folder(str(self.out))
         self.assertFalse(left.exists())  # of a run that was killed
-        self.refused("another rvos-archive is writing there", "-o", self.out, self.videos)
+        self.refused("another rvos-archive is writing there", "-o", self.out, self.videos,
+                     how=archive)
         folder.close()
 
     def test_the_time_limit_ends_a_process(self):
