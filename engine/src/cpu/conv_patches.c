@@ -227,6 +227,17 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     return 0;
 }
 
+/* As memcpy, whose call takes longer than copying the short runs of a first layer. */
+static void copy_floats(float *to, const float *from, size_t n)
+{
+    if (n >= 16 && n <= 32) {
+        memcpy(to, from, 16 * sizeof(float));
+        memcpy(to + n - 16, from + n - 16, 16 * sizeof(float));
+    } else {
+        memcpy(to, from, n * sizeof(float));
+    }
+}
+
 /* The inputs of one output pixel, in row[tap][channel]. */
 static void gather(const struct patch_conv *c, const float *src, int pixel, float *row)
 {
@@ -237,14 +248,16 @@ static void gather(const struct patch_conv *c, const float *src, int pixel, floa
     size_t ic = (size_t)s->ic, line = s->size * ic;
 
     for (int i = 0; i < s->size; i++, row += line) {
+        const float *from = src + ((size_t)(y + i) * s->iw + x) * ic;
+
         if (y + i < 0 || y + i >= s->ih || x0 >= x1) {
             memset(row, 0, line * sizeof(float));
-            continue;
+        } else if (x1 - x0 == s->size) {
+            copy_floats(row, from, line);
+        } else {
+            memset(row, 0, line * sizeof(float));
+            memcpy(row + x0 * ic, from + x0 * ic, (size_t)(x1 - x0) * ic * sizeof(float));
         }
-        memset(row, 0, x0 * ic * sizeof(float));
-        memcpy(row + x0 * ic, src + ((size_t)(y + i) * s->iw + x + x0) * ic,
-               (size_t)(x1 - x0) * ic * sizeof(float));
-        memset(row + x1 * ic, 0, (size_t)(s->size - x1) * ic * sizeof(float));
     }
 }
 
