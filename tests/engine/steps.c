@@ -336,8 +336,8 @@ int main(void)
     uint64_t seed = 11;
 
     convolutions(&seed);
-    for (int i = 0; i < 3; i++) { /* the best instruction set up to these */
-        static const char *const sets[] = {"plain", "avx2", "avx512"};
+    for (int i = 0; i < 4; i++) { /* the best instruction set up to these */
+        static const char *const sets[] = {"plain", "avx2", "avxvnni", "avx512"};
 
         setenv("RVOS_CPU_WINOGRAD", sets[i], 1);
         winograd_shapes();

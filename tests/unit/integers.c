@@ -292,11 +292,11 @@ static void products(const struct rv_integers *k, uint64_t *seed)
 
 int main(void)
 {
-    static const char *const sets[] = {"avx2", "avx512"};
+    static const char *const sets[] = {"avx2", "avxvnni", "avx512"};
     uint64_t seed = 1;
     int found = 0;
 
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 6; i++) {
         const struct rv_integers *k;
 
         setenv("RVOS_CPU_WINOGRAD", sets[i / 2], 1);

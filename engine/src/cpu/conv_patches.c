@@ -15,8 +15,9 @@
 
 /* Few enough that weights of 16 bits, whose sums must fit into 32 bits, stay exact. */
 #define SLAB 512
-#define PATCH_BYTES (192 * 1024) /* of a block of patches; it should stay in the cache   \
-                                  */
+#define PATCH_BYTES                                                                      \
+    (192 * 1024) /* of a block of patches; it should stay in the cache                   \
+                  */
 #define PATCHES_MOST 48
 #define SHARED_WEIGHTS (1 << 18) /* from here on workers share outputs, not rows */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* integers.c - see integers.h. The build compiles this file for AVX2 (16 bits) and for
- * AVX-512 with VNNI (16 and 8 bits): LANES, BITS and TABLE say which. It must not use
- * functions of other files, because they would be compiled for the same instruction set,
- * which the processor may lack. */
+/* integers.c - see integers.h. The build compiles this file for AVX2 (16 bits), and for
+ * VNNI with 256 and with 512 bits a vector (16 and 8 bits): LANES, BITS and TABLE say
+ * which. It must not use functions of other files, because they would be compiled for the
+ * same instruction set, which the processor may lack. */
 #include "integers.h"
 
 #include <immintrin.h>
@@ -21,48 +21,49 @@ extern const struct rv_integers TABLE;
 #define REGISTER "+v"
 typedef __m512i ints;
 typedef __m512 floats;
+#define M(name) _mm512_##name
 #define ZERO() _mm512_setzero_si512()
 #define LOAD(p) _mm512_loadu_si512(p)
-#define ALL(x) _mm512_set1_epi32(x)
-#define TO_FLOAT(x) _mm512_cvtepi32_ps(x)
-#define TO_INT(x) _mm512_cvtps_epi32(x)
-#define MAX(a, b) _mm512_max_ps(a, b)
-#define MIN(a, b) _mm512_min_ps(a, b)
-#define SMALLEST_OF(v) _mm512_reduce_min_ps(v)
-#define LARGEST_OF(v) _mm512_reduce_max_ps(v)
 #define ABS(v) _mm512_abs_ps(v)
-#define EACH(x) _mm512_set1_ps(x)
-#define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
-#if BITS == 16
-#define DOT(sum, x, u) _mm512_dpwssd_epi32(sum, x, u)
-#else
-#define DOT(sum, x, u) _mm512_dpbusd_epi32(sum, x, u)
-#endif
+#define LARGEST_OF(v) _mm512_reduce_max_ps(v)
+#define SMALLEST_OF(v) _mm512_reduce_min_ps(v)
 #else
 #define VECTORS 2 /* 12 sums in 16 registers */
 #define REGISTER "+x"
 typedef __m256i ints;
 typedef __m256 floats;
+#define M(name) _mm256_##name
 #define ZERO() _mm256_setzero_si256()
 #define LOAD(p) _mm256_loadu_si256((const void *)(p))
-#define ALL(x) _mm256_set1_epi32(x)
-#define TO_FLOAT(x) _mm256_cvtepi32_ps(x)
-#define TO_INT(x) _mm256_cvtps_epi32(x)
-#define MAX(a, b) _mm256_max_ps(a, b)
 #define ABS(v) _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v)
-#define EACH(x) _mm256_set1_ps(x)
-#define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
-#define DOT(sum, x, u) _mm256_add_epi32(sum, _mm256_madd_epi16(x, u))
+#define LARGEST_OF(v) reduce(v, true)
+#define SMALLEST_OF(v) reduce(v, false)
 
-INLINE float LARGEST_OF(floats v)
+INLINE float reduce(floats v, bool largest)
 {
-    float lane[LANES], m = 0;
+    float lane[LANES], m;
 
     _mm256_storeu_ps(lane, v);
-    for (int i = 0; i < LANES; i++)
-        m = lane[i] > m ? lane[i] : m;
+    m = lane[0];
+    for (int i = 1; i < LANES; i++)
+        m = (lane[i] > m) == largest ? lane[i] : m;
     return m;
 }
+#endif
+#define EACH(x) M(set1_ps)(x)
+#define MAX(a, b) M(max_ps)(a, b)
+#define MIN(a, b) M(min_ps)(a, b)
+#define FMA(a, b, c) M(fmadd_ps)(a, b, c)
+
+/* Adds the products of each group of integers to the sums. */
+#if BITS == 16 && !defined(__AVX512VNNI__) && !defined(__AVXVNNI__)
+#define DOT(sum, x, u) _mm256_add_epi32(sum, _mm256_madd_epi16(x, u))
+#elif defined(__AVXVNNI__)
+#define DOT(sum, x, u)                                                                   \
+    (BITS == 16 ? _mm256_dpwssd_avx_epi32(sum, x, u) : _mm256_dpbusd_avx_epi32(sum, x, u))
+#else
+#define DOT(sum, x, u)                                                                   \
+    (BITS == 16 ? M(dpwssd_epi32)(sum, x, u) : M(dpbusd_epi32)(sum, x, u))
 #endif
 #define PANEL (VECTORS * LANES)
 
@@ -77,15 +78,20 @@ typedef uint8_t integer;
 /* Rounds and stores one vector. */
 INLINE void store_integers(integer *q, vec v)
 {
-    ints x = TO_INT((floats)v);
+    ints x = M(cvtps_epi32)((floats)v);
 
 #if LANES == 16 && BITS == 16
     _mm256_storeu_si256((void *)q, _mm512_cvtsepi32_epi16(x));
 #elif LANES == 16
     _mm_storeu_si128((void *)q, _mm512_cvtusepi32_epi8(x));
 #else
-    _mm_storeu_si128((void *)q, _mm_packs_epi32(_mm256_castsi256_si128(x),
-                                                _mm256_extracti128_si256(x, 1)));
+    __m128i half =
+        _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+
+    if (BITS == 16)
+        _mm_storeu_si128((void *)q, half);
+    else
+        _mm_storel_epi64((void *)q, _mm_packus_epi16(half, half));
 #endif
 }
 
@@ -226,7 +232,7 @@ INLINE ints group_of(const integer *q)
     int all;
 
     memcpy(&all, q, sizeof(all));
-    return ALL(all);
+    return M(set1_epi32)(all);
 }
 
 /* With explicit fused operations, so that all versions of rows() round alike. */
@@ -238,7 +244,7 @@ INLINE void store_sums(const struct factors *f, int row, int at, ints sum, float
 #if BITS == 8
     base = FMA(EACH(f->low[row]), (floats)load(f->weights->sum + at), base);
 #endif
-    store(m, (vec)FMA(TO_FLOAT(sum) * EACH(f->step[row]),
+    store(m, (vec)FMA(M(cvtepi32_ps)(sum) * EACH(f->step[row]),
                       (floats)load(f->weights->unit + at), base));
 }
 

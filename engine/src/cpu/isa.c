@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* isa.c - which kernels of convolutions this processor gets. RVOS_CPU_WINOGRAD in the
- * environment limits the instruction set (plain, avx2, avx512), for comparisons; 0: the
- * next engine of convolutions in the list. */
+ * environment limits the instruction set (plain, avx2, avxvnni, avx512), for comparisons;
+ * 0: the next engine of convolutions in the list. */
+#ifdef RV_WINOGRAD_X86
+#include <cpuid.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +14,15 @@
 extern const struct rv_winograd rv_winograd_plain;
 #ifdef RV_WINOGRAD_X86
 extern const struct rv_winograd rv_winograd_avx2, rv_winograd_avx512;
-extern const struct rv_integers rv_int16_avx2, rv_int16_vnni, rv_int8_vnni;
+extern const struct rv_integers rv_int16_avx2, rv_int16_vnni, rv_int8_vnni,
+    rv_int16_vnni256, rv_int8_vnni256, rv_int16_avxvnni, rv_int8_avxvnni;
 
 static bool allowed(const char *name)
 {
-    static const char *const names[] = {"plain", "avx2", "avx512"};
+    static const char *const names[] = {"plain", "avx2", "avxvnni", "avx512"};
     const char *most = getenv("RVOS_CPU_WINOGRAD");
 
-    for (int i = 0; i < 3 && most; i++) {
+    for (int i = 0; i < 4 && most; i++) {
         if (!strcmp(names[i], name))
             return true;
         if (!strcmp(names[i], most))
@@ -47,6 +51,38 @@ const struct rv_winograd *rv_winograd(void)
     return &rv_winograd_plain;
 }
 
+#ifdef RV_WINOGRAD_X86
+#ifdef RV_AVXVNNI
+/* AVX-VNNI: bit 4 of EAX in leaf 7.1. */
+static bool has_avxvnni(void)
+{
+    unsigned a, b, c, d;
+
+    if (__get_cpuid_max(0, NULL) < 7)
+        return false;
+    __cpuid_count(7, 0, a, b, c, d);
+    if (a < 1)
+        return false;
+    __cpuid_count(7, 1, a, b, c, d);
+    return a >> 4 & 1;
+}
+#endif
+
+/* For processors with AVX2, but without AVX-512 or not allowed to use it. */
+static const struct rv_integers *integers256(int bits)
+{
+    if (allowed("avxvnni")) {
+#ifdef RV_AVXVNNI
+        if (has_avxvnni())
+            return bits == 16 ? &rv_int16_avxvnni : &rv_int8_avxvnni;
+#endif
+        if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl"))
+            return bits == 16 ? &rv_int16_vnni256 : &rv_int8_vnni256;
+    }
+    return bits == 16 ? &rv_int16_avx2 : NULL;
+}
+#endif
+
 /* The panels are those of rv_winograd(). AVX-512 without VNNI multiplies and adds 16-bit
  * integers in two instructions, so they are not faster than floats there. */
 const struct rv_integers *rv_integers(int bits)
@@ -59,8 +95,8 @@ const struct rv_integers *rv_integers(int bits)
     if (floats == &rv_winograd_avx512 && __builtin_cpu_supports("avx512vnni") &&
         __builtin_cpu_supports("avx512vl"))
         return bits == 16 ? &rv_int16_vnni : &rv_int8_vnni;
-    if (floats == &rv_winograd_avx2 && bits == 16)
-        return &rv_int16_avx2;
+    if (floats == &rv_winograd_avx2)
+        return integers256(bits);
 #endif
     (void)bits;
     return NULL;
