@@ -13,7 +13,8 @@ import sys
 
 LEFT, SPAN, ROW, TOP, RIGHT = 210, 420, 17, 66, 150
 COLOURS = {"": "#9aa3ad", "Winograd 4x4": "#2f6fb3", "Winograd 2x2": "#1f9aa8",
-           "Winograd 4x4 int16": "#2f6fb3", "Winograd 2x2 int16": "#1f9aa8"}
+           "Winograd 4x4 int16": "#2f6fb3", "Winograd 2x2 int16": "#1f9aa8",
+           "int16": "#7a5ab5", "int8": "#b5579a"}
 LIBRARY = "#e08a2c"  # oneDNN, or plain C
 
 
