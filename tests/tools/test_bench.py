@@ -128,6 +128,23 @@ class Bench(common.ToolTest):
             self.assertIn("float32 is used", err)
             self.assertEqual(json.loads(Path(path).read_text())["results"][0]["precision"], "fp32")
 
+    def test_integers(self):
+        """Without VNNI int8 is int16, and without AVX2 float32. Each is said once."""
+        flags = Path("/proc/cpuinfo").read_text().split()
+        cases = [("plain", "int8", "fp32", "float32"), ("plain", "int16", "fp32", "float32")]
+        if "avx2" in flags and "fma" in flags:
+            cases += [("avx2", "int8", "int16", "int16"), ("avx2", "int16", "int16", None)]
+        for limit, asked, used, said in cases:
+            path = scratch(f"{limit}-{asked}.json")
+            code, _, err = common.run("rvos-bench", "-p", asked, "-f", 2, "-w", 1, "-s",
+                                      "32x32", "--frame-size", "32x32", "-J", path, self.model,
+                                      env={"RVOS_CPU_WINOGRAD": limit})
+            self.assertEqual(code, 0, err)
+            self.assertEqual(err.count("is not faster on this processor"), bool(said), err)
+            if said:
+                self.assertIn(f"{said} is used, which is more exact", err)
+            self.assertEqual(json.loads(Path(path).read_text())["results"][0]["precision"], used)
+
     def test_repeats(self):
         r, = self.measure("repeats.json", "-r", 3)["results"]
         self.assertEqual(len(r["p50_runs"]), 3)
