@@ -7,12 +7,13 @@ PyTorch with batch norm folded. The state is input and output of each frame.
     onnx_peer.py --quantise ENGINE FILE.onnx OUT --frames F.npy    int8: NNCF, or ONNX Runtime's
                                                                 static quantisation
     onnx_peer.py --serve ENGINE FILE --frames F.npy [--precision bf16] [--threads 2]
-    onnx_peer.py --probs OUT.npy ENGINE FILE --frames F.npy ...
+    onnx_peer.py --probs OUT.npy ENGINE FILE --frames F.npy ...  prints the kernels that ran
 
-ENGINE is openvino or onnxruntime. --serve speaks the protocol of turns.py. --quantise runs the
+ENGINE is openvino or onnxruntime. int8+bf16 is an int8 file whose other parts run in bf16. --serve speaks the protocol of turns.py. --quantise runs the
 clip in float32 and calibrates with the inputs of its frames, states included.
 """
 import argparse
+import collections
 import itertools
 import sys
 import time
@@ -21,11 +22,11 @@ import numpy as np
 
 from turns import ROOT, serve
 
-MEAN, STD = (np.float32([[[[a]], [[b]], [[c]]]])
-             for a, b, c in ((.485, .456, .406), (.229, .224, .225)))
+MEAN, STD = (.485, .456, .406), (.229, .224, .225)
 STATES = 4
 INPUTS = ["image", *(f"h{k}" for k in range(STATES))]
-OUTPUTS = ["logits", "prob", *(f"n{k}" for k in range(STATES))]
+OUTPUTS = ["prob", *(f"n{k}" for k in range(STATES))]
+PRECISIONS = ("fp32", "bf16", "int8", "int8+bf16")
 SAMPLES = 16  # frames for calibration
 
 
@@ -47,7 +48,7 @@ def export(a):
             self.network = network
 
         def forward(self, x, h0, h1, h2, h3):
-            return self.network(x, None, h0, h1, h2, h3)
+            return self.network(x, None, h0, h1, h2, h3)[1:]
 
     example = (torch.zeros(1, 3, *net.settings["size"]), *network.states())
     with torch.no_grad():
@@ -55,68 +56,119 @@ def export(a):
                           opset_version=16)
 
 
-# ---- engines: a dictionary of arrays in, a list of arrays out ---------------------------------
+# ---- engines --------------------------------------------------------------------------------
+# bind(inputs, outputs) makes a function that runs a frame from these arrays to these arrays,
+# without copies. Denormal numbers count as zero, as in rvosseg.
 
 class OpenVino:
-    def __init__(self, path, precision, threads):
+    def __init__(self, path, precision, threads, profile=False):
         import openvino as ov
 
         core = ov.Core()
         can = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        if precision == "bf16" and "BF16" not in can:
+        if precision.endswith("bf16") and "BF16" not in can:
             sys.exit("no bf16 on this processor")
         model = core.read_model(path)
-        self.shapes = {p.any_name: tuple(p.shape) for p in model.inputs}
+        self.shapes = {p.any_name: tuple(p.shape) for p in [*model.inputs, *model.outputs]}
         self.compiled = core.compile_model(model, "CPU", {
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
-            "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1})
-        self.request = self.compiled.create_infer_request()
+            "INFERENCE_PRECISION_HINT": "bf16" if precision.endswith("bf16") else "f32",
+            "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1,
+            "CPU_DENORMALS_OPTIMIZATION": True, "PERF_COUNT": profile})
         self.version = "OpenVINO " + ov.__version__.split("-")[0]
+        self.tensor, self.request = ov.Tensor, None
 
-    def run(self, inputs):
-        self.request.infer(inputs)
-        return [self.request.get_output_tensor(i).data.copy() for i in range(len(OUTPUTS))]
+    def bind(self, inputs, outputs):
+        self.request = request = self.compiled.create_infer_request()
+        for name, array in inputs.items():
+            request.set_tensor(name, self.tensor(array, shared_memory=True))
+        for name, array in outputs.items():
+            request.set_tensor(name, self.tensor(array, shared_memory=True))
+        return request.infer
+
+    def kernels(self):
+        """{kernel: share of the last frame's time}"""
+        times = collections.Counter()
+        for step in self.request.profiling_info:
+            times[step.exec_type] += step.real_time.total_seconds()
+        return {name: t / max(times.total(), 1e-9) for name, t in times.items()}
 
 
 class OnnxRuntime:
-    def __init__(self, path, precision, threads):
+    def __init__(self, path, precision, threads, profile=False):
         import onnxruntime as ort
 
-        if precision == "bf16":
+        if precision.endswith("bf16"):
             sys.exit("no bf16 on the CPU in ONNX Runtime")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
+        options.add_session_config_entry("session.set_denormal_as_zero", "1")
+        # Else its threads go on spinning in the turn of the next engine.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         self.session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        self.shapes = {i.name: tuple(i.shape) for i in self.session.get_inputs()}
+        self.shapes = {i.name: tuple(i.shape) for i in [*self.session.get_inputs(),
+                                                        *self.session.get_outputs()]}
         self.version = "ONNX Runtime " + ort.__version__
 
-    def run(self, inputs):
-        return self.session.run(OUTPUTS, inputs)
+    def bind(self, inputs, outputs):
+        binding = self.session.io_binding()
+        for way, arrays in ((binding.bind_input, inputs), (binding.bind_output, outputs)):
+            for name, array in arrays.items():
+                way(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        return lambda: self.session.run_with_iobinding(binding)
+
+    def kernels(self):
+        return {}  # it does not tell
 
 
 ENGINES = {"openvino": OpenVino, "onnxruntime": OnnxRuntime}
 
 
 class Video:
-    """An engine with a state."""
+    """An engine with a state. Even frames read the states of one set and write the other."""
 
     def __init__(self, engine):
-        self.engine = engine
+        zeros = lambda name: np.zeros(engine.shapes[name], np.float32)
+        self.engine, self.image, self.prob = engine, zeros("image"), zeros("prob")
+        self.sets = [[zeros(n) for n in INPUTS[1:]] for _ in range(2)]
+        self.runs = [engine.bind({"image": self.image, **dict(zip(INPUTS[1:], self.sets[i]))},
+                                 {"prob": self.prob, **dict(zip(OUTPUTS[1:], self.sets[1 - i]))})
+                     for i in range(2)]
+        values = np.arange(256, dtype=np.float32) / 255
+        self.tables = [(values - np.float32(m)) / np.float32(s) for m, s in zip(MEAN, STD)]
+        self.best = np.empty(self.prob.shape[2:], np.float32)
         self.reset()
 
     def reset(self):
-        self.states = [np.zeros(self.engine.shapes[n], np.float32) for n in INPUTS[1:]]
+        self.turn = 0
+        for state in self.sets[0]:
+            state.fill(0)
 
-    def inputs(self, frame):
-        x = frame.transpose(2, 0, 1)[None].astype(np.float32) / 255
-        return dict(zip(INPUTS, [np.ascontiguousarray((x - MEAN) / STD), *self.states]))
+    def show(self, frame):
+        for c, table in enumerate(self.tables):
+            np.take(table, frame[..., c], out=self.image[0, c], mode="clip")
+
+    def labels(self):
+        labels = np.zeros(self.best.shape, np.uint8)
+        self.best.fill(np.nextafter(np.float32(.5), np.float32(0)))
+        for k, plane in enumerate(self.prob[0]):
+            above = (plane > self.best).view(np.uint8)
+            above *= np.uint8(k + 1)
+            np.maximum(labels, above, out=labels)
+            np.maximum(self.best, plane, out=self.best)
+        return labels
 
     def frame(self, frame):
-        _, prob, *self.states = self.engine.run(self.inputs(frame))
-        best = prob[0].argmax(0)
-        labels = np.where(prob[0].max(0) >= .5, best + 1, 0).astype(np.uint8)
-        return prob, labels
+        """Its labels; self.prob has the probabilities until the next frame."""
+        self.show(frame)
+        self.runs[self.turn]()
+        self.turn = 1 - self.turn
+        return self.labels()
+
+    def inputs(self, frame):
+        """A copy of what the next frame's network reads."""
+        self.show(frame)
+        return {n: x.copy() for n, x in zip(INPUTS, [self.image, *self.sets[self.turn]])}
 
 
 # ---- int8 ---------------------------------------------------------------------------------
@@ -170,6 +222,16 @@ def answer(video, frames):
     serve(video.engine.version, run, video.reset)
 
 
+def probabilities(a, video):
+    out = []
+    for frame in np.load(a.frames):
+        video.frame(frame)
+        out.append(video.prob[0].copy())
+    np.save(a.probs[0], np.stack(out))
+    most = sorted(video.engine.kernels().items(), key=lambda item: -item[1])
+    print(", ".join(f"{name} {share:.0%}" for name, share in most if share >= .05))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,13 +243,14 @@ def main():
     how.add_argument("--probs", nargs=2, metavar=("OUT.npy", "ENGINE"))
     p.add_argument("--objects", type=int, default=5)
     p.add_argument("--frames", metavar="FILE.npy")
-    p.add_argument("--precision", choices=("fp32", "bf16", "int8"), default="fp32")
+    p.add_argument("--precision", choices=PRECISIONS, default="fp32")
     p.add_argument("--threads", type=int, default=2)
     a = p.parse_args()
     if a.export:
         export(a)
         return
-    engine = ENGINES[a.quantise or a.serve or a.probs[1]](a.file[0], a.precision, a.threads)
+    engine = ENGINES[a.quantise or a.serve or a.probs[1]](a.file[0], a.precision, a.threads,
+                                                         profile=bool(a.probs))
     if a.quantise == "openvino":
         quantise_openvino(a, samples(a, engine))
     elif a.quantise:
@@ -195,8 +258,7 @@ def main():
     elif a.serve:
         answer(Video(engine), np.load(a.frames))
     else:
-        video = Video(engine)
-        np.save(a.probs[0], np.concatenate([video.frame(f)[0] for f in np.load(a.frames)]))
+        probabilities(a, Video(engine))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ A program prints "ready WORDS" once it is warm. Then it reads lines:
     reset    forgets the video and prints "ok"
     quit     ends; so does the end of its input
 
-rvos-bench --serve, cuda-bench --serve, pytorch_peer.py and onnx_peer.py are such programs.
+rvos-bench --serve, cuda-bench --serve, pytorch_peer.py, onnx_peer.py and element.py are such
+programs.
 serve() is the program's side of the protocol, Side the caller's.
 """
 import math
@@ -91,7 +92,8 @@ class Side(Turn):
         answer = self.process.stdout.readline().split()
         if not answer:
             raise RuntimeError(f"{self.name} ended early")
-        return float(answer[-1])
+        self.answer = [float(word) for word in answer]
+        return self.answer[-1]
 
     def close(self):
         try:
@@ -101,14 +103,16 @@ class Side(Turn):
         self.process.wait()
 
 
-def in_turn(sides, rounds, warm_up=5, until=math.inf, failed=None):
-    """Run one frame of each side per round, in changing order; then close all. After `until`
-    (of the monotonic clock) ten rounds are enough. failed(side, exception) is called for a side
-    that fails, which is then left out; without `failed` the first failure ends all."""
+def in_turn(sides, rounds, warm_up=5, until=math.inf, failed=None, pause=0):
+    """Run one frame of each side per round, in changing order; then close all. `pause` is in
+    seconds, before each frame. After `until` (of the monotonic clock) ten rounds are enough.
+    failed(side, exception) is called for a side that fails, which is then left out; without
+    `failed` the first failure ends all."""
     for turn in range(warm_up + rounds):
         if turn > warm_up + 10 and time.monotonic() > until:
             break
         for side in list(sides) if turn % 2 else sides[::-1]:
+            time.sleep(pause)
             try:
                 side.frame(turn >= warm_up)
             except Exception as e:

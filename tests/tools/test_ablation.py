@@ -1,28 +1,19 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """data/rvos_train/ablation.py end to end on tiny data sets and a tiny random network: its tables
-hold what rvos-eval says of what rvos-segment wrote. And tests/bench/compare.py, where
-PyTorch is there."""
+hold what rvos-eval says of what rvos-segment wrote."""
 import json
 import os
 import shutil
 import subprocess
 import sys
-import unittest
 from pathlib import Path
 
 import common
 from common import BIN, ROOT, scratch, tiny_model
 from test_dataset import make_davis, make_youtube
 
-try:
-    import torch
-except ImportError:
-    torch = None
-
-
 ABLATION = (os.path.join(ROOT, "data", "rvos_train"), "ablation")
-COMPARE = os.path.join(ROOT, "tests", "bench", "compare.py")
 
 
 def script(*args):
@@ -104,55 +95,6 @@ class Ablation(common.ToolTest):
         self.assertIn("no row has a model", err)
         code, _, err = script(*ABLATION, "davis2017", root, scratch("o"), "--checkpoint", "RVOS-X=y")
         self.assertIn("RVOS-Mask-S", err)
-
-
-@unittest.skipUnless(torch, "no PyTorch")
-class Peers(common.ToolTest):
-    ARGS = (os.path.dirname(os.path.dirname(BIN)), "--anyway", "--frames", "made", "--count", 2,
-            "--threads", 1, "--warm-up", 1, "--precision", "fp32")
-
-    def test_small(self):
-        """Outputs are compared, engines take turns, and the files are those of rvos-bench."""
-        common.tool("rvos-bench")
-        ours, theirs = scratch("ours.json"), scratch("theirs.json")
-        code, out, err = script(COMPARE, *self.ARGS, tiny_model(), "--rounds", 3, "--peers", "jit,eager", "--objects",
-                                2, "--task", "one-shot", "--json", ours, theirs,
-                                "--against", os.path.join(BIN, "rvos-bench"))
-        self.assertEqual(code, 0, out + err)
-        rows = json.loads(Path(theirs).read_text())["results"]
-        self.assertEqual([r["engine"] for r in rows],
-                         ["other rvosseg", "pytorch-jit", "pytorch-eager"])
-        self.assertEqual([r["frames"] for r in rows], [3] * 3)
-        self.assertEqual(out.count("| other rvosseg ("), 1)
-        self.assertEqual(out.count(" | 0.0e+00 | 1.0000 |"), 2, out)  # this build twice
-        text = self.ok("rvos-bench", "--compare", ours, theirs)
-        self.assertIn("1 of 1 results", text)
-        self.assertEqual(text.count("pytorch-jit"), 1)
-
-    def test_lists(self):
-        """Each task runs with each number of objects."""
-        ours, theirs = scratch("ours-all.json"), scratch("theirs-all.json")
-        code, out, err = script(COMPARE, *self.ARGS, tiny_model(), "--rounds", 2, "--peers", "",
-                                "--objects", "1,2", "--task", "zero-shot,one-shot", "--json",
-                                ours, theirs)
-        self.assertEqual(code, 0, out + err)
-        rows = json.loads(Path(ours).read_text())["results"]
-        self.assertEqual([(r["task"], r["objects"]) for r in rows],
-                         [(t, n) for t in ("zero-shot", "one-shot") for n in (1, 2)])
-        self.assertEqual(json.loads(Path(theirs).read_text())["results"], [])
-
-    def test_unequal_outputs_are_not_timed(self):
-        """With a tolerance of nothing, the rows are reported and left out."""
-        sys.path.insert(0, os.path.join(ROOT, "tests", "bench"))
-        import compare
-        before = compare.TOLERANCE
-        try:
-            compare.TOLERANCE = -1.0
-            code = compare.main([*map(str, self.ARGS), tiny_model(), "--rounds", "1",
-                                 "--objects", "1", "--peers", ""])
-        finally:
-            compare.TOLERANCE = before
-        self.assertEqual(code, 1)
 
 
 if __name__ == "__main__":
