@@ -276,6 +276,23 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     return 0;
 }
 
+/* The pixels of a patch from (y0, x0) on; zeroes where the map ends. */
+static void tile_pixels(const struct winograd_conv *c, const float *src, int y0, int x0,
+                        const float **pixel)
+{
+    const struct rv_conv_shape *s = &c->shape;
+    int y1 = y0 + c->tile + 2, x1 = x0 + c->tile + 2;
+    bool inside = y0 >= 0 && y1 <= s->ih && x0 >= 0 && x1 <= s->iw;
+
+    for (int y = y0; y < y1; y++) {
+        const float *row = src + ((ptrdiff_t)y * s->iw + x0) * s->ic;
+
+        for (int x = x0; x < x1; x++, row += s->ic)
+            *pixel++ =
+                inside || (y >= 0 && y < s->ih && x >= 0 && x < s->iw) ? row : c->zeroes;
+    }
+}
+
 /* To floats, or to integers and their units, step[point * block + tile]. */
 static void transform_inputs(const struct winograd_conv *c, const float *src, int first,
                              int n, void *v, float *step)
@@ -285,14 +302,8 @@ static void transform_inputs(const struct winograd_conv *c, const float *src, in
     size_t pitch = c->block * c->pitch;
 
     for (int i = 0; i < n; i++) {
-        int y0 = (first + i) / c->across * c->tile - s->pad_top;
-        int x0 = (first + i) % c->across * c->tile - s->pad_side, k = 0;
-
-        for (int y = y0; y < y0 + c->tile + 2; y++)
-            for (int x = x0; x < x0 + c->tile + 2; x++)
-                pixel[k++] = y >= 0 && y < s->ih && x >= 0 && x < s->iw
-                                 ? src + ((size_t)y * s->iw + x) * s->ic
-                                 : c->zeroes;
+        tile_pixels(c, src, (first + i) / c->across * c->tile - s->pad_top,
+                    (first + i) % c->across * c->tile - s->pad_side, pixel);
         if (c->integers)
             c->integers->input(c->tile, pixel, s->ic, (int16_t *)v + i * c->pitch, pitch,
                                step + i, (size_t)c->block);

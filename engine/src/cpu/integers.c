@@ -179,21 +179,33 @@ INLINE void input_lanes(const int n, const vec *d, const float *scale, int16_t *
     }
 }
 
+/* The units of the values at all points, and one over them. */
+INLINE void units(const int n, float most, float *scale, float *step, size_t step_pitch)
+{
+    static const float inverse4[6] = {1 / RV_MOST_ENDS, 1 / RV_MOST_1, 1 / RV_MOST_1,
+                                      1 / RV_MOST_3,    1 / RV_MOST_3, 1 / RV_MOST_ENDS};
+    static const float inverse2[4] = {0.5f, 0.5f, 0.5f, 0.5f};
+    const float *axis = n == 4 ? rv_winograd_most4 : rv_winograd_most2;
+    const float *inverse = n == 4 ? inverse4 : inverse2;
+    float unit = most < LEAST ? 0 : most / RV_INT16_MOST;
+    float one_over = most < LEAST ? 0 : RV_INT16_MOST / most;
+
+    for (int y = 0; y < n + 2; y++)
+        for (int x = 0; x < n + 2; x++) {
+            step[(size_t)(y * (n + 2) + x) * step_pitch] = unit * axis[y] * axis[x];
+            scale[y * (n + 2) + x] = one_over * inverse[y] * inverse[x];
+        }
+}
+
 INLINE void input_tile(const int n, const float *const *pixel, int channels, int16_t *q,
                        size_t pitch, float *step, size_t step_pitch)
 {
     const int points = (n + 2) * (n + 2);
-    const float *axis = n == 4 ? rv_winograd_most4 : rv_winograd_most2;
-    float most = largest(points, pixel, channels), scale[36];
+    float scale[36];
     vec d[36];
     int c = 0;
 
-    for (int p = 0; p < points; p++) {
-        float m = most * axis[p / (n + 2)] * axis[p % (n + 2)];
-
-        step[p * step_pitch] = most < LEAST ? 0 : m / RV_INT16_MOST;
-        scale[p] = most < LEAST ? 0 : RV_INT16_MOST / m;
-    }
+    units(n, largest(points, pixel, channels), scale, step, step_pitch);
     for (; c + LANES <= channels; c += LANES) {
         for (int i = 0; i < points; i++)
             d[i] = load(pixel[i] + c);

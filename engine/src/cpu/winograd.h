@@ -43,12 +43,11 @@ bool rv_winograd_off(void);
 
 /* How much the transform of one row or column (input4, input2) can enlarge values: the
  * sums of its absolute factors. */
-static const float rv_winograd_most4[6] = {1 + 97.0f / 36 + 1,
-                                           1 + 9.0f / 4 + 2.0f / 3 + 1.5f,
-                                           1 + 9.0f / 4 + 2.0f / 3 + 1.5f,
-                                           1 + 4.0f / 9 + 1.5f + 2.0f / 3,
-                                           1 + 4.0f / 9 + 1.5f + 2.0f / 3,
-                                           1 + 97.0f / 36 + 1};
+#define RV_MOST_ENDS (1 + 97.0f / 36 + 1)
+#define RV_MOST_1 (1 + 9.0f / 4 + 2.0f / 3 + 1.5f)
+#define RV_MOST_3 (1 + 4.0f / 9 + 1.5f + 2.0f / 3)
+static const float rv_winograd_most4[6] = {RV_MOST_ENDS, RV_MOST_1, RV_MOST_1,
+                                           RV_MOST_3,    RV_MOST_3, RV_MOST_ENDS};
 static const float rv_winograd_most2[4] = {2, 2, 2, 2};
 
 /* The kernels of one panel (k_oihw: of all outputs) to u[point][input][output], where the
