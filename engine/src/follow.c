@@ -37,6 +37,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .apart = 4,
     .near = 16,
     .joined = 4,
+    .two_held = 0.9,
     .grown_up = 4,
     .bridge_share = 0.25,
     .bridged = 1,

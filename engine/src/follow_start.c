@@ -15,12 +15,44 @@ static bool holds(const struct rv_follow *f, int piece, int slot, const int show
                       common >= f->rules.again * f->pieces.piece[piece].area);
 }
 
-/* The slots that each piece holds. Two objects that have met stay two for some frames;
- * then they were one from the beginning, and the larger one's slot stays. */
-static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
+/* How much of an object each zero-shot slot contains, and the slot that contains most. */
+struct held {
+    int by[RV_FOLLOW_SLOTS + 1], area, most;
+};
+
+/* `area` counts the object's pixels that any zero-shot slot has. */
+static void find_held(const struct rv_follow *f, const uint8_t *labels,
+                      const uint8_t *found, struct held held[RV_FOLLOW_SLOTS + 1])
 {
+    for (int i = 0; i < f->pixels; i++)
+        if (labels[i] <= RV_FOLLOW_SLOTS && found[i] && found[i] <= RV_FOLLOW_SLOTS) {
+            held[labels[i]].area++;
+            held[labels[i]].by[found[i]]++;
+        }
+    for (int a = 1; a <= f->params.objects; a++)
+        for (int z = 1; z <= RV_FOLLOW_SLOTS; z++)
+            if (held[a].by[z] > held[a].by[held[a].most])
+                held[a].most = z;
+}
+
+/* Whether two objects lie in two zero-shot slots. */
+static bool lie_apart(const struct rv_follow *f, const struct held *a,
+                      const struct held *b)
+{
+    return a->most != b->most && a->by[a->most] >= f->rules.two_held * a->area &&
+           b->by[b->most] >= f->rules.two_held * b->area;
+}
+
+/* The slots that each piece holds. Two objects that have met stay two for some frames;
+ * then they were one from the beginning, and the larger one's slot stays. They stay two
+ * for good if each lies in a zero-shot slot of its own. */
+static void find_owners(struct rv_follow *f, const uint8_t *found,
+                        uint32_t owners[RV_MAX_PIECES + 1])
+{
+    struct held held[RV_FOLLOW_SLOTS + 1] = {0};
     int shown[RV_OVERLAP_LABELS];
 
+    find_held(f, f->shown, found, held);
     rv_overlaps(f->pieces.of, f->shown, f->pixels, f->overlap);
     rv_count_areas(f->shown, f->pixels, shown);
     for (int k = 1; k <= f->pieces.count; k++) {
@@ -34,7 +66,8 @@ static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
             if (!holds(f, k, s, shown))
                 continue;
             f->slot[s - 1].joined = s == largest ? 0 : f->slot[s - 1].joined + 1;
-            if (s == largest || (f->slot[s - 1].joined < f->rules.joined &&
+            if (s == largest || ((f->slot[s - 1].joined < f->rules.joined ||
+                                  lie_apart(f, &held[s], &held[largest])) &&
                                  (!f->slot[s - 1].since ||
                                   f->frame - f->slot[s - 1].since >= f->rules.grown_up)))
                 owners[k] |= rv_slot_bit(s - 1);
@@ -103,25 +136,6 @@ static void find_seams(const struct rv_follow *f, const uint8_t *found,
         }
 }
 
-/* How much of an owner each zero-shot slot contains, and the slot that contains most. */
-struct held {
-    int by[RV_FOLLOW_SLOTS + 1], area, most;
-};
-
-static void find_held(const struct rv_follow *f, const uint8_t *found,
-                      struct held held[RV_FOLLOW_SLOTS + 1])
-{
-    for (int i = 0; i < f->pixels; i++)
-        if (f->masks[i] <= RV_FOLLOW_SLOTS && found[i] <= RV_FOLLOW_SLOTS) {
-            held[f->masks[i]].area++;
-            held[f->masks[i]].by[found[i]]++;
-        }
-    for (int a = 1; a <= f->params.objects; a++)
-        for (int z = 1; z <= RV_FOLLOW_SLOTS; z++)
-            if (held[a].by[z] > held[a].by[held[a].most])
-                held[a].most = z;
-}
-
 /* Whether the zero-shot decoder sees one thing in two objects that have met: the slot of
  * one holds a good part of the other, and inside one slot the seam between them is as
  * long as the smaller one is wide. A slot that holds most of both shows nothing: it held
@@ -152,7 +166,7 @@ static void join_bridged(struct rv_follow *f, const uint8_t *found)
     uint8_t joins[256];
 
     find_seams(f, found, seam);
-    find_held(f, found, held);
+    find_held(f, f->masks, found, held);
     for (int i = 0; i < 256; i++)
         joins[i] = (uint8_t)i;
     for (int a = 1; a <= f->params.objects; a++)
@@ -421,7 +435,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
         if (f->dropped[i] || (frame->followed && frame->followed[i]))
             f->masks[i] = 0;
     find_pieces(f, frame->found_logit, (int)(f->rules.least_first * f->pixels));
-    find_owners(f, owners);
+    find_owners(f, frame->found, owners);
     share_out(f, owners, RV_FOLLOW_SLOTS);
     join_bridged(f, frame->found);
     find_labelled(f, (int)(f->rules.least_first * f->pixels));

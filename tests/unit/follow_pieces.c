@@ -119,6 +119,19 @@ static bool pole(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && objects(s) == 1;
 }
 
+/* Two that touch stay two if each lies in a zero-shot slot of its own. */
+static bool two_slots(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, 0, left, tall(54, 24, 2));
+
+    for (int t = 0; t < START; t++) {
+        s->shape[1].x -= t && s->shape[1].x > 50 ? 1 : 0;
+        step(s);
+    }
+    run(s, 2);
+    return id(s, 0) == 1 && id(s, 1) == 2 && objects(s) == 2;
+}
+
 /* What has only just come up is a part of what it meets. */
 static bool newcomer(const struct rv_follow_rules *rules)
 {
@@ -237,6 +250,7 @@ int main(void)
     WITHOUT(wall, apart, 1);
     WITHOUT(pole, near, 0);
     WITHOUT(newcomer, grown_up, 0);
+    WITHOUT(two_slots, two_held, 2);
     WITHOUT(neck, neck, 0);
     WITHOUT(border, border_held, 2);
     WITHOUT(late_border, border_held, 2);
