@@ -304,7 +304,7 @@ def arguments(argv):
     p.add_argument("--cases", default=CASES, help="without MODEL: encoder:slots, list; resnet18 "
                    "is the shipped model, others have random weights")
     p.add_argument("--task", default="zero-shot", help="list")
-    p.add_argument("--precision", default="fp32,bf16,int16", help="of rvosseg, list; the first "
+    p.add_argument("--precision", default="fp32,bf16,int16,int8", help="of rvosseg; the first "
                    "is what all are compared with")
     p.add_argument("--peers", default="jit", help="of jit and eager")
     p.add_argument("--against", metavar="RVOS-BENCH", help="of another build")

@@ -159,7 +159,7 @@ def main():
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("build", type=pathlib.Path)
     p.add_argument("properties", nargs="*", metavar="NAME=VALUE")
-    p.add_argument("--precision", default="fp32,bf16", help="list")
+    p.add_argument("--precision", default="fp32,bf16,int16,int8", help="list")
     p.add_argument("--size", default="1920x1080")
     p.add_argument("--format", default="NV12")
     p.add_argument("--count", type=int, default=20, help="of frames in memory")
