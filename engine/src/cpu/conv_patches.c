@@ -249,15 +249,18 @@ static void gather(const struct patch_conv *c, const float *src, int pixel, floa
     size_t ic = (size_t)s->ic, line = s->size * ic;
 
     for (int i = 0; i < s->size; i++, row += line) {
-        const float *from = src + ((size_t)(y + i) * s->iw + x) * ic;
+        const float *from;
 
         if (y + i < 0 || y + i >= s->ih || x0 >= x1) {
             memset(row, 0, line * sizeof(float));
-        } else if (x1 - x0 == s->size) {
+            continue;
+        }
+        from = src + ((size_t)(y + i) * s->iw + x + x0) * ic;
+        if (x1 - x0 == s->size) {
             copy_floats(row, from, line);
         } else {
             memset(row, 0, line * sizeof(float));
-            memcpy(row + x0 * ic, from + x0 * ic, (size_t)(x1 - x0) * ic * sizeof(float));
+            memcpy(row + x0 * ic, from, (size_t)(x1 - x0) * ic * sizeof(float));
         }
     }
 }

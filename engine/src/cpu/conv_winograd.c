@@ -284,13 +284,12 @@ static void tile_pixels(const struct winograd_conv *c, const float *src, int y0,
     int y1 = y0 + c->tile + 2, x1 = x0 + c->tile + 2;
     bool inside = y0 >= 0 && y1 <= s->ih && x0 >= 0 && x1 <= s->iw;
 
-    for (int y = y0; y < y1; y++) {
-        const float *row = src + ((ptrdiff_t)y * s->iw + x0) * s->ic;
+    for (int y = y0; y < y1; y++)
+        for (int x = x0; x < x1; x++) {
+            bool here = inside || (y >= 0 && y < s->ih && x >= 0 && x < s->iw);
 
-        for (int x = x0; x < x1; x++, row += s->ic)
-            *pixel++ =
-                inside || (y >= 0 && y < s->ih && x >= 0 && x < s->iw) ? row : c->zeroes;
-    }
+            *pixel++ = here ? src + ((size_t)y * s->iw + x) * s->ic : c->zeroes;
+        }
 }
 
 /* To floats, or to integers and their units, step[point * block + tile]. */

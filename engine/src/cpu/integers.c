@@ -310,7 +310,8 @@ INLINE void all_rows(const int vectors, const integer *q, size_t pitch, struct f
         rows(ROWS, vectors, q, pitch, f, m, inputs, more);
         q += ROWS * pitch;
         f->step += ROWS;
-        f->low += BITS == 8 ? ROWS : 0;
+        if (BITS == 8) /* with 16 bits there is no low */
+            f->low += ROWS;
         m += ROWS * vectors * LANES;
     }
     /* The number must be a compile-time constant, so that the sums stay in registers. */
