@@ -188,6 +188,6 @@ fi
 copy_tree || exit 1
 for name in "$@"; do
     began=$(date +%s)
-    part "$name" || { echo "Debian $release: $name failed"; exit 1; }
-    echo "Debian $release: $name done in $(($(date +%s) - began)) s"
+    part "$name" || { echo "Debian $release: the part \"$name\" failed"; exit 1; }
+    echo "Debian $release: the part \"$name\" is done, in $(($(date +%s) - began)) s"
 done
