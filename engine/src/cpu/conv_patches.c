@@ -303,7 +303,8 @@ static void multiply(const struct patch_conv *c, const struct scratch *from, int
 
         k->multiply(from->q + (size_t)s * c->slab * (k->bits / 8), c->pitch,
                     from->step + s * c->block, from->low + s * c->block, &weights,
-                    from->m, n, c->slab, k->panel, s > 0);
+                    from->m, n, s < c->slabs - 1 ? c->slab : c->inputs - s * c->slab,
+                    k->panel, s > 0);
     }
 }
 
