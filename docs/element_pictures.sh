@@ -12,13 +12,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
 
-# Segments all frames up to FRAME with each output, and keeps the last pictures.
+# Segments all frames up to FRAME with each output. The decoder may send one more on its end.
 set --
 while read -r name properties; do
     # shellcheck disable=SC2086 # several properties
     set -- "$@" t. ! queue ! rvosseg mode=zero-shot engine=cpu $properties ! videoconvert ! \
         videoscale ! video/x-raw,format=RGB,width=480,height=360 ! jpegenc quality=88 ! \
-        multifilesink location="$work/element-$name.jpg" post-messages=false
+        multifilesink location="$work/element-$name-%d.jpg" post-messages=false
 done <<'END'
 overlay
 contour overlay-alpha=0 contour-width=4
@@ -28,7 +28,10 @@ text overlay-text=id
 END
 gst-launch-1.0 -q filesrc location="$clip" ! decodebin ! videoconvert ! \
     identity eos-after=$((frame + 1)) ! tee name=t "$@"
-mv "$work"/element-*.jpg "$out"
+for picture in "$work"/element-*-"$frame".jpg; do
+    name=${picture##*/}
+    mv "$picture" "$out/${name%-"$frame".jpg}.jpg"
+done
 
 # The alpha channel, over a green background: one frame, repeated.
 gst-launch-1.0 -q compositor name=c sink_0::repeat-after-eos=true ! \
