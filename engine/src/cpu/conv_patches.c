@@ -19,7 +19,8 @@
     (192 * 1024) /* of a block of patches; it should stay in the cache                   \
                   */
 #define PATCHES_MOST 48
-#define SHARED_WEIGHTS (1 << 18) /* from here on workers share outputs, not rows */
+#define SHARED_BYTES                                                                     \
+    (1 << 21) /* from so many bytes of weights on workers share outputs */
 
 /* u[panel][slab][input][output] (integers.h), unit[panel][slab][output], sum (the same),
  * then the bias of all outputs, with zeroes for those that fill up the last panel. */
@@ -101,7 +102,7 @@ static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
     struct rv_conv_split s = {.rows = 1, .parts = 1, .speed = k->bits == 16 ? 2 : 3};
     int panels = over(whole->oc, k->panel);
 
-    if (images == 1 && inputs_of(whole) * whole->oc >= SHARED_WEIGHTS)
+    if (images == 1 && inputs_of(whole) * whole->oc * (k->bits / 8) >= SHARED_BYTES)
         s.parts = threads < panels ? threads : panels;
     return s;
 }
