@@ -162,6 +162,7 @@ def compared(a, case):
             print(f"{row.name}: NOT TIMED, probabilities differ by {row.error:.1e}")
             agree = False
             continue
+        row.instead = " (int16 is used)" if "int16 is used" in done.stderr else ""
         row.kernels = kernels_of(a, case, row.precision) \
             if row.name == "rvosseg" else done.stdout.strip()
         good.append(row)
@@ -177,7 +178,7 @@ def table(rows, encoder):
           "probabilities differ by | IoU |\n|---|---|---|---|---|---|---|---|")
     for r in rows:
         cpu, first_cpu = statistics.median(r.side.cpu), statistics.median(first.cpu)
-        print(f"| {r.name} ({r.side.about}) | {r.precision} | {r.side.median:.1f} | "
+        print(f"| {r.name} ({r.side.about}) | {r.precision}{r.instead} | {r.side.median:.1f} | "
               f"{min(r.side.times):.1f} | {cpu:.1f} | {r.side.median / first.median:.2f}x "
               f"({cpu / max(first_cpu, 1e-9):.2f}x) | {r.error:.1e} | {r.iou:.4f} |")
     times = {r.key: r.side for r in rows}
@@ -227,7 +228,8 @@ def summary(a, cases):
         for c in cases:
             mine = next((r for r in c.rows if r.key == key), None)
             cells.append(cell(c, mine) if mine else "")
-        print(f"| {name_of(row)} | {PRECISIONS.get(row.precision, row.precision)} | "
+        precision = PRECISIONS.get(row.precision, row.precision) + row.instead
+        print(f"| {name_of(row)} | {precision} | "
               f"{' | '.join(cells)} |")
     sys.stdout.flush()
 

@@ -19,13 +19,13 @@ SUFFIX = {"openvino": ".xml", "onnxruntime": ".onnx"}  # of an int8 file
 
 class Row:
     """An engine: the commands that serve frames and that write its probabilities. kernels says
-    what computes, if it is known."""
+    what computes, if it is known; instead, what stands in for the precision."""
 
     def __init__(self, name, precision, serve, probabilities):
         self.name, self.precision = name, precision
         self.serve, self.probabilities = serve, probabilities
         self.error = self.iou = None
-        self.kernels = ""
+        self.kernels = self.instead = ""
 
     @property
     def key(self):
