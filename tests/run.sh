@@ -380,7 +380,7 @@ if CC="${ccache:+ccache }$compiler" CXX="${ccache:+ccache }$cxx" \
     # python3), which cannot load the instrumented plugin.
     # shellcheck disable=SC2046 # names without blanks
     meson_tests build-asan $(tests_without build-asan \
-        '^(data|tree|gst-checked) /| / (shared-golden-.*|(auto|batch|stream|threads)-reference|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|fast|stream-cuda-emulated|tools-(ablation|assign|bench|dataset|eval|eval_slots)|element-.*|example-[^cp].*|example-c[ao].*|example-.*-auto)$')
+        '^(data|tree|gst-checked) /| / (shared-golden-.*|(auto|batch|stream|threads)-reference|(golden|half)-cuda-(measured|chained-.*|unfused)|(auto|batch)-cuda-emulated|cuda-retry-.*|peer|fast|stream-cuda-emulated|tools-(ablation|assign|bench|compare|dataset|eval|eval_slots)|element-.*|example-[^cp].*|example-c[ao].*|example-.*-auto)$')
     unset ASAN_OPTIONS UBSAN_OPTIONS RVOSSEG_CHAOS_SECONDS
     for fuzzer in build-asan/tests/fuzz/fuzz-*; do
         [ ! -x "$fuzzer" ] || [ -d "$fuzzer" ] ||
