@@ -156,29 +156,6 @@ INLINE float largest(const int points, const float *const *pixel, int channels)
     return m;
 }
 
-INLINE void input_lanes(const int n, const vec *d, const float *scale, int16_t *q,
-                        size_t pitch)
-{
-    vec t[36], out[6];
-
-    for (int x = 0; x < n + 2; x++) /* columns of d to rows of t */
-        if (n == 4)
-            input4(d + x, 6, t + 6 * x);
-        else
-            input2(d + x, 4, t + 4 * x);
-    for (int y = 0; y < n + 2; y++) {
-        if (n == 4)
-            input4(t + y, 6, out);
-        else
-            input2(t + y, 4, out);
-        for (int x = 0; x < n + 2; x++) {
-            int p = y * (n + 2) + x;
-
-            store_integers(q + (size_t)p * pitch, out[x] * scale[p]);
-        }
-    }
-}
-
 /* The units of the values at all points, and one over them. */
 INLINE void units(const int n, float most, float *scale, float *step, size_t step_pitch)
 {
@@ -200,25 +177,23 @@ INLINE void units(const int n, float most, float *scale, float *step, size_t ste
 INLINE void input_tile(const int n, const float *const *pixel, int channels, int16_t *q,
                        size_t pitch, float *step, size_t step_pitch)
 {
-    const int points = (n + 2) * (n + 2);
     float scale[36];
-    vec d[36];
-    int c = 0;
 
-    units(n, largest(points, pixel, channels), scale, step, step_pitch);
-    for (; c + LANES <= channels; c += LANES) {
-        for (int i = 0; i < points; i++)
-            d[i] = load(pixel[i] + c);
-        input_lanes(n, d, scale, q + c, pitch);
+    units(n, largest((n + 2) * (n + 2), pixel, channels), scale, step, step_pitch);
+    for (int c = 0; c < channels; c += LANES) {
+        vec d[36], t[36], out[6];
+
+        load_patch(n, pixel, c, channels, d);
+        input_columns(n, d, t);
+        for (int y = 0; y < n + 2; y++) {
+            input_row(n, t, y, out);
+            for (int x = 0; x < n + 2; x++) {
+                int p = y * (n + 2) + x;
+
+                store_integers(q + (size_t)p * pitch + c, out[x] * scale[p]);
+            }
+        }
     }
-    if (c == channels)
-        return;
-    for (int i = 0; i < points; i++) {
-        d[i] = (vec){0};
-        for (int k = c; k < channels; k++) /* do not read beyond the last channel */
-            d[i][k - c] = pixel[i][k];
-    }
-    input_lanes(n, d, scale, q + c, pitch);
 }
 
 static void input(int n, const float *const *pixel, int channels, int16_t *q,

@@ -27,44 +27,20 @@ extern const struct rv_winograd TABLE;
 
 /* ---- tiles -------------------------------------------------------------------- */
 
-INLINE void input_lanes(const int n, const vec *d, float *v, size_t pitch)
-{
-    vec t[36], out[6];
-
-    for (int x = 0; x < n + 2; x++) /* columns of d to rows of t */
-        if (n == 4)
-            input4(d + x, 6, t + 6 * x);
-        else
-            input2(d + x, 4, t + 4 * x);
-    for (int y = 0; y < n + 2; y++) {
-        if (n == 4)
-            input4(t + y, 6, out);
-        else
-            input2(t + y, 4, out);
-        for (int x = 0; x < n + 2; x++)
-            store(v + (size_t)(y * (n + 2) + x) * pitch, out[x]);
-    }
-}
-
 INLINE void input_tile(const int n, const float *const *pixel, int channels, float *v,
                        size_t pitch)
 {
-    vec d[36];
-    int c = 0;
+    for (int c = 0; c < channels; c += LANES) {
+        vec d[36], t[36], out[6];
 
-    for (; c + LANES <= channels; c += LANES) {
-        for (int i = 0; i < (n + 2) * (n + 2); i++)
-            d[i] = load(pixel[i] + c);
-        input_lanes(n, d, v + c, pitch);
+        load_patch(n, pixel, c, channels, d);
+        input_columns(n, d, t);
+        for (int y = 0; y < n + 2; y++) {
+            input_row(n, t, y, out);
+            for (int x = 0; x < n + 2; x++)
+                store(v + (size_t)(y * (n + 2) + x) * pitch + c, out[x]);
+        }
     }
-    if (c == channels)
-        return;
-    for (int i = 0; i < (n + 2) * (n + 2); i++) {
-        d[i] = (vec){0};
-        for (int k = c; k < channels; k++) /* do not read beyond the last channel */
-            d[i][k - c] = pixel[i][k];
-    }
-    input_lanes(n, d, v + c, pitch);
 }
 
 INLINE void output_tile(const int n, const float *m, size_t pitch, const float *bias,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* winograd_vec.h - transforms of one row or column, on vectors of LANES floats. Only for
- * the kernels that are compiled for one instruction set each. */
+/* winograd_vec.h - loads and transforms patches, on vectors of LANES floats. Only for the
+ * kernels that are compiled for one instruction set each. */
 #ifndef RV_CPU_WINOGRAD_VEC_H
 #define RV_CPU_WINOGRAD_VEC_H
 
@@ -71,6 +71,41 @@ INLINE void output2(const vec *m, int step, vec *y)
 {
     y[0] = m[0] + m[step] + m[2 * step];
     y[1] = m[step] - m[2 * step] + m[3 * step];
+}
+
+/* Loads channels c to c + LANES of a patch. The last vector of the channels is filled up
+ * with zeroes, because behind the last channel there may be no memory. */
+INLINE void load_patch(const int n, const float *const *pixel, int c, int channels,
+                       vec *d)
+{
+    for (int i = 0; i < (n + 2) * (n + 2); i++) {
+        if (c + LANES <= channels) {
+            d[i] = load(pixel[i] + c);
+            continue;
+        }
+        d[i] = (vec){0};
+        for (int k = c; k < channels; k++)
+            d[i][k - c] = pixel[i][k];
+    }
+}
+
+/* Transforms the columns of d to rows of t. */
+INLINE void input_columns(const int n, const vec *d, vec *t)
+{
+    for (int x = 0; x < n + 2; x++)
+        if (n == 4)
+            input4(d + x, 6, t + 6 * x);
+        else
+            input2(d + x, 4, t + 4 * x);
+}
+
+/* Transforms row y of the points, which is column y of t. */
+INLINE void input_row(const int n, const vec *t, int y, vec *out)
+{
+    if (n == 4)
+        input4(t + y, 6, out);
+    else
+        input2(t + y, 4, out);
 }
 
 #endif
