@@ -101,6 +101,14 @@ int rv_conv_create(const struct rv_conv_order *whole, int row0, int row1,
     return 0;
 }
 
+struct rv_panels rv_conv_panels(const struct rv_conv_order *piece, int width)
+{
+    int panels = rv_over(piece->shape.oc, width), parts = piece->split.parts;
+
+    return (struct rv_panels){panels * piece->part / parts,
+                              panels * (piece->part + 1) / parts};
+}
+
 void rv_conv_destroy(struct rv_conv *conv)
 {
     if (conv && conv->engine->destroy)

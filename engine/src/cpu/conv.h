@@ -119,4 +119,18 @@ int rv_conv_create(const struct rv_conv_order *whole, int row0, int row1,
                    struct rv_conv **out);
 void rv_conv_destroy(struct rv_conv *conv); /* accepts NULL */
 
+/* Panels of outputs, from `first` to before `end`. */
+struct rv_panels {
+    int first, end;
+};
+
+/* The panels of `width` outputs each that a piece makes. */
+struct rv_panels rv_conv_panels(const struct rv_conv_order *piece, int width);
+
+/* a / b, rounded up. */
+static inline int rv_over(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+
 #endif

@@ -2,9 +2,9 @@
 /* conv_patches.c - convolutions of any size and stride as products of patches and
  * weights, in integers (integers.h).
  *
- * The inputs that one output pixel reads are a row: a patch. Rows are rounded to
- * integers, a slab of up to SLAB inputs at a time, each with a unit of its own. So
- * results do not depend on how the map is cut. */
+ * A patch is the inputs that one output pixel reads. It is rounded to integers in slabs
+ * of at most SLAB inputs. Each slab has its own unit, so results do not depend on how the
+ * map is cut. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +15,14 @@
 
 /* Few enough that weights of 16 bits, whose sums must fit into 32 bits, stay exact. */
 #define SLAB 512
-#define PATCH_BYTES                                                                      \
-    (192 * 1024) /* of a block of patches; it should stay in the cache                   \
-                  */
+
+/* A block of patches should stay in the second-level cache. */
+#define PATCH_BYTES (192 * 1024)
 #define PATCHES_MOST 48
-#define SHARED_BYTES                                                                     \
-    (1 << 21) /* from so many bytes of weights on workers share outputs */
+
+/* From this many bytes of weights on we split outputs among workers, so that each worker
+ * reads its own part only. With fewer it takes longer to round all patches in each. */
+#define SHARED_BYTES (1 << 21)
 
 /* u[panel][slab][input][output] (integers.h), unit[panel][slab][output], sum (the same),
  * then the bias of all outputs, with zeroes for those that fill up the last panel. */
@@ -37,32 +39,27 @@ struct patch_conv {
     struct rv_conv_shape shape;
     const struct prepared *weights;
     const struct rv_integers *integers;
-    int inputs, slabs,
-        slab;  /* of a patch; inputs of a slab, but the last may have fewer */
-    int block; /* patches at a time */
-    int panel0, panel1;
-    size_t pitch; /* inputs of a row, rounded up */
+    int inputs, slabs; /* of a patch */
+    int slab;          /* inputs of a slab; the last one may have fewer */
+    int block;         /* patches at a time */
+    struct rv_panels panels;
+    size_t pitch; /* inputs of a patch, rounded up to whole slabs */
 };
-
-static int over(int a, int b)
-{
-    return (a + b - 1) / b;
-}
 
 static int up(int a, int b)
 {
-    return over(a, b) * b;
+    return rv_over(a, b) * b;
 }
 
 static int slabs_of(int inputs)
 {
-    return over(inputs, SLAB);
+    return rv_over(inputs, SLAB);
 }
 
 /* A multiple of the vectors that round. */
 static int slab_of(int inputs)
 {
-    return up(over(inputs, slabs_of(inputs)), RV_INTEGERS_LANES);
+    return up(rv_over(inputs, slabs_of(inputs)), RV_INTEGERS_LANES);
 }
 
 static int inputs_of(const struct rv_conv_shape *s)
@@ -100,7 +97,7 @@ static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
 {
     const struct rv_integers *k = integers(whole);
     struct rv_conv_split s = {.rows = 1, .parts = 1, .speed = k->bits == 16 ? 2 : 3};
-    int panels = over(whole->oc, k->panel);
+    int panels = rv_over(whole->oc, k->panel);
 
     if (images == 1 && inputs_of(whole) * whole->oc * (k->bits / 8) >= SHARED_BYTES)
         s.parts = threads < panels ? threads : panels;
@@ -199,7 +196,7 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
 {
     const struct rv_conv_shape *s = &piece->shape;
     const struct rv_integers *k = integers(s);
-    int panels = over(s->oc, k->panel), parts = piece->split.parts, block;
+    int parts = piece->split.parts, block;
     struct patch_conv *c = calloc(1, sizeof(*c));
     struct scratch scratch;
     int ret = c ? rv_prepare(piece->dev, piece->weights, piece->index, &form, k,
@@ -219,8 +216,7 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     block = PATCH_BYTES / (int)(c->pitch * (k->bits / 8));
     block = block < 6 ? 6 : block > PATCHES_MOST ? PATCHES_MOST : block / 6 * 6;
     c->block = block < s->oh * s->ow ? block : s->oh * s->ow;
-    c->panel0 = panels * piece->part / parts;
-    c->panel1 = panels * (piece->part + 1) / parts;
+    c->panels = rv_conv_panels(piece, k->panel);
     c->head.scratch_bytes = lay_out(c, NULL, &scratch);
     c->head.way = k->bits == 16 ? "int16" : "int8";
     c->head.flops = 2.0 * c->inputs * s->oc / parts * s->oh * s->ow;
@@ -229,7 +225,8 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     return 0;
 }
 
-/* As memcpy, whose call takes longer than copying the short runs of a first layer. */
+/* Copies n floats. The runs of a first layer are short: a call of memcpy would take
+ * longer than the copy. */
 static void copy_floats(float *to, const float *from, size_t n)
 {
     if (n >= 16 && n <= 32) {
@@ -341,7 +338,7 @@ static int conv_run(struct rv_conv *conv, const void *src, const void *add, void
         int n = pixels - first < c->block ? pixels - first : c->block;
 
         round_patches(c, src, first, n, &parts);
-        for (int panel = c->panel0; panel < c->panel1; panel++) {
+        for (int panel = c->panels.first; panel < c->panels.end; panel++) {
             int o = panel * width, outputs = s->oc - o < width ? s->oc - o : width;
             size_t at = (size_t)first * s->oc + o;
 

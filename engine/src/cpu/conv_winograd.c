@@ -55,7 +55,7 @@ struct winograd_conv {
     const struct rv_integers *integers; /* NULL: products of floats */
     int tile, points, width, across, tiles,
         block; /* tiles across and in all of the band; patches at a time */
-    int panel0, panel1;
+    struct rv_panels panels;
     size_t pitch;   /* values of a transformed patch */
     float zeroes[]; /* one per input channel */
 };
@@ -78,11 +78,6 @@ static int width_for(int outputs)
                                                    : 0;
 }
 
-static int over(int a, int b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Multiplications per channel. Reading the weights counts as four more tiles, which
  * matters on small maps. */
 static int cost(int points, int tiles)
@@ -93,8 +88,8 @@ static int cost(int points, int tiles)
 /* The tile size to use. 0: another engine is faster, or this one cannot. */
 static int tile_for(const struct rv_conv_shape *whole)
 {
-    int four = cost(36, over(whole->oh, 4) * over(whole->ow, 4));
-    int two = cost(16, over(whole->oh, 2) * over(whole->ow, 2));
+    int four = cost(36, rv_over(whole->oh, 4) * rv_over(whole->ow, 4));
+    int two = cost(16, rv_over(whole->oh, 2) * rv_over(whole->ow, 2));
     int direct = cost(9, whole->oh * whole->ow);
 
     if (whole->size != 3 || whole->stride != 1 || whole->pad_side != 1 ||
@@ -129,7 +124,7 @@ static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
     if (images > 1 || most < 1)
         return s;
     if (whole->ic * whole->oc < SHARED_WEIGHTS)
-        wanted = over(threads, over(whole->oh, s.rows));
+        wanted = rv_over(threads, rv_over(whole->oh, s.rows));
     s.parts = wanted < most ? wanted : most;
     return s;
 }
@@ -178,7 +173,7 @@ static int weights_make(struct rv_prepared **out, rvos_device *dev,
     const struct layout *l = layout;
     size_t points = (size_t)(l->tile + 2) * (l->tile + 2);
     int group = l->integers ? l->integers->group : 1;
-    size_t point_bytes = (size_t)over(w->in, group) * l->width * 4;
+    size_t point_bytes = (size_t)rv_over(w->in, group) * l->width * 4;
     size_t n = points * (w->out / l->width) * point_bytes;
     size_t units = l->integers ? points * w->out : 0;
     size_t bytes = (n + (units + w->out) * sizeof(float) + 63) / 64 * 64;
@@ -228,17 +223,15 @@ static size_t patch_bytes(const struct winograd_conv *c)
 static void divide(struct winograd_conv *c, const struct rv_conv_order *piece)
 {
     const struct rv_conv_shape *s = &piece->shape;
-    int panels = s->oc / c->width, parts = piece->split.parts;
 
-    c->across = over(s->ow, c->tile);
-    c->tiles = c->across * over(s->oh, c->tile);
+    c->across = rv_over(s->ow, c->tile);
+    c->tiles = c->across * rv_over(s->oh, c->tile);
     /* Twice as many integers fit into the cache, and products take half as long as
      * reading weights again does. */
     c->block =
         s->ic * s->oc > WEIGHTS_CACHED / (c->integers ? 2 : 1) ? TILES_MOST : TILES;
-    c->block = over(c->tiles, over(c->tiles, c->block));
-    c->panel0 = panels * piece->part / parts;
-    c->panel1 = panels * (piece->part + 1) / parts;
+    c->block = rv_over(c->tiles, rv_over(c->tiles, c->block));
+    c->panels = rv_conv_panels(piece, c->width);
 }
 
 static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
@@ -259,7 +252,7 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
     c->shape = *s;
     c->kernels = rv_winograd();
     c->integers = layout.integers;
-    c->pitch = (size_t)over(s->ic, RV_WINOGRAD_LANES) * RV_WINOGRAD_LANES;
+    c->pitch = (size_t)rv_over(s->ic, RV_WINOGRAD_LANES) * RV_WINOGRAD_LANES;
     c->tile = tile;
     c->points = (tile + 2) * (tile + 2);
     c->width = layout.width;
@@ -374,7 +367,7 @@ static int conv_run(struct rv_conv *conv, const void *src, const void *add, void
         int n = c->tiles - first < c->block ? c->tiles - first : c->block;
 
         transform_inputs(c, src, first, n, scratch, step);
-        for (int panel = c->panel0; panel < c->panel1; panel++) {
+        for (int panel = c->panels.first; panel < c->panels.end; panel++) {
             multiply(c, scratch, step, n, panel, m);
             transform_outputs(c, m, first, n, panel, add, dst);
         }
