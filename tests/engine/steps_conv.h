@@ -271,6 +271,25 @@ static void check_conv(const struct rv_conv_engine *engine, const struct conv_ca
     free(out);
 }
 
+/* Every cut gives the same bits. */
+static void check_cuts(const struct rv_conv_engine *engine, const struct conv_case *c,
+                       uint64_t *seed)
+{
+    size_t n = (size_t)c->oh * c->ow * c->oc;
+    float *whole = alloc(n), *cut = alloc(n);
+    struct conv_case divided = *c;
+
+    check_conv(engine, c, 0);
+    run_conv(engine, c, 0, whole);
+    divided.parts = test_random_int(seed, 1, 3);
+    run_conv(engine, &divided, test_random(seed), cut);
+    test_note(CHECK(!memcmp(whole, cut, n * sizeof(float))),
+              "%dx%dx%d to %d, size %d, int%d, tile %d, %d parts", c->h, c->w, c->ic,
+              c->oc, c->size, c->bits, c->rows, divided.parts);
+    free(whole);
+    free(cut);
+}
+
 static void convolutions(uint64_t *seed)
 {
     static const int sizes[] = {1, 3, 7, 5};
@@ -309,7 +328,7 @@ static void convolutions(uint64_t *seed)
 }
 
 /* Also with channels that are not a multiple of a vector, and maps that are not a
- * multiple of tiles. Every cut gives the same bits. */
+ * multiple of tiles. */
 static void winograd(uint64_t *seed)
 {
     const struct rv_winograd *k = rv_winograd();
@@ -322,21 +341,11 @@ static void winograd(uint64_t *seed)
             i % 3 ? test_random_int(seed, 1, 50) : 16 * (1 + i / 3 % 3),
             (k->narrow && i % 4 ? k->narrow : k->panel) * test_random_int(seed, 1, 3), 3,
             1, RV_F32);
-        size_t n = (size_t)c.oh * c.ow * c.oc;
-        float *whole = alloc(n), *cut = alloc(n);
 
         c.relu = test_random(seed) % 2;
         c.sum = test_random(seed) % 2;
         c.rows = i % 2 ? 4 : 2;
-        check_conv(&rv_engine_winograd, &c, 0);
-        run_conv(&rv_engine_winograd, &c, 0, whole);
-        c.parts = test_random_int(seed, 1, 3);
-        run_conv(&rv_engine_winograd, &c, test_random(seed), cut);
-        test_note(CHECK(!memcmp(whole, cut, n * sizeof(float))),
-                  "%dx%dx%d to %d, tile %d, %d parts", c.h, c.w, c.ic, c.oc, c.rows,
-                  c.parts);
-        free(whole);
-        free(cut);
+        check_cuts(&rv_engine_winograd, &c, seed);
         free_conv(&c);
     }
 }

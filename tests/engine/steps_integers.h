@@ -47,28 +47,25 @@ static void winograd_int16(uint64_t *seed)
                      i % 4 ? test_random_int(seed, 1, 70) : 130,
                      panel * test_random_int(seed, 1, 3), 3, 1, RV_F32);
         size_t n = (size_t)c.oh * c.ow * c.oc;
-        float *whole = alloc(n), *cut = alloc(n);
+        float *integers = alloc(n), *floats = alloc(n);
 
         c.bits = 16;
         c.relu = test_random(seed) % 2;
         c.sum = test_random(seed) % 2;
         c.rows = i % 2 ? 4 : 2;
-        check_conv(&rv_engine_winograd, &c, 0);
-        run_conv(&rv_engine_winograd, &c, 0, whole);
-        c.parts = test_random_int(seed, 1, 3);
-        run_conv(&rv_engine_winograd, &c, test_random(seed), cut);
-        CHECK(!memcmp(whole, cut, n * sizeof(float)));
+        check_cuts(&rv_engine_winograd, &c, seed);
+        run_conv(&rv_engine_winograd, &c, 0, integers);
         c.bits = 0;
-        run_conv(&rv_engine_winograd, &c, 0, cut);
-        CHECK(memcmp(whole, cut, n * sizeof(float)) != 0);
-        free(whole);
-        free(cut);
+        run_conv(&rv_engine_winograd, &c, 0, floats);
+        CHECK(memcmp(integers, floats, n * sizeof(float)) != 0);
+        free(integers);
+        free(floats);
         free_conv(&c);
     }
 }
 
 /* Shapes that one panel, one slab of inputs and one block of patches hold, and larger
- * ones. Every cut gives the same bits. */
+ * ones. */
 static void patches(uint64_t *seed, int bits)
 {
     static const int sizes[] = {1, 3, 7, 5};
@@ -83,21 +80,12 @@ static void patches(uint64_t *seed, int bits)
             new_conv(seed, test_random_int(seed, 1, 12), test_random_int(seed, 1, 12), ic,
                      i % 3 ? test_random_int(seed, 1, 150) : rv_integers(bits)->panel,
                      size, 1 + i / 4 % 2, RV_F32);
-        size_t n = (size_t)c.oh * c.ow * c.oc;
-        float *whole = alloc(n), *cut = alloc(n);
 
         c.bits = bits;
         c.relu = test_random(seed) % 2;
         c.relu6 = c.relu && i % 5 == 0;
         c.sum = test_random(seed) % 2;
-        check_conv(&rv_engine_patches, &c, 0);
-        run_conv(&rv_engine_patches, &c, 0, whole);
-        c.parts = test_random_int(seed, 1, 3);
-        run_conv(&rv_engine_patches, &c, test_random(seed), cut);
-        test_note(CHECK(!memcmp(whole, cut, n * sizeof(float))), "%d to %d, size %d", ic,
-                  c.oc, size);
-        free(whole);
-        free(cut);
+        check_cuts(&rv_engine_patches, &c, seed);
         free_conv(&c);
     }
 }
