@@ -348,7 +348,7 @@ def train_by_recipe(a, table):
                          os.environ.get("RVOS_TRAIN_INIT", ""), validation(),
                          (4, 3, 3) if a.tiny else None, more, say)
     done = made.go(a.minutes)
-    for name in ("best.safetensors", "best.md", "recipe.json", *(
+    for name in (*(f"best.{end}" for end in ("safetensors", "md")), "recipe.json", *(
             f"phase-{n + 1}.zip" for n in range(len(recipe.PHASES)))):
         if os.path.exists(made.path(name)):
             shutil.copy(made.path(name), a.out)

@@ -228,7 +228,8 @@ class Run:
 
 
 RESULTS = ("", "samples", "config.yaml", "log.csv", "plot.png", "checkpoint.pt",
-           "facts.json", "best.safetensors", "best.md", "model.safetensors", "model.md")
+           "facts.json", *(f"{name}.{end}" for name in ("best", "model")
+                           for end in ("safetensors", "md")))
 
 
 def check_places(folder, c, *more):
