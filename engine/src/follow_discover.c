@@ -5,6 +5,11 @@
 #include <math.h>
 #include <string.h>
 
+static float probability(float logit)
+{
+    return 1 / (1 + expf(-logit));
+}
+
 void rv_unsure(const struct rv_follow *f, const uint8_t *of, const float *logit,
                bool unsure[256])
 {
@@ -14,7 +19,7 @@ void rv_unsure(const struct rv_follow *f, const uint8_t *of, const float *logit,
     memset(unsure, 0, 256 * sizeof(*unsure));
     for (int i = 0; logit && i < f->pixels; i++)
         if (of[i]) {
-            sum[of[i]] += 1 / (1 + expf(-logit[i]));
+            sum[of[i]] += probability(logit[i]);
             area[of[i]]++;
         }
     for (int k = 1; k < 256; k++)
@@ -74,7 +79,7 @@ static bool adds_unsure(const struct rv_follow *f, const struct rv_follow_frame 
             (!frame->followed[i] || frame->followed[i] == slot)) {
             bool shared = frame->followed[i] == slot;
 
-            sum[shared] += 1 / (1 + expf(-frame->found_logit[i]));
+            sum[shared] += probability(frame->found_logit[i]);
             area[shared]++;
         }
     return area[0] && area[1] && sum[0] / area[0] < f->rules.mend_sure * sum[1] / area[1];
