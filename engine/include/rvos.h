@@ -146,8 +146,8 @@ typedef enum rvos_precision {
     RVOS_PRECISION_BF16,  /* coarse; a CPU needs AMX */
     RVOS_PRECISION_INT16, /* convolutions multiply integers of 14 to 16 bits, all else is
                              FP32; a CPU needs AVX2, or AVX-512 with VNNI */
-    RVOS_PRECISION_INT8,  /* INT16, but all but 3x3 convolutions of stride 1 multiply
-                             integers of 8 bits; a CPU needs AVX-512 with VNNI */
+    RVOS_PRECISION_INT8,  /* as INT16, but strided and 1x1 convolutions multiply integers
+                             of 8 bits (docs/numerics.md); a CPU needs VNNI */
 } rvos_precision;
 
 /* Batching: if max_batch is above 1, CUDA runs frames of several streams in one pass. The
