@@ -71,12 +71,12 @@ struct rv_follow {
     int overlap[RV_OVERLAP_LABELS][RV_OVERLAP_LABELS];
 };
 
-/* -- follow.c -- */
 static inline uint32_t rv_slot_bit(int slot)
 {
     return UINT32_C(1) << slot;
 }
 
+/* -- follow_slots.c -- */
 /* Slots count from 0 here. */
 void rv_slot_occupy(struct rv_follow *f, int slot);
 void rv_slot_vacate(struct rv_follow *f, int slot);
@@ -87,6 +87,12 @@ int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece);
 /* Gives a new piece a slot and returns it; -1: none. If the piece looks like an absent
  * object, it gets that object's slot. */
 int rv_slot_take(struct rv_follow *f, const struct rv_piece *piece);
+/* The distance from the centre of a box to the centre of a place, in multiples of the
+ * width and height of `size`. */
+double rv_place_offset(int x0, int y0, int x1, int y1, const struct place *at,
+                       const struct place *size);
+
+/* -- follow.c -- */
 /* Whether a box lies where the object of a slot may be: near the place of its last whole
  * view, or that of the last frame. */
 bool rv_in_reach(const struct rv_follow *f, const struct slot *slot, int x0, int y0,
