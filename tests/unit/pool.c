@@ -2,6 +2,7 @@
 /* pool.c - tests that every worker does every job once, and that a wave ends before the
  * next one begins. */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "../test.h"
 #include "cpu/pool.h"
@@ -121,6 +122,23 @@ static void waves(int threads, int per_wave)
     rv_pool_destroy(pool);
 }
 
+static int slow_hello(int n)
+{
+    usleep(20000);
+    return hello(n);
+}
+
+/* All workers have set themselves up before anybody uses the pool. */
+static void started(void)
+{
+    int before = atomic_load(&hellos);
+    struct rv_pool *pool = rv_pool_create(3, slow_hello);
+
+    if (CHECK(pool != NULL))
+        CHECK(atomic_load(&hellos) - before == rv_pool_threads(pool));
+    rv_pool_destroy(pool);
+}
+
 int main(void)
 {
     rv_pool_destroy(NULL);
@@ -129,12 +147,13 @@ int main(void)
         waves(threads, 1);
         waves(threads, 2 * threads + 1);
     }
-    for (int i = 0; i < 200; i++) { /* closed before its workers have started */
+    for (int i = 0; i < 200; i++) { /* closed before its first job */
         struct rv_pool *pool = rv_pool_create(1 + i % 4, NULL);
 
         if (!CHECK(pool != NULL))
             break;
         rv_pool_destroy(pool);
     }
+    started();
     return test_done();
 }

@@ -34,20 +34,25 @@
 
 /* oneDNN crashes if memory runs out: it throws C++ exceptions through its C interface, or
  * uses a NULL pointer. No C caller can catch that, so we first check for more memory than
- * it will take. It takes most, some hundred kB each, to compile kernels. The check sees
- * limits of address space, limits of data and strict overcommit. Another thread of the
- * process may still take the memory meanwhile; we accept this risk. */
+ * it will take. It takes most, some hundred kB each, to compile kernels. And any malloc
+ * of a thread that has no glibc arena may reserve one. The check sees limits of address
+ * space, limits of data and strict overcommit. Another thread of the process may still
+ * take the memory meanwhile; we accept this risk. */
 #define ONEDNN_BYTES ((size_t)32 << 20)
+#define ARENA_BYTES ((size_t)64 << 20) /* of address space */
 
 static bool has_memory(void)
 {
     void *block = mmap(NULL, ONEDNN_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *arena = mmap(NULL, ARENA_BYTES, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (block == MAP_FAILED)
-        return false;
-    munmap(block, ONEDNN_BYTES);
-    return true;
+    if (block != MAP_FAILED)
+        munmap(block, ONEDNN_BYTES);
+    if (arena != MAP_FAILED)
+        munmap(arena, ARENA_BYTES);
+    return block != MAP_FAILED && arena != MAP_FAILED;
 }
 
 /* Weights in one layout. Another shape may ask for another layout. */
@@ -328,6 +333,8 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
                              dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0),
                              dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1)},
             (const struct rv_prepared **)&c->weights);
+    if (!ret && !has_memory()) /* the weights took some */
+        ret = RVOS_ERR_MEMORY;
     if (ret)
         goto error;
     ret = RVOS_ERR_DEVICE;

@@ -34,7 +34,7 @@ struct rv_pool {
     pthread_mutex_t lock; /* protects the members below */
     pthread_cond_t start, finish, progress;
     unsigned long job; /* counts up */
-    int busy;          /* workers that have not finished the job */
+    int busy;          /* workers that have not started or not finished the job */
     bool quit;
     void (*fn)(void *ctx, int worker);
     void *ctx;
@@ -68,6 +68,19 @@ static void restore_denormals(uint64_t before)
 #endif
 }
 
+/* Called with the lock held. */
+static void finish_one(struct rv_pool *pool)
+{
+    if (--pool->busy == 0)
+        pthread_cond_signal(&pool->finish);
+}
+
+static void wait_for_all(struct rv_pool *pool)
+{
+    while (pool->busy)
+        pthread_cond_wait(&pool->finish, &pool->lock);
+}
+
 static void *work(void *arg)
 {
     struct worker *w = arg;
@@ -78,6 +91,7 @@ static void *work(void *arg)
     if (pool->set_threads)
         pool->set_threads(1);
     pthread_mutex_lock(&pool->lock);
+    finish_one(pool);
     for (;;) {
         while (pool->job == seen && !pool->quit)
             pthread_cond_wait(&pool->start, &pool->lock);
@@ -87,8 +101,7 @@ static void *work(void *arg)
         pthread_mutex_unlock(&pool->lock);
         pool->fn(pool->ctx, w->index);
         pthread_mutex_lock(&pool->lock);
-        if (--pool->busy == 0)
-            pthread_cond_signal(&pool->finish);
+        finish_one(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -127,6 +140,7 @@ struct rv_pool *rv_pool_create(int threads, rv_set_threads *set_threads)
     }
     pool->set_threads = set_threads;
     pool->worker = worker;
+    pthread_mutex_lock(&pool->lock);
     for (int i = 0; i < threads; i++) {
         struct worker *w = &worker[i];
 
@@ -135,7 +149,12 @@ struct rv_pool *rv_pool_create(int threads, rv_set_threads *set_threads)
         if (pool->error)
             break;
         pool->threads++;
+        pool->busy++;
     }
+    /* The first malloc of a thread takes 128 MB of address space for a moment. Wait until
+     * that is over, because oneDNN crashes if another thread needs memory meanwhile. */
+    wait_for_all(pool);
+    pthread_mutex_unlock(&pool->lock);
     return pool;
 }
 
@@ -195,8 +214,7 @@ void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *
     pool->busy = pool->threads;
     pool->job++;
     pthread_cond_broadcast(&pool->start);
-    while (pool->busy)
-        pthread_cond_wait(&pool->finish, &pool->lock);
+    wait_for_all(pool);
     pthread_mutex_unlock(&pool->lock);
     rv_turn_give(&pool->callers);
 }

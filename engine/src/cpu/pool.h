@@ -18,9 +18,8 @@ struct rv_pool;
 /* Sets the number of OpenMP threads of the calling thread; returns the old number. */
 typedef int rv_set_threads(int n);
 
-/* `set_threads` may be NULL; else each worker calls it with 1. Returns NULL if memory
- * runs out.
- */
+/* `set_threads` may be NULL; else each worker calls it with 1. All workers have started
+ * when this returns. Returns NULL if memory runs out. */
 struct rv_pool *rv_pool_create(int threads, rv_set_threads *set_threads);
 void rv_pool_destroy(struct rv_pool *pool);
 /* The number of workers, at least 1. */
