@@ -161,13 +161,13 @@ static double percentile(const double *values, int n, double share)
     return values[at];
 }
 
-/* The peak for the measured precision and device in GFLOP/s; 0: unknown. */
+/* The peak of the device for a frame of one precision in GFLOP/s; 0: unknown. */
 static double peak_of(const struct measurement *m)
 {
     bool known = m->session.options.precision <= RVOS_PRECISION_FP32 &&
                  strcmp(m->session.device_info.backend, "cuda");
 
-    return m->options->peak_given || known ? m->options->peak : 0;
+    return m->options->peak_given || known ? m->options->peaks.fp32 : 0;
 }
 
 /* Measures the median time of frames without labels, on a stream of that many objects. */
@@ -216,13 +216,14 @@ static int time_steps(struct measurement *m)
     const struct picture *p = m->frame;
     uint8_t *labels = malloc((size_t)p->width * (size_t)p->height);
     rvos_stream *stream = m->worker[0].stream;
+    struct bench_peaks peaks = bench_thread_peaks(
+        m->options, m->session.options.precision, m->session.device_info.threads);
     int status = labels ? rvos_stream_time_steps(stream, true) : RVOS_ERR_MEMORY;
 
     for (int t = 0; t < m->options->frames && !status; t++)
         status = process(m, stream, t, labels);
     if (!status)
-        m->steps =
-            bench_steps(stream, peak_of(m) / m->session.device_info.threads, &status);
+        m->steps = bench_steps(stream, &peaks, &status);
     free(labels);
     return status;
 }

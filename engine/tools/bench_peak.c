@@ -1,40 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The peak of the roofline model: independent chains of multiply-adds in registers,
- * enough of them to fill the pipelines. Compiled with contraction, unlike the rest of the
- * tools. */
+/* The peaks of the roofline model. */
 #include <stdlib.h>
 #include <time.h>
 
 #include "bench.h"
 #include "parallel.h"
 
-#define CHAINS 8
-#define LANES 16
 #define ROUNDS 2000000L
 #define TRIES 5
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) &&                   \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define CLONES __attribute__((noinline, target_clones("avx512f", "fma", "default")))
-#else
-#define CLONES __attribute__((noinline))
-#endif
-
-CLONES static float multiply_add(long rounds, float factor, float step)
-{
-    float chain[CHAINS * LANES], sum = 0;
-
-    for (int i = 0; i < CHAINS * LANES; i++)
-        chain[i] = (float)i;
-    for (long r = 0; r < rounds; r++)
-        for (int i = 0; i < CHAINS * LANES; i++)
-            chain[i] = chain[i] * factor + step;
-    for (int i = 0; i < CHAINS * LANES; i++)
-        sum += chain[i];
-    return sum;
-}
-
 struct run {
+    const struct bench_chains *chains;
     float sum;     /* keeps the compiler from removing the loop */
     double gflops; /* GFLOP/s of this thread per CPU second */
 };
@@ -52,21 +28,21 @@ static void run_one(void *context, int index)
     struct run *run = (struct run *)context + index;
     double start = thread_seconds();
 
-    run->sum = multiply_add(ROUNDS, 0.999f, 0.001f);
-    run->gflops = 2e-9 * ROUNDS * CHAINS * LANES / (thread_seconds() - start);
+    run->sum = run->chains->run(ROUNDS);
+    run->gflops = 1e-9 * ROUNDS * run->chains->flops / (thread_seconds() - start);
 }
 
-double bench_peak(int threads)
+/* GFLOP/s of all threads, the best of some tries; 0: the processor has no such chains. */
+static double best_of(const struct bench_chains *chains, int threads)
 {
-    struct run *run;
+    struct run *run = chains->run ? calloc((size_t)threads, sizeof *run) : NULL;
     double best = 0;
 
-    if (!threads)
-        threads = core_count();
-    run = calloc((size_t)threads, sizeof *run);
     for (int i = 0; run && i < TRIES; i++) {
         double sum = 0;
 
+        for (int k = 0; k < threads; k++)
+            run[k].chains = chains;
         parallel_for(threads, threads, run_one, run);
         for (int k = 0; k < threads; k++)
             sum += run[k].gflops;
@@ -75,4 +51,26 @@ double bench_peak(int threads)
     }
     free(run);
     return best;
+}
+
+struct bench_peaks bench_peaks(int threads)
+{
+    const struct bench_chains fp32 = bench_chains(0), int16 = bench_chains(16),
+                              int8 = bench_chains(8);
+
+    if (!threads)
+        threads = core_count();
+    return (struct bench_peaks){best_of(&fp32, threads), best_of(&int16, threads),
+                                best_of(&int8, threads)};
+}
+
+struct bench_peaks bench_thread_peaks(const struct bench_options *options,
+                                      rvos_precision precision, int threads)
+{
+    const struct bench_peaks *all = &options->peaks;
+    /* It is unknown what a library multiplies with bf16. */
+    bool unknown = precision == RVOS_PRECISION_BF16 && !options->peak_given;
+
+    return (struct bench_peaks){unknown ? 0 : all->fp32 / threads, all->int16 / threads,
+                                all->int8 / threads};
 }

@@ -175,9 +175,22 @@ int bench_compare(const char *a_path, const char *b_path, struct fault *fault)
 
 /* ---- steps -------------------------------------------------------------- */
 
-/* Times are CPU time of all threads, so rates and peak are those of one thread. */
-static json_t *step_json(const rvos_step *s, double peak)
+/* The peak for what the step multiplies: a convolution's way ends in "int16" or "int8" if
+ * it is done in integers. */
+static double peak_of_step(const rvos_step *s, const struct bench_peaks *peaks)
 {
+    const char *last = strrchr(s->way, ' ');
+
+    last = last ? last + 1 : s->way;
+    return !strcmp(last, "int16")  ? peaks->int16
+           : !strcmp(last, "int8") ? peaks->int8
+                                   : peaks->fp32;
+}
+
+/* Times are CPU time of all threads, so rates and peaks are those of one thread. */
+static json_t *step_json(const rvos_step *s, const struct bench_peaks *peaks)
+{
+    double peak = peak_of_step(s, peaks);
     json_t *out = json_pack("{s:s, s:s, s:i, s:f, s:f, s:f}", "name", s->name, "way",
                             s->way, "parts", s->parts, "ms", 1e3 * s->seconds, "mb",
                             1e-6 * s->bytes, "gmacs", 1e-9 * s->macs);
@@ -191,7 +204,7 @@ static json_t *step_json(const rvos_step *s, double peak)
     return out;
 }
 
-json_t *bench_steps(rvos_stream *stream, double peak, int *status)
+json_t *bench_steps(rvos_stream *stream, const struct bench_peaks *peaks, int *status)
 {
     int n = rvos_stream_read_steps(stream, NULL, 0);
     rvos_step *step = n < 0 ? NULL : calloc((size_t)n + 1, sizeof *step);
@@ -205,7 +218,7 @@ json_t *bench_steps(rvos_stream *stream, double peak, int *status)
     if (!*status)
         out = json_array();
     for (int i = 0; i < n && out; i++)
-        json_array_append_new(out, step_json(&step[i], peak));
+        json_array_append_new(out, step_json(&step[i], peaks));
     free(step);
     return out;
 }

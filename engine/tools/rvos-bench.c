@@ -95,8 +95,10 @@ static bool read_peak(const struct tool_option *option, char *word)
 {
     struct bench_options *options = option->to;
 
-    options->peak = atof(word);
-    options->peak_given = options->peak > 0;
+    double peak = atof(word);
+
+    options->peaks = (struct bench_peaks){peak, peak, peak};
+    options->peak_given = peak > 0;
     return options->peak_given;
 }
 
@@ -237,7 +239,7 @@ static int measure_all(struct command *c, json_t *results, struct fault *fault)
         make_case(c, i, &one, fault);
         if (!c->options.peak_given && one.session.threads != peak_threads) {
             peak_threads = one.session.threads;
-            c->options.peak = bench_peak(peak_threads);
+            c->options.peaks = bench_peaks(peak_threads);
         }
         result = measure(&one, &c->options, &why);
         if (!result) {
@@ -282,6 +284,18 @@ static int check_results(const struct command *c, struct fault *fault)
     return err;
 }
 
+static void add_peaks(json_t *root, const struct bench_options *options)
+{
+    const struct bench_peaks *peaks = &options->peaks;
+
+    if (peaks->fp32 > 0)
+        json_object_set_new(root, "peak_gflops", json_real(peaks->fp32));
+    if (peaks->int16 > 0 && !options->peak_given)
+        json_object_set_new(root, "peak_int16_gops", json_real(peaks->int16));
+    if (peaks->int8 > 0 && !options->peak_given)
+        json_object_set_new(root, "peak_int8_gops", json_real(peaks->int8));
+}
+
 static int bench(struct command *c, struct fault *fault)
 {
     json_t *root, *results;
@@ -308,8 +322,8 @@ static int bench(struct command *c, struct fault *fault)
     root = json_pack("{s:s, s:o}", "program", "rvos-bench", "results", results);
     bad = measure_all(c, results, fault);
     err = bad > 0 ? bad : 0;
-    if (!err && c->options.peak > 0)
-        json_object_set_new(root, "peak_gflops", json_real(c->options.peak));
+    if (!err)
+        add_peaks(root, &c->options);
     if (!err && c->json)
         err = json_write(c->json, root, 9, fault);
     if (!err && c->plot)

@@ -76,8 +76,10 @@ class Bench(common.ToolTest):
         self.assertGreater(r["gmacs"], one["gmacs"])
 
     def test_peak(self):
-        r, = self.measure("peak.json", "--peak", "1000")["results"]
+        r, = self.measure("peak.json", "--peak", "1000", "-p", "int8", "--steps")["results"]
         self.assertAlmostEqual(r["roofline"], r["gflops"] / 1000, 6)
+        for s in filter(lambda s: s["gmacs"], r["steps"]):
+            self.assertAlmostEqual(s["of_peak"], s["gflops"] * r["threads"] / 1000, 6)
         self.fault(1, "--peak", "rvos-bench", "--peak", "fast", self.model)
 
     def test_steps(self):
@@ -107,14 +109,31 @@ class Bench(common.ToolTest):
                 if s["gmacs"]:
                     self.assertLessEqual(s["gflops"],
                                          2.001 * s["gmacs"] / s["ms"] * 1e3)
-                    self.assertAlmostEqual(s["of_peak"],
-                                           s["gflops"] * r["threads"] / data["peak_gflops"],
-                                           6)
+                    self.check_peak(s, r, data, "peak_gflops")
                     self.assertTrue(s["way"])
         text = self.ok("rvos-bench", "-f", 2, "-w", 1, "-n", 1, "--frame-size", "64x48",
                        "--steps", self.model)
         self.assertIn("gates 1 of the image", text)
         self.assertIn("together", text)
+
+    def check_peak(self, step, result, data, key):
+        """The share of the peak is that of one thread."""
+        self.assertAlmostEqual(step["of_peak"],
+                               step["gflops"] * result["threads"] / data[key], 6)
+
+    def test_steps_of_integers(self):
+        """A step in integers has its share of their peak."""
+        data = self.measure("integers.json", "-n", 2, "-j", 2, "-p", "int8", "--steps")
+        r, = data["results"]
+        keys = {"int8": "peak_int8_gops", "int16": "peak_int16_gops"}
+        counts = dict.fromkeys([*keys, ""], 0)
+        for s in filter(lambda s: s["gmacs"], r["steps"]):
+            kind = s["way"].split()[-1]
+            kind = kind if kind in keys else ""
+            self.check_peak(s, r, data, keys.get(kind, "peak_gflops"))
+            counts[kind] += 1
+        for kind, key in keys.items():
+            self.assertLessEqual(counts[kind] > 0, key in data)
 
     def test_no_bf16(self):
         """Plain C is not faster with bfloat16 or integers. It says so once, and uses float32."""
