@@ -5,7 +5,9 @@
  * If only the zero-shot decoder ran, the frame shows its foreground, cut into the pieces
  * that follow.c chose. Piece by piece its logits are written over the one-shot decoder's
  * logits, and the labels are made from these. So borders, boxes, scores and soft
- * foreground follow the same rules as in the other tasks. */
+ * foreground follow the same rules as in the other tasks. What follow.c corrects in a
+ * frame of the one-shot decoder is shown in the same way. The rules seed the corrected
+ * slots, so the logits that are written do not reach the next frame. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +29,7 @@ struct rv_auto {
     uint32_t serial[RVOS_MAX_OBJECTS]; /* of the objects that the last frame shows */
     uint8_t *labels[RV_DECODERS];
     float score[RV_DECODERS][RVOS_MAX_OBJECTS];
-    float *best,
-        *plane; /* logits: the largest of all zero-shot slots; those of one slot */
+    float *best, *plane; /* logits: the largest of a decoder's slots; those of one slot */
 };
 
 int rv_auto_open(rvos_stream *s)
@@ -241,56 +242,78 @@ static void hide_free(rvos_stream *s, int live, uint32_t taken)
         }
 }
 
-/* Logits of a piece: the foreground's inside it, and as far below 0 outside. */
-static void cut_out(const struct rv_auto *a, const uint8_t *pieces, int piece, size_t n)
+/* Logits of a slot that holds part of `labels`: as far above 0 as the frame's largest
+ * ones inside this part, and as far below 0 outside. If `labels` only correct the slot,
+ * its other pixels keep their logits. */
+static void cut_out(struct rv_auto *a, const uint8_t *labels, int slot, bool corrects,
+                    size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        bool mine = labels[i] == slot + 1;
         float v = fabsf(a->best[i]);
 
-        a->plane[i] = pieces[i] == piece ? v : -v;
+        if (!corrects || mine != (a->labels[RV_ONE_SHOT][i] == slot + 1))
+            a->plane[i] = mine ? v : -v;
     }
 }
 
-/* Reads each pixel's largest logit of the first `live` zero-shot slots. */
-static int read_best(rvos_stream *s, int live)
+static size_t logits_of(const rvos_stream *s, int decoder, int slot)
+{
+    const struct rv_program *p = &s->plan->program;
+
+    return p->tensor[p->memory[decoder].logits].offset +
+           slot * rv_stream_pixels(s) * sizeof(float);
+}
+
+/* Reads each pixel's largest logit of some slots of a decoder. */
+static int read_best(rvos_stream *s, int decoder, uint32_t slots)
 {
     struct rv_auto *a = s->automatic;
     rvos_device *dev = s->model->device;
-    const struct rv_program *p = &s->plan->program;
-    size_t from = p->tensor[p->memory[RV_ZERO_SHOT].logits].offset;
-    size_t n = rv_stream_pixels(s), bytes = n * sizeof(float);
+    size_t n = rv_stream_pixels(s);
+    bool first = true;
     int ret = 0;
 
-    for (int k = 0; k < live && !ret; k++) {
-        ret = dev->fn->read(dev, &s->state, from + k * bytes, a->plane, bytes);
+    for (int k = 0; k < RVOS_MAX_OBJECTS && !ret; k++) {
+        if (!(slots >> k & 1))
+            continue;
+        ret = dev->fn->read(dev, &s->state, logits_of(s, decoder, k), a->plane,
+                            n * sizeof(float));
         for (size_t i = 0; i < n; i++)
-            a->best[i] = k && a->best[i] > a->plane[i] ? a->best[i] : a->plane[i];
+            a->best[i] = !first && a->best[i] > a->plane[i] ? a->best[i] : a->plane[i];
+        first = false;
     }
     return ret;
 }
 
-/* Writes the pieces into slots that are not in `taken`. `live` slots exist already. */
-static int write_pieces(rvos_stream *s, const uint8_t *pieces, int live, uint32_t taken)
+/* Writes labels into the one-shot decoder's logits: into the slots that it does not
+ * follow, and into those of `wrong`, which it follows. */
+static int write_labels(rvos_stream *s, const uint8_t *labels, uint32_t taken,
+                        uint32_t wrong)
 {
     struct rv_auto *a = s->automatic;
     rvos_device *dev = s->model->device;
-    const struct rv_program *p = &s->plan->program;
-    size_t to = p->tensor[p->memory[RV_ONE_SHOT].logits].offset;
     size_t n = rv_stream_pixels(s), bytes = n * sizeof(float);
     int ret = 0;
 
     for (int k = 0; k < s->live && !ret; k++) {
-        if (k < live && taken >> k & 1)
+        size_t at = logits_of(s, RV_ONE_SHOT, k);
+
+        if (taken & ~wrong & UINT32_C(1) << k)
             continue;
-        cut_out(a, pieces, k + 1, n);
-        ret = dev->fn->write(dev, &s->state, to + k * bytes, a->plane, bytes);
+        if (taken >> k & 1)
+            ret = dev->fn->read(dev, &s->state, at, a->plane, bytes);
+        cut_out(a, labels, k, taken >> k & 1, n);
+        if (!ret)
+            ret = dev->fn->write(dev, &s->state, at, a->plane, bytes);
     }
     return ret;
 }
 
-/* Shows the pieces, because the one-shot decoder does not follow them yet. */
-static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, int live,
-                uint32_t taken)
+/* Shows labels that are not the one-shot decoder's: pieces that it does not follow yet,
+ * or what the rules corrected, which is in the slots of `wrong`. */
+static int show(rvos_stream *s, const rvos_output *out, const uint8_t *labels,
+                uint32_t taken, uint32_t wrong)
 {
     struct rv_job job = {.state = s->state,
                          .pixels = s->pixels,
@@ -301,12 +324,12 @@ static int show(rvos_stream *s, const rvos_output *out, const uint8_t *pieces, i
     int ret;
 
     for (size_t i = 0, n = rv_stream_pixels(s); i < n; i++)
-        s->live = pieces[i] > s->live ? pieces[i] : s->live;
+        s->live = labels[i] > s->live ? labels[i] : s->live;
     if (!s->live) {
         rv_stream_fill(s, out);
         return 0;
     }
-    ret = write_pieces(s, pieces, live, taken);
+    ret = write_labels(s, labels, taken, wrong);
     job.live[RV_ONE_SHOT] = s->live;
     if (!ret && out && (out->labels || out->alpha))
         ret = rv_model_run(s->model, s->plan, &s->member, &job);
@@ -363,8 +386,8 @@ static void seed_boxes(rvos_stream *s, bool followed)
     a->ruled |= seeds;
 }
 
-/* Applies the rules. The frame has shown either the objects from before or the pieces.
- */
+/* Applies the rules. The frame shows the objects from before or the pieces, with what the
+ * rules correct in them. */
 static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECODERS],
                   uint32_t taken, bool wanted)
 {
@@ -375,26 +398,32 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
                                     .followed_score = a->score[RV_ONE_SHOT],
                                     .found_score = a->score[RV_ZERO_SHOT]};
     const uint32_t *serial = rv_follow_serials(a->follow);
+    bool starting = rv_follow_starting(a->follow);
     struct rv_follow_decision decision;
+    int ret = 0;
 
     memcpy(a->serial, serial, sizeof(a->serial));
     if (a->boxed)
         seed_boxes(s, live[RV_ONE_SHOT] > 0);
     if (wanted) {
-        int ret = read_best(s, live[RV_ZERO_SHOT]);
-
-        if (ret)
-            return ret;
+        ret = read_best(s, RV_ZERO_SHOT, rv_slots_below(live[RV_ZERO_SHOT]));
         frame.found_logit = a->best;
     }
+    if (ret)
+        return ret;
     rv_follow_update(a->follow, &frame, &decision);
     act(s, &decision, a->serial);
     serial = rv_follow_serials(a->follow);
     for (int i = 0; i < RVOS_MAX_OBJECTS; i++)
         if (decision.shown || !a->serial[i])
             a->serial[i] = serial[i];
-    if (decision.shown && live[RV_ZERO_SHOT])
-        return show(s, out, decision.shown, live[RV_ONE_SHOT], taken);
+    if (decision.shown && !starting)
+        ret = read_best(s, RV_ONE_SHOT, taken);
+    if (decision.shown && !ret)
+        ret = show(s, out, decision.shown, taken,
+                   starting ? 0 : decision.seed | decision.clear);
+    if (ret || decision.shown)
+        return ret;
     if (!live[RV_ONE_SHOT])
         rv_stream_fill(s, out);
     return 0;

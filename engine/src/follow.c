@@ -391,6 +391,8 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
                 find_places(f, places);
             rv_follow_check(f, decision);
             memcpy(f->last, f->masks, f->pixels);
+            if (memcmp(f->last, frame->followed, f->pixels))
+                decision->shown = f->last;
             free_lost(f, places, decision);
         }
         if (frame->found)

@@ -39,6 +39,28 @@ static bool passes(const struct rv_follow_rules *rules)
     return id(s, 0) == 2 && id(s, 1) == 1 && objects(s) == 2;
 }
 
+/* The frame in which it gets its number back shows it, too. */
+static bool shows_at_once(const struct rv_follow_rules *rules)
+{
+    struct scene *s = cover(rules, 4);
+    int slot = -1;
+
+    while (s->shape[1].x < 110 && slot < 0) {
+        s->shape[1].x += 2;
+        step(s);
+        for (int k = 0; k < RV_FOLLOW_SLOTS; k++)
+            if (serial(s, k) == 2 && s->decision.seed >> k & 1)
+                slot = k;
+    }
+    if (slot < 0 || !s->decision.shown)
+        return false;
+    for (int i = 0; i < PIXELS; i++)
+        if (s->decision.shown[i] != s->decision.masks[i])
+            return false;
+    /* the leftmost pixels of shape 0 are those that can be seen */
+    return s->decision.shown[70 * W + s->shape[0].x + 1] == slot + 1;
+}
+
 /* The same where the object in front turns back. */
 static bool turns_back(const struct rv_follow_rules *rules)
 {
@@ -210,6 +232,7 @@ static void seen_through(void)
 
 int main(void)
 {
+    WITHOUT(shows_at_once, comes_out, 2);
     WITHOUT(passes, comes_out, 2);
     WITHOUT(passes_alike, drift, 0);
     WITHOUT(passes_on_one_leg, comes_out, 2);
