@@ -27,8 +27,9 @@ static void prepare(GstRvosCut *cut, const GstVideoInfo *from)
     cut->from = *from;
     gst_video_info_set_format(&cut->to, GST_VIDEO_FORMAT_GRAY8, GST_RVOS_CUT_SIDE,
                               GST_RVOS_CUT_SIDE);
-    cut->to.fps_n = from->fps_n; /* the converter requires this */
+    cut->to.fps_n = from->fps_n; /* the converter requires these to be the same */
     cut->to.fps_d = from->fps_d;
+    GST_VIDEO_INFO_INTERLACE_MODE(&cut->to) = GST_VIDEO_INFO_INTERLACE_MODE(from);
     /* Nearest neighbour reads 1024 pixels for any frame size. */
     cut->convert = gst_video_converter_new(
         &cut->from, &cut->to,

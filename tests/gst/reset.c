@@ -322,6 +322,29 @@ SUITE_TEST(test_scene_cut)
 }
 GST_END_TEST;
 
+/* Frames of two fields are compared, too. */
+SUITE_TEST(test_scene_cut_interlaced)
+{
+    static const gchar *modes[] = {"interleaved", "mixed", "fields"};
+
+    for (guint m = 0; m < G_N_ELEMENTS(modes); m++) {
+        Rig *rig = playing();
+        gchar *extra = g_strdup_printf("framerate=30/1,interlace-mode=%s", modes[m]);
+        guint n = 3;
+
+        gst_util_set_object_arg(G_OBJECT(rig->element), "scene-cut", "detect");
+        rig_set_caps(rig, "RGB", RIG_WIDTH, RIG_HEIGHT, extra);
+        for (guint i = 0; i < 3; i++)
+            push_grey(rig, n++, 100);
+        g_free(rig_resets(rig));
+        push_grey(rig, n++, 160);
+        assert_string(rig_resets(rig), "scene-cut");
+        g_free(extra);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
 /* A chain of events is one reset, with the first one's reason. */
 SUITE_TEST(test_one_reset_for_many_reasons)
 {
