@@ -23,10 +23,10 @@ class Bench(common.ToolTest):
         common.tool("rvos-bench")
         cls.model = tiny_model()
 
-    def measure(self, name, *args):
+    def measure(self, name, *args, **more):
         path = scratch(name)
         self.ok("rvos-bench", "-f", 4, "-w", 1, "--frame-size", "64x48", "--json", path,
-                *args, self.model)
+                *args, self.model, **more)
         return json.loads(Path(path).read_text())
 
     def test_one(self):
@@ -134,6 +134,19 @@ class Bench(common.ToolTest):
             counts[kind] += 1
         for kind, key in keys.items():
             self.assertLessEqual(counts[kind] > 0, key in data)
+
+    def test_uneven_cores(self):
+        """On cores of two kinds there are more parts than threads, so that a fast core can
+        take more of them."""
+        parts = []
+        for uneven in ("0", "1"):
+            r, = self.measure(f"uneven{uneven}.json", "-n", 2, "-j", 2, "-s", "224x128",
+                              "--steps", env={"RVOS_CPU_UNEVEN": uneven})["results"]
+            parts.append({s["name"]: s["parts"] for s in r["steps"]})
+        even, uneven = parts
+        self.assertEqual(even["conv1"], 2)
+        self.assertGreater(uneven["conv1"], 2)
+        self.assertTrue(all(uneven[name] >= even[name] for name in even))
 
     def test_no_bf16(self):
         """Plain C is not faster with bfloat16 or integers. It says so once, and uses float32."""

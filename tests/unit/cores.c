@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* cores.c - tests quotas of control groups, from files like the kernel's. */
+/* cores.c - tests quotas of control groups and speeds of cores, from files like the
+ * kernel's. */
 #include "../test.h"
 #include "../../engine/src/cpu/pool.h"
 
@@ -136,6 +137,36 @@ static void both(void)
     clear();
 }
 
+/* The first usable core has the one speed, the others the other. */
+static void expect_uneven(const char *file, const char *one, const char *other, bool want)
+{
+    cpu_set_t set;
+    char path[128];
+    const char *speed = one;
+
+    CHECK(!sched_getaffinity(0, sizeof(set), &set));
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (!CPU_ISSET(i, &set))
+            continue;
+        snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/%s", i, file);
+        put(path, speed);
+        speed = other;
+    }
+    test_note(CHECK(rv_cores_uneven(root) == (want && CPU_COUNT(&set) > 1)), "%s: %s, %s",
+              file, one, other);
+    clear();
+}
+
+static void uneven(void)
+{
+    CHECK(!rv_cores_uneven(root)); /* no files */
+    expect_uneven("cpufreq/cpuinfo_max_freq", "5200000\n", "3900000\n", true);
+    expect_uneven("cpufreq/cpuinfo_max_freq", "5200000\n", "5000000\n", false);
+    expect_uneven("cpu_capacity", "446\n", "1024\n", true);
+    expect_uneven("cpu_capacity", "1024\n", "1024\n", false);
+    expect_uneven("cpu_capacity", "nonsense", "0", false);
+}
+
 int main(void)
 {
     root = test_folder();
@@ -143,5 +174,6 @@ int main(void)
     version1();
     broken();
     both();
+    uneven();
     return test_done();
 }

@@ -46,6 +46,17 @@ static void device_close(rvos_device *dev)
     dev->priv = NULL;
 }
 
+/* On cores of two kinds a fast one takes more parts of a step than a slow one. So there
+ * must be more parts than threads. RVOS_CPU_UNEVEN (0 or 1) in the environment says
+ * whether that is so, in place of the system. */
+static int shares_for(int threads)
+{
+    const char *said = getenv("RVOS_CPU_UNEVEN");
+    bool uneven = said ? !strcmp(said, "1") : rv_cores_uneven("");
+
+    return threads > 1 && uneven ? 3 * threads : threads;
+}
+
 /* Starts the pool with as many of `threads` as the system gives. */
 static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
 {
@@ -60,6 +71,7 @@ static int start_pool(rvos_device *dev, struct cpu_device *cpu, int threads)
     if (!cpu->draw)
         return RVOS_ERR_MEMORY;
     dev->info.threads = rv_pool_threads(cpu->pool);
+    cpu->shares = shares_for(dev->info.threads);
     dev->info.threads_refused = threads - started;
     snprintf(where, sizeof(where),
              started ? "go on with %d" : "the callers' threads compute", started);

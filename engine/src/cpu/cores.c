@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define PATH_MOST 4096
+#define UNEVEN 1.2 /* the best cores of one kind differ by less */
 
 /* ---- quota ---------------------------------------------------------------- */
 
@@ -116,24 +117,37 @@ int rv_quota_cores(const char *root)
 
 /* ---- affinity --------------------------------------------------------------- */
 
+/* The cores that this thread may use, in a mask of *size bytes to free with CPU_FREE;
+ * NULL: unknown. */
+#ifdef __linux__
+static cpu_set_t *usable_cores(size_t *size)
+{
+    /* The kernel refuses masks smaller than its own. Some machines have 8192 cores. */
+    for (int most = 1024; most <= 1 << 16; most *= 4) {
+        cpu_set_t *set = CPU_ALLOC(most);
+
+        *size = CPU_ALLOC_SIZE(most);
+        if (!set)
+            break;
+        if (!sched_getaffinity(0, *size, set))
+            return set;
+        CPU_FREE(set);
+    }
+    return NULL;
+}
+#endif
+
 static int affinity_cores(void)
 {
     long n;
 #ifdef __linux__
-    /* The kernel refuses masks smaller than its own. Some machines have 8192 cores. */
-    for (int most = 1024; most <= 1 << 16; most *= 4) {
-        cpu_set_t *set = CPU_ALLOC(most);
-        size_t size = CPU_ALLOC_SIZE(most);
-        int count = 0;
+    size_t size;
+    cpu_set_t *set = usable_cores(&size);
+    int count = set ? CPU_COUNT_S(size, set) : 0;
 
-        if (!set)
-            break;
-        if (!sched_getaffinity(0, size, set))
-            count = CPU_COUNT_S(size, set);
-        CPU_FREE(set);
-        if (count > 0)
-            return count;
-    }
+    CPU_FREE(set);
+    if (count > 0)
+        return count;
 #endif
     n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (int)n : 1;
@@ -144,4 +158,45 @@ int rv_count_cores(const char *root)
     int cores = affinity_cores(), quota = rv_quota_cores(root);
 
     return quota > 0 && quota < cores ? quota : cores;
+}
+
+/* ---- fast and slow cores ----------------------------------------------------- */
+
+#ifdef __linux__
+/* Capacity where the kernel knows it, else the highest frequency; 0: neither. */
+static double core_speed(const char *root, int core)
+{
+    static const char *const files[] = {"cpu_capacity", "cpufreq/cpuinfo_max_freq"};
+    char path[PATH_MOST];
+    double speed[2] = {0, 0};
+
+    for (int i = 0; i < 2 && speed[0] <= 0; i++) {
+        snprintf(path, sizeof(path), "%s/sys/devices/system/cpu/cpu%d/%s", root, core,
+                 files[i]);
+        read_numbers(path, speed);
+    }
+    return speed[0];
+}
+#endif
+
+bool rv_cores_uneven(const char *root)
+{
+    double fastest = 0, slowest = 0;
+#ifdef __linux__
+    size_t size;
+    cpu_set_t *set = usable_cores(&size);
+
+    for (int i = 0; set && i < (int)(8 * size); i++) {
+        double speed = CPU_ISSET_S(i, size, set) ? core_speed(root, i) : 0;
+
+        if (speed > fastest)
+            fastest = speed;
+        if (speed > 0 && (slowest <= 0 || speed < slowest))
+            slowest = speed;
+    }
+    CPU_FREE(set);
+#else
+    (void)root;
+#endif
+    return fastest > UNEVEN * slowest;
 }

@@ -17,18 +17,18 @@
 struct maker {
     struct rv_plan *plan;
     struct rv_weights *weights;
-    int threads;
+    int threads, shares;
     int bits; /* of convolutions: see conv.h */
     int status;
 };
 
-static int bands_for(int rows, int images, double macs, int threads)
+static int bands_for(int rows, int images, double macs, int shares)
 {
-    int bands = (threads + images - 1) / images;
+    int bands = (shares + images - 1) / images;
 
     while (macs / bands > MAX_BAND_MACS)
-        bands += threads;
-    if (images % threads && images < 4 * threads && bands < 2)
+        bands += shares;
+    if (images % shares && images < 4 * shares && bands < 2)
         bands = 2;
     while (bands > 1 && macs / bands < MIN_BAND_MACS)
         bands--;
@@ -96,7 +96,7 @@ static struct conv_plan plan_conv(struct maker *m, const struct rv_step *s, int 
     };
     const struct rv_conv_engine *engine = rv_conv_find(cpu->engines, &whole);
     struct rv_conv_split split =
-        engine->split ? engine->split(&whole, images, m->threads)
+        engine->split ? engine->split(&whole, images, m->shares)
                       : (struct rv_conv_split){.rows = 1, .parts = 1, .speed = 1};
 
     return (struct conv_plan){
@@ -130,7 +130,7 @@ static void make_convs(struct maker *m, const struct rv_step *s)
     int slot0 = s->object >= 0 ? s->object : per_slot ? 0 : -1;
     struct conv_plan c = plan_conv(m, s, in->h, in->w, in->type, out->type, out->n);
     int parts = c.order.split.parts;
-    int bands = bands_for(c.units, out->n * parts, c.cost / parts, m->threads);
+    int bands = bands_for(c.units, out->n * parts, c.cost / parts, m->shares);
 
     for (int i = 0; i < out->n * parts * bands && !m->status; i++) {
         int n = i / parts / bands;
@@ -158,7 +158,7 @@ static void make_cell(struct maker *m, const struct rv_step *s)
         unit = c.order.split.rows;
         row += (size_t)h->w * c.order.shape.ic * rv_type_bytes(p->type);
     }
-    bands = bands_for(c.units, 1, c.cost, m->threads);
+    bands = bands_for(c.units, 1, c.cost, m->shares);
     while (bands < c.units && row * unit * ((c.units + bands - 1) / bands) > CELL_BYTES)
         bands++;
     for (int b = 0; b < bands && !m->status; b++)
@@ -220,7 +220,7 @@ static void make_mask(struct maker *m, const struct rv_step *s)
          rv_axis_init(&m->plan->mask_y, half->h, full->h)))
         m->status = RVOS_ERR_MEMORY;
     for (int n = 0; n < full->n; n++)
-        make_bands(m, s, RV_ITEM_MASK, n, full->h, m->threads > 1 ? 2 : 1);
+        make_bands(m, s, RV_ITEM_MASK, n, full->h, m->shares > 1 ? 2 : 1);
 }
 
 static void make_labels(struct maker *m, const struct rv_step *s)
@@ -228,7 +228,7 @@ static void make_labels(struct maker *m, const struct rv_step *s)
     struct rv_plan *plan = m->plan;
     int rows = plan->program->tensor[s->in[0]].h;
 
-    plan->bands = m->threads > 1 ? 2 * m->threads : 1;
+    plan->bands = m->shares > 1 ? 2 * m->shares : 1;
     plan->band[s->decoder] = calloc((size_t)plan->bands, sizeof(**plan->band));
     if (!plan->band[s->decoder])
         m->status = RVOS_ERR_MEMORY;
@@ -262,7 +262,7 @@ static void make_step(struct maker *m, const struct rv_step *s)
 
     switch (s->op) {
     case RV_OP_PREPROC:
-        for (int y = 0, n = rv_image_rows(net, m->threads); y < net->height; y += n)
+        for (int y = 0, n = rv_image_rows(net, m->shares); y < net->height; y += n)
             new_item(m, s, RV_ITEM_IMAGE, -1, y,
                      y + n < net->height ? y + n : net->height);
         for (int n = 0; n < p->objects && s->out[1] >= 0; n++)
@@ -275,7 +275,7 @@ static void make_step(struct maker *m, const struct rv_step *s)
         out = &p->tensor[s->out[0]];
         for (int n = 0; n < out->n; n++)
             make_bands(m, s, RV_ITEM_MAXPOOL, s->decoder >= 0 ? n : -1, out->h,
-                       out->c == 1 ? 1 : m->threads);
+                       out->c == 1 ? 1 : m->shares);
         break;
     case RV_OP_CELL:
         make_cell(m, s);
@@ -379,6 +379,7 @@ int rv_cpu_plan_create(rvos_device *dev, const struct rv_program *program,
     struct maker m = {.plan = plan,
                       .weights = weights,
                       .threads = rv_pool_threads(cpu->pool),
+                      .shares = cpu->shares,
                       .bits = precision == RVOS_PRECISION_INT16  ? 16
                               : precision == RVOS_PRECISION_INT8 ? 8
                                                                  : 0};

@@ -22,6 +22,7 @@ struct rv_scratch {
 /* rvos_device.priv */
 struct cpu_device {
     struct rv_pool *pool;
+    int shares; /* parts of a step, if it can be divided so often */
     const struct rv_conv_engine *const *engines; /* ended by NULL */
     const struct rv_conv_engine *library;        /* the first of them that is a library */
     void *opened;                                /* the library's */

@@ -12,6 +12,7 @@
 #define RV_CPU_POOL_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 struct rv_pool;
 
@@ -38,7 +39,7 @@ void rv_pool_run(struct rv_pool *pool, void (*fn)(void *ctx, int worker), void *
 void rv_pool_post(struct rv_pool *pool, atomic_int *counter, int value);
 void rv_pool_wait(struct rv_pool *pool, atomic_int *counter, int at_least);
 
-/* -- cores.c: the number of usable cores -- */
+/* -- cores.c: the usable cores -- */
 /* The cores of the process's affinity mask, or fewer if a control group (a container) has
  * a quota of CPU time; a quota of 1.5 cores counts as 2. At least 1. `root` is a prefix
  * of /proc and /sys for tests, else "". */
@@ -46,5 +47,8 @@ int rv_count_cores(const char *root);
 
 /* The quota alone, in cores, rounded up; 0: no quota. */
 int rv_quota_cores(const char *root);
+
+/* Whether some of the usable cores are much slower than others. */
+bool rv_cores_uneven(const char *root);
 
 #endif
