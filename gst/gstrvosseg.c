@@ -173,13 +173,36 @@ static GstFlowReturn pass(GstRvosSeg *self)
     return GST_FLOW_OK;
 }
 
+/* Not called: transform_ip() maps frames without the parent class. */
 static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *frame)
 {
     return gst_rvos_run_frame(GST_RVOS_SEG(filter), frame, TRUE);
 }
 
+/* Says once what is wrong with a frame that cannot be mapped. */
+static void warn_unmapped(GstRvosSeg *self, GstBuffer *buffer)
+{
+    const GstVideoInfo *info = &GST_VIDEO_FILTER(self)->in_info;
+    gsize has = gst_buffer_get_size(buffer), wanted = GST_VIDEO_INFO_SIZE(info);
+    gboolean small = has < wanted && !gst_buffer_get_video_meta(buffer);
+    g_autofree gchar *why =
+        small ? g_strdup_printf("It has %" G_GSIZE_FORMAT " bytes, and %s of %dx%d has "
+                                "%" G_GSIZE_FORMAT ": the element before rvosseg makes "
+                                "frames that do not match their caps.",
+                                has, gst_video_format_to_string(info->finfo->format),
+                                GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info),
+                                wanted)
+              : g_strdup("Its memory cannot be mapped.");
+
+    if (!self->map_said)
+        GST_RVOS_SEG_WARN(self, STREAM, FORMAT,
+                          "A frame cannot be read, and passes without a mask. %s", why);
+    self->map_said = TRUE;
+}
+
 /* Maps the frame here instead of in the parent class. The parent would map it for
- * writing, which copies a shared frame, and would copy CUDA memory to system memory. */
+ * writing, which copies a shared frame, and would copy CUDA memory to system memory. For
+ * a frame that cannot be mapped it would post "code not implemented" each time. */
 static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean draw)
 {
     const GstVideoInfo *info = &GST_VIDEO_FILTER(self)->in_info;
@@ -191,8 +214,7 @@ static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean dr
                                        : gst_video_frame_map(&frame, info, buffer, flags);
 
     if (!mapped) {
-        GST_ELEMENT_WARNING(self, CORE, NOT_IMPLEMENTED, (NULL),
-                            ("a video buffer cannot be mapped"));
+        warn_unmapped(self, buffer);
         return GST_FLOW_OK;
     }
     flow = gst_rvos_run_frame(self, &frame, draw);
@@ -241,10 +263,7 @@ static GstFlowReturn transform_ip(GstBaseTransform *trans, GstBuffer *buffer)
     if (!gst_rvos_segmenter_is_open(self->segmenter) || !follow(self, buffer))
         return GST_FLOW_ERROR;
     gst_rvos_run_look_for_cut(self, buffer);
-    if (draw && !self->frame.cuda)
-        flow = TRANSFORM_PARENT->transform_ip(trans, buffer);
-    else
-        flow = run_mapped(self, buffer, draw);
+    flow = run_mapped(self, buffer, draw);
     if (flow != GST_FLOW_OK) {
         gst_rvos_message_segmenter(self); /* posts the reason */
         return flow;

@@ -131,6 +131,7 @@ struct _GstRvosSeg {
     gboolean caps_cuda;     /* the frames are in CUDA memory */
     gboolean slow_said;     /* the warning of a slow network was posted */
     gboolean text_said;     /* that nothing can be written on the picture */
+    gboolean map_said;      /* that a frame cannot be read */
     GstRvosText *text;      /* NULL: not yet */
 
     GstRvosMaskAlloc masks;

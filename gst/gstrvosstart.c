@@ -98,7 +98,7 @@ static void clear_state(GstRvosSeg *self)
     self->work = (GstRvosMeter){0};
     gst_rvos_caps_clear(self);
     self->result = (GstRvosResult){0};
-    self->slow_said = self->text_said = FALSE;
+    self->slow_said = self->text_said = self->map_said = FALSE;
     g_clear_pointer(&self->text, gst_rvos_text_free);
 }
 

@@ -90,6 +90,12 @@ SUITE_TEST(test_unmappable_frame)
         gst_buffer_unref(gst_harness_pull(rig->h));
         fail_unless_equals_uint64(rig_stat(rig, "map-failures"), i + 1);
     }
+    assert_string(rig_words(rig->bus, GST_MESSAGE_WARNING, GST_STREAM_ERROR,
+                            GST_STREAM_ERROR_FORMAT),
+                  "A frame cannot be read, and passes without a mask. It has 100 bytes, "
+                  "and RGB of 64x48 has 9216: the element before rvosseg makes frames "
+                  "that do not match their caps.");
+    fail_unless(rig_pop(rig, GST_MESSAGE_WARNING) == NULL); /* said once */
     rig_free(rig);
 }
 GST_END_TEST;
