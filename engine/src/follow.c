@@ -10,6 +10,7 @@ const struct rv_follow_rules rv_follow_rules = {
     .covered = 0.2,
     .again = 0.3,
     .margin = 4,
+    .beside = true,
     .sightings = 2,
     .more = 2,
     .spare = 15,

@@ -22,7 +22,9 @@ struct rv_follow_rules {
     double covered;     /* most of a new piece that followed objects may cover */
     double again;       /* part of a piece that was in the same piece one discovery ago */
     int margin;         /* pixels by which followed objects are grown for `covered` */
-    int sightings;      /* consecutive discoveries that a new object needs */
+    bool beside;   /* what lies beside an object, in a zero-shot slot of its own, is a
+                      piece of its own */
+    int sightings; /* consecutive discoveries that a new object needs */
     int more; /* zero-shot slots of a discovery, in addition to one per followed object */
     int lost; /* frames without a pixel after which a slot is freed */
     int spare;        /* the same, where a new object needs the slot */

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+/* Labels of pieces: see find_pieces. */
+enum { WHOLE = 1, BESIDE };
+
 static float probability(float logit)
 {
     return 1 / (1 + expf(-logit));
@@ -103,7 +106,8 @@ static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
     rv_overlaps(p->of, f->near, f->pixels, f->overlap);
     for (int k = 1; k <= p->count; k++)
         now[k].seen = f->overlap[k][1] < f->rules.covered * p->piece[k].area &&
-                      (!unsure[k] || rv_slot_back(f, &p->piece[k]) >= 0);
+                      (!unsure[k] || (p->piece[k].label != BESIDE &&
+                                      rv_slot_back(f, &p->piece[k]) >= 0));
     if (frame->followed && f->rules.mend_sightings) {
         rv_count_areas(frame->followed, f->pixels, followed);
         rv_overlaps(p->of, frame->followed, f->pixels, f->overlap);
@@ -125,6 +129,58 @@ static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
     }
 }
 
+/* Whether a piece holds most of an object that has become small: what lies beside it may
+ * be what it lost. f->overlap counts pieces against followed slots. */
+static bool holds_shrunk(const struct rv_follow *f, int piece)
+{
+    for (int s = 0; s < f->params.objects; s++) {
+        const struct slot *slot = &f->slot[s];
+
+        if (slot->last.area && slot->last.area < f->rules.shrunk * slot->full &&
+            f->overlap[piece][s + 1] >= f->rules.held * slot->last.area)
+            return true;
+    }
+    return false;
+}
+
+/* Marks in f->near the parts of the foreground that lie in a zero-shot slot of their own,
+ * hardly covered by followed objects, beside an object that has not become small. */
+static void find_beside(struct rv_follow *f, const struct rv_follow_frame *frame,
+                        int least)
+{
+    struct rv_pieces *p = &f->pieces;
+    bool own[RV_MAX_PIECES + 1] = {false};
+
+    rv_grow(frame->followed, f->near, f->scratch, f->params.width, f->params.height,
+            f->rules.margin);
+    rv_pieces_find(p, frame->found, true, least);
+    rv_overlaps(p->of, f->near, f->pixels, f->overlap);
+    for (int k = 1; k <= p->count; k++)
+        own[k] = f->overlap[k][1] < f->rules.covered * p->piece[k].area;
+    for (int i = 0; i < f->pixels; i++)
+        f->near[i] = own[p->of[i]];
+    rv_pieces_find(p, frame->found, false, least);
+    rv_overlaps(p->of, frame->followed, f->pixels, f->overlap);
+    for (int k = 0; k <= p->count; k++)
+        own[k] = k && f->overlap[k][0] < p->piece[k].area && !holds_shrunk(f, k);
+    for (int i = 0; i < f->pixels; i++)
+        f->near[i] = f->near[i] && own[p->of[i]];
+}
+
+/* Finds the pieces of the foreground. What has come up beside an object is a piece of its
+ * own, with the label BESIDE. */
+static void find_pieces(struct rv_follow *f, const struct rv_follow_frame *frame)
+{
+    const int least = (int)(f->rules.least_later * f->pixels);
+
+    memset(f->near, 0, f->pixels);
+    if (frame->followed && f->rules.beside)
+        find_beside(f, frame, least);
+    for (int i = 0; i < f->pixels; i++)
+        f->near[i] = !frame->found[i] ? 0 : f->near[i] ? BESIDE : WHOLE;
+    rv_pieces_find(&f->pieces, f->near, true, least);
+}
+
 static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
                      struct rv_follow_decision *decision)
 {
@@ -133,7 +189,7 @@ static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
     uint8_t slot_of[RV_MAX_PIECES + 1] = {0};
     uint32_t added = 0, mended = 0;
 
-    rv_pieces_find(p, frame->found, false, (int)(f->rules.least_later * f->pixels));
+    find_pieces(f, frame);
     judge(f, frame, now);
     for (int k = 1; k <= p->count; k++) {
         int s = now[k].seen >= f->rules.sightings ? rv_slot_take(f, &p->piece[k]) : -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* follow.c - the rules of the automatic task, on scripted masks. How pieces of the start
- * are joined and divided is in follow_pieces.c, and objects that occlude others in
- * follow_occluded.c. */
+ * are joined and divided is in follow_pieces.c, objects that occlude others are in
+ * follow_occluded.c, and what a discovery sees beside an object in follow_beside.c. */
 #include "follow_scene.h"
 
 /* ---- scenes: true if all went as it should ------------------------------------------
@@ -170,46 +170,6 @@ static bool crumb(const struct rv_follow_rules *rules)
 static bool near_part(const struct rv_follow_rules *rules)
 {
     return !cuts_off(rules, 10);
-}
-
-/* A slot lost a part of its object. Discoveries see the object as a whole. */
-static bool lose_parts(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 20, 1));
-
-    run(s, START + 2);
-    s->owns[slot_with(s, 1)] &= ~UINT32_C(2);
-    run(s, 2 * INTERVAL);
-    return id(s, 0) == 1 && id(s, 1) == 1 && objects(s) == 1;
-}
-
-/* The decoder is much less sure of what a piece holds beside the object: that is another
- * thing. */
-static bool mend_sure(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 20, 1));
-
-    s->shape[1].absent = true;
-    s->shape[1].border = 20;
-    run(s, START + 2);
-    s->shape[1].absent = false;
-    run(s, 3 * INTERVAL);
-    return id(s, 0) == 1 && !id(s, 1) && objects(s) == 1;
-}
-
-/* Only one discovery sees more than what is followed: that mends nothing. */
-static bool mend_flicker(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin(rules, 4, INTERVAL);
-
-    s->shape[0] = left;
-    run(s, START + 2);
-    s->shape[1] = tall(50, 20, 1);
-    for (int t = 0; t < 60; t++) {
-        s->shape[1].found = ~s->looks & 1;
-        step(s);
-    }
-    return id(s, 0) == 1 && !id(s, 1);
 }
 
 /* The smaller object's slot creeps onto the larger object, and has to give it back. */
@@ -450,9 +410,6 @@ int main(void)
     WITHOUT(separate, separations, 1000000);
     WITHOUT(crumb, far, 1000);
     WITHOUT(near_part, far, 0);
-    WITHOUT(lose_parts, mend_sightings, 0);
-    WITHOUT(mend_flicker, mend_sightings, 1);
-    WITHOUT(mend_sure, mend_sure, 0);
     WITHOUT(creep, theft, 100);
     WITHOUT(creep_from_nowhere, theft, 100);
     WITHOUT(scenery, unseen_times, 1000000);
