@@ -74,6 +74,18 @@ static gboolean refuse(GstRvosNotices *notices, const gchar *words)
                          "A mask of set-mask is not used: it %s.", words);
 }
 
+static gboolean refuse_sample(const GstCaps *caps, const GstBuffer *buffer,
+                              GstRvosNotices *notices)
+{
+    g_autofree gchar *given = caps ? gst_caps_to_string(caps) : NULL;
+    g_autofree gchar *words =
+        !caps     ? g_strdup("has no caps: video/x-raw, format=GRAY8 is wanted")
+        : !buffer ? g_strdup("has no buffer")
+                  : g_strdup_printf("is not GRAY8 video, but has the caps \"%s\"", given);
+
+    return refuse(notices, words);
+}
+
 static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *mask,
                             GstRvosNotices *notices)
 {
@@ -84,7 +96,7 @@ static gboolean read_sample(GstSample *sample, gboolean replace, GstRvosMask *ma
 
     if (!caps || !buffer || !gst_video_info_from_caps(&info, caps) ||
         GST_VIDEO_INFO_FORMAT(&info) != GST_VIDEO_FORMAT_GRAY8)
-        return refuse(notices, "is no sample of GRAY8 video with a buffer");
+        return refuse_sample(caps, buffer, notices);
     if (!gst_rvos_mask_from_buffer(buffer, (guint)GST_VIDEO_INFO_WIDTH(&info),
                                    (guint)GST_VIDEO_INFO_HEIGHT(&info), mask, &error))
         return refuse(notices, error.words);

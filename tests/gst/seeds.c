@@ -208,9 +208,20 @@ static gpointer emit(gpointer data)
     return NULL;
 }
 
+/* The next warning is of set-mask, and says this. */
+static void expect_words(Rig *rig, const gchar *words)
+{
+    gchar *got = rig_words(rig->bus, GST_MESSAGE_WARNING, GST_STREAM_ERROR,
+                           GST_STREAM_ERROR_FAILED);
+
+    fail_unless(got && strstr(got, words), "%s", got);
+    g_free(got);
+}
+
 SUITE_TEST(test_signal)
 {
     Rig *rig = rig_one_shot(NULL);
+    GstBuffer *buffer;
     GstSample *wrong;
     GstCaps *caps;
     gboolean good;
@@ -240,7 +251,15 @@ SUITE_TEST(test_signal)
     wrong = gst_sample_new(NULL, caps, NULL, NULL);
     g_signal_emit_by_name(rig->element, "set-mask", wrong, &good);
     fail_if(good);
+    expect_words(rig, "has no buffer");
     gst_sample_unref(wrong);
+    buffer = gst_buffer_new_allocate(NULL, 12, NULL);
+    wrong = gst_sample_new(buffer, caps, NULL, NULL);
+    g_signal_emit_by_name(rig->element, "set-mask", wrong, &good);
+    fail_if(good);
+    expect_words(rig, "is not GRAY8 video, but has the caps \"video/x-raw, format=");
+    gst_sample_unref(wrong);
+    gst_buffer_unref(buffer);
     gst_caps_unref(caps);
     rig_free(rig);
 
