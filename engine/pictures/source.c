@@ -40,8 +40,12 @@ int source_open(struct source *source, const char *path, struct pic_error *error
             "cannot be read: %s", strerror(errno));
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
         close(fd);
-        return pic_fail(error, PIC_NOT_READ, "is no file of a picture%s",
-                        S_ISDIR(st.st_mode) ? " but a folder" : "");
+        return pic_fail(error, PIC_NOT_READ, "is %s, not the file of a picture",
+                        S_ISDIR(st.st_mode) ? "a folder" : "a device or a pipe");
+    }
+    if (st.st_size == 0) {
+        close(fd);
+        return pic_fail(error, PIC_WRONG, "is empty: get it again");
     }
     source->in = fdopen(fd, "rb");
     if (source->in)

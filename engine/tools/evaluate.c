@@ -171,8 +171,9 @@ static int list_sequence(struct evaluation *e, struct eval_sequence *s,
     free(folder);
     if (!err && s->truth.count < (e->protocol->skip_ends ? 3 : 1))
         err = fault_set(fault, TOOL_INPUT, s->truth.file[0].path,
-                        "a sequence of %d annotated frames has none to score",
-                        s->truth.count);
+                        "is one of %d annotated frames: there is none to score, as "
+                        "%s leaves out the first and the last",
+                        s->truth.count, e->protocol->name);
     if (!err)
         find_kind(e, s);
     if (!err)

@@ -25,7 +25,9 @@ int fault_set(struct fault *fault, enum tool_exit code, const char *file,
     va_start(args, format);
     vsnprintf(words, sizeof words, format, args);
     va_end(args);
-    n = (size_t)snprintf(fault->text, sizeof fault->text, "%s%s", name, file ? ": " : "");
+    /* An empty name is often an unset variable of a shell. */
+    n = (size_t)snprintf(fault->text, sizeof fault->text, "%s%s",
+                         file && !*file ? "\"\"" : name, file ? ": " : "");
     escape_text(fault->text + n, sizeof fault->text - n, words);
     return code;
 }

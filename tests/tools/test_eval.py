@@ -362,7 +362,7 @@ class BadData(common.ToolTest):
             SIZE[0] * SIZE[1]).reshape(SIZE).astype(np.uint16)).save(p), "youtube-vos"),
         ("damaged", "pred/two/00001.png", common.cut, "youtube-vos"),
         ("No such file", "pred/two/", shutil.rmtree, "youtube-vos"),
-        ("none to score", "gt/two/", lambda p: remove(p, range(2, 7)), "davis2016"),
+        ("leaves out the first and the last", "gt/two/", lambda p: remove(p, range(2, 7)), "davis2016"),
         # only first frames are annotated, as in YouTube-VOS' public validation set
         ("no object has a frame to score", "gt/two/00000.png",
          lambda p: remove(os.path.dirname(p), range(1, 7)), "youtube-vos"))
@@ -388,6 +388,7 @@ class BadData(common.ToolTest):
         self.fault(1, "--threads", "rvos-eval", "-j", "0", gt, pred)
         self.fault(2, "no folder of results", "rvos-eval", gt, pred + "x")
         self.fault(2, "No such file", "rvos-eval", gt + "x", pred)
+        self.fault(2, 'rvos-eval: "": ', "rvos-eval", "", pred)  # an unset variable of a shell
         self.fault(2, "nowhere.json", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred,
                    "-m", "nowhere.json")
         self.fault(4, "/no/such", "rvos-eval", "-q", "-p", "youtube-vos", gt, pred,

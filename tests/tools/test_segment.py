@@ -313,7 +313,8 @@ class Refusals(SegmentTest):
         self.refused(2, ["empty", "no picture"], frames=self.folder("empty"))
         self.refused(2, ["0.png", "no PNG"],
                      frames=self.folder("text", {"0.png": b"text"}))
-        self.refused(2, ["0.png", "no PNG"], frames=self.folder("none", {"0.png": b""}))
+        self.refused(2, ["0.png", "no PNG"], frames=self.folder("none", {"0.png": b"abc"}))
+        self.refused(2, ["0.png", "is empty"], frames=self.folder("none", {"0.png": b""}))
         png = Path(self.frames, "00000.png").read_bytes()
         for cut in (20, 100, len(png) - 20):
             self.refused(2, ["0.png", "damaged"],
@@ -334,7 +335,7 @@ class Refusals(SegmentTest):
         self.refused(2, ["1.jpg", "64x64", "90x60", "one video"],
                      frames=self.folder("sizes", {"0.png": png, "1.jpg": jpeg}))
         os.makedirs(os.path.join(self.folder("dir"), "0.png"), exist_ok=True)
-        self.refused(2, "no file of a picture", frames=scratch("dir"))
+        self.refused(2, "is a folder, not the file of a picture", frames=scratch("dir"))
 
     def file(self, name, data):
         path = scratch(name)

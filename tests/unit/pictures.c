@@ -303,6 +303,8 @@ static void test_kinds_of_masks(void)
     CHECK(strstr(FILE_MASK("P5 2 1 3\n\0\4"), "above 3"));
     CHECK(strstr(FILE_MASK("\xff\xd8\xff\xe0"), "JPEG"));
     CHECK(strstr(FILE_MASK("GIF89a"), "neither PNG nor PGM"));
+    CHECK(strstr(FILE_MASK(""), "is empty"));
+    CHECK(strstr(mask_of("/dev/zero"), "is a device or a pipe"));
     unlink("a");
 }
 
