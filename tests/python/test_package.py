@@ -19,7 +19,7 @@ import unittest
 import numpy as np
 
 import rvos
-from rvos._pixels import image_of
+from rvos._pixels import image_of, labels_of
 
 MODEL = os.path.abspath(sys.argv[1])
 SEGMENT = sys.argv[2]
@@ -189,6 +189,8 @@ class Pixels(unittest.TestCase):
 
 class Handles(unittest.TestCase):
     def test_errors_are_exceptions_with_the_librarys_words(self):
+        with self.assertRaisesRegex(ValueError, "no byte 0"):
+            rvos.Model(MODEL + "\0b")
         with self.assertRaisesRegex(rvos.NotFound, "/nowhere/a.safetensors") as caught:
             rvos.Model("/nowhere/a.safetensors")
         self.assertIsInstance(caught.exception, FileNotFoundError)
@@ -263,8 +265,44 @@ class Handles(unittest.TestCase):
                 stream.seed(np.zeros((4, 4)))
             with self.assertRaisesRegex(rvos.InvalidArgument, "5|slot"):
                 stream.seed(square(), ids=[5])
+            with self.assertRaisesRegex(ValueError, "object 4, and the stream has 3 slots"):
+                stream.seed(square() * 4)
+            with self.assertLogs("rvos", logging.WARNING) as caught:
+                stream.seed(np.where(square(8), 4, square()))
+            self.assertIn("object 4 of the masks is ignored", caught.output[0])
             stream.reset()
             self.assertEqual(stream.info.frames, 0)
+
+    def test_black_and_white_masks(self):
+        """As a picture has them: 255 is the object, or "ignore" beside others."""
+        self.assertTrue((labels_of(square() * 255) == square()).all())
+        self.assertTrue((labels_of(square() * 40) == square()).all())
+        both = square() * 2
+        both[40:50] = 255
+        self.assertTrue((labels_of(both) == square() * 2).all())
+        both[55:] = 128
+        with self.assertRaisesRegex(ValueError, "have the values 128, 255. .*mask > 127"):
+            labels_of(both)
+
+    def test_fork(self):
+        """A child process gets an error that says why, and can open a model of its own."""
+        code = """if True:
+            import os, sys, rvos, numpy as np
+            frame = np.zeros((60, 90, 3), np.uint8)
+            stream = rvos.Model(sys.argv[1], size=(96, 64)).stream("zero-shot")
+            if os.fork() == 0:
+                try:
+                    stream.process(frame)
+                except rvos.DeviceError as e:
+                    print(e)
+                rvos.Model(sys.argv[1], size=(96, 64)).stream("zero-shot").process(frame)
+                print("done", flush=True)
+                os._exit(0)
+            os.wait()
+            """
+        out = subprocess.run([sys.executable, "-c", code, MODEL], stdout=subprocess.PIPE,
+                             check=True, text=True, timeout=60).stdout
+        self.assertRegex(out, "this one was forked: open a Model here(?s:.*)done")
 
     def test_a_thread_of_python_runs_while_the_network_does(self):
         ran, seen = [], False

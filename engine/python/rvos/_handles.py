@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from . import _build
 from ._ffi import ffi
-from ._library import Log, lib, words
+from ._library import Log, lib, logger, words
 from ._masks import Masks, Object
 from ._pixels import Frame, Labels, image_of, labels_of, size_of, view
 
@@ -152,6 +152,8 @@ class Model(_Handle):
         if size:
             params.width, params.height = size
         self.path = os.fspath(path) if path is not None else default_model()
+        if b"\0" in os.fsencode(self.path):  # C would end the path there
+            raise ValueError("a path has no byte 0")
         self.device = device or Device()
         super().__init__(self.device._log, "model")
         self._log.call(lib.rvos_model_load, self._holder, self.device._open(),
@@ -288,12 +290,25 @@ class Stream(_Handle):
         """Gives the stream the masks of its objects in the next frame.
 
         masks: labels (height, width), integers, 0 for background; or bool, (height, width)
-        for object 1, or (objects, height, width). Any size.
+        for object 1, or (objects, height, width). Any size. Labels of 0 and one value above
+        32, such as 255, are object 1.
         ids: the objects to set; an object without a pixel becomes empty. None: all.
         """
         labels = labels_of(masks)
+        self._check_above(labels)
         slots = 0xFFFFFFFF if ids is None else _bits(ids)  # RVOS_ALL_SLOTS
         self._call(lib.rvos_stream_seed, view(labels, "masks"), slots)
+
+    def _check_above(self, labels: Labels) -> None:
+        """An error if all objects are above the slots, else a warning of those that are."""
+        given = np.flatnonzero(np.bincount(labels.ravel(), minlength=256)[1:]) + 1
+        above = ", ".join(str(i) for i in given if i > self._slots)
+        if above and given[0] > self._slots:
+            raise ValueError(f"the masks show object {above}, and the stream has {self._slots} "
+                             "slots: open it with more objects")
+        if above:
+            logger.warning("object %s of the masks is ignored: the stream has %d slots", above,
+                           self._slots)
 
     def seed_box(self, id: int, box: tuple[float, float, float, float]) -> None:
         """auto: says that this box of the next frame has an object. x, y, width and height are

@@ -41,6 +41,7 @@ class Log:
 
     def __init__(self) -> None:
         self._errors: collections.deque[tuple[int, str]] = collections.deque(maxlen=64)
+        self._process = os.getpid()
         self.callback = ffi.callback("void(void *, rvos_log_level, const char *)", self._line,
                                      onerror=lambda *_: None)
 
@@ -61,7 +62,11 @@ class Log:
         # Prefer this thread's lines; the library's own threads have other numbers.
         lines = list(self._errors)
         mine = [text for thread, text in lines if thread == me] or [t for _, t in lines[-1:]]
-        raise error(status, "; ".join(mine) or words(lib.rvos_strerror(status)))
+        text = "; ".join(mine) or words(lib.rvos_strerror(status))
+        if os.getpid() != self._process:  # librvos logs nothing then
+            text = ("the device belongs to the process from which this one was forked: open a "
+                    "Model here, or start processes by multiprocessing's \"spawn\"")
+        raise error(status, text)
 
     def _forget(self, entry: tuple[int, str]) -> None:
         try:

@@ -162,7 +162,9 @@ def view(array: Labels, what: str) -> Any:
 
 def labels_of(masks: Any) -> Labels:
     """Converts masks to one label image. Masks are labels (height, width), bool (height, width)
-    for object 1, or bool (objects, height, width), where the first of overlapping masks wins."""
+    for object 1, or bool (objects, height, width), where the first of overlapping masks wins.
+    Of labels with one value beside 0, a value above 32, such as 255, is object 1. 255 beside
+    other labels is background."""
     masks = np.asarray(masks)
     if masks.dtype == np.bool_ and masks.ndim == 3:
         if not 0 < len(masks) <= MAX_OBJECTS:
@@ -176,4 +178,21 @@ def labels_of(masks: Any) -> Labels:
                          f"height, width), not {masks.dtype}, {masks.shape}")
     if masks.size and not 0 <= masks.min() <= masks.max() <= 255:
         raise ValueError(f"labels must be 0 to 255, not {masks.min()} to {masks.max()}")
-    return np.ascontiguousarray(masks, np.uint8)
+    return _by_rule(np.ascontiguousarray(masks, np.uint8))
+
+
+def _by_rule(labels: Labels) -> Labels:
+    """The rule for masks of docs/element.md. Soft edges are refused, because the caller has
+    the array and can choose where to cut."""
+    values = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    values = values[values > 0]
+    high = values[values > MAX_OBJECTS]
+    if not len(high):
+        return labels
+    if len(values) == 1:
+        return np.minimum(labels, 1)
+    if list(high) != [255]:
+        some = ", ".join(map(str, high[:4])) + (" ..." if len(high) > 4 else "")
+        raise ValueError(f"labels are 0 to {MAX_OBJECTS}, and have the values {some}. Of a "
+                         "black and white picture of one object, give `mask > 127`")
+    return np.where(labels == 255, 0, labels).astype(np.uint8)
