@@ -318,6 +318,17 @@ void gst_rvos_caps_ended(GstRvosSeg *self)
                           "No frames came: output=alpha wants " ALPHA_ON_BOTH_SIDES);
 }
 
+void gst_rvos_caps_missed(GstRvosSeg *self)
+{
+    GstPad *sink = GST_BASE_TRANSFORM_SINK_PAD(self);
+
+    if (!gst_pad_has_current_caps(sink) && !GST_PAD_IS_FLUSHING(sink) &&
+        first_time(self, &self->negotiation.said))
+        GST_RVOS_SEG_FAIL(self, STREAM, FORMAT,
+                          "A frame came before its caps, so its format is not known: set "
+                          "the caps of the source, such as the property caps of appsrc.");
+}
+
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 {
     g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);

@@ -157,6 +157,8 @@ static GstFlowReturn submit_input_buffer(GstBaseTransform *trans, gboolean is_di
         count(self, &self->stats.dropped_late);
         skip(self);
     }
+    if (flow == GST_FLOW_NOT_NEGOTIATED)
+        gst_rvos_caps_missed(self);
     return flow;
 }
 
@@ -187,8 +189,9 @@ static void warn_unmapped(GstRvosSeg *self, GstBuffer *buffer)
     gboolean small = has < wanted && !gst_buffer_get_video_meta(buffer);
     g_autofree gchar *why =
         small ? g_strdup_printf("It has %" G_GSIZE_FORMAT " bytes, and %s of %dx%d has "
-                                "%" G_GSIZE_FORMAT ": the element before rvosseg makes "
-                                "frames that do not match their caps.",
+                                "%" G_GSIZE_FORMAT ", with rows padded to 4 bytes: the "
+                                "element before rvosseg makes frames that do not match "
+                                "their caps.",
                                 has, gst_video_format_to_string(info->finfo->format),
                                 GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info),
                                 wanted)

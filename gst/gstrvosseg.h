@@ -233,6 +233,8 @@ void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query);
 void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good);
 /* Called at EOS: posts which caps were refused if no others ever came. */
 void gst_rvos_caps_ended(GstRvosSeg *self);
+/* Called after a frame was not negotiated: posts an error if no caps came before it. */
+void gst_rvos_caps_missed(GstRvosSeg *self);
 /* Called after a failed push on the mask pad: posts a message if its caps are the
  * reason. */
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad);

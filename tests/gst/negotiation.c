@@ -397,6 +397,18 @@ SUITE_TEST(test_alpha_behind)
 }
 GST_END_TEST;
 
+/* As from an appsrc whose property caps was forgotten. */
+SUITE_TEST(test_frames_without_caps)
+{
+    Line line = line_new("fakesrc sizetype=fixed ! rvosseg name=r ! fakesink");
+
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "before its caps",
+           "appsrc");
+    line_free(&line);
+}
+GST_END_TEST;
+
 static gboolean any_caps(GstPad *pad, GstObject *parent, GstQuery *query)
 {
     GstCaps *filter, *any = gst_caps_new_any();

@@ -93,8 +93,8 @@ SUITE_TEST(test_unmappable_frame)
     assert_string(rig_words(rig->bus, GST_MESSAGE_WARNING, GST_STREAM_ERROR,
                             GST_STREAM_ERROR_FORMAT),
                   "A frame cannot be read, and passes without a mask. It has 100 bytes, "
-                  "and RGB of 64x48 has 9216: the element before rvosseg makes frames "
-                  "that do not match their caps.");
+                  "and RGB of 64x48 has 9216, with rows padded to 4 bytes: the element "
+                  "before rvosseg makes frames that do not match their caps.");
     fail_unless(rig_pop(rig, GST_MESSAGE_WARNING) == NULL); /* said once */
     rig_free(rig);
 }
