@@ -3,6 +3,10 @@
 # background.sh IN OUT.mp4 blur|PICTURE [PROPERTY=VALUE...]: the objects before another
 # background, by output=alpha and compositor. SIZE is that of the result with a PICTURE.
 set -eu
+if [ $# -lt 3 ]; then
+    echo "usage: background.sh IN OUT.mp4 blur|PICTURE [PROPERTY=VALUE...]" >&2
+    exit 2
+fi
 in=$1 out=$2 background=$3
 shift 3
 encode="videoconvert ! video/x-raw,format=I420 ! queue ! x264enc tune=zerolatency ! h264parse ! mp4mux"

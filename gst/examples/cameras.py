@@ -224,6 +224,13 @@ class Service:
             camera.close()
 
 
+def port(text):
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
 def arguments():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -232,8 +239,8 @@ def arguments():
     p.add_argument("--per-pod", type=int, default=0, metavar="N",
                    help="take N cameras of the list: those of this pod")
     p.add_argument("--pod", type=int, default=0, metavar="INDEX", help="which pod this is, from 0")
-    p.add_argument("--port", type=int, default=8554, help="of RTSP (8554)")
-    p.add_argument("--health-port", type=int, default=8080, help="of health and metrics (8080)")
+    p.add_argument("--port", type=port, default=8554, help="of RTSP (8554)")
+    p.add_argument("--health-port", type=port, default=8080, help="of health and metrics (8080)")
     p.add_argument("--mqtt", metavar="HOST[:PORT]", help="the broker")
     p.add_argument("--topic", default="rvosseg", help="above all that is published (rvosseg)")
     p.add_argument("--timeout", type=int, default=10, help="seconds without a frame (10)")

@@ -21,6 +21,7 @@ def values(structure, name):
 class Counter:
     def __init__(self, video, frames):
         self.loop = GLib.MainLoop()
+        self.video = video
         self.left = frames
         self.seen = {}  # tracking-id: frames
         self.failed = False
@@ -54,7 +55,7 @@ class Counter:
     def on_message(self, _bus, message):
         s = message.get_structure()
         if message.type == Gst.MessageType.ERROR:
-            print(message.parse_error()[0].message, file=sys.stderr)
+            print(f"{self.video}: {message.parse_error()[0].message}", file=sys.stderr)
             self.failed = True
             self.loop.quit()
         elif message.type == Gst.MessageType.EOS:
@@ -67,13 +68,15 @@ class Counter:
         self.pipeline.set_state(Gst.State.PLAYING)
         self.loop.run()
         self.pipeline.set_state(Gst.State.NULL)
+        if self.failed:
+            return False
         print(f"{len(self.seen)} objects: " + ", ".join(
             f"{key} in {n} frames" for key, n in sorted(self.seen.items())))
-        return not self.failed
+        return True
 
 
 def main():
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__.splitlines()[0])
     Gst.init(None)
     counter = Counter(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else -1)

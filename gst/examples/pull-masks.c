@@ -66,11 +66,25 @@ static gboolean print_messages(GstBus *bus)
             printf("object %u %s\n", slot, gst_structure_get_string(s, "event"));
         }
         if (error)
-            fprintf(stderr, "%s\n", error->message);
+            fprintf(stderr, "%s: %s\n", GST_OBJECT_NAME(GST_MESSAGE_SRC(message)),
+                    error->message);
         g_clear_error(&error);
         gst_message_unref(message);
     }
     return good;
+}
+
+/* NULL: the end, or an error, which sets *good to FALSE. An error does not wake the sink,
+ * so we look for messages while we wait. */
+static GstSample *next_sample(GstAppSink *masks, GstBus *bus, gboolean *good)
+{
+    GstSample *sample;
+
+    do {
+        sample = gst_app_sink_try_pull_sample(masks, 100 * GST_MSECOND);
+        *good = print_messages(bus);
+    } while (!sample && *good && !gst_app_sink_is_eos(masks));
+    return sample;
 }
 
 static GstElement *build(const gchar *path)
@@ -118,10 +132,9 @@ int main(int argc, char **argv)
     bus = gst_element_get_bus(pipeline);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     for (; frames != 0 && good; frames--) {
-        sample = gst_app_sink_pull_sample(GST_APP_SINK(masks));
-        if (!sample) /* the end, or an error */
+        sample = next_sample(GST_APP_SINK(masks), bus, &good);
+        if (!sample)
             break;
-        good = print_messages(bus);
         print_mask(sample);
         gst_sample_unref(sample);
     }

@@ -193,6 +193,30 @@ class Examples:
         check(text.count(" px)") >= 5, "objects are counted")
         check("appeared: object" in text, "messages are read")
 
+    def mistakes(self):
+        """A wrong command ends at once, with words that say what is wanted."""
+        none = str(self.work / "none.mp4")
+        usage = {"background.sh": [none, none], "file.sh": [none], "rtsp.sh": [],
+                 "two-streams.sh": [none, none]}
+        cases = [(["sh", self.examples / name, *given], f"usage: {name} ")
+                 for name, given in usage.items()]
+        if (self.built / "pull-masks").exists():
+            cases.append(([self.built / "pull-masks", none], "file: Resource not found"))
+        count = self.examples / "count-objects.py"
+        cases += [([PYTHON, count, none], f"{none}: Resource not found"),
+                  ([PYTHON, count, "--help"], "count-objects.py VIDEO"),
+                  ([PYTHON, self.examples / "web" / "server.py", "--port", "99999"],
+                   "--port: invalid port value: '99999'"),
+                  ([PYTHON, self.examples / "cameras.py", "--health-port", "-1", "a=rtsp://b"],
+                   "--health-port: invalid port value: '-1'")]
+        for command, words in cases:
+            done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
+                                  timeout=20)
+            if "No module named" in done.stderr:
+                continue  # of Python, not installed
+            check(done.returncode and words in done.stderr and "objects:" not in done.stdout,
+                  f"{words}; it says: {done.stderr}")
+
     def rtsp(self):
         """The client example reads from the server example."""
         need_code("import gi; gi.require_version('GstRtspServer', '1.0')")

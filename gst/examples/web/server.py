@@ -111,7 +111,7 @@ class Server:
                 break
             try:
                 await loop.run_in_executor(None, handle, json.loads(frame.data))
-            except (ValueError, KeyError, TypeError) as e:
+            except (ValueError, KeyError, TypeError, OverflowError) as e:
                 outgoing.put_nowait({"type": "error", "words": str(e)})
 
     def application(self):
@@ -121,11 +121,18 @@ class Server:
         return app
 
 
+def port(text):
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
 def arguments():
     p = argparse.ArgumentParser(description=__doc__,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--host", default="127.0.0.1")
-    p.add_argument("--port", type=int, default=8090)
+    p.add_argument("--port", type=port, default=8090)
     p.add_argument("--visitors", type=int, default=4, help="most at a time (4)")
     p.add_argument("--token", help="part of the address; made up if --host is not this machine")
     p.add_argument("--tls-cert", metavar="FILE")
