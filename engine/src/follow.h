@@ -83,6 +83,9 @@ struct rv_follow_rules {
     double inside;             /* share of the border of a small part that another object
                                   must have to get it; above 1: it never does */
     int separations;           /* checks in a row that must see it */
+    int hang_neck;             /* pixels: what hangs on an object by a neck of at most
+                                  twice that, unseen, is another one; 0: it never is */
+    double hang_share;         /* size of that, against the rest, at least */
     double unseen;             /* least part of an object that a discovery must see ... */
     int unseen_times;          /* or else, so many times in a row, it is none ... */
     double moved;              /* unless it has moved, by so many of its sizes */

@@ -274,6 +274,8 @@ bool rv_follow_judge(struct rv_follow *f, const struct rv_follow_frame *frame,
         f->counted = f->frame;
         drop_unseen(f, frame, decision);
     }
+    if (frame->followed)
+        rv_follow_hanging(f, frame->found, decision);
     discover(f, frame, decision);
     if (waits(f))
         return true;

@@ -75,9 +75,7 @@ static void find_owners(struct rv_follow *f, const uint8_t *found,
     }
 }
 
-/* Spreads the labels of f->masks, which lie at `count` pixels of the queue, over the
- * pieces. */
-static void spread(struct rv_follow *f, int count)
+void rv_spread(struct rv_follow *f, uint8_t *labels, const uint8_t *over, int count)
 {
     const int w = f->params.width, h = f->params.height;
 
@@ -87,9 +85,9 @@ static void spread(struct rv_follow *f, int count)
         for (int d = 0; d < 9; d++) {
             int nx = x + d % 3 - 1, ny = y + d / 3 - 1, n = ny * w + nx;
 
-            if (nx < 0 || ny < 0 || nx >= w || ny >= h || f->masks[n] || !f->pieces.of[n])
+            if (nx < 0 || ny < 0 || nx >= w || ny >= h || labels[n] || !over[n])
                 continue;
-            f->masks[n] = f->masks[i];
+            labels[n] = labels[i];
             f->queue[count++] = n;
         }
     }
@@ -111,7 +109,7 @@ static void share_out(struct rv_follow *f, const uint32_t owners[RV_MAX_PIECES +
             f->queue[count++] = i;
         }
     }
-    spread(f, count);
+    rv_spread(f, f->masks, f->pieces.of, count);
 }
 
 /* The length of the seam between two owners of a piece, as far as it lies inside one
@@ -205,7 +203,7 @@ static void cut_necks(struct rv_follow *f, int least)
             cored[p->of[i]] = true;
         }
     }
-    spread(f, count);
+    rv_spread(f, f->masks, f->pieces.of, count);
     for (int i = 0; i < f->pixels; i++)
         if (p->of[i] && !cored[p->of[i]])
             f->masks[i] = RV_MAX_PIECES + 1;
@@ -263,7 +261,7 @@ static void cut_borders(struct rv_follow *f, const float *logit, int least)
     }
     if (!count)
         return;
-    spread(f, count);
+    rv_spread(f, f->masks, f->pieces.of, count);
     for (int i = 0; i < f->pixels; i++)
         f->side[i] = divided[p->of[i]];
     rv_pieces_find(p, f->masks, true, least);

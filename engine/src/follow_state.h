@@ -104,6 +104,10 @@ void rv_count_areas(const uint8_t *labels, int pixels, int area[RV_OVERLAP_LABEL
 void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
                      struct rv_follow_decision *decision);
 
+/* Spreads labels, which lie at the first `count` pixels of the queue, over the pixels
+ * that are not 0 in `over`. */
+void rv_spread(struct rv_follow *f, uint8_t *labels, const uint8_t *over, int count);
+
 /* -- follow_check.c -- */
 /* Gives small parts of objects that lie inside another one back to it. `places` are those
  * of f->masks. True if f->masks changed. */
@@ -117,6 +121,12 @@ void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision);
  * f->masks. True if f->masks changed. */
 bool rv_follow_uncover(struct rv_follow *f,
                        const struct place places[RV_FOLLOW_SLOTS + 1],
+                       struct rv_follow_decision *decision);
+
+/* -- follow_necks.c -- */
+/* Makes parts of objects that hang on them by a neck, and that the zero-shot decoder does
+ * not see, objects of their own. Changes f->masks. */
+void rv_follow_hanging(struct rv_follow *f, const uint8_t *found,
                        struct rv_follow_decision *decision);
 
 /* -- follow_discover.c -- */
