@@ -168,6 +168,22 @@ class Pixels(unittest.TestCase):
         # A pixel of an object has at least the threshold's probability, here 0.5.
         self.assertTrue((masks.alpha[masks.labels > 0] >= 127).all())
 
+    def test_bad_labels_and_sizes_are_told_in_words(self):
+        """Writing to read-only memory would end the program."""
+        frozen = np.zeros((60, 90), np.uint8)
+        frozen.flags.writeable = False
+        sizes = [(size, "height, width") for size in ((0, 0), (-1, 5), (4, 5, 6), 5, (5.5, 5))]
+        with rvos.Model(MODEL, size=SIZE) as model, model.stream() as stream:
+            for how, error, words in [
+                    ({"labels": frozen}, ValueError, "labels is read-only"),
+                    ({"labels": [[0]]}, TypeError, "labels must be an array, not list"),
+                    *(({"size": size}, ValueError, words) for size, words in sizes)]:
+                with self.subTest(how), self.assertRaisesRegex(error, words):
+                    stream.process(clip()[0], **how)
+            self.assertEqual(stream.info.frames, 0)
+        with self.assertRaisesRegex(ValueError, "width, height"):
+            rvos.Model(MODEL, size=(96,))
+
     def test_bad_frames_are_told_in_words(self):
         with rvos.Model(MODEL, size=SIZE) as model, model.stream() as stream:
             for frame, how, error, words in [

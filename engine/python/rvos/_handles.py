@@ -15,7 +15,7 @@ from . import _build
 from ._ffi import ffi
 from ._library import Log, lib, logger, words
 from ._masks import Masks, Object
-from ._pixels import Frame, Labels, image_of, labels_of, size_of, view
+from ._pixels import Frame, Labels, image_of, labels_of, pair_of, size_of, view
 
 TASKS = {"zero-shot": lib.RVOS_TASK_ZERO_SHOT, "one-shot": lib.RVOS_TASK_ONE_SHOT,
          "auto": lib.RVOS_TASK_AUTO}
@@ -149,8 +149,8 @@ class Model(_Handle):
         params = ffi.new("rvos_model_params *", {
             "max_batch": max_batch, "batch_wait_us": round(batch_wait * 1e6),
             "precision": _choice(PRECISIONS, precision, "precision")})
-        if size:
-            params.width, params.height = size
+        if size is not None:
+            params.width, params.height = pair_of(size, "width, height")
         self.path = os.fspath(path) if path is not None else default_model()
         if b"\0" in os.fsencode(self.path):  # C would end the path there
             raise ValueError("a path has no byte 0")
@@ -254,19 +254,19 @@ class Stream(_Handle):
         matrix, full_range: of formats with luma: "bt601", "bt709" or "bt2020" (None: by the
         frame's height), and luma 0 to 255 instead of 16 to 235.
         size: (height, width) of the labels; None: the frame's.
-        labels: an array for them, uint8, instead of a new one.
+        labels: an array for them, uint8, that may be written, instead of a new one.
         alpha: make Masks.alpha as well.
         threshold: least probability of an object's pixel; 0: 0.5.
         min_object_size: objects of fewer pixels of the labels are left out.
         hidden: ids of objects that are left out, and followed all the same.
         """
         image = image_of(frame, format, matrix, full_range)
-        height, width = size or size_of(frame)
         if labels is None:
-            labels = np.empty((height, width), np.uint8)
+            shape = size_of(frame) if size is None else pair_of(size, "height, width")
+            labels = np.empty(shape, np.uint8)
+        out_labels = view(labels, "labels", written=True)
         soft = np.empty(labels.shape, np.uint8) if alpha else None
-        out_labels = view(labels, "labels")
-        out_alpha = ffi.NULL if soft is None else view(soft, "alpha")
+        out_alpha = ffi.NULL if soft is None else view(soft, "alpha", written=True)
         out = ffi.new("rvos_output *", {
             "labels": out_labels, "alpha": out_alpha, "threshold": threshold,
             "min_object_size": min_object_size, "hidden": _bits(hidden)})

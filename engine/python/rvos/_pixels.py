@@ -2,6 +2,7 @@
 """Converts frames and label images for librvos: pointers and strides, copies only if needed."""
 from __future__ import annotations
 
+import operator
 from typing import Any, Optional, Sequence, Union
 
 import numpy as np
@@ -146,13 +147,29 @@ def size_of(frame: Frame) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def view(array: Labels, what: str) -> Any:
-    """An rvos_labels of an array (height, width), which must be uint8 and stay alive."""
+def pair_of(size: Any, names: str) -> tuple[int, int]:
+    """A size of two whole numbers above 0; `names` says which."""
+    try:
+        one, two = (operator.index(number) for number in size)
+    except (TypeError, ValueError):
+        one = two = 0
+    if min(one, two) < 1:
+        raise ValueError(f"size must be ({names}) in pixels, not {size!r}")
+    return one, two
+
+
+def view(array: Labels, what: str, written: bool = False) -> Any:
+    """An rvos_labels of an array (height, width), which must be uint8 and stay alive.
+    `written`: librvos writes to it."""
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{what} must be an array, not {type(array).__name__}")
     if array.dtype != np.uint8 or array.ndim != 2:
         raise ValueError(f"{what} must be uint8, (height, width), not {array.dtype}, "
                          f"{array.shape}")
     if array.strides[1] < 1 or array.strides[0] < array.shape[1] * array.strides[1]:
         raise ValueError(f"{what}: rows and pixels must lie one after another in memory")
+    if written and not array.flags.writeable:
+        raise ValueError(f"{what} is read-only")
     labels = ffi.new("rvos_labels *")
     labels.height, labels.width = array.shape
     labels.data = ffi.cast("uint8_t *", array.__array_interface__["data"][0])
