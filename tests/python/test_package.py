@@ -157,6 +157,26 @@ class Pixels(unittest.TestCase):
         np.testing.assert_array_equal(ours, run([clip()[0][::-1]], "zero-shot", objects=3))
         self.assertTrue(np.any(ours))
 
+    def test_pictures_of_pil(self):
+        """As they look, whatever PIL has in memory."""
+        try:
+            from PIL import Image
+        except ImportError:
+            self.skipTest("no PIL")
+        few = [Image.fromarray(frame).quantize(16) for frame in clip()]
+        wanted = run([np.asarray(f.convert("RGB")) for f in few], "zero-shot", objects=3)
+        for mode in ("P", "RGB", "RGBA"):
+            np.testing.assert_array_equal(
+                run([f.convert(mode) for f in few], "zero-shot", objects=3), wanted)
+        one = Image.fromarray(clip()[0])
+        for mode in ("1", "LA", "CMYK", "YCbCr", "HSV"):
+            other = one.convert(mode)
+            np.testing.assert_array_equal(
+                run([other], "zero-shot"), run([np.asarray(other.convert("RGB"))], "zero-shot"))
+        for mode in ("I", "I;16", "F"):
+            with self.assertRaisesRegex(TypeError, f"8 bits a sample, not PIL's mode {mode}"):
+                run([Image.new(mode, (90, 60))], "zero-shot")
+
     def test_labels_go_where_the_caller_wants(self):
         frame, labels = clip()[0], np.full((70, 200), 99, np.uint8)
         with rvos.Model(MODEL, size=SIZE) as model, model.stream("zero-shot") as stream:
@@ -397,6 +417,9 @@ class Results(unittest.TestCase):
         colour = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0)}
         for thing in [t for t in masks if t.id in colour]:
             np.testing.assert_array_equal(drawn[masks.mask(thing)][0], colour[thing.id])
+        for other in (frame / 255, frame.astype(np.uint16)):
+            with self.assertRaisesRegex(TypeError, "a frame must be uint8"):
+                masks.draw(other)
 
     def test_one_shot_is_taken_with_masks(self):
         with rvos.Model(MODEL, size=SIZE) as model:

@@ -15,7 +15,7 @@ from . import _build
 from ._ffi import ffi
 from ._library import Log, lib, logger, words
 from ._masks import Masks, Object
-from ._pixels import Frame, Labels, image_of, labels_of, pair_of, size_of, view
+from ._pixels import Frame, Labels, image_of, labels_of, pair_of, plain, size_of, view
 
 TASKS = {"zero-shot": lib.RVOS_TASK_ZERO_SHOT, "one-shot": lib.RVOS_TASK_ONE_SHOT,
          "auto": lib.RVOS_TASK_AUTO}
@@ -248,9 +248,10 @@ class Stream(_Handle):
 
         frame: uint8, (height, width, 3) RGB, (height, width, 4) RGBA, or (height, width)
         grey; or what `format` says: "bgr", "bgrx" ..., or a tuple of planes for "i420",
-        "nv12", "y444", "p010" ...; or a frame of PyAV. It is read in place, unless its
-        strides forbid that: pixels must be dense in a row, and rows must come from top to
-        bottom. A view [..., ::-1] that turns BGR into RGB is read in place, too.
+        "nv12", "y444", "p010" ...; or a frame of PyAV; or a picture of PIL with 8 bits a
+        sample. An array is read in place, unless its strides forbid that: pixels must be
+        dense in a row, and rows must come from top to bottom. A view [..., ::-1] that turns
+        BGR into RGB is read in place, too.
         matrix, full_range: of formats with luma: "bt601", "bt709" or "bt2020" (None: by the
         frame's height), and luma 0 to 255 instead of 16 to 235.
         size: (height, width) of the labels; None: the frame's.
@@ -260,6 +261,7 @@ class Stream(_Handle):
         min_object_size: objects of fewer pixels of the labels are left out.
         hidden: ids of objects that are left out, and followed all the same.
         """
+        frame = plain(frame)
         image = image_of(frame, format, matrix, full_range)
         if labels is None:
             shape = size_of(frame) if size is None else pair_of(size, "height, width")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ._ffi import ffi
 from ._library import lib
-from ._pixels import Labels, image_of, size_of, view
+from ._pixels import Labels, bytes_of, image_of, plain, size_of, view
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Masks:
         """A copy of the frame, (height, width, 3), with the objects tinted and outlined in the
         colours of DAVIS. `opacity` is the tint's, 0 to 1; `contour` is the line's width in pixels.
         """
-        drawn = np.array(frame, np.uint8, order="C")
+        drawn = np.array(bytes_of(plain(frame), "a frame"), order="C")
         if drawn.ndim != 3 or size_of(drawn) != self.labels.shape:
             raise ValueError(f"the frame must be {(*self.labels.shape, 3)}, not {drawn.shape}")
         labels = np.ascontiguousarray(self.labels)

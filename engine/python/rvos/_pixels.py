@@ -59,6 +59,16 @@ class Image:
         self.keep.append(rows)
 
 
+def plain(frame: Any) -> Any:
+    """A frame that NumPy may read: PIL gives it palette indices, CMYK or YCbCr as they are."""
+    mode = getattr(frame, "mode", None)
+    if not isinstance(mode, str) or not hasattr(frame, "getbands"):
+        return frame
+    if mode[:1] in "IF":  # PIL would clip them to 8 bits
+        raise TypeError(f"a frame must have 8 bits a sample, not PIL's mode {mode}")
+    return np.asarray(frame if mode in ("L", "RGB", "RGBA", "RGBX") else frame.convert("RGB"))
+
+
 def bytes_of(array: Any, what: str) -> npt.NDArray[Any]:
     array = np.asarray(array)
     if array.dtype != np.uint8:
@@ -130,7 +140,7 @@ def image_of(frame: Frame, kind: Optional[str] = None, matrix: Optional[str] = N
     if hasattr(frame, "planes") and hasattr(frame, "reformat"):
         return _decoded(frame)
     image = (_planar(frame, kind) if isinstance(frame, (tuple, list))
-             else _packed(np.asarray(frame), kind))
+             else _packed(plain(frame), kind))
     if matrix not in MATRIX:
         raise ValueError(f"matrix must be bt601, bt709 or bt2020, not {matrix}")
     image.c.colorimetry.matrix = MATRIX[matrix]
