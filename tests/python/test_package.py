@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Compares the Python package with rvos-segment, and tests mistakes of users.
+"""Compares the Python package with rvos-segment, and tests its handles and results.
 
 test_package.py MODEL RVOS_SEGMENT: a small random network, and the tool or "".
 """
@@ -19,33 +19,10 @@ import unittest
 import numpy as np
 
 import rvos
-from rvos._pixels import image_of, labels_of
+from fixture import MODEL, SIZE, clip, run, square
+from rvos._pixels import image_of
 
-MODEL = os.path.abspath(sys.argv[1])
 SEGMENT = sys.argv[2]
-SIZE = (96, 64)
-
-
-def clip(frames=8, height=60, width=90):
-    """A bright square that moves over noise."""
-    noise = np.random.default_rng(1).integers(0, 80, (height, width, 3), np.uint8)
-    made = [noise.copy() for _ in range(frames)]
-    for t, frame in enumerate(made):
-        frame[10:30, 5 + 4 * t:25 + 4 * t] = (230, 200, 40)
-    return made
-
-
-def square(frame=0, height=60, width=90):
-    labels = np.zeros((height, width), np.uint8)
-    labels[10:30, 5 + 4 * frame:25 + 4 * frame] = 1
-    return labels
-
-
-def run(frames, task, seed=None, **params):
-    with rvos.Model(MODEL, size=SIZE) as model, model.stream(task, **params) as stream:
-        if seed is not None:
-            stream.seed(seed)
-        return [stream.process(frame).labels for frame in frames]
 
 
 @unittest.skipUnless(SEGMENT and os.path.exists(SEGMENT), "no rvos-segment")
@@ -157,26 +134,6 @@ class Pixels(unittest.TestCase):
         np.testing.assert_array_equal(ours, run([clip()[0][::-1]], "zero-shot", objects=3))
         self.assertTrue(np.any(ours))
 
-    def test_pictures_of_pil(self):
-        """As they look, whatever PIL has in memory."""
-        try:
-            from PIL import Image
-        except ImportError:
-            self.skipTest("no PIL")
-        few = [Image.fromarray(frame).quantize(16) for frame in clip()]
-        wanted = run([np.asarray(f.convert("RGB")) for f in few], "zero-shot", objects=3)
-        for mode in ("P", "RGB", "RGBA"):
-            np.testing.assert_array_equal(
-                run([f.convert(mode) for f in few], "zero-shot", objects=3), wanted)
-        one = Image.fromarray(clip()[0])
-        for mode in ("1", "LA", "CMYK", "YCbCr", "HSV"):
-            other = one.convert(mode)
-            np.testing.assert_array_equal(
-                run([other], "zero-shot"), run([np.asarray(other.convert("RGB"))], "zero-shot"))
-        for mode in ("I", "I;16", "F"):
-            with self.assertRaisesRegex(TypeError, f"8 bits a sample, not PIL's mode {mode}"):
-                run([Image.new(mode, (90, 60))], "zero-shot")
-
     def test_labels_go_where_the_caller_wants(self):
         frame, labels = clip()[0], np.full((70, 200), 99, np.uint8)
         with rvos.Model(MODEL, size=SIZE) as model, model.stream("zero-shot") as stream:
@@ -187,41 +144,6 @@ class Pixels(unittest.TestCase):
         self.assertEqual(masks.alpha.shape, (60, 90))
         # A pixel of an object has at least the threshold's probability, here 0.5.
         self.assertTrue((masks.alpha[masks.labels > 0] >= 127).all())
-
-    def test_bad_labels_and_sizes_are_told_in_words(self):
-        """Writing to read-only memory would end the program."""
-        frozen = np.zeros((60, 90), np.uint8)
-        frozen.flags.writeable = False
-        sizes = [(size, "height, width") for size in ((0, 0), (-1, 5), (4, 5, 6), 5, (5.5, 5))]
-        with rvos.Model(MODEL, size=SIZE) as model, model.stream() as stream:
-            for how, error, words in [
-                    ({"labels": frozen}, ValueError, "labels is read-only"),
-                    ({"labels": [[0]]}, TypeError, "labels must be an array, not list"),
-                    *(({"size": size}, ValueError, words) for size, words in sizes)]:
-                with self.subTest(how), self.assertRaisesRegex(error, words):
-                    stream.process(clip()[0], **how)
-            self.assertEqual(stream.info.frames, 0)
-        with self.assertRaisesRegex(ValueError, "width, height"):
-            rvos.Model(MODEL, size=(96,))
-
-    def test_bad_frames_are_told_in_words(self):
-        with rvos.Model(MODEL, size=SIZE) as model, model.stream() as stream:
-            for frame, how, error, words in [
-                    (np.zeros((4, 4, 3)), {}, TypeError, "uint8, not float64"),
-                    (np.zeros((4, 4, 2), np.uint8), {}, ValueError, r"not \(4, 4, 2\)"),
-                    (np.zeros((0, 4, 3), np.uint8), {}, ValueError, "must not be empty"),
-                    (np.zeros((4, 4, 3), np.uint8), {"format": "nv12"}, ValueError, "nv12"),
-                    (np.zeros((4, 4, 3), np.uint8), {"matrix": "pal"}, ValueError, "pal"),
-                    ((np.zeros((4, 4), np.uint8),), {"format": "nv12"}, ValueError, "2 planes"),
-                    (np.zeros((4, 4, 3), np.uint8), {"threshold": 3}, rvos.InvalidArgument,
-                     "threshold"),
-                    (np.zeros((4, 4, 3), np.uint8), {"hidden": [40]}, ValueError, "1 to 32"),
-                    (np.zeros((4, 4, 3), np.uint8), {"labels": np.zeros((4, 4))}, ValueError,
-                     "labels must be uint8")]:
-                with self.subTest(words), self.assertRaisesRegex(error, words):
-                    stream.process(frame, **how)
-            self.assertEqual(stream.info.frames, 0)
-
 
 class Handles(unittest.TestCase):
     def test_errors_are_exceptions_with_the_librarys_words(self):
@@ -308,17 +230,6 @@ class Handles(unittest.TestCase):
             self.assertIn("object 4 of the masks is ignored", caught.output[0])
             stream.reset()
             self.assertEqual(stream.info.frames, 0)
-
-    def test_black_and_white_masks(self):
-        """As a picture has them: 255 is the object, or "ignore" beside others."""
-        self.assertTrue((labels_of(square() * 255) == square()).all())
-        self.assertTrue((labels_of(square() * 40) == square()).all())
-        both = square() * 2
-        both[40:50] = 255
-        self.assertTrue((labels_of(both) == square() * 2).all())
-        both[55:] = 128
-        with self.assertRaisesRegex(ValueError, "have the values 128, 255. .*mask > 127"):
-            labels_of(both)
 
     def test_fork(self):
         """A child process gets an error that says why, and can open a model of its own."""
@@ -417,9 +328,6 @@ class Results(unittest.TestCase):
         colour = {1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0)}
         for thing in [t for t in masks if t.id in colour]:
             np.testing.assert_array_equal(drawn[masks.mask(thing)][0], colour[thing.id])
-        for other in (frame / 255, frame.astype(np.uint16)):
-            with self.assertRaisesRegex(TypeError, "a frame must be uint8"):
-                masks.draw(other)
 
     def test_one_shot_is_taken_with_masks(self):
         with rvos.Model(MODEL, size=SIZE) as model:

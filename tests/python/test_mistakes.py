@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the Python package says of mistakes of its users, and what it reads as they mean it.
+
+test_mistakes.py MODEL: a small random network.
+"""
+import sys
+import unittest
+
+import numpy as np
+
+import rvos
+from fixture import MODEL, SIZE, clip, run, square
+from rvos._pixels import labels_of
+
+
+class Frames(unittest.TestCase):
+    def test_pictures_of_pil(self):
+        """As they look, whatever PIL has in memory."""
+        try:
+            from PIL import Image
+        except ImportError:
+            self.skipTest("no PIL")
+        few = [Image.fromarray(frame).quantize(16) for frame in clip()]
+        wanted = run([np.asarray(f.convert("RGB")) for f in few], "zero-shot", objects=3)
+        for mode in ("P", "RGB", "RGBA"):
+            np.testing.assert_array_equal(
+                run([f.convert(mode) for f in few], "zero-shot", objects=3), wanted)
+        one = Image.fromarray(clip()[0])
+        for mode in ("1", "LA", "CMYK", "YCbCr", "HSV"):
+            other = one.convert(mode)
+            np.testing.assert_array_equal(
+                run([other], "zero-shot"), run([np.asarray(other.convert("RGB"))], "zero-shot"))
+        for mode in ("I", "I;16", "F"):
+            with self.assertRaisesRegex(TypeError, f"8 bits a sample, not PIL's mode {mode}"):
+                run([Image.new(mode, (90, 60))], "zero-shot")
+
+    def test_bad_labels_and_sizes_are_told_in_words(self):
+        """Writing to read-only memory would end the program."""
+        frozen = np.zeros((60, 90), np.uint8)
+        frozen.flags.writeable = False
+        sizes = [(size, "height, width") for size in ((0, 0), (-1, 5), (4, 5, 6), 5, (5.5, 5))]
+        with rvos.Model(MODEL, size=SIZE) as model, model.stream() as stream:
+            for how, error, words in [
+                    ({"labels": frozen}, ValueError, "labels is read-only"),
+                    ({"labels": [[0]]}, TypeError, "labels must be an array, not list"),
+                    *(({"size": size}, ValueError, words) for size, words in sizes)]:
+                with self.subTest(how), self.assertRaisesRegex(error, words):
+                    stream.process(clip()[0], **how)
+            self.assertEqual(stream.info.frames, 0)
+        with self.assertRaisesRegex(ValueError, "width, height"):
+            rvos.Model(MODEL, size=(96,))
+
+    def test_bad_frames_are_told_in_words(self):
+        with rvos.Model(MODEL, size=SIZE) as model, model.stream() as stream:
+            for frame, how, error, words in [
+                    (np.zeros((4, 4, 3)), {}, TypeError, "uint8, not float64"),
+                    (np.zeros((4, 4, 2), np.uint8), {}, ValueError, r"not \(4, 4, 2\)"),
+                    (np.zeros((0, 4, 3), np.uint8), {}, ValueError, "must not be empty"),
+                    (np.zeros((4, 4, 3), np.uint8), {"format": "nv12"}, ValueError, "nv12"),
+                    (np.zeros((4, 4, 3), np.uint8), {"matrix": "pal"}, ValueError, "pal"),
+                    ((np.zeros((4, 4), np.uint8),), {"format": "nv12"}, ValueError, "2 planes"),
+                    (np.zeros((4, 4, 3), np.uint8), {"threshold": 3}, rvos.InvalidArgument,
+                     "threshold"),
+                    (np.zeros((4, 4, 3), np.uint8), {"hidden": [40]}, ValueError, "1 to 32"),
+                    (np.zeros((4, 4, 3), np.uint8), {"labels": np.zeros((4, 4))}, ValueError,
+                     "labels must be uint8")]:
+                with self.subTest(words), self.assertRaisesRegex(error, words):
+                    stream.process(frame, **how)
+            self.assertEqual(stream.info.frames, 0)
+
+    def test_frames_to_draw_on(self):
+        frame, masks = next(rvos.segment(clip(), model=MODEL))
+        for other in (frame / 255, frame.astype(np.uint16)):
+            with self.assertRaisesRegex(TypeError, "a frame must be uint8"):
+                masks.draw(other)
+
+
+class Seeds(unittest.TestCase):
+    def test_black_and_white_masks(self):
+        """As a picture has them: 255 is the object, or "ignore" beside others."""
+        self.assertTrue((labels_of(square() * 255) == square()).all())
+        self.assertTrue((labels_of(square() * 40) == square()).all())
+        both = square() * 2
+        both[40:50] = 255
+        self.assertTrue((labels_of(both) == square() * 2).all())
+        both[55:] = 128
+        with self.assertRaisesRegex(ValueError, "have the values 128, 255. .*mask > 127"):
+            labels_of(both)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
