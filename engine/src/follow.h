@@ -90,7 +90,8 @@ struct rv_follow_rules {
     int unseen_times;          /* or else, so many times in a row, it is none ... */
     double moved;              /* unless it has moved, by so many of its sizes */
     double held;               /* part of an object that a piece must hold to mend it */
-    double mend_from, mend_to; /* size of that piece, against the object */
+    double mend_from, mend_to; /* size of that piece, against the object, at least, and
+                                  against its recent area, at most */
     double mend_others;        /* part of the piece that others may hold */
     double mend_sure;          /* mean probability of what the piece adds, against that of
                                   what both share, at least */

@@ -63,7 +63,7 @@ static int mended_slot(const struct rv_follow *f, int piece,
     }
     return slot && !f->slot[slot - 1].given &&
                    area >= f->rules.mend_from * followed[slot] &&
-                   area <= f->rules.mend_to * followed[slot] &&
+                   area <= f->rules.mend_to * f->slot[slot - 1].full &&
                    all - common[slot] <= f->rules.mend_others * area
                ? slot
                : 0;

@@ -19,7 +19,7 @@ static bool lose_parts(const struct rv_follow_rules *rules)
  * up. */
 static uint32_t touching(const struct rv_follow_rules *rules, int w)
 {
-    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 30, 2));
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 24, 2));
 
     s->shape[1].absent = true;
     run(s, START + 2);
@@ -38,17 +38,29 @@ static bool comes_up_beside(const struct rv_follow_rules *rules)
 /* It is a part of the object that has become small: the object has lost it. */
 static bool lost_beside(const struct rv_follow_rules *rules)
 {
-    return touching(rules, 15) == 1;
+    return touching(rules, 12) == 1;
+}
+
+/* A piece that is much larger than the object was holds another thing, too. */
+static bool too_large(const struct rv_follow_rules *rules)
+{
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 30, 1));
+
+    s->shape[1].absent = true;
+    run(s, START + 2);
+    s->shape[1].absent = false;
+    run(s, 3 * INTERVAL);
+    return id(s, 0) == 1 && !id(s, 1) && objects(s) == 1;
 }
 
 /* The decoder is much less sure of what a piece holds beside the object: that is another
  * thing. */
 static bool mend_sure(const struct rv_follow_rules *rules)
 {
-    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 20, 1));
+    struct scene *s = begin_two(rules, 4, INTERVAL, left, tall(50, 12, 1));
 
     s->shape[1].absent = true;
-    s->shape[1].border = 20;
+    s->shape[1].border = 12;
     run(s, START + 2);
     s->shape[1].absent = false;
     run(s, 3 * INTERVAL);
@@ -62,7 +74,7 @@ static bool mend_flicker(const struct rv_follow_rules *rules)
 
     s->shape[0] = left;
     run(s, START + 2);
-    s->shape[1] = tall(50, 20, 1);
+    s->shape[1] = tall(50, 12, 1);
     for (int t = 0; t < 60; t++) {
         s->shape[1].found = ~s->looks & 1;
         step(s);
@@ -96,6 +108,7 @@ int main(void)
     WITHOUT(lose_parts, mend_sightings, 0);
     WITHOUT(comes_up_beside, beside, false);
     WITHOUT(lost_beside, shrunk, 0);
+    WITHOUT(too_large, mend_to, 4);
     WITHOUT(mend_flicker, mend_sightings, 1);
     WITHOUT(mend_sure, mend_sure, 0);
     unsure_beside();
