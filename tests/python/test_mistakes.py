@@ -3,6 +3,7 @@
 
 test_mistakes.py MODEL: a small random network.
 """
+import logging
 import sys
 import unittest
 
@@ -75,7 +76,33 @@ class Frames(unittest.TestCase):
                 masks.draw(other)
 
 
+    def test_one_picture_is_no_video(self):
+        grey, pictures = clip()[0][:, :, 0], [clip()[0]]
+        try:
+            from PIL import Image
+            pictures.append(Image.fromarray(clip()[0]))
+        except ImportError:
+            pass
+        for picture in (grey, *pictures):
+            with self.assertRaisesRegex(ValueError, r"one picture .*\(60, 90.*\[picture\]"):
+                next(rvos.segment(picture, model=MODEL))
+        for video in (np.stack(clip(2)), np.stack([grey, grey]), [grey, grey], iter(pictures)):
+            found = list(rvos.segment(video, model=MODEL, task="zero-shot"))
+            self.assertEqual(found[0][0].shape[:2], (60, 90))
+            self.assertEqual(found[0][1].labels.shape, (60, 90))
+
+
 class Seeds(unittest.TestCase):
+    def test_masks_of_frames_that_do_not_come(self):
+        for wrong in (-1, 1.5, "1"):
+            with self.assertRaisesRegex(ValueError, f"integer from 0, not {wrong!r}"):
+                next(rvos.segment(clip(3), model=MODEL, masks={0: square(), wrong: square()}))
+        with self.assertLogs("rvos", logging.WARNING) as caught:
+            list(rvos.segment(clip(3), model=MODEL, masks={np.int64(2): square(2),
+                                                           50: square() * 2}))
+        self.assertEqual(caught.output, ["WARNING:rvos:masks of frame 50 are not used: the "
+                                         "video has 3 frames, counted from 0"])
+
     def test_black_and_white_masks(self):
         """As a picture has them: 255 is the object, or "ignore" beside others."""
         self.assertTrue((labels_of(square() * 255) == square()).all())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import numbers
 import os
 from typing import Any, Callable, Iterable, Iterator, Mapping, Optional, Union
 
@@ -11,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ._handles import Model, Stream
+from ._library import logger
 from ._masks import Masks
-from ._pixels import MAX_OBJECTS, Labels, labels_of
+from ._pixels import MAX_OBJECTS, Labels, labels_of, plain
 from ._turned import UPRIGHT, Turn, of_file
 
 
@@ -87,7 +89,25 @@ def _by_frame(masks: Any) -> dict[int, Labels]:
     if masks is None:
         return {}
     given = masks if isinstance(masks, Mapping) else {0: masks}
-    return {index: labels_of(m) for index, m in given.items()}
+    for index in given:
+        if not isinstance(index, numbers.Integral) or index < 0:
+            raise ValueError(f"masks: a frame number is an integer from 0, not {index!r}")
+    return {int(index): labels_of(m) for index, m in given.items()}
+
+
+def _frames(video: Any) -> Iterable[Any]:
+    """The frames of `segment`'s video."""
+    if isinstance(video, (str, os.PathLike)):
+        return decoded(video)
+    # The rows of a picture would be taken for grey frames.
+    picture = plain(video)
+    shape = picture.shape if isinstance(picture, np.ndarray) else None
+    if hasattr(video, "reformat") or shape and (len(shape) < 3 or len(shape) == 3
+                                                and shape[2] in (1, 3, 4)):
+        raise ValueError(f"video is one picture{f' of shape {shape}' if shape else ''}: give a "
+                         "list of pictures, such as [picture], or call Stream.process")
+    frames: Iterable[Any] = video
+    return frames
 
 
 def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
@@ -98,7 +118,7 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
     """Yields (frame, masks) for each frame of a video: frame is uint8, (height, width, 3), RGB.
 
     video: the path of a file, which PyAV decodes, or an iterable of frames: arrays like
-    these, or PyAV frames. Frames of a rotated file are turned upright.
+    these, pictures of PIL, or PyAV frames. Frames of a rotated file are turned upright.
     masks: the objects to follow, as for Stream.seed: masks of the first frame, or a dict of
     masks by the frame number (from 0) at which objects appear.
     task: None: "one-shot" with masks, else "auto". objects: most objects at a time;
@@ -109,14 +129,13 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
     if task is None and seeds:
         task = "one-shot"
     highest = max((int(m[m <= MAX_OBJECTS].max(initial=0)) for m in seeds.values()), default=0)
-    frames: Iterable[Any] = video
-    if isinstance(video, (str, os.PathLike)):
-        frames = decoded(video)
+    frames = _frames(video)
     used = model if isinstance(model, Model) else Model(model)
     try:
         with used.stream(task, objects=objects or max(highest, used.info.objects),
                          discovery_interval=discovery_interval) as stream:
-            for index, frame in enumerate(frames):
+            index = -1
+            for index, frame in enumerate(map(plain, frames)):
                 if index in seeds:
                     _seed(stream, seeds, index)
                 found = stream.process(frame, threshold=threshold,
@@ -124,9 +143,17 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
                 found.time = getattr(frame, "time", None)
                 picture = frame.to_ndarray(format="rgb24") if hasattr(frame, "reformat") else frame
                 yield picture, found
+            _warn_unused(seeds, index + 1)
     finally:
         if used is not model:
             used.close()
+
+
+def _warn_unused(seeds: dict[int, Labels], length: int) -> None:
+    late = ", ".join(str(index) for index in sorted(seeds) if index >= length)
+    if late:
+        logger.warning("masks of frame %s are not used: the video has %d frames, counted from 0", late,
+                       length)
 
 
 def _seed(stream: Stream, seeds: dict[int, Labels], index: int) -> None:
