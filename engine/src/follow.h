@@ -57,15 +57,12 @@ struct rv_follow_rules {
     double shrunk;     /* or while an object has less than this part of its recent area */
     double sure;       /* mean probability of a new piece, against the surest piece of the
                           frame, at least */
-    int settled; /* frames that a piece needs before the start ends; frame 0's is enough
-                  */
-    int apart;   /* frames for which a part of an object must be apart from the rest
-                    before it is an object of its own */
-    int near;    /* pixels between parts of an object that one zero-shot slot holds */
-    int joined;  /* frames for which two objects must be one piece before they are one */
-    double two_held; /* unless a zero-shot slot of its own holds that part of each of
-                        them; above 1: never */
-    int grown_up;    /* and frames that it has been there: before, it is a part at once */
+    int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
+                   */
+    int apart;    /* frames for which a part of an object must be apart from the rest
+                     before it is an object of its own */
+    int near;     /* pixels between parts of an object that one zero-shot slot holds */
+    int grown_up; /* frames that an object needs to stay one when it meets a larger one */
     double bridge_share; /* part of an object that the zero-shot slot of another one must
                             hold, for both to be one at once; above 1: never */
     double bridged;  /* and the length of the seam between them inside one slot, in sides

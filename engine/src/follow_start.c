@@ -35,24 +35,12 @@ static void find_held(const struct rv_follow *f, const uint8_t *labels,
                 held[a].most = z;
 }
 
-/* Whether two objects lie in two zero-shot slots. */
-static bool lie_apart(const struct rv_follow *f, const struct held *a,
-                      const struct held *b)
+/* The slots that each piece holds. Two objects that meet stay two. What has only just
+ * come up is a part of the larger one that it meets. */
+static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
 {
-    return a->most != b->most && a->by[a->most] >= f->rules.two_held * a->area &&
-           b->by[b->most] >= f->rules.two_held * b->area;
-}
-
-/* The slots that each piece holds. Two objects that have met stay two for some frames;
- * then they were one from the beginning, and the larger one's slot stays. They stay two
- * for good if each lies in a zero-shot slot of its own. */
-static void find_owners(struct rv_follow *f, const uint8_t *found,
-                        uint32_t owners[RV_MAX_PIECES + 1])
-{
-    struct held held[RV_FOLLOW_SLOTS + 1] = {0};
     int shown[RV_OVERLAP_LABELS];
 
-    find_held(f, f->shown, found, held);
     rv_overlaps(f->pieces.of, f->shown, f->pixels, f->overlap);
     rv_count_areas(f->shown, f->pixels, shown);
     for (int k = 1; k <= f->pieces.count; k++) {
@@ -63,13 +51,10 @@ static void find_owners(struct rv_follow *f, const uint8_t *found,
             if (holds(f, k, s, shown) && shown[s] > (largest ? shown[largest] : 0))
                 largest = s;
         for (int s = 1; s <= f->params.objects; s++) {
-            if (!holds(f, k, s, shown))
-                continue;
-            f->slot[s - 1].joined = s == largest ? 0 : f->slot[s - 1].joined + 1;
-            if (s == largest || ((f->slot[s - 1].joined < f->rules.joined ||
-                                  lie_apart(f, &held[s], &held[largest])) &&
-                                 (!f->slot[s - 1].since ||
-                                  f->frame - f->slot[s - 1].since >= f->rules.grown_up)))
+            const int64_t since = f->slot[s - 1].since;
+
+            if (holds(f, k, s, shown) &&
+                (s == largest || !since || f->frame - since >= f->rules.grown_up))
                 owners[k] |= rv_slot_bit(s - 1);
         }
     }
@@ -433,7 +418,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
         if (f->dropped[i] || (frame->followed && frame->followed[i]))
             f->masks[i] = 0;
     find_pieces(f, frame->found_logit, (int)(f->rules.least_first * f->pixels));
-    find_owners(f, frame->found, owners);
+    find_owners(f, owners);
     share_out(f, owners, RV_FOLLOW_SLOTS);
     join_bridged(f, frame->found);
     find_labelled(f, (int)(f->rules.least_first * f->pixels));

@@ -39,7 +39,6 @@ struct slot {
     uint32_t behind;    /* slots whose objects occlude it */
     int apart;          /* consecutive checks that found it in two pieces */
     int unseen;         /* consecutive discoveries that did not find it */
-    int joined;         /* consecutive frames in one piece with a larger object */
 };
 
 /* A piece of the last discovery, by its number there. */

@@ -117,19 +117,6 @@ static bool cross(const struct rv_follow_rules *rules)
     return id(s, 0) == 1 && id(s, 1) == 2 && !s->changed;
 }
 
-/* Two objects touch for a moment of the start. */
-static bool touch(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin_two(rules, 4, 0, left, tall(20, 30, 2));
-
-    for (int t = 0; t < START; t++) {
-        s->shape[1].x = t >= START - 3 ? 50 : 60;
-        step(s);
-    }
-    run(s, 10);
-    return id(s, 0) && id(s, 1) && id(s, 0) != id(s, 1);
-}
-
 /* One object comes apart into two large parts: the larger one keeps the number. */
 static bool separate(const struct rv_follow_rules *rules)
 {
@@ -406,7 +393,6 @@ int main(void)
     WITHOUT(leave, lost, 1000000);
     WITHOUT(come_back, lost, 10);
     WITHOUT(cross, theft_growth, -10);
-    WITHOUT(touch, joined, 1);
     WITHOUT(separate, separations, 1000000);
     WITHOUT(crumb, far, 1000);
     WITHOUT(near_part, far, 0);
