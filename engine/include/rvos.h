@@ -355,7 +355,8 @@ RVOS_API void rvos_stream_reset(rvos_stream *stream);
  * without a cut. RVOS_ERR_WRONG_TASK unless the stream is an AUTO stream. */
 RVOS_API int rvos_stream_discover(rvos_stream *stream);
 
-/* A part of the frame, as fractions of its size: 0, 0, 1, 1 is the whole frame. */
+/* A part of the frame, as fractions of its size: 0, 0, 1, 1 is the whole frame. Width and
+ * height must be above 0. */
 typedef struct rvos_box {
     float x, y, width, height;
 } rvos_box;

@@ -147,11 +147,12 @@ int rvos_stream_seed_box(rvos_stream *s, int object, const rvos_box *box)
 
     if (ret)
         return ret;
-    if (!box || object < 1 || object > s->params.objects || !isfinite(box->x) ||
-        !isfinite(box->y) || !isfinite(box->width) || !isfinite(box->height)) {
+    if (!rv_stream_has(s, object, "rvos_stream_seed_box"))
+        return RVOS_ERR_ARGUMENT;
+    if (!box || !isfinite(box->x) || !isfinite(box->y) || !isfinite(box->width) ||
+        !isfinite(box->height) || box->width <= 0 || box->height <= 0) {
         rv_log(s->model->device, RVOS_LOG_ERROR,
-               "rvos_stream_seed_box: no box, or an object above the stream's %d",
-               s->params.objects);
+               "rvos_stream_seed_box: a box has finite numbers, a width and a height");
         return RVOS_ERR_ARGUMENT;
     }
     s->automatic->box[object - 1] = *box;

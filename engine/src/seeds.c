@@ -55,11 +55,22 @@ void rv_stream_unseed(rvos_stream *s, uint32_t slots)
     }
 }
 
+bool rv_stream_has(const rvos_stream *s, int object, const char *function)
+{
+    bool has = s && object >= 1 && object <= s->params.objects;
+
+    if (s && !has)
+        rv_log(device_of(s), RVOS_LOG_ERROR,
+               "%s: object %d is out of range: the stream has 1 to %d", function, object,
+               s->params.objects);
+    return has;
+}
+
 int rvos_stream_drop(rvos_stream *s, int object)
 {
     uint32_t bit;
 
-    if (!s || object < 1 || object > s->params.objects)
+    if (!rv_stream_has(s, object, "rvos_stream_drop"))
         return RVOS_ERR_ARGUMENT;
     if (rv_device_forked(device_of(s)))
         return RVOS_ERR_DEVICE;

@@ -365,7 +365,7 @@ int rvos_stream_process(rvos_stream *s, const rvos_image *frame, const rvos_outp
 
 int rvos_stream_get_object(rvos_stream *s, int object, rvos_object *info)
 {
-    if (!s || !info || object < 1 || object > s->params.objects)
+    if (!info || !rv_stream_has(s, object, "rvos_stream_get_object"))
         return RVOS_ERR_ARGUMENT;
     *info = s->object[object - 1];
     info->serial = rv_auto_serial(s, object - 1);
@@ -418,7 +418,7 @@ int rvos_stream_read_mask(rvos_stream *s, int object, float *out)
     bool ran;
     int ret;
 
-    if (!s || !out || object < 1 || object > s->params.objects)
+    if (!out || !rv_stream_has(s, object, "rvos_stream_read_mask"))
         return RVOS_ERR_ARGUMENT;
     if (forked(s))
         return RVOS_ERR_DEVICE;
@@ -434,7 +434,7 @@ int rvos_stream_read_logits(rvos_stream *s, int object, float *out, int *width,
     const struct rv_tensor *t;
     bool ran;
 
-    if (!s || object < 1 || object > s->params.objects)
+    if (!rv_stream_has(s, object, "rvos_stream_read_logits"))
         return RVOS_ERR_ARGUMENT;
     if (forked(s))
         return RVOS_ERR_DEVICE;

@@ -238,10 +238,10 @@ static void reading(rvos_model *model)
     CHECK(rvos_stream_read_logits(stream, 2, NULL, NULL, NULL) == 0);
     CHECK(rvos_stream_get_object(stream, 2, &object) == 0 && !object.present);
     for (int i = 0; i < 4; i += 3) { /* objects 0 and 3 */
-        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_mask(stream, i, plane));
-        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_logits(stream, i, plane, &w, &h));
-        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_get_object(stream, i, &object));
-        EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_drop(stream, i));
+        EXPECT(RVOS_ERR_ARGUMENT, 1, rvos_stream_read_mask(stream, i, plane));
+        EXPECT(RVOS_ERR_ARGUMENT, 1, rvos_stream_read_logits(stream, i, plane, &w, &h));
+        EXPECT(RVOS_ERR_ARGUMENT, 1, rvos_stream_get_object(stream, i, &object));
+        EXPECT(RVOS_ERR_ARGUMENT, 1, rvos_stream_drop(stream, i));
     }
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_read_mask(stream, 1, NULL));
     EXPECT(RVOS_ERR_ARGUMENT, 0, rvos_stream_get_object(stream, 1, NULL));

@@ -295,7 +295,7 @@ static void hidden(void)
 static void refusals(void)
 {
     rvos_stream *stream = open_stream(model, RVOS_TASK_ONE_SHOT, 1);
-    const rvos_box box = {0, 0, 1, 1}, bad = {NAN, 0, 1, 1};
+    const rvos_box box = {0, 0, 1, 1}, bad = {NAN, 0, 1, 1}, turned = {0.5f, 0, -0.5f, 1};
     rvos_stream *find = open_auto(model, 2, -1);
     int errors = log_.errors;
 
@@ -304,10 +304,12 @@ static void refusals(void)
     CHECK(rvos_stream_seed_box(stream, 1, &box) == RVOS_ERR_WRONG_TASK);
     CHECK(rvos_stream_seed_box(find, 0, &box) == RVOS_ERR_ARGUMENT);
     CHECK(rvos_stream_seed_box(find, 3, &box) == RVOS_ERR_ARGUMENT);
+    CHECK(strstr(log_.last, "object 3 is out of range: the stream has 1 to 2"));
     CHECK(rvos_stream_seed_box(find, 1, NULL) == RVOS_ERR_ARGUMENT);
     CHECK(rvos_stream_seed_box(find, 1, &bad) == RVOS_ERR_ARGUMENT);
+    CHECK(rvos_stream_seed_box(find, 1, &turned) == RVOS_ERR_ARGUMENT);
     log_.quiet = false;
-    CHECK(log_.errors == errors + 5 && strstr(log_.last, "rvos_stream_seed_box"));
+    CHECK(log_.errors == errors + 6 && strstr(log_.last, "a width and a height"));
     log_.errors = errors;
     rvos_stream_close(&find);
     CHECK(rvos_stream_discover(NULL) == RVOS_ERR_ARGUMENT);

@@ -103,6 +103,21 @@ class Seeds(unittest.TestCase):
         self.assertEqual(caught.output, ["WARNING:rvos:masks of frame 50 are not used: the "
                                          "video has 3 frames, counted from 0"])
 
+    def test_ids_and_boxes(self):
+        nan = float("nan")
+        with rvos.Model(MODEL, size=SIZE) as model, model.stream("auto", objects=3) as stream:
+            for call, words in [
+                    (lambda: stream.drop(99), "object 99 is out of range: the stream has 1 to 3"),
+                    (lambda: stream.probabilities(0), "object 0 is out of range"),
+                    (lambda: stream.seed_box(4, (0, 0, 1, 1)), "object 4 is out of range"),
+                    (lambda: stream.seed_box(1, (0, nan, 1, 1)), "finite numbers"),
+                    (lambda: stream.seed_box(1, (1, 0, -1, 1)), "a width and a height"),
+                    (lambda: stream.seed_box(1, (0, 0, 1)), "x, y, width, height"),
+                    (lambda: stream.seed_box(1, (0, 0, 1, 1, 1)), "x, y, width, height")]:
+                with self.subTest(words), self.assertRaisesRegex(ValueError, words):
+                    call()
+            stream.seed_box(1, np.array([0, 0, 0.5, 0.5], np.float32))
+
     def test_black_and_white_masks(self):
         """As a picture has them: 255 is the object, or "ignore" beside others."""
         self.assertTrue((labels_of(square() * 255) == square()).all())

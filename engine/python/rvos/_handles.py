@@ -315,6 +315,8 @@ class Stream(_Handle):
     def seed_box(self, id: int, box: tuple[float, float, float, float]) -> None:
         """auto: says that this box of the next frame has an object. x, y, width and height are
         fractions of the frame's size, 0 to 1."""
+        if np.shape(box) != (4,):
+            raise ValueError(f"a box is (x, y, width, height), not {box!r}")
         self._call(lib.rvos_stream_seed_box, id, ffi.new("rvos_box *", tuple(box)))
 
     def drop(self, id: int) -> None:

@@ -152,8 +152,8 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
 def _warn_unused(seeds: dict[int, Labels], length: int) -> None:
     late = ", ".join(str(index) for index in sorted(seeds) if index >= length)
     if late:
-        logger.warning("masks of frame %s are not used: the video has %d frames, counted from 0", late,
-                       length)
+        logger.warning("masks of frame %s are not used: the video has %d frames, counted from 0",
+                       late, length)
 
 
 def _seed(stream: Stream, seeds: dict[int, Labels], index: int) -> None:
