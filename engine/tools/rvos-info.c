@@ -82,7 +82,8 @@ static void print_engine(const char *name)
 /* Uses the reference engine, which prepares nothing, so it reads a file fastest. */
 static int show_file(const char *path, struct fault *fault)
 {
-    struct session_options options = {.model = path, .engine = "reference"};
+    struct session_options options = {
+        .model = path, .engine = "reference", .fixed = true};
     struct session s;
     int err = session_open(&s, &options, fault);
 

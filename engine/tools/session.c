@@ -31,25 +31,27 @@ const char *session_default_model(void)
     return NULL;
 }
 
-static const char *way_out(int status)
+/* What the user can do, in options that all tools have unless they are `fixed`. */
+static const char *way_out(int status, bool fixed)
 {
-    switch (status) {
-    case RVOS_ERR_NOT_FOUND:
-    case RVOS_ERR_IO:
-        return "name a .safetensors file with --model";
-    case RVOS_ERR_FORMAT:
-        return "models come from the package rvos-models, data/convert.py or "
+    if (status == RVOS_ERR_NOT_FOUND || status == RVOS_ERR_IO)
+        return "; name another .safetensors file";
+    if (status == RVOS_ERR_FORMAT)
+        return "; models come from the package rvos-models, data/convert.py or "
                "training (docs/training.md)";
+    if (fixed)
+        return "";
+    switch (status) {
     case RVOS_ERR_WRONG_TASK:
-        return "rvos-info tells what the file can do; choose that with --task";
+        return "; rvos-info tells what the file can do; choose that with --task";
     case RVOS_ERR_UNSUPPORTED:
-        return "choose another --engine, --precision or --size";
+        return "; choose another --engine, --precision or --size";
     case RVOS_ERR_MEMORY:
-        return "use a smaller --size or fewer --objects";
+        return "; use a smaller --size or fewer --objects";
     case RVOS_ERR_DEVICE:
-        return "try --engine cpu";
+        return "; try --engine cpu";
     default:
-        return "see --help for what is allowed";
+        return "; see --help for what is allowed";
     }
 }
 
@@ -64,7 +66,8 @@ int session_fail(struct session *s, int status, struct fault *fault)
     words = s->words[0] ? s->words : rvos_strerror(status);
     if (!strncmp(words, file, n) && words[n] == ':') /* do not name the file twice */
         words += n + 1 + strspn(words + n + 1, " ");
-    code = fault_set(fault, TOOL_ENGINE, file, "%s; %s", words, way_out(status));
+    code = fault_set(fault, TOOL_ENGINE, file, "%s%s", words,
+                     way_out(status, s->options.fixed));
     s->words[0] = 0;
     pthread_mutex_unlock(&s->lock);
     return code;

@@ -18,6 +18,7 @@ struct session_options {
     int threads;                  /* 0: all cores */
     int width, height;            /* network size; 0: the file's */
     int max_batch, batch_wait_us; /* as in rvos.h */
+    bool fixed;                   /* no option of the tool changes any of these */
 };
 
 struct session {

@@ -349,7 +349,7 @@ class Refusals(SegmentTest):
         return scratch(name)
 
     def test_models(self):
-        self.refused(3, ["nowhere", "--model"], model="nowhere.safetensors")
+        self.refused(3, ["nowhere", "another .safetensors file"], model="nowhere.safetensors")
         self.refused(3, [ROOT], model=ROOT)
         self.refused(3, ["empty.st"], model=self.file("empty.st", b""))
         self.refused(3, ["noise.st", "convert.py"],
@@ -411,7 +411,11 @@ class Info(common.ToolTest):
             self.assertIn(words, line["provenance"])
 
     def test_refusals(self):
-        self.fault(3, "nowhere", "rvos-info", "nowhere")
+        for tool in ("rvos-info", "rvos-bench"):  # neither has an option --model
+            self.fault(3, "nowhere: ", tool, "nowhere")
+            err = common.run(tool, "nowhere")[2]
+            self.assertIn("; name another .safetensors file", err)
+            self.assertNotIn("--", err)
         self.fault(1, "one file", "rvos-info", "a", "b")
 
 
