@@ -52,7 +52,7 @@ def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
 
 def _listed(path: str) -> Iterator[str]:
     try:
-        with open(path, encoding="utf-8") as f:
+        with open(path, encoding="utf-8-sig") as f:  # editors may put a byte order mark first
             for line in f:
                 if line.strip():
                     yield line.rstrip("\n")
