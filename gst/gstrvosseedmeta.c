@@ -49,12 +49,39 @@ static void fill_box(GstRvosMask *mask, const GstVideoRegionOfInterestMeta *roi,
     }
 }
 
+/* Says once why a region is not used. */
+static void warn_region(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta *roi)
+{
+    if (seeds->region_said)
+        return;
+    seeds->region_said = TRUE;
+    if (roi->id > (gint)seeds->n_slots)
+        GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                      "A region " GST_RVOS_ROI_INIT " of object %d is ignored, because "
+                      "there are %u slots. Set the property objects.",
+                      roi->id, seeds->n_slots);
+    else
+        GST_RVOS_WARN(seeds->notices, STREAM, FAILED,
+                      "A region " GST_RVOS_ROI_INIT
+                      " is ignored, because it has no pixel "
+                      "of the frame: %ux%u at %u,%u of %dx%d.",
+                      roi->w, roi->h, roi->x, roi->y, GST_VIDEO_INFO_WIDTH(seeds->info),
+                      GST_VIDEO_INFO_HEIGHT(seeds->info));
+}
+
+static gboolean has_pixel(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta *roi)
+{
+    return roi->w > 0 && roi->h > 0 &&
+           roi->x < (guint)GST_VIDEO_INFO_WIDTH(seeds->info) &&
+           roi->y < (guint)GST_VIDEO_INFO_HEIGHT(seeds->info);
+}
+
 /* A region's id is its slot. A region without id gets the lowest free slot. */
 static guint slot_of_roi(GstRvosSeeds *seeds, const GstVideoRegionOfInterestMeta *roi,
                          guint32 busy)
 {
     if (roi->id > 0)
-        return (guint)roi->id <= seeds->n_slots ? (guint)roi->id : 0;
+        return (guint)roi->id;
     return free_slot(seeds, busy);
 }
 
@@ -85,6 +112,10 @@ static gboolean apply_regions(GstRvosSeeds *seeds, GstBuffer *buffer, guint32 *t
 
         if (roi->roi_type != wanted)
             continue;
+        if (roi->id > (gint)seeds->n_slots || !has_pixel(seeds, roi)) {
+            warn_region(seeds, roi);
+            continue;
+        }
         slot = slot_of_roi(seeds, roi, busy);
         if (slot == 0 || busy & 1u << (slot - 1))
             continue;

@@ -30,7 +30,7 @@ typedef struct {
     gboolean given;   /* a mask was given since start */
     gboolean ever;    /* a slot was seeded since start */
     /* Warnings that were posted since start. */
-    gboolean none_said, lost_said, above_said, meta_said;
+    gboolean none_said, lost_said, above_said, meta_said, region_said;
 } GstRvosSeeds;
 
 typedef enum {

@@ -336,12 +336,32 @@ SUITE_TEST(test_regions)
     gst_buffer_add_video_region_of_interest_meta(buffer, "face", 0, 0, 5, 5);
     gst_harness_push(rig->h, buffer);
     fail_unless_equals_int(scripted_get().seeded, 1 | 4);
+    fail_unless_equals_int(warnings(rig), 1); /* of object 99 */
     /* Only objects that are not followed yet. */
     buffer = rig_frame(rig, 1, NOTHING);
     add_region(buffer, 3, 12);
     add_region(buffer, 2, 60000); /* off the picture: no pixel, no object */
     gst_harness_push(rig->h, buffer);
     fail_unless_equals_int(scripted_get().seeds, 1);
+    fail_unless_equals_int(warnings(rig), 0); /* said once */
+    rig_free(rig);
+}
+GST_END_TEST;
+
+SUITE_TEST(test_region_off_the_picture)
+{
+    Rig *rig = rig_one_shot(NULL);
+    GstBuffer *buffer = rig_frame(rig, 0, BOXES(BOX(1)));
+
+    add_region(buffer, 1, 64);
+    add_region(buffer, 2, 4);
+    gst_harness_push(rig->h, buffer);
+    fail_unless_equals_int(scripted_get().seeded, 2);
+    assert_string(rig_words(rig->bus, GST_MESSAGE_WARNING, GST_STREAM_ERROR,
+                            GST_STREAM_ERROR_FAILED),
+                  "A region rvos-init is ignored, because it has no pixel of the frame: "
+                  "4x10 at 64,8 "
+                  "of 64x48.");
     rig_free(rig);
 }
 GST_END_TEST;
