@@ -145,14 +145,36 @@ static const gchar *remedy(const GstCaps *caps)
     return "videoconvert";
 }
 
+/* Words for caps that are refused for their width or height alone, else NULL. */
+static gchar *wrong_size(const GstCaps *caps, const GstCaps *taken)
+{
+    g_autoptr(GstCaps) sized = gst_caps_copy(caps);
+    GstStructure *s = gst_caps_get_structure(sized, 0);
+    gint width = -1, height = -1;
+
+    gst_structure_get(s, "width", G_TYPE_INT, &width, "height", G_TYPE_INT, &height,
+                      NULL);
+    gst_structure_remove_fields(s, "width", "height", NULL);
+    return gst_caps_can_intersect(sized, taken)
+               ? g_strdup_printf(
+                     "rvosseg does not take frames of %dx%d pixels: width and "
+                     "height must be 1 or more. Look at the caps that the "
+                     "source sets.",
+                     width, height)
+               : NULL;
+}
+
 static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 {
     g_autoptr(GstCaps) taken = taken_caps(self, FALSE);
     g_autofree gchar *offered = describe(caps), *formats = describe(taken);
     g_autofree gchar *whole = gst_caps_to_string(caps);
-    g_autofree gchar *words =
-        g_strdup_printf("rvosseg does not take %s. It takes %s: put %s before it.",
-                        offered, formats, remedy(caps));
+    g_autofree gchar *words = wrong_size(caps, taken);
+
+    if (!words)
+        words =
+            g_strdup_printf("rvosseg does not take %s. It takes %s: put %s before it.",
+                            offered, formats, remedy(caps));
 
     if (fatal)
         GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", words), ("%s", whole));

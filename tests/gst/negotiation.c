@@ -63,6 +63,8 @@ SUITE_TEST(test_caps_event)
                "put videoconvert before it");
         offer(rig, GRAY16); /* no second message */
         fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
+        offer(rig, "video/x-raw,format=RGB,width=0,height=48,framerate=30/1");
+        EXPECT(now(rig, GST_MESSAGE_ERROR), "frames of 0x48 pixels", "1 or more");
         offer(rig, RGB);
         rig_run(rig, i, i + 1, NOTHING);
         fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
