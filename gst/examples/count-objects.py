@@ -43,8 +43,9 @@ class Counter:
             objects = [f"{slot} ({area} px)" for slot, area in
                        zip(values(s, "slots"), values(s, "areas"))]
             stale = f", {s.get_value('age')} frames old" if s.get_value("stale") else ""
-            print(f"{buffer.pts / Gst.SECOND:7.3f} s: {', '.join(objects) or 'nothing'}{stale}",
-                  flush=True)
+            known = buffer.pts != Gst.CLOCK_TIME_NONE
+            time = f"{buffer.pts / Gst.SECOND:7.3f} s" if known else "  no time"
+            print(f"{time}: {', '.join(objects) or 'nothing'}{stale}", flush=True)
             for tracking_id in values(s, "tracking-ids"):
                 self.seen[tracking_id] = self.seen.get(tracking_id, 0) + 1
             self.left -= 1
@@ -78,8 +79,12 @@ class Counter:
 def main():
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__.splitlines()[0])
+    try:
+        frames = int(sys.argv[2]) if len(sys.argv) > 2 else -1
+    except ValueError:
+        sys.exit(f"count-objects.py: FRAMES is a number, not {sys.argv[2]}")
     Gst.init(None)
-    counter = Counter(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else -1)
+    counter = Counter(sys.argv[1], frames)
     sys.exit(0 if counter.run() else 1)
 
 

@@ -192,6 +192,11 @@ class Examples:
         text = run(PYTHON, self.examples / "count-objects.py", self.clip(), 10)
         check(text.count(" px)") >= 5, "objects are counted")
         check("appeared: object" in text, "messages are read")
+        film = self.work / "film.jpg"  # pictures in a row have no timestamps
+        run("gst-launch-1.0", "-q", "videotestsrc", "num-buffers=3", "!", "jpegenc", "!",
+            "filesink", f"location={film}")
+        check("no time: " in run(PYTHON, self.examples / "count-objects.py", film),
+              "a frame may have no timestamp")
 
     def mistakes(self):
         """A wrong command ends at once, with words that say what is wanted."""
@@ -205,6 +210,7 @@ class Examples:
         count = self.examples / "count-objects.py"
         cases += [([PYTHON, count, none], f"{none}: Resource not found"),
                   ([PYTHON, count, "--help"], "count-objects.py VIDEO"),
+                  ([PYTHON, count, none, "all"], "count-objects.py: FRAMES is a number, not all"),
                   ([PYTHON, self.examples / "web" / "server.py", "--port", "99999"],
                    "--port: invalid port value: '99999'"),
                   ([PYTHON, self.examples / "cameras.py", "--health-port", "-1", "a=rtsp://b"],
