@@ -250,10 +250,12 @@ def arguments():
     lines = list(options.camera)
     if options.list:
         try:
-            with open(options.list, encoding="utf-8") as f:
-                lines += [line.strip() for line in f if line.strip() and line[0] != "#"]
+            with open(options.list, encoding="utf-8-sig") as f:
+                lines += [line for line in map(str.strip, f) if line and line[0] != "#"]
         except OSError as e:
             p.error(f"{options.list}: {e.strerror}")
+        except UnicodeDecodeError:
+            p.error(f"{options.list}: it is not in UTF-8")
     if options.per_pod:
         lines = lines[options.pod * options.per_pod:(options.pod + 1) * options.per_pod]
     cameras = [line.partition("=")[::2] for line in lines]
@@ -270,6 +272,10 @@ def arguments():
 def main():
     options, cameras = arguments()
     Gst.init(None)
+    try:
+        Gst.parse_launch("rvosseg " + " ".join(options.set))  # shows a wrong --set at once
+    except GLib.Error as e:
+        sys.exit(f"cameras: {e.message}")
     Service(options, cameras).run()
 
 

@@ -68,14 +68,26 @@ def needs():
     need_elements("rtspsrc", "x264enc", "avdec_h264", "intervideosink")
 
 
-def refusals():
+def refusals(folder):
+    latin, marked = pathlib.Path(folder, "latin.txt"), pathlib.Path(folder, "marked.txt")
+    latin.write_bytes("caf\xe9=rtsp://x/\n".encode("latin-1"))
+    marked.write_text("\ufeff  # a comment\n \na=rtsp://x/\n  # more\n", encoding="utf-8")
     for arguments, words in ((["door"], "NAME=URL is wanted"), ([], "no cameras"),
+                             (["--list", latin], "not in UTF-8"),
+                             # The list is read: its only camera is named twice.
+                             (["--list", marked, "a=rtsp://y/"], "the same name"),
                              (["a b=rtsp://x/"], "NAME=URL is wanted"),
                              (["a=rtsp://x/", "a=rtsp://y/"], "the same name"),
                              (["--list", "/nowhere/list"], "/nowhere/list")):
         done = subprocess.run([PYTHON, EXAMPLE, *arguments], capture_output=True, text=True,
                               check=False)
         assert done.returncode == 2 and words in done.stderr, done
+    for wrong in ("colour", "objects"):
+        done = subprocess.run([PYTHON, EXAMPLE, "a=rtsp://127.0.0.1:1/", "--set",
+                               f"{wrong}=red"], capture_output=True, text=True, check=False,
+                              timeout=60)
+        assert done.returncode == 1 and done.stderr.startswith("cameras: "), done
+        assert wrong in done.stderr and "Traceback" not in done.stderr, done
     print("ok: bad arguments are refused")
 
 
@@ -151,7 +163,8 @@ def check_returns(camera, camera_port, health, heard):
 
 def main():
     needs()
-    refusals()
+    with tempfile.TemporaryDirectory() as folder:
+        refusals(folder)
     documented()
     camera_port, mqtt_port = free_port(), free_port()
     children = [start_camera(camera_port)]

@@ -204,6 +204,7 @@ def check_doors():
         url = server.stdout.readline().strip()
         assert url.endswith("/?token=word"), url
         for path, status in (("/", 403), ("/?token=other", 403), ("/?token=word", 200),
+                             ("/?token=%C3%A9", 403), ("/?token=%ED%A0%80", 403),
                              ("/status", 403), ("/socket?token=word", 403)):
             try:
                 got = urllib.request.urlopen(url.split("/?")[0] + path, timeout=5).status
@@ -213,10 +214,29 @@ def check_doors():
         print("ok: the token is asked for")
         server.terminate()
     for arguments, status, words in ((["--tls-cert", "/nowhere"], 2, "--tls-key"),
-                                     (["--tls-cert", "/no", "--tls-key", "/no"], 1, "/no")):
+                                     (["--tls-cert", "/no", "--tls-key", "/no"], 1, "/no"),
+                                     (["--set", "colour=red"], 1, 'server: no property "colour"')):
         done = subprocess.run([PYTHON, EXAMPLE, *arguments], capture_output=True, text=True,
                               check=False)
         assert done.returncode == status and words in done.stderr, done
+
+
+def check_bad_messages(url):
+    """Each is answered with an error, and the socket stays open."""
+    import asyncio
+
+    import aiohttp
+
+    async def talk():
+        async with aiohttp.ClientSession() as session, \
+                session.ws_connect(url + "socket", origin=url.rstrip("/")) as socket:
+            for text in ('{"type": "click", "x": 1e999, "y": 0}', "[" * 30000, "[]", "{",
+                         '{"type": "ice", "sdpMLineIndex": -1, "candidate": ""}'):
+                await socket.send_str(text)
+                while (await socket.receive_json(timeout=60))["type"] != "error":
+                    pass
+    asyncio.run(talk())
+    print("ok: bad messages are answered")
 
 
 def check_documented():
@@ -267,6 +287,7 @@ def main():
     browser = None
     try:
         url = server.stdout.readline().strip()
+        check_bad_messages(url)
         browser = browse(camera)
         page = Page(browser, url)
         # What the camera shows, as the browser scales it: its middle picture.

@@ -24,7 +24,7 @@ import sys
 
 from aiohttp import WSMsgType, web
 
-from visitor import Gst, Visitor
+from visitor import GLib, Gst, Visitor
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 FIGURES = 0.5  # seconds between two lines of figures
@@ -37,7 +37,10 @@ class Server:
 
     def allowed(self, request):
         token = self.options.token
-        return not token or hmac.compare_digest(request.query.get("token", ""), token)
+        given = request.query.get("token", "")
+        # compare_digest takes ASCII only, or bytes.
+        return not token or hmac.compare_digest(given.encode("utf-8", "surrogatepass"),
+                                                token.encode("utf-8", "surrogatepass"))
 
     async def page(self, request):
         if not self.allowed(request):
@@ -111,7 +114,8 @@ class Server:
                 break
             try:
                 await loop.run_in_executor(None, handle, json.loads(frame.data))
-            except (ValueError, KeyError, TypeError, OverflowError) as e:
+            # RecursionError: JSON that is too deep.
+            except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as e:
                 outgoing.put_nowait({"type": "error", "words": str(e)})
 
     def application(self):
@@ -182,6 +186,10 @@ def main():
     if missing():
         sys.exit(f"server: GStreamer has no {', '.join(missing())} here; "
                  "--help says what to install")
+    try:
+        Gst.parse_launch("rvosseg " + " ".join(options.set))  # shows a wrong --set at once
+    except GLib.Error as e:
+        sys.exit(f"server: {e.message}")
     tls = None
     if options.tls_cert:
         tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

@@ -14,7 +14,7 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstWebRTC", "1.0")
 gi.require_version("GstSdp", "1.0")
 gi.require_version("GstVideo", "1.0")
-from gi.repository import Gst, GstSdp, GstVideo, GstWebRTC  # noqa: E402
+from gi.repository import GLib, Gst, GstSdp, GstVideo, GstWebRTC  # noqa: E402
 
 WIDTH, HEIGHT = 640, 480
 # The background is blurred at an eighth of the size, which is quicker and goes further. While
