@@ -34,25 +34,51 @@
 
 /* oneDNN crashes if memory runs out: it throws C++ exceptions through its C interface, or
  * uses a NULL pointer. No C caller can catch that, so we first check for more memory than
- * it will take. It takes most, some hundred kB each, to compile kernels. And any malloc
- * of a thread that has no glibc arena may reserve one. The check sees limits of address
- * space, limits of data and strict overcommit. Another thread of the process may still
- * take the memory meanwhile; we accept this risk. */
+ * it will take. It takes most, some hundred kB each, to compile kernels. The check sees
+ * limits of address space, limits of data and strict overcommit. Another thread of the
+ * process may still take the memory meanwhile; we accept this risk. */
 #define ONEDNN_BYTES ((size_t)32 << 20)
-#define ARENA_BYTES ((size_t)64 << 20) /* of address space */
 
-static bool has_memory(void)
+/* A thread without a glibc arena tries in any malloc to reserve one, and then its address
+ * space would be missing. */
+#define ARENA_BYTES ((size_t)64 << 20)
+
+/* Maps memory. NULL: there is too little. */
+static void *map(size_t bytes, int protection)
 {
-    void *block = mmap(NULL, ONEDNN_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    void *arena = mmap(NULL, ARENA_BYTES, PROT_NONE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *block =
+        mmap(NULL, bytes, protection,
+             MAP_PRIVATE | MAP_ANONYMOUS | (protection ? 0 : MAP_NORESERVE), -1, 0);
 
-    if (block != MAP_FAILED)
-        munmap(block, ONEDNN_BYTES);
-    if (arena != MAP_FAILED)
-        munmap(arena, ARENA_BYTES);
-    return block != MAP_FAILED && arena != MAP_FAILED;
+    return block == MAP_FAILED ? NULL : block;
+}
+
+static bool can_map(size_t bytes, int protection)
+{
+    void *block = map(bytes, protection);
+
+    if (block)
+        munmap(block, bytes);
+    return block != NULL;
+}
+
+/* Begins calls of oneDNN that take memory; false: there is too little. If an arena would
+ * take what they need, *filler keeps it from fitting in until memory_end(). */
+static bool memory_begin(void **filler)
+{
+    *filler = NULL;
+    if (!can_map(ONEDNN_BYTES, PROT_READ | PROT_WRITE))
+        return false;
+    if (!can_map(ONEDNN_BYTES + ARENA_BYTES, PROT_NONE) &&
+        can_map(ARENA_BYTES, PROT_NONE))
+        *filler = map(ONEDNN_BYTES, PROT_NONE);
+    return true;
+}
+
+static void memory_end(void *filler)
+{
+    if (filler)
+        munmap(filler, ONEDNN_BYTES);
 }
 
 /* Weights in one layout. Another shape may ask for another layout. */
@@ -316,14 +342,14 @@ static void conv_destroy(struct rv_conv *conv)
     free(c);
 }
 
-static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
+static int create(struct rv_conv **out, const struct rv_conv_order *piece)
 {
     rvos_device *dev = piece->dev;
     const struct rv_conv_shape *s = &piece->shape;
     dnnl_engine_t engine = piece->opened;
     dnnl_primitive_desc_t pd = NULL;
     struct onednn_conv *c = calloc(1, sizeof(*c));
-    int ret = c && has_memory() ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
+    int ret = c ? make_desc(&pd, dev, engine, s) : RVOS_ERR_MEMORY;
     mem_desc scratch;
 
     if (!ret)
@@ -333,8 +359,6 @@ static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
                              dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0),
                              dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1)},
             (const struct rv_prepared **)&c->weights);
-    if (!ret && !has_memory()) /* the weights took some */
-        ret = RVOS_ERR_MEMORY;
     if (ret)
         goto error;
     ret = RVOS_ERR_DEVICE;
@@ -359,6 +383,18 @@ error:
         dnnl_primitive_desc_destroy(pd);
     if (c)
         conv_destroy(&c->head);
+    return ret;
+}
+
+static int conv_create(struct rv_conv **out, const struct rv_conv_order *piece)
+{
+    void *filler;
+    int ret;
+
+    if (!memory_begin(&filler))
+        return RVOS_ERR_MEMORY;
+    ret = create(out, piece);
+    memory_end(filler);
     return ret;
 }
 
@@ -393,15 +429,17 @@ static int set_threads(int n)
 static int engine_open(rvos_device *dev, void **out)
 {
     dnnl_engine_t engine = NULL;
+    void *filler;
     int ret = RVOS_ERR_DEVICE;
 
     *out = NULL;
-    if (!has_memory())
+    if (!memory_begin(&filler))
         return RVOS_ERR_MEMORY;
     DNNL(dnnl_engine_create(&engine, dnnl_cpu, 0));
     *out = engine;
-    return 0;
+    ret = 0;
 error:
+    memory_end(filler);
     return ret;
 }
 
