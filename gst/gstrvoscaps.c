@@ -164,12 +164,33 @@ static gchar *wrong_size(const GstCaps *caps, const GstCaps *taken)
                : NULL;
 }
 
+/* Words for raw video in system memory that does not say enough, else NULL. */
+static gchar *incomplete(const GstCaps *caps)
+{
+    const GstStructure *s = gst_caps_get_structure(caps, 0);
+    const gchar *mode = gst_structure_get_string(s, "interlace-mode");
+    GstVideoInfo info;
+
+    if (gst_video_info_from_caps(&info, caps))
+        return NULL;
+    if (g_strcmp0(mode, "alternate") == 0)
+        return g_strdup("rvosseg does not take interlace-mode=alternate, and these caps "
+                        "lack the feature format:Interlaced that belongs to it. Put "
+                        "deinterlace before rvosseg, or correct the caps.");
+    if (!gst_structure_has_field(s, "format"))
+        return g_strdup("The caps have no format, so the pixels cannot be read: add one "
+                        "to the caps that the source sets, such as format=RGB.");
+    return g_strdup("rvosseg cannot read frames with these caps: look at the caps that "
+                    "the source sets.");
+}
+
 static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 {
     g_autoptr(GstCaps) taken = taken_caps(self, FALSE);
     g_autofree gchar *offered = describe(caps), *formats = describe(taken);
     g_autofree gchar *whole = gst_caps_to_string(caps);
-    g_autofree gchar *words = wrong_size(caps, taken);
+    g_autofree gchar *words =
+        gst_caps_can_intersect(caps, taken) ? incomplete(caps) : wrong_size(caps, taken);
 
     if (!words)
         words =
@@ -307,6 +328,8 @@ void gst_rvos_caps_asked(GstRvosSeg *self, GstQuery *query)
 void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good)
 {
     GstPad *src = GST_BASE_TRANSFORM_SRC_PAD(self);
+    g_autoptr(GstCaps) taken = NULL;
+    GstVideoInfo info;
 
     if (good) {
         GST_OBJECT_LOCK(self);
@@ -315,7 +338,10 @@ void gst_rvos_caps_came(GstRvosSeg *self, GstCaps *caps, gboolean good)
         GST_OBJECT_UNLOCK(self);
         return;
     }
-    if (gst_pad_is_linked(src) && !gst_pad_peer_query_accept_caps(src, caps))
+    taken = taken_caps(self, FALSE);
+    if (gst_caps_can_intersect(caps, taken) && !gst_video_info_from_caps(&info, caps))
+        refused(self, caps, TRUE);
+    else if (gst_pad_is_linked(src) && !gst_pad_peer_query_accept_caps(src, caps))
         refused_behind(self, caps);
 }
 

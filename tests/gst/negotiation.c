@@ -102,6 +102,25 @@ SUITE_TEST(test_features)
 }
 GST_END_TEST;
 
+/* Caps that match the template but do not say enough to read the frames. */
+SUITE_TEST(test_incomplete)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    offer(rig, "video/x-raw,format=RGB,width=64,height=48,framerate=30/1,"
+               "interlace-mode=alternate");
+    EXPECT(now(rig, GST_MESSAGE_ERROR), "interlace-mode=alternate", "deinterlace");
+    offer(rig, "video/x-raw,width=64,height=48,framerate=30/1");
+    EXPECT(now(rig, GST_MESSAGE_ERROR), "no format");
+    offer(rig, "video/x-raw,format=RGB,framerate=30/1");
+    EXPECT(now(rig, GST_MESSAGE_ERROR), "look at the caps");
+    offer(rig, "video/x-raw,format=RGB,width=64,height=48");
+    rig_run(rig, 0, 1, NOTHING);
+    fail_unless(now(rig, GST_MESSAGE_ERROR) == NULL);
+    rig_free(rig);
+}
+GST_END_TEST;
+
 /* Elements ask and then convert: no message. */
 SUITE_TEST(test_questions)
 {
