@@ -194,7 +194,7 @@ class Service:
             factory.set_launch(VIEW.format(channel=camera.channel))
             self.rtsp.get_mount_points().add_factory(f"/{camera.name}", factory)
         if not self.rtsp.attach(None):
-            sys.exit(f"cameras: port {options.port} is taken")
+            sys.exit(f"cameras: port {options.port} is taken or not allowed")
         handler = type("Handler", (Health,), {"service": self})
         try:
             self.http = http.server.ThreadingHTTPServer(("", options.health_port), handler)
@@ -259,9 +259,9 @@ def arguments():
     if options.per_pod:
         lines = lines[options.pod * options.per_pod:(options.pod + 1) * options.per_pod]
     cameras = [line.partition("=")[::2] for line in lines]
-    for name, url in cameras:
+    for line, (name, url) in zip(lines, cameras):
         if not name or not name.replace("-", "").replace("_", "").isalnum() or ":" not in url:
-            p.error(f"{name}={url}: NAME=URL is wanted, and a name of letters, digits, - and _")
+            p.error(f"{line}: NAME=URL is wanted, and a name of letters, digits, - and _")
     if not cameras:
         p.error("no cameras")
     if len(dict(cameras)) < len(cameras):

@@ -72,7 +72,7 @@ def refusals(folder):
     latin, marked = pathlib.Path(folder, "latin.txt"), pathlib.Path(folder, "marked.txt")
     latin.write_bytes("caf\xe9=rtsp://x/\n".encode("latin-1"))
     marked.write_text("\ufeff  # a comment\n \na=rtsp://x/\n  # more\n", encoding="utf-8")
-    for arguments, words in ((["door"], "NAME=URL is wanted"), ([], "no cameras"),
+    for arguments, words in ((["door"], "error: door: NAME=URL is wanted"), ([], "no cameras"),
                              (["--list", latin], "not in UTF-8"),
                              # The list is read: its only camera is named twice.
                              (["--list", marked, "a=rtsp://y/"], "the same name"),
