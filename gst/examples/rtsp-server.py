@@ -18,9 +18,12 @@ from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 def main():
     if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__.splitlines()[0])
+    port = sys.argv[2] if len(sys.argv) > 2 else "8554"
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        sys.exit(f"rtsp-server.py: PORT is a number from 0 to 65535, not {port}")
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_service(sys.argv[2] if len(sys.argv) > 2 else "8554")
+    server.set_service(port)
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_shared(True)  # one network for all viewers
     factory.set_launch(f"( {sys.argv[1]} ! videoconvert ! "
@@ -30,7 +33,7 @@ def main():
                        "rtph264pay name=pay0 pt=96 )")
     server.get_mount_points().add_factory("/rvosseg", factory)
     if not server.attach(None):
-        sys.exit("the port is taken")
+        sys.exit(f"rtsp-server.py: port {port} is taken or not allowed")
     print(f"rtsp://127.0.0.1:{server.get_bound_port()}/rvosseg", flush=True)
     GLib.MainLoop().run()
 

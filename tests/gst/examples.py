@@ -235,6 +235,11 @@ class Examples:
         try:
             url = server.stdout.readline().strip()
             check(url.startswith("rtsp://"), "the server is up")
+            taken = url.split(":")[-1].split("/")[0]
+            for port, words in ((taken, f"port {taken} is taken"), ("99999", "PORT is a number")):
+                done = subprocess.run([PYTHON, str(self.examples / "rtsp-server.py"), "fakesrc",
+                                       port], capture_output=True, text=True, timeout=20)
+                check(f"rtsp-server.py: {words}" in done.stderr, done.stderr)
             self.script("rtsp.sh", url, SINK="identity eos-after=10 ! fakesink")
         finally:
             server.terminate()
