@@ -214,6 +214,14 @@ static int first_fault(const struct evaluation *e, bool strict)
     return code;
 }
 
+static bool any_scored(const struct evaluation *e)
+{
+    for (int i = 0; i < e->count; i++)
+        if (eval_instances(&e->sequence[i]))
+            return true;
+    return false;
+}
+
 static int score_folders(struct command *c, struct fault *fault)
 {
     struct name_list only = {0};
@@ -236,8 +244,10 @@ static int score_folders(struct command *c, struct fault *fault)
         bool busy =
             (c->json && !strcmp(c->json, "-")) || (c->csv && !strcmp(c->csv, "-"));
 
-        if (!c->quiet && !busy)
+        if (!c->quiet && !busy && any_scored(&e))
             report_text(stdout, &e);
+        else if (!c->quiet && !busy)
+            fprintf(stderr, "rvos-eval: nothing could be scored\n");
         err = write_reports(c, &e, fault);
     }
     evaluation_free(&e);

@@ -380,6 +380,14 @@ class BadData(common.ToolTest):
                 self.assertEqual(self.fault(2, name, "rvos-eval", "-S", "-p", protocol, gt,
                                             pred), "")
 
+    def test_nothing_scored(self):
+        """No empty table: one line says that there is none."""
+        gt, pred = make_set(scratch("bad"))
+        for s in ("one", "two"):
+            shutil.rmtree(os.path.join(pred, s))
+        self.assertEqual(self.fault(2, "nothing could be scored", "rvos-eval", gt, pred,
+                                    lines=3), "")
+
     def test_command_line(self):
         gt, pred = make_set(scratch("bad"))
         self.fault(1, "takes a protocol", "rvos-eval", "-p", "davis2015", gt, pred)
