@@ -68,7 +68,8 @@ static void explain(const GstRvosOpen *open, int status, GstRvosNotices *notices
                          "There is not enough memory to run the model \"%s\".", path);
     else if (status == RVOS_ERR_ARGUMENT)
         GST_RVOS_EXPLAIN(notices, RESOURCE, SETTINGS, words,
-                         "The model \"%s\" cannot be run with these settings.", path);
+                         "The model \"%s\" cannot be run with these settings: %s.", path,
+                         words ? words : rvos_strerror(status));
     else
         GST_RVOS_EXPLAIN(notices, LIBRARY, INIT, words,
                          "The model \"%s\" cannot be run: %s.", path,

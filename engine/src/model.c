@@ -20,17 +20,21 @@ static rvos_precision effective(rvos_device *device, rvos_precision precision)
                : RVOS_PRECISION_FP32;
 }
 
+static const char *const precisions[] = {[RVOS_PRECISION_DEFAULT] =
+                                             "the default precision",
+                                         [RVOS_PRECISION_FP32] = "float32",
+                                         [RVOS_PRECISION_TF32] = "tf32",
+                                         [RVOS_PRECISION_FP16] = "float16",
+                                         [RVOS_PRECISION_BF16] = "bf16",
+                                         [RVOS_PRECISION_INT16] = "int16",
+                                         [RVOS_PRECISION_INT8] = "int8"};
+
 static void tell_precision(const rvos_device *device, rvos_precision asked,
                            rvos_precision used)
 {
-    static const char *const names[] = {[RVOS_PRECISION_FP32] = "float32",
-                                        [RVOS_PRECISION_BF16] = "bf16",
-                                        [RVOS_PRECISION_INT16] = "int16",
-                                        [RVOS_PRECISION_INT8] = "int8"};
-
     rv_log(device, RVOS_LOG_WARNING,
            "%s is not faster on this processor (%s, %s): %s is used, which is more exact",
-           names[asked], device->info.library, device->info.isa, names[used]);
+           precisions[asked], device->info.library, device->info.isa, precisions[used]);
 }
 
 static int check_params(rvos_device *device, const rvos_model_params *p)
@@ -48,9 +52,8 @@ static int check_params(rvos_device *device, const rvos_model_params *p)
         return RVOS_ERR_ARGUMENT;
     }
     if (device->fn->type(device, effective(device, p->precision)) == RV_OTHER) {
-        rv_log(device, RVOS_LOG_ERROR,
-               "the %s backend cannot compute in this precision here (%s)",
-               device->info.backend, device->info.isa);
+        rv_log(device, RVOS_LOG_ERROR, "the %s backend cannot compute in %s here (%s)",
+               device->info.backend, precisions[p->precision], device->info.isa);
         return RVOS_ERR_UNSUPPORTED;
     }
     return 0;
