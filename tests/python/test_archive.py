@@ -260,7 +260,8 @@ class Cluster(Folders):
         make(self.videos / "long.mp4", frames=60)
         make(self.videos / "short.mp4", frames=8)
         listed = self.folder / "list"
-        listed.write_text(f"{self.videos}/long.mp4\n\n{self.videos}/short.mp4\n", "utf-8-sig")
+        listed.write_text(f"# a comment\n{self.videos}/long.mp4\n \n {self.videos}/short.mp4 \n",
+                          "utf-8-sig")
         done = self.archive("--cut", "0.9", "--list", listed)
         self.assertEqual(done.returncode, 0)
         self.assertEqual(list((self.out / ".rvos-archive").glob("parts-*")), [])

@@ -51,11 +51,13 @@ def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(path: str) -> Iterator[str]:
+    """The lines, by the rule for all lists of the project (docs/evaluation.md)."""
     try:
         with open(path, encoding="utf-8-sig") as f:  # editors may put a byte order mark first
             for line in f:
-                if line.strip():
-                    yield line.rstrip("\n")
+                line = line.strip(" \t\v\f\n")
+                if line and not line.startswith("#"):
+                    yield line
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(f"the list {path}: {error}") from error
 

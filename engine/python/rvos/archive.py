@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("-o", "--output", required=True, metavar="FOLDER",
                    help="for the results, each named after its video")
     p.add_argument("--list", action="append", default=[], metavar="FILE",
-                   help="further inputs, one a line")
+                   help="further inputs, one a line; lines that start with # are ignored")
     p.add_argument("--root", metavar="FOLDER", help="name results by the videos' paths below it")
     p.add_argument("--format", choices=FORMATS, default="png",
                    help="png: a zip file of pictures with a palette, and objects.jsonl (default); "
