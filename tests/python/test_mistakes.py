@@ -4,6 +4,7 @@
 test_mistakes.py MODEL: a small random network.
 """
 import logging
+import pathlib
 import sys
 import unittest
 
@@ -75,6 +76,14 @@ class Frames(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "a frame must be uint8"):
                 masks.draw(other)
 
+
+    def test_a_folder_is_no_video(self):
+        try:
+            import av  # noqa: F401
+        except ImportError:
+            self.skipTest("no PyAV")
+        with self.assertRaisesRegex(IsADirectoryError, "is a folder: give a video"):
+            next(iter(rvos.segment(pathlib.Path(__file__).parent)))
 
     def test_one_picture_is_no_video(self):
         grey, pictures = clip()[0][:, :, 0], [clip()[0]]

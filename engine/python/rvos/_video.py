@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import numbers
 import os
@@ -23,6 +24,9 @@ def _opened(path: Any) -> Iterator[tuple[Any, Any]]:
     """The container and its first video stream."""
     import av
 
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "is a folder: give a video, or an iterable of "
+                                "frames", os.fspath(path))
     with av.open(os.fspath(path)) as container:
         if not container.streams.video:
             raise ValueError(f"{path}: there is no video in it")
