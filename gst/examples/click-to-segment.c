@@ -30,7 +30,8 @@ typedef struct {
     gint frames, last_frame; /* seen; the last one that is wanted, or 0 */
     gint click_x, click_y, click_frame;
 
-    gdouble down_x, down_y; /* where the button went down */
+    gdouble down_x, down_y; /* where the left button went down, if is_down */
+    gboolean is_down;
     guint next_slot, slots;
 
     GMutex lock;        /* frames and clicks come in different threads */
@@ -215,6 +216,24 @@ static void on_click(App *app, gdouble x, gdouble y)
 
 /* ---- events, in the threads of the sink and of the stream ------------------------ */
 
+/* Sinks also report clicks beside the picture: these are ignored. A drag may end there.
+ * Comparisons with NaN are false, and fmax(NAN, 0) is 0. */
+static void on_button(App *app, gdouble x, gdouble y, gboolean down)
+{
+    gint width, height;
+
+    if (!picture_size(app, &width, &height))
+        return;
+    if (down) {
+        app->is_down = x >= 0 && y >= 0 && x < width && y < height;
+        app->down_x = x;
+        app->down_y = y;
+    } else if (app->is_down) {
+        on_click(app, fmin(fmax(x, 0), width - 1), fmin(fmax(y, 0), height - 1));
+        app->is_down = FALSE;
+    }
+}
+
 static void on_mouse(App *app, GstEvent *event)
 {
     gdouble x, y;
@@ -223,13 +242,13 @@ static void on_mouse(App *app, GstEvent *event)
     switch (gst_navigation_event_get_type(event)) {
     case GST_NAVIGATION_EVENT_MOUSE_BUTTON_PRESS:
         gst_navigation_event_parse_mouse_button_event(event, &button, &x, &y);
-        app->down_x = x;
-        app->down_y = y;
+        if (button == 1)
+            on_button(app, x, y, TRUE);
         break;
     case GST_NAVIGATION_EVENT_MOUSE_BUTTON_RELEASE:
         gst_navigation_event_parse_mouse_button_event(event, &button, &x, &y);
         if (button == 1) {
-            on_click(app, x, y);
+            on_button(app, x, y, FALSE);
         } else {
             g_signal_emit_by_name(app->rvosseg, "reset");
             app->next_slot = 1;

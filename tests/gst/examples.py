@@ -173,6 +173,10 @@ class Examples:
         text = run(self.built / "click-to-segment", "--headless", "--frames=10",
                    "--click=80,60,3", self.clip())
         check("object 1: a disc at 80,60" in text, "the click became a mask")
+        for where in ("-90,60", "80,2000000000"):
+            text = run(self.built / "click-to-segment", "--headless", "--frames=5",
+                       f"--click={where},3", self.clip())
+            check("object" not in text, f"a click beside the picture is ignored: {text}")
 
     def click_to_segment_auto(self):
         """By the shipped model, which takes long under a sanitizer."""
