@@ -49,6 +49,9 @@ class Data:
         self.epochs = self.video = self.synthetic = self.store = None
         if video:
             self.store = self.keep(video)
+            # Streamed frames are not decoded yet.
+            if self.store.resident and not self.store.masks.any():
+                raise datasets.DataError(f"{', '.join(c.video)}: no mask shows an object")
             if c.order == "epochs":
                 self.epochs = clips.EpochClips(self.store, c.batch, c.length, c.seed,
                                                c.augment)

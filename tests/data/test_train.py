@@ -382,6 +382,16 @@ class Settings(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("no frame is annotated", err)
 
+    def test_masks_without_objects(self):
+        path = shapes.videos(fresh("nothing"), 1, 6, 48, 64)
+        for t in range(6):
+            Image.new("L", (64, 48)).save(f"{path}/video0/{t:05d}.png")
+        status, _, err = main(fresh("errors"), "--video", "folder:" + path, "--steps", 1,
+                              "--size", "64x48", "--hidden", 8)
+        self.assertEqual(
+            (status, err),
+            (1, f"rvos_train train: folder:{path}: no mask shows an object\n"))
+
     def test_yaml(self):
         c = settings(lr=1e-4, tasks=["one-shot"])
         path = fresh("c.yaml")
