@@ -114,7 +114,8 @@ class VideoClips:
         """Frame numbers (B,T) and sequence numbers (B,), drawn on the CPU."""
         long = [k for k, (_, n) in enumerate(self.store.spans) if n >= length]
         if not long:
-            raise ValueError(f"no video has {length} frames")
+            raise ValueError(f"no video has {length} frames, the length of a clip: give longer "
+                             "videos or set --length and --late-length")
         weight = torch.tensor([math.sqrt(self.store.spans[k][1]) for k in long])
         ends = (weight / weight.sum()).cumsum(0)
         which = torch.searchsorted(ends, draw.rand(batch)).clamp(max=len(long) - 1)

@@ -245,7 +245,7 @@ class Sampling(unittest.TestCase):
                 self.assertIn(k, (0, 1))
         self.assertEqual(seen, {1, 2})  # 9 frames hold 4 at strides 1 and 2
         self.assertTrue(50 < backwards < 110)
-        with self.assertRaisesRegex(ValueError, "no video has 10 frames"):
+        with self.assertRaisesRegex(ValueError, "no video has 10 frames, the length of a clip"):
             source.plan(1, 10, clips.Draw("cpu", 0))
 
     def test_deterministic(self):
