@@ -126,10 +126,10 @@ struct rv_follow_decision {
     uint32_t clear;       /* slots whose state is zeroed before the next frame */
     uint32_t seed;        /* slots that are fed their part of `masks` in the next frame */
     const uint8_t *masks; /* labels: value i belongs to slot i */
-    const uint8_t
-        *shown; /* labels to show for this frame, other than those of the
-                   one-shot decoder: pieces of the start, or later what the rules
-                   corrected, in slots of `seed` and `clear`; NULL: its labels */
+    /* Labels to show for this frame in place of the one-shot decoder's: pieces of the
+     * start, or later what the rules corrected, in slots of `seed` and `clear`. NULL: its
+     * own labels are right. */
+    const uint8_t *shown;
 };
 
 struct rv_follow;
