@@ -363,10 +363,8 @@ static void free_lost(struct rv_follow *f, const struct place places[RV_FOLLOW_S
         if (now->area && rv_place_offset(now->x0, now->y0, now->x1, now->y1, &slot->home,
                                          &slot->home) > f->rules.moved)
             slot->moved = true;
-        if (f->serials[s] && !f->slot[s].given && f->slot[s].empty >= f->rules.lost) {
-            rv_slot_vacate(f, s);
-            decision->clear |= rv_slot_bit(s);
-        }
+        if (f->serials[s] && !f->slot[s].given && f->slot[s].empty >= f->rules.lost)
+            rv_slot_drop(f, s, decision);
     }
 }
 

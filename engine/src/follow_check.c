@@ -37,16 +37,10 @@ static void give_back(struct rv_follow *f, int a, int b,
         left += f->masks[i] == b;
     }
     decision->seed |= rv_slot_bit(a - 1);
-    if (left >= f->rules.least_first * f->pixels || f->slot[b - 1].given) {
+    if (left >= f->rules.least_first * f->pixels || f->slot[b - 1].given)
         decision->seed |= rv_slot_bit(b - 1);
-    } else {
-        for (int i = 0; i < f->pixels; i++)
-            if (f->masks[i] == b)
-                f->masks[i] = 0;
-        rv_slot_vacate(f, b - 1);
-        decision->clear |= rv_slot_bit(b - 1);
-        decision->seed &= ~(rv_slot_bit(b - 1));
-    }
+    else
+        rv_slot_drop(f, b - 1, decision);
 }
 
 static void stop_theft(struct rv_follow *f, struct rv_follow_decision *decision)

@@ -259,11 +259,8 @@ static void drop_unseen(struct rv_follow *f, const struct rv_follow_frame *frame
         if (!slot->serial || !area[s + 1])
             continue;
         slot->unseen = seen[s + 1] < f->rules.unseen * area[s + 1] ? slot->unseen + 1 : 0;
-        if (slot->unseen < f->rules.unseen_times || slot->given || slot->moved)
-            continue;
-        rv_slot_vacate(f, s);
-        decision->clear |= rv_slot_bit(s);
-        decision->seed &= ~(rv_slot_bit(s));
+        if (slot->unseen >= f->rules.unseen_times && !slot->given && !slot->moved)
+            rv_slot_drop(f, s, decision);
     }
 }
 

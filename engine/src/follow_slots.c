@@ -16,6 +16,16 @@ void rv_slot_vacate(struct rv_follow *f, int slot)
     f->slot[slot] = (struct slot){0};
 }
 
+void rv_slot_drop(struct rv_follow *f, int slot, struct rv_follow_decision *decision)
+{
+    for (int i = 0; i < f->pixels; i++)
+        if (f->masks[i] == slot + 1)
+            f->masks[i] = 0;
+    rv_slot_vacate(f, slot);
+    decision->clear |= rv_slot_bit(slot);
+    decision->seed &= ~rv_slot_bit(slot);
+}
+
 int rv_slot_free(const struct rv_follow *f)
 {
     int best = -1;

@@ -79,6 +79,9 @@ static inline uint32_t rv_slot_bit(int slot)
 /* Slots count from 0 here. */
 void rv_slot_occupy(struct rv_follow *f, int slot);
 void rv_slot_vacate(struct rv_follow *f, int slot);
+/* Also removes the object from f->masks: another one may get the slot in the same frame.
+ */
+void rv_slot_drop(struct rv_follow *f, int slot, struct rv_follow_decision *decision);
 /* A free slot, or the one whose object has been absent longest; -1: none. */
 int rv_slot_free(const struct rv_follow *f);
 /* The slot whose object has been away and is back as this piece; -1: there is none. */

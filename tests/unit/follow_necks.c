@@ -64,6 +64,29 @@ static bool blind(const struct rv_follow_rules *rules)
     return one_object(s);
 }
 
+/* Another object is dropped as scenery in the discovery that divides this one. What hangs
+ * gets its slot, but none of its pixels. */
+static void dropped_at_once(void)
+{
+    struct scene *s = begin_two(NULL, 2, INTERVAL, left, left);
+    int x = 0;
+
+    s->shape[0].w = 60;
+    s->shape[1] = (struct shape){.x = 80, .y = 58, .w = 8, .h = 6, .found = 1};
+    s->shape[2] = (struct shape){.x = 88, .y = 50, .w = 20, .h = 20, .found = 1};
+    s->shape[3] = right;
+    run(s, START);
+    s->shape[3].found = 0;
+    for (int i = 0; i < 6 * INTERVAL && serial(s, 1) == 2; i++) {
+        if (s->looks && i > 3 * INTERVAL)
+            s->shape[1].found = s->shape[2].found = 0;
+        step(s);
+    }
+    for (int i = 0; i < PIXELS; i++)
+        x += s->decision.masks && s->decision.masks[i] == 2 && i % W >= right.x;
+    CHECK(serial(s, 1) == 3 && x == 0);
+}
+
 /* What the user gives is never divided. */
 static void given(void)
 {
@@ -80,6 +103,7 @@ int main(void)
     WITHOUT(foot, hang_share, 0);
     WITHOUT(leg, unseen, 1.1);
     WITHOUT(blind, held, 0);
+    dropped_at_once();
     given();
     rv_follow_destroy(&scene.follow);
     return test_done();
