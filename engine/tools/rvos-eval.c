@@ -246,8 +246,6 @@ static int score_folders(struct command *c, struct fault *fault)
 
         if (!c->quiet && !busy && any_scored(&e))
             report_text(stdout, &e);
-        else if (!c->quiet && !busy)
-            fprintf(stderr, "rvos-eval: nothing could be scored\n");
         err = write_reports(c, &e, fault);
     }
     evaluation_free(&e);

@@ -381,12 +381,11 @@ class BadData(common.ToolTest):
                                             pred), "")
 
     def test_nothing_scored(self):
-        """No empty table: one line says that there is none."""
+        """No empty table: each sequence has said why it cannot be scored."""
         gt, pred = make_set(scratch("bad"))
         for s in ("one", "two"):
             shutil.rmtree(os.path.join(pred, s))
-        self.assertEqual(self.fault(2, "nothing could be scored", "rvos-eval", gt, pred,
-                                    lines=3), "")
+        self.assertEqual(self.fault(2, pred, "rvos-eval", gt, pred, lines=2), "")
 
     def test_command_line(self):
         gt, pred = make_set(scratch("bad"))
