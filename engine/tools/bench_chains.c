@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Loops over independent multiply-adds in registers, enough of them to fill the
- * pipelines, with the widest instructions of this processor. The kernels of the CPU
- * engine use the same ones. */
+ * pipelines. They use the widest instructions of this processor, as the kernels of the
+ * CPU engine do. */
 #include "bench.h"
 
 #if defined(__GNUC__) && defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
 
-#define CHAINS                                                                           \
-    12 /* as many sums fit into 16 registers, beside the factors and a product */
+/* As many sums fit into 16 registers, beside the factors and a product. */
+#define CHAINS 12
 
 /* Defines such a loop. `dot` adds products of x and k to its first argument. The empty
  * statement keeps the compiler from moving products out of the loop. */
-#define DEFINE(name, isa, vector, registers, set1, value, dot)                           \
+#define DEFINE(name, isa, vector, registers, set1, dot)                                  \
     __attribute__((noinline, target(isa))) static float name(long rounds)                \
     {                                                                                    \
-        vector sum[CHAINS], x = set1(value), k = x;                                      \
+        vector sum[CHAINS], x = set1(1), k = x;                                          \
                                                                                          \
         for (int i = 0; i < CHAINS; i++)                                                 \
             sum[i] = set1(0);                                                            \
@@ -36,31 +36,26 @@
 #define FMA256(sum, x, k) _mm256_fmadd_ps(x, k, sum)
 #define MADD256(sum, x, k) _mm256_add_epi32(sum, _mm256_madd_epi16(x, k))
 
-DEFINE(fp32_512, "avx512f", __m512, "v", _mm512_set1_ps, 1, FMA512)
-DEFINE(fp32_256, "fma", __m256, "x", _mm256_set1_ps, 1, FMA256)
-DEFINE(int16_512, "avx512f,avx512vnni", __m512i, "v", _mm512_set1_epi32, 1,
+DEFINE(fp32_512, "avx512f", __m512, "v", _mm512_set1_ps, FMA512)
+DEFINE(fp32_256, "fma", __m256, "x", _mm256_set1_ps, FMA256)
+DEFINE(int16_512, "avx512f,avx512vnni", __m512i, "v", _mm512_set1_epi32,
        _mm512_dpwssd_epi32)
-DEFINE(int8_512, "avx512f,avx512vnni", __m512i, "v", _mm512_set1_epi32, 1,
+DEFINE(int8_512, "avx512f,avx512vnni", __m512i, "v", _mm512_set1_epi32,
        _mm512_dpbusd_epi32)
-DEFINE(int16_256, "avx2", __m256i, "x", _mm256_set1_epi32, 1, MADD256)
+DEFINE(int16_256, "avx2", __m256i, "x", _mm256_set1_epi32, MADD256)
 #ifdef RV_AVXVNNI
-DEFINE(int16_vnni, "avx2,avxvnni", __m256i, "x", _mm256_set1_epi32, 1,
+DEFINE(int16_vnni, "avx2,avxvnni", __m256i, "x", _mm256_set1_epi32,
        _mm256_dpwssd_avx_epi32)
-DEFINE(int8_vnni, "avx2,avxvnni", __m256i, "x", _mm256_set1_epi32, 1,
+DEFINE(int8_vnni, "avx2,avxvnni", __m256i, "x", _mm256_set1_epi32,
        _mm256_dpbusd_avx_epi32)
 
-/* AVX-VNNI: bit 4 of EAX in leaf 7.1. */
+/* As in isa.c of the engine, which tools cannot call. */
 static bool has_avxvnni(void)
 {
     unsigned a, b, c, d;
 
-    if (!__builtin_cpu_supports("avx2") || __get_cpuid_max(0, NULL) < 7)
-        return false;
-    __cpuid_count(7, 0, a, b, c, d);
-    if (a < 1)
-        return false;
-    __cpuid_count(7, 1, a, b, c, d);
-    return a >> 4 & 1;
+    return __builtin_cpu_supports("avx2") && __get_cpuid_count(7, 1, &a, &b, &c, &d) &&
+           a >> 4 & 1;
 }
 #endif
 

@@ -53,18 +53,12 @@ const struct rv_winograd *rv_winograd(void)
 
 #ifdef RV_WINOGRAD_X86
 #ifdef RV_AVXVNNI
-/* AVX-VNNI: bit 4 of EAX in leaf 7.1. */
+/* AVX-VNNI: bit 4 of EAX in leaf 7.1, which reads as 0 where there is no such leaf. */
 static bool has_avxvnni(void)
 {
     unsigned a, b, c, d;
 
-    if (__get_cpuid_max(0, NULL) < 7)
-        return false;
-    __cpuid_count(7, 0, a, b, c, d);
-    if (a < 1)
-        return false;
-    __cpuid_count(7, 1, a, b, c, d);
-    return a >> 4 & 1;
+    return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a >> 4 & 1;
 }
 #endif
 
