@@ -204,8 +204,8 @@ static void warn_unmapped(GstRvosSeg *self, GstBuffer *buffer)
 }
 
 /* Maps the frame here instead of in the parent class. The parent would map it for
- * writing, which copies a shared frame, and would copy CUDA memory to system memory. For
- * a frame that cannot be mapped it would post "code not implemented" each time. */
+ * writing, which copies a shared frame, and would copy CUDA memory to system memory. It
+ * would also ask the user to file a bug for each frame that cannot be mapped. */
 static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean draw)
 {
     const GstVideoInfo *info = &GST_VIDEO_FILTER(self)->in_info;
