@@ -450,6 +450,8 @@ int rv_auto_process(rvos_stream *s, const rvos_image *frame, const rvos_output *
             a->boxed ? s->params.objects : rv_follow_slots(a->follow);
         if (!ret && a->clears)
             ret = clear_found(s);
+        if (a->clears)
+            job.blank = RVOS_TASK_ZERO_SHOT;
     }
     if (!ret && (job.live[RV_ZERO_SHOT] || s->live))
         ret = run(s, &job, out, taken);

@@ -13,7 +13,7 @@
 
 /* Grows with every change of the structs below. A module with another number is not
  * loaded. */
-#define RV_BACKEND_ABI 13
+#define RV_BACKEND_ABI 14
 
 struct rv_plan;   /* a program prepared for a device; each backend defines it */
 struct rv_pixels; /* tables for one frame size; each backend defines it */
@@ -68,6 +68,9 @@ struct rv_job {
     const uint32_t *seed;
     uint32_t seed_slots;
     int live[RV_DECODERS]; /* slots 0 to live - 1 run; 0: the decoder does not run */
+    /* Decoders, as bits, whose hidden states are zero and that are fed no mask. Their TIME
+     * gate sums are zero, so a backend may leave these steps out. */
+    unsigned blank;
     int shown; /* decoder whose logits make `out`; must have live slots if `out` is set */
     bool labels_only; /* with a NULL frame: makes `out` from the logits in the state and
                          does not change the state */

@@ -39,8 +39,25 @@ static void close_machine(struct machine *m)
     model->device->fn->free(model->device, &m->state);
 }
 
-/* Runs frame t with so many live slots, and a seed for the slots of `seeds`. */
-static void run_machine(struct machine *m, int t, int zero, int one, uint32_t seeds)
+/* Zeroes the zero-shot decoder's hidden states. */
+static void blank_machine(struct machine *m)
+{
+    const struct rv_program *p = &m->plan->program;
+    rvos_device *dev = model->device;
+
+    for (int k = 0; k < RV_LEVELS; k++) {
+        const struct rv_tensor *t = &p->tensor[p->memory[RV_ZERO_SHOT].hidden[k]];
+
+        CHECK(dev->fn->clear(dev, &m->state, t->offset,
+                             (size_t)t->n * t->h * t->w * t->c *
+                                 rv_type_bytes(t->type)) == 0);
+    }
+}
+
+/* Runs frame t with so many live slots, and a seed for the slots of `seeds`. `blank` says
+ * that the zero-shot decoder's state is zero. */
+static void run_machine(struct machine *m, int t, int zero, int one, uint32_t seeds,
+                        bool blank)
 {
     static uint8_t rgb[PIXELS * 3], masks[PIXELS];
     static uint32_t bits[PIXELS];
@@ -53,6 +70,7 @@ static void run_machine(struct machine *m, int t, int zero, int one, uint32_t se
                          .seed = bits,
                          .seed_slots = seeds,
                          .live = {zero, one},
+                         .blank = blank ? RVOS_TASK_ZERO_SHOT : 0,
                          .shown = one ? RV_ONE_SHOT : RV_ZERO_SHOT,
                          .out = &out,
                          .object = m->object};
@@ -111,8 +129,10 @@ static void decoders(void)
     static const struct {
         int zero, one;
         uint32_t seeds;
-    } list[] = {{3, 0, 0}, {3, 0, 0}, {3, 1, 1}, {0, 1, 0}, {0, 3, 6},
-                {3, 3, 0}, {0, 2, 0}, {3, 0, 0}, {0, 3, 4}, {2, 3, 0}};
+        bool blank; /* `both` is told that the zero-shot state is zero; `single` is not */
+    } list[] = {{3, 0, 0, true},  {3, 0, 0, false}, {3, 1, 1, false}, {0, 1, 0, false},
+                {0, 3, 6, false}, {3, 3, 0, true},  {0, 2, 0, false}, {3, 0, 0, true},
+                {0, 3, 4, false}, {2, 3, 0, false}};
     static float got[SLOTS * PIXELS], want[SLOTS * PIXELS];
     static struct machine both, single[RV_DECODERS];
 
@@ -124,14 +144,19 @@ static void decoders(void)
         const int live[RV_DECODERS] = {list[t].zero, list[t].one};
         int shown = live[RV_ONE_SHOT] ? RV_ONE_SHOT : RV_ZERO_SHOT;
 
-        run_machine(&both, t, live[0], live[1], list[t].seeds);
+        if (list[t].blank) {
+            blank_machine(&both);
+            blank_machine(&single[RV_ZERO_SHOT]);
+        }
+        run_machine(&both, t, live[0], live[1], list[t].seeds, list[t].blank);
         for (int d = 0; d < RV_DECODERS; d++) {
             struct machine *m = &single[d];
             size_t n = (size_t)PIXELS * live[d];
 
             if (!live[d])
                 continue;
-            run_machine(m, t, d ? 0 : live[0], d ? live[1] : 0, d ? list[t].seeds : 0);
+            run_machine(m, t, d ? 0 : live[0], d ? live[1] : 0, d ? list[t].seeds : 0,
+                        false);
             for (int half = 0; half < 2; half++) {
                 read_memory(&both, d, half, got);
                 read_memory(m, d, half, want);

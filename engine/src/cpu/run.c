@@ -168,6 +168,12 @@ static int run_maxpool(struct rv_plan *plan, const struct rv_item *item, int wor
     return 0;
 }
 
+/* Whether the item's decoder starts from zeroes. */
+static bool is_blank(const struct rv_item *item, const struct rv_job *job)
+{
+    return item->decoder >= 0 && job->blank >> item->decoder & 1;
+}
+
 /* The band is small enough that its input, gate sums and state stay in this worker's
  * cache. */
 static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker)
@@ -179,6 +185,8 @@ static int run_cell(struct rv_plan *plan, const struct rv_item *item, int worker
     float *gates = NULL;
     int ret = 0;
 
+    if (is_blank(item, plan->job))
+        m.time.data = NULL;
     if (item->conv) {
         char *rest;
 
@@ -326,6 +334,8 @@ static int run_finish(struct rv_plan *plan, const struct rv_item *item, int work
 static bool runs(const struct rv_item *item, const struct rv_job *job)
 {
     if (job->labels_only && item->step->op != RV_OP_LABELS)
+        return false;
+    if (item->step->time && is_blank(item, job))
         return false;
     return item->decoder < 0 ||
            job->live[item->decoder] > (item->slot < 0 ? 0 : item->slot);

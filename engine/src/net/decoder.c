@@ -129,7 +129,10 @@ static rv_tid emit_time_gates(struct rv_program *p, const struct rv_net *net, in
     if (p->time_groups > 1)
         in = rv_tensor_slice(p, in, first, n, 0, rv_tensor_of(p, in).c);
     out = rv_conv_emit(p, net, &w, in, -1, 1, false, RV_F32);
-    if (out >= 0 && p->time_groups > 1) {
+    if (out < 0)
+        return -1;
+    p->step[p->n_steps - 1].time = true;
+    if (p->time_groups > 1) {
         p->step[p->n_steps - 1].object = first;
         p->step[p->n_steps - 1].late = true;
     }

@@ -70,6 +70,7 @@ struct rv_step {
     int decoder; /* decoder that it belongs to; -1: runs whichever decoders run */
     int object; /* the step's slot, from 0 (CONV: of its first image); -1: image n is slot
                    n if out0 has several images, else all slots */
+    bool time;  /* computes TIME gate sums */
     bool late;  /* scheduled in the last possible wave, not the first */
     int size, stride, pad;
     bool relu, relu6, ceil; /* relu6 is set together with relu and clamps outputs at 6 */
