@@ -45,6 +45,9 @@ class Frames(unittest.TestCase):
             for how, error, words in [
                     ({"labels": frozen}, ValueError, "labels is read-only"),
                     ({"labels": [[0]]}, TypeError, "labels must be an array, not list"),
+                    ({"labels": np.zeros((30, 45), np.uint8), "size": (60, 90)}, ValueError,
+                     r"labels are \(30, 45\), but size is \(60, 90\)"),
+                    ({"labels": np.zeros((0, 9), np.uint8)}, ValueError, "must not be empty"),
                     *(({"size": size}, ValueError, words) for size, words in sizes)]:
                 with self.subTest(how), self.assertRaisesRegex(error, words):
                     stream.process(clip()[0], **how)

@@ -254,7 +254,7 @@ class Stream(_Handle):
         BGR into RGB is read in place, too.
         matrix, full_range: of formats with luma: "bt601", "bt709" or "bt2020" (None: by the
         frame's height), and luma 0 to 255 instead of 16 to 235.
-        size: (height, width) of the labels; None: the frame's.
+        size: (height, width) of the labels; None: that of `labels`, else the frame's.
         labels: an array for them, uint8, that may be written, instead of a new one.
         alpha: make Masks.alpha as well.
         threshold: least probability of an object's pixel; 0: 0.5.
@@ -263,10 +263,12 @@ class Stream(_Handle):
         """
         frame = plain(frame)
         image = image_of(frame, format, matrix, full_range)
+        shape = None if size is None else pair_of(size, "height, width")
         if labels is None:
-            shape = size_of(frame) if size is None else pair_of(size, "height, width")
-            labels = np.empty(shape, np.uint8)
+            labels = np.empty(shape or size_of(frame), np.uint8)
         out_labels = view(labels, "labels", written=True)
+        if shape is not None and shape != labels.shape:
+            raise ValueError(f"labels are {labels.shape}, but size is {shape}: give one of them")
         soft = np.empty(labels.shape, np.uint8) if alpha else None
         out_alpha = ffi.NULL if soft is None else view(soft, "alpha", written=True)
         out = ffi.new("rvos_output *", {

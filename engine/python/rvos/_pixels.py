@@ -176,6 +176,8 @@ def view(array: Labels, what: str, written: bool = False) -> Any:
     if array.dtype != np.uint8 or array.ndim != 2:
         raise ValueError(f"{what} must be uint8, (height, width), not {array.dtype}, "
                          f"{array.shape}")
+    if 0 in array.shape:
+        raise ValueError(f"{what} must not be empty: {array.shape}")
     if array.strides[1] < 1 or array.strides[0] < array.shape[1] * array.strides[1]:
         raise ValueError(f"{what}: rows and pixels must lie one after another in memory")
     if written and not array.flags.writeable:
