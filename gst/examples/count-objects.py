@@ -5,6 +5,8 @@
 Reads the custom meta GstRvosSegMeta of each frame, and the element's messages.  Needs
 python3-gi and gir1.2-gst-plugins-base-1.0; no typelib of rvosseg's own is needed.
 """
+import os
+import signal
 import sys
 
 import gi
@@ -31,9 +33,23 @@ class Counter:
         self.pipeline.get_by_name("file").set_property("location", video)
         pad = self.pipeline.get_by_name("r").get_static_pad("src")
         pad.add_probe(Gst.PadProbeType.BUFFER, self.on_frame)
+        # Ctrl-C ends the video; what was seen so far is printed.
+        GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGINT, self.loop.quit)
         bus = self.pipeline.get_bus()
         bus.add_signal_watch()
         bus.connect("message", self.on_message)
+
+    def say(self, line):
+        """Print a line. An exception in a callback would not end the program."""
+        try:
+            if not self.failed:
+                print(line, flush=True)
+        except OSError as e:
+            if not isinstance(e, BrokenPipeError):  # `| head` has ended
+                print(f"count-objects.py: standard output: {e.strerror}", file=sys.stderr)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes it again at its end
+            self.failed = True
+            self.loop.quit()
 
     def on_frame(self, _pad, info):
         buffer = info.get_buffer()
@@ -45,7 +61,7 @@ class Counter:
             stale = f", {s.get_value('age')} frames old" if s.get_value("stale") else ""
             known = buffer.pts != Gst.CLOCK_TIME_NONE
             time = f"{buffer.pts / Gst.SECOND:7.3f} s" if known else "  no time"
-            print(f"{time}: {', '.join(objects) or 'nothing'}{stale}", flush=True)
+            self.say(f"{time}: {', '.join(objects) or 'nothing'}{stale}")
             for tracking_id in values(s, "tracking-ids"):
                 self.seen[tracking_id] = self.seen.get(tracking_id, 0) + 1
             self.left -= 1
@@ -62,18 +78,16 @@ class Counter:
         elif message.type == Gst.MessageType.EOS:
             self.loop.quit()
         elif s and s.get_name() == "rvosseg-object":
-            print(f"          {s.get_string('event')}: object {s.get_value('slot')}, "
-                  f"tracking-id {s.get_value('tracking-id')}", flush=True)
+            self.say(f"          {s.get_string('event')}: object {s.get_value('slot')}, "
+                     f"tracking-id {s.get_value('tracking-id')}")
 
     def run(self):
         self.pipeline.set_state(Gst.State.PLAYING)
         self.loop.run()
         self.pipeline.set_state(Gst.State.NULL)
-        if self.failed:
-            return False
-        print(f"{len(self.seen)} objects: " + ", ".join(
+        self.say(f"{len(self.seen)} objects: " + ", ".join(
             f"{key} in {n} frames" for key, n in sorted(self.seen.items())))
-        return True
+        return not self.failed
 
 
 def main():
@@ -84,7 +98,10 @@ def main():
     except ValueError:
         sys.exit(f"count-objects.py: FRAMES is a number, not {sys.argv[2]}")
     Gst.init(None)
-    counter = Counter(sys.argv[1], frames)
+    try:
+        counter = Counter(sys.argv[1], frames)
+    except GLib.Error as e:  # such as: no element "rvosseg"
+        sys.exit(f"count-objects.py: {e.message}")
     sys.exit(0 if counter.run() else 1)
 
 

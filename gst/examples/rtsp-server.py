@@ -26,16 +26,22 @@ def main():
     server.set_service(port)
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_shared(True)  # one network for all viewers
-    factory.set_launch(f"( {sys.argv[1]} ! videoconvert ! "
-                       "queue leaky=downstream max-size-buffers=1 ! "
-                       "rvosseg max-inference-rate=10/1 ! queue ! videoconvert ! "
-                       "video/x-raw,format=I420 ! x264enc tune=zerolatency ! "
-                       "rtph264pay name=pay0 pt=96 )")
+    launch = (f"{sys.argv[1]} ! videoconvert ! queue leaky=downstream max-size-buffers=1 ! "
+              "rvosseg max-inference-rate=10/1 ! queue ! videoconvert ! "
+              "video/x-raw,format=I420 ! x264enc tune=zerolatency ! rtph264pay name=pay0 pt=96")
+    try:
+        Gst.parse_launch(launch)  # shows a wrong SOURCE at once, not to the first viewer
+    except GLib.Error as e:
+        sys.exit(f"rtsp-server.py: {e.message}")
+    factory.set_launch(f"( {launch} )")
     server.get_mount_points().add_factory("/rvosseg", factory)
     if not server.attach(None):
         sys.exit(f"rtsp-server.py: port {port} is taken or not allowed")
     print(f"rtsp://127.0.0.1:{server.get_bound_port()}/rvosseg", flush=True)
-    GLib.MainLoop().run()
+    try:
+        GLib.MainLoop().run()
+    except KeyboardInterrupt:
+        pass
 
 
 if __name__ == "__main__":

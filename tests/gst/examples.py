@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -201,6 +202,29 @@ class Examples:
             "filesink", f"location={film}")
         check("no time: " in run(PYTHON, self.examples / "count-objects.py", film),
               "a frame may have no timestamp")
+        self.count_objects_ends()
+
+    def count_objects_ends(self):
+        """By Ctrl-C, or when nobody can read its lines any more: without a traceback."""
+        command = [PYTHON, str(self.examples / "count-objects.py"), str(self.clip())]
+        for how, words in (("head", ""), ("full", "standard output: No space left"), ("int", "")):
+            with open("/dev/full", "w", encoding="ascii") as full:
+                program = subprocess.Popen(command, text=True, stderr=subprocess.PIPE,
+                                           stdout=full if how == "full" else subprocess.PIPE)
+            lines = ""
+            if how != "full":
+                program.stdout.readline()
+            if how == "int":
+                program.send_signal(signal.SIGINT)
+                lines = program.stdout.read()
+            if how != "full":
+                program.stdout.close()
+            told = program.stderr.read()
+            program.stderr.close()
+            program.wait(LIMIT)
+            check("Traceback" not in told and words in told and bool(told) == bool(words), told)
+            check(" objects: " in lines or how != "int", f"Ctrl-C gives the sum: {lines}")
+            check((program.returncode == 0) == (how == "int"), f"{how}: {program.returncode}")
 
     def mistakes(self):
         """A wrong command ends at once, with words that say what is wanted."""
@@ -219,9 +243,14 @@ class Examples:
                    "--port: invalid port value: '99999'"),
                   ([PYTHON, self.examples / "cameras.py", "--health-port", "-1", "a=rtsp://b"],
                    "--health-port: invalid port value: '-1'")]
-        for command, words in cases:
+        bare = {"GST_PLUGIN_PATH": "", "GST_REGISTRY": str(self.work / "registry-bare.bin"),
+                "GST_PLUGIN_SYSTEM_PATH": str(self.work)}  # as where rvosseg is not installed
+        cases += [([PYTHON, count, none], 'count-objects.py: no element "filesrc"', bare),
+                  ([PYTHON, self.examples / "rtsp-server.py", "nosrc"],
+                   'rtsp-server.py: no element "nosrc"')]
+        for command, words, *more in cases:
             done = subprocess.run([str(c) for c in command], capture_output=True, text=True,
-                                  timeout=20)
+                                  timeout=20, env={**os.environ, **dict(*more)})
             if re.search("No module named|Namespace .* not available", done.stderr):
                 continue  # not installed
             check(done.returncode and words in done.stderr and "objects:" not in done.stdout,
@@ -235,7 +264,7 @@ class Examples:
         server = subprocess.Popen(
             [PYTHON, str(self.examples / "rtsp-server.py"),
              "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=10/1", "0"],
-            stdout=subprocess.PIPE, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
             url = server.stdout.readline().strip()
             check(url.startswith("rtsp://"), "the server is up")
@@ -245,8 +274,11 @@ class Examples:
                                        port], capture_output=True, text=True, timeout=20)
                 check(f"rtsp-server.py: {words}" in done.stderr, done.stderr)
             self.script("rtsp.sh", url, SINK="identity eos-after=10 ! fakesink")
+            server.send_signal(signal.SIGINT)
+            told = server.communicate(timeout=LIMIT)[1]
+            check("Traceback" not in told and server.returncode == 0, f"Ctrl-C: {told}")
         finally:
-            server.terminate()
+            server.kill()
             server.wait()
 
 
