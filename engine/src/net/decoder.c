@@ -24,9 +24,9 @@ static int hidden_of(const struct rv_net *net, int k)
     return net->hidden >> k;
 }
 
-static int feature_of(const struct rv_net *net, int k)
+int rv_feature_channels(const struct rv_net *net, int level)
 {
-    return net->hidden >> (k > 1 ? k - 1 : 0);
+    return net->hidden >> (level > 1 ? level - 1 : 0);
 }
 
 /* Channel offsets of the parts of a cell's input within the gate convolution, in the
@@ -43,7 +43,7 @@ static struct gate_layout gate_layout(const struct rv_net *net, int k, int d)
 
     if (!k || net->skip_mode == RV_SKIP_CONCAT) {
         g.skip = at;
-        at += feature_of(net, k);
+        at += rv_feature_channels(net, k);
     } else if (net->skip_mode == RV_SKIP_SUM) {
         g.skip = 0; /* W(up + f') = W up + W f': one kernel, used twice */
     }
@@ -132,10 +132,8 @@ static rv_tid emit_time_gates(struct rv_program *p, const struct rv_net *net, in
     if (out < 0)
         return -1;
     p->step[p->n_steps - 1].time = true;
-    if (p->time_groups > 1) {
-        p->step[p->n_steps - 1].object = first;
-        p->step[p->n_steps - 1].late = true;
-    }
+    p->step[p->n_steps - 1].late = p->time_groups > 1;
+    p->step[p->n_steps - 1].object = p->time_groups > 1 ? first : -1;
     return out;
 }
 
@@ -213,15 +211,13 @@ void rv_decoder_emit(struct rv_program *p, const struct rv_net *net, int d,
     if (d == RV_ONE_SHOT)
         emit_mask_pyramid(p, net, mask);
     for (int k = 0; k < RV_LEVELS; k++) {
-        struct gate_layout g = gate_layout(net, k, d);
+        int at = gate_layout(net, k, d).skip;
+        struct rv_weight w =
+            gate_weight(net, d, k, at, rv_feature_channels(net, k), 0, 0, true);
 
-        skip_gates[k] = c[k] = -1;
-        if (g.skip >= 0) {
-            struct rv_weight w =
-                gate_weight(net, d, k, g.skip, feature_of(net, k), 0, 0, true);
-
-            skip_gates[k] = rv_conv_emit(p, net, &w, skip[k], -1, 1, false, RV_F32);
-        }
+        skip_gates[k] =
+            at < 0 ? -1 : rv_conv_emit(p, net, &w, skip[k], -1, 1, false, RV_F32);
+        c[k] = -1;
     }
     for (int group = 0; group < p->time_groups; group++) {
         int first = group_start(p, group);

@@ -133,8 +133,7 @@ static void vgg(struct rv_program *p, const struct rv_net *net, rv_tid image, rv
 {
     static const int widths[5] = {1, 2, 4, 8, 8}, convs[5] = {2, 2, 3, 3, 3};
     rv_tid y = image;
-    int index =
-        0; /* in torchvision's list of layers, where ReLU and pooling layers count */
+    int index = 0; /* in torchvision's list, where ReLU and pooling layers count */
 
     for (int stage = 0; stage < 5; stage++) {
         for (int i = 0; i < convs[stage]; i++, index += 2) {
@@ -226,8 +225,8 @@ void rv_encoder_emit(struct rv_program *p, const struct rv_net *net, rv_tid imag
     else
         vgg(p, net, image, x);
     for (int k = 0; k < RV_LEVELS; k++) {
-        int out = net->hidden >> (k > 1 ? k - 1 : 0);
-        struct rv_weight w = rv_weight_new(rv_tensor_of(p, x[3 - k]).c, out, net->kernel);
+        struct rv_weight w = rv_weight_new(rv_tensor_of(p, x[3 - k]).c,
+                                           rv_feature_channels(net, k), net->kernel);
 
         w.bias = true;
         snprintf(w.conv, sizeof(w.conv), "encoder.sk%d", 5 - k);

@@ -89,9 +89,8 @@ struct rv_program {
     int objects;
     unsigned decoders;      /* decoders it has, as bits; a frame runs any of them */
     bool spatial, temporal; /* which recurrences run */
-    enum rv_type
-        type;  /* type of activations and hidden states, which convolutions read */
-    int align; /* channels of a hidden state are a multiple of this */
+    enum rv_type type; /* of activations and hidden states, which convolutions read */
+    int align;         /* channels of a hidden state are a multiple of this */
     /* Groups of objects for the gate sums of the last frame's state. One group runs
      * early, beside the encoder; more run just before use, in less memory. */
     int time_groups;
@@ -143,8 +142,9 @@ void rv_encoder_emit(struct rv_program *p, const struct rv_net *net, rv_tid imag
                      rv_tid skip[RV_LEVELS]);
 
 /* -- decoder.c -- */
-/* Input channels of the gate convolution of a level. */
+/* Input channels of a level's gate convolution, and channels of its projected feature. */
 int rv_gate_channels(const struct rv_net *net, int level, int decoder);
+int rv_feature_channels(const struct rv_net *net, int level);
 void rv_decoder_emit(struct rv_program *p, const struct rv_net *net, int decoder,
                      const rv_tid skip[RV_LEVELS]);
 
