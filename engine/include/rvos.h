@@ -6,9 +6,10 @@
  *     rvos_stream   the recurrent state of one video
  *
  * The network is RVOS (Ventura et al., "RVOS: End-to-End Recurrent Network for Video
- * Object Segmentation", CVPR 2019): a residual encoder, and four levels of ConvLSTM that
- * are recurrent over the objects of a frame and over frames (equations 1 to 3 of the
- * paper). Object i of one frame is object i of the next.
+ * Object Segmentation", CVPR 2019): an encoder of images, and four levels of ConvLSTM
+ * that are recurrent over the objects of a frame and over frames (equations 1 to 3 of the
+ * paper). A stream has a number of slots, from 1. Object i is the object in slot i of all
+ * frames, and label i of a mask.
  *
  *     rvos_device *device;
  *     rvos_model *model;
@@ -91,8 +92,8 @@ typedef struct rvos_device_params {
     int threads;         /* CPU threads of the device; 0: rvos_default_threads() */
     /* Called from any thread that calls into the library or belongs to it. Each call gets
      * one line without a newline. The line is valid UTF-8 without control characters,
-     * whatever bytes file names hold. The function must not call back into the
-     * library. */
+     * whatever bytes file names hold. The function must not call back into the library.
+     * It may be called until the last handle on the device is closed. NULL: no log. */
     void (*log)(void *opaque, rvos_log_level level, const char *line);
     void *log_opaque;
 } rvos_device_params;
@@ -102,12 +103,10 @@ typedef struct rvos_device_info {
     const char *backend; /* "cpu", "cuda" or "reference" */
     const char *name;    /* of the processor */
     const char *library; /* such as "oneDNN 2.6.3" or "cuDNN 9.14.0" */
-    const char *isa; /* instruction set or architecture in use, such as "avx512_core" or
-                        "sm_90" */
-    int threads; /* threads that compute; 1 if no thread could be started and the callers'
-                    threads compute */
-    int threads_refused; /* threads that could not be started, for example at a process
-                            limit; frames then take longer */
+    const char *isa;     /* instruction set in use, such as "avx512_core" or "sm_90" */
+    int threads;         /* that compute; if none could be started: 1, the caller's own */
+    int threads_refused; /* that could not be started, for example at a process limit;
+                            frames then take longer */
 } rvos_device_info;
 
 /* The number of cores in the process's affinity mask, or fewer if a control group (a
@@ -118,6 +117,7 @@ RVOS_API int rvos_default_threads(void);
  * environment, else "cpu". CUDA is opt-in until it has been tested on a GPU. */
 RVOS_API const char *rvos_default_backend(void);
 
+/* A backend that is unknown or not in this build is RVOS_ERR_UNSUPPORTED. */
 RVOS_API int rvos_device_open(rvos_device **out, const rvos_device_params *params);
 RVOS_API void rvos_device_close(rvos_device **device);
 RVOS_API void rvos_device_get_info(const rvos_device *device, rvos_device_info *info);
@@ -204,11 +204,11 @@ typedef struct rvos_model_info {
     int64_t frames, passes; /* run so far for all streams; the passes they took */
 } rvos_model_info;
 
-/* Reads a .safetensors file written by data/convert.py. The file stays open while the
- * model lives: rvos_stream_open reads it again when it makes a plan. To replace the file,
- * rename a new one over it or delete it; the model keeps the old one. If the file is
- * changed in place, rvos_stream_open returns RVOS_ERR_IO when it needs weights. Open
- * streams go on. No signal is raised. */
+/* Reads a model file (docs/model-format.md). The file stays open while the model lives:
+ * rvos_stream_open reads it again when it makes a plan. To replace the file, rename a new
+ * one over it or delete it; the model keeps the old one. If the file is changed in place,
+ * rvos_stream_open returns RVOS_ERR_IO when it needs weights. Open streams go on. No
+ * signal is raised. */
 RVOS_API int rvos_model_load(rvos_model **out, rvos_device *device, const char *path,
                              const rvos_model_params *params);
 RVOS_API void rvos_model_close(rvos_model **model);
@@ -216,7 +216,8 @@ RVOS_API void rvos_model_get_info(const rvos_model *model, rvos_model_info *info
 /* The precision in use, never RVOS_PRECISION_DEFAULT. */
 RVOS_API rvos_precision rvos_model_precision(const rvos_model *model);
 
-/* ---- pixels: borrowed views; nothing is kept after the call ------------- */
+/* ---- pixels: borrowed views; nothing is kept after the call -------------
+ * Sides are 1 to 32768 pixels. Strides are positive and not less than a row's bytes. */
 
 typedef enum rvos_memory { RVOS_MEMORY_HOST, RVOS_MEMORY_CUDA } rvos_memory;
 
@@ -236,11 +237,11 @@ typedef enum rvos_format {
     RVOS_BGRA,
     RVOS_ARGB,
     RVOS_ABGR,
-    RVOS_NV12,
-    RVOS_I420,
+    RVOS_NV12,    /* two planes: Y, then Cb and Cr in turn */
+    RVOS_I420,    /* three planes: Y, Cb, Cr */
     RVOS_NV21,    /* NV12 with Cr before Cb */
-    RVOS_Y42B,    /* three planes; chroma has half the width */
-    RVOS_Y444,    /* three planes of the same size */
+    RVOS_Y42B,    /* as I420, but chroma has all rows */
+    RVOS_Y444,    /* as I420, but chroma is as large as Y */
     RVOS_YUY2,    /* Y Cb Y Cr */
     RVOS_UYVY,    /* Cb Y Cr Y */
     RVOS_GRAY8,   /* Y alone */
@@ -266,14 +267,14 @@ typedef struct rvos_image {
     rvos_format format;
     rvos_memory memory;
     int width, height;
-    void *plane[3];
+    void *plane[3];               /* only rvos_draw and rvos_set_alpha write to them */
     ptrdiff_t stride[3];          /* bytes from one row to the next */
     rvos_colorimetry colorimetry; /* for formats with luma */
     void *cuda_stream; /* with RVOS_MEMORY_CUDA: the CUstream that writes the pixels;
                           NULL: they are ready */
 } rvos_image;
 
-/* One byte per pixel: 0 is background, i is object i. */
+/* One byte per pixel: 0 is background, i is object i. Or soft foreground, 0 to 255. */
 typedef struct rvos_labels {
     rvos_memory memory;
     int width, height;
@@ -369,15 +370,16 @@ typedef struct rvos_box {
  * RVOS_ERR_WRONG_TASK unless the stream is an AUTO stream. */
 RVOS_API int rvos_stream_seed_box(rvos_stream *stream, int object, const rvos_box *box);
 
-/* Gives a one-shot stream the masks of its objects in the next frame. Sets the slots
- * whose bit is in `slots` (bit i - 1 is object i) and leaves the others to the network. A
- * slot without a pixel in `masks` becomes empty. May be called before any frame, for
- * objects that appear later. `masks` may have any size (it is scaled by nearest
- * neighbour), lies in host memory and is copied. Labels above the stream's objects count
- * as background. A bit above them is RVOS_ERR_ARGUMENT, except in RVOS_ALL_SLOTS. Before
- * the first seed all slots are empty, and process() fills in background without running
- * the network. As in the published code, the masks of the first frame are fed to the
- * second one, too. */
+/* Gives a one-shot or AUTO stream the masks of its objects in the next frame. Sets the
+ * slots whose bit is in `slots` (bit i - 1 is object i), leaves the others to the
+ * network. A slot without a pixel in `masks` becomes empty. May be called before any
+ * frame, for objects that appear later. `masks` may have any size (it is scaled by
+ * nearest neighbour), lies in host memory and is copied. Labels above the stream's
+ * objects count as background. A bit above them is RVOS_ERR_ARGUMENT, except in
+ * RVOS_ALL_SLOTS. A zero-shot stream gives RVOS_ERR_WRONG_TASK. Before the first seed all
+ * slots of a one-shot stream are empty, and rvos_stream_process fills in background
+ * without running the network. As in the published code, the masks of the first frame are
+ * fed to the second one, too. */
 RVOS_API int rvos_stream_seed(rvos_stream *stream, const rvos_labels *masks,
                               uint32_t slots);
 
@@ -395,8 +397,8 @@ RVOS_API int rvos_stream_drop(rvos_stream *stream, int object);
  * slot) if that is at least the logit of `threshold`, else to the background. */
 typedef struct rvos_output {
     const rvos_labels *labels; /* NULL: none */
-    const rvos_labels *
-        alpha; /* soft foreground: 255 times the largest object probability; NULL: none */
+    /* Soft foreground: 255 times the largest object probability. NULL: none. */
+    const rvos_labels *alpha;
     float threshold;     /* least probability of an object pixel; 0: 0.5; or
                             RVOS_NO_BACKGROUND */
     int min_object_size; /* in pixels of `labels`; smaller objects are left out and
@@ -405,7 +407,8 @@ typedef struct rvos_output {
                             rvos_stream_get_object still reports them */
 } rvos_output;
 
-/* Segments the next frame. Blocks. If `out` is NULL, only the state advances. */
+/* Segments the next frame. Returns when the outputs are written, also those in device
+ * memory. If `out` is NULL, only the state advances. */
 RVOS_API int rvos_stream_process(rvos_stream *stream, const rvos_image *frame,
                                  const rvos_output *out);
 
@@ -423,12 +426,13 @@ typedef struct rvos_object {
  * absent. */
 RVOS_API int rvos_stream_get_object(rvos_stream *stream, int object, rvos_object *info);
 
-/* For evaluation: the last frame's probabilities of one object at network size (height
- * rows of width). Zeroes before the first frame and for a slot that did not run. */
+/* For evaluation: the last frame's probabilities of one object at network size. `out` has
+ * room for height rows of width floats, without padding (rvos_model_info). Zeroes before
+ * the first frame and for a slot that did not run. */
 RVOS_API int rvos_stream_read_mask(rvos_stream *stream, int object, float *out);
 
-/* For parity checks: the half-size logits, before the last upsampling and the sigmoid, of
- * *height x *width. If `out` is NULL, only the size is returned. */
+/* For parity checks: the half-size logits, before the last upsampling and the sigmoid:
+ * *height rows of *width floats. If `out` is NULL, only the size is returned. */
 RVOS_API int rvos_stream_read_logits(rvos_stream *stream, int object, float *out,
                                      int *width, int *height);
 
@@ -480,13 +484,13 @@ typedef struct rvos_draw_params {
 } rvos_draw_params;
 
 /* Draws the objects of `labels` on `image`, in place. Both have the same size and memory.
- * If params is NULL, the tint is 0.5 and the contour 2 pixels wide. Alpha is not
+ * If params is NULL, the opacity is 0.5 and the contour 2 pixels wide. Alpha is not
  * changed. */
 RVOS_API int rvos_draw(rvos_device *device, const rvos_image *image,
                        const rvos_labels *labels, const rvos_draw_params *params);
 
-/* Copies a plane of one byte per pixel into the alpha of RGBA, BGRA, ARGB or ABGR. Both
- * have the same size and memory. */
+/* Copies soft foreground into the alpha of RGBA, BGRA, ARGB or ABGR. Both have the same
+ * size and memory. Other formats are RVOS_ERR_ARGUMENT. */
 RVOS_API int rvos_set_alpha(rvos_device *device, const rvos_image *image,
                             const rvos_labels *alpha);
 
