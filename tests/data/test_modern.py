@@ -164,7 +164,7 @@ class Steps(unittest.TestCase):
             total[how] = {k: sum(v.values()) for k, v in parts.items()}
             print(f"kernels a step, cells {how}: "
                   + ", ".join(f"{k} {v}" for k, v in total[how].items()))
-        # Cell by cell, with autograd, took 3487 and 4546 launches: see docs/training.md.
+        # Cell by cell, with autograd, it took 3487 and 4546 launches.
         self.assertLess(total["triton"]["forward"], 0.35 * 3487)
         self.assertLess(total["triton"]["backward"], 0.35 * 4546)
         self.assertLess(total["triton"]["data"], 500)
