@@ -82,16 +82,14 @@ gboolean gst_rvos_seg_seek(GstRvosSeg *self, GstEvent *event)
     return good;
 }
 
-static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
+void gst_rvos_seg_qos(GstRvosSeg *self, GstEvent *event, gboolean keep)
 {
     GstClockTimeDiff diff;
     GstClockTime time;
     gdouble proportion;
 
     gst_event_parse_qos(event, NULL, &proportion, &diff, &time);
-    /* If a decoder dropped pictures, the numbers of later ones would change. */
-    *keep = gst_rvos_segmenter_waits(self->segmenter);
-    if (*keep)
+    if (keep)
         gst_base_transform_update_qos(GST_BASE_TRANSFORM(self), proportion, diff, time);
     if (!GST_CLOCK_TIME_IS_VALID(time))
         return;
@@ -100,7 +98,7 @@ static void on_qos(GstRvosSeg *self, GstEvent *event, gboolean *keep)
     GST_OBJECT_UNLOCK(self);
 }
 
-static void on_latency(GstRvosSeg *self, GstEvent *event)
+void gst_rvos_seg_latency(GstRvosSeg *self, GstEvent *event)
 {
     GST_RVOS_OBJECT_LOCKED(self);
 
@@ -114,10 +112,13 @@ gboolean gst_rvos_seg_src_event(GstBaseTransform *trans, GstEvent *event)
 
     if (GST_EVENT_TYPE(event) == GST_EVENT_SEEK)
         return gst_rvos_seg_seek(self, event);
-    if (GST_EVENT_TYPE(event) == GST_EVENT_QOS)
-        on_qos(self, event, &keep);
-    else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY)
-        on_latency(self, event);
+    if (GST_EVENT_TYPE(event) == GST_EVENT_QOS) {
+        /* If a decoder dropped pictures, the numbers of later ones would change. */
+        keep = gst_rvos_segmenter_waits(self->segmenter);
+        gst_rvos_seg_qos(self, event, keep);
+    } else if (GST_EVENT_TYPE(event) == GST_EVENT_LATENCY) {
+        gst_rvos_seg_latency(self, event);
+    }
     if (!keep)
         return PARENT(self)->src_event(trans, event);
     gst_event_unref(event);

@@ -10,16 +10,23 @@ static gboolean upstream_event(GstPad *pad, GstObject *parent, GstEvent *event)
     GstRvosSeg *self = GST_RVOS_SEG_CAST(parent);
 
     switch (GST_EVENT_TYPE(event)) {
-    case GST_EVENT_QOS:         /* must not throttle the main stream */
+    case GST_EVENT_QOS: /* must not throttle the main stream */
+        if (!gst_pad_is_linked(GST_BASE_TRANSFORM_SRC_PAD(self)))
+            gst_rvos_seg_qos(self, event, TRUE);
+        break;
     case GST_EVENT_RECONFIGURE: /* gst_pad_check_reconfigure reports it */
-        gst_event_unref(event);
-        return TRUE;
+        break;
     case GST_EVENT_SEEK:
         return gst_rvos_seg_seek(self, event);
+    case GST_EVENT_LATENCY: /* `src` gets none if it is not linked */
+        gst_rvos_seg_latency(self, event);
+        G_GNUC_FALLTHROUGH;
     default:
         GST_LOG_OBJECT(pad, "%" GST_PTR_FORMAT, (void *)event);
         return gst_pad_push_event(GST_BASE_TRANSFORM_SINK_PAD(self), event);
     }
+    gst_event_unref(event);
+    return TRUE;
 }
 
 static gboolean pad_query(GstPad *pad, GstObject *parent, GstQuery *query)

@@ -169,6 +169,11 @@ gboolean gst_rvos_seg_query(GstBaseTransform *trans, GstPadDirection direction,
 /* Sends a SEEK of one of the source pads upstream, unless it has passed already. */
 gboolean gst_rvos_seg_seek(GstRvosSeg *self, GstEvent *event);
 gboolean gst_rvos_seg_answer_latency(GstRvosSeg *self, GstQuery *query);
+/* Notes from a QOS event which frames are late. `keep`: the event does not go upstream,
+ * so the base class must get its values here. */
+void gst_rvos_seg_qos(GstRvosSeg *self, GstEvent *event, gboolean keep);
+/* Notes the pipeline's latency from a LATENCY event. */
+void gst_rvos_seg_latency(GstRvosSeg *self, GstEvent *event);
 
 /* ---- gstrvosstart.c: model, segmenter and warm-up; posts errors -------------------- */
 

@@ -137,6 +137,69 @@ SUITE_TEST(test_live_without_reports)
 }
 GST_END_TEST;
 
+/* ---- the pad `mask` alone ---------------------------------------------------------- */
+
+static void unlink_src(Rig *rig)
+{
+    fail_unless(gst_pad_unlink(GST_PAD_PEER(rig->h->sinkpad), rig->h->sinkpad));
+}
+
+static void push_masks(Rig *rig, guint from, guint to)
+{
+    for (guint n = from; n < to; n++)
+        fail_unless_equals_int(gst_harness_push(rig->h, rig_frame(rig, n, NOTHING)),
+                               GST_FLOW_OK);
+}
+
+/* Frames of a live source arrive after the latency of what is upstream. They are not
+ * late: the LATENCY event says so, also if it comes by `mask` only. */
+SUITE_TEST(test_latency_by_mask)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+
+    rig_add_mask(rig);
+    unlink_src(rig);
+    gst_harness_set_live(rig->h, TRUE);
+    gst_harness_use_testclock(rig->h);
+    gst_harness_query_latency(rig->mask);
+    fail_unless(gst_harness_push_upstream_event(
+        rig->mask, gst_event_new_latency(2 * GST_SECOND + RIG_FRAME)));
+    for (guint n = 0; n < 10; n++) {
+        fail_unless(gst_harness_set_time(rig->h, 2 * GST_SECOND + n * RIG_FRAME));
+        push_masks(rig, n, n + 1);
+    }
+    fail_unless_equals_uint64(rig_stat(rig, "reused-late"), 0);
+    fail_unless_equals_int(scripted_get().runs, 10);
+    rig_free(rig);
+}
+GST_END_TEST;
+
+/* Without `src`, the sink of the masks is the one that knows which frames are late. */
+SUITE_TEST(test_qos_by_mask)
+{
+    static const gchar *const policies[] = {"reuse", "drop"};
+    static const gchar *const counts[] = {"reused-late", "dropped-late"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(policies); i++) {
+        Rig *rig = rig_new(rig_element("late-policy", policies[i], NULL));
+        guint before;
+
+        rig_add_mask(rig);
+        unlink_src(rig);
+        push_masks(rig, 0, 1);
+        before = gst_harness_upstream_events_received(rig->h);
+        gst_harness_push_upstream_event(
+            rig->mask, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, 0, 3 * RIG_FRAME));
+        fail_unless_equals_int(gst_harness_upstream_events_received(rig->h), before);
+        push_masks(rig, 1, 6);
+        fail_unless(rig_stat(rig, counts[i]) >= 2);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
+/* ---- a stream that is always late -------------------------------------------------- */
+
 SUITE_TEST(test_always_late_still_advances)
 {
     Rig *rig = rig_new(rig_element(NULL, NULL));
