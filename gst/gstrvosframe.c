@@ -35,6 +35,91 @@ gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps)
                                       GST_RVOS_CUDA_MEMORY);
 }
 
+/* ---- mapping ---------------------------------------------------------------------- */
+
+static gboolean meta_fits_caps(const GstVideoMeta *meta, const GstVideoInfo *info)
+{
+    return meta->format == GST_VIDEO_INFO_FORMAT(info) &&
+           meta->width >= (guint)GST_VIDEO_INFO_WIDTH(info) &&
+           meta->height >= (guint)GST_VIDEO_INFO_HEIGHT(info);
+}
+
+/* Whether a component's rows lie in the plane's mapped memory, one after another. */
+static gboolean component_fits(const GstVideoFrame *frame, guint c)
+{
+    guint plane = (guint)GST_VIDEO_FRAME_COMP_PLANE(frame, c);
+    const GstMapInfo *map = &frame->map[plane];
+    gint64 begin = (guint8 *)frame->data[plane] - map->data;
+    gint64 stride = GST_VIDEO_FRAME_PLANE_STRIDE(frame, plane);
+    gint64 row = GST_VIDEO_FRAME_COMP_POFFSET(frame, c) +
+                 (GST_VIDEO_FRAME_COMP_WIDTH(frame, c) - 1) *
+                     GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c) +
+                 (GST_VIDEO_FRAME_COMP_DEPTH(frame, c) + 7) / 8;
+
+    if (stride < row)
+        return FALSE;
+    /* An element's own map function need not fill in the GstMapInfo. */
+    if (!map->data || begin < 0 || begin > (gint64)map->size)
+        return TRUE;
+    return begin + stride * (GST_VIDEO_FRAME_COMP_HEIGHT(frame, c) - 1) + row <=
+           (gint64)map->size;
+}
+
+static gboolean rows_fit(const GstVideoFrame *frame)
+{
+    for (guint c = 0; c < GST_VIDEO_FRAME_N_COMPONENTS(frame); c++)
+        if (!component_fits(frame, c))
+            return FALSE;
+    return TRUE;
+}
+
+gboolean gst_rvos_frame_map(GstVideoFrame *frame, const GstVideoInfo *info,
+                            GstBuffer *buffer, GstMapFlags flags, gboolean cuda)
+{
+    const GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
+
+    *frame = (GstVideoFrame)GST_VIDEO_FRAME_INIT;
+    if (meta && !meta_fits_caps(meta, info))
+        return FALSE;
+    if (cuda)
+        return gst_rvos_cuda_map(frame, info, buffer, flags);
+    if (!gst_video_frame_map(frame, info, buffer, flags))
+        return FALSE;
+    /* gst-cuda makes its own memory; sizes of 1.22 are too small for odd heights. */
+    if (!meta || gst_rvos_cuda_context_of(buffer) || rows_fit(frame))
+        return TRUE;
+    gst_video_frame_unmap(frame);
+    return FALSE;
+}
+
+#define MISMATCH "the element before rvosseg makes frames that do not match their caps."
+
+gchar *gst_rvos_frame_fault(const GstVideoInfo *info, GstBuffer *buffer)
+{
+    const GstVideoMeta *meta = gst_buffer_get_video_meta(buffer);
+    const gchar *format = gst_video_format_to_string(GST_VIDEO_INFO_FORMAT(info));
+    gint width = GST_VIDEO_INFO_WIDTH(info), height = GST_VIDEO_INFO_HEIGHT(info);
+    gsize has = gst_buffer_get_size(buffer), wanted = GST_VIDEO_INFO_SIZE(info);
+    GstMapInfo map;
+
+    if (!meta && has < wanted)
+        return g_strdup_printf("It has %" G_GSIZE_FORMAT " bytes, and %s of %dx%d has "
+                               "%" G_GSIZE_FORMAT
+                               ", with rows padded to 4 bytes: " MISMATCH,
+                               has, format, width, height, wanted);
+    if (meta && !meta_fits_caps(meta, info))
+        return g_strdup_printf("Its GstVideoMeta says %s of %ux%u, and its caps say %s "
+                               "of %dx%d: " MISMATCH,
+                               gst_video_format_to_string(meta->format), meta->width,
+                               meta->height, format, width, height);
+    if (!meta || !gst_buffer_map(buffer, &map, GST_MAP_READ))
+        return g_strdup("Its memory cannot be mapped.");
+    gst_buffer_unmap(buffer, &map);
+    return g_strdup(
+        "The rows of its GstVideoMeta overlap or do not lie in its memory: the "
+        "element before rvosseg sets wrong offsets or strides.");
+}
+
 /* ---- views ------------------------------------------------------------------------ */
 
 static gboolean to_format(GstVideoFormat format, rvos_format *out)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* gstrvosframe.h - describes GStreamer's frames to librvos, as borrowed views. */
+/* gstrvosframe.h - maps GStreamer's frames and describes them to librvos, as borrowed
+ * views. */
 #ifndef GST_RVOS_FRAME_H
 #define GST_RVOS_FRAME_H
 
@@ -13,6 +14,13 @@
  * channel. */
 GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha);
 gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps);
+
+/* As gst_video_frame_map, or gst_rvos_cuda_map if `cuda`. FALSE also if the buffer's
+ * GstVideoMeta does not fit the caps or the memory, which GStreamer does not check. */
+gboolean gst_rvos_frame_map(GstVideoFrame *frame, const GstVideoInfo *info,
+                            GstBuffer *buffer, GstMapFlags flags, gboolean cuda);
+/* Why a frame could not be mapped, as sentences; to be freed. */
+gchar *gst_rvos_frame_fault(const GstVideoInfo *info, GstBuffer *buffer);
 
 /* FALSE: librvos does not know the format. */
 gboolean gst_rvos_frame_to_image(const GstVideoFrame *frame, rvos_memory memory,

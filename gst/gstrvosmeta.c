@@ -3,6 +3,7 @@
 
 #include <gobject/gvaluecollector.h>
 
+#include "gstrvosframe.h"
 #include "gstrvosprops.h"
 #include "gstrvosshape.h"
 
@@ -53,11 +54,12 @@ static GstBuffer *scale_mask(GstBuffer *mask, guint width, guint height,
     GstVideoFrame from, to;
     GstBuffer *scaled;
 
-    if (!layout || layout->format != GST_VIDEO_FORMAT_GRAY8)
+    if (!layout || layout->format != GST_VIDEO_FORMAT_GRAY8 || layout->width == 0 ||
+        layout->height == 0)
         return NULL;
     gst_video_info_set_format(&in, layout->format, layout->width, layout->height);
     gst_video_info_set_format(&out, GST_VIDEO_FORMAT_GRAY8, width, height);
-    if (!gst_video_frame_map(&from, &in, mask, GST_MAP_READ))
+    if (!gst_rvos_frame_map(&from, &in, mask, GST_MAP_READ, FALSE))
         return NULL;
     scaled = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&out), NULL);
     gst_buffer_add_video_meta_full(scaled, GST_VIDEO_FRAME_FLAG_NONE,

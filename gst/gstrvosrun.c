@@ -147,9 +147,9 @@ void gst_rvos_run_look_for_cut(GstRvosSeg *self, GstBuffer *buffer)
     GstVideoFrame frame;
 
     if (!gst_rvos_segmenter_looks(self->segmenter, settings, self->frame.cuda) ||
-        !gst_video_frame_map(
-            &frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
-            (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF)))
+        !gst_rvos_frame_map(&frame, &GST_VIDEO_FILTER(self)->in_info, buffer,
+                            (GstMapFlags)(GST_MAP_READ | GST_VIDEO_FRAME_MAP_FLAG_NO_REF),
+                            FALSE))
         return;
     if (gst_rvos_shape_crop(&frame, &self->caps_info))
         gst_rvos_segmenter_look(self->segmenter, &frame, settings);

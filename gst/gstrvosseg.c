@@ -184,23 +184,14 @@ static GstFlowReturn transform_frame_ip(GstVideoFilter *filter, GstVideoFrame *f
 /* Says once what is wrong with a frame that cannot be mapped. */
 static void warn_unmapped(GstRvosSeg *self, GstBuffer *buffer)
 {
-    const GstVideoInfo *info = &GST_VIDEO_FILTER(self)->in_info;
-    gsize has = gst_buffer_get_size(buffer), wanted = GST_VIDEO_INFO_SIZE(info);
-    gboolean small = has < wanted && !gst_buffer_get_video_meta(buffer);
-    g_autofree gchar *why =
-        small ? g_strdup_printf("It has %" G_GSIZE_FORMAT " bytes, and %s of %dx%d has "
-                                "%" G_GSIZE_FORMAT ", with rows padded to 4 bytes: the "
-                                "element before rvosseg makes frames that do not match "
-                                "their caps.",
-                                has, gst_video_format_to_string(info->finfo->format),
-                                GST_VIDEO_INFO_WIDTH(info), GST_VIDEO_INFO_HEIGHT(info),
-                                wanted)
-              : g_strdup("Its memory cannot be mapped.");
+    g_autofree gchar *why = NULL;
 
-    if (!self->map_said)
-        GST_RVOS_SEG_WARN(self, STREAM, FORMAT,
-                          "A frame cannot be read, and passes without a mask. %s", why);
+    if (self->map_said)
+        return;
     self->map_said = TRUE;
+    why = gst_rvos_frame_fault(&GST_VIDEO_FILTER(self)->in_info, buffer);
+    GST_RVOS_SEG_WARN(self, STREAM, FORMAT,
+                      "A frame cannot be read, and passes without a mask. %s", why);
 }
 
 /* Maps the frame here instead of in the parent class. The parent would map it for
@@ -213,10 +204,8 @@ static GstFlowReturn run_mapped(GstRvosSeg *self, GstBuffer *buffer, gboolean dr
                                       GST_VIDEO_FRAME_MAP_FLAG_NO_REF);
     GstVideoFrame frame;
     GstFlowReturn flow;
-    gboolean mapped = self->frame.cuda ? gst_rvos_cuda_map(&frame, info, buffer, flags)
-                                       : gst_video_frame_map(&frame, info, buffer, flags);
 
-    if (!mapped) {
+    if (!gst_rvos_frame_map(&frame, info, buffer, flags, self->frame.cuda)) {
         warn_unmapped(self, buffer);
         return GST_FLOW_OK;
     }

@@ -262,6 +262,32 @@ SUITE_TEST(test_scaled)
 }
 GST_END_TEST;
 
+/* A mask of another program whose rows do not lie in its memory. */
+SUITE_TEST(test_wrong_mask)
+{
+    for (guint i = 0; i < 2; i++) {
+        Rig *rig = rig_new(rig_element(NULL, NULL));
+        GstBuffer *buffer = rig_frame(rig, 0, NOTHING);
+        GstBuffer *mask = gst_buffer_new_allocate(NULL, 64 * 48, NULL);
+        GstVideoMeta *layout =
+            gst_buffer_add_video_meta(mask, 0, GST_VIDEO_FORMAT_GRAY8, i ? 64 : 0, 48);
+
+        layout->stride[0] = 1 << 26;
+        gst_structure_set(
+            custom((gst_buffer_add_custom_meta(buffer, "GstRvosSegMeta"), buffer)),
+            "width", G_TYPE_UINT, 64, "height", G_TYPE_UINT, 48, "mask", GST_TYPE_BUFFER,
+            mask, NULL);
+        buffer =
+            through("videoscale", RGB_CAPS,
+                    "video/x-raw,format=RGB,width=32,height=24,framerate=30/1", buffer);
+        fail_unless(custom(buffer) == NULL);
+        gst_buffer_unref(buffer);
+        gst_buffer_unref(mask);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
 /* Through a converter and a scaler in one go. */
 SUITE_TEST(test_survives_conversion)
 {

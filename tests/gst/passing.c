@@ -100,6 +100,71 @@ SUITE_TEST(test_unmappable_frame)
 }
 GST_END_TEST;
 
+/* A frame with a GstVideoMeta of one plane, in one memory or in two. */
+static GstBuffer *described(Rig *rig, GstVideoFormat format, guint width, guint height,
+                            gint stride, gboolean two)
+{
+    GstBuffer *buffer = rig_frame(rig, 0, NOTHING);
+    gsize offset[GST_VIDEO_MAX_PLANES] = {0}, size = gst_buffer_get_size(buffer);
+    gint strides[GST_VIDEO_MAX_PLANES] = {stride};
+    GstBuffer *parts = buffer;
+
+    if (two) {
+        parts = gst_buffer_copy_region(buffer, GST_BUFFER_COPY_ALL, 0, size / 2);
+        parts = gst_buffer_append(
+            parts,
+            gst_buffer_copy_region(buffer, GST_BUFFER_COPY_MEMORY, size / 2, size / 2));
+        gst_buffer_unref(buffer);
+    }
+    gst_buffer_add_video_meta_full(parts, GST_VIDEO_FRAME_FLAG_NONE, format, width,
+                                   height, 1, offset, strides);
+    return parts;
+}
+
+static const struct {
+    GstVideoFormat format;
+    guint width, height;
+    gint stride;
+    gboolean two;
+    const gchar *word; /* NULL: a good frame */
+} metas[] = {
+    {GST_VIDEO_FORMAT_RGB, 64, 48, 192, FALSE, NULL},
+    {GST_VIDEO_FORMAT_RGB, 64, 48, 1 << 26, FALSE, "do not lie in its memory"},
+    {GST_VIDEO_FORMAT_RGB, 64, 48, 193, FALSE, "do not lie in its memory"},
+    {GST_VIDEO_FORMAT_RGB, 64, 48, -192, FALSE, "do not lie in its memory"},
+    {GST_VIDEO_FORMAT_RGB, 64, 48, 191, FALSE, "do not lie in its memory"},
+    {GST_VIDEO_FORMAT_RGB, 64, 48, 0, FALSE, "do not lie in its memory"},
+    {GST_VIDEO_FORMAT_RGB, 64, 48, 192, TRUE, "do not lie in its memory"},
+    {GST_VIDEO_FORMAT_BGR, 64, 48, 192, FALSE, "says BGR of 64x48, and its caps say RGB"},
+    {GST_VIDEO_FORMAT_RGB, 32, 48, 192, FALSE, "says RGB of 32x48, and its caps say RGB"},
+};
+
+/* Frames whose GstVideoMeta does not fit their caps or their memory. */
+SUITE_LOOP(test_wrong_meta, G_N_ELEMENTS(metas))
+{
+    for (guint i = 0; i < 2; i++) { /* auto mode looks at the pixels twice */
+        Rig *rig =
+            rig_new(rig_element("mode", i ? "auto" : "zero-shot", "min-age", "0", NULL));
+        gchar *text;
+
+        gst_harness_push(rig->h, described(rig, metas[__i__].format, metas[__i__].width,
+                                           metas[__i__].height, metas[__i__].stride,
+                                           metas[__i__].two));
+        gst_buffer_unref(gst_harness_pull(rig->h));
+        fail_unless_equals_uint64(rig_stat(rig, "map-failures"),
+                                  metas[__i__].word != NULL);
+        text = rig_words(rig->bus, GST_MESSAGE_WARNING, GST_STREAM_ERROR,
+                         GST_STREAM_ERROR_FORMAT);
+        if (metas[__i__].word)
+            fail_unless(text && strstr(text, metas[__i__].word), "%s", text);
+        else
+            fail_unless(text == NULL);
+        g_free(text);
+        rig_free(rig);
+    }
+}
+GST_END_TEST;
+
 SUITE_TEST(test_frames_without_time)
 {
     Rig *rig = rig_new(rig_element("min-age", "0", NULL));
