@@ -12,6 +12,7 @@ import numpy as np
 
 import rvos
 from fixture import MODEL, SIZE, clip, run, square
+from rvos._handles import _bits
 from rvos._pixels import labels_of
 
 
@@ -79,6 +80,31 @@ class Frames(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "a frame must be uint8"):
                 masks.draw(other)
 
+    def test_numbers_and_names(self):
+        """A wrong one is named. NumPy's numbers of 8 bits are numbers like others."""
+        self.assertEqual(_bits(np.array([1, 9, 32], np.uint8)), 1 | 1 << 8 | 1 << 31)
+        with rvos.Model(MODEL, size=SIZE) as model, model.stream(objects=np.int8(3)) as stream:
+            masks = stream.process(clip()[0], min_object_size=np.uint8(4))
+            for call, words in [
+                    (lambda: rvos.Device(threads=1.5), "threads must be a whole number, not 1.5"),
+                    (lambda: rvos.Device(threads=1 << 40), "threads is out of range: 1099511"),
+                    (lambda: rvos.Device(index="0"), "index must be a whole number, not '0'"),
+                    (lambda: rvos.Device("cpu\0"), "backend must be cpu, cuda or reference, not"),
+                    (lambda: rvos.Device(b"cpu"), "backend must be cpu, .*, not b'cpu'"),
+                    (lambda: rvos.Model(MODEL, device="cpu"), r'such as rvos.Device\("cpu"\)'),
+                    (lambda: rvos.Model(MODEL, precision=["fp32"]), "precision must be one of"),
+                    (lambda: rvos.Model(MODEL, max_batch=1.0), "max_batch must be a whole"),
+                    (lambda: rvos.Model(MODEL, batch_wait=float("nan")), "batch_wait must be"),
+                    (lambda: model.stream(objects=None), "objects must be a whole .*, not None"),
+                    (lambda: model.stream(discovery_interval=0.5), "discovery_interval must be"),
+                    (lambda: stream.process(clip()[0], min_object_size=0.1), "min_object_size"),
+                    (lambda: stream.process(clip()[0], hidden=[1.5]), "id must be a whole number"),
+                    (lambda: stream.drop("1"), "an object's id must be a whole number, not '1'"),
+                    (lambda: stream.seed_box(1 << 40, (0, 0, 1, 1)), "id is out of range: 1099"),
+                    (lambda: stream.probabilities(None), "an object's id must be a whole number"),
+                    (lambda: masks.draw(clip()[0], contour=1.5), "contour must be a whole")]:
+                with self.subTest(words), self.assertRaisesRegex((TypeError, ValueError), words):
+                    call()
 
     def test_a_folder_is_no_video(self):
         try:

@@ -15,7 +15,7 @@ from . import _build
 from ._ffi import ffi
 from ._library import Log, lib, logger, words
 from ._masks import Masks, Object
-from ._pixels import Frame, Labels, image_of, labels_of, pair_of, plain, size_of, view
+from ._pixels import Frame, Labels, image_of, labels_of, pair_of, plain, size_of, view, whole
 
 TASKS = {"zero-shot": lib.RVOS_TASK_ZERO_SHOT, "one-shot": lib.RVOS_TASK_ONE_SHOT,
          "auto": lib.RVOS_TASK_AUTO}
@@ -40,7 +40,7 @@ def default_model() -> str:
 
 
 def _choice(table: dict[Any, int], value: Any, what: str) -> int:
-    if value not in table:
+    if not isinstance(value, (str, type(None))) or value not in table:
         names = ", ".join(str(name) for name in table if name is not None)
         raise ValueError(f"{what} must be one of {names}, not {value!r}")
     return table[value]
@@ -99,9 +99,12 @@ class Device(_Handle):
 
     def __init__(self, backend: Optional[str] = None, *, index: int = 0, threads: int = 0) -> None:
         super().__init__(Log(), "device")
+        if backend is not None and (not isinstance(backend, str) or "\0" in backend):
+            raise ValueError(f"backend must be cpu, cuda or reference, not {backend!r}")
         name = ffi.NULL if backend is None else ffi.new("char[]", backend.encode())
-        params = ffi.new("rvos_device_params *", {"backend": name, "index": index,
-                                                  "threads": threads, "log": self._log.callback})
+        params = ffi.new("rvos_device_params *", {
+            "backend": name, "index": whole(index, "index"),
+            "threads": whole(threads, "threads"), "log": self._log.callback})
         self._log.call(lib.rvos_device_open, self._holder, params)
         self._opened()
 
@@ -146,8 +149,13 @@ class Model(_Handle):
     def __init__(self, path: Any = None, *, device: Optional[Device] = None,
                  size: Optional[tuple[int, int]] = None, precision: Optional[str] = None,
                  max_batch: int = 0, batch_wait: float = 0.0) -> None:
+        if not 0 <= batch_wait <= 2000:
+            raise ValueError(f"batch_wait must be 0 to 2000 seconds, not {batch_wait!r}")
+        if device is not None and not isinstance(device, Device):
+            raise TypeError('device must be an rvos.Device, such as rvos.Device("cpu"), not '
+                            f"{device!r}")
         params = ffi.new("rvos_model_params *", {
-            "max_batch": max_batch, "batch_wait_us": round(batch_wait * 1e6),
+            "max_batch": whole(max_batch, "max_batch"), "batch_wait_us": round(batch_wait * 1e6),
             "precision": _choice(PRECISIONS, precision, "precision")})
         if size is not None:
             params.width, params.height = pair_of(size, "width, height")
@@ -213,8 +221,9 @@ class Stream(_Handle):
             task = "auto"
         params = ffi.new("rvos_stream_params *", {
             "task": lib.RVOS_TASK_DEFAULT if task is None else _choice(TASKS, task, "task"),
-            "variant": _choice(VARIANTS, variant, "variant"), "objects": objects,
-            "all_slots": all_slots, "discovery_interval": discovery_interval})
+            "variant": _choice(VARIANTS, variant, "variant"),
+            "objects": whole(objects, "objects"), "all_slots": bool(all_slots),
+            "discovery_interval": whole(discovery_interval, "discovery_interval")})
         self._log.call(lib.rvos_stream_open, self._holder, model._open(), params)
         self._opened()
         self._slots = self.info.objects
@@ -273,7 +282,8 @@ class Stream(_Handle):
         out_alpha = ffi.NULL if soft is None else view(soft, "alpha", written=True)
         out = ffi.new("rvos_output *", {
             "labels": out_labels, "alpha": out_alpha, "threshold": threshold,
-            "min_object_size": min_object_size, "hidden": _bits(hidden)})
+            "min_object_size": whole(min_object_size, "min_object_size"),
+            "hidden": _bits(hidden)})
         with self._lock:
             self._call(lib.rvos_stream_process, image.c, out)
             objects = self._objects()
@@ -319,11 +329,12 @@ class Stream(_Handle):
         fractions of the frame's size, 0 to 1."""
         if np.shape(box) != (4,):
             raise ValueError(f"a box is (x, y, width, height), not {box!r}")
-        self._call(lib.rvos_stream_seed_box, id, ffi.new("rvos_box *", tuple(box)))
+        self._call(lib.rvos_stream_seed_box, whole(id, "an object's id"),
+                   ffi.new("rvos_box *", tuple(box)))
 
     def drop(self, id: int) -> None:
         """Forgets one object."""
-        self._call(lib.rvos_stream_drop, id)
+        self._call(lib.rvos_stream_drop, whole(id, "an object's id"))
 
     def discover(self) -> None:
         """auto: searches for objects from the next frame on."""
@@ -344,13 +355,15 @@ class Stream(_Handle):
         network."""
         info = self.model.info
         out = np.empty((info.height, info.width), np.float32)
-        self._call(lib.rvos_stream_read_mask, id, ffi.cast("float *", out.ctypes.data))
+        self._call(lib.rvos_stream_read_mask, whole(id, "an object's id"),
+                   ffi.cast("float *", out.ctypes.data))
         return out
 
 
 def _bits(ids: Iterable[int]) -> int:
     bits = 0
-    for number in ids:
+    for given in ids:
+        number = whole(given, "an object's id")
         if not 1 <= number <= lib.RVOS_MAX_OBJECTS:
             raise ValueError(f"an object's id is 1 to {lib.RVOS_MAX_OBJECTS}, not {number}")
         bits |= 1 << (number - 1)

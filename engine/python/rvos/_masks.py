@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ._ffi import ffi
 from ._library import lib
-from ._pixels import Labels, bytes_of, image_of, plain, size_of, view
+from ._pixels import Labels, bytes_of, image_of, plain, size_of, view, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,8 @@ class Masks:
         if drawn.ndim != 3 or size_of(drawn) != self.labels.shape:
             raise ValueError(f"the frame must be {(*self.labels.shape, 3)}, not {drawn.shape}")
         labels = np.ascontiguousarray(self.labels)
-        params = ffi.new("rvos_draw_params *", {"opacity": opacity, "contour": contour})
+        params = ffi.new("rvos_draw_params *", {"opacity": opacity,
+                                                "contour": whole(contour, "contour")})
         image = image_of(drawn)
         self._device._log.call(lib.rvos_draw, self._device._open(), image.c,
                                view(labels, "labels"), params)

@@ -168,6 +168,17 @@ def pair_of(size: Any, names: str) -> tuple[int, int]:
     return one, two
 
 
+def whole(value: Any, what: str) -> int:
+    """An int of C. NumPy's are converted: arithmetic with a uint8 would wrap."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{what} must be a whole number, not {value!r}") from None
+    if not -1 << 31 <= number < 1 << 31:
+        raise ValueError(f"{what} is out of range: {number}")
+    return number
+
+
 def view(array: Labels, what: str, written: bool = False) -> Any:
     """An rvos_labels of an array (height, width), which must be uint8 and stay alive.
     `written`: librvos writes to it."""
