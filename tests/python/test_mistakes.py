@@ -63,6 +63,11 @@ class Frames(unittest.TestCase):
                     (np.zeros((4, 4, 2), np.uint8), {}, ValueError, r"not \(4, 4, 2\)"),
                     (np.zeros((0, 4, 3), np.uint8), {}, ValueError, "must not be empty"),
                     (np.zeros((4, 4, 3), np.uint8), {"format": "nv12"}, ValueError, "nv12"),
+                    (np.zeros((6, 4), np.uint8), {"format": "i420"}, ValueError, "3 planes"),
+                    (np.zeros((4, 4, 3), np.uint8), {"format": "RGB"}, ValueError, "rgb, bgr"),
+                    (None, {}, TypeError, "a frame must be an array, not None"),
+                    ("a.png", {}, TypeError, "a path: open 'a.png' first"),
+                    ([clip()[0]], {}, ValueError, "a frame is an array, .* not a list"),
                     (np.zeros((4, 4, 3), np.uint8), {"matrix": "pal"}, ValueError, "pal"),
                     ((np.zeros((4, 4), np.uint8),), {"format": "nv12"}, ValueError, "2 planes"),
                     (np.zeros((4, 4, 3), np.uint8), {"threshold": 3}, rvos.InvalidArgument,
@@ -140,6 +145,15 @@ class Seeds(unittest.TestCase):
                                                            50: square() * 2}))
         self.assertEqual(caught.output, ["WARNING:rvos:masks of frame 50 are not used: the "
                                          "video has 3 frames, counted from 0"])
+
+    def test_what_is_no_mask(self):
+        for wrong, words in [("a.png", "a path: open 'a.png' first"), (None, "not None"),
+                             (pathlib.Path("a.png"), "open 'a.png' first"),
+                             ({"a": square()}, "not dict")]:
+            with self.assertRaisesRegex(TypeError, f"masks must be an array.*{words}"):
+                labels_of(wrong)
+        with self.assertRaisesRegex(TypeError, "open 'a.png' first"):
+            next(rvos.segment(clip(), model=MODEL, masks="a.png"))
 
     def test_ids_and_boxes(self):
         nan = float("nan")

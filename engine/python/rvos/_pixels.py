@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from typing import Any, Optional, Sequence, Union
 
 import numpy as np
@@ -69,8 +70,22 @@ def plain(frame: Any) -> Any:
     return np.asarray(frame if mode in ("L", "RGB", "RGBA", "RGBX") else frame.convert("RGB"))
 
 
+def array_of(given: Any, what: str) -> npt.NDArray[Any]:
+    """An array, of what NumPy can read as one. None is what cv2.imread and VideoCapture.read
+    return when they fail."""
+    if given is None or isinstance(given, (str, bytes, os.PathLike, dict)):
+        raise TypeError(f"{what} must be an array, not {_short(given)}")
+    return np.asarray(given)
+
+
+def _short(given: Any) -> str:
+    if isinstance(given, (str, os.PathLike)):
+        return f"a path: open {os.fspath(given)!r} first, for example by PIL"
+    return "None" if given is None else type(given).__name__
+
+
 def bytes_of(array: Any, what: str) -> npt.NDArray[Any]:
-    array = np.asarray(array)
+    array = array_of(array, what)
     if array.dtype != np.uint8:
         raise TypeError(f"{what} must be uint8, not {array.dtype}")
     if 0 in array.shape:
@@ -85,7 +100,12 @@ def _packed(frame: npt.NDArray[Any], kind: Optional[str]) -> Image:
         raise ValueError("a frame must be (height, width, 3) or (height, width, 4), or "
                          f"(height, width) for grey, not {frame.shape}")
     kind = kind or {1: "gray", 3: "rgb", 4: "rgba"}[channels]
-    if PACKED.get(kind) != channels:
+    if kind in PLANAR:
+        raise ValueError(f"a frame of format {kind} is a tuple of {PLANAR[kind][0]} planes, not "
+                         f"one array of shape {frame.shape}")
+    if kind not in PACKED:
+        raise ValueError(f"format must be one of {', '.join([*PACKED, *PLANAR])}, not {kind!r}")
+    if PACKED[kind] != channels:
         raise ValueError(f"a frame of {channels} channels cannot be {kind}")
     # OpenCV users view BGR as RGB with [..., ::-1]: use another format instead of a copy.
     if channels > 1 and frame.strides[2] == -1 and kind[::-1] in PACKED:
@@ -96,6 +116,9 @@ def _packed(frame: npt.NDArray[Any], kind: Optional[str]) -> Image:
 
 
 def _planar(planes: Sequence[npt.NDArray[Any]], kind: Optional[str]) -> Image:
+    if kind is None:
+        raise ValueError("a frame is an array, or a tuple of planes with a format, not a "
+                         f"{type(planes).__name__}")
     if kind not in PLANAR:
         raise ValueError(f"format must be one of {', '.join(PLANAR)} for planes, not {kind}")
     count, across, down, size, together = PLANAR[kind]
@@ -205,7 +228,7 @@ def labels_of(masks: Any) -> Labels:
     for object 1, or bool (objects, height, width), where the first of overlapping masks wins.
     Of labels with one value beside 0, a value above 32, such as 255, is object 1. 255 beside
     other labels is background."""
-    masks = np.asarray(masks)
+    masks = array_of(masks, "masks")
     if masks.dtype == np.bool_ and masks.ndim == 3:
         if not 0 < len(masks) <= MAX_OBJECTS:
             raise ValueError(f"there must be 1 to {MAX_OBJECTS} masks, not {len(masks)}")
