@@ -146,6 +146,21 @@ class Seeds(unittest.TestCase):
         self.assertEqual(caught.output, ["WARNING:rvos:masks of frame 50 are not used: the "
                                          "video has 3 frames, counted from 0"])
 
+    def test_masks_of_another_shape(self):
+        """They are stretched, and that is told once; a scaled mask is not told."""
+        with self.assertLogs("rvos", logging.WARNING) as caught:
+            list(rvos.segment(clip(3), model=MODEL, masks={
+                0: np.ones((40, 60), np.uint8), 1: np.ones((90, 60), np.uint8),
+                2: np.ones((60, 60), np.uint8)}))
+        self.assertEqual(caught.output, ["WARNING:rvos:a mask of 60x90 is stretched to frames of "
+                                         "90x60, which have another aspect ratio"])
+        with rvos.Model(MODEL, size=SIZE) as model, model.stream("one-shot") as stream:
+            stream.seed(np.ones((60, 60), np.uint8))
+            stream.reset()  # takes that mask back
+            stream.seed(square())
+            with self.assertNoLogs("rvos", logging.WARNING):
+                stream.process(clip()[0])
+
     def test_what_is_no_mask(self):
         for wrong, words in [("a.png", "a path: open 'a.png' first"), (None, "not None"),
                              (pathlib.Path("a.png"), "open 'a.png' first"),

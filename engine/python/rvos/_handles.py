@@ -217,6 +217,8 @@ class Stream(_Handle):
         self.model = model
         self._lock = threading.RLock()
         self._index = 0
+        self._seeded: set[tuple[int, ...]] = set()  # shapes of masks for the next frame
+        self._told_shape = False
         if task is None and "auto" in model.info.tasks:
             task = "auto"
         params = ffi.new("rvos_stream_params *", {
@@ -286,6 +288,7 @@ class Stream(_Handle):
             "hidden": _bits(hidden)})
         with self._lock:
             self._call(lib.rvos_stream_process, image.c, out)
+            self._check_shapes(image.c.width, image.c.height)
             objects = self._objects()
             index, self._index = self._index, self._index + 1
         return Masks(labels, soft, objects, self.model.device, index)
@@ -304,14 +307,27 @@ class Stream(_Handle):
         """Gives the stream the masks of its objects in the next frame.
 
         masks: labels (height, width), integers, 0 for background; or bool, (height, width)
-        for object 1, or (objects, height, width). Any size. Labels of 0 and one value above
+        for object 1, or (objects, height, width). Any size; a mask of another aspect ratio
+        than the frame's is stretched, with a warning. Labels of 0 and one value above
         32, such as 255, are object 1.
         ids: the objects to set; an object without a pixel becomes empty. None: all.
         """
         labels = labels_of(masks)
         self._check_above(labels)
         slots = 0xFFFFFFFF if ids is None else _bits(ids)  # RVOS_ALL_SLOTS
-        self._call(lib.rvos_stream_seed, view(labels, "masks"), slots)
+        with self._lock:
+            self._call(lib.rvos_stream_seed, view(labels, "masks"), slots)
+            self._seeded.add(labels.shape)
+
+    def _check_shapes(self, width: int, height: int) -> None:
+        """Warns once of masks whose aspect ratio is not that of their frame."""
+        for rows, columns in self._seeded:
+            ratio = columns * height / (rows * width)
+            if not self._told_shape and not 1 / 1.02 < ratio < 1.02:  # sizes are rounded
+                self._told_shape = True
+                logger.warning("a mask of %dx%d is stretched to frames of %dx%d, which have "
+                               "another aspect ratio", columns, rows, width, height)
+        self._seeded.clear()
 
     def _check_above(self, labels: Labels) -> None:
         """An error if all objects are above the slots, else a warning of those that are."""
@@ -345,6 +361,7 @@ class Stream(_Handle):
         with self._lock:
             lib.rvos_stream_reset(self._open())
             self._index = 0
+            self._seeded.clear()
 
     def warm_up(self) -> None:
         """Runs the network once without a frame, so that the first frame is not slower."""
