@@ -180,10 +180,12 @@ class Seeds(unittest.TestCase):
                     (lambda: stream.seed_box(1, (0, nan, 1, 1)), "finite numbers"),
                     (lambda: stream.seed_box(1, (1, 0, -1, 1)), "a width and a height"),
                     (lambda: stream.seed_box(1, (0, 0, 1)), "x, y, width, height"),
-                    (lambda: stream.seed_box(1, (0, 0, 1, 1, 1)), "x, y, width, height")]:
+                    (lambda: stream.seed_box(1, (0, 0, 1, 1, 1)), "x, y, width, height"),
+                    (lambda: stream.seed_box(1, (20, 10, 40, 30)), "fractions .*, not in pixels")]:
                 with self.subTest(words), self.assertRaisesRegex(ValueError, words):
                     call()
             stream.seed_box(1, np.array([0, 0, 0.5, 0.5], np.float32))
+            stream.seed_box(2, (-0.2, 0.9, 1.5, 0.3))
 
     def test_black_and_white_masks(self):
         """As a picture has them: 255 is the object, or "ignore" beside others."""

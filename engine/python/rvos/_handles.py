@@ -345,6 +345,9 @@ class Stream(_Handle):
         fractions of the frame's size, 0 to 1."""
         if np.shape(box) != (4,):
             raise ValueError(f"a box is (x, y, width, height), not {box!r}")
+        if max(np.abs(box)) > 4:  # a detector's box may reach out of the frame a little
+            raise ValueError("a box is in fractions of the frame's width and height, not in "
+                             f"pixels: {tuple(box)}")
         self._call(lib.rvos_stream_seed_box, whole(id, "an object's id"),
                    ffi.new("rvos_box *", tuple(box)))
 
