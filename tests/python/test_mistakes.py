@@ -6,6 +6,7 @@ test_mistakes.py MODEL: a small random network.
 import logging
 import pathlib
 import sys
+import tempfile
 import unittest
 
 import numpy as np
@@ -118,6 +119,25 @@ class Frames(unittest.TestCase):
             self.skipTest("no PyAV")
         with self.assertRaisesRegex(IsADirectoryError, "is a folder: give a video"):
             next(iter(rvos.segment(pathlib.Path(__file__).parent)))
+
+    def test_what_is_no_video(self):
+        for wrong in (None, 5, b"a.mp4", {}):
+            with self.assertRaisesRegex(TypeError, f"a path .*, not {type(wrong).__name__}"):
+                next(rvos.segment(wrong, model=MODEL))
+
+    def test_a_decoders_error_names_the_file(self):
+        try:
+            import av
+        except ImportError:
+            self.skipTest("no PyAV")
+        av.logging.set_level(av.logging.PANIC)
+        cup = pathlib.Path(__file__).parents[2] / "data" / "clips" / "cup.mp4"
+        with tempfile.TemporaryDirectory() as folder:
+            cut = pathlib.Path(folder) / "cut.mp4"
+            cut.write_bytes(cup.read_bytes()[:20000])
+            with self.assertRaisesRegex(av.error.FFmpegError, "data .*cut.mp4") as caught:
+                list(rvos.segment(cut, model=MODEL))
+            self.assertEqual(caught.exception.filename, str(cut))
 
     def test_one_picture_is_no_video(self):
         grey, pictures = clip()[0][:, :, 0], [clip()[0]]

@@ -159,8 +159,8 @@ class Model(_Handle):
             "precision": _choice(PRECISIONS, precision, "precision")})
         if size is not None:
             params.width, params.height = pair_of(size, "width, height")
-        self.path = os.fspath(path) if path is not None else default_model()
-        if b"\0" in os.fsencode(self.path):  # C would end the path there
+        self.path = os.fsdecode(path) if path is not None else default_model()
+        if "\0" in self.path:  # C would end the path there
             raise ValueError("a path has no byte 0")
         self.device = device or Device()
         super().__init__(self.device._log, "model")

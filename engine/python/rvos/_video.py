@@ -34,7 +34,11 @@ def _opened(path: Any) -> Iterator[tuple[Any, Any]]:
         # No frame threads: they take the GIL to log, while closing the decoder holds the GIL
         # and waits for them.
         video.thread_type = "SLICE"
-        yield container, video
+        try:
+            yield container, video
+        except av.error.FFmpegError as error:  # the decoder does not know the file's name
+            error.args = (*error.args[:2], os.fspath(path), *error.args[3:])
+            raise
 
 
 def decoded(path: Any, start: Optional[int] = None, end: Optional[int] = None) -> Iterator[Any]:
@@ -103,6 +107,11 @@ def _frames(video: Any) -> Iterable[Any]:
     """The frames of `segment`'s video."""
     if isinstance(video, (str, os.PathLike)):
         return decoded(video)
+    if isinstance(video, (bytes, dict)) or not (hasattr(video, "__iter__") or
+                                                hasattr(video, "reformat") or
+                                                hasattr(video, "getbands")):
+        raise TypeError("video must be a path (str or os.PathLike) or an iterable of frames, not "
+                        f"{type(video).__name__}")
     # The rows of a picture would be taken for grey frames.
     picture = plain(video)
     shape = picture.shape if isinstance(picture, np.ndarray) else None
