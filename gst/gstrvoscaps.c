@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gstrvoscuda.h"
 #include "gstrvosframe.h"
 #include "gstrvosseg.h"
+#include "gstrvoswords.h"
 
 #include <gst/base/gstbasesrc.h>
 
@@ -72,130 +72,13 @@ GstCaps *gst_rvos_caps_transform(GstBaseTransform *trans,
     return out;
 }
 
-/* ---- words ------------------------------------------------------------------------ */
-
-static void append_words(GString *text, const GValue *value)
-{
-    g_autofree gchar *word = NULL;
-
-    if (GST_VALUE_HOLDS_LIST(value)) {
-        for (guint i = 0; i < gst_value_list_get_size(value); i++) {
-            g_string_append(text, i ? ", " : "{ ");
-            append_words(text, gst_value_list_get_value(value, i));
-        }
-        g_string_append(text, " }");
-        return;
-    }
-    word = gst_value_serialize(value);
-    g_string_append(text, word);
-}
-
-/* Describes caps in short, with the parts that may be the reason for refusing them:
- * "video/x-raw(memory:X), format=Y, interlace-mode=alternate". */
-static void describe_one(GString *text, const GstStructure *s, GstCapsFeatures *features)
-{
-    const gchar *mode = gst_structure_get_string(s, "interlace-mode");
-    const GValue *format = gst_structure_get_value(s, "format");
-
-    g_string_append(text, gst_structure_get_name(s));
-    if (features &&
-        !gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY)) {
-        g_autofree gchar *name = gst_caps_features_to_string(features);
-
-        g_string_append_printf(text, "(%s)", name);
-    }
-    if (format) {
-        g_string_append(text, ", format=");
-        append_words(text, format);
-    }
-    if (g_strcmp0(mode, "alternate") == 0)
-        g_string_append(text, ", interlace-mode=alternate");
-}
-
-static gchar *describe(const GstCaps *caps)
-{
-    GString *text = g_string_new(NULL);
-    guint n = gst_caps_get_size(caps);
-
-    for (guint i = 0; i < MIN(n, 3); i++) {
-        g_string_append(text, i ? " or " : "");
-        describe_one(text, gst_caps_get_structure(caps, i),
-                     gst_caps_get_features(caps, i));
-    }
-    g_string_append(text, n > 3 ? " ..." : "");
-    return g_string_free(text, FALSE);
-}
-
-/* The elements that convert these caps to accepted ones. */
-static const gchar *remedy(const GstCaps *caps)
-{
-    const GstStructure *s = gst_caps_get_structure(caps, 0);
-    GstCapsFeatures *features = gst_caps_get_features(caps, 0);
-
-    if (!gst_structure_has_name(s, "video/x-raw"))
-        return "a decoder and videoconvert";
-    if (gst_caps_features_contains(features, GST_RVOS_CUDA_MEMORY))
-        return "cudadownload and videoconvert";
-    if (gst_caps_features_contains(features, "memory:GLMemory"))
-        return "gldownload and videoconvert";
-    if (gst_caps_features_contains(features, "format:Interlaced"))
-        return "deinterlace and videoconvert";
-    if (!gst_caps_features_is_equal(features, GST_CAPS_FEATURES_MEMORY_SYSTEM_MEMORY))
-        return "an element that gives system memory and videoconvert";
-    return "videoconvert";
-}
-
-/* Words for caps that are refused for their width or height alone, else NULL. */
-static gchar *wrong_size(const GstCaps *caps, const GstCaps *taken)
-{
-    g_autoptr(GstCaps) sized = gst_caps_copy(caps);
-    GstStructure *s = gst_caps_get_structure(sized, 0);
-    gint width = -1, height = -1;
-
-    gst_structure_get(s, "width", G_TYPE_INT, &width, "height", G_TYPE_INT, &height,
-                      NULL);
-    gst_structure_remove_fields(s, "width", "height", NULL);
-    return gst_caps_can_intersect(sized, taken)
-               ? g_strdup_printf(
-                     "rvosseg does not take frames of %dx%d pixels: width and "
-                     "height must be 1 or more. Look at the caps that the "
-                     "source sets.",
-                     width, height)
-               : NULL;
-}
-
-/* Words for raw video in system memory that does not say enough, else NULL. */
-static gchar *incomplete(const GstCaps *caps)
-{
-    const GstStructure *s = gst_caps_get_structure(caps, 0);
-    const gchar *mode = gst_structure_get_string(s, "interlace-mode");
-    GstVideoInfo info;
-
-    if (gst_video_info_from_caps(&info, caps))
-        return NULL;
-    if (g_strcmp0(mode, "alternate") == 0)
-        return g_strdup("rvosseg does not take interlace-mode=alternate, and these caps "
-                        "lack the feature format:Interlaced that belongs to it. Put "
-                        "deinterlace before rvosseg, or correct the caps.");
-    if (!gst_structure_has_field(s, "format"))
-        return g_strdup("The caps have no format, so the pixels cannot be read: add one "
-                        "to the caps that the source sets, such as format=RGB.");
-    return g_strdup("rvosseg cannot read frames with these caps: look at the caps that "
-                    "the source sets.");
-}
+/* ---- frames that are refused ------------------------------------------------------- */
 
 static void post_refused(GstRvosSeg *self, const GstCaps *caps, gboolean fatal)
 {
     g_autoptr(GstCaps) taken = taken_caps(self, FALSE);
-    g_autofree gchar *offered = describe(caps), *formats = describe(taken);
     g_autofree gchar *whole = gst_caps_to_string(caps);
-    g_autofree gchar *words =
-        gst_caps_can_intersect(caps, taken) ? incomplete(caps) : wrong_size(caps, taken);
-
-    if (!words)
-        words =
-            g_strdup_printf("rvosseg does not take %s. It takes %s: put %s before it.",
-                            offered, formats, remedy(caps));
+    g_autofree gchar *words = gst_rvos_words_refused(caps, taken);
 
     if (fatal)
         GST_ELEMENT_ERROR(self, STREAM, FORMAT, ("%s", words), ("%s", whole));
@@ -278,18 +161,21 @@ static gboolean first_time(GstRvosSeg *self, gboolean *said)
 
 static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
 {
-    g_autofree gchar *offered = describe(caps);
+    g_autoptr(GstCaps) behind =
+        gst_pad_peer_query_caps(GST_BASE_TRANSFORM_SRC_PAD(self), NULL);
+    g_autofree gchar *missing = NULL, *offered = NULL;
 
-    if (first_time(self, &self->negotiation.said))
-        GST_ELEMENT_ERROR(self, STREAM, FORMAT,
-                          ("%srvosseg gives the format that it gets, here of %s, and "
-                           "the element behind it does not take that: put videoconvert "
-                           "behind it.",
-                           wants_alpha(self) ? "output=alpha wants " GST_RVOS_ALPHA_WORDS
-                                               " on both sides. "
-                                             : "",
-                           offered),
-                          ("%" GST_PTR_FORMAT, (void *)caps));
+    if (!first_time(self, &self->negotiation.said))
+        return;
+    offered = gst_rvos_words_for(caps, behind, "videoscale", &missing);
+    GST_ELEMENT_ERROR(self, STREAM, FORMAT,
+                      ("%srvosseg gives the frames that it gets, here of %s, and the "
+                       "element behind it does not take that: put %s behind it.",
+                       wants_alpha(self) ? "output=alpha wants " GST_RVOS_ALPHA_WORDS
+                                           " on both sides. "
+                                         : "",
+                       offered, missing),
+                      ("%" GST_PTR_FORMAT, (void *)caps));
 }
 
 /* Explains why there is no common format: either we do not accept the caps, or the
@@ -380,14 +266,19 @@ void gst_rvos_caps_missed(GstRvosSeg *self)
 void gst_rvos_caps_mask_refused(GstRvosSeg *self, GstPad *pad)
 {
     g_autoptr(GstCaps) caps = gst_pad_get_current_caps(pad);
-    g_autofree gchar *text = caps ? describe(caps) : NULL;
+    g_autoptr(GstCaps) behind = NULL;
+    g_autofree gchar *missing = NULL, *offered = NULL;
 
-    if (caps && !gst_pad_peer_query_accept_caps(pad, caps) &&
-        first_time(self, &self->negotiation.mask_said))
-        GST_RVOS_SEG_FAIL(self, STREAM, FORMAT,
-                          "What is linked to the pad mask does not take %s: put "
-                          "videoconvert between them.",
-                          text);
+    if (!caps || gst_pad_peer_query_accept_caps(pad, caps) ||
+        !first_time(self, &self->negotiation.mask_said))
+        return;
+    behind = gst_pad_peer_query_caps(pad, NULL);
+    offered =
+        gst_rvos_words_for(caps, behind, "videoscale method=nearest-neighbour", &missing);
+    GST_RVOS_SEG_FAIL(self, STREAM, FORMAT,
+                      "What is linked to the pad mask does not take %s: put %s between "
+                      "them.",
+                      offered, missing);
 }
 
 /* ---- output=alpha ------------------------------------------------------------------ */

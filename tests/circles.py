@@ -19,7 +19,8 @@ ROOMS = {
     # Leaves, given masks, the segmenter; the element is above them.
     "gst": [tuple(f"gstrvos{name}." for name in (
                 "analytics", "cuda", "cut", "frame", "image", "maskalloc",
-                "meta", "model", "notice", "numbers", "props", "shape", "time", "track")),
+                "meta", "model", "notice", "numbers", "props", "shape", "time", "track",
+                "words")),
             tuple(f"gstrvos{name}." for name in (
                 "maskfiles", "requests", "seedmeta", "seeds")),
             "gstrvossegment"],

@@ -256,32 +256,48 @@ SUITE_TEST(test_converted)
 }
 GST_END_TEST;
 
-SUITE_TEST(test_behind)
+/* What is behind rvosseg, or behind its pad mask, takes only these caps. */
+static void behind(const gchar *launch, const gchar *caps, const gchar *const *parts)
 {
-    Line line =
-        line_new("appsrc name=a format=time ! rvosseg name=r ! capsfilter name=c ! "
-                 "fakesink");
+    Line line = line_new(launch);
 
-    set_caps(&line, "c", "video/x-raw,format=I420");
+    set_caps(&line, "c", caps);
     gst_element_set_state(line.bin, GST_STATE_PLAYING);
     push(&line, "RGB", 1);
-    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "RGB",
-           "put videoconvert behind it");
+    expect(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), parts);
     line_free(&line);
+}
+
+#define BEHIND(launch, caps, ...)                                                        \
+    behind(launch, caps, (const gchar *const[]){__VA_ARGS__, NULL})
+
+SUITE_TEST(test_behind)
+{
+    static const gchar launch[] =
+        "appsrc name=a format=time ! rvosseg name=r ! capsfilter name=c ! fakesink";
+
+    BEHIND(launch, "video/x-raw,format=I420", "RGB", "put videoconvert behind it");
+    BEHIND(launch, "video/x-raw,width=32", "width=64, height=48",
+           "put videoscale behind it");
+    BEHIND(launch, "video/x-raw,framerate=10/1", "framerate=30/1",
+           "put videorate behind it");
+    BEHIND(launch, "video/x-raw,format={ I420, BGR },width=32",
+           "put videoconvert ! videoscale behind it");
+    BEHIND(launch, "video/x-raw(memory:GLMemory)", "an element that converts it");
 }
 GST_END_TEST;
 
 SUITE_TEST(test_behind_mask)
 {
-    Line line = line_new("appsrc name=a format=time ! rvosseg name=r ! fakesink "
-                         "r.mask ! queue ! capsfilter name=c ! fakesink");
+    static const gchar launch[] = "appsrc name=a format=time ! rvosseg name=r ! fakesink "
+                                  "r.mask ! queue ! capsfilter name=c ! fakesink";
 
-    set_caps(&line, "c", "video/x-raw,format=I420");
-    gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    push(&line, "RGB", 1);
-    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "pad mask",
-           "GRAY8", "videoconvert");
-    line_free(&line);
+    BEHIND(launch, "video/x-raw,format=I420", "pad mask", "GRAY8",
+           "put videoconvert between");
+    BEHIND(launch, "video/x-raw,height=24", "width=64, height=48",
+           "put videoscale method=nearest-neighbour between");
+    BEHIND(launch, "video/x-raw,framerate=10/1", "framerate=30/1",
+           "put videorate between");
 }
 GST_END_TEST;
 
