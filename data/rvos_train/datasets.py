@@ -15,6 +15,7 @@ import contextlib
 import io
 import json
 import os
+import sys
 import threading
 import zipfile
 from dataclasses import dataclass, field
@@ -132,6 +133,23 @@ class CocoFrame:
         for k, a in enumerate(order):
             out[decode_segmentation(a["segmentation"], *self.size)] = k + 1
         return out
+
+
+def stretched(frame, size, shape):
+    """Say what happens to a mask whose aspect ratio is not its picture's, else None. size:
+    the picture's width and height. shape: the mask's rows and columns."""
+    (width, height), (rows, columns) = size, shape
+    ratio = columns * height / (rows * width)
+    if 1 / 1.02 < ratio < 1.02:  # sizes are rounded
+        return None
+    name = frame.png if isinstance(frame.png, str) else frame.jpg
+    return (f"{show(name)}: the mask is of {columns}x{rows} and its picture of "
+            f"{width}x{height}: the mask is stretched to the picture's shape")
+
+
+def tell(words):
+    """A note, for the user."""
+    print(words, file=sys.stderr)
 
 
 def decode_segmentation(s, height, width):

@@ -28,11 +28,22 @@ def load_video(sequence, size, frames=None):
     """Images of the network's size (list of uint8 H,W,3), annotations (T,h,w), and the
     ids 1..n, n the largest of the first annotation."""
     chosen = sequence.frames[:frames]
-    masks = np.stack([f.mask() for f in chosen])
+    masks = [f.mask() for f in chosen]
+    for frame, mask in zip(chosen, masks):
+        if mask.shape != masks[0].shape:
+            raise datasets.DataError(
+                "%s: is of %dx%d, the masks before it of %dx%d" % (
+                    datasets.show(frame.png), *mask.shape[::-1], *masks[0].shape[::-1]))
+    masks = np.stack(masks)
     resize = lambda im: np.asarray(im if im.size == size[::-1] else
                                    im.resize(size[::-1], Image.BILINEAR))
     ids = list(range(1, int(masks[0].max()) + 1))
-    return [resize(f.image()) for f in chosen], masks, ids
+    images = [f.image() for f in chosen]
+    for frame, image in zip(chosen, images):
+        if words := datasets.stretched(frame, image.size, masks.shape[1:]):
+            datasets.tell(words)
+            break
+    return [resize(image) for image in images], masks, ids
 
 
 def label_maps(net, task, images, truth, slots, size):

@@ -25,48 +25,54 @@ FORMAT = "rvosseg-pack-1"
 
 
 def encode_image(frame, size, quality):
-    """JPEG bytes; those of the file if it already has the size."""
+    """(JPEG bytes, the picture's size); the bytes of the file if it already has the size."""
     if isinstance(frame, datasets.FileFrame):
         with Image.open(frame.jpg) as im:
             keep = im.format == "JPEG" and im.mode == "RGB" and im.size == size and \
                 mask_rule.upright(im) is im
         if keep:
             with open(frame.jpg, "rb") as f:
-                return f.read()
+                return f.read(), size
     image = frame.image()
+    before = image.size
     if image.size != size:
         image = image.resize(size, Image.BILINEAR)
     jpg = io.BytesIO()
     image.save(jpg, "JPEG", quality=quality)
-    return jpg.getvalue()
+    return jpg.getvalue(), before
 
 
 def encode(frame, size, quality):
-    """(JPEG bytes, PNG bytes or None, ids in the mask)"""
-    jpg, mask = encode_image(frame, size, quality), frame.mask()
+    """(JPEG bytes, PNG bytes or None, ids in the mask, a note or None)"""
+    (jpg, before), mask = encode_image(frame, size, quality), frame.mask()
     if mask is None:
-        return jpg, None, ()
+        return jpg, None, (), None
+    note = datasets.stretched(frame, before, mask.shape)
     picture = Image.fromarray(mask)
     if picture.size != size:
         picture = picture.resize(size, Image.NEAREST)
     png = io.BytesIO()
     picture.save(png, "PNG", optimize=True)
-    return jpg, png.getvalue(), [int(k) for k in np.unique(np.array(picture)) if k]
+    return jpg, png.getvalue(), [int(k) for k in np.unique(np.array(picture)) if k], note
 
 
 def add(z, name, sequence, every, size, quality):
     """Write one sequence and return its entry of the manifest."""
-    digest, annotated, ids = hashlib.sha256(), 0, set()
+    digest, annotated, ids, notes = hashlib.sha256(), 0, set(), []
     frames = sequence.frames[::every]
     for t, frame in enumerate(frames):
-        jpg, png, found = encode(frame, size, quality)
+        jpg, png, found, note = encode(frame, size, quality)
         ids.update(found)
+        notes += [note] if note else []
         annotated += png is not None
         for suffix, data in ((".jpg", jpg), (".png", png)):
             if data is not None:
                 # no date, so that a pack's bytes depend on its content only
                 z.writestr(zipfile.ZipInfo(f"{name}/{t:05d}{suffix}"), data)
                 digest.update(data)
+    if notes:
+        more = f" (and {len(notes) - 1} more of this sequence)" if len(notes) > 1 else ""
+        datasets.tell(notes[0] + more)
     return dict(name=name, frames=len(frames), annotated=annotated,
                 sha256=digest.hexdigest(),
                 exhaustive=sequence.exhaustive, objects=sequence.objects or sorted(ids))

@@ -11,19 +11,23 @@ import numpy as np
 import torch
 from PIL import Image
 
+from . import datasets
 from .datasets import DataError
 
 
-def decode(frame, size):
+def decode(frame, size, note=lambda words: None):
     """uint8 image (3,H,W) and labels (H,W)"""
     h, w = size
     image = frame.image()
+    before = image.size
     if image.size != (w, h):
         image = image.resize((w, h), Image.BILINEAR)
     mask = frame.mask()
     if mask is None:
         mask = np.zeros(size, np.uint8)
-    elif mask.shape != size:
+    elif words := datasets.stretched(frame, before, mask.shape):
+        note(words)
+    if mask.shape != size:
         mask = np.array(Image.fromarray(mask).resize((w, h), Image.NEAREST))
     return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1)), mask
 
@@ -43,6 +47,7 @@ class Store:
         self.exhaustive = torch.tensor([s.exhaustive for s in sequences],
                                        dtype=torch.float32)
         self.pool = ThreadPoolExecutor(workers)
+        self.told_shape = False
         need = len(self.frames) * 4 * size[0] * size[1]
         self.resident = need <= budget
         if self.resident:
@@ -54,13 +59,21 @@ class Store:
     def __len__(self):
         return len(self.frames)
 
+    def decode(self, frame):
+        return decode(frame, self.size, self.note)
+
+    def note(self, words):
+        """Tell of the first mask that is stretched; all of a set are often alike."""
+        if not self.told_shape:
+            self.told_shape = True
+            datasets.tell(words + " (told once)")
+
     def load(self):
         count, (h, w) = len(self.frames), self.size
         self.images = torch.empty(count, 3, h, w, dtype=torch.uint8, device=self.device)
         self.masks = torch.empty(count, h, w, dtype=torch.uint8, device=self.device)
         for lo in range(0, count, 256):
-            part = list(self.pool.map(lambda f: decode(f, self.size),
-                                      self.frames[lo:lo + 256]))
+            part = list(self.pool.map(self.decode, self.frames[lo:lo + 256]))
             at = slice(lo, lo + len(part))
             self.images[at] = torch.from_numpy(np.stack([p[0]
                                                          for p in part])).to(self.device)
@@ -75,7 +88,7 @@ class Store:
             if i in self.cache:
                 self.cache.move_to_end(i)
             else:
-                self.cache[i] = self.pool.submit(decode, self.frames[i], self.size)
+                self.cache[i] = self.pool.submit(self.decode, self.frames[i])
         while len(self.cache) > self.room + index.numel():
             self.cache.popitem(last=False)
 

@@ -201,6 +201,25 @@ class Packs(unittest.TestCase):
         Path(a).write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
         self.assertEqual(prepare.verify(a), ["folder-videos/video1"])
 
+    def test_masks_of_another_shape(self):
+        """They are stretched, and that is told once for a sequence, and once for a store."""
+        root = shapes.videos(fresh("stretched"), 2, 3)
+        for t in range(3):
+            for n, size in ((0, (48, 32)), (1, (64, 96))):  # 96x64 by half, and on its side
+                shapes.save_labels(f"{root}/video{n}/{t:05d}.png",
+                                   shapes.picture(*size[::-1], (1, 2))[1])
+        source = f"folder:{root}"
+        status, _, err = common.captured(prepare.main, source, "-o", common.scratch("s.zip"),
+                                         "--size", "48x32")
+        told = (f"{root}/video1/00000.png: the mask is of 64x96 and its picture of 96x64: the "
+                "mask is stretched to the picture's shape")
+        self.assertEqual((status, err), (0, f"{told} (and 2 more of this sequence)\n"))
+        found = datasets.read_source(source)[0]
+        for budget in (1 << 20, 0):
+            store = lambda _: Store(found, (32, 48), budget=budget, workers=1).fetch(
+                torch.arange(6)) and 0
+            self.assertEqual(common.captured(store)[2], f"{told} (told once)\n")
+
     def test_command(self):
         status, _, err = common.captured(prepare.main, "folder:/no/where", "-o", "/tmp/x.zip")
         self.assertEqual((status, err),

@@ -43,6 +43,22 @@ class Metrics(unittest.TestCase):
         video = datasets.read_source(folders()[0])[0]
         return net.eval(), video
 
+    def test_sizes_of_masks(self):
+        root = shapes.videos(fresh("sizes"), 1, 2)
+        load = lambda _: evaluate.load_video(datasets.read_source(f"folder:{root}")[0][0],
+                                             (48, 64)) and 0
+        paint = lambda t, h, w: shapes.save_labels(f"{root}/video0/{t:05d}.png",
+                                                   shapes.picture(h, w, (1, 2))[1])
+        self.assertEqual(common.captured(load)[2], "")
+        for t in range(2):
+            paint(t, 64, 64)
+        self.assertIn("video0/00000.png: the mask is of 64x64 and its picture of 96x64",
+                      common.captured(load)[2])
+        paint(1, 60, 64)
+        with self.assertRaisesRegex(datasets.DataError, "video0/00001.png: is of 64x60, the "
+                                                        "masks before it of 64x64"):
+            load(None)
+
     def test_evaluate(self):
         """A perfect one-shot result scores 100; first and last frame do not count; slots
         are chosen."""
