@@ -150,7 +150,8 @@ static gboolean convert(const GstCaps *caps, const GstCaps *behind, guint set)
     return gst_caps_can_intersect(any, behind);
 }
 
-/* The converters that are needed; 0: none help. */
+/* The converters that are needed; 0: none help. It is the first if the caps would do,
+ * because then output=alpha takes only some of their formats. */
 static guint find_converters(const GstCaps *caps, const GstCaps *behind)
 {
     guint set = (1u << G_N_ELEMENTS(converters)) - 1;
@@ -160,7 +161,7 @@ static guint find_converters(const GstCaps *caps, const GstCaps *behind)
     for (guint i = 0; i < G_N_ELEMENTS(converters); i++)
         if (convert(caps, behind, set & ~(1u << i)))
             set &= ~(1u << i);
-    return set;
+    return set ? set : 1;
 }
 
 /* Adds the fields that these converters change, but for the format. */
