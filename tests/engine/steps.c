@@ -306,7 +306,7 @@ static void planes(uint64_t *seed)
 
         if (!CHECK(rv_axis_init(&axis, in, n) == 0))
             return;
-        rv_upsample_row(a, b, frac, &axis, line, out);
+        rv_upsample_plane_row(a, b, frac, &axis, line, out);
         for (int x = 0; x < n; x++) {
             double at = n > 1 ? (double)x * (in - 1) / (n - 1) : 0, f = at - (int)at;
             int x0 = (int)at, x1 = x0 + (x0 + 1 < in);

@@ -125,7 +125,7 @@ static void plain_mask_half(const struct rv_view *h, const float *kernel, float 
         for (int r = 0; r < size; r++) {
             if (y + r - border < 0 || y + r - border >= rows)
                 continue;
-            rv_upsampled_row(h, y + r - border, rows, &axis, row, h->c, line);
+            rv_upsample_pixel_row(h, y + r - border, rows, &axis, row, h->c, line);
             for (int x = 0; x < columns; x++)
                 for (int q = 0; q < size; q++)
                     for (int c = 0; c < h->c; c++)

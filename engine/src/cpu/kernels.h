@@ -70,8 +70,8 @@ void rv_store_row(void *dst, const float *src, enum rv_type type, size_t n);
 void rv_gather_row(float *dst, const struct rv_view *m, int y);
 /* Writes row y of `m`, upsampled to h rows and to the pixels of `x`, to `out`, `pitch`
  * floats per pixel. `line` has room for a row of m. */
-void rv_upsampled_row(const struct rv_view *m, int y, int h, const struct rv_axis *x,
-                      float *out, int pitch, float *line);
+void rv_upsample_pixel_row(const struct rv_view *m, int y, int h, const struct rv_axis *x,
+                           float *out, int pitch, float *line);
 
 /* Writes rows row0 to row1 of the input of a cell's convolution, [ up(below) * mul |
  * h_left ], packed, to `dst`. All have the type `type`. `line` has room for
@@ -87,7 +87,7 @@ void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, i
 
 /* Interpolates between rows a and b of a plane at the fraction `frac`, and to the width
  * of `x`. `line` has room for x->in floats. */
-void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
-                     float *line, float *out);
+void rv_upsample_plane_row(const float *a, const float *b, float frac,
+                           const struct rv_axis *x, float *line, float *out);
 
 #endif

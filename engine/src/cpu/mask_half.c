@@ -111,7 +111,7 @@ void rv_fast_mask_half(const struct rv_view *h, const float *kernel, float bias,
         for (; next <= y + border; next++) {
             if (next < 0 || next >= rows)
                 continue;
-            rv_upsampled_row(h, next, rows, &x, pixels, h->c, line);
+            rv_upsample_pixel_row(h, next, rows, &x, pixels, h->c, line);
             transpose(scratch + next % size * ring, pitch, pixels, w, h->c, border);
         }
         for (int i = 0; i < w; i++)

@@ -227,8 +227,8 @@ static int run_mask(struct rv_plan *plan, const struct rv_item *item, int worker
         int at = y->at[r] - first, next = y->at[r] + 1 < y->in ? at + 1 : at;
         float *out = (float *)full.data + (size_t)r * full.w;
 
-        rv_upsample_row(rows + (size_t)at * half.w, rows + (size_t)next * half.w,
-                        y->frac[r], x, rest, out);
+        rv_upsample_plane_row(rows + (size_t)at * half.w, rows + (size_t)next * half.w,
+                              y->frac[r], x, rest, out);
         if (prob.data)
             k->sigmoid(out, (float *)prob.data + (size_t)r * full.w, (size_t)full.w);
     }

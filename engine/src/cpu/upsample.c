@@ -18,7 +18,7 @@ int rv_axis_init(struct rv_axis *axis, int in, int out)
         return -1;
     }
     for (int i = 0; i < out; i++)
-        rv_place(i, in, out, &axis->at[i], &axis->frac[i]);
+        rv_bilinear_at(i, in, out, &axis->at[i], &axis->frac[i]);
     return 0;
 }
 
@@ -30,8 +30,8 @@ void rv_axis_finish(struct rv_axis *axis)
 }
 
 RV_CLONES
-static void upsample_row(const float *a, const float *b, float frac,
-                         const struct rv_axis *x, float *line, float *out)
+static void upsample_plane_row(const float *a, const float *b, float frac,
+                               const struct rv_axis *x, float *line, float *out)
 {
     for (int i = 0; i < x->in; i++)
         line[i] = a[i] + frac * (b[i] - a[i]);
@@ -44,10 +44,10 @@ static void upsample_row(const float *a, const float *b, float frac,
 
 /* A wrapper, because gcc exports the resolver of a clone that is not static, even if it
  * is hidden. */
-void rv_upsample_row(const float *a, const float *b, float frac, const struct rv_axis *x,
-                     float *line, float *out)
+void rv_upsample_plane_row(const float *a, const float *b, float frac,
+                           const struct rv_axis *x, float *line, float *out)
 {
-    upsample_row(a, b, frac, x, line, out);
+    upsample_plane_row(a, b, frac, x, line, out);
 }
 
 /* ---- rows of pixels ---------------------------------------------------------- */
@@ -63,7 +63,7 @@ struct rv_axis rv_axis_at(int in, int out, float *memory)
 
     axis.at = (int *)(void *)(memory + out);
     for (int i = 0; i < out; i++)
-        rv_place(i, in, out, &axis.at[i], &axis.frac[i]);
+        rv_bilinear_at(i, in, out, &axis.at[i], &axis.frac[i]);
     return axis;
 }
 
@@ -92,14 +92,14 @@ static void lerp_rows(float *out, const char *a, const char *b, enum rv_type typ
 }
 
 /* Interpolates between the rows of `m` at row y of h, to packed floats. */
-static void upsample_rows(const struct rv_view *m, int y, int h, float *out)
+static void interpolate_y(const struct rv_view *m, int y, int h, float *out)
 {
     size_t pixel = m->pitch * rv_type_bytes(m->type), row = m->w * pixel;
     const char *a;
     float frac;
     int at;
 
-    rv_place(y, m->h, h, &at, &frac);
+    rv_bilinear_at(y, m->h, h, &at, &frac);
     a = (const char *)m->data + at * row;
     if (m->pitch == m->c)
         lerp_rows(out, a, a + row, m->type, frac, 1, 0, (size_t)m->w * m->c);
@@ -138,10 +138,10 @@ static void lerp_columns(char *out, size_t step, enum rv_type type, const float 
     }
 }
 
-void rv_upsampled_row(const struct rv_view *m, int y, int h, const struct rv_axis *x,
-                      float *out, int pitch, float *line)
+void rv_upsample_pixel_row(const struct rv_view *m, int y, int h, const struct rv_axis *x,
+                           float *out, int pitch, float *line)
 {
-    upsample_rows(m, y, h, line);
+    interpolate_y(m, y, h, line);
     lerp_columns((char *)out, pitch * sizeof(float), RV_F32, line, x, m->c);
 }
 
@@ -164,7 +164,7 @@ static void multiplied_row(const struct rv_cell_views *m, int y, const struct rv
     size_t n = (size_t)m->h.w * c;
     float *up = line + (size_t)m->below.w * c, *mul = up + n;
 
-    rv_upsampled_row(&m->below, y, m->h.h, x, up, c, line);
+    rv_upsample_pixel_row(&m->below, y, m->h.h, x, up, c, line);
     rv_gather_row(mul, &m->mul, y);
     for (size_t i = 0; i < n; i++)
         up[i] *= mul[i];
@@ -204,7 +204,7 @@ void rv_cell_input(const struct rv_cell_views *m, int row0, int row1, void *dst,
         if (up && m->mul.data) {
             multiplied_row(m, y, &x, out, step, line);
         } else if (up) {
-            upsample_rows(below, y, m->h.h, line);
+            interpolate_y(below, y, m->h.h, line);
             lerp_columns(out, step, type, line, &x, below->c);
         }
         if (left->data)

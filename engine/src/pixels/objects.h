@@ -7,10 +7,10 @@
 #include "clones.h"
 #include "rvos.h"
 
-/* Output i of `out` lies between inputs *at and *at + (*at + 1 < in), at the fraction
- * *frac between them: bilinear with aligned corners. `in` is at most 4096 and `out`
- * 32768, so products fit in 32 bits. */
-RV_RULE void rv_place(int i, int in, int out, int *at, float *frac)
+/* Bilinear interpolation with aligned corners: output i of `out` lies between inputs *at
+ * and *at + (*at + 1 < in), at the fraction *frac. `in` is at most 4096 and `out` 32768,
+ * so products fit in 32 bits. */
+RV_RULE void rv_bilinear_at(int i, int in, int out, int *at, float *frac)
 {
     int p = out > 1 ? i * (in - 1) : 0, unit = out > 1 ? out - 1 : 1;
 

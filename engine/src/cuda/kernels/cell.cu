@@ -21,8 +21,8 @@ static __global__ void cell_input(const struct rv_cuda_job *job, struct rv_cell_
             float fy, fx, a, b;
             size_t at;
 
-            rv_place(y, m.below.h, m.input.h, &y0, &fy);
-            rv_place(x, bw, w, &x0, &fx);
+            rv_bilinear_at(y, m.below.h, m.input.h, &y0, &fy);
+            rv_bilinear_at(x, bw, w, &x0, &fx);
             size_t down = y0 + 1 < m.below.h ? (size_t)bw * p : 0;
             size_t right = x0 + 1 < bw ? p : 0;
             at = ((size_t)y0 * bw + x0) * p + c;

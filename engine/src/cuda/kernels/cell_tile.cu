@@ -77,7 +77,7 @@ static __device__ inline void find_places(const struct rv_cell_args &m,
     out->at = at < 0 || at >= size ? -1 : at;
     out->frac = 0;
     if (out->at >= 0 && m.below.where)
-        rv_place(at, rows ? m.below.h : m.below.w, size, &out->at, &out->frac);
+        rv_bilinear_at(at, rows ? m.below.h : m.below.w, size, &out->at, &out->frac);
 }
 
 // Eight channels of the coarser state, interpolated between four of its pixels, times

@@ -32,8 +32,8 @@ static __device__ inline int winner(const struct rv_cuda_job *jobs, int j,
     int y0, x0, label = 0;
     float fy, fx;
 
-    rv_place(y, logits->h, height, &y0, &fy);
-    rv_place(x, logits->w, width, &x0, &fx);
+    rv_bilinear_at(y, logits->h, height, &y0, &fy);
+    rv_bilinear_at(x, logits->w, width, &x0, &fx);
     int down = y0 + 1 < logits->h ? logits->w : 0;
     int right = x0 + 1 < logits->w && logits->w != width ? 1 : 0;
     for (int n = 0; n < live; n++) {

@@ -102,8 +102,8 @@ static __device__ inline float bilinear(const float *in, int h, int w, int y, in
     int y0, x0;
     float fy, fx, a, b;
 
-    rv_place(y, h, out_h, &y0, &fy);
-    rv_place(x, w, out_w, &x0, &fx);
+    rv_bilinear_at(y, h, out_h, &y0, &fy);
+    rv_bilinear_at(x, w, out_w, &x0, &fx);
     in += (size_t)y0 * w + x0;
     int down = y0 + 1 < h ? w : 0, right = x0 + 1 < w ? 1 : 0;
     a = in[0] + fy * (in[down] - in[0]);
