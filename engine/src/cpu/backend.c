@@ -47,8 +47,8 @@ static void device_close(rvos_device *dev)
 }
 
 /* On cores of two kinds a fast one takes more parts of a step than a slow one. So there
- * must be more parts than threads. RVOS_CPU_UNEVEN (0 or 1) in the environment says
- * whether that is so, in place of the system. */
+ * must be more parts than threads. RVOS_CPU_UNEVEN (0 or 1) in the environment overrides
+ * what the system says about its cores. */
 static int shares_for(int threads)
 {
     const char *said = getenv("RVOS_CPU_UNEVEN");
@@ -95,7 +95,7 @@ static int device_open(rvos_device *dev, const struct rv_kernels *kernels)
     cpu->kernels = kernels;
     cpu->engines = rv_conv_engines;
     while (kernels == &rv_kernels_plain && cpu->engines[1])
-        cpu->engines++;
+        cpu->engines++; /* the reference backend has the last one only: plain C */
     for (int i = 0; !cpu->library; i++)
         cpu->library = cpu->engines[i]->library ? cpu->engines[i] : NULL;
     ret = cpu->library->open ? cpu->library->open(dev, &cpu->opened) : 0;
@@ -130,7 +130,7 @@ static int reference_open(rvos_device *dev)
 static int memory_alloc(rvos_device *dev, size_t size, struct rv_buffer *out)
 {
     (void)dev;
-    *out = (struct rv_buffer){aligned_alloc(64, (size + 64) / 64 * 64), size};
+    *out = (struct rv_buffer){rv_alloc_aligned(size), size};
     if (!out->ptr)
         return RVOS_ERR_MEMORY;
     memset(out->ptr, 0, size);

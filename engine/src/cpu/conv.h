@@ -41,7 +41,7 @@ struct rv_conv_order {
     struct rv_conv_split split;
     int part; /* which of split.parts */
     struct rv_weights *weights;
-    int index;
+    int index; /* of the weight in weights->net */
 };
 
 /* A weight in an engine's form: the first member of the engine's own struct. A weight may
@@ -77,9 +77,10 @@ struct rv_conv_engine {
     /* Whether the engine can make this whole convolution. The first engine in the list
      * that can is used. */
     bool (*suits)(const struct rv_conv_shape *whole);
-    /* NULL: any split will do. `images` equal convolutions run side by side. */
+    /* NULL: any split will do. `images` equal convolutions run side by side. All of them
+     * should give about `shares` pieces. */
     struct rv_conv_split (*split)(const struct rv_conv_shape *whole, int images,
-                                  int threads);
+                                  int shares);
     /* Gets its form of the weights (rv_prepare). Sets scratch_bytes, and those of macs,
      * flops and weight_bytes that differ from a direct convolution. On error the reason
      * is logged. */

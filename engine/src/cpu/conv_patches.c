@@ -93,14 +93,14 @@ static bool suits(const struct rv_conv_shape *whole)
 }
 
 static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
-                                  int threads)
+                                  int shares)
 {
     const struct rv_integers *k = integers(whole);
     struct rv_conv_split s = {.rows = 1, .parts = 1, .speed = k->bits == 16 ? 2 : 3};
     int panels = rv_over(whole->oc, k->panel);
 
     if (images == 1 && inputs_of(whole) * whole->oc * (k->bits / 8) >= SHARED_BYTES)
-        s.parts = threads < panels ? threads : panels;
+        s.parts = shares < panels ? shares : panels;
     return s;
 }
 

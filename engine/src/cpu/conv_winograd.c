@@ -116,15 +116,15 @@ static bool suits(const struct rv_conv_shape *whole)
  * too, so that no worker reads all weights. There may also be fewer rows of tiles than
  * workers. */
 static struct rv_conv_split split(const struct rv_conv_shape *whole, int images,
-                                  int threads)
+                                  int shares)
 {
     struct rv_conv_split s = {.rows = tile_for(whole), .parts = 1, .speed = 3};
-    int most = whole->oc / PART_OUTPUTS, wanted = threads;
+    int most = whole->oc / PART_OUTPUTS, wanted = shares;
 
     if (images > 1 || most < 1)
         return s;
     if (whole->ic * whole->oc < SHARED_WEIGHTS)
-        wanted = rv_over(threads, rv_over(whole->oh, s.rows));
+        wanted = rv_over(shares, rv_over(whole->oh, s.rows));
     s.parts = wanted < most ? wanted : most;
     return s;
 }

@@ -5,9 +5,9 @@
 #include "../pixels/draw.h"
 #include "plan.h"
 
-int rv_image_rows(const struct rv_net *net, int threads)
+int rv_image_rows(const struct rv_net *net, int shares)
 {
-    int rows = (net->height + 4 * threads - 1) / (4 * threads);
+    int rows = (net->height + 4 * shares - 1) / (4 * shares);
 
     return rows < 8 ? 8 : rows;
 }
@@ -19,7 +19,7 @@ static int grow_scratch(struct rv_pixels *pixels, size_t need)
         return 0;
     for (int i = 0; i < pixels->threads; i++) {
         free(pixels->scratch[i]);
-        pixels->scratch[i] = aligned_alloc(64, (need + 64) / 64 * 64);
+        pixels->scratch[i] = rv_alloc_aligned(need);
         if (!pixels->scratch[i]) {
             pixels->scratch_bytes = 0;
             return RVOS_ERR_MEMORY;
@@ -124,7 +124,7 @@ static void draw_rows(void *ctx, int worker)
 
     if (scratch->size < need) {
         free(scratch->ptr);
-        scratch->ptr = aligned_alloc(64, (need + 64) / 64 * 64);
+        scratch->ptr = rv_alloc_aligned(need);
         scratch->size = scratch->ptr ? need : 0;
         if (!scratch->ptr) {
             atomic_store(&d->status, RVOS_ERR_MEMORY);

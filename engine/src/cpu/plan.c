@@ -322,11 +322,6 @@ static void make_waves(struct maker *m)
             plan->wave_at[w + 1] = plan->wave_at[w];
 }
 
-static void *alloc_aligned(size_t bytes)
-{
-    return aligned_alloc(64, (bytes + 64) / 64 * 64);
-}
-
 static void make_memory(struct maker *m)
 {
     struct rv_plan *plan = m->plan;
@@ -340,14 +335,14 @@ static void make_memory(struct maker *m)
         if (need > plan->scratch_bytes)
             plan->scratch_bytes = need;
     }
-    plan->arena = alloc_aligned(plan->program->arena_bytes);
+    plan->arena = rv_alloc_aligned(plan->program->arena_bytes);
     plan->scratch = calloc((size_t)m->threads, sizeof(*plan->scratch));
     if (!plan->arena || !plan->scratch) {
         m->status = RVOS_ERR_MEMORY;
         return;
     }
     for (int i = 0; i < m->threads; i++) {
-        plan->scratch[i] = alloc_aligned(plan->scratch_bytes);
+        plan->scratch[i] = rv_alloc_aligned(plan->scratch_bytes);
         if (!plan->scratch[i])
             m->status = RVOS_ERR_MEMORY;
     }

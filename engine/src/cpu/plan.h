@@ -7,12 +7,19 @@
 #define RV_CPU_PLAN_H
 
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "../backend.h"
 #include "conv.h"
 #include "kernels.h"
 #include "pixels.h"
 #include "pool.h"
+
+/* Memory for whole vectors of all instruction sets; freed with free(). */
+static inline void *rv_alloc_aligned(size_t bytes)
+{
+    return aligned_alloc(64, (bytes + 64) / 64 * 64); /* never 0 bytes */
+}
 
 struct rv_scratch {
     void *ptr;
@@ -22,7 +29,7 @@ struct rv_scratch {
 /* rvos_device.priv */
 struct cpu_device {
     struct rv_pool *pool;
-    int shares; /* parts of a step, if it can be divided so often */
+    int shares; /* parts that a step should have at least, where it can be divided */
     const struct rv_conv_engine *const *engines; /* ended by NULL */
     const struct rv_conv_engine *library;        /* the first of them that is a library */
     void *opened;                                /* the library's */
@@ -102,8 +109,8 @@ struct rv_pixels {
     int threads;
 };
 
-/* Most rows of the image in one RV_ITEM_IMAGE. */
-int rv_image_rows(const struct rv_net *net, int threads);
+/* Rows of the network's input in one RV_ITEM_IMAGE; the last item may have fewer. */
+int rv_image_rows(const struct rv_net *net, int shares);
 
 struct rv_view rv_plan_view(const struct rv_plan *plan, rv_tid t, int image);
 struct rv_cell_views rv_plan_cell(const struct rv_plan *plan, const struct rv_step *s);
