@@ -235,8 +235,8 @@ INLINE void store_sums(const struct factors *f, int row, int at, ints sum, float
                       (floats)load(f->weights->unit + at), base));
 }
 
-/* Between the rows of a step. Without it gcc 12 loads all rows first and has no registers
- * left for the sums, which takes twice as long. */
+/* Keeps the rows of a step in order. Without it gcc 12 loads all rows first and has no
+ * registers left for the sums, which takes twice as long. */
 #define KEEP(a, b) __asm__ volatile("" : REGISTER(a), REGISTER(b) : : "memory")
 
 INLINE void rows(const int n, const int vectors, const integer *q, size_t pitch,
@@ -267,8 +267,6 @@ INLINE void rows(const int n, const int vectors, const integer *q, size_t pitch,
             KEEP(sum[r][0], sum[r][1]);
             if (vectors == 4)
                 KEEP(sum[r][VECTORS - 2], sum[r][VECTORS - 1]);
-            /* Keeps the rows in order. Without it gcc 12 loads all rows first and has no
-             * registers left for the sums: half the speed. */
         }
     }
 #pragma GCC unroll 8

@@ -6,7 +6,7 @@
 #include "rows.h"
 
 /* A row of a cell. Absent inputs are NULL. */
-struct lstm {
+struct cell_row {
     const float *gates, *time, *skip; /* 4 x hid channels in the order i, f, o, g */
     const float *c_left;
     float *c;
@@ -19,7 +19,7 @@ struct lstm {
 #define CELL_VALUES 512
 
 /* Adds the parts of `n` channels of a gate's sums, from `at` on, in one pass. */
-static RV_INLINE void add_parts(const struct lstm *p, size_t at, int n, float *sum)
+static RV_INLINE void add_parts(const struct cell_row *p, size_t at, int n, float *sum)
 {
     int j = 0;
 
@@ -42,10 +42,11 @@ static RV_INLINE void add_parts(const struct lstm *p, size_t at, int n, float *s
     }
 }
 
-/* The state of `n` values. c_left may be NULL. */
-static RV_INLINE void lstm(float (*restrict gate)[CELL_VALUES],
-                           const float *restrict c_left, float *restrict c,
-                           float *restrict h, int n)
+/* Computes n values of the cell state and of h from the sums of the four gates. c_left
+ * may be NULL. */
+static RV_INLINE void update_values(float (*restrict gate)[CELL_VALUES],
+                                    const float *restrict c_left, float *restrict c,
+                                    float *restrict h, int n)
 {
     if (c_left)
         for (int j = 0; j < n; j++)
@@ -59,8 +60,8 @@ static RV_INLINE void lstm(float (*restrict gate)[CELL_VALUES],
 }
 
 /* Writes `runs` runs of n values to h, from `at` on. */
-static RV_INLINE void store_h(const struct lstm *p, size_t at, const float *h, int runs,
-                              int n, enum rv_type type)
+static RV_INLINE void store_h(const struct cell_row *p, size_t at, const float *h,
+                              int runs, int n, enum rv_type type)
 {
     for (int x = 0; x < runs; x++, h += n, at += p->h_pitch)
         for (int j = 0; j < n; j++)
@@ -68,7 +69,7 @@ static RV_INLINE void store_h(const struct lstm *p, size_t at, const float *h, i
 }
 
 RV_CLONES
-static void lstm_row(const struct lstm *p, int w, enum rv_type type)
+static void update_row(const struct cell_row *p, int w, enum rv_type type)
 {
     int n = p->hid < CELL_VALUES ? p->hid : CELL_VALUES, pixels = CELL_VALUES / n;
     float gate[4][CELL_VALUES], h[CELL_VALUES];
@@ -84,7 +85,8 @@ static void lstm_row(const struct lstm *p, int w, enum rv_type type)
                 for (int k = 0; k < 4; k++)
                     add_parts(p, ((size_t)(x + i) * 4 + k) * p->hid + from, some,
                               gate[k] + i * some);
-            lstm(gate, p->c_left ? p->c_left + at : NULL, p->c + at, h, all * some);
+            update_values(gate, p->c_left ? p->c_left + at : NULL, p->c + at, h,
+                          all * some);
             if (type == RV_BF16)
                 store_h(p, to, h, runs, run, RV_BF16);
             else
@@ -100,7 +102,7 @@ static void fast_cell_update(const struct rv_cell_views *m, int row0, int row1,
 
     for (int y = row0; y < row1; y++) {
         const float *time = m->time.data, *skip = m->skip.data, *left = m->c_left.data;
-        struct lstm p = {
+        struct cell_row p = {
             .gates = gates ? gates + (size_t)(y - row0) * 4 * n : NULL,
             .time = time ? time + (size_t)y * 4 * n : NULL,
             .skip = skip ? skip + (size_t)y * 4 * n : NULL,
@@ -112,7 +114,7 @@ static void fast_cell_update(const struct rv_cell_views *m, int row0, int row1,
             .hid = hid,
         };
 
-        lstm_row(&p, w, m->h.type);
+        update_row(&p, w, m->h.type);
     }
 }
 

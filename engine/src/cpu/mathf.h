@@ -11,15 +11,11 @@
 #include <stdint.h>
 #include <string.h>
 
-#if defined(__GNUC__) || defined(__clang__)
-#define RV_MATH_INLINE static inline __attribute__((always_inline))
-#else
-#define RV_MATH_INLINE static inline
-#endif
+#include "../pixels/clones.h"
 
 /* x = n ln 2 + r, |r| <= ln 2 / 2. Sets *scale to 2^n and returns exp(r) - 1. Needs -87.3
  * <= x <= 88.3 or NaN, so that 2^n is a normal number. */
-RV_MATH_INLINE float rv_expm1_parts(float x, float *scale)
+static RV_INLINE float rv_expm1_parts(float x, float *scale)
 {
     /* 1.5 * 2^23: adding it rounds to an integer in the low bits. */
     const float magic = 12582912.0f;
@@ -41,7 +37,7 @@ RV_MATH_INLINE float rv_expm1_parts(float x, float *scale)
 }
 
 /* Below -87.3 and above 88.3 the value at that limit, not 0 or infinity. */
-RV_MATH_INLINE float rv_expf(float x)
+static RV_INLINE float rv_expf(float x)
 {
     x = x < -87.3f ? -87.3f : x; /* in this order NaN stays NaN */
     x = x > 88.3f ? 88.3f : x;
@@ -50,13 +46,13 @@ RV_MATH_INLINE float rv_expf(float x)
     return scale + scale * p;
 }
 
-RV_MATH_INLINE float rv_sigmoidf(float x)
+static RV_INLINE float rv_sigmoidf(float x)
 {
     return 1.0f / (1.0f + rv_expf(-x));
 }
 
 /* expm1(2x) / (expm1(2x) + 2): small x keep their relative precision. */
-RV_MATH_INLINE float rv_tanhf(float x)
+static RV_INLINE float rv_tanhf(float x)
 {
     float y = 2.0f * x;
     y = y < -20.0f ? -20.0f : y;

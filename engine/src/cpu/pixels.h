@@ -26,9 +26,9 @@ void rv_resize_destroy(struct rv_resize *resize); /* accepts NULL */
 size_t rv_resize_scratch(const struct rv_resize *resize);
 
 /* Rows row0 to row1 of the network's input, row1 - row0 by width by 3 floats, to out:
- * bit-exact Pillow antialiased BILINEAR, then normalised. The frame may have any format.
- * NV12 and I420 become 8-bit RGB first; each chroma sample is used for its two by two
- * pixels. */
+ * Pillow's antialiased BILINEAR to the bit, then normalised. The frame may have any
+ * format. Formats with luma become 8-bit RGB first; all pixels of a chroma sample get its
+ * value, without interpolation. */
 void rv_resize_rows(const struct rv_resize *resize, const rvos_image *frame, int row0,
                     int row1, float *out, void *scratch);
 

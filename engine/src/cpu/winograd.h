@@ -50,8 +50,8 @@ static const float rv_winograd_most4[6] = {RV_MOST_ENDS, RV_MOST_1, RV_MOST_1,
                                            RV_MOST_3,    RV_MOST_3, RV_MOST_ENDS};
 static const float rv_winograd_most2[4] = {2, 2, 2, 2};
 
-/* The kernels of one panel (k_oihw: of all outputs) to u[point][input][output], where the
- * panel has `width` outputs from output `first` on. */
+/* Transforms the kernels of one panel, outputs first to first + width, to
+ * u[point][input][output]. `oihw` has the kernels of all outputs. */
 void rv_winograd_weights(int n, const float *oihw, int inputs, int first, int width,
                          float *u);
 

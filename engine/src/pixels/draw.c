@@ -52,8 +52,8 @@ static struct ink ink_of(const int *value, int n, int opacity)
     return ink;
 }
 
-static void dip_rgb(struct brush *b, int kind, const uint8_t rgb[3], int opacity,
-                    struct rv_packing p)
+static void set_rgb_inks(struct brush *b, int kind, const uint8_t rgb[3], int opacity,
+                         struct rv_packing p)
 {
     int value[4] = {-1, -1, -1, -1};
 
@@ -83,8 +83,8 @@ static uint16_t sample_of(const rvos_image *image, int value, int c)
     return (uint16_t)(value < 0 ? 0 : value);
 }
 
-static void dip_yuv(struct brush *b, int kind, const uint8_t yuv[3], int opacity,
-                    const rvos_image *image)
+static void set_yuv_inks(struct brush *b, int kind, const uint8_t yuv[3], int opacity,
+                         const rvos_image *image)
 {
     const struct rv_sampling *s = b->sampling;
     int value[3];
@@ -107,7 +107,8 @@ static void dip_yuv(struct brush *b, int kind, const uint8_t yuv[3], int opacity
     }
 }
 
-static void dip(struct brush *b, const rvos_image *image, const struct rv_paint *paint)
+static void fill_brush(struct brush *b, const rvos_image *image,
+                       const struct rv_paint *paint)
 {
     b->sampling = rv_sampling_of(image->format);
     b->replace = paint->replace;
@@ -120,9 +121,10 @@ static void dip(struct brush *b, const rvos_image *image, const struct rv_paint 
         if (!label && !b->replace)
             opacity = 0;
         if (b->sampling)
-            dip_yuv(b, kind, paint->value[label], opacity, image);
+            set_yuv_inks(b, kind, paint->value[label], opacity, image);
         else
-            dip_rgb(b, kind, paint->value[label], opacity, rv_packing_of(image->format));
+            set_rgb_inks(b, kind, paint->value[label], opacity,
+                         rv_packing_of(image->format));
     }
 }
 
@@ -160,7 +162,7 @@ static struct kinds *lay_out(const rvos_image *image, const rvos_labels *labels,
     struct kinds *k = scratch;
     size_t w = (size_t)image->width, padded;
 
-    dip(&k->brush, image, paint);
+    fill_brush(&k->brush, image, paint);
     padded = w + 2 * (size_t)k->brush.contour;
     k->labels = labels;
     k->ring_rows = ring_rows(k->brush.contour, image->height);
@@ -315,8 +317,8 @@ static void ink_row(const struct brush *b, int plane, const uint8_t *kind, int w
 }
 
 /* Draws one chroma sample: the mean of the blends of its pixels. */
-static void mix(const struct brush *b, int plane, int lane, const uint8_t *kind, int n,
-                uint8_t *p)
+static void blend_chroma(const struct brush *b, int plane, int lane, const uint8_t *kind,
+                         int n, uint8_t *p)
 {
     int sum = 0;
 
@@ -352,11 +354,11 @@ static void ink_chroma(const struct brush *b, const uint8_t *above, const uint8_
             int right = 2 * x + 1 < width ? 2 * x + 1 : 2 * x;
             uint8_t kind[4] = {above[2 * x], above[right], below[2 * x], below[right]};
 
-            mix(b, 1, 0, kind, 4, plane[0] + (size_t)x * step);
+            blend_chroma(b, 1, 0, kind, 4, plane[0] + (size_t)x * step);
             if (nv12)
-                mix(b, 1, 1, kind, 4, plane[0] + (size_t)x * step + 1);
+                blend_chroma(b, 1, 1, kind, 4, plane[0] + (size_t)x * step + 1);
             else
-                mix(b, 2, 0, kind, 4, plane[1] + x);
+                blend_chroma(b, 2, 0, kind, 4, plane[1] + x);
             x++;
         }
     }
