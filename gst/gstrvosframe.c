@@ -14,16 +14,17 @@
 
 /* ---- caps -------------------------------------------------------------------------- */
 
-GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha)
+GstCaps *gst_rvos_frame_caps(gboolean cuda_memory, gboolean cuda_engine, gboolean alpha)
 {
     const gchar *gpu = alpha ? GST_VIDEO_CAPS_MAKE_WITH_FEATURES(
                                    GST_RVOS_CUDA_MEMORY, GST_RVOS_CUDA_ALPHA_FORMATS)
                              : GST_VIDEO_CAPS_MAKE_WITH_FEATURES(GST_RVOS_CUDA_MEMORY,
                                                                  GST_RVOS_CUDA_FORMATS);
-    const gchar *system = alpha    ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
-                          : engine ? GST_VIDEO_CAPS_MAKE(GST_RVOS_CUDA_SYSTEM_FORMATS)
-                                   : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS);
-    g_autofree gchar *text = cuda ? g_strconcat(gpu, "; ", system, NULL) : NULL;
+    const gchar *system = alpha ? GST_VIDEO_CAPS_MAKE(GST_RVOS_ALPHA_FORMATS)
+                          : cuda_engine
+                              ? GST_VIDEO_CAPS_MAKE(GST_RVOS_CUDA_SYSTEM_FORMATS)
+                              : GST_VIDEO_CAPS_MAKE(GST_RVOS_FORMATS);
+    g_autofree gchar *text = cuda_memory ? g_strconcat(gpu, "; ", system, NULL) : NULL;
 
     return gst_caps_from_string(text ? text : system);
 }

@@ -9,10 +9,10 @@
 
 #define GST_RVOS_ALPHA_WORDS "RGBA, BGRA, ARGB or ABGR"
 
-/* New caps of frames in system memory and, if `cuda`, first in CUDA memory. `engine`:
- * only formats that the CUDA engine accepts. `alpha`: only formats with an alpha
- * channel. */
-GstCaps *gst_rvos_frame_caps(gboolean cuda, gboolean engine, gboolean alpha);
+/* New caps of frames in system memory and, if `cuda_memory`, first in CUDA memory.
+ * `cuda_engine`: only formats that the CUDA engine accepts. `alpha`: only formats with an
+ * alpha channel. */
+GstCaps *gst_rvos_frame_caps(gboolean cuda_memory, gboolean cuda_engine, gboolean alpha);
 gboolean gst_rvos_frame_caps_in_cuda(const GstCaps *caps);
 
 /* As gst_video_frame_map, or gst_rvos_cuda_map if `cuda`. FALSE also if the buffer's

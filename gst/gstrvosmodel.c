@@ -15,8 +15,7 @@ enum state { LOADING, READY, FAILED };
 struct _GstRvosModel {
     rvos_device *device;
     rvos_model *model;
-    GstObject
-        *context; /* the given CUDA context, which must outlive the device; or NULL */
+    GstObject *context; /* the given CUDA context; must outlive the device. Or NULL */
 
     /* Under table.lock. */
     gchar *key; /* NULL: not in the table, because it is not shared or has failed */

@@ -187,10 +187,9 @@ static const Property properties[] = {
      "before."},
     {FIELD(precision), "precision", "Precision", READY,
      ENUM("GstRvosSegPrecision", precisions, GST_RVOS_SEG_PRECISION_AUTO),
-     "Of the network's numbers (default auto: fp32 on the CPU, fp16 with CUDA). What the "
-     "engine cannot do is an error. Where bf16, int16 or int8 are not faster on a CPU, "
-     "it "
-     "uses int16 or fp32, with a warning."},
+     "Precision of the network's numbers (default auto: fp32 on the CPU, fp16 with "
+     "CUDA). One that the engine cannot compute is an error. A CPU that is not faster "
+     "with bf16, int16 or int8 uses int16 or fp32, with a warning."},
     {FIELD(cuda_device_id), "cuda-device-id", "CUDA Device ID",
      READY | GST_PARAM_CONDITIONALLY_AVAILABLE, RANGE(INT, -1, G_MAXINT, -1),
      "Number of the GPU; 0 is the first (default -1: the device of the context in use, "
@@ -222,9 +221,8 @@ static const Property properties[] = {
     {FIELD(overlay_text), "overlay-text", "Overlay Text",
      PLAYING | GST_PARAM_CONDITIONALLY_AVAILABLE,
      FLAGS("GstRvosSegOverlayText", overlay_texts, 0),
-     "Of output=overlay: what is written at each object, on its colour (default 0: "
-     "nothing). An object that no detector has named has no label. Frames must be in "
-     "system memory."},
+     "What output=overlay writes at each object (default 0: nothing). An object that no "
+     "detector has named has no label. Frames must be in system memory."},
     {FIELD(enabled), "enabled", "Enabled", CONTROL, RANGE(BOOLEAN, FALSE, TRUE, TRUE),
      "Segment (the default); if false, frames pass untouched."},
     {FIELD(threshold), "threshold", "Threshold", CONTROL, RANGE(DOUBLE, 0, 1, 0.5),

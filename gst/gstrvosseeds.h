@@ -127,11 +127,10 @@ typedef struct {
     gboolean first_seen;
 
     GstRvosNumbers numbers;
-    GstRvosMaskFile
-        *due;         /* for this picture, or for an earlier one that was not segmented */
-    guint64 number;   /* number of the current picture */
-    guint64 pictures; /* pictures since start */
-    gboolean sought;  /* a seek or flush since start */
+    GstRvosMaskFile *due; /* of this picture, or of an earlier one not segmented; NULL */
+    guint64 number;       /* number of the current picture */
+    guint64 pictures;     /* pictures since start */
+    gboolean sought;      /* a seek or flush since start */
     gboolean unknown_said;
 } GstRvosMaskFiles;
 

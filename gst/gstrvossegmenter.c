@@ -363,7 +363,7 @@ static void on_end(GstRvosSegmenter *self, const GstRvosSettings *settings)
             &self->notices, STREAM, FAILED,
             "No object was shown: a new one must be there for min-age=%u segmented "
             "frames, and there were only %u. Set min-age=0 for still pictures.",
-            age, self->tracker.most);
+            age, self->tracker.most_frames);
     }
     gst_rvos_mask_files_end(&self->files, &self->seeds,
                             settings->mode != GST_RVOS_SEG_MODE_AUTO);

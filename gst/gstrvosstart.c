@@ -44,7 +44,7 @@ static void tell_threads(GstRvosSeg *self, GstRvosModel *model)
                             ("%d threads compute", info.threads));
 }
 
-/* Where a more exact precision stands in for the one that was asked for. */
+/* Warns if a more exact precision is used than the one that was asked for. */
 static void tell_precision(GstRvosSeg *self, gint precision, GstRvosModel *model)
 {
     rvos_precision got = rvos_model_precision(gst_rvos_model_model(model));

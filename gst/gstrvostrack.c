@@ -10,13 +10,13 @@ void gst_rvos_tracker_init(GstRvosTracker *tracker)
 
 void gst_rvos_tracker_begin(GstRvosTracker *tracker)
 {
-    tracker->frames = tracker->most = 0;
+    tracker->frames = tracker->most_frames = 0;
     tracker->seen = tracker->shown = FALSE;
 }
 
 gboolean gst_rvos_tracker_too_short(const GstRvosTracker *tracker, guint min_age)
 {
-    return tracker->seen && !tracker->shown && tracker->most < min_age;
+    return tracker->seen && !tracker->shown && tracker->most_frames < min_age;
 }
 
 static void forget(GstRvosTracker *tracker, guint i)
@@ -116,7 +116,7 @@ void gst_rvos_tracker_update(GstRvosTracker *tracker, const rvos_object *seen,
                              guint min_age, guint lost_frames, GstClockTime time)
 {
     tracker->frames++;
-    tracker->most = MAX(tracker->most, tracker->frames);
+    tracker->most_frames = MAX(tracker->most_frames, tracker->frames);
     for (guint i = 0; i < tracker->n_slots; i++) {
         GstRvosTrack *track = &tracker->track[i];
 

@@ -44,8 +44,8 @@ typedef struct {
     guint64 epoch;       /* part of each id; grows at each reset, never falls */
     gboolean epoch_used; /* a reset has started this epoch */
     guint n_slots;
-    guint frames,
-        most; /* segmented frames since the last reset; the maximum of all resets */
+    guint frames;         /* segmented frames since the last reset */
+    guint most_frames;    /* the largest `frames` since start */
     gboolean seen, shown; /* an object was seen, was shown, in any frame since start */
     GstRvosTrack track[RVOS_MAX_OBJECTS]; /* [i] is slot i + 1 */
     guint n_events; /* changes by drops and updates; the caller that reports them sets it
