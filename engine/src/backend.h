@@ -40,8 +40,8 @@ struct rv_buffer {
 /* The inside of an rvos_device. Backends read fn and params, and set priv and info. */
 struct rvos_device {
     const struct rv_backend *fn;
-    const struct rv_backend
-        *reference; /* for a backend that checks itself against it; or NULL */
+    /* For a backend that checks itself against it; or NULL. */
+    const struct rv_backend *reference;
     void *priv;
     void *module; /* dlopen handle of the backend, if it has one */
     rvos_device_params params;
@@ -61,21 +61,20 @@ struct rv_seen {
 struct rv_job {
     struct rv_buffer state;
     struct rv_pixels *pixels; /* NULL only if `frame` is NULL */
-    const rvos_image
-        *frame; /* NULL for a warm-up: the image stays zero and nothing is drawn */
+    const rvos_image *frame;  /* NULL for a warm-up: the image stays zero */
     /* Masks given to the network, at network size: bit i of each pixel is slot i. Only
      * the slots in seed_slots are set. NULL counts as empty. */
     const uint32_t *seed;
     uint32_t seed_slots;
     int live[RV_DECODERS]; /* slots 0 to live - 1 run; 0: the decoder does not run */
-    /* Decoders, as bits, whose hidden states are zero and that are fed no mask. Their TIME
-     * gate sums are zero, so a backend may leave these steps out. */
+    /* Decoders, as bits, whose hidden states are zero and that are fed no mask. Their
+     * TIME gate sums are zero, so a backend may leave these steps out. */
     unsigned blank;
     int shown; /* decoder whose logits make `out`; must have live slots if `out` is set */
     bool labels_only; /* with a NULL frame: makes `out` from the logits in the state and
                          does not change the state */
-    struct rv_seen
-        seen[RV_DECODERS]; /* for decoders with live slots, if the program has both */
+    /* For decoders with live slots, if the program has both. */
+    struct rv_seen seen[RV_DECODERS];
     const rvos_output *out;
     rvos_object *object; /* one per slot, filled when there are labels */
 };

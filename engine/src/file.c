@@ -74,9 +74,8 @@ int rv_file_read(const struct rv_file *file, uint64_t at, size_t n, void *out,
         else if (errno != EINTR)
             reason = "cannot be read any more";
     }
-    if (!reason &&
-        !is_as_before(
-            file)) /* checked after reading, so that the bytes read are the old ones */
+    /* Checked after reading, so that the bytes read are the old ones. */
+    if (!reason && !is_as_before(file))
         reason = "has been changed since it was opened";
     if (reason && why)
         *why = reason;
@@ -92,8 +91,8 @@ static bool is_web_page(const uint8_t *start, size_t n)
 {
     static const char *const tags[] = {"<!doctype html", "<html", "<head", "<?xml",
                                        "<!--"};
-    size_t at =
-        begins(start, n, "\xef\xbb\xbf", 3) ? 3 : 0; /* byte order mark of UTF-8 */
+    /* Skips the byte order mark of UTF-8. */
+    size_t at = begins(start, n, "\xef\xbb\xbf", 3) ? 3 : 0;
 
     while (at < n && strchr(" \t\r\n", start[at]) && start[at])
         at++;

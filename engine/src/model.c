@@ -282,8 +282,8 @@ static int warm_up(rvos_device *dev, const struct rv_program *program,
                    struct rv_plan *plan, int size)
 {
     struct rv_job job[RVOS_MAX_BATCH] = {0};
-    size_t bytes = (program->state_bytes + 255) / 256 *
-                   256; /* aligned as separate allocations are */
+    /* Each state is aligned as an allocation of its own would be. */
+    size_t bytes = (program->state_bytes + 255) / 256 * 256;
     struct rv_buffer states;
     int ret = dev->fn->alloc(dev, size * bytes, &states);
 

@@ -30,8 +30,7 @@ struct rv_st {
 
 struct parser {
     struct rv_json json;
-    uint64_t data,
-        data_size; /* tensor data in the file: offset (after the header) and size */
+    uint64_t data, data_size; /* tensor data in the file: offset and bytes */
     struct rv_st *st;
     const char *path;
     char *err;

@@ -24,10 +24,10 @@ struct rvos_stream {
     uint32_t drops; /* slots to clear before the next frame */
 
     /* One-shot and AUTO: masks at network size; bit i of a pixel is slot i. */
-    uint32_t *seed,
-        *first_seed; /* for the next frame; for the first frame, which is fed twice */
-    uint32_t seed_slots;
-    uint32_t first_slots; /* slots that are fed `first_seed` again */
+    uint32_t *seed;       /* for the next frame */
+    uint32_t *first_seed; /* those of the first frame, which are fed to the second, too */
+    uint32_t seed_slots;  /* slots that `seed` sets */
+    uint32_t first_slots; /* slots that are fed `first_seed` in the second frame */
     int64_t fed;          /* frames that the one-shot decoder has run since the reset */
 
     rvos_object object[RVOS_MAX_OBJECTS]; /* of the last frame */

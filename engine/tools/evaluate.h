@@ -61,8 +61,8 @@ struct eval_sequence {
     char *name;
     struct fault fault; /* why it could not be scored; code 0: it was */
     struct frame_list truth;
-    enum mask_kind
-        kind;     /* kind of `truth`: the protocol's, except for black and white masks */
+    /* Kind of `truth`: the protocol's, except for black and white masks. */
+    enum mask_kind kind;
     char **guess; /* path of each frame's result */
     int objects, guesses;
     bool *listed;           /* frames: named by meta.json; NULL: no meta.json */

@@ -53,8 +53,9 @@ struct winograd_conv {
     const struct prepared *weights;
     const struct rv_winograd *kernels;
     const struct rv_integers *integers; /* NULL: products of floats */
-    int tile, points, width, across, tiles,
-        block; /* tiles across and in all of the band; patches at a time */
+    int tile, points, width; /* side of a tile, points of a patch, outputs of a panel */
+    int across, tiles;       /* tiles in a row, and in the whole band */
+    int block;               /* patches at a time */
     struct rv_panels panels;
     size_t pitch;   /* values of a transformed patch */
     float zeroes[]; /* one per input channel */

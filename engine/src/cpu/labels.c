@@ -17,8 +17,8 @@
 
 struct rv_upsample {
     struct rv_axis x, y;
-    int *
-        first_x; /* [i]: first output column at or after input column i; in + 1 entries */
+    /* [i]: first output column at or after input column i; in + 1 entries. */
+    int *first_x;
 };
 
 /* Columns from <= x < to. */

@@ -14,8 +14,9 @@ struct rv_sampling {
     int deep;         /* 10 bits in two bytes */
     int shift;        /* the value's lowest bit */
     struct {
-        int plane, at,
-            step; /* bytes to the row's first sample, and from one sample to the next */
+        int plane;
+        int at;   /* bytes from the row's start to its first sample */
+        int step; /* bytes from one sample to the next */
     } c[3];
 };
 
@@ -63,9 +64,9 @@ struct rv_packing rv_packing_of(rvos_format format);
 
 /* A drawing's parameters in the image's colour space. */
 struct rv_paint {
-    uint8_t value[RVOS_MAX_OBJECTS + 1]
-                 [3]; /* colour of a label: red, green, blue, or Y, Cb, Cr */
-    int opacity;      /* 256ths, inside objects; edges have 256 */
+    /* Colour of a label: red, green, blue, or Y, Cb, Cr. */
+    uint8_t value[RVOS_MAX_OBJECTS + 1][3];
+    int opacity; /* 256ths, inside objects; edges have 256 */
     int contour, replace;
 };
 

@@ -25,8 +25,8 @@ struct rv_cudnn {
     cudnnHandle_t runner; /* for running, without waiting for planning: a handle is for
                              one thread */
     pthread_mutex_t running;
-    cudaStream_t
-        planning; /* last stream of the planning handle; protected by `running` */
+    /* Last stream of the planning handle; protected by `running`. */
+    cudaStream_t planning;
     struct rv_cache *cache; /* the device's */
     char gpu[96];           /* the part of keys that names cuDNN and the GPU */
     struct rv_cudnn_plan *made;

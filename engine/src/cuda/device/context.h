@@ -57,8 +57,8 @@ struct cuda_device {
     struct rv_conv_best *best;
     size_t shared_bytes; /* most shared memory of a block */
     cudaStream_t stream; /* for work outside plans: clearing, reading, drawing */
-    pthread_mutex_t
-        lock; /* held while convolutions are chosen: one plan is made at a time */
+    /* Held while convolutions are chosen: one plan is made at a time. */
+    pthread_mutex_t lock;
     double searched, search_began; /* seconds (conv_time.h) */
     double search_share;           /* share of the remaining time for the next search */
     char *trial; /* device memory of searches, until the plan is made (conv_search.h) */

@@ -124,8 +124,8 @@ cudaError_t rv_cuda_mask(const struct rv_cuda_job *job, int batch, struct rv_mas
 /* -- cell.cu: see enum rv_cell_in -- */
 struct rv_cell_args {
     struct rv_view below, h_left, c_left, time, skip, mul, h, c;
-    struct rv_view
-        input; /* input of the convolution, [ up(below) * mul | h_left | zeroes ] */
+    /* Input of the convolution, [ up(below) * mul | h_left | zeroes ]. */
+    struct rv_view input;
     struct rv_view gates; /* its sums; RV_NOWHERE: no convolution */
     int decoder, object;  /* object counts from 0; jobs without this slot are skipped */
 };

@@ -27,8 +27,8 @@ struct cuda_step {
     int after[RV_LANES]; /* per lane: the last step that has ended when this one ends; -1:
                             none */
     cudaEvent_t done;    /* NULL: no step waits for this one */
-    size_t
-        input; /* offset of a padded or gathered input in plan->memory; RV_NONE: none */
+    /* Offset of a padded or gathered input in plan->memory; RV_NONE: none. */
+    size_t input;
     int channels; /* channels of the convolution's input, with padding */
 };
 #define RV_NONE SIZE_MAX
