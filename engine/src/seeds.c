@@ -59,7 +59,7 @@ bool rv_stream_has(const rvos_stream *s, int object, const char *function)
 {
     bool has = s && object >= 1 && object <= s->params.objects;
 
-    if (s && !has)
+    if (s && !has && !rv_device_forked(device_of(s)))
         rv_log(device_of(s), RVOS_LOG_ERROR,
                "%s: object %d is out of range: the stream has 1 to %d", function, object,
                s->params.objects);

@@ -367,6 +367,8 @@ int rvos_stream_get_object(rvos_stream *s, int object, rvos_object *info)
 {
     if (!info || !rv_stream_has(s, object, "rvos_stream_get_object"))
         return RVOS_ERR_ARGUMENT;
+    if (forked(s))
+        return RVOS_ERR_DEVICE;
     *info = s->object[object - 1];
     info->serial = rv_auto_serial(s, object - 1);
     return 0;

@@ -59,7 +59,8 @@ int rv_stream_clear(rvos_stream *s);
 void rv_stream_fill(const rvos_stream *s, const rvos_output *out);
 
 /* -- seeds.c -- */
-/* Whether the stream has this object's slot; if not, logs so. `s` may be NULL. */
+/* Whether the stream has this object's slot; if not, logs so, but not in a forked child.
+ * `s` may be NULL. */
 bool rv_stream_has(const rvos_stream *s, int object, const char *function);
 /* The slots in `slots` that have a pixel in `bits`. */
 uint32_t rv_stream_shown(const rvos_stream *s, const uint32_t *bits, uint32_t slots);
