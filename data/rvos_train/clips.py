@@ -158,8 +158,8 @@ class EpochClips(VideoClips):
                                generator=generator("cpu", self.seed, epoch))
         some = [self.clips[i]
                 for i in order[at * self.batch:(at + 1) * self.batch].tolist()]
-        index = torch.tensor([[first + t for t in range(self.length)] for _,
-                              first in some])
+        index = torch.tensor([[first + t for t in range(self.length)]
+                              for _, first in some])
         self.store.prefetch(index)
         return index, torch.tensor([k for k, _ in some])
 

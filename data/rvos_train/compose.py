@@ -127,10 +127,10 @@ class SyntheticClips:
         time = torch.linspace(-1, 1, t, device=dev)
         image, labels = self.store.fetch(row[:, 0].long())
         row = row.to(dev, torch.float32, non_blocking=True)
-        # of the canvas
-        big = torch.exp(math.log(0.18) + draw.rand(b) * math.log(0.85 / 0.18))
-        zoom = (row[:, 4:].amax(1) / big)[:,
-                                          None] * torch.exp(draw.sym(b, 1) * 0.12 * time)
+        # The longer side's share of the picture, 0.18 to 0.85.
+        share = torch.exp(math.log(0.18) + draw.rand(b) * math.log(0.85 / 0.18))
+        zoom = row[:, 4:].amax(1) / share
+        zoom = zoom[:, None] * torch.exp(draw.sym(b, 1) * 0.12 * time)
         a = rotation(draw.sym(b, 1) * 0.4 + draw.sym(b, 1) * 0.15 * time, size)
         a = a * zoom[..., None, None]
         flip = draw.sign(b, 1)[..., None, None]

@@ -23,10 +23,10 @@ class ConfigError(ValueError):
 
 
 def option(default, help, choices=None):
-    kind = dict(default_factory=lambda: list(default)) if isinstance(default,
-                                                                     list) else dict(
-        default=default)
-    return field(metadata=dict(help=help, choices=choices), **kind)
+    metadata = dict(help=help, choices=choices)
+    if isinstance(default, list):
+        return field(default_factory=lambda: list(default), metadata=metadata)
+    return field(default=default, metadata=metadata)
 
 
 @dataclass
@@ -76,10 +76,10 @@ class Config:
     found: float = option(0.0, "share of these that the zero-shot decoder found")
     swaps: float = option(0.0, "weight of the loss for covering other slots' objects")
     # optimiser
-    optimiser: str = option("adamw", "", ("adamw", "adam"))
+    optimiser: str = option("adamw", "AdamW, or Adam as in the paper", ("adamw", "adam"))
     lr: float = option(4e-4, "learning rate of decoders and skip projections")
-    lr_encoder: float = option(1.5e-4, "learning rate of the ResNet")
-    weight_decay: float = option(1e-3, "")
+    lr_encoder: float = option(1.5e-4, "learning rate of the encoder's base")
+    weight_decay: float = option(1e-3, "of the optimiser")
     clip_norm: float = option(1.0, "largest norm of the gradient; 0: no limit")
     schedule: str = option("cosine", "of the learning rates", ("cosine", "constant"))
     warmup: int = option(300, "steps of rising learning rate")
@@ -89,7 +89,7 @@ class Config:
     steps: int = option(0, "length of the schedule")
     minutes: float = option(0.0, "or its length in time: steps are measured, then fixed")
     epochs: int = option(0, "or its length in epochs (order epochs)")
-    seed: int = option(0, "")
+    seed: int = option(0, "of all random numbers")
     device: str = option("auto", "cuda, cpu, or auto: cuda if there is one")
     precision: str = option("auto", "bf16 on CUDA, else fp32", ("auto", "fp32", "bf16"))
     cells: str = option("auto", "what updates the cells; auto: triton on CUDA, else "
@@ -112,13 +112,10 @@ PRESETS = {
     "prototype": dict(late_objects=0.0, clip_norm=1.0),
     # As published (Ventura et al., CVPR 2019). One-shot: --stage 1, then --stage 2 from its result.
     "paper": dict(base="resnet101", objects=10, batch=4, length=5, loss="paper",
-                  feed="true",
-                  augment="paper", order="epochs", optimiser="adam", lr=1e-3,
-                  lr_encoder=1e-6,
-                  weight_decay=1e-6, clip_norm=0.0, schedule="constant", warmup=0,
-                  ema=0.0,
-                  synthetic=0.0, late_objects=0.0, epochs=20, tasks=["one-shot"],
-                  precision="fp32"),
+                  feed="true", augment="paper", order="epochs", optimiser="adam", lr=1e-3,
+                  lr_encoder=1e-6, weight_decay=1e-6, clip_norm=0.0, schedule="constant",
+                  warmup=0, ema=0.0, synthetic=0.0, late_objects=0.0, epochs=20,
+                  tasks=["one-shot"], precision="fp32"),
 }
 
 
@@ -160,8 +157,7 @@ def merge(values, c=None):
         if not hasattr(c, name):
             raise ConfigError(f"unknown setting {show(name)}")
         old = getattr(c, name)
-        if isinstance(old, float) and isinstance(value,
-                                                 int) and not isinstance(value, bool):
+        if type(old) is float and type(value) is int:
             value = float(value)
         if isinstance(old, list) and isinstance(value, str):
             value = [value]

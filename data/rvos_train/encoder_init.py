@@ -42,8 +42,8 @@ def read_encoder(path):
     """{torchvision's name: array}, without classifier and counters."""
     if path.endswith(".safetensors"):
         state = safetensors_io.read(path)[0]
-        state = {k: v for k,
-                 v in state.items() if not k.startswith(("zero_shot.", "one_shot."))}
+        state = {k: v for k, v in state.items()
+                 if not k.startswith(("zero_shot.", "one_shot."))}
     else:
         state = checkpoint.read_state(path)
     out = {}

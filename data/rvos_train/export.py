@@ -46,8 +46,8 @@ def run_licence(c, facts):
 def provenance(c, facts):
     data = ", ".join(f"{s['name']} ({s['frames']} frames) [{s['licence']}]"
                      for s in facts["sources"] if s["use"] != "validation")
-    scores = ", ".join(f"{t} J {s['J']:.1f} F {s['F']:.1f}" for t,
-                       s in facts["scores"].items())
+    scores = ", ".join(f"{t} J {s['J']:.1f} F {s['F']:.1f}"
+                       for t, s in facts["scores"].items())
     start = " ".join(os.path.basename(p) for p in (c.init, c.weights) if p) or "random"
     if facts.get("start_licence"):
         start += f" [{facts['start_licence']}]"

@@ -146,8 +146,8 @@ def decoder(hidden, kernel_size=3, skip_mode="concat", one_shot=False):
 def bundle(base, hidden, kernel_size=3, skip_mode="concat", width=64,
            tasks=("zero-shot", "one-shot")):
     """All tensors of a .safetensors bundle (docs/model-format.md)."""
-    out = {f"encoder.{k}": v for k,
-           v in encoder(base, hidden, kernel_size, width).items()}
+    out = {f"encoder.{k}": v
+           for k, v in encoder(base, hidden, kernel_size, width).items()}
     for task in tasks:
         for k, v in decoder(hidden, kernel_size, skip_mode, task == "one-shot").items():
             out[f"{task.replace('-', '_')}.{k}"] = v

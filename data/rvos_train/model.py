@@ -26,14 +26,7 @@ import torch.nn.functional as F
 
 from . import layout, pixels, safetensors_io
 
-# name: (bottleneck?, blocks of the four layers); VGG16 has a class of its own
-RESNETS = {
-    "resnet18": (False, (2, 2, 2, 2)),
-    "resnet34": (False, (3, 4, 6, 3)),
-    "resnet50": (True, (3, 4, 6, 3)),
-    "resnet101": (True, (3, 4, 23, 3)),
-}
-BASES = (*RESNETS, "vgg16", *layout.MOBILE)
+BASES = layout.BASES
 SKIP_MODES = ("concat", "sum", "mul", "none")
 TASKS = ("zero-shot", "one-shot")
 VARIANTS = ("spatio-temporal", "spatial", "temporal")
@@ -73,7 +66,7 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     def __init__(self, base, width):
         super().__init__()
-        bottleneck, blocks = RESNETS[base]
+        bottleneck, blocks = base in layout.BOTTLENECK, layout.BLOCKS[base]
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         c_in = width
@@ -173,7 +166,7 @@ def skip_inputs(base, width=64):
         return tuple(layout.mobile_outputs(base, width)[::-1])
     if base == "vgg16":
         return tuple(width * m for m in (8, 8, 4, 2))
-    expansion = 4 if RESNETS[base][0] else 1
+    expansion = 4 if base in layout.BOTTLENECK else 1
     return tuple(width * m * expansion for m in (8, 4, 2, 1))
 
 
@@ -343,8 +336,8 @@ def load_state(module, tensors):
 def from_tensors(tensors, metadata):
     net = RVOS(**read_settings(tensors, metadata))
     load_state(net, tensors)
-    size = tuple(int(metadata.get(k, d)) for k,
-                 d in (("rvos.height", 256), ("rvos.width", 448)))
+    size = tuple(int(metadata.get(k, d))
+                 for k, d in (("rvos.height", 256), ("rvos.width", 448)))
     net.settings.update(size=size, objects=int(metadata.get("rvos.objects", 10)))
     return net.eval()
 

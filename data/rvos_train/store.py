@@ -53,8 +53,8 @@ class Store:
         if self.resident:
             self.load()
         else:
-            self.cache, self.room = OrderedDict(), max(256,
-                                                       budget // (4 * size[0] * size[1]))
+            self.cache = OrderedDict()
+            self.room = max(256, budget // (4 * size[0] * size[1]))  # frames
 
     def __len__(self):
         return len(self.frames)
@@ -75,10 +75,8 @@ class Store:
         for lo in range(0, count, 256):
             part = list(self.pool.map(self.decode, self.frames[lo:lo + 256]))
             at = slice(lo, lo + len(part))
-            self.images[at] = torch.from_numpy(np.stack([p[0]
-                                                         for p in part])).to(self.device)
-            self.masks[at] = torch.from_numpy(np.stack([p[1]
-                                                        for p in part])).to(self.device)
+            images, masks = (torch.from_numpy(np.stack(v)) for v in zip(*part))
+            self.images[at], self.masks[at] = images.to(self.device), masks.to(self.device)
 
     def prefetch(self, index):
         """Start to decode frames that will be needed soon."""

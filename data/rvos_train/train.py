@@ -56,7 +56,8 @@ class Run:
     def __init__(self, folder, trainer, say=print):
         self.folder, self.trainer, self.say = folder, trainer, say
         self.rows, self.scores, self.sums, self.count = [], {}, {}, 0
-        self.best, self.validation, self.took = -1.0, [], 0.0
+        self.best, self.validation = -1.0, []
+        self.took = 0.0  # seconds of the last validation
         for source in trainer.c.validation:
             sequences, kind, licence = datasets.read_source(source)
             evaluate.check(sequences, trainer.c.validation_frames or None)
@@ -203,9 +204,9 @@ class Run:
         t = self.trainer
         losses = next((r for r in reversed(self.rows)
                        if any(k.startswith("loss") for k in r)), {})
-        return dict(sources=t.data.sources, start_licence=t.start_licence, scores=self.scores, step=t.step,
-                    total=t.total,
-                    elapsed=t.elapsed, commit=export.commit(), device=device_name(t),
+        return dict(sources=t.data.sources, start_licence=t.start_licence,
+                    scores=self.scores, step=t.step, total=t.total, elapsed=t.elapsed,
+                    commit=export.commit(), device=device_name(t),
                     date=datetime.date.today().isoformat(),
                     losses={k[5:]: v for k, v in losses.items() if k.startswith("loss ")})
 

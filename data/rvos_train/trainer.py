@@ -67,7 +67,7 @@ class Data:
                 backgrounds = self.keep(backgrounds)
             self.synthetic = compose.SyntheticClips(store, backgrounds, c.cut_outs)
         share = c.synthetic if video else 1.0
-        self.made = round(c.batch * share) if stills else 0
+        self.composed = round(c.batch * share) if stills else 0  # clips of a batch
 
     def read(self, sources, use):
         out = []
@@ -99,11 +99,11 @@ class Data:
             return [(self.epochs, self.epochs.plan_step(step))]
         draw = clips.Draw("cpu", self.c.seed, step, "plan")
         out = []
-        if self.c.batch > self.made and self.video:
+        if self.c.batch > self.composed and self.video:
             out.append((self.video,
-                        self.video.plan(self.c.batch - self.made, length, draw)))
-        if self.made:
-            out.append((self.synthetic, self.synthetic.plan(self.made, length, draw)))
+                        self.video.plan(self.c.batch - self.composed, length, draw)))
+        if self.composed:
+            out.append((self.synthetic, self.synthetic.plan(self.composed, length, draw)))
         return out
 
     def make(self, plan, step):
@@ -134,14 +134,14 @@ class Trainer:
         if c.compile and not hasattr(torch, "compile"):
             raise TrainError(f"--compile needs PyTorch 2.1, this is {torch.__version__}")
         self.captured = None  # length of the clips whose passes are graphs
-        self.half = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
+        self.bf16 = c.precision == "bf16" or (c.precision == "auto" and on_cuda)
         if on_cuda:
             index = torch.device(self.device).index
             if index is not None:  # Triton launches on the current one
                 torch.cuda.set_device(index)
             torch.backends.cudnn.benchmark = True
-            torch.backends.cuda.matmul.allow_tf32 = self.half
-            torch.backends.cudnn.allow_tf32 = self.half
+            torch.backends.cuda.matmul.allow_tf32 = self.bf16
+            torch.backends.cudnn.allow_tf32 = self.bf16
         torch.manual_seed(c.seed)
         self.data = data or Data(c, self.size, self.device)
         self.net = build(c, self.size)
@@ -200,7 +200,7 @@ class Trainer:
                         **({"fused": True} if self.device.startswith("cuda") else {}))
 
     def make_passes(self):
-        c, cast = self.c, lambda m: Cast(m, self.device.split(":")[0], self.half)
+        c, cast = self.c, lambda m: Cast(m, self.device.split(":")[0], self.bf16)
         encoder = recurrent.EncodeClip(self.net.encoder)
         if c.compile:
             encoder = torch.compile(encoder)
@@ -428,7 +428,7 @@ def read_weights(path):
     one)."""
     if path.endswith(".safetensors"):
         tensors = safetensors_io.read(path)[0]
-        return {k: torch.from_numpy(np.asarray(v, np.float32)) for k,
-                v in tensors.items()}
+        return {k: torch.from_numpy(np.asarray(v, np.float32))
+                for k, v in tensors.items()}
     state = load(path)
     return state["ema"] or state["net"]

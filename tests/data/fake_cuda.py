@@ -185,7 +185,7 @@ def cuda_step(values, bad=False, device="cuda:0"):
             p.grad = torch.empty_like(p)
         t.update(0)
         return dict(losses={k: [str(v.device), str(v.dtype)] for k, v in found.items()},
-                    half=t.half, launches=launches.count, waits=launches.waits,
+                    bf16=t.bf16, launches=launches.count, waits=launches.waits,
                     resized=sorted(launches.kinds))
 
 

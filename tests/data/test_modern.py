@@ -132,7 +132,7 @@ class Steps(unittest.TestCase):
             found = fake_cuda.apart("cuda_step", self.settings(cells=how))
             self.assertEqual(found["losses"],
                              {k: ["cuda:0", "torch.float32"] for k in model.TASKS})
-            self.assertTrue(found["half"])
+            self.assertTrue(found["bf16"])
             self.assertEqual((found["waits"], found["resized"]), ({}, ["torch.bfloat16"]))
             self.assertEqual(found["launches"].get("triton", 0) > 0, how == "triton")
             self.assertEqual(found["launches"]["_fused_adamw_"], 2)
