@@ -227,6 +227,7 @@ class Cluster(Folders):
         (self.videos / "junk.mp4").write_text("junk")
         (self.videos / "gone.mp4").symlink_to("nowhere")
         (self.videos / "notes.txt").write_text("no video")
+        os.mkfifo(self.videos / "pipe.mp4")
         with av.open(str(self.videos / "sound.mp4"), "w") as out:
             sound = out.add_stream("aac", rate=8000)
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -236,11 +237,11 @@ class Cluster(Folders):
         done = self.archive(self.videos)
         self.assertEqual(done.returncode, 1)
         self.same(good)
-        for name, words in [("junk", "Invalid data"), ("gone", "No such file"),
+        for name, words in [("junk", "Invalid data"), ("gone", "No such file"), ("pipe", "not a regular file"),
                             ("sound", "there is no video in it")]:
             self.assertRegex(done.stdout, f"(?m)^failed: .*/{name}.mp4: .*{words}")
         self.assertEqual(self.summary()["videos"],
-                         {"done": 3, "skipped": 0, "failed": 3, "open": 0})
+                         {"done": 3, "skipped": 0, "failed": 4, "open": 0})
         # Two threads of one process share the model.
         self.assertEqual([w["model_loads"] for w in self.summary()["workers"].values()], [1])
 
@@ -249,7 +250,7 @@ class Cluster(Folders):
         make(self.videos / "junk.mp4", 98)
         self.archive(self.videos)
         self.assertEqual(self.summary()["videos"],
-                         {"done": 2, "skipped": 2, "failed": 2, "open": 0})
+                         {"done": 2, "skipped": 2, "failed": 3, "open": 0})
         self.same([*good, "junk.mp4"])
         # All are done again when the settings change.
         done = self.archive("--threshold", "0.6", self.videos / "clip.mp4")
@@ -356,6 +357,11 @@ class Refusals(Folders):
         self.refused(r"file/out: cannot write there: Not a directory",
                      "-o", self.folder / "file" / "out", self.videos)
         self.refused("nolist: .*No such file", "-o", self.out, "--list", self.folder / "nolist")
+        for content, words in [(b"\xff\xfea\0", "text in UTF-16"), (b"a\n\xff", "byte 2"),
+                               (b"a\rb\0c", "line 2 holds a NUL byte"), (None, "not a regular")]:
+            listed = self.folder / words.replace(" ", "")
+            os.mkfifo(listed) if content is None else listed.write_bytes(content)
+            self.refused(f"{listed}: .*{words}", "-o", self.out, "--list", listed)
         self.refused("model .*/none: No such file", "-m", self.folder / "none", "-o", self.out,
                      self.videos)
         self.refused("objects", "-m", MODEL, "-n", 1000, "-o", self.out, self.videos)

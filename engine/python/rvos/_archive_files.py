@@ -6,7 +6,9 @@ import dataclasses
 import fcntl
 import json
 import os
+import re
 import shutil
+import stat
 import uuid
 from typing import Any, Iterator, Optional
 
@@ -53,13 +55,25 @@ def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
 def _listed(path: str) -> Iterator[str]:
     """The lines, by the rule for all lists of the project (docs/evaluation.md)."""
     try:
-        with open(path, encoding="utf-8-sig") as f:  # editors may put a byte order mark first
-            for line in f:
-                line = line.strip(" \t\v\f\n")
-                if line and not line.startswith("#"):
-                    yield line
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"the list {path}: {error}") from error
+        # A pipe would make the program wait.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as f:
+            if not stat.S_ISREG(os.fstat(f.fileno()).st_mode):
+                raise Refused(f"the list {path}: not a regular file")
+            data = f.read()
+    except OSError as error:
+        raise Refused(f"the list {path}: {error.strerror}") from error
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Refused(f"the list {path}: is a text in UTF-16: save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")  # editors may put a byte order mark first
+    except UnicodeDecodeError as error:
+        raise Refused(f"the list {path}: is not UTF-8 text (byte {error.start})") from error
+    for number, line in enumerate(re.split("\r\n|\r|\n", text), 1):
+        line = line.strip(" \t\v\f")
+        if "\0" in line:
+            raise Refused(f"the list {path}: line {number} holds a NUL byte: not a list of paths")
+        if line and not line.startswith("#"):
+            yield line
 
 
 def find(inputs: list[str], lists: list[str], root: Optional[str],

@@ -151,6 +151,8 @@ class _Life:
     def __enter__(self) -> _Life:
         import av
 
+        if os.path.exists(self.job.video) and not os.path.isfile(self.job.video):
+            raise ValueError("not a regular file")  # a pipe would make the worker wait
         av.logging.set_level(av.logging.PANIC)  # errors are raised with a file name
         self.step(0)
         return self
