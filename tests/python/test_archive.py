@@ -380,9 +380,41 @@ class Refusals(Folders):
                          "-o", self.out, self.videos, how=archive)
         self.refused("no Dask scheduler answers at nonsense", "--scheduler", "nonsense",
                      "-o", self.out, self.videos, how=archive)
-        done = archive("-o", self.out, "--retries", "-1", self.videos)
-        self.assertEqual(done.returncode, 2)
-        self.assertIn("--retries must not be negative", done.stdout)
+        for option, value, words in [("--retries", -1, "from 0"), ("--stalled", "inf", "from 0"),
+                                     ("--cut", "nan", "from 0"), ("--threads", 1025, "at most"),
+                                     ("-s", "448", "a size is such as 448x256, not 448")]:
+            done = here("-o", self.out, option, value, self.videos)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stdout, f"{option}.* {words}")
+
+    def test_the_summary_replaces_no_input(self):
+        make(self.videos / "a.mp4")
+        listed = self.folder / "list"
+        listed.write_text(f"{self.videos / 'a.mp4'}\n")
+        (self.folder / "link.json").hardlink_to(self.videos / "a.mp4")
+        for path, words in [(self.videos / "a.mp4", "is read by"), (listed, "is read by"),
+                            (self.folder / "link.json", "is read by"), (MODEL, "is read by"),
+                            (self.out, "is a folder"),
+                            (self.out / "a.mp4.masks.zip", "is the result of a video")]:
+            self.refused(f"summary {path}: {words}", "-m", MODEL, "-o", self.out, "--list", listed,
+                         "--summary", path)
+
+    def test_odd_names_and_a_full_output(self):
+        """The table has a line for each video; the summary is written first."""
+        name = "b\udcff\n\x1b[31m\u202eü%d.mp4"
+        (self.videos / name).write_text("junk")
+        command = [sys.executable, "-m", "rvos.archive", *OPTIONS, "--workers", "1",
+                   "--retries", "0", "-o", str(self.out), str(self.videos)]
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True,
+                                  timeout=200, check=False)
+        self.assertEqual(done.returncode, 4)
+        self.assertEqual(done.stderr.splitlines()[-1],
+                         "rvos-archive: standard output: No space left on device")
+        self.assertIn("b\\xff\\x0a\\x1b[31m\\u202eü%d.mp4: failed", done.stderr)
+        self.assertEqual(self.summary()["videos"]["failed"], 1)
+        table = rvos.archive._table(self.summary())
+        self.assertRegex(table, r"(?m)^failed: .*/b\\xff\\x0a\\x1b\[31m\\u202eü%d.mp4: Invalid")
 
     def test_two_runs_do_not_share_an_output(self):
         from rvos._archive_files import Folder

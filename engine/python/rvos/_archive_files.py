@@ -2,6 +2,7 @@
 """The input videos of rvos-archive, the names of its outputs, and which videos are finished."""
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
@@ -9,6 +10,7 @@ import os
 import re
 import shutil
 import stat
+import unicodedata
 import uuid
 from typing import Any, Iterator, Optional
 
@@ -38,6 +40,37 @@ class Video:
     seconds: float = 0.0  #: of work on all pieces
     attempts: int = 0  #: tasks started for it
     workers: list[str] = dataclasses.field(default_factory=list)
+
+
+def shown(text: str) -> str:
+    """The text as one line for a terminal: control characters, marks that turn the direction
+    of writing, and bytes that are not UTF-8 are escaped."""
+    return "".join(map(_plain, text))
+
+
+def _plain(c: str) -> str:
+    if c.isprintable() or unicodedata.category(c) == "Zs" or c in "\u200c\u200d":
+        return c
+    code = ord(c) - 0xDC00 if 0xDC80 <= ord(c) <= 0xDCFF else ord(c)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def _same_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+def check_summary(path: str, lists: list[str], model: str, videos: list[Video]) -> None:
+    """Refuses a summary that would replace an input or an output."""
+    if os.path.isdir(path):
+        raise Refused(f"the summary {path}: is a folder")
+    for used in [*lists, model, *(v.path for v in videos)]:
+        if _same_file(path, used):
+            raise Refused(f"the summary {path}: is read by this command: name another place")
+    if os.path.abspath(path) in {v.output for v in videos}:
+        raise Refused(f"the summary {path}: is the result of a video: name another place")
 
 
 def _in_folder(folder: str) -> Iterator[tuple[str, str]]:
@@ -170,10 +203,15 @@ def write_json(path: str, value: Any) -> None:
     """The file appears when it is complete."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     part = f"{path}.part-{uuid.uuid4().hex}"
-    with open(part, "w", encoding="utf-8") as f:
-        json.dump(value, f, indent=1)
-        f.write("\n")
-    os.replace(part, path)
+    try:
+        with open(part, "w", encoding="utf-8") as f:
+            json.dump(value, f, indent=1)
+            f.write("\n")
+        os.replace(part, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
+        raise
 
 
 def remember(video: Video, settings: Settings) -> None:

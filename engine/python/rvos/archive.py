@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import io
 import logging
+import math
 import os
 import shutil
 import signal
@@ -21,17 +22,22 @@ from typing import Any, Iterator, Optional
 import numpy as np
 
 from . import __version__
-from ._archive_files import Folder, Refused, find, write_json
+from ._archive_files import Folder, Refused, check_summary, find, shown, write_json
 from ._archive_run import Run, SchedulerGone
 from ._archive_work import Conditions, Settings, sha256_of
 from ._archive_write import FORMATS, check_format
 from ._errors import Error
 from ._handles import PRECISIONS, TASKS, Device, Model, default_model, default_threads
 
+OUTPUT_LOST = 4  # exit status
+
 
 def _size(text: str) -> tuple[int, int]:
     width, _, height = text.partition("x")
-    return int(width), int(height)
+    try:
+        return int(width), int(height)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a size is such as 448x256, not {text}") from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -41,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
                     "processes of this\nmachine, or on a running cluster. Videos that are finished "
                     "are skipped in the next run.",
         epilog="The exit status is 0 if all videos are done, 1 if some failed, 2 if nothing could "
-               "be tried, 130 if\ninterrupted.")
+               "be tried, 4 if the\ntable could not be printed, 130 if interrupted.")
     p.add_argument("input", nargs="*", help="a video, or a folder of videos")
     p.add_argument("-o", "--output", required=True, metavar="FOLDER",
                    help="for the results, each named after its video")
@@ -95,8 +101,10 @@ def _options(argv: Optional[list[str]]) -> argparse.Namespace:
     if options.workers is not None and options.workers < 1:
         parser.error("--workers must be at least 1")
     for name in ("retries", "stalled", "time_limit", "cut", "threads"):
-        if not getattr(options, name) >= 0:
-            parser.error(f"--{name.replace('_', '-')} must not be negative")
+        if not 0 <= getattr(options, name) < math.inf:
+            parser.error(f"--{name.replace('_', '-')} must be a number from 0")
+    if options.threads > 1024:
+        parser.error("--threads must be at most 1024")
     return options
 
 
@@ -183,7 +191,7 @@ class _Bar:
                                     "{remaining} left]")
 
     def say(self, words: str) -> None:
-        self._bar.write(words, file=sys.stderr)
+        self._bar.write(shown(words), file=sys.stderr)
         sys.stderr.flush()
 
     def show(self, run: Run) -> None:
@@ -230,8 +238,22 @@ def _table(summary: dict[str, Any]) -> str:
         lines.append(f"... {len(summary['workers'])} workers in all")
     for file in summary["files"]:
         if file["status"] == "failed":
-            lines.append(f"failed: {file['path']}: {file['error']}")
+            lines.append(shown(f"failed: {file['path']}: {file['error']}"))
     return "\n".join(lines)
+
+
+def _printed(text: str) -> bool:
+    """False if the standard output cannot be written. `| head` that has ended is no fault."""
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        # Python writes the rest again at its end.
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 1)
+        if not isinstance(error, BrokenPipeError):
+            print(f"rvos-archive: standard output: {error.strerror}", file=sys.stderr)
+            return False
+    return True
 
 
 def _work(options: argparse.Namespace, run: Run) -> tuple[str, int]:
@@ -262,18 +284,20 @@ def _run(options: argparse.Namespace, folder: Folder) -> int:
     check_format(options.format)
     settings = _settings(options)
     videos = find(options.input, options.list, options.root, folder, options.format)
+    path = os.path.abspath(options.summary or os.path.join(folder.path, "summary.json"))
+    check_summary(path, options.list, settings.model, videos)
     run = Run(folder, videos, settings, retries=options.retries, again=options.again)
     ended, status = "done", 0
     if run.open:
         _try(settings, options.engine)
         ended, status = _work(options, run)
     summary = _summary(run, ended)
-    print(_table(summary))
-    path = os.path.abspath(options.summary or os.path.join(folder.path, "summary.json"))
     try:
         write_json(path, summary)
     except OSError as error:
         raise Refused(f"the summary {path}: {error.strerror}") from error
+    if not _printed(_table(summary)):
+        return OUTPUT_LOST
     if status:
         print(f"rvos-archive: {ended}: a further run goes on from here", file=sys.stderr)
     return status or int(summary["videos"]["failed"] > 0)
@@ -298,7 +322,7 @@ def main(argv: Optional[list[str]] = None) -> int:
         print(f"rvos-archive: --format {options.format} needs another package: {error}",
               file=sys.stderr)
     except Refused as error:
-        print(f"rvos-archive: {error}", file=sys.stderr)
+        print(shown(f"rvos-archive: {error}"), file=sys.stderr)
     except KeyboardInterrupt:
         print("rvos-archive: interrupted", file=sys.stderr)
         return 130

@@ -8,6 +8,7 @@
 """
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -60,6 +61,11 @@ class Dataset:
     def save(self, path: Any) -> None:
         """Writes the data set. The file appears when it is complete."""
         part = f"{os.fspath(path)}.part-{os.getpid()}"
-        with open(part, "w", encoding="utf-8") as f:
-            json.dump(self.as_dict(), f)
-        os.replace(part, path)
+        try:
+            with open(part, "w", encoding="utf-8") as f:
+                json.dump(self.as_dict(), f)
+            os.replace(part, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise
