@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* gstrvosmaskpad.c - the request pad: request and release, its peer's events and queries,
- * and the sink pad's chain function. */
+ * and the sink pad's chain and event functions. */
 #include "gstrvosseg.h"
 
 /* ---- functions of the pads --------------------------------------------------------- */
@@ -52,6 +52,21 @@ static GstFlowReturn chain(GstPad *pad, GstObject *parent, GstBuffer *buffer)
     return gst_flow_combiner_update_pad_flow(mask->combiner, mask->src, flow);
 }
 
+/* Stopping deactivates `src` before the sink pad. An event that comes in between fails.
+ * GStreamer takes such a failure for an error that ends the stream, unless we say that we
+ * are flushing. */
+static GstFlowReturn sink_event(GstPad *pad, GstObject *parent, GstEvent *event)
+{
+    GstRvosMaskPad *mask = &GST_RVOS_SEG_CAST(parent)->mask;
+    gboolean is_caps = GST_EVENT_TYPE(event) == GST_EVENT_CAPS;
+
+    if (mask->parent_event(pad, parent, event))
+        return GST_FLOW_OK;
+    if (GST_PAD_IS_FLUSHING(mask->src))
+        return GST_FLOW_FLUSHING;
+    return is_caps ? GST_FLOW_NOT_NEGOTIATED : GST_FLOW_ERROR;
+}
+
 void gst_rvos_mask_pad_init(GstRvosSeg *self)
 {
     GstRvosMaskPad *mask = &self->mask;
@@ -63,6 +78,8 @@ void gst_rvos_mask_pad_init(GstRvosSeg *self)
     gst_flow_combiner_add_pad(mask->combiner, mask->src);
     mask->parent_chain = GST_PAD_CHAINFUNC(sink);
     gst_pad_set_chain_function(sink, GST_DEBUG_FUNCPTR(chain));
+    mask->parent_event = GST_PAD_EVENTFUNC(sink);
+    gst_pad_set_event_full_function(sink, GST_DEBUG_FUNCPTR(sink_event));
 }
 
 void gst_rvos_mask_pad_finalize(GstRvosSeg *self)

@@ -69,6 +69,7 @@ typedef struct {
 
     /* Used by the streaming thread only. */
     GstPadChainFunction parent_chain;
+    GstPadEventFunction parent_event;
     gboolean pool_due; /* ask the peer for a pool, because the peer or the caps are new */
 } GstRvosMaskPad;
 

@@ -48,4 +48,23 @@ SUITE_TEST(test_stopped_any_time)
 }
 GST_END_TEST;
 
+/* Stopping deactivates `src` first. A SEGMENT of a seek that comes then is no error. */
+SUITE_TEST(test_event_while_stopping)
+{
+    Rig *rig = rig_new(rig_element(NULL, NULL));
+    GstPad *src = gst_element_get_static_pad(rig->element, "src");
+    GstSegment segment;
+
+    rig_run(rig, 0, 1, NOTHING);
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    segment.start = 1;
+    gst_pad_set_active(src, FALSE);
+    gst_harness_push_event(rig->h, gst_event_new_segment(&segment));
+    fail_unless_equals_int(gst_harness_push(rig->h, rig_frame(rig, 1, NOTHING)),
+                           GST_FLOW_FLUSHING);
+    gst_object_unref(src);
+    rig_free(rig);
+}
+GST_END_TEST;
+
 SUITE_MAIN("restart", 120, scripted_clear, NULL)
