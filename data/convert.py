@@ -3,6 +3,12 @@
 """Turns a published RVOS checkpoint into a .safetensors file: convert.py --help."""
 import sys
 
-from rvos_train import convert, files
+from rvos_train import files
 
-sys.exit(files.run(convert.main, "convert.py"))
+
+def main():
+    from rvos_train import convert  # within files.run, which tells of missing packages
+    return convert.main()
+
+
+sys.exit(files.run(main, "convert.py"))

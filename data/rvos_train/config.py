@@ -5,6 +5,7 @@ What a run used is saved with it as config.yaml and can be given to another run.
 """
 import argparse
 import dataclasses
+import math
 from dataclasses import dataclass, field
 
 import yaml
@@ -140,7 +141,13 @@ def check(c):
         value, choices = getattr(c, f.name), f.metadata["choices"]
         if choices and value not in choices:
             raise ConfigError(f"{f.name} is {show(value)}, none of {', '.join(choices)}")
-    for name in ("batch", "length", "objects", "max_stride", "log_every", "check_every"):
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(f"{f.name} is {value}, must be a finite number")
+    for name in ("steps", "minutes", "epochs"):
+        if getattr(c, name) < 0:
+            raise ConfigError(f"{name} is {getattr(c, name)}, must be above 0")
+    for name in ("batch", "length", "objects", "max_stride", "log_every", "check_every",
+                 "workers"):
         if getattr(c, name) < 1:
             raise ConfigError(f"{name} is {getattr(c, name)}, must be at least 1")
     try:

@@ -391,7 +391,9 @@ def read_source(source):
             raise DataError(f"{source}: unknown kind of data; known are "
                             + ", ".join([*readers, "pack"]))
     except TypeError:
-        raise DataError(f"{source}: wrong number of parts for {kind}") from None
+        form = next(line.split()[0] for line in __doc__.splitlines()
+                    if line.startswith(f"    {kind}:"))
+        raise DataError(f"{source}: wrong number of parts: it must be {form}") from None
     sequences = [s for s in sequences if s.frames]
     if not sequences:
         raise DataError(f"{source}: has no pictures")

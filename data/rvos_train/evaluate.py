@@ -100,9 +100,10 @@ def main(argv=None):
     p = files.parser(__doc__)
     p.add_argument("model")
     p.add_argument("source")
-    p.add_argument("--limit", type=int, help="videos")
-    p.add_argument("--frames", type=int, help="frames of a video")
-    p.add_argument("--slots", type=int, default=10, help="slots of zero-shot")
+    p.add_argument("--limit", type=files.number(1), help="videos")
+    p.add_argument("--frames", type=files.number(1), help="frames of a video")
+    p.add_argument("--slots", type=files.number(1, 32), default=10,
+                   help="slots of zero-shot")
     a = p.parse_args(argv)
     net = model.load_bundle(a.model)
     sequences = datasets.read_source(a.source)[0][:a.limit]

@@ -180,8 +180,11 @@ class atomic:
                 raise OSError
             handle = os.open(self.folder, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o666)
         except (OSError, AttributeError):
-            handle, self.temporary = tempfile.mkstemp(dir=self.folder, prefix=".rvos-",
-                                                      suffix=".part")
+            try:
+                handle, self.temporary = tempfile.mkstemp(dir=self.folder, prefix=".rvos-",
+                                                          suffix=".part")
+            except OSError as e:  # it names the hidden file
+                raise OSError(e.errno, e.strerror, self.path) from None
         self.file = os.fdopen(handle, "wb")
         return self.file
 
@@ -307,6 +310,17 @@ def parser(description):
                                    formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
+def number(least, most=None):
+    """The type of an argument that is a whole number in a range."""
+    def convert(text):
+        value = int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
+        if value is None or value < least or most is not None and value > most:
+            raise argparse.ArgumentTypeError(f"'{show(text)}' is not a whole number from {least}"
+                                             + ("" if most is None else f" to {most}"))
+        return value
+    return convert
+
+
 def refuses(name, *errors):
     """Decorates main(argv) of a command: these errors are one message and the status 1."""
     def decorate(main):
@@ -359,6 +373,12 @@ def run(main, name):
                 print(show(e.code, 1000), file=sys.stderr)
         sys.stdout.flush()
         return status
+    except ModuleNotFoundError as e:
+        if not e.name or e.name.partition(".")[0] == __package__:
+            raise
+        print(f"{name}: needs the Python package {e.name}, which is not installed for "
+              f"{sys.executable}", file=sys.stderr)
+        return 1
     except OutputLost as e:
         _drop_output()
         if isinstance(e.args[0], BrokenPipeError):  # `| head` has ended

@@ -378,13 +378,14 @@ def build(a, say=print):
 def main(argv=None):
     p = files.parser(__doc__)
     p.add_argument("out")
-    p.add_argument("--clips", type=int, default=300)
-    p.add_argument("--frames", type=int, default=24, help="of a clip")
-    p.add_argument("--stills", type=int, default=1200)
-    p.add_argument("--crops", type=int, default=12, help="crops of each picture")
+    p.add_argument("--clips", type=files.number(0), default=300)
+    p.add_argument("--frames", type=files.number(1), default=24, help="of a clip")
+    p.add_argument("--stills", type=files.number(0), default=1200)
+    p.add_argument("--crops", type=files.number(0), default=12,
+                   help="crops of each picture")
     p.add_argument("--teacher", choices=tuple(licensed_sources.TEACHERS), default="u2net")
-    p.add_argument("--seed", type=int, default=1)
-    p.add_argument("--jobs", type=int, default=1, help="clips rendered at a time")
+    p.add_argument("--seed", type=files.number(0), default=1)
+    p.add_argument("--jobs", type=files.number(1), default=1, help="clips rendered at a time")
     p.add_argument("--cache", default=os.path.join(
         os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "rvos-data"))
     a = p.parse_args(argv)

@@ -22,6 +22,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 from . import files, mask_rule
+from .convert import parse_size
 
 STORIES = ("enter", "leave", "cross", "touch", "hide", "wander")
 LEAST, MOST = 0.01, 0.6  # share of a still that a cut-out covers
@@ -353,22 +354,19 @@ def write(clip, root, name):
 def parse(argv):
     p = files.parser(__doc__)
     p.add_argument("out", metavar="OUT")
-    p.add_argument("--clips", type=int, default=30)
-    p.add_argument("--frames", type=int, default=120, help="frames of each clip")
-    p.add_argument("--size", default="640x360", metavar="WxH")
-    p.add_argument("--seed", type=int, default=1)
+    p.add_argument("--clips", type=files.number(1), default=30)
+    p.add_argument("--frames", type=files.number(1), default=120,
+                   help="frames of each clip")
+    p.add_argument("--size", type=parse_size, default="640x360", metavar="WxH")
+    p.add_argument("--seed", type=files.number(0), default=1)
     p.add_argument("--stills", metavar="DIR")
     p.add_argument("--backgrounds", metavar="DIR")
     p.add_argument("--story", choices=STORIES, help="only this story; default: all in turn")
     a = p.parse_args(argv)
-    try:
-        a.size = tuple(int(v) for v in a.size.split("x"))
-    except ValueError:
-        p.error(f"--size takes WxH, not {a.size}")
     if a.backgrounds and not a.stills:
         p.error("--backgrounds goes with --stills")
-    if len(a.size) != 2 or min(a.size) < 64 or a.clips < 1 or a.frames < 1 or a.seed < 0:
-        p.error("--size is 64x64 or more; --clips and --frames are 1 or more")
+    if min(a.size) < 64:
+        p.error("--size is 64x64 or more")
     return a
 
 

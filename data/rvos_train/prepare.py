@@ -134,9 +134,11 @@ def main(argv=None):
     p.add_argument("source", nargs="*")
     p.add_argument("-o", "--output", metavar="FILE.zip")
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
-    p.add_argument("--every", type=int, default=1, help="keep every Nth frame of a video")
-    p.add_argument("--quality", type=int, default=90, help="JPEG quality")
-    p.add_argument("--limit", type=int, help="take at most this many sequences of a source")
+    p.add_argument("--every", type=files.number(1), default=1, help="keep every Nth frame of a video")
+    p.add_argument("--quality", type=files.number(1, 100), default=90,
+                   help="JPEG quality, 1 to 100")
+    p.add_argument("--limit", type=files.number(1),
+                   help="take at most this many sequences of a source")
     p.add_argument("--licence", help="licence of a source that datasets.py does not know")
     p.add_argument("--exhaustive", action="store_true",
                    help="states that all objects are annotated, so other slots must stay empty")
@@ -150,7 +152,7 @@ def main(argv=None):
         return bool(bad)
     if not a.source or not a.output:
         p.error("name sources, and the output with -o")
-    prepare(a.source, a.output, a.size, max(1, a.every), a.quality, a.licence,
+    prepare(a.source, a.output, a.size, a.every, a.quality, a.licence,
             a.limit,
             a.exhaustive)
     print(f"{a.output}: {os.path.getsize(a.output) / 1e6:.1f} MB")

@@ -77,8 +77,9 @@ def main(argv=None):
     p = files.parser(__doc__)
     p.add_argument("source")
     p.add_argument("encoder", nargs="+", metavar="BASE=WEIGHTS")
-    p.add_argument("--frames", type=int, default=60, help="frames of each half")
-    p.add_argument("--steps", type=int, default=300)
+    p.add_argument("--frames", type=files.number(1), default=60,
+                   help="frames of each half")
+    p.add_argument("--steps", type=files.number(1), default=300)
     p.add_argument("--size", type=parse_size, default=(448, 256), metavar="WxH")
     a = p.parse_args(argv)
     sequences = datasets.read_source(a.source)[0]

@@ -162,9 +162,9 @@ class Readers(unittest.TestCase):
             b.frames[0].image()
         for source, words in (("dvais:x", "unknown kind"),
                               ("folder:/no/where", "/no/where"),
-                              ("coco:x", "wrong number"),
+                              ("coco:x", "must be coco:INSTANCES.json:IMAGES"),
                               (f"pack:{root}/b.jpg", "not a pack"),
-                              ("davis2017", "wrong number")):
+                              ("davis2017", "wrong number of parts: it must be davis2017:ROOT")):
             with self.assertRaisesRegex(DataError, words):
                 datasets.read_source(source)
 

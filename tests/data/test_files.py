@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Tests data/rvos_train/files.py and its use in the programs of data/: inputs, results, lists,
 text of files, signals, the standard output."""
+import contextlib
+import io
 import json
 import os
 import re
@@ -111,6 +113,7 @@ class Writing(FilesTest):
                 with atomic(path) as f:
                     f.write(b"x")
             self.assertTrue(e.exception.strerror)
+            self.assertEqual(e.exception.filename, path)
         before = os.lstat("/dev/null").st_ino
         with atomic("/dev/null") as f:
             f.write(b"x")
@@ -330,6 +333,33 @@ class Programs(FilesTest):
             p = self.program("rvos_train " + name)
             self.assertEqual((p.returncode, len(p.stderr.splitlines())), (2, 1), p.stderr)
             self.assertIn(words, p.stderr)
+
+    def test_missing_package(self):
+        """-S leaves out the folders of packages."""
+        for command in ([f"{DATA}/convert.py"], [f"{DATA}/rvos_train", "prepare"]):
+            done = subprocess.run([sys.executable, "-S", *command, "--help"],
+                                  capture_output=True, text=True)
+            self.assertRegex(done.stderr, r"\A(convert.py|rvos_train prepare): needs the Python "
+                                          r"package \w+, which is not installed for .*\n\Z")
+            self.assertEqual(done.returncode, 1)
+
+    def test_numbers_out_of_range(self):
+        from rvos_train import evaluate, licensed_set, made_clips, prepare, probe
+        for main, wrong in [(prepare.main, "--every 0"), (prepare.main, "--limit -1"),
+                            (prepare.main, "--quality 101"), (evaluate.main, "--limit 0"),
+                            (evaluate.main, "--frames 0"), (evaluate.main, "--slots 0"),
+                            (probe.main, "--steps 0"), (licensed_set.main, "--jobs 0"),
+                            (made_clips.main, "--seed -1"), (made_clips.main, "--frames x")]:
+            err = io.StringIO()
+            with self.assertRaises(SystemExit), contextlib.redirect_stderr(err):
+                main([*wrong.split(), "a", "b"])
+            option, value = wrong.split()
+            self.assertRegex(err.getvalue(),
+                             f"argument {option}: '{value}' is not a whole number from \\d")
+        err = io.StringIO()
+        with self.assertRaises(SystemExit), contextlib.redirect_stderr(err):
+            made_clips.main(["out", "--size", "100000x100000"])
+        self.assertIn("'100000x100000' is not a size such as", err.getvalue())
 
     def test_full_at_once(self):
         """Without a buffer the write itself fails."""
