@@ -13,12 +13,13 @@
 typedef struct {
     guint index;
     GstElement *pipe, *element, *caps;
-    GstElement *queue, *sink; /* the masks' branch */
+    GstElement *queue, *sink; /* the masks' branch, the pipeline's */
     GstPad *mask;             /* NULL: not requested; under `lock` */
     GMutex lock;              /* pads and states: one thread at a time */
     gboolean alpha;           /* all formats of the frames have an alpha channel */
     gint frames, masks;       /* that have come out; atomic */
     gint errors;              /* messages; atomic */
+    gint stopping;            /* on the way to READY or NULL; atomic */
 } ChaosBench;
 
 typedef struct {

@@ -7,10 +7,18 @@
     "videotestsrc pattern=%s ! capsfilter name=caps caps-change-mode=delayed ! queue "   \
     "max-size-buffers=3 ! "                                                              \
     "rvosseg name=r network-width=64 network-height=64 max-batch=%d ! "                  \
-    "queue max-size-buffers=3 ! fakesink name=frames sync=false "                        \
-    "queue name=branch max-size-buffers=3 ! fakesink name=masks sync=false async=false"
+    "queue max-size-buffers=3 ! fakesink name=frames sync=false"
 
 /* ---- a pipeline -------------------------------------------------------------------- */
+
+/* While a pipeline stops, GStreamer's own elements take an event that comes after their
+ * source pad was deactivated for an error, and the source posts it. */
+static gboolean is_fault(ChaosBench *bench, GstMessage *message)
+{
+    return GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR &&
+           (GST_MESSAGE_SRC(message) == GST_OBJECT(bench->element) ||
+            !g_atomic_int_get(&bench->stopping));
+}
 
 static GstBusSyncReply on_message(G_GNUC_UNUSED GstBus *bus, GstMessage *message,
                                   gpointer user)
@@ -19,7 +27,7 @@ static GstBusSyncReply on_message(G_GNUC_UNUSED GstBus *bus, GstMessage *message
     gchar *details = NULL;
     GError *error = NULL;
 
-    if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ERROR) {
+    if (is_fault(bench, message)) {
         gst_message_parse_error(message, &error, &details);
         if (g_atomic_int_add(&bench->errors, 1) < 4)
             printf("stream %u: %s (%s)\n", bench->index, error->message,
@@ -38,14 +46,12 @@ static GstPadProbeReturn count(G_GNUC_UNUSED GstPad *pad,
     return GST_PAD_PROBE_OK;
 }
 
-static void count_at(ChaosBench *bench, const gchar *sink, gint *counter)
+static void count_at(GstElement *sink, gint *counter)
 {
-    GstElement *element = gst_bin_get_by_name(GST_BIN(bench->pipe), sink);
-    GstPad *pad = gst_element_get_static_pad(element, "sink");
+    GstPad *pad = gst_element_get_static_pad(sink, "sink");
 
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, count, counter, NULL);
     gst_object_unref(pad);
-    gst_object_unref(element);
 }
 
 static void set_caps(ChaosBench *bench, const gchar *format, gint width, gint height)
@@ -58,12 +64,46 @@ static void set_caps(ChaosBench *bench, const gchar *format, gint width, gint he
     gst_caps_unref(caps);
 }
 
+/* The pipeline may be on its way to PLAYING in a thread of its own. It must not start
+ * these elements again. */
+static void end_branch(ChaosBench *bench)
+{
+    gst_element_set_locked_state(bench->sink, TRUE);
+    gst_element_set_locked_state(bench->queue, TRUE);
+    gst_element_set_state(bench->sink, GST_STATE_NULL);
+    gst_element_set_state(bench->queue, GST_STATE_NULL);
+    gst_bin_remove_many(GST_BIN(bench->pipe), bench->queue, bench->sink, NULL);
+}
+
+static void begin_branch(ChaosBench *bench)
+{
+    bench->queue = gst_element_factory_make("queue", NULL);
+    bench->sink = gst_element_factory_make("fakesink", NULL);
+    g_object_set(bench->queue, "max-size-buffers", 3, NULL);
+    g_object_set(bench->sink, "sync", FALSE, "async", FALSE, NULL);
+    gst_bin_add_many(GST_BIN(bench->pipe), bench->queue, bench->sink, NULL);
+    gst_element_link(bench->queue, bench->sink);
+    count_at(bench->sink, &bench->masks);
+    gst_element_sync_state_with_parent(bench->sink);
+    gst_element_sync_state_with_parent(bench->queue);
+}
+
+/* A branch that was at EOS when it was unlinked would refuse the next stream. Restarting
+ * it instead could hang: a queue that is started while a FLUSH_START is in it waits for
+ * data with its stream locked, and the FLUSH_START waits for that lock. */
+static void renew_branch(ChaosBench *bench)
+{
+    end_branch(bench);
+    begin_branch(bench);
+}
+
 ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch)
 {
     static const gchar *const patterns[] = {"ball", "smpte", "snow"};
     ChaosBench *bench = g_new0(ChaosBench, 1);
     gchar *line = g_strdup_printf(
         LINE, patterns[g_rand_int_range(rand, 0, G_N_ELEMENTS(patterns))], batch ? 4 : 1);
+    GstElement *frames;
     GstBus *bus;
 
     bench->index = index;
@@ -75,42 +115,34 @@ ChaosBench *chaos_bench_new(guint index, GRand *rand, gboolean batch)
         g_error("the pipeline cannot be made");
     bench->element = gst_bin_get_by_name(GST_BIN(bench->pipe), "r");
     bench->caps = gst_bin_get_by_name(GST_BIN(bench->pipe), "caps");
-    bench->queue = gst_bin_get_by_name(GST_BIN(bench->pipe), "branch");
-    bench->sink = gst_bin_get_by_name(GST_BIN(bench->pipe), "masks");
     g_object_set(bench->element, "model", g_getenv("RVOSSEG_TEST_MODEL"), NULL);
     gst_util_set_object_arg(G_OBJECT(bench->element), "engine", "cpu");
-    count_at(bench, "frames", &bench->frames);
-    count_at(bench, "masks", &bench->masks);
+    frames = gst_bin_get_by_name(GST_BIN(bench->pipe), "frames");
+    count_at(frames, &bench->frames);
+    gst_object_unref(frames);
     bus = gst_element_get_bus(bench->pipe);
     gst_bus_set_sync_handler(bus, on_message, bench, NULL);
     gst_object_unref(bus);
     set_caps(bench, "RGBA", 64, 48);
     chaos_set_plain(bench);
     chaos_set_ready(bench, rand);
+    begin_branch(bench);
     gst_element_set_state(bench->pipe, GST_STATE_PLAYING);
     return bench;
 }
 
 /* ---- pads -------------------------------------------------------------------------- */
 
-/* A branch that was at EOS when it was unlinked would refuse the next stream. */
-static void restart_branch(ChaosBench *bench)
-{
-    gst_element_set_state(bench->sink, GST_STATE_NULL);
-    gst_element_set_state(bench->queue, GST_STATE_NULL);
-    gst_element_sync_state_with_parent(bench->sink);
-    gst_element_sync_state_with_parent(bench->queue);
-}
-
 static void link_mask(ChaosBench *bench)
 {
-    GstPad *sink = gst_element_get_static_pad(bench->queue, "sink");
+    GstPad *sink;
 
     if (bench->mask && !gst_pad_is_linked(bench->mask)) {
-        restart_branch(bench);
+        renew_branch(bench);
+        sink = gst_element_get_static_pad(bench->queue, "sink");
         gst_pad_link(bench->mask, sink);
+        gst_object_unref(sink);
     }
-    gst_object_unref(sink);
 }
 
 static void unlink_mask(ChaosBench *bench)
@@ -212,7 +244,9 @@ static void change_state(ChaosBench *bench, GRand *rand)
     GstState state = states[g_rand_int_range(rand, 0, G_N_ELEMENTS(states))];
 
     g_mutex_lock(&bench->lock);
+    g_atomic_int_set(&bench->stopping, state <= GST_STATE_READY);
     gst_element_set_state(bench->pipe, state);
+    g_atomic_int_set(&bench->stopping, FALSE);
     g_mutex_unlock(&bench->lock);
     g_usleep((gulong)g_rand_int_range(rand, 0, 30000));
     g_mutex_lock(&bench->lock);
@@ -261,8 +295,6 @@ void chaos_bench_free(ChaosBench *bench)
     release(bench);
     gst_object_unref(bench->element);
     gst_object_unref(bench->caps);
-    gst_object_unref(bench->queue);
-    gst_object_unref(bench->sink);
     gst_object_unref(bench->pipe);
     g_mutex_clear(&bench->lock);
     g_free(bench);
