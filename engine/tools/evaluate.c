@@ -280,7 +280,7 @@ static int score_frame(const struct protocol *p, struct eval_sequence *s, int t,
 
     if (!err && (outline_make(&a, truth.pixels, truth.width, truth.height, s->objects) ||
                  outline_make(&b, guess.pixels, guess.width, guess.height, s->guesses)))
-        err = fault_set(fault, TOOL_INPUT, s->guess[t], "out of memory");
+        err = fault_set(fault, TOOL_ENGINE, s->guess[t], "out of memory");
     for (int i = 0; i < s->objects && !err; i++) {
         size_t row = (size_t)t * (size_t)s->objects + (size_t)i;
 

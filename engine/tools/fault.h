@@ -10,7 +10,7 @@ enum tool_exit {
     TOOL_OK = 0,
     TOOL_USAGE = 1,  /* wrong command line */
     TOOL_INPUT = 2,  /* a frame, mask or data set is missing or wrong */
-    TOOL_ENGINE = 3, /* the model or the device cannot do it */
+    TOOL_ENGINE = 3, /* the model or the device cannot do it, or memory ran out */
     TOOL_OUTPUT = 4, /* a result could not be written */
 };
 

@@ -16,9 +16,11 @@
 
 /* ---- pictures ----------------------------------------------------------- */
 
-static int explain(const struct pic_error *error, const char *path, struct fault *fault)
+int picture_fault(const struct pic_error *error, const char *path, struct fault *fault)
 {
-    return fault_set(fault, TOOL_INPUT, path, "%s", error->words);
+    enum tool_exit code = error->status == PIC_NO_MEMORY ? TOOL_ENGINE : TOOL_INPUT;
+
+    return fault_set(fault, code, path, "%s", error->words);
 }
 
 int picture_alloc(struct picture *picture, int width, int height, int channels,
@@ -28,7 +30,7 @@ int picture_alloc(struct picture *picture, int width, int height, int channels,
 
     if (!pic_alloc(picture, width, height, channels, &error))
         return 0;
-    return explain(&error, path, fault);
+    return picture_fault(&error, path, fault);
 }
 
 int picture_read(struct picture *out, const char *path, struct fault *fault)
@@ -37,7 +39,7 @@ int picture_read(struct picture *out, const char *path, struct fault *fault)
 
     if (!pic_read(out, path, &error))
         return 0;
-    return explain(&error, path, fault);
+    return picture_fault(&error, path, fault);
 }
 
 static struct mask_rules rules_of(enum mask_kind kind)
@@ -59,7 +61,7 @@ int mask_read_raw(struct picture *out, const char *path, enum mask_kind kind,
     size_t n;
 
     if (pic_read_mask(out, path, &rules, facts ? facts : &mine, &error))
-        return explain(&error, path, fault);
+        return picture_fault(&error, path, fault);
     n = (size_t)out->width * (size_t)out->height;
     for (size_t i = 0; i < n && kind == MASK_BINARY; i++)
         out->pixels[i] = out->pixels[i] != 0;
@@ -190,7 +192,7 @@ int frames_list(struct frame_list *out, const char *folder, struct fault *fault)
     closedir(dir);
     if (err) {
         frames_free(out);
-        return fault_set(fault, TOOL_INPUT, folder, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, folder, "out of memory");
     }
     if (out->count)
         qsort(out->file, (size_t)out->count, sizeof *out->file, by_stem);

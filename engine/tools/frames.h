@@ -11,6 +11,9 @@
 
 #include "fault.h"
 
+/* Sets the fault of a file from an error of pictures.h. Returns its tool_exit. */
+int picture_fault(const struct pic_error *error, const char *path, struct fault *fault);
+
 /* Allocates the pixels without clearing them; `path` is for the message. */
 int picture_alloc(struct picture *picture, int width, int height, int channels,
                   const char *path, struct fault *fault);

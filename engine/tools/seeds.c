@@ -51,7 +51,7 @@ static int add(struct seeds *seeds, struct id_set *known, int frame, const char 
     highest = ids_of(&mask, &ids);
     if (!highest && seeds->alone) {
         mask_say_empty(&facts, &error);
-        err = fault_set(fault, TOOL_INPUT, path, "%s", error.words);
+        err = picture_fault(&error, path, fault);
     }
     picture_free(&mask);
     for (int i = 0; i < 4; i++) {
@@ -63,11 +63,11 @@ static int add(struct seeds *seeds, struct id_set *known, int frame, const char 
         return err;
     grown = realloc(seeds->seed, sizeof *grown * (size_t)(seeds->count + 1));
     if (!grown)
-        return fault_set(fault, TOOL_INPUT, path, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     seeds->seed = grown;
     grown[seeds->count] = (struct seed){frame, text_format("%s", path), ids};
     if (!grown[seeds->count++].path)
-        return fault_set(fault, TOOL_INPUT, path, "out of memory");
+        return fault_set(fault, TOOL_ENGINE, path, "out of memory");
     if (highest > seeds->highest)
         seeds->highest = highest;
     return 0;
@@ -79,7 +79,7 @@ static int add_unmatched(struct seeds *seeds, const char *path, struct fault *fa
     if (!seeds->first_unmatched)
         seeds->first_unmatched = text_format("%s", path);
     return seeds->first_unmatched ? 0
-                                  : fault_set(fault, TOOL_INPUT, path, "out of memory");
+                                  : fault_set(fault, TOOL_ENGINE, path, "out of memory");
 }
 
 static int add_folder(struct seeds *seeds, const struct frame_list *frames,
@@ -136,7 +136,7 @@ static int list_pattern(struct seeds *found, const struct mask_pattern *pattern,
             found->seed = grown;
         if (!grown || !(grown[found->count].path =
                             text_format("%s/%s", pattern->folder, entry->d_name)))
-            err = fault_set(fault, TOOL_INPUT, path, "out of memory");
+            err = fault_set(fault, TOOL_ENGINE, path, "out of memory");
         else
             grown[found->count++].frame =
                 number < (uint64_t)frames->count ? (int)number : frames->count;
@@ -159,7 +159,7 @@ static int add_pattern(struct seeds *seeds, const struct frame_list *frames,
     int err;
 
     if (mask_pattern_parse(&pattern, path, &error))
-        return fault_set(fault, TOOL_INPUT, path, "%s", error.words);
+        return picture_fault(&error, path, fault);
     err = list_pattern(&found, &pattern, frames, path, fault);
     mask_pattern_free(&pattern);
     for (int i = 0; i < found.count && !err; i++)

@@ -7,6 +7,7 @@ RVOS_ALLOC_RUNS is the number of failing allocations for each command, spread ov
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,8 @@ class Memory(FileTest):
                 self.assertEqual(len(lines), 1, p.stderr)
                 self.assertTrue(lines[0].startswith(name + ": "), p.stderr)
                 self.assertTrue(any(w in lines[0] for w in WORDS), p.stderr)
+                if re.fullmatch("[^:]*: [^:]*: out of memory", lines[0]):
+                    self.assertEqual(p.returncode, 3, p.stderr)
                 for path in snapshot(self.out):
                     self.assertNotIn(".part", path)
         self.assertGreater(faults, len(chosen) // 10)
