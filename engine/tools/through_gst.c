@@ -50,6 +50,7 @@ static void set_word(struct pipe *p, const char *name, const char *value)
 static void set_properties(struct pipe *p)
 {
     int objects = p->options->objects ? p->options->objects : p->seeds.highest;
+    int interval = p->options->discovery_interval;
 
     set_word(p, "mode", task_word(p->options->task));
     set_word(p, "variant", variant_word(p->options->variant));
@@ -63,6 +64,9 @@ static void set_properties(struct pipe *p)
                  (guint)p->session->threads, "objects", (guint)objects, "network-width",
                  (guint)p->session->width, "network-height", (guint)p->session->height,
                  "min-age", 0u, NULL);
+    if (interval) /* the element's 0 is -1 here, and its default is the engine's */
+        g_object_set(p->element, "discovery-interval",
+                     (guint)(interval > 0 ? interval : 0), NULL);
 }
 
 static int build(struct pipe *p)

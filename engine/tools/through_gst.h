@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* through_gst.h - makes masks with the GStreamer element rvosseg, to show that they are
- * the same as the engine's. through_gst_none.c is used if the build has no GStreamer. */
+ * the same as the engine's; in auto mode up to the first cut, at which the element
+ * searches for objects. through_gst_none.c is used if the build has no GStreamer. */
 #ifndef RV_TOOLS_THROUGH_GST_H
 #define RV_TOOLS_THROUGH_GST_H
 

@@ -290,6 +290,19 @@ class ThroughGst(DatasetTest):
         self.same(self.segment("gy-e", "--live-slots", "-D", "youtube-vos", root),
                   self.segment("gy-g", "--through-gst", "-D", "youtube-vos", root))
 
+    def test_auto(self):
+        """The pictures change slowly: at a cut, the element searches for objects."""
+        folder, rng = scratch("ga"), np.random.default_rng(1)
+        first, last = (np.kron(rng.integers(0, 256, (10, 15, 3)), np.ones((6, 6, 1)))
+                       for _ in range(2))
+        for t in range(12):
+            common.write_frame(os.path.join(folder, f"{t:05d}.png"),
+                               first + (last - first) * t / 11)
+        for interval in ((), ("--discovery-interval", 0), ("--discovery-interval", 1)):
+            args = ["-t", "auto", "-n", 4, *interval, folder]
+            self.same(self.segment("ga-e", *args),
+                      self.segment("ga-g", "--through-gst", *args))
+
     def test_precision(self):
         self.same(self.segment("gp-e", "-p", "fp32", scratch("probe")),
                   self.segment("gp-g", "--through-gst", "-p", "fp32", scratch("probe")))
