@@ -23,8 +23,8 @@ int make_folders(const char *path, struct fault *fault);
 /* Lists the names of the folders in a folder, sorted, without hidden ones. */
 int folders_list(struct name_list *out, const char *path, struct fault *fault);
 
-int names_add(struct name_list *list,
-              const char *name); /* copies the name; -1: out of memory */
+/* Copies the name. Returns 0, or -1 if memory runs out. */
+int names_add(struct name_list *list, const char *name);
 bool names_have(const struct name_list *list, const char *name);
 int names_unique(struct name_list *list); /* drops repeated names; -1: out of memory */
 void names_free(struct name_list *list);

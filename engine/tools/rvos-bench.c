@@ -18,15 +18,15 @@ static const char usage[] =
     "Usage: rvos-bench [OPTIONS] [MODEL...]\n"
     "       rvos-bench --compare A.json B.json\n"
     "       rvos-bench --plot FILE.svg A.json [B.json...]\n"
-    "Measure every combination of the lists (comma separated), each in a process of its\n"
-    "own: latency of a frame in memory to labels in memory, frames a second, memory.\n"
+    "Measure every combination of the lists (comma separated), each in a process of\n"
+    "its own: latency of a frame in memory to labels in memory, frames a second,\n"
+    "memory.\n"
     "\n"
     "  -e, --engine LIST       auto (default), cpu, cuda, reference\n"
     "  -p, --precision LIST    auto (default), fp32, tf32, fp16, bf16, int16,\n"
     "                          int8\n"
-    "  -t, --task LIST         zero-shot (default), one-shot, auto: these two with as "
-    "many\n"
-    "                          objects as slots from the first frame on\n"
+    "  -t, --task LIST         zero-shot (default), one-shot, auto: these two with as\n"
+    "                          many objects as slots from the first frame on\n"
     "  -n, --objects LIST      slots; default: the model's own\n"
     "  -s, --size LIST         network sizes WxH; default: the model's own\n"
     "  -S, --streams LIST      videos at a time, a thread each; default: 1\n"
@@ -38,23 +38,23 @@ static const char usage[] =
     "  -r, --repeats N         processes for each, for the spread; default: 1\n"
     "  -i, --images DIR        real frames; default: generated frames\n"
     "      --frame-size WxH    size of generated frames; default: 854x480\n"
-    "      --peak GFLOPS       of the device, for the share of it; default: measured "
-    "(CPU)\n"
-    "      --steps             where a frame's time goes, step by step (CPU, one "
-    "stream)\n"
+    "      --peak GFLOPS       of the device, for the share of it; default: measured\n"
+    "                          (CPU)\n"
+    "      --steps             where a frame's time goes, step by step (CPU, one\n"
+    "                          stream)\n"
     "  -J, --json FILE         the results; - is the standard output\n"
     "  -C, --compare           two files of results, row by row\n"
-    "  -P, --plot FILE         charts (SVG) of files of results, or of those measured, "
-    "by\n"
-    "                          rvos-report\n"
+    "  -P, --plot FILE         charts (SVG) of files of results, or of those\n"
+    "                          measured, by rvos-report\n"
     "      --serve             a frame for each line \"run\" on the standard input\n"
     "  -h, --help              this text\n"
     "\n"
     "MODEL: default as in rvos-segment. A measurement says nothing on a busy machine.\n"
     "\n"
-    "Exit status: 0 done, 1 wrong command line, or results would replace what is read,\n"
-    "2 an input cannot be used, 3 a model or device cannot run it (the others are\n"
-    "measured), or rvos-report lacks a Python package, 4 a result cannot be written.\n";
+    "Exit status: 0 done, 1 wrong command line, or results would replace what is\n"
+    "read, 2 an input cannot be used, 3 a model or device cannot run it (the others\n"
+    "are measured), or rvos-report lacks a Python package, 4 a result cannot be\n"
+    "written.\n";
 
 /* The values of one dimension, as words, split in place. */
 struct list {
@@ -94,7 +94,6 @@ static bool read_list(const struct tool_option *option, char *words)
 static bool read_peak(const struct tool_option *option, char *word)
 {
     struct bench_options *options = option->to;
-
     double peak = atof(word);
 
     options->peaks = (struct bench_peaks){peak, peak, peak};

@@ -17,9 +17,8 @@ static const char usage[] =
     "\n"
     "  -h, --help  this text\n"
     "\n"
-    "Exit status: 0 done, 1 wrong command line, 3 the file is no model, 4 the output "
-    "cannot\n"
-    "be written.\n";
+    "Exit status: 0 done, 1 wrong command line, 3 the file is no model, 4 the output\n"
+    "cannot be written.\n";
 
 static void print_words(const char *label, const char *words)
 {

@@ -7,8 +7,8 @@
 
 #include "fault.h"
 
-#define TOOL_HELP                                                                        \
-    256 /* instead of a tool_exit: the help text is printed, no more to do */
+/* Instead of a tool_exit: the help text is printed, there is no more to do. */
+#define TOOL_HELP 256
 
 struct tool_option {
     const char *name;
