@@ -173,6 +173,7 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
 {
     GstRvosNotices *notices = gst_rvos_segmenter_notices(self->segmenter);
     g_auto(GstRvosStrings) strings = {0};
+    gboolean writes;
 
     GST_OBJECT_LOCK(self);
     self->started = TRUE; /* from now on READY-only properties cannot change */
@@ -186,8 +187,11 @@ gboolean gst_rvos_seg_open(GstRvosSeg *self)
         gst_rvos_message_notices(self, notices);
         return FALSE;
     }
+    GST_OBJECT_LOCK(self); /* other threads may set it at any time */
+    writes = self->settings.overlay_text != 0;
+    GST_OBJECT_UNLOCK(self);
     /* Looking for the fonts would make the first frame late. */
-    if (self->settings.overlay_text)
+    if (writes)
         self->text = gst_rvos_text_new();
     g_object_notify(G_OBJECT(self), "actual-engine");
     return TRUE;

@@ -24,6 +24,7 @@ static const Property properties[] = {
     {"min-object-size", {"0", "30"}},
     {"output", {"overlay", "mask", "none"}},
     {"overlay-alpha", {"0.5", "0", "1"}},
+    {"overlay-text", {"0", "id", "label+id"}},
     {"palette", {"davis", "#ff0000,#00ff00,#0000ff"}},
     {"post-messages", {"changes", "none", "all"}},
     {"scene-cut", {"0", "detect", "key-unit", "detect+key-unit"}},
