@@ -150,6 +150,21 @@ class Pages(common.ToolTest):
             with self.subTest(words):
                 self.assertEqual(self.fault(code, words, "rvos-report", *args), "")
 
+    def test_input_is_kept(self):
+        scores = shutil.copy(scratch("scores.json"), scratch("own.json"))
+        link = os.path.join(self.top, "link.html")
+        os.symlink(scores, link)
+        masks = os.path.join(self.top, "masks")
+        picture = next(os.path.join(at, name) for at, _, names in os.walk(masks)
+                       for name in names if name.endswith(".png"))
+        for path in (scores, link, picture):
+            with open(path, "rb") as f:
+                before = f.read()
+            self.fault(1, f"{os.path.basename(path)}: is read by this command", "rvos-report",
+                       scores, "-o", path)
+            with open(path, "rb") as f:
+                self.assertEqual(f.read(), before)
+
     def test_not_installed(self):
         """rvos-report is found beside rvos-eval or in PATH; if missing, an error comes first."""
         alone = shutil.copy(common.tool("rvos-eval"), scratch("alone", "rvos-eval"))
