@@ -115,8 +115,27 @@ static int complete_data_set(struct command *c, struct fault *fault)
     return 0;
 }
 
+/* Without --dataset these options would be ignored, and other frames done than wanted. */
+static int refuse_data_set_options(const struct campaign *o, struct fault *fault)
+{
+    const char *name = o->split    ? "--split"
+                       : o->list   ? "--sequences"
+                       : o->jobs   ? "--jobs"
+                       : o->strict ? "--strict"
+                       : o->force  ? "--force"
+                                   : NULL;
+
+    return name ? fault_set(fault, TOOL_USAGE, NULL,
+                            "%s belongs to --dataset: name the data set, too", name)
+                : 0;
+}
+
 static int complete(struct command *c, struct fault *fault)
 {
+    int err = c->campaign.rules ? 0 : refuse_data_set_options(&c->campaign, fault);
+
+    if (err)
+        return err;
     if (!c->session.model)
         c->session.model = session_default_model();
     if (!c->session.model)

@@ -300,6 +300,9 @@ class Refusals(SegmentTest):
         self.refused(1, "belongs to --task one-shot", "-t", "zero-shot", "-i", "x.png")
         self.refused(1, ["a number from 0", "-1"], "-t", "auto", "--discovery-interval", "-1")
         self.refused(1, "belongs to --task auto", "--discovery-interval", 5)
+        for words in (["--split", "val"], ["--sequences", "x"], ["--jobs", 2], ["--strict"],
+                      ["--force"]):
+            self.refused(1, f"{words[0]} belongs to --dataset", *words)
         one = tiny_model(tasks=["one-shot"])
         self.refused(3, ["no zero-shot decoder", "auto", "--task"], "-t", "auto", model=one)
         code, _, err = common.run("rvos-segment", "--bogus")
