@@ -171,7 +171,6 @@ static guint choose_slot(App *app)
 static void follow(App *app, gdouble x, gdouble y, gboolean box)
 {
     guint slot = choose_slot(app);
-
     gboolean good;
     gint width, height;
     gdouble radius;
