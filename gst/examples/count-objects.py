@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""count-objects.py VIDEO [FRAMES]: prints the objects of each frame, from its metadata.
+"""Prints the objects of each frame of a video, from its metadata.
 
-Reads the custom meta GstRvosSegMeta of each frame, and the element's messages.  Needs
+Reads the custom meta GstRvosSegMeta of each frame, and the element's messages. Needs
 python3-gi and gir1.2-gst-plugins-base-1.0; no typelib of rvosseg's own is needed.
 """
+import argparse
 import os
 import signal
 import sys
@@ -91,15 +92,15 @@ class Counter:
 
 
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        sys.exit(__doc__.splitlines()[0])
-    try:
-        frames = int(sys.argv[2]) if len(sys.argv) > 2 else -1
-    except ValueError:
-        sys.exit(f"count-objects.py: FRAMES is a number, not {sys.argv[2]}")
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("video", metavar="VIDEO")
+    p.add_argument("frames", nargs="?", type=int, default=-1, metavar="FRAMES",
+                   help="end after so many frames; default: all")
+    options = p.parse_args()
     Gst.init(None)
     try:
-        counter = Counter(sys.argv[1], frames)
+        counter = Counter(options.video, options.frames)
     except GLib.Error as e:  # such as: no element "rvosseg"
         sys.exit(f"count-objects.py: {e.message}")
     sys.exit(0 if counter.run() else 1)

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""rtsp-server.py SOURCE [PORT]: a segmented stream at rtsp://HOST:PORT/rvosseg.
+"""Serves a segmented stream at rtsp://HOST:PORT/rvosseg.
 
 SOURCE is the part before rvosseg in a gst-launch line, such as v4l2src or
-"rtspsrc location=rtsp://camera/ ! decodebin".  Needs python3-gi and
+"rtspsrc location=rtsp://camera/ ! decodebin". Needs python3-gi and
 gir1.2-gst-rtsp-server-1.0.
 """
+import argparse
 import sys
 
 import gi
@@ -15,18 +16,26 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
 
 
+def port(text):
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise ValueError
+    return number
+
+
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
-        sys.exit(__doc__.splitlines()[0])
-    port = sys.argv[2] if len(sys.argv) > 2 else "8554"
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        sys.exit(f"rtsp-server.py: PORT is a number from 0 to 65535, not {port}")
+    p = argparse.ArgumentParser(description=__doc__,
+                                formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("source", metavar="SOURCE")
+    p.add_argument("port", nargs="?", type=port, default=8554, metavar="PORT",
+                   help="0: any that is free; default: 8554")
+    options = p.parse_args()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_service(port)
+    server.set_service(str(options.port))
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_shared(True)  # one network for all viewers
-    launch = (f"{sys.argv[1]} ! videoconvert ! queue leaky=downstream max-size-buffers=1 ! "
+    launch = (f"{options.source} ! videoconvert ! queue leaky=downstream max-size-buffers=1 ! "
               "rvosseg max-inference-rate=10/1 ! queue ! videoconvert ! "
               "video/x-raw,format=I420 ! x264enc tune=zerolatency ! rtph264pay name=pay0 pt=96")
     try:
@@ -36,7 +45,7 @@ def main():
     factory.set_launch(f"( {launch} )")
     server.get_mount_points().add_factory("/rvosseg", factory)
     if not server.attach(None):
-        sys.exit(f"rtsp-server.py: port {port} is taken or not allowed")
+        sys.exit(f"rtsp-server.py: port {options.port} is taken or not allowed")
     print(f"rtsp://127.0.0.1:{server.get_bound_port()}/rvosseg", flush=True)
     try:
         GLib.MainLoop().run()
