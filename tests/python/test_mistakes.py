@@ -181,6 +181,13 @@ class Seeds(unittest.TestCase):
             with self.assertNoLogs("rvos", logging.WARNING):
                 stream.process(clip()[0])
 
+    def test_masks_without_an_object(self):
+        empty = np.zeros((60, 90), np.uint8)
+        for masks in (empty, {0: empty, 1: empty}, empty > 0):
+            with self.assertRaisesRegex(ValueError, "the masks show no object"):
+                next(rvos.segment(clip(2), model=MODEL, masks=masks))
+        list(rvos.segment(clip(2), model=MODEL, masks={0: empty, 1: square()}))
+
     def test_what_is_no_mask(self):
         for wrong, words in [("a.png", "a path: open 'a.png' first"), (None, "not None"),
                              (pathlib.Path("a.png"), "open 'a.png' first"),

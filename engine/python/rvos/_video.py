@@ -139,6 +139,8 @@ def segment(video: Any, *, masks: Union[Any, Mapping[int, Any]] = None,
     model: a Model, which stays open, or the path of one.
     """
     seeds = _by_frame(masks)
+    if seeds and not any(labels.any() for labels in seeds.values()):
+        raise ValueError("the masks show no object: all their pixels are 0")
     if task is None and seeds:
         task = "one-shot"
     highest = max((int(m[m <= MAX_OBJECTS].max(initial=0)) for m in seeds.values()), default=0)
