@@ -33,8 +33,8 @@ def main():
         print(__doc__, end="")
         return 0
     if command not in COMMANDS:
-        print(f"rvos_train: {files.show(command) or 'no command'}: one of "
-              f"{', '.join(COMMANDS)}; see --help", file=sys.stderr)
+        fault = f"there is no command {files.show(command)}" if command else "name a command"
+        print(f"rvos_train: {fault}: one of {', '.join(COMMANDS)}; see --help", file=sys.stderr)
         return 2
     # argparse takes the program's name from the first word.
     sys.argv[:2] = [f"rvos_train {command}"]

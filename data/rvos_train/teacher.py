@@ -14,7 +14,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from . import files
+from . import datasets, files
 
 SIDE = 320
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -33,7 +33,7 @@ def fields(data):
         value = shift = 0
         while True:
             if at >= end or shift > 63:
-                raise ValueError("a damaged ONNX file")
+                raise ValueError("a number is cut off")
             byte = data[at]
             at, value, shift = at + 1, value | (byte & 127) << shift, shift + 7
             if byte < 128:
@@ -47,7 +47,7 @@ def fields(data):
             continue
         size = varint() if kind == 2 else {1: 8, 5: 4}.get(kind, end + 1)
         if size > end - at:
-            raise ValueError("a damaged ONNX file")
+            raise ValueError("a field is cut off")
         yield number, data[at:at + size]
         at += size
 
@@ -112,10 +112,17 @@ def read_onnx(path):
     """(nodes, {name: array}, first input, first output) of a graph; a node is (kind,
     inputs, outputs, attributes)."""
     with files.open_regular(path) as f:
-        model = grouped(memoryview(f.read()))
-    if 7 not in model:
-        raise ValueError(f"{path}: not an ONNX file")
-    graph = grouped(model[7][0])
+        data = memoryview(f.read())
+    try:
+        return graph_of(data)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, StopIteration,
+            struct.error) as e:
+        raise files.FileError(f"{files.show(path)}: no ONNX file, or a damaged one "
+                              f"({files.show(str(e))})") from None
+
+
+def graph_of(data):
+    graph = grouped(grouped(data)[7][0])
     text = lambda values: [bytes(v).decode() for v in values]
     nodes = []
     for data in graph[1]:
@@ -146,7 +153,11 @@ class Teacher:
             from . import teacher_torch
             self.module = teacher_torch.Graph(path).to(torch_device)
         else:
-            import onnxruntime
+            try:
+                import onnxruntime
+            except ModuleNotFoundError:
+                raise files.FileError("needs the Python package onnxruntime; with --torch it "
+                                      "needs PyTorch instead") from None
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = 1  # the same sums on any machine
             self.session = onnxruntime.InferenceSession(
@@ -175,7 +186,22 @@ class Teacher:
         return inside if between < UNSURE else None
 
 
-@files.refuses("teacher", OSError, ValueError, ImportError)
+def listed(folder):
+    """{name without suffix: file name} of the pictures of a folder."""
+    out = {}
+    for name in sorted(os.listdir(folder)):
+        if name.lower().endswith((".jpg", ".jpeg", ".png")):
+            other = out.setdefault(os.path.splitext(name)[0], name)
+            if other != name:
+                raise files.FileError(f"{files.show(folder)}: {files.show(other)} and "
+                                      f"{files.show(name)} would get the same mask file: "
+                                      "rename one")
+    if not out:
+        raise files.FileError(f"{files.show(folder)}: holds no JPEG or PNG picture")
+    return out
+
+
+@files.refuses("teacher", OSError, ValueError)
 def main(argv=None):
     p = files.parser(__doc__)
     p.add_argument("model", metavar="U2NET.onnx")
@@ -188,18 +214,18 @@ def main(argv=None):
     if a.torch:
         import torch
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    names = listed(a.pictures)
     teacher = Teacher(a.model, device)
-    names = sorted(n for n in os.listdir(a.pictures)
-                   if n.lower().endswith((".jpg", ".jpeg", ".png")))
-    guard = files.Guard(*(os.path.join(a.pictures, n) for n in names))
+    guard = files.Guard(*(os.path.join(a.pictures, n) for n in names.values()))
     os.makedirs(a.out, exist_ok=True)
     kept = 0
-    for name in names:
-        image = Image.open(os.path.join(a.pictures, name)).convert("RGB")
+    for stem, name in names.items():
+        path = os.path.join(a.pictures, name)
+        image = datasets.open_image(path, files.show(path))
         mask = teacher.mask(image)
         if mask is None:
             continue
-        stem = os.path.join(a.out, os.path.splitext(name)[0])
+        stem = os.path.join(a.out, stem)
         for path, picture, options in (
                 (stem + ".jpg", image, dict(format="JPEG", quality=92)),
                 (stem + ".png", Image.fromarray(mask.astype(np.uint8)),

@@ -329,7 +329,7 @@ class Programs(FilesTest):
         for name in named:
             path = os.path.join(DATA, "rvos_train", name.replace("-", "_") + ".py")
             self.assertIn("\ndef main(argv=None):", Path(path).read_text(encoding="utf-8"), name)
-        for name, words in (("", "no command"), ("tain", "tain: one of train, ")):
+        for name, words in (("", "name a command"), ("tain", "no command tain: one of train, ")):
             p = self.program("rvos_train " + name)
             self.assertEqual((p.returncode, len(p.stderr.splitlines())), (2, 1), p.stderr)
             self.assertIn(words, p.stderr)

@@ -314,8 +314,30 @@ class Graphs(unittest.TestCase):
         for data in (b"", b"\x3a\xff", b"\x08\x06\x3a\x05abc", b"\xff" * 30):
             path = fresh("bad.onnx")
             Path(path).write_bytes(data)
-            with self.assertRaises(ValueError):
+            with self.assertRaisesRegex(ValueError, f"{path}: no ONNX file, or a damaged one"):
                 teacher.read_onnx(path)
+
+    def test_pictures(self):
+        """They are upright; two of one name, none, and broken ones are told."""
+        folder, out = fresh("pictures"), fresh("labels")
+        os.makedirs(folder)
+        label = lambda: common.captured(teacher.main, "net", folder, out)
+        with mock.patch.object(teacher, "Teacher") as made:
+            self.assertEqual(label(), (1, "", f"rvos_train teacher: {folder}: holds no JPEG or "
+                                              "PNG picture\n"))
+            made.return_value.mask = lambda im: np.ones(im.size[::-1], bool)
+            image, turned = Image.new("RGB", (40, 24)), Image.Exif()
+            turned[0x0112] = 6  # to be turned by 90 degrees
+            image.save(f"{folder}/a.jpg", exif=turned)
+            self.assertEqual(label(), (0, f"{out}: 1 of 1 pictures labelled\n", ""))
+            for suffix in ("jpg", "png"):
+                with Image.open(f"{out}/a.{suffix}") as found:
+                    self.assertEqual(found.size, (24, 40))
+            image.save(f"{folder}/a.png")
+            self.assertIn("a.jpg and a.png would get the same mask file", label()[2])
+            Path(f"{folder}/a.png").rename(f"{folder}/b.png")
+            Path(f"{folder}/b.png").write_bytes(Path(f"{folder}/b.png").read_bytes()[:60])
+            self.assertIn(f"{folder}/b.png: not a picture", label()[2])
 
     def test_trust(self):
         """A mask is kept if it is neither tiny nor everything, nor blurred."""
