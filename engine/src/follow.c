@@ -18,7 +18,6 @@ const struct rv_follow_rules rv_follow_rules = {
     .back_size = 0.5,
     .back_edge = 1,
     .back_left = 0.1,
-    .back_near = 2,
     .back_soon = true,
     .reach = 2,
     .shrinks = 0.75,
@@ -30,14 +29,10 @@ const struct rv_follow_rules rv_follow_rules = {
     .comes_most = 1.25,
     .comes_near = 1,
     .fade = 0.98,
-    .missed = 30,
-    .shrunk = 0.75,
     .hurry = 5,
     .sure = 0.88,
-    .settled = 3,
-    .apart = 4,
+    .settled = 4,
     .near = 16,
-    .grown_up = 4,
     .bridge_share = 0.25,
     .bridged = 1,
     .bridge_two = true,
@@ -47,8 +42,6 @@ const struct rv_follow_rules rv_follow_rules = {
     .border_share = 0.25,
     .separate = 0.15,
     .occluded = 0.5,
-    .far = 16,
-    .separations = 2,
     .inside = 0.5,
     .hang_neck = 3,
     .hang_share = 0.1,
@@ -60,7 +53,6 @@ const struct rv_follow_rules rv_follow_rules = {
     .mend_to = 1.5,
     .mend_others = 0.1,
     .mend_sure = 0.85,
-    .mend_sightings = 2,
     .dropped = 90,
     .theft = 0.1,
     .theft_growth = 0.5,
@@ -237,26 +229,25 @@ static bool last_of_start(const struct rv_follow *f)
     return f->frame == f->params.start - 1;
 }
 
-/* Sets the frame of the next discovery, which is sooner while nothing is followed. */
+/* Sets the frame of the next discovery. It comes sooner while nothing is followed, and
+ * while less of an object is seen than a short time ago. */
 static void plan_discovery(struct rv_follow *f)
 {
-    bool any = false, missed = false;
+    bool any = false, small = false;
 
     for (int s = 0; s < f->params.objects; s++) {
         const struct slot *slot = &f->slot[s];
 
-        any = any || (slot->serial && slot->empty < f->rules.hurry);
-        missed =
-            missed || (slot->serial &&
-                       (slot->empty ? slot->empty <= f->rules.missed
-                                    : slot->last.area < f->rules.shrunk * slot->full));
+        any = any || slot->serial;
+        small = small || (slot->serial && slot->empty <= f->rules.lost &&
+                          slot->last.area < f->rules.shrinks * slot->full);
     }
     if (f->running)
         return;
     f->discover_at = -1;
     if (f->params.interval)
         f->discover_at =
-            f->discovered + ((!any || missed) && f->rules.hurry < f->params.interval
+            f->discovered + ((!any || small) && f->rules.hurry < f->params.interval
                                  ? f->rules.hurry
                                  : f->params.interval);
 }

@@ -24,7 +24,8 @@ struct rv_follow_rules {
     int margin;         /* pixels by which followed objects are grown for `covered` */
     bool beside;   /* what lies beside an object, in a zero-shot slot of its own, is a
                       piece of its own */
-    int sightings; /* consecutive discoveries that a new object needs */
+    int sightings; /* consecutive discoveries that must show a new object, or more of one,
+                      and consecutive checks that must show one in two pieces */
     int more; /* zero-shot slots of a discovery, in addition to one per followed object */
     int lost; /* frames without a pixel after which a slot is freed */
     int spare;        /* the same, where a new object needs the slot */
@@ -34,14 +35,13 @@ struct rv_follow_rules {
     int back_edge;    /* pixels: a piece so near to the edge of the frame at which the
                          object left may be smaller; below 0: it may not */
     double back_left; /* part of its area below which an object is away */
-    double back_near; /* distance of that piece from the object's last place, at most, in
-                         sizes of the object */
-    bool back_soon;   /* a part that is that object needs one check, not `separations` */
-    double reach;   /* distance of a part from where the object was, at most, in sizes of
-                       the object */
-    double shrinks; /* part of its recent area below which an object is being occluded */
-    double covers;  /* part of what is missing of an object that another one must cover to
-                       occlude it */
+    bool back_soon;   /* a part that is that object needs one check, not `sightings` */
+    double reach;     /* distance of an object from where it was, at most, in sizes of the
+                         object */
+    double shrinks;   /* part of its recent area below which an object is being occluded,
+                         or has lost parts */
+    double covers; /* part of what is missing of an object that another one must cover to
+                      occlude it */
     int step;     /* pixels by which the shape of an object may leave its steady motion in
                      one frame, in x and in y */
     double drift; /* price of one of them: pixels, against the square root of its area */
@@ -52,17 +52,14 @@ struct rv_follow_rules {
     double comes_near; /* distance of that from where the occluded object should be, at
                           most, in sizes of it */
     double fade;       /* of the recent area, what is left of it one frame later */
-    int hurry;         /* frames between discoveries while nothing is followed */
-    int missed;        /* or while an object has been away for at most so many frames */
-    double shrunk;     /* or while an object has less than this part of its recent area */
+    int hurry;         /* frames between discoveries while nothing is followed, or while
+                          less than `shrinks` of an object is seen */
     double sure;       /* mean probability of a new piece, against the surest piece of the
                           frame, at least */
-    int settled;  /* frames that a piece needs before the start ends; frame 0's is enough
-                   */
-    int apart;    /* frames for which a part of an object must be apart from the rest
-                     before it is an object of its own */
-    int near;     /* pixels between parts of an object that one zero-shot slot holds */
-    int grown_up; /* frames that an object needs to stay one when it meets a larger one */
+    int settled; /* frames of the start after which a piece is an object of its own, even
+                    when the start ends or when it meets a larger one. So is a part
+                    after so many frames apart from the rest. Frame 0's is at once. */
+    int near;    /* pixels: what is further away is not a part of an object */
     double bridge_share; /* part of an object that the zero-shot slot of another one must
                             hold, for both to be one at once; above 1: never */
     double bridged;  /* and the length of the seam between them inside one slot, in sides
@@ -76,10 +73,8 @@ struct rv_follow_rules {
     double separate;           /* size of a part that comes off, against the rest */
     double occluded;           /* part of the gap between them that other objects fill at
                                   most: if they fill more, they occlude the rest */
-    int far;                   /* pixels: a smaller part further off is cut off */
     double inside;             /* share of the border of a small part that another object
                                   must have to get it; above 1: it never does */
-    int separations;           /* checks in a row that must see it */
     int hang_neck;             /* pixels: what hangs on an object by a neck of at most
                                   twice that, unseen, is another one; 0: it never is */
     double hang_share;         /* size of that, against the rest, at least */
@@ -92,7 +87,6 @@ struct rv_follow_rules {
     double mend_others;        /* part of the piece that others may hold */
     double mend_sure;          /* mean probability of what the piece adds, against that of
                                   what both share, at least */
-    int mend_sightings;        /* discoveries in a row; 0: never */
     int dropped;         /* frames for which a dropped object is not found at its place */
     double theft;        /* part of an object that another one must take */
     double theft_growth; /* part of that by which the one has grown, the other shrunk */

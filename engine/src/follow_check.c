@@ -134,7 +134,7 @@ static bool cut_crumbs(struct rv_follow *f, int slot)
 {
     const struct rv_pieces *p = &f->pieces;
     bool crumb[RV_MAX_PIECES + 1] = {false}, any = false;
-    int main = largest_piece(f, slot, f->rules.far);
+    int main = largest_piece(f, slot, f->rules.near);
 
     for (int k = main + 1; main && k <= p->count; k++) {
         crumb[k] = p->piece[k].label == slot &&
@@ -161,7 +161,7 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
 
         f->slot[s].apart = piece ? f->slot[s].apart + 1 : 0;
         if (piece && !f->slot[s].given &&
-            (f->slot[s].apart >= f->rules.separations ||
+            (f->slot[s].apart >= f->rules.sightings ||
              (f->rules.back_soon && rv_slot_back(f, &f->pieces.piece[piece]) >= 0)))
             other = rv_slot_take(f, &f->pieces.piece[piece]);
         if (other < 0)

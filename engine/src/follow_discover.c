@@ -108,7 +108,7 @@ static void judge(struct rv_follow *f, const struct rv_follow_frame *frame,
         now[k].seen = f->overlap[k][1] < f->rules.covered * p->piece[k].area &&
                       (!unsure[k] || (p->piece[k].label != BESIDE &&
                                       rv_slot_back(f, &p->piece[k]) >= 0));
-    if (frame->followed && f->rules.mend_sightings) {
+    if (frame->followed) {
         rv_count_areas(frame->followed, f->pixels, followed);
         rv_overlaps(p->of, frame->followed, f->pixels, f->overlap);
         for (int k = 1; k <= p->count; k++) {
@@ -136,7 +136,7 @@ static bool holds_shrunk(const struct rv_follow *f, int piece)
     for (int s = 0; s < f->params.objects; s++) {
         const struct slot *slot = &f->slot[s];
 
-        if (slot->last.area && slot->last.area < f->rules.shrunk * slot->full &&
+        if (slot->last.area && slot->last.area < f->rules.shrinks * slot->full &&
             f->overlap[piece][s + 1] >= f->rules.held * slot->last.area)
             return true;
     }
@@ -196,7 +196,7 @@ static void discover(struct rv_follow *f, const struct rv_follow_frame *frame,
 
         if (s >= 0) {
             added |= rv_slot_bit(s);
-        } else if (now[k].mends && now[k].mended >= f->rules.mend_sightings) {
+        } else if (now[k].mends && now[k].mended >= f->rules.sightings) {
             s = now[k].mends - 1;
             mended |= rv_slot_bit(s);
         }
@@ -237,7 +237,7 @@ static bool waits(const struct rv_follow *f)
 
     for (int k = 1; k <= f->pieces.count; k++)
         if ((room && f->sighting[k].seen && f->sighting[k].seen < f->rules.sightings) ||
-            (f->sighting[k].mended && f->sighting[k].mended < f->rules.mend_sightings))
+            (f->sighting[k].mended && f->sighting[k].mended < f->rules.sightings))
             return true;
     return false;
 }

@@ -75,7 +75,7 @@ static bool is_away(const struct rv_follow *f, const struct slot *slot)
 
 int rv_slot_back(const struct rv_follow *f, const struct rv_piece *piece)
 {
-    double nearest = f->rules.back_near;
+    double nearest = f->rules.reach;
     int best = -1;
 
     for (int s = 0; s < f->params.objects; s++) {

@@ -35,6 +35,14 @@ static void find_held(const struct rv_follow *f, const uint8_t *labels,
                 held[a].most = z;
 }
 
+/* Whether the object of a slot came up only a few frames ago. */
+static bool is_new(const struct rv_follow *f, int slot)
+{
+    const int64_t since = f->slot[slot].since;
+
+    return since && f->frame - since < f->rules.settled;
+}
+
 /* The slots that each piece holds. Two objects that meet stay two. What has only just
  * come up is a part of the larger one that it meets. */
 static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
@@ -50,13 +58,9 @@ static void find_owners(struct rv_follow *f, uint32_t owners[RV_MAX_PIECES + 1])
         for (int s = 1; s <= f->params.objects; s++)
             if (holds(f, k, s, shown) && shown[s] > (largest ? shown[largest] : 0))
                 largest = s;
-        for (int s = 1; s <= f->params.objects; s++) {
-            const int64_t since = f->slot[s - 1].since;
-
-            if (holds(f, k, s, shown) &&
-                (s == largest || !since || f->frame - since >= f->rules.grown_up))
+        for (int s = 1; s <= f->params.objects; s++)
+            if (holds(f, k, s, shown) && (s == largest || !is_new(f, s - 1)))
                 owners[k] |= rv_slot_bit(s - 1);
-        }
     }
 }
 
@@ -352,9 +356,7 @@ static uint32_t drop_unsettled(struct rv_follow *f, const float *logit, uint32_t
         if (f->shown[i] && !unsure[f->pieces.of[i]])
             left |= rv_slot_bit(f->shown[i] - 1);
     for (int s = 0; s < f->params.objects; s++)
-        if (used >> s & 1 &&
-            (!(left >> s & 1) ||
-             (f->frame - f->slot[s].since + 1 < f->rules.settled && f->slot[s].since))) {
+        if (used >> s & 1 && (!(left >> s & 1) || is_new(f, s))) {
             rv_slot_vacate(f, s);
             late |= rv_slot_bit(s);
         }
@@ -431,7 +433,7 @@ void rv_follow_start(struct rv_follow *f, const struct rv_follow_frame *frame,
     for (int k = 1; k <= p->count; k++) {
         if (part_of[k])
             now[k].apart = 0;
-        if (now[k].apart >= f->rules.apart)
+        if (now[k].apart >= f->rules.settled)
             slot_of[k] = 0, now[k].apart = 0;
         if (slot_of[k])
             used |= rv_slot_bit(slot_of[k] - 1);

@@ -389,13 +389,13 @@ int main(void)
     WITHOUT(start, least_first, 1);
     WITHOUT(appear, least_later, 1);
     WITHOUT(flicker, sightings, 1);
-    WITHOUT(start_flicker, settled, 1);
+    WITHOUT(start_flicker, settled, 0);
     WITHOUT(leave, lost, 1000000);
     WITHOUT(come_back, lost, 10);
     WITHOUT(cross, theft_growth, -10);
-    WITHOUT(separate, separations, 1000000);
-    WITHOUT(crumb, far, 1000);
-    WITHOUT(near_part, far, 0);
+    WITHOUT(separate, sightings, 1000000);
+    WITHOUT(crumb, near, 1000);
+    WITHOUT(near_part, near, 0);
     WITHOUT(creep, theft, 100);
     WITHOUT(creep_from_nowhere, theft, 100);
     WITHOUT(scenery, unseen_times, 1000000);

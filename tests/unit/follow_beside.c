@@ -105,11 +105,11 @@ static void unsure_beside(void)
 
 int main(void)
 {
-    WITHOUT(lose_parts, mend_sightings, 0);
+    WITHOUT(lose_parts, mend_to, 0);
     WITHOUT(comes_up_beside, beside, false);
-    WITHOUT(lost_beside, shrunk, 0);
+    WITHOUT(lost_beside, shrinks, 0);
     WITHOUT(too_large, mend_to, 4);
-    WITHOUT(mend_flicker, mend_sightings, 1);
+    WITHOUT(mend_flicker, sightings, 1);
     WITHOUT(mend_sure, mend_sure, 0);
     unsure_beside();
     rv_follow_destroy(&scene.follow);

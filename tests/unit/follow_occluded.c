@@ -286,15 +286,15 @@ int main(void)
     test_note(CHECK(occluded_sideways()), "occluded_sideways");
     given_strays();
     half_occluded();
-    WITHOUT(looked_for, missed, 0);
-    WITHOUT(repaired_soon, shrunk, 0);
+    WITHOUT(looked_for, shrinks, 0);
+    WITHOUT(repaired_soon, shrinks, 0);
     WITHOUT(back_at_edge, back_edge, -1);
     WITHOUT(beside_edge, back_edge, 40);
     WITHOUT(back_in_part, back_left, 0);
     WITHOUT(entering, reach, 1000);
     WITHOUT(entering_edge, reach, 1000);
     WITHOUT(runs_fast, reach, 0);
-    WITHOUT(too_far, back_near, 9);
+    WITHOUT(too_far, reach, 9);
     WITHOUT(too_small, back_size, 0.1);
     WITHOUT(divided, occluded, 2);
     WITHOUT(divided_beside, occluded, -1);

@@ -234,10 +234,10 @@ int main(void)
     WITHOUT(narrow_bridge, bridged, 0);
     WITHOUT(one_slot, bridge_two, false);
     WITHOUT(quick_touch, bridge_share, 0);
-    WITHOUT(wall, apart, 1);
+    WITHOUT(wall, settled, 1);
     WITHOUT(pole, near, 0);
-    WITHOUT(newcomer, grown_up, 0);
-    WITHOUT(meet, grown_up, 1000000);
+    WITHOUT(newcomer, settled, 0);
+    WITHOUT(meet, settled, 1000000);
     WITHOUT(neck, neck, 0);
     WITHOUT(border, border_held, 2);
     WITHOUT(late_border, border_held, 2);
