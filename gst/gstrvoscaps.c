@@ -182,10 +182,10 @@ static void refused_behind(GstRvosSeg *self, const GstCaps *caps)
  * element downstream does not. */
 static void explain_empty(GstRvosSeg *self, GstCaps *caps)
 {
-    g_autoptr(GstCaps) taken = taken_caps(self, FALSE);
+    g_autoptr(GstCaps) both = taken_of(self, caps, FALSE);
 
-    if (gst_caps_can_intersect(caps, taken))
-        refused_behind(self, caps);
+    if (!gst_caps_is_empty(both))
+        refused_behind(self, both);
     else
         refused(self, caps, TRUE);
 }

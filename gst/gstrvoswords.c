@@ -182,17 +182,20 @@ gchar *gst_rvos_words_for(const GstCaps *caps, const GstCaps *behind, const gcha
                           gchar **missing)
 {
     guint set = find_converters(caps, behind);
-    g_autofree gchar *offered = describe(caps);
     GString *names = g_string_new(set == 0 ? "an element that converts it" : NULL);
-    GString *text = g_string_new(offered);
+    GString *text = g_string_new(NULL);
+    g_autoptr(GstCaps) first = gst_caps_copy_nth(caps, 0);
+    GstStructure *s = gst_caps_get_structure(first, 0);
 
+    if (set != 0 && !(set & 1)) /* a source may offer a long list of formats */
+        gst_structure_remove_field(s, "format");
     for (guint i = 0; i < G_N_ELEMENTS(converters); i++)
         if (set & 1u << i)
             g_string_append_printf(names, "%s%s", names->len > 0 ? " ! " : "",
                                    converters[i].element ? converters[i].element
                                                          : scaler);
     *missing = g_string_free(names, FALSE);
-    if (gst_caps_get_size(caps) == 1)
-        append_fields(text, gst_caps_get_structure(caps, 0), set);
+    describe_one(text, s, gst_caps_get_features(first, 0));
+    append_fields(text, s, set);
     return g_string_free(text, FALSE);
 }

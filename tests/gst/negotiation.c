@@ -287,6 +287,23 @@ SUITE_TEST(test_behind)
 }
 GST_END_TEST;
 
+/* A source that offers all formats, but one size. */
+SUITE_TEST(test_behind_all_formats)
+{
+    Line line = line_new("videotestsrc ! capsfilter name=c ! rvosseg name=r ! "
+                         "capsfilter name=d ! fakesink");
+    gchar *text;
+
+    set_caps(&line, "c", "video/x-raw,width=64,height=48");
+    set_caps(&line, "d", "video/x-raw,width=32");
+    gst_element_set_state(line.bin, GST_STATE_PLAYING);
+    text = words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND);
+    fail_if(strstr(text, "format="), "%s", text);
+    EXPECT(text, "width=64, height=48", "put videoscale behind it");
+    line_free(&line);
+}
+GST_END_TEST;
+
 SUITE_TEST(test_behind_mask)
 {
     static const gchar launch[] = "appsrc name=a format=time ! rvosseg name=r ! fakesink "
@@ -294,7 +311,7 @@ SUITE_TEST(test_behind_mask)
 
     BEHIND(launch, "video/x-raw,format=I420", "pad mask", "GRAY8",
            "put videoconvert between");
-    BEHIND(launch, "video/x-raw,height=24", "width=64, height=48",
+    BEHIND(launch, "video/x-raw,height=24", "video/x-raw, width=64, height=48",
            "put videoscale method=nearest-neighbour between");
     BEHIND(launch, "video/x-raw,framerate=10/1", "framerate=30/1",
            "put videorate between");
