@@ -129,10 +129,22 @@ class CocoFrame:
     def mask(self):
         """Paint large objects first, so that they do not cover small ones in front."""
         out = np.zeros(self.size, np.uint8)
-        order = sorted(self.annotations, key=lambda a: -a["area"])[:200]
-        for k, a in enumerate(order):
-            out[decode_segmentation(a["segmentation"], *self.size)] = k + 1
+        try:
+            order = sorted(self.annotations, key=lambda a: -self.area(a))[:200]
+            for k, a in enumerate(order):
+                out[decode_segmentation(a["segmentation"], *self.size)] = k + 1
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError,
+                OverflowError) as e:
+            kind = "" if isinstance(e, DataError) else f"{type(e).__name__}: "
+            raise DataError(f"{show(self.jpg)}: a segmentation of it cannot be read: "
+                            f"{kind}{show(str(e))}") from None
         return out
+
+    def area(self, annotation):
+        """Some programs leave it out."""
+        if "area" in annotation:
+            return float(annotation["area"])
+        return int(decode_segmentation(annotation["segmentation"], *self.size).sum())
 
 
 def stretched(frame, size, shape):
@@ -158,12 +170,16 @@ def decode_segmentation(s, height, width):
         im = Image.new("1", (width, height))
         draw = ImageDraw.Draw(im)
         for polygon in s:
+            if not np.isfinite(np.array(polygon, float)).all():
+                raise DataError("a polygon has numbers that are not finite")
             if len(polygon) >= 6:
                 draw.polygon(list(map(float, polygon)), fill=1)
         return np.array(im, bool)
     counts = s["counts"]
     if isinstance(counts, str):
         counts = unpack_counts(counts)
+    if not all(type(n) is int and n >= 0 for n in counts):
+        raise DataError("run lengths must be whole numbers from 0")
     h, w = s["size"]
     ends = np.cumsum(counts)
     if (h, w) != (height, width) or len(ends) == 0 or ends[-1] != h * w:
@@ -201,18 +217,26 @@ def listing(path, suffix=""):
         raise DataError(f"{path}: {e.strerror}") from None
 
 
+def pictures(path):
+    """The JPEG files of a folder. Cameras write .JPG."""
+    return sorted(n for n in listing(path) if n.lower().endswith((".jpg", ".jpeg")))
+
+
+def masks_of(path):
+    """{stem: path} of the PNG files of a folder, which may be missing."""
+    names = listing(path) if os.path.isdir(path) else []
+    return {stem(n): os.path.join(path, n) for n in names if n.lower().endswith(".png")}
+
+
 def stem(path):
     return os.path.splitext(path)[0]
 
 
 def video(images, masks, name, binary=False):
     """The frames of images/NAME, with the masks that exist."""
-    frames = []
-    for jpg in listing(os.path.join(images, name), ".jpg"):
-        png = os.path.join(masks, name, stem(jpg) + ".png")
-        frames.append(FileFrame(os.path.join(images, name, jpg),
-                                png if os.path.exists(png) else None, binary))
-    return frames
+    found = masks_of(os.path.join(masks, name))
+    return [FileFrame(os.path.join(images, name, jpg), found.get(stem(jpg)), binary)
+            for jpg in pictures(os.path.join(images, name))]
 
 
 def davis(root, split="train", year=2017, resolution="480p"):
@@ -285,14 +309,17 @@ def pascal(root):
 
 
 def folder(path):
-    """Every subfolder with .jpg files is a sequence; a .jpg directly in it is a still."""
-    pair = lambda d, n: FileFrame(os.path.join(d, n), png if os.path.exists(
-        png := os.path.join(d, stem(n) + ".png")) else None, published=False)
-    out = [Sequence(stem(n), [pair(path, n)]) for n in listing(path, ".jpg")]
+    """Every subfolder with JPEG files is a sequence; one directly in it is a still."""
+    def frames_of(folder):
+        found = masks_of(folder)
+        return [FileFrame(os.path.join(folder, n), found.get(stem(n)), published=False)
+                for n in pictures(folder)]
+
+    out = [Sequence(stem(os.path.basename(f.jpg)), [f]) for f in frames_of(path)]
     for name in listing(path):
         sub = os.path.join(path, name)
         if os.path.isdir(sub):
-            frames = [pair(sub, n) for n in listing(sub, ".jpg")]
+            frames = frames_of(sub)
             if frames:
                 out.append(Sequence(name, frames))
     return out
@@ -396,5 +423,6 @@ def read_source(source):
         raise DataError(f"{source}: wrong number of parts: it must be {form}") from None
     sequences = [s for s in sequences if s.frames]
     if not sequences:
-        raise DataError(f"{source}: has no pictures")
+        raise DataError(f"{source}: has no pictures (NAME.jpg or NAME.jpeg, with their masks "
+                        "NAME.png)")
     return sequences, kind, licence

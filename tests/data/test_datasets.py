@@ -92,6 +92,35 @@ class Readers(unittest.TestCase):
         self.assertEqual((m[25, 25], m[12, 12], m[5, 5]), (3, 1, 0))
         self.assertTrue((m[:, 94:] == 2).all() and (m[:, 93] != 2).all())
 
+    def test_odd_segmentations(self):
+        """A mistake names the picture; the area may be missing."""
+        large, small = [[1, 1, 30, 1, 30, 30]], [[20, 4, 26, 4, 26, 9]]
+        frame = datasets.CocoFrame("1.jpg", SIZE, [dict(segmentation=small),
+                                                   dict(segmentation=large)])
+        self.assertEqual((frame.mask()[5, 25], frame.mask()[5, 10]), (2, 1))
+        runs = lambda counts: dict(size=SIZE, counts=counts)
+        for wrong in (None, "x", [["a"] * 6], [[float("nan")] * 6], [[1, 2, 10 ** 400] * 2],
+                      runs([-5, 6149]), runs([0.5, 6143.5]), runs("zz"), dict(counts=[6144])):
+            frame.annotations = [dict(segmentation=wrong, area=1)]
+            with self.assertRaisesRegex(DataError, "1.jpg: a segmentation of it cannot be read"):
+                frame.mask()
+        frame.annotations = [dict(segmentation=large, area="x")]
+        self.assertRaisesRegex(DataError, "1.jpg: ", frame.mask)
+
+    def test_names_of_pictures(self):
+        """Cameras write .JPG; no picture of a folder is left out silently."""
+        root = fresh("names")
+        os.makedirs(f"{root}/seq")
+        for t, (jpg, png) in enumerate((("jpg", "png"), ("JPG", "PNG"), ("jpeg", "png"))):
+            image, labels = shapes.picture(*SIZE, (1, 2))
+            Image.fromarray(image).save(f"{root}/seq/{t}.{jpg}", "JPEG")
+            Image.fromarray(labels).save(f"{root}/seq/{t}.{png}", "PNG")
+        (s,), _, _ = datasets.read_source(f"folder:{root}")
+        self.assertEqual([sorted(np.unique(f.mask())) for f in s.frames], [[0, 1, 2]] * 3)
+        os.makedirs(f"{root}/other/empty")
+        with self.assertRaisesRegex(DataError, "has no pictures .NAME.jpg"):
+            datasets.read_source(f"folder:{root}/other")
+
     def test_packed_run_lengths(self):
         """Compare with a packer written from the format's description."""
         def pack(counts):
