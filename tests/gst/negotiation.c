@@ -1,48 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests refused formats: one message, its source and its words; and output=alpha without
  * an alpha channel. */
-#include "rig.h"
+#include "line.h"
 
 #include <string.h>
 
 /* ---- messages ---------------------------------------------------------------------- */
 
-/* The text of the next message of this type, with `src` for a source; to be freed. NULL
- * if none comes within `wait`. */
-static gchar *words(GstBus *bus, GstMessageType type, GstElement *src, GstClockTime wait)
-{
-    GstMessage *message = gst_bus_timed_pop_filtered(bus, wait, type);
-    GError *error;
-    gchar *text;
-
-    if (!message)
-        return NULL;
-    if (type == GST_MESSAGE_ERROR)
-        gst_message_parse_error(message, &error, NULL);
-    else
-        gst_message_parse_warning(message, &error, NULL);
-    fail_unless(GST_MESSAGE_SRC(message) == GST_OBJECT(src), "%s says first: %s",
-                GST_MESSAGE_SRC_NAME(message), error->message);
-    text = g_strdup(error->message);
-    g_error_free(error);
-    gst_message_unref(message);
-    return text;
-}
-
-static void expect(gchar *text, const gchar *const *parts)
-{
-    fail_unless(text != NULL, "no message");
-    for (; *parts; parts++)
-        fail_unless(strstr(text, *parts) != NULL, "\"%s\" does not tell %s", text,
-                    *parts);
-    g_free(text);
-}
-
-#define EXPECT(text, ...) expect((text), (const gchar *const[]){__VA_ARGS__, NULL})
-
 static gchar *now(Rig *rig, GstMessageType type)
 {
-    return words(rig->bus, type, rig->element, 0);
+    return line_words(rig->bus, type, rig->element, 0);
 }
 
 static void offer(Rig *rig, const gchar *text)
@@ -144,57 +111,6 @@ GST_END_TEST;
 
 /* ---- pipelines -------------------------------------------------------------------- */
 
-typedef struct {
-    GstElement *bin, *r;
-    GstBus *bus;
-} Line;
-
-/* A pipeline with an rvosseg of the name r. */
-static Line line_new(const gchar *launch)
-{
-    Line line = {.bin = rig_pipeline(launch)};
-
-    line.r = gst_bin_get_by_name(GST_BIN(line.bin), "r");
-    line.bus = gst_element_get_bus(line.bin);
-    gst_util_set_object_arg(G_OBJECT(line.r), "engine", "cpu");
-    return line;
-}
-
-static void line_free(Line *line)
-{
-    gst_element_set_state(line->bin, GST_STATE_NULL);
-    gst_object_unref(line->bus);
-    gst_object_unref(line->r);
-    gst_object_unref(line->bin);
-}
-
-static void set_caps(Line *line, const gchar *name, const gchar *caps)
-{
-    GstElement *element = gst_bin_get_by_name(GST_BIN(line->bin), name);
-
-    gst_util_set_object_arg(G_OBJECT(element), "caps", caps);
-    gst_object_unref(element);
-}
-
-static void push(Line *line, const gchar *format, guint n)
-{
-    GstElement *src = gst_bin_get_by_name(GST_BIN(line->bin), "a");
-    GstFlowReturn flow;
-    gchar *caps = g_strdup_printf(
-        "video/x-raw,format=%s,width=64,height=48,framerate=30/1", format);
-
-    set_caps(line, "a", caps);
-    for (guint i = 0; i < n; i++) {
-        GstBuffer *buffer = gst_buffer_new_allocate(NULL, 64 * 48 * 4, NULL);
-
-        gst_buffer_memset(buffer, 0, RIG_BACKGROUND, 64 * 48 * 4);
-        g_signal_emit_by_name(src, "push-buffer", buffer, &flow);
-        gst_buffer_unref(buffer);
-    }
-    g_free(caps);
-    gst_object_unref(src);
-}
-
 /* Elements between rvosseg and the sender of the caps do not matter. */
 SUITE_TEST(test_from_afar)
 {
@@ -212,9 +128,9 @@ SUITE_TEST(test_from_afar)
 
         GST_INFO("%s", launch);
         gst_element_set_state(line.bin, GST_STATE_PLAYING);
-        push(&line, "GRAY16_LE", 1);
-        EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "GRAY16_LE",
-               "I420", "videoconvert");
+        line_push(&line, "GRAY16_LE", 1);
+        EXPECT(line_words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND),
+               "GRAY16_LE", "I420", "videoconvert");
         line_free(&line);
         g_free(launch);
     }
@@ -226,9 +142,9 @@ SUITE_TEST(test_source_that_asks)
 {
     Line line = line_new("videotestsrc ! capsfilter name=c ! rvosseg name=r ! fakesink");
 
-    set_caps(&line, "c", "video/x-raw,format=GRAY16_LE");
+    line_set_caps(&line, "c", "video/x-raw,format=GRAY16_LE");
     gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "GRAY16_LE",
+    EXPECT(line_words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "GRAY16_LE",
            "I420", "videoconvert before");
     line_free(&line);
 }
@@ -244,7 +160,7 @@ SUITE_TEST(test_converted)
     GstFlowReturn flow;
 
     gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    push(&line, "GRAY16_LE", 3);
+    line_push(&line, "GRAY16_LE", 3);
     g_signal_emit_by_name(src, "end-of-stream", &flow);
     message = gst_bus_timed_pop_filtered(line.bus, 10 * GST_SECOND,
                                          GST_MESSAGE_EOS | GST_MESSAGE_ERROR |
@@ -253,68 +169,6 @@ SUITE_TEST(test_converted)
     gst_message_unref(message);
     gst_object_unref(src);
     line_free(&line);
-}
-GST_END_TEST;
-
-/* What is behind rvosseg, or behind its pad mask, takes only these caps. */
-static void behind(const gchar *launch, const gchar *caps, const gchar *const *parts)
-{
-    Line line = line_new(launch);
-
-    set_caps(&line, "c", caps);
-    gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    push(&line, "RGB", 1);
-    expect(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), parts);
-    line_free(&line);
-}
-
-#define BEHIND(launch, caps, ...)                                                        \
-    behind(launch, caps, (const gchar *const[]){__VA_ARGS__, NULL})
-
-SUITE_TEST(test_behind)
-{
-    static const gchar launch[] =
-        "appsrc name=a format=time ! rvosseg name=r ! capsfilter name=c ! fakesink";
-
-    BEHIND(launch, "video/x-raw,format=I420", "RGB", "put videoconvert behind it");
-    BEHIND(launch, "video/x-raw,width=32", "width=64, height=48",
-           "put videoscale behind it");
-    BEHIND(launch, "video/x-raw,framerate=10/1", "framerate=30/1",
-           "put videorate behind it");
-    BEHIND(launch, "video/x-raw,format={ I420, BGR },width=32",
-           "put videoconvert ! videoscale behind it");
-    BEHIND(launch, "video/x-raw(memory:GLMemory)", "an element that converts it");
-}
-GST_END_TEST;
-
-/* A source that offers all formats, but one size. */
-SUITE_TEST(test_behind_all_formats)
-{
-    Line line = line_new("videotestsrc ! capsfilter name=c ! rvosseg name=r ! "
-                         "capsfilter name=d ! fakesink");
-    gchar *text;
-
-    set_caps(&line, "c", "video/x-raw,width=64,height=48");
-    set_caps(&line, "d", "video/x-raw,width=32");
-    gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    text = words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND);
-    fail_if(strstr(text, "format="), "%s", text);
-    EXPECT(text, "width=64, height=48", "put videoscale behind it");
-    line_free(&line);
-}
-GST_END_TEST;
-
-SUITE_TEST(test_behind_mask)
-{
-    static const gchar launch[] = "appsrc name=a format=time ! rvosseg name=r ! fakesink "
-                                  "r.mask ! queue ! capsfilter name=c ! fakesink";
-
-    BEHIND(launch, "video/x-raw,format=I420", "pad mask", "GRAY8",
-           "put videoconvert between");
-    BEHIND(launch, "video/x-raw,height=24", "video/x-raw, width=64, height=48",
-           "put videoscale method=nearest-neighbour between");
-    BEHIND(launch, "video/x-raw,framerate=10/1", "framerate=30/1",
-           "put videorate between");
 }
 GST_END_TEST;
 
@@ -348,7 +202,7 @@ SUITE_TEST(test_alpha_refused)
         gst_element_set_state(line.bin, GST_STATE_PLAYING);
         gst_element_get_state(line.bin, NULL, NULL, 10 * GST_SECOND);
         gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
-        EXPECT(words(line.bus, GST_MESSAGE_WARNING, line.r, 0), "output=alpha",
+        EXPECT(line_words(line.bus, GST_MESSAGE_WARNING, line.r, 0), "output=alpha",
                "RGBA, BGRA, ARGB or ABGR", "videoconvert before and behind");
         fail_unless_equals_int(output_of(line.r), 0);
         g_object_get(sink, "stats", &stats, NULL);
@@ -361,7 +215,7 @@ SUITE_TEST(test_alpha_refused)
             gst_structure_free(stats);
         }
         fail_unless(after >= before + 20, "no more frames");
-        fail_unless(words(line.bus, GST_MESSAGE_ERROR, line.r, 0) == NULL);
+        fail_unless(line_words(line.bus, GST_MESSAGE_ERROR, line.r, 0) == NULL);
         gst_object_unref(sink);
         line_free(&line);
     }
@@ -397,15 +251,15 @@ SUITE_TEST(test_alpha_before_start)
 
         gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
         gst_element_set_state(line.bin, GST_STATE_PLAYING);
-        push(&line, "I420", 3);
-        EXPECT(words(line.bus, GST_MESSAGE_WARNING, line.r, 10 * GST_SECOND),
+        line_push(&line, "I420", 3);
+        EXPECT(line_words(line.bus, GST_MESSAGE_WARNING, line.r, 10 * GST_SECOND),
                "output=alpha", "RGBA, BGRA, ARGB or ABGR", "videoconvert");
         fail_unless_equals_int(
             gst_element_get_state(line.bin, NULL, NULL, 10 * GST_SECOND),
             GST_STATE_CHANGE_SUCCESS);
         fail_unless_equals_int(last_byte(sink), RIG_BACKGROUND);
-        fail_unless(words(line.bus, GST_MESSAGE_ERROR, line.r, 0) == NULL);
-        fail_unless(words(line.bus, GST_MESSAGE_WARNING, line.r, 0) == NULL);
+        fail_unless(line_words(line.bus, GST_MESSAGE_ERROR, line.r, 0) == NULL);
+        fail_unless(line_words(line.bus, GST_MESSAGE_WARNING, line.r, 0) == NULL);
         gst_object_unref(sink);
         line_free(&line);
     }
@@ -437,28 +291,14 @@ SUITE_TEST(test_alpha_promised)
 }
 GST_END_TEST;
 
-/* No element behind takes an alpha channel, and upstream is unknown. */
-SUITE_TEST(test_alpha_behind)
-{
-    Line line = line_new("videotestsrc ! rvosseg name=r ! capsfilter name=c ! fakesink");
-
-    set_caps(&line, "c", "video/x-raw,format=I420");
-    gst_util_set_object_arg(G_OBJECT(line.r), "output", "alpha");
-    gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "output=alpha",
-           "RGBA, BGRA, ARGB or ABGR", "videoconvert behind it");
-    line_free(&line);
-}
-GST_END_TEST;
-
 /* As from an appsrc whose property caps was forgotten. */
 SUITE_TEST(test_frames_without_caps)
 {
     Line line = line_new("fakesrc sizetype=fixed ! rvosseg name=r ! fakesink");
 
     gst_element_set_state(line.bin, GST_STATE_PLAYING);
-    EXPECT(words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND), "before its caps",
-           "appsrc");
+    EXPECT(line_words(line.bus, GST_MESSAGE_ERROR, line.r, 10 * GST_SECOND),
+           "before its caps", "appsrc");
     line_free(&line);
 }
 GST_END_TEST;
