@@ -35,7 +35,7 @@ def sources(*folders):
 # ---- #include ---------------------------------------------------------------------------
 
 SHARED = {"rvos.h", "backend.h", "f16.h", "log.h", "turn.h", "net/program.h",
-          "net/type.h"} | {
+          "type.h"} | {
     f"pixels/{name}.h" for name in ("clones", "color", "draw", "filter", "objects")}
 # Libraries, by the beginnings of their headers' names, and the only places that may include them.
 LIBRARIES = {
@@ -68,7 +68,7 @@ def allowed(user, used):
     for folder in ("engine/src/net/", "engine/src/cpu/", "engine/src/cuda/"):
         if user.startswith(folder):
             inner = used.removeprefix("engine/src/")
-            return used.startswith(folder) or (
+            return used.startswith(folder) or inner == "type.h" or (
                 folder != "engine/src/net/" and used.startswith("engine/src/")
                 and inner in SHARED)
     if user.startswith("engine/src/"):

@@ -16,10 +16,13 @@
 #include "follow.h"
 #include "device.h"
 #include "log.h"
+#include "still.h"
 #include "stream.h"
 
 struct rv_auto {
     struct rv_follow *follow;
+    struct rv_still *still;
+    void *picture;    /* of the last frame, for `still` */
     bool discovering; /* the last frame has run the zero-shot decoder */
     bool clears;      /* its state must be cleared before it runs */
     uint32_t boxed;   /* slots whose object is given by a box in the next frame */
@@ -53,9 +56,11 @@ int rv_auto_open(rvos_stream *s)
     for (int d = 0; d < RV_DECODERS; d++)
         a->labels[d] = malloc(n);
     if (!a->best || !a->plane || !a->labels[0] || !a->labels[1] ||
-        rv_follow_create(&a->follow, &params))
+        rv_follow_create(&a->follow, &params) ||
+        rv_still_create(&a->still, params.width, params.height))
         return RVOS_ERR_MEMORY;
-    return 0;
+    a->picture = malloc(rv_still_values(a->still) * sizeof(float));
+    return a->picture ? 0 : RVOS_ERR_MEMORY;
 }
 
 void rv_auto_close(rvos_stream *s)
@@ -65,6 +70,8 @@ void rv_auto_close(rvos_stream *s)
     if (!a)
         return;
     rv_follow_destroy(&a->follow);
+    rv_still_destroy(&a->still);
+    free(a->picture);
     for (int d = 0; d < RV_DECODERS; d++)
         free(a->labels[d]);
     free(a->best);
@@ -77,6 +84,7 @@ void rv_auto_reset(rvos_stream *s)
     struct rv_auto *a = s->automatic;
 
     rv_follow_reset(a->follow);
+    rv_still_reset(a->still);
     a->discovering = false;
     a->boxed = a->held = a->ruled = 0;
     memset(a->serial, 0, sizeof(a->serial));
@@ -387,6 +395,19 @@ static void seed_boxes(rvos_stream *s, bool followed)
     a->ruled |= seeds;
 }
 
+/* Finds what moves in this frame; NULL: unknown. */
+static int find_moves(rvos_stream *s, const uint8_t **moves)
+{
+    struct rv_auto *a = s->automatic;
+    rvos_device *dev = s->model->device;
+    const struct rv_program *p = &s->plan->program;
+    const struct rv_tensor *t = &p->tensor[p->picture];
+    int ret = dev->fn->read(dev, &s->state, t->offset, a->picture, rv_tensor_bytes(t));
+
+    *moves = ret ? NULL : rv_still_update(a->still, a->picture, t->type);
+    return ret;
+}
+
 /* Applies the rules. The frame shows the objects from before or the pieces, with what the
  * rules correct in them. */
 static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECODERS],
@@ -410,6 +431,8 @@ static int decide(rvos_stream *s, const rvos_output *out, const int live[RV_DECO
         ret = read_best(s, RV_ZERO_SHOT, rv_slots_below(live[RV_ZERO_SHOT]));
         frame.found_logit = a->best;
     }
+    if (!ret && (live[RV_ZERO_SHOT] || live[RV_ONE_SHOT]))
+        ret = find_moves(s, &frame.moves);
     if (ret)
         return ret;
     rv_follow_update(a->follow, &frame, &decision);

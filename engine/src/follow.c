@@ -28,6 +28,13 @@ const struct rv_follow_rules rv_follow_rules = {
     .comes_out = 0.05,
     .comes_most = 1.25,
     .comes_near = 1,
+    .still = 45,
+    .stir = 10,
+    .stirs = 0.01,
+    .moves = 0.1,
+    .front_least = 0.0002,
+    .front = 2,
+    .cut_most = 0.25,
     .fade = 0.98,
     .hurry = 5,
     .sure = 0.88,
@@ -378,6 +385,8 @@ void rv_follow_update(struct rv_follow *f, const struct rv_follow_frame *frame,
             if (rv_follow_uncover(f, places, decision))
                 find_places(f, places);
             if (rv_follow_fill(f, places, decision))
+                find_places(f, places);
+            if (rv_follow_still(f, frame->moves, places, decision))
                 find_places(f, places);
             rv_follow_check(f, decision);
             memcpy(f->last, f->masks, f->pixels);

@@ -3,10 +3,11 @@
  * foreground become objects for the one-shot decoder, and what happens to these objects
  * later.
  *
- * Input: label maps and scores; output: decisions. The rules use neither the network nor
- * the frame's pixels. Label maps are rows of `width` bytes without gaps, at network size;
- * 0 is background and i is slot i. Bit i - 1 of a set of slots is slot i. Nothing is
- * allocated after rv_follow_create. Only one thread at a time may use it. */
+ * Input: label maps, scores and a map of what moves; output: decisions. The rules use
+ * neither the network nor the frame's pixels. Label maps are rows of `width` bytes
+ * without gaps, at network size; 0 is background and i is slot i. Bit i - 1 of a set of
+ * slots is slot i. Nothing is allocated after rv_follow_create. Only one thread at a time
+ * may use it. */
 #ifndef RV_FOLLOW_H
 #define RV_FOLLOW_H
 
@@ -51,11 +52,19 @@ struct rv_follow_rules {
     double comes_most; /* and against the occluded object, at most */
     double comes_near; /* distance of that from where the occluded object should be, at
                           most, in sizes of it */
-    double fade;       /* of the recent area, what is left of it one frame later */
-    int hurry;         /* frames between discoveries while nothing is followed, or while
-                          less than `shrinks` of an object is seen */
-    double sure;       /* mean probability of a new piece, against the surest piece of the
-                          frame, at least */
+    int still;    /* frames for which an object must have stood still before what moves in
+                     front of it is cut off */
+    int stir;     /* of these, those that a frame in which it moves takes back */
+    double stirs; /* part of it that may move while it stands still */
+    double moves; /* part of another object that must move to be in front of it */
+    double front_least; /* area of what is in front, at least; above 1: nothing is */
+    int front;          /* pixels by which it is grown */
+    double cut_most;    /* part of the still object that is cut off, at most */
+    double fade;        /* of the recent area, what is left of it one frame later */
+    int hurry;          /* frames between discoveries while nothing is followed, or while
+                           less than `shrinks` of an object is seen */
+    double sure; /* mean probability of a new piece, against the surest piece of the
+                    frame, at least */
     int settled; /* frames of the start after which a piece is an object of its own, even
                     when the start ends or when it meets a larger one. So is a part
                     after so many frames apart from the rest. Frame 0's is at once. */
@@ -111,6 +120,9 @@ struct rv_follow_frame {
     const uint8_t *found;    /* zero-shot labels; NULL: the decoder did not run */
     /* Mean probability over each slot's pixels. */
     const float *followed_score, *found_score;
+    /* 1 where the picture differs from the one that stands still; NULL: unknown, or the
+     * camera moves. */
+    const uint8_t *moves;
     /* Each pixel's largest logit of all zero-shot slots; NULL: unknown. */
     const float *found_logit;
 };

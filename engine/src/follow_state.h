@@ -37,6 +37,7 @@ struct slot {
     int dx, dy;         /* by how much its shape has moved since then */
     double vx, vy;      /* and how fast it moves: pixels a frame */
     uint32_t behind;    /* slots whose objects occlude it */
+    int still;          /* frames for which it has stood still, about */
     int apart;          /* consecutive checks that found it in two pieces */
     int unseen;         /* consecutive discoveries that did not find it */
 };
@@ -124,6 +125,13 @@ void rv_follow_check(struct rv_follow *f, struct rv_follow_decision *decision);
 bool rv_follow_uncover(struct rv_follow *f,
                        const struct place places[RV_FOLLOW_SLOTS + 1],
                        struct rv_follow_decision *decision);
+
+/* -- follow_still.c -- */
+/* Cuts off objects that stand still what moves in front of them. `moves` may be NULL.
+ * `places` are those of f->masks. True if f->masks changed. */
+bool rv_follow_still(struct rv_follow *f, const uint8_t *moves,
+                     const struct place places[RV_FOLLOW_SLOTS + 1],
+                     struct rv_follow_decision *decision);
 
 /* -- follow_necks.c -- */
 /* Makes parts of objects that hang on them by a neck, and that the zero-shot decoder does

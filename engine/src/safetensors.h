@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "net/type.h"
+#include "type.h"
 
 struct rv_st; /* an open file; read-only, so threads may share it */
 

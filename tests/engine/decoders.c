@@ -3,6 +3,7 @@
  * whichever frames it runs in.
  *
  *     decoders BACKEND MODEL_DIR */
+#include "f16.h"
 #include "fixture.h"
 #include "model.h"
 
@@ -123,6 +124,39 @@ static void check_seen(struct machine *m, int decoder, int live)
         CHECK_NEAR(m->score[decoder][k], count[k] ? sum[k] / count[k] : 0, 1e-6);
 }
 
+/* The picture of frame t, whose size is the network's: the largest of each four pixels.
+ */
+static void check_picture(struct machine *m, int t)
+{
+    static const float mean[3] = {0.485f, 0.456f, 0.406f},
+                       sd[3] = {0.229f, 0.224f, 0.225f};
+    static union {
+        float f32[PIXELS * 3];
+        uint16_t f16[PIXELS * 3];
+    } got;
+    static uint8_t rgb[PIXELS * 3];
+    const struct rv_tensor *p = &m->plan->program.tensor[m->plan->program.picture];
+    double worst = 0;
+
+    CHECK(p->h == (NET_H + 1) / 2 && p->w == (NET_W + 1) / 2 && p->c == 3);
+    CHECK(model->device->fn->read(model->device, &m->state, p->offset, &got,
+                                  rv_tensor_bytes(p)) == 0);
+    make_frame(rgb, NET_W, NET_H, t);
+    for (int i = 0; i < p->h * p->w * 3; i++) {
+        float v = p->type == RV_F16 ? rv_f16_value(got.f16[i]) : got.f32[i];
+        int c = i % 3, x = i / 3 % p->w * 2, y = i / 3 / p->w * 2, most = 0;
+
+        for (int k = 0; k < 4; k++) {
+            int px = x + k % 2, py = y + k / 2;
+
+            if (px < NET_W && py < NET_H && rgb[(py * NET_W + px) * 3 + c] > most)
+                most = rgb[(py * NET_W + px) * 3 + c];
+        }
+        worst = fmax(worst, fabs(v - (most / 255.0 - mean[c]) / sd[c]));
+    }
+    CHECK_NEAR(worst, 0, p->type == RV_F16 ? 2e-3 : 1e-5);
+}
+
 static void decoders(void)
 {
     /* Live slots of each, and slots that are seeded. */
@@ -135,11 +169,13 @@ static void decoders(void)
                 {0, 3, 4, false}, {2, 3, 0, false}};
     static float got[SLOTS * PIXELS], want[SLOTS * PIXELS];
     static struct machine both, single[RV_DECODERS];
+    size_t picture;
 
     open_machine(&both, 3);
     for (int d = 0; d < RV_DECODERS; d++)
         open_machine(&single[d], 1u << d);
-    CHECK(both.state.size == single[0].state.size + single[1].state.size);
+    picture = rv_tensor_bytes(&both.plan->program.tensor[both.plan->program.picture]);
+    CHECK(both.state.size >= single[0].state.size + single[1].state.size + picture);
     for (int t = 0; t < (int)(sizeof(list) / sizeof(list[0])); t++) {
         const int live[RV_DECODERS] = {list[t].zero, list[t].one};
         int shown = live[RV_ONE_SHOT] ? RV_ONE_SHOT : RV_ZERO_SHOT;
@@ -166,6 +202,7 @@ static void decoders(void)
             }
             check_seen(&both, d, live[d]);
         }
+        check_picture(&both, t);
         CHECK(!memcmp(both.labels, single[shown].labels, PIXELS));
         for (int k = 0; k < live[shown]; k++)
             CHECK(same_object(&both.object[k], &single[shown].object[k]));

@@ -16,6 +16,7 @@ struct shape {
     int x, y, w, h;
     int found;   /* label that the zero-shot decoder gives it; 0: it does not see it */
     bool absent; /* it is not in the picture */
+    bool moves;  /* its pixels differ from the picture that stands still */
     int border;  /* pixels at its edge of which the zero-shot decoder is less sure */
 };
 
@@ -29,7 +30,9 @@ struct scene {
     uint32_t held;                  /* slots that have been seeded */
     int frame, looks;               /* frames so far; those with the zero-shot decoder */
     uint32_t changed;               /* slots that the rules cleared or seeded */
+    bool camera_moves;              /* so nobody knows what else does */
     float logit[PIXELS];            /* of the zero-shot decoder */
+    uint8_t moves[PIXELS];
     uint8_t top[PIXELS], found[PIXELS], followed[PIXELS]; /* top: shape, from 1 */
 };
 
@@ -108,6 +111,7 @@ static inline void draw(struct scene *s)
 
         s->found[i] = (uint8_t)(shape ? s->shape[shape - 1].found : 0);
         s->logit[i] = logit(s, i % W, i / W);
+        s->moves[i] = shape && s->shape[shape - 1].moves;
         for (int k = 0; shape && k < RV_FOLLOW_SLOTS; k++)
             if (serial(s, k) && s->held >> k & 1 && s->owns[k] >> (shape - 1) & 1)
                 s->followed[i] = (uint8_t)(k + 1);
@@ -133,7 +137,7 @@ static inline uint32_t covered(const struct scene *s, const uint8_t *masks, int 
 
 static inline void step(struct scene *s)
 {
-    struct rv_follow_frame frame = {0};
+    struct rv_follow_frame frame = {.moves = s->camera_moves ? NULL : s->moves};
 
     draw(s);
     for (int k = 0; k < RV_FOLLOW_SLOTS; k++)

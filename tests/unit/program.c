@@ -241,6 +241,8 @@ static int count_steps(const struct rv_program *p, int decoder)
 static void both(struct rv_net net, int objects, bool spatial, bool temporal)
 {
     struct rv_program p, single[RV_DECODERS];
+    const struct rv_tensor *picture;
+    size_t sum = 0;
 
     for (int d = 0; d < RV_DECODERS; d++)
         CHECK(build(&single[d], &net, objects, d, spatial, temporal, 2) == 0);
@@ -249,16 +251,21 @@ static void both(struct rv_net net, int objects, bool spatial, bool temporal)
     p.temporal = temporal;
     p.time_groups = 2;
     CHECK(rv_program_build(&p, &net) == 0 && rv_places(&p, false) == 0);
-    CHECK(p.state_bytes ==
-          single[RV_ZERO_SHOT].state_bytes + single[RV_ONE_SHOT].state_bytes);
+    picture = &p.tensor[p.picture];
+    CHECK(picture->home == RV_STATE && picture->h == (net.height + 1) / 2 &&
+          picture->w == (net.width + 1) / 2 && picture->c == 3);
     for (int d = 0; d < RV_DECODERS; d++) {
         check_memory(&p, &net, d);
         check_cells(&p, &net, d);
         CHECK(count_steps(&p, d) == count_steps(&single[d], d));
-        CHECK(count_steps(&p, -1) == count_steps(&single[d], -1));
+        CHECK(count_steps(&p, -1) == count_steps(&single[d], -1) + 1); /* the picture */
+        CHECK(single[d].picture < 0);
+        sum += single[d].state_bytes;
         CHECK(count_steps(&single[d], !d) == 0);
         rv_program_free(&single[d]);
     }
+    CHECK(p.state_bytes >= sum + rv_tensor_bytes(picture) &&
+          p.state_bytes < sum + rv_tensor_bytes(picture) + 64);
     for (int i = 0; i < p.n_steps; i++)
         for (int k = 0; k < p.n_steps; k++)
             if (p.step[i].decoder >= 0 && p.step[k].decoder == !p.step[i].decoder)

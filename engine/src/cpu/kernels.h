@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../net/type.h"
+#include "../type.h"
 
 /* One image of a tensor: h x w pixels of c channels, `pitch` elements apart (more than c
  * in a slice). Elements are RV_F32 or RV_BF16. data is NULL if the tensor is absent. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "../net/type.h"
+#include "../type.h"
 #include "../pixels/clones.h"
 
 /* Neighbours in memory that a kernel computes at a time: one AVX-512 register; the

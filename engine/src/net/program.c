@@ -202,6 +202,12 @@ void rv_program_emit(struct rv_program *p, const struct rv_net *net)
     s = rv_step_new(p, RV_OP_PREPROC, 0, 0, 0);
     if (s)
         s->out[0] = image, s->out[1] = prob;
+    p->picture = -1;
+    if (p->decoders == (1 << RV_ZERO_SHOT | 1 << RV_ONE_SHOT)) {
+        p->picture = rv_tensor_new(p, 1, (net->height + 1) / 2, (net->width + 1) / 2, 3,
+                                   RV_STATE, p->type);
+        rv_maxpool_emit(p, image, p->picture, 2, 2, 0, true);
+    }
     rv_encoder_emit(p, net, image, skip);
     for (int d = 0; d < RV_DECODERS; d++)
         if (p->decoders >> d & 1)

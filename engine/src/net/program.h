@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "type.h"
+#include "../type.h"
 
 #define RV_LEVELS 4 /* levels of the decoder; 0 is the coarsest, with stride 32 */
 
@@ -100,6 +100,8 @@ struct rv_program {
     int n_tensors, n_steps, n_waves;
     size_t arena_bytes, state_bytes;      /* set by places.c */
     struct rv_memory memory[RV_DECODERS]; /* of the decoders it has */
+    rv_tid picture; /* with both decoders: the image at half its size, in the state; each
+                       pixel is the largest of four; else -1 */
     struct rv_net *lists; /* receives new weights; NULL: a new weight is a failure */
     bool failed;
 };

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../net/type.h"
+#include "../../type.h"
 #include "../../pixels/color.h"
 #include "../../pixels/filter.h"
 #include "../../pixels/objects.h"
