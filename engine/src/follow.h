@@ -36,7 +36,6 @@ struct rv_follow_rules {
     int back_edge;    /* pixels: a piece so near to the edge of the frame at which the
                          object left may be smaller; below 0: it may not */
     double back_left; /* part of its area below which an object is away */
-    bool back_soon;   /* a part that is that object needs one check, not `sightings` */
     double reach;     /* distance of an object from where it was, at most, in sizes of the
                          object */
     double shrinks;   /* part of its recent area below which an object is being occluded,
@@ -46,7 +45,6 @@ struct rv_follow_rules {
     int step;     /* pixels by which the shape of an object may leave its steady motion in
                      one frame, in x and in y */
     double drift; /* price of one of them: pixels, against the square root of its area */
-    double fits;  /* least part of the shape that must lie on followed objects */
     double comes_out;  /* size of what comes out from behind it, against it, at least;
                           above 1: nothing does */
     double comes_most; /* and against the occluded object, at most */

@@ -160,9 +160,7 @@ static void separate(struct rv_follow *f, struct rv_follow_decision *decision)
         int piece = f->serials[s] ? piece_apart(f, s + 1) : 0, other = -1;
 
         f->slot[s].apart = piece ? f->slot[s].apart + 1 : 0;
-        if (piece && !f->slot[s].given &&
-            (f->slot[s].apart >= f->rules.sightings ||
-             (f->rules.back_soon && rv_slot_back(f, &f->pieces.piece[piece]) >= 0)))
+        if (piece && !f->slot[s].given && f->slot[s].apart >= f->rules.sightings)
             other = rv_slot_take(f, &f->pieces.piece[piece]);
         if (other < 0)
             continue;

@@ -106,9 +106,8 @@ static void find_shapes(struct rv_follow *f,
 }
 
 /* Moves the shape of an object to where it fits best: on the pixels of its slot, less so
- * on those of what it occludes, and near where its motion takes it. True if no part of it
- * lies on the background, or hardly any. */
-static bool move_shape(struct rv_follow *f, int s)
+ * on those of what it occludes, and near where its motion takes it. */
+static void move_shape(struct rv_follow *f, int s)
 {
     struct slot *slot = &f->slot[s];
     int px = slot->dx + (int)lround(slot->vx), x = px;
@@ -133,7 +132,6 @@ static bool move_shape(struct rv_follow *f, int s)
     slot->vy = (slot->vy + y - slot->dy) / 2;
     slot->dx = x;
     slot->dy = y;
-    return fit(f, s, x, y, 1, ~UINT64_C(1)) >= f->rules.fits * slot->shape.area;
 }
 
 /* The slots whose shape is known in this frame. */
@@ -150,9 +148,10 @@ static uint32_t move_shapes(struct rv_follow *f,
         if (!places[s + 1].area) { /* it moves on unseen */
             slot->dx += (int)lround(slot->vx);
             slot->dy += (int)lround(slot->vy);
-        } else if (move_shape(f, s) &&
-                   places[s + 1].area >= f->rules.shrinks * slot->shape.area) {
-            known |= rv_slot_bit(s);
+        } else {
+            move_shape(f, s);
+            if (places[s + 1].area >= f->rules.shrinks * slot->shape.area)
+                known |= rv_slot_bit(s);
         }
     }
     return known;

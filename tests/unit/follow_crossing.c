@@ -139,19 +139,6 @@ static bool small_part(const struct rv_follow_rules *rules)
     return part_stays(rules, (struct shape){.x = 118, .y = 66, .w = 9, .h = 9});
 }
 
-/* The object in front takes another shape while nothing comes out. */
-static bool bends(const struct rv_follow_rules *rules)
-{
-    struct scene *s = cover(rules, 4);
-
-    s->shape[2] = (struct shape){.x = 118, .y = 60, .w = 10, .h = 28};
-    s->shape[1].y += 14;
-    s->shape[1].h -= 14;
-    s->owns[slot_with(s, 1)] |= 4;
-    run(s, 4);
-    return id(s, 1) == 1 && id(s, 2) == 1;
-}
-
 /* An object beside another one loses a part, but not behind it. What comes up beside the
  * other one is not that part. */
 static bool beside(const struct rv_follow_rules *rules)
@@ -240,7 +227,6 @@ int main(void)
     WITHOUT(large_part, comes_most, 100);
     WITHOUT(far_part, comes_near, 100);
     WITHOUT(small_part, comes_out, 0);
-    WITHOUT(bends, fits, 0);
     WITHOUT(beside, covers, 0);
     WITHOUT(splinter, inside, 2);
     given_passes();

@@ -85,22 +85,6 @@ static bool swallowed(const struct rv_follow_rules *rules)
     return id(s, 1) == 1 && id(s, 0) == 2 && objects(s) == 2;
 }
 
-/* It is on its own from the first check on that sees it apart. */
-static bool swallowed_shortly(const struct rv_follow_rules *rules)
-{
-    struct scene *s = begin_two(rules, 4, 0, right, tall(60, 30, 1));
-
-    run(s, START + 10);
-    s->shape[0].absent = true;
-    s->owns[slot_with(s, 0)] = 0;
-    s->owns[slot_with(s, 1)] |= 1;
-    run(s, 20);
-    s->shape[0] = right;
-    s->shape[0].x = 110;
-    run(s, 6);
-    return id(s, 1) == 1 && id(s, 0) == 2;
-}
-
 /* An object goes sideways behind something and is seen whole again, less than two of its
  * widths from there. */
 static bool occluded_sideways(void)
@@ -282,7 +266,6 @@ int main(void)
     WITHOUT(occluded_again, back_size, 2);
     WITHOUT(occluded_slowly, shrinks, 0);
     WITHOUT(swallowed, back_size, 2);
-    WITHOUT(swallowed_shortly, back_soon, false);
     test_note(CHECK(occluded_sideways()), "occluded_sideways");
     given_strays();
     half_occluded();
