@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* rvos-bench - measures the latency and the throughput of frames. */
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,8 +95,11 @@ static bool read_list(const struct tool_option *option, char *words)
 static bool read_peak(const struct tool_option *option, char *word)
 {
     struct bench_options *options = option->to;
-    double peak = atof(word);
+    char *end = word;
+    double peak = strtod(word, &end);
 
+    if (end == word || *end || !isfinite(peak))
+        return false;
     options->peaks = (struct bench_peaks){peak, peak, peak};
     options->peak_given = peak > 0;
     return options->peak_given;

@@ -80,7 +80,8 @@ class Bench(common.ToolTest):
         self.assertAlmostEqual(r["roofline"], r["gflops"] / 1000, 6)
         for s in filter(lambda s: s["gmacs"], r["steps"]):
             self.assertAlmostEqual(s["of_peak"], s["gflops"] * r["threads"] / 1000, 6)
-        self.fault(1, "--peak", "rvos-bench", "--peak", "fast", self.model)
+        for wrong in ("fast", "12,5", "100x", "inf", ""):
+            self.fault(1, "--peak", "rvos-bench", "--peak", wrong, "--frames", 1, self.model)
 
     def test_steps(self):
         """The multiply-accumulates of the encoder's steps add up to the network's, and all
