@@ -56,10 +56,10 @@ static void join_pixels(struct rv_pieces *p, const uint8_t *labels, bool by_labe
             uint8_t l = labels[i];
             int up = i - p->width;
 
-            p->root[i] = i;
-            p->area[i] = 0;
             if (!l)
                 continue;
+            p->root[i] = i;
+            p->area[i] = 0;
             if (x && alike(l, labels[i - 1], by_label))
                 join(p->root, i, i - 1);
             if (y && alike(l, labels[up], by_label))
@@ -113,12 +113,11 @@ void rv_pieces_find(struct rv_pieces *p, const uint8_t *labels, bool by_label, i
         }
     p->count = 0;
     for (int i = 0; i < n; i++)
-        if (labels[i] && p->root[i] == i && p->area[i] >= least)
-            enter(p, p->area[i], i, roots);
-    /* From here on area[root] is the piece's number. */
-    for (int i = 0; i < n; i++)
-        if (labels[i] && p->root[i] == i)
-            p->area[i] = 0;
+        if (labels[i] && p->root[i] == i) {
+            if (p->area[i] >= least)
+                enter(p, p->area[i], i, roots);
+            p->area[i] = 0; /* from here on area[root] is the piece's number */
+        }
     for (int k = 1; k <= p->count; k++) {
         p->area[roots[k]] = k;
         p->piece[k].label = labels[roots[k]];

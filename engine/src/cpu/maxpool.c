@@ -54,30 +54,34 @@ static void max_pixel(const struct window *in, int taps, enum rv_type from, void
         max_types(in, taps, from, out, to, channels);
 }
 
-/* Pixels of one channel: halves the rows a and b, `pitch` values apart in `out`. */
-static RV_INLINE void halve(const float *a, const float *b, int n, void *restrict out,
-                            enum rv_type to, int pitch)
+/* Halves the rows a and b of few channels to n pixels, `pitch` values apart in `out`. */
+static RV_INLINE void halve(const float *a, const float *b, int n, int channels,
+                            void *restrict out, enum rv_type to, int pitch)
 {
-    for (int x = 0; x < n; x++) {
-        float max = a[2 * x];
+    for (int x = 0; x < n; x++)
+        for (int c = 0; c < channels; c++) {
+            int left = 2 * x * channels + c, right = left + channels;
+            float max = a[left];
 
-        max = a[2 * x + 1] > max ? a[2 * x + 1] : max;
-        max = b[2 * x] > max ? b[2 * x] : max;
-        max = b[2 * x + 1] > max ? b[2 * x + 1] : max;
-        rv_put(out, to, (size_t)x * pitch, max);
-    }
+            max = a[right] > max ? a[right] : max;
+            max = b[left] > max ? b[left] : max;
+            max = b[right] > max ? b[right] : max;
+            rv_put(out, to, (size_t)x * pitch + c, max);
+        }
 }
 
 RV_CLONES
-static void halve_row(const float *a, const float *b, int n, void *out, enum rv_type to,
-                      int pitch)
+static void halve_row(const float *a, const float *b, int n, int channels, void *out,
+                      enum rv_type to, int pitch)
 {
-    if (to == RV_BF16)
-        halve(a, b, n, out, RV_BF16, pitch);
+    if (channels == 3)
+        halve(a, b, n, 3, out, RV_F32, 3);
+    else if (to == RV_BF16)
+        halve(a, b, n, 1, out, RV_BF16, pitch);
     else if (pitch == 1)
-        halve(a, b, n, out, RV_F32, 1);
+        halve(a, b, n, 1, out, RV_F32, 1);
     else
-        halve(a, b, n, out, RV_F32, pitch);
+        halve(a, b, n, 1, out, RV_F32, pitch);
 }
 
 static int inside(int at, int size)
@@ -90,8 +94,9 @@ void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, i
 {
     size_t from = in->pitch * rv_type_bytes(in->type), row = in->w * from,
            to = out->pitch * rv_type_bytes(out->type);
-    bool masks = in->type == RV_F32 && in->pitch == 1 && size == 2 && stride == 2 && !pad;
-    int whole = masks ? in->w / 2 : 0;
+    bool picture = in->pitch == 3 && out->pitch == 3 && out->type == RV_F32;
+    bool few = (in->pitch == 1 || picture) && in->type == RV_F32;
+    int whole = few && size == 2 && stride == 2 && !pad ? in->w / 2 : 0;
 
     for (int y = row0; y < row1; y++) {
         char *o = (char *)out->data + (size_t)y * out->w * to;
@@ -102,8 +107,8 @@ void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, i
             line[r] = (char *)in->data + inside(y * stride - pad + r, in->h) * row;
         if (whole)
             halve_row((const float *)(const void *)line[0],
-                      (const float *)(const void *)line[1], whole, o, out->type,
-                      out->pitch);
+                      (const float *)(const void *)line[1], whole, in->pitch, o,
+                      out->type, out->pitch);
         for (int x = whole; x < out->w; x++) {
             for (int t = 0; t < size * size; t++)
                 w.pixel[t] =
