@@ -77,8 +77,7 @@ static const float *to_floats(struct rv_still *s, const void *picture, enum rv_t
     if (type == RV_F32)
         return picture;
     for (size_t i = 0; i < rv_still_values(s); i++) {
-        uint32_t bits = (uint32_t)half[i]
-                        << 16; /* bfloat16 is the upper half of a float */
+        uint32_t bits = (uint32_t)half[i] << 16; /* a bfloat16 is the upper half */
 
         if (type == RV_F16)
             s->now[i] = rv_f16_value(half[i]);
