@@ -123,6 +123,7 @@ const uint8_t *rv_still_update(struct rv_still *s, const void *picture, enum rv_
         s->any = true;
         return NULL;
     }
+    /* So far one of each four pixels is set: it now spreads to the others. */
     for (int y = 0; y < s->height; y++)
         for (int x = 0; x < s->width; x++)
             s->map[y * s->width + x] = s->map[(y - y % 2) * s->width + x - x % 2];

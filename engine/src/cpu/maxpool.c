@@ -94,6 +94,7 @@ void rv_maxpool(const struct rv_view *in, const struct rv_view *out, int size, i
 {
     size_t from = in->pitch * rv_type_bytes(in->type), row = in->w * from,
            to = out->pitch * rv_type_bytes(out->type);
+    /* Masks, and the picture of auto mode (rv_program.picture). */
     bool picture = in->c == 3 && in->pitch == 3 && out->pitch == 3 && out->type == RV_F32;
     bool few = (in->pitch == 1 || picture) && in->type == RV_F32;
     int whole = few && size == 2 && stride == 2 && !pad ? in->w / 2 : 0;
